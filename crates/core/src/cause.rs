@@ -1,0 +1,86 @@
+//! Why a member is suspected or was declared failed, short enough to travel with an event and to be read in one line.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::node::NodeId;
+
+/// The evidence behind a suspicion or a failure, as this member knows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cause {
+    /// What happened.
+    #[serde(flatten)]
+    pub reason: Reason,
+    /// Who accuses, in the order in which they were heard of; at most [`ACCUSERS_MAX`](Self::ACCUSERS_MAX).
+    pub accusers: Vec<NodeId>,
+}
+
+impl Cause {
+    /// How many accusers are kept; later ones add nothing to a verdict.
+    pub const ACCUSERS_MAX: usize = 8;
+
+    /// A cause with one accuser.
+    pub fn by(accuser: NodeId, reason: Reason) -> Self {
+        Self { reason, accusers: vec![accuser] }
+    }
+}
+
+/// What happened, from the point of view of the member that tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// We probed it: neither the direct probe nor any helper got an answer.
+    ProbeUnanswered {
+        /// How many helpers were asked for an indirect probe.
+        helpers: usize,
+        /// How many of them said that they could not reach it either.
+        nacks: usize,
+    },
+    /// Its silence is too improbable for its past.
+    Phi {
+        /// The suspicion level.
+        phi: f64,
+        /// For how long nothing has been heard from it.
+        #[serde(rename = "silence_ms", serialize_with = "crate::time::as_millis")]
+        silence: Duration,
+    },
+    /// Somebody else says so.
+    Reported,
+    /// It was suspected and did not refute in time.
+    SuspicionExpired {
+        /// For how long we have known the suspicion.
+        #[serde(rename = "suspected_for_ms", serialize_with = "crate::time::as_millis")]
+        suspected_for: Duration,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProbeUnanswered { helpers: 0, .. } => write!(f, "did not answer our probe"),
+            Self::ProbeUnanswered { helpers, nacks } => {
+                write!(f, "answered neither our probe nor {helpers} indirect ones ({nacks} nacks)")
+            }
+            Self::Phi { phi, silence } => {
+                write!(f, "silent for {:.1} s (phi {phi:.1})", silence.as_secs_f64())
+            }
+            Self::Reported => write!(f, "reported"),
+            Self::SuspicionExpired { suspected_for } => {
+                write!(f, "suspected for {:.1} s without refuting", suspected_for.as_secs_f64())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.reason)?;
+        for (i, accuser) in self.accusers.iter().enumerate() {
+            write!(f, "{} {accuser}", if i == 0 { "; accused by" } else { "," })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! Which cluster a member belongs to. The name stands in every certificate, so that two clusters can never merge by
+//! accident, whatever addresses they come to share.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::NameError;
+use crate::node::check_label;
+
+/// The name of a cluster: a DNS label in lower case, under the same rules as a [`NodeId`](crate::NodeId).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClusterId(Arc<str>);
+
+impl ClusterId {
+    /// Checks `name` and makes it an id.
+    ///
+    /// # Errors
+    /// [`NameError`] if `name` is no DNS label in lower case.
+    pub fn new(name: &str) -> Result<Self, NameError> {
+        check_label(name)?;
+        Ok(Self(Arc::from(name)))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for ClusterId {
+    type Err = NameError;
+    fn from_str(name: &str) -> Result<Self, NameError> {
+        Self::new(name)
+    }
+}
+
+impl TryFrom<String> for ClusterId {
+    type Error = NameError;
+    fn try_from(name: String) -> Result<Self, NameError> {
+        Self::new(&name)
+    }
+}
+
+impl From<ClusterId> for String {
+    fn from(id: ClusterId) -> Self {
+        id.0.as_ref().to_owned()
+    }
+}

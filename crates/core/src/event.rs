@@ -1,0 +1,196 @@
+//! What a member tells its application: the changes of the group, as this member sees them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::cause::Cause;
+use crate::node::NodeId;
+use crate::registry::Change;
+use crate::state::NodeState;
+use crate::status::NodeStatus;
+
+/// Something happened in the group. Events of one member come in the order in which this process learned of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ClusterEvent {
+    /// A member is new, or is back after it had failed or left.
+    NodeJoined {
+        /// What is known of it.
+        node: Arc<NodeStatus>,
+    },
+    /// A member's address or tags changed.
+    NodeUpdated {
+        /// What is known of it now.
+        node: Arc<NodeStatus>,
+    },
+    /// A member is suspected. It still belongs; most suspicions end in [`NodeRecovered`](Self::NodeRecovered).
+    NodeSuspected {
+        /// What is known of it.
+        node: Arc<NodeStatus>,
+        /// Who suspects it, and why.
+        cause: Cause,
+    },
+    /// A suspected member refuted.
+    NodeRecovered {
+        /// What is known of it.
+        node: Arc<NodeStatus>,
+    },
+    /// A member failed: it was suspected and did not refute in time. Never sent for a mere suspicion.
+    NodeFailed {
+        /// What is known of it.
+        node: Arc<NodeStatus>,
+        /// Who accused it, and why.
+        cause: Cause,
+    },
+    /// A member left on purpose.
+    NodeLeft {
+        /// What is known of it.
+        node: Arc<NodeStatus>,
+    },
+    /// The tombstone of a member that had failed or left was forgotten.
+    NodeReaped {
+        /// Whose tombstone.
+        id: NodeId,
+    },
+    /// A member's silence crossed the phi threshold: once an episode.
+    HealthCheckFailed {
+        /// Who is silent.
+        id: NodeId,
+        /// The suspicion level at the check.
+        phi: f64,
+        /// The threshold that it crossed.
+        threshold: f64,
+        /// For how long nothing had been heard from it.
+        #[serde(rename = "silence_ms", serialize_with = "crate::time::as_millis")]
+        silence: Duration,
+    },
+    /// A member whose health check had failed was heard from again: it ends the episode.
+    HealthCheckRecovered {
+        /// Who is back.
+        id: NodeId,
+        /// For how long it had been in that state.
+        #[serde(rename = "episode_ms", serialize_with = "crate::time::as_millis")]
+        episode: Duration,
+    },
+    /// A member broadcast a message to all.
+    Broadcast {
+        /// Who sent it, as the members that passed it on say.
+        from: NodeId,
+        /// The message.
+        payload: Bytes,
+    },
+    /// This subscriber was too slow: the oldest events that it had not read were dropped, exactly here.
+    EventsDropped {
+        /// How many.
+        count: u64,
+    },
+}
+
+impl ClusterEvent {
+    /// The member that it is about; `None` for [`EventsDropped`](Self::EventsDropped).
+    pub fn node(&self) -> Option<&NodeId> {
+        match self {
+            Self::NodeJoined { node }
+            | Self::NodeUpdated { node }
+            | Self::NodeSuspected { node, .. }
+            | Self::NodeRecovered { node }
+            | Self::NodeFailed { node, .. }
+            | Self::NodeLeft { node } => Some(&node.id),
+            Self::NodeReaped { id }
+            | Self::HealthCheckFailed { id, .. }
+            | Self::HealthCheckRecovered { id, .. }
+            | Self::Broadcast { from: id, .. } => Some(id),
+            Self::EventsDropped { .. } => None,
+        }
+    }
+
+    /// The events that a change of the registry means, in order: none, one, or two.
+    ///
+    /// A tombstone of a member that was never known here is no event: nobody who was a member has gone.
+    pub fn of_change(change: &Change, cause: &Cause) -> Vec<Self> {
+        let Change::Applied { before, after } = change else { return Vec::new() };
+        let node = || Arc::clone(after);
+        let cause = || cause.clone();
+        let was = before.as_ref().map(|node| node.state);
+        let described = before.as_ref().is_some_and(|b| (b.addr, &b.tags) != (after.addr, &after.tags));
+        let mut events = Vec::new();
+        if after.state.is_member() && !was.is_some_and(NodeState::is_member) {
+            events.push(Self::NodeJoined { node: node() });
+        } else if after.state.is_member() && described {
+            events.push(Self::NodeUpdated { node: node() });
+        }
+        match (was, after.state) {
+            (Some(NodeState::Suspect), NodeState::Alive) => events.push(Self::NodeRecovered { node: node() }),
+            (Some(NodeState::Suspect), NodeState::Suspect) => {}
+            (_, NodeState::Suspect) => events.push(Self::NodeSuspected { node: node(), cause: cause() }),
+            (Some(NodeState::Alive | NodeState::Suspect), NodeState::Failed) => {
+                events.push(Self::NodeFailed { node: node(), cause: cause() });
+            }
+            (Some(NodeState::Alive | NodeState::Suspect), NodeState::Left) => {
+                events.push(Self::NodeLeft { node: node() });
+            }
+            _ => {}
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cause::Reason;
+    use crate::{Incarnation, NodeAddr, Tags};
+
+    fn status(incarnation: u64, state: NodeState) -> Arc<NodeStatus> {
+        let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
+        let id = NodeId::new("a").unwrap();
+        Arc::new(NodeStatus::alive(id, addr, Incarnation::new(incarnation), Tags::empty()).with_state(state))
+    }
+
+    fn kinds(before: Option<Arc<NodeStatus>>, after: Arc<NodeStatus>) -> Vec<&'static str> {
+        let cause = Cause::by(NodeId::new("b").unwrap(), Reason::Reported);
+        let name = |event: &ClusterEvent| match event {
+            ClusterEvent::NodeJoined { .. } => "joined",
+            ClusterEvent::NodeUpdated { .. } => "updated",
+            ClusterEvent::NodeSuspected { .. } => "suspected",
+            ClusterEvent::NodeRecovered { .. } => "recovered",
+            ClusterEvent::NodeFailed { .. } => "failed",
+            ClusterEvent::NodeLeft { .. } => "left",
+            _ => "other",
+        };
+        ClusterEvent::of_change(&Change::Applied { before, after }, &cause).iter().map(name).collect()
+    }
+
+    #[test]
+    fn every_pair_of_states_means_the_events_it_should() {
+        use NodeState::{Alive, Failed, Left, Suspect};
+        #[rustfmt::skip]
+        let table: [(Option<NodeState>, [&[&str]; 4]); 5] = [
+            // before            to Alive        to Suspect               to Failed    to Left
+            (None,           [&["joined"],    &["joined", "suspected"], &[],         &[]]),
+            (Some(Alive),    [&[],            &["suspected"],           &["failed"], &["left"]]),
+            (Some(Suspect),  [&["recovered"], &[],                      &["failed"], &["left"]]),
+            (Some(Failed),   [&["joined"],    &["joined", "suspected"], &[],         &[]]),
+            (Some(Left),     [&["joined"],    &["joined", "suspected"], &[],         &[]]),
+        ];
+        for (before, row) in table {
+            for (after, expected) in NodeState::ALL.into_iter().zip(row) {
+                let found = kinds(before.map(|state| status(1, state)), status(2, after));
+                assert_eq!(found, expected, "{before:?} to {after}");
+            }
+        }
+    }
+
+    #[test]
+    fn changed_tags_are_an_update_and_a_refutation_alone_is_none() {
+        let before = status(1, NodeState::Alive);
+        let mut tagged = NodeStatus::clone(&status(2, NodeState::Alive));
+        tagged.tags = Tags::new([("k", "v")]).unwrap();
+        assert_eq!(kinds(Some(before.clone()), Arc::new(tagged)), ["updated"]);
+        assert_eq!(kinds(Some(before), status(2, NodeState::Alive)), Vec::<&str>::new());
+    }
+}

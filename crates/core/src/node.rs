@@ -1,0 +1,193 @@
+//! Who a member is ([`NodeId`]) and where it can be reached ([`NodeAddr`]). An address is data that may change; only
+//! the name, which a certificate binds, identifies a member.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::NameError;
+
+/// The longest name of a node or cluster, in characters: the limit of a DNS label (RFC 1035, section 2.3.4).
+pub const NAME_LEN_MAX: usize = 63;
+
+/// The name of a member: a DNS label in lower case.
+///
+/// 1 to 63 characters out of `a-z`, `0-9` and `-`, not beginning or ending with `-`. The name stands in the member's
+/// certificate as `<node>.<cluster>.kinfolk`, which is why it must be a label. Cloning is cheap (one reference count).
+///
+/// # Examples
+/// ```
+/// use kinfolk_core::NodeId;
+/// let id: NodeId = "db-1".parse()?;
+/// assert_eq!(id.as_str(), "db-1");
+/// assert!("db_1".parse::<NodeId>().is_err());
+/// # Ok::<(), kinfolk_core::NameError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NodeId(Arc<str>);
+
+impl NodeId {
+    /// Checks `name` and makes it an id.
+    ///
+    /// # Errors
+    /// [`NameError`] if `name` is no DNS label in lower case; nothing is trimmed or folded.
+    pub fn new(name: &str) -> Result<Self, NameError> {
+        check_label(name)?;
+        Ok(Self(Arc::from(name)))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Checks that `name` is a DNS label in lower case.
+///
+/// # Errors
+/// [`NameError`], which says what is wrong with it.
+pub(crate) fn check_label(name: &str) -> Result<(), NameError> {
+    if name.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if name.len() > NAME_LEN_MAX {
+        return Err(NameError::TooLong { len: name.len() });
+    }
+    if let Some(found) = name.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-')) {
+        return Err(NameError::BadCharacter { name: name.to_owned(), found });
+    }
+    if name.starts_with('-') || name.ends_with('-') {
+        return Err(NameError::HyphenAtEdge { name: name.to_owned() });
+    }
+    Ok(())
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for NodeId {
+    type Err = NameError;
+    fn from_str(name: &str) -> Result<Self, NameError> {
+        Self::new(name)
+    }
+}
+
+impl TryFrom<String> for NodeId {
+    type Error = NameError;
+    fn try_from(name: String) -> Result<Self, NameError> {
+        Self::new(&name)
+    }
+}
+
+impl From<NodeId> for String {
+    fn from(id: NodeId) -> Self {
+        id.0.as_ref().to_owned()
+    }
+}
+
+impl AsRef<str> for NodeId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for NodeId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The address at which a member listens, as it advertises it: an IP address (v4 or v6) and a UDP port.
+///
+/// It is what others dial and never what identifies anybody: the source address of a packet says nothing, because a
+/// member dials from another port than the one it listens on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeAddr(SocketAddr);
+
+impl NodeAddr {
+    /// Wraps a socket address.
+    pub const fn new(addr: SocketAddr) -> Self {
+        Self(addr)
+    }
+
+    /// The socket address.
+    pub const fn socket(self) -> SocketAddr {
+        self.0
+    }
+
+    /// Whether somebody else could dial it: neither port 0 nor an unspecified address (`0.0.0.0`, `::`).
+    pub fn is_dialable(self) -> bool {
+        let unspecified = match self.0.ip() {
+            IpAddr::V4(ip) => ip.is_unspecified(),
+            IpAddr::V6(ip) => ip.is_unspecified(),
+        };
+        self.0.port() != 0 && !unspecified
+    }
+}
+
+impl From<SocketAddr> for NodeAddr {
+    fn from(addr: SocketAddr) -> Self {
+        Self(addr)
+    }
+}
+
+impl fmt::Display for NodeAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for NodeAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_of_63_characters_is_the_longest_name() {
+        assert!(NodeId::new(&"a".repeat(NAME_LEN_MAX)).is_ok());
+        assert_eq!(NodeId::new(&"a".repeat(NAME_LEN_MAX + 1)), Err(NameError::TooLong { len: 64 }));
+    }
+
+    #[test]
+    fn names_that_are_no_dns_label_are_refused() {
+        for name in ["", "A", "a.b", "a_b", "-a", "a-", "a b", "é"] {
+            assert!(NodeId::new(name).is_err(), "{name:?} was taken");
+        }
+        for name in ["a", "0", "a-b", "node-17"] {
+            assert!(NodeId::new(name).is_ok(), "{name:?} was refused");
+        }
+    }
+
+    #[test]
+    fn a_bad_name_is_refused_when_decoded_too() {
+        let bytes = postcard::to_stdvec("Not A Label").unwrap();
+        assert!(postcard::from_bytes::<NodeId>(&bytes).is_err());
+    }
+
+    #[test]
+    fn an_unspecified_address_or_port_cannot_be_dialled() {
+        let dialable = |text: &str| NodeAddr::new(text.parse().unwrap()).is_dialable();
+        assert!(dialable("127.0.0.1:1") && dialable("[::1]:1"));
+        assert!(!dialable("127.0.0.1:0") && !dialable("0.0.0.0:1") && !dialable("[::]:1"));
+    }
+}

@@ -1,0 +1,138 @@
+//! The law by which two statuses of one member become one. It is the join of a semilattice: idempotent, commutative
+//! and associative, so that all members end with the same view whatever they heard first.
+//!
+//! Each half of a [`NodeStatus`] has a total order, and the join takes the larger of either half:
+//!
+//! - the verdict by `(incarnation, state)`: the higher incarnation wins; at equal incarnation
+//!   `Alive < Suspect < Failed < Left`;
+//! - the description by `(described_at, addr, tags)`: the younger one wins. Two descriptions of one incarnation can
+//!   differ only if the member contradicts itself; address and tags then decide, so that even this ends in one view.
+
+use crate::state::NodeState;
+use crate::status::NodeStatus;
+
+/// Joins what is `known` of a member with one more `claim` about it. Returns `None` if the claim adds nothing.
+///
+/// # Panics
+/// If the two are about different members, which only a bug can cause.
+pub fn join(known: &NodeStatus, claim: &NodeStatus) -> Option<NodeStatus> {
+    assert_eq!(known.id, claim.id, "a claim is joined only with what is known of the same member");
+    let newer_verdict = verdict(claim) > verdict(known);
+    let newer_description = description(claim) > description(known);
+    if !newer_verdict && !newer_description {
+        return None;
+    }
+    let mut joined = known.clone();
+    if newer_verdict {
+        joined.state = known.state.after(claim.state, claim.incarnation.cmp(&known.incarnation));
+        joined.incarnation = claim.incarnation;
+    }
+    if newer_description {
+        joined.addr = claim.addr;
+        joined.tags = claim.tags.clone();
+        joined.described_at = claim.described_at;
+    }
+    Some(joined)
+}
+
+fn verdict(status: &NodeStatus) -> (crate::Incarnation, NodeState) {
+    (status.incarnation, status.state)
+}
+
+fn description(status: &NodeStatus) -> (crate::Incarnation, crate::NodeAddr, &crate::Tags) {
+    (status.described_at, status.addr, &status.tags)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Incarnation, NodeAddr, NodeId, Tags};
+
+    fn status(incarnation: u64, state: NodeState) -> NodeStatus {
+        described(incarnation, state, incarnation, 1, "")
+    }
+
+    fn described(incarnation: u64, state: NodeState, at: u64, port: u16, tag: &str) -> NodeStatus {
+        NodeStatus {
+            id: NodeId::new("n").unwrap(),
+            addr: NodeAddr::new(([127, 0, 0, 1], port).into()),
+            incarnation: Incarnation::new(incarnation),
+            state,
+            tags: Tags::new([("tag", tag)]).unwrap(),
+            described_at: Incarnation::new(at),
+        }
+    }
+
+    fn joined(a: &NodeStatus, b: &NodeStatus) -> NodeStatus {
+        join(a, b).unwrap_or_else(|| a.clone())
+    }
+
+    /// Few values of each field, so that equal and neighbouring ones meet often.
+    fn any_status() -> impl Strategy<Value = NodeStatus> {
+        (0..4_u64, 0..4_usize, 0..4_u64, 1..3_u16, "[ab]").prop_map(|(incarnation, state, at, port, tag)| {
+            described(incarnation, NodeState::ALL[state], at.min(incarnation), port, &tag)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn joining_is_idempotent(a in any_status(), b in any_status()) {
+            prop_assert_eq!(join(&a, &a), None);
+            let once = joined(&a, &b);
+            prop_assert_eq!(join(&once, &b), None);
+            prop_assert_eq!(join(&once, &a), None);
+        }
+
+        #[test]
+        fn joining_is_commutative(a in any_status(), b in any_status()) {
+            prop_assert_eq!(joined(&a, &b), joined(&b, &a));
+        }
+
+        #[test]
+        fn joining_is_associative(a in any_status(), b in any_status(), c in any_status()) {
+            prop_assert_eq!(joined(&joined(&a, &b), &c), joined(&a, &joined(&b, &c)));
+        }
+
+        #[test]
+        fn the_order_of_arrival_never_matters(claims in prop::collection::vec(any_status(), 1..7), seed: u64) {
+            let fold = |claims: &[NodeStatus]| claims.iter().skip(1).fold(claims[0].clone(), |k, c| joined(&k, c));
+            let mut shuffled = claims.clone();
+            crate::Rng::from_seed(seed).shuffle(&mut shuffled);
+            prop_assert_eq!(fold(&claims), fold(&shuffled));
+        }
+
+        #[test]
+        fn neither_half_ever_goes_back(a in any_status(), b in any_status()) {
+            let after = joined(&a, &b);
+            prop_assert!(verdict(&after) >= verdict(&a) && verdict(&after) >= verdict(&b));
+            prop_assert!(description(&after) >= description(&a) && description(&after) >= description(&b));
+            prop_assert!(after.described_at <= after.incarnation);
+        }
+    }
+
+    #[test]
+    fn state_transition_precedence() {
+        for (i, lower) in NodeState::ALL.into_iter().enumerate() {
+            for higher in NodeState::ALL.into_iter().skip(i) {
+                let expected = status(1, higher);
+                assert_eq!(joined(&status(1, lower), &status(1, higher)), expected, "{lower} then {higher}");
+                assert_eq!(joined(&status(1, higher), &status(1, lower)), expected, "{higher} then {lower}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_verdict_without_description_leaves_the_known_description_in_place() {
+        let known = described(1, NodeState::Alive, 1, 1, "a");
+        let news = described(2, NodeState::Alive, 2, 2, "b");
+        let after = joined(&known, &news.without_description());
+        assert_eq!(
+            (after.incarnation, after.tags.get("tag"), after.is_complete()),
+            (Incarnation::new(2), Some("a"), false)
+        );
+        assert_eq!(joined(&after, &news), news);
+        assert!(news.is_complete());
+    }
+}

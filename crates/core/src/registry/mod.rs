@@ -1,0 +1,201 @@
+//! The one place where the state of members lives. Every change goes through [`SharedNodeRegistry::apply`], which holds
+//! the precedence law; the [`Change`] that it returns is what events and gossip are made from.
+
+mod snapshot;
+mod sync;
+
+#[cfg(test)]
+#[cfg(kinfolk_loom)]
+mod loom_registry;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+pub use snapshot::Snapshot;
+
+use crate::incarnation::Incarnation;
+use crate::node::NodeId;
+use crate::precedence;
+use crate::state::NodeState;
+use crate::status::NodeStatus;
+use sync::RwLock;
+
+/// What one claim changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a change is what events and gossip are made from"]
+pub enum Change {
+    /// Nothing: what it says was known already, or something outranks it.
+    None,
+    /// What is known of the member has changed.
+    Applied {
+        /// What was known before; `None` for a member that was not known.
+        before: Option<Arc<NodeStatus>>,
+        /// What is known now.
+        after: Arc<NodeStatus>,
+    },
+    /// Nothing: the member is not known and the registry is at its bound.
+    Full,
+}
+
+impl Change {
+    /// What is known now, if it has changed.
+    pub fn after(&self) -> Option<&Arc<NodeStatus>> {
+        match self {
+            Self::Applied { after, .. } => Some(after),
+            Self::None | Self::Full => None,
+        }
+    }
+}
+
+/// The members as this process knows them: a map from name to status, shared by cloning (one reference count).
+///
+/// Bounded by [`NODES_MAX`](Self::NODES_MAX) or the bound given: a claim about one more member is refused with
+/// [`Change::Full`]. Readers run side by side; a change excludes them for the length of one map operation. No lock is
+/// ever held across I/O or an `.await`, because no method is async or calls out.
+///
+/// A reader never sees a member's `(incarnation, state)` go back, except by [`reap`](Self::reap) and
+/// [`clear`](Self::clear); a loom model checks this.
+#[derive(Clone)]
+pub struct SharedNodeRegistry {
+    members: Arc<RwLock<Members>>,
+    nodes_max: usize,
+}
+
+#[derive(Default)]
+struct Members {
+    nodes: HashMap<NodeId, Arc<NodeStatus>>,
+    /// How many nodes are in each state, by the state's place in [`NodeState::ALL`].
+    counts: [usize; 4],
+    /// Counts the changes; a snapshot carries the number it was taken at.
+    version: u64,
+    /// The snapshot of this version, once somebody has asked for it.
+    snapshot: Option<Arc<Snapshot>>,
+}
+
+impl SharedNodeRegistry {
+    /// How many nodes, tombstones included, a registry holds by default.
+    pub const NODES_MAX: usize = 65_536;
+
+    /// An empty registry with the default bound.
+    pub fn new() -> Self {
+        Self::with_nodes_max(Self::NODES_MAX)
+    }
+
+    /// An empty registry that holds at most `nodes_max` nodes, tombstones included.
+    pub fn with_nodes_max(nodes_max: usize) -> Self {
+        Self { members: Arc::new(RwLock::new(Members::default())), nodes_max }
+    }
+
+    /// Joins `claim` with what is known, by the law of [`precedence`].
+    pub fn apply(&self, claim: impl Into<Arc<NodeStatus>>) -> Change {
+        let claim = claim.into();
+        let mut members = self.members.write();
+        let before = members.nodes.get(&claim.id).cloned();
+        let after = match &before {
+            None if members.nodes.len() >= self.nodes_max => return Change::Full,
+            None => claim,
+            Some(known) => match precedence::join(known, &claim) {
+                None => return Change::None,
+                // The claim itself is kept where it wins whole, so that equal views share their memory.
+                Some(joined) if joined == *claim => claim,
+                Some(joined) => Arc::new(joined),
+            },
+        };
+        members.replace(before.as_deref(), &after);
+        Change::Applied { before, after }
+    }
+
+    /// What is known of `id`.
+    pub fn get(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {
+        self.members.read().nodes.get(id).cloned()
+    }
+
+    /// All nodes at one moment, ordered by name. Costs O(1) while nothing has changed since the last one, and one copy
+    /// of the list of pointers (sorted) after a change.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        if let Some(snapshot) = self.members.read().snapshot.clone() {
+            return snapshot;
+        }
+        let mut members = self.members.write();
+        let version = members.version;
+        let Members { nodes, snapshot, .. } = &mut *members;
+        snapshot.get_or_insert_with(|| Arc::new(Snapshot::new(version, nodes.values().cloned()))).clone()
+    }
+
+    /// The members (alive or suspect) whose tag `key` has this `value`, ordered by name.
+    pub fn with_tag(&self, key: &str, value: &str) -> Vec<Arc<NodeStatus>> {
+        self.snapshot().members().filter(|node| node.tags.get(key) == Some(value)).cloned().collect()
+    }
+
+    /// How many nodes are in `state`.
+    pub fn count(&self, state: NodeState) -> usize {
+        self.members.read().counts[state as usize]
+    }
+
+    /// How many belong to the group: alive or suspect, ourselves included.
+    pub fn member_count(&self) -> usize {
+        let members = self.members.read();
+        members.counts[NodeState::Alive as usize] + members.counts[NodeState::Suspect as usize]
+    }
+
+    /// How many nodes are known, tombstones included.
+    pub fn len(&self) -> usize {
+        self.members.read().nodes.len()
+    }
+
+    /// Whether no node is known.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets a tombstone: removes `id` if it is failed or left and still at this incarnation. Returns what was known.
+    pub fn reap(&self, id: &NodeId, incarnation: Incarnation) -> Option<Arc<NodeStatus>> {
+        let mut members = self.members.write();
+        members.nodes.get(id).filter(|node| !node.state.is_member() && node.incarnation == incarnation)?;
+        let reaped = members.nodes.remove(id)?;
+        members.counts[reaped.state as usize] -= 1;
+        members.changed();
+        Some(reaped)
+    }
+
+    /// Forgets everything: the fifth phase of a shutdown.
+    pub fn clear(&self) {
+        let mut members = self.members.write();
+        members.nodes.clear();
+        members.counts = [0; 4];
+        members.changed();
+    }
+}
+
+impl Members {
+    fn replace(&mut self, before: Option<&NodeStatus>, after: &Arc<NodeStatus>) {
+        if let Some(before) = before {
+            self.counts[before.state as usize] -= 1;
+        }
+        self.counts[after.state as usize] += 1;
+        self.nodes.insert(after.id.clone(), Arc::clone(after));
+        self.changed();
+    }
+
+    fn changed(&mut self) {
+        self.version += 1;
+        self.snapshot = None;
+    }
+}
+
+impl Default for SharedNodeRegistry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for SharedNodeRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedNodeRegistry").field("nodes", &self.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(kinfolk_loom))]
+mod tests;

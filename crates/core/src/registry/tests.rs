@@ -1,0 +1,140 @@
+//! The registry as its users see it: the points of the review, the bound, snapshots and concurrent use.
+
+use super::*;
+use crate::node::NodeAddr;
+use crate::tags::Tags;
+
+fn id(name: &str) -> NodeId {
+    NodeId::new(name).unwrap()
+}
+
+fn claim(name: &str, incarnation: u64, state: NodeState) -> NodeStatus {
+    let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
+    NodeStatus::alive(id(name), addr, Incarnation::new(incarnation), Tags::empty()).with_state(state)
+}
+
+fn known(registry: &SharedNodeRegistry, name: &str) -> (u64, NodeState) {
+    let node = registry.get(&id(name)).unwrap();
+    (node.incarnation.get(), node.state)
+}
+
+#[test]
+fn higher_incarnation_wins() {
+    let registry = SharedNodeRegistry::new();
+    let _ = registry.apply(claim("a", 1, NodeState::Suspect));
+    let change = registry.apply(claim("a", 2, NodeState::Alive));
+    assert_eq!(change.after().unwrap().state, NodeState::Alive);
+    assert_eq!(known(&registry, "a"), (2, NodeState::Alive));
+}
+
+#[test]
+fn lower_incarnation_ignored() {
+    let registry = SharedNodeRegistry::new();
+    let _ = registry.apply(claim("a", 2, NodeState::Alive));
+    for state in NodeState::ALL {
+        assert_eq!(registry.apply(claim("a", 1, state)), Change::None);
+    }
+    assert_eq!(known(&registry, "a"), (2, NodeState::Alive));
+}
+
+#[test]
+fn failed_state_not_overwritten_by_alive() {
+    let registry = SharedNodeRegistry::new();
+    let _ = registry.apply(claim("a", 3, NodeState::Failed));
+    assert_eq!(registry.apply(claim("a", 3, NodeState::Alive)), Change::None);
+    assert_eq!(known(&registry, "a"), (3, NodeState::Failed));
+}
+
+#[test]
+fn higher_incarnation_revives_failed() {
+    let registry = SharedNodeRegistry::new();
+    let _ = registry.apply(claim("a", 3, NodeState::Failed));
+    assert!(matches!(registry.apply(claim("a", 4, NodeState::Alive)), Change::Applied { .. }));
+    assert_eq!(known(&registry, "a"), (4, NodeState::Alive));
+}
+
+#[test]
+fn the_last_place_is_given_and_one_more_node_is_refused() {
+    let registry = SharedNodeRegistry::with_nodes_max(2);
+    let _ = registry.apply(claim("a", 1, NodeState::Alive));
+    assert!(registry.apply(claim("b", 1, NodeState::Alive)).after().is_some());
+    assert_eq!(registry.apply(claim("c", 1, NodeState::Alive)), Change::Full);
+    assert!(
+        registry.apply(claim("a", 1, NodeState::Suspect)).after().is_some(),
+        "those known can still change"
+    );
+    assert_eq!(registry.len(), 2);
+}
+
+#[test]
+fn a_snapshot_is_shared_while_nothing_changes() {
+    let registry = SharedNodeRegistry::new();
+    let _ = registry.apply(claim("b", 1, NodeState::Alive));
+    let _ = registry.apply(claim("a", 1, NodeState::Left));
+    let snapshot = registry.snapshot();
+    assert!(Arc::ptr_eq(&snapshot, &registry.snapshot()));
+    let _ = registry.apply(claim("a", 1, NodeState::Alive));
+    assert!(Arc::ptr_eq(&snapshot, &registry.snapshot()), "a claim that adds nothing changes nothing");
+    let _ = registry.apply(claim("c", 1, NodeState::Alive));
+    let later = registry.snapshot();
+    assert!(!Arc::ptr_eq(&snapshot, &later) && later.version() > snapshot.version());
+    assert_eq!(later.nodes().iter().map(|n| n.id.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert_eq!(later.members().map(|n| n.id.as_str()).collect::<Vec<_>>(), ["b", "c"]);
+}
+
+#[test]
+fn members_are_found_by_tag_and_the_dead_are_not() {
+    let registry = SharedNodeRegistry::new();
+    let tagged =
+        |name, state| NodeStatus { tags: Tags::new([("role", "db")]).unwrap(), ..claim(name, 1, state) };
+    let _ = registry.apply(tagged("a", NodeState::Alive));
+    let _ = registry.apply(tagged("b", NodeState::Failed));
+    let _ = registry.apply(claim("c", 1, NodeState::Alive));
+    let found = registry.with_tag("role", "db");
+    assert_eq!(found.iter().map(|n| n.id.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert!(registry.with_tag("role", "web").is_empty());
+}
+
+#[test]
+fn only_a_tombstone_of_that_incarnation_is_reaped() {
+    let registry = SharedNodeRegistry::new();
+    let _ = registry.apply(claim("a", 1, NodeState::Alive));
+    assert_eq!(registry.reap(&id("a"), Incarnation::new(1)), None);
+    let _ = registry.apply(claim("a", 2, NodeState::Failed));
+    assert_eq!(registry.reap(&id("a"), Incarnation::new(1)), None);
+    assert!(registry.reap(&id("a"), Incarnation::new(2)).is_some());
+    assert!(registry.is_empty() && registry.count(NodeState::Failed) == 0);
+}
+
+#[test]
+fn concurrent_access() {
+    let registry = SharedNodeRegistry::new();
+    std::thread::scope(|scope| {
+        for writer in 0..4_u64 {
+            let registry = registry.clone();
+            scope.spawn(move || {
+                for round in 0..500_u64 {
+                    let state = NodeState::ALL[usize::try_from((round + writer) % 4).unwrap()];
+                    let _ = registry.apply(claim(&format!("n{}", round % 16), 1 + round * 4 + writer, state));
+                }
+            });
+        }
+        for _ in 0..2 {
+            let registry = registry.clone();
+            scope.spawn(move || {
+                let mut seen = (Incarnation::ZERO, NodeState::Alive);
+                for _ in 0..2_000 {
+                    let snapshot = registry.snapshot();
+                    if let Some(node) = snapshot.get(&id("n0")) {
+                        assert!((node.incarnation, node.state) >= seen, "a reader saw a state go back");
+                        seen = (node.incarnation, node.state);
+                    }
+                }
+            });
+        }
+    });
+    // Of all claims about n15 the one of the highest incarnation stands: round 495, writer 3, state 495 + 3 mod 4.
+    assert_eq!(known(&registry, "n15"), (1 + 495 * 4 + 3, NodeState::ALL[(495 + 3) % 4]));
+    let counted: usize = NodeState::ALL.into_iter().map(|state| registry.count(state)).sum();
+    assert_eq!((counted, registry.len()), (16, 16));
+}

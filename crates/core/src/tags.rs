@@ -1,0 +1,168 @@
+//! What a member says about itself beyond its name: roles, versions, ports of services. Small, bounded, replaced whole.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::TagsError;
+
+/// The tags of a member: an ordered map from text to text, cheap to clone.
+///
+/// At most [`ENTRIES_MAX`](Self::ENTRIES_MAX) entries and [`BYTES_MAX`](Self::BYTES_MAX) bytes of keys and values; what
+/// is over a bound is refused whole, when built and when decoded. Keys are not empty; values may be.
+///
+/// # Examples
+/// ```
+/// use kinfolk_core::Tags;
+/// let tags = Tags::new([("role", "db"), ("zone", "a")])?;
+/// assert_eq!(tags.get("role"), Some("db"));
+/// assert_eq!(tags.with("zone", "b")?.get("zone"), Some("b"));
+/// # Ok::<(), kinfolk_core::TagsError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
+pub struct Tags(Option<Arc<BTreeMap<String, String>>>);
+
+impl Tags {
+    /// How many entries a member may have.
+    pub const ENTRIES_MAX: usize = 64;
+    /// How many bytes all keys and values together may take.
+    pub const BYTES_MAX: usize = 16 * 1024;
+
+    /// No tags; takes no memory.
+    pub const fn empty() -> Self {
+        Self(None)
+    }
+
+    /// The tags of these pairs; a later value of the same key replaces an earlier one.
+    ///
+    /// # Errors
+    /// [`TagsError`] if they are over a bound or a key is empty.
+    pub fn new<K: Into<String>, V: Into<String>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self, TagsError> {
+        let map: BTreeMap<String, String> = pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+        Self::try_from(map)
+    }
+
+    /// These tags with one more, or with another value of that key.
+    ///
+    /// # Errors
+    /// [`TagsError`] if the result is over a bound or the key is empty.
+    pub fn with(&self, key: &str, value: &str) -> Result<Self, TagsError> {
+        let mut map = self.to_map();
+        map.insert(key.to_owned(), value.to_owned());
+        Self::try_from(map)
+    }
+
+    /// These tags without that key.
+    #[must_use]
+    pub fn without(&self, key: &str) -> Self {
+        let mut map = self.to_map();
+        map.remove(key);
+        Self::from_bounded(map)
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// All pairs, ordered by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(|map| map.iter()).map(|(k, v)| (k.as_str(), v.as_str()))
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |map| map.len())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// How many bytes keys and values take together.
+    pub fn byte_len(&self) -> usize {
+        self.iter().map(|(k, v)| k.len() + v.len()).sum()
+    }
+
+    fn to_map(&self) -> BTreeMap<String, String> {
+        self.0.as_deref().cloned().unwrap_or_default()
+    }
+
+    fn from_bounded(map: BTreeMap<String, String>) -> Self {
+        Self((!map.is_empty()).then(|| Arc::new(map)))
+    }
+}
+
+impl TryFrom<BTreeMap<String, String>> for Tags {
+    type Error = TagsError;
+
+    fn try_from(map: BTreeMap<String, String>) -> Result<Self, TagsError> {
+        if map.len() > Self::ENTRIES_MAX {
+            return Err(TagsError::TooMany { found: map.len() });
+        }
+        let found = map.iter().map(|(k, v)| k.len() + v.len()).sum();
+        if found > Self::BYTES_MAX {
+            return Err(TagsError::TooLarge { found });
+        }
+        if map.contains_key("") {
+            return Err(TagsError::EmptyKey);
+        }
+        Ok(Self::from_bounded(map))
+    }
+}
+
+impl From<Tags> for BTreeMap<String, String> {
+    fn from(tags: Tags) -> Self {
+        tags.0.map(Arc::unwrap_or_clone).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Tags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(count: usize) -> Result<Tags, TagsError> {
+        Tags::new((0..count).map(|i| (i.to_string(), "x")))
+    }
+
+    #[test]
+    fn the_64th_entry_fits_and_the_65th_does_not() {
+        assert_eq!(numbered(64).unwrap().len(), 64);
+        assert_eq!(numbered(65), Err(TagsError::TooMany { found: 65 }));
+        assert_eq!(numbered(64).unwrap().with("more", ""), Err(TagsError::TooMany { found: 65 }));
+    }
+
+    #[test]
+    fn the_last_byte_fits_and_one_more_does_not() {
+        assert_eq!(Tags::new([("k", "v".repeat(Tags::BYTES_MAX - 1))]).unwrap().byte_len(), Tags::BYTES_MAX);
+        let found = Tags::BYTES_MAX + 1;
+        assert_eq!(Tags::new([("k", "v".repeat(Tags::BYTES_MAX))]), Err(TagsError::TooLarge { found }));
+    }
+
+    #[test]
+    fn what_is_over_a_bound_is_refused_when_decoded_too() {
+        let map: BTreeMap<String, String> = (0..65).map(|i| (i.to_string(), String::new())).collect();
+        let bytes = postcard::to_stdvec(&map).unwrap();
+        assert!(postcard::from_bytes::<Tags>(&bytes).is_err());
+        let tags = numbered(64).unwrap();
+        assert_eq!(postcard::from_bytes::<Tags>(&postcard::to_stdvec(&tags).unwrap()), Ok(tags));
+    }
+
+    #[test]
+    fn an_empty_key_is_refused_and_removing_the_last_tag_leaves_none() {
+        assert_eq!(Tags::new([("", "v")]), Err(TagsError::EmptyKey));
+        assert_eq!(Tags::new([("k", "v")]).unwrap().without("k"), Tags::empty());
+    }
+}
