@@ -1,0 +1,151 @@
+//! Every knob of the protocol, with its unit, range, default and what turning it costs.
+
+use std::time::Duration;
+
+use kinfolk_detector::SuspicionRule;
+
+use crate::error::ConfigError;
+
+/// Which protocol the machine speaks. All modes share one wire format and can live in one cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Mode {
+    /// SWIM as in its paper (DSN 2002): round-robin probes, indirect probes, a fixed suspicion time-out.
+    Swim,
+    /// SWIM with Lifeguard (DSN 2018): local health, dynamic suspicion, nacks and the buddy system.
+    #[default]
+    Lifeguard,
+}
+
+/// The configuration of a [`Machine`](crate::Machine). All members of a cluster should use the same one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SwimConfig {
+    /// Which protocol. Default: [`Mode::Lifeguard`].
+    pub mode: Mode,
+    /// One member is probed each interval (SWIM's protocol period T'). Default 1 s; above zero. Halving it halves the
+    /// time to a first suspicion and doubles the idle traffic. Lifeguard stretches it by local health + 1.
+    pub probe_interval: Duration,
+    /// How long a direct probe waits before helpers are asked. Default 500 ms; above zero and below
+    /// `probe_interval`. It should lie above the 99th percentile of the round trip. Stretched like the interval.
+    pub probe_timeout: Duration,
+    /// How many helpers are asked for an indirect probe (SWIM's k). Default 3; 0 turns indirect probes off. More
+    /// helpers make false suspicions under loss rarer and cost one more round trip each, only when a probe fails.
+    pub indirect_probes: usize,
+    /// How long a suspicion lasts before it becomes a failure. Default: [`SuspicionRule::lifeguard`], between
+    /// `4 log10 N` and `24 log10 N` intervals by the number of independent accusers. Longer means fewer false failures
+    /// and later true ones.
+    pub suspicion: SuspicionRule,
+    /// The highest local health score (Lifeguard's S). Default 8; 0 turns local health off.
+    pub local_health_max: u32,
+    /// How often updates that wait are sent to random members, beyond those that ride on probes. Default 200 ms; above zero.
+    pub gossip_interval: Duration,
+    /// To how many members each time. Default 3; 0 leaves updates to probes alone, as in SWIM's paper.
+    pub gossip_fanout: usize,
+    /// A fresh update is sent on after this time rather than at the next gossip interval, so that those that come
+    /// together travel together. Default 20 ms; `None` waits for the interval.
+    pub push_delay: Option<Duration>,
+    /// Each update is sent at most `retransmit * ceil(log2(N + 1))` times by each member. Default 3; at least 1.
+    pub retransmit: u32,
+    /// How often the whole view is exchanged with a random member, which repairs whatever gossip lost. Default 30 s;
+    /// above zero. Costs about 60 bytes a known node each time.
+    pub sync_interval: Duration,
+    /// How long failed and left members are remembered. Default 24 h. It should be longer than any member can be cut
+    /// off and then come back with old news.
+    pub tombstone_ttl: Duration,
+}
+
+impl SwimConfig {
+    /// SWIM as in its paper, with a fixed suspicion time-out of `5 * log10 N` intervals, as Lifeguard's paper compares it.
+    pub fn swim() -> Self {
+        Self {
+            mode: Mode::Swim,
+            suspicion: SuspicionRule { alpha: 5.0, ..SuspicionRule::swim() },
+            local_health_max: 0,
+            ..Self::lifeguard()
+        }
+    }
+
+    /// SWIM with Lifeguard: the default.
+    pub fn lifeguard() -> Self {
+        Self {
+            mode: Mode::Lifeguard,
+            probe_interval: Duration::from_secs(1),
+            probe_timeout: Duration::from_millis(500),
+            indirect_probes: 3,
+            suspicion: SuspicionRule::lifeguard(),
+            local_health_max: 8,
+            gossip_interval: Duration::from_millis(200),
+            gossip_fanout: 3,
+            push_delay: Some(Duration::from_millis(20)),
+            retransmit: 3,
+            sync_interval: Duration::from_secs(30),
+            tombstone_ttl: Duration::from_hours(24),
+        }
+    }
+
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the first field that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let positive = [
+            ("probe_interval", self.probe_interval),
+            ("probe_timeout", self.probe_timeout),
+            ("gossip_interval", self.gossip_interval),
+            ("sync_interval", self.sync_interval),
+        ];
+        if let Some((field, _)) = positive.into_iter().find(|(_, duration)| duration.is_zero()) {
+            return Err(ConfigError::Zero { field });
+        }
+        if self.probe_timeout >= self.probe_interval {
+            return Err(ConfigError::ProbeTimeout {
+                timeout: self.probe_timeout,
+                interval: self.probe_interval,
+            });
+        }
+        if self.retransmit == 0 {
+            return Err(ConfigError::Zero { field: "retransmit" });
+        }
+        let SuspicionRule { alpha, beta, .. } = self.suspicion;
+        if !(alpha.is_finite() && alpha > 0.0 && beta.is_finite() && beta >= 1.0) {
+            return Err(ConfigError::Suspicion { alpha, beta });
+        }
+        Ok(())
+    }
+
+    /// Whether Lifeguard's mechanisms are in use: nacks, local health, and the buddy system.
+    pub(crate) fn is_lifeguard(&self) -> bool {
+        self.mode == Mode::Lifeguard
+    }
+}
+
+impl Default for SwimConfig {
+    fn default() -> Self {
+        Self::lifeguard()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_presets_are_valid() {
+        assert_eq!((SwimConfig::swim().validate(), SwimConfig::lifeguard().validate()), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn each_bad_value_is_named() {
+        let with = |change: fn(&mut SwimConfig)| {
+            let mut config = SwimConfig::default();
+            change(&mut config);
+            config.validate().unwrap_err().to_string()
+        };
+        assert!(with(|c| c.probe_interval = Duration::ZERO).contains("probe_interval"));
+        assert!(with(|c| c.probe_timeout = c.probe_interval).contains("probe_timeout"));
+        assert!(with(|c| c.retransmit = 0).contains("retransmit"));
+        assert!(with(|c| c.suspicion.alpha = f64::NAN).contains("alpha"));
+        assert!(with(|c| c.suspicion.beta = 0.5).contains("beta"));
+        assert!(with(|c| c.sync_interval = Duration::ZERO).contains("sync_interval"));
+    }
+}

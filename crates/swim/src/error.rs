@@ -1,0 +1,72 @@
+//! What a caller can get wrong. No state has changed when one of these is returned.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// A configuration value out of its range.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A value that must be above zero is zero.
+    #[error("{field} is zero: give a value above zero")]
+    Zero {
+        /// The field's name.
+        field: &'static str,
+    },
+    /// The direct probe would still wait when the next one starts.
+    #[error(
+        "probe_timeout ({timeout:?}) must be below probe_interval ({interval:?}), to leave time for indirect probes"
+    )]
+    ProbeTimeout {
+        /// The time-out given.
+        timeout: Duration,
+        /// The interval given.
+        interval: Duration,
+    },
+    /// The suspicion rule has no sense.
+    #[error("suspicion: alpha ({alpha}) must be above 0 and beta ({beta}) at least 1, both finite")]
+    Suspicion {
+        /// The rule's alpha.
+        alpha: f64,
+        /// The rule's beta.
+        beta: f64,
+    },
+}
+
+/// A message that cannot be encoded, or bytes that are no message of this protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// The bytes do not follow the wire format. The sender is at fault, or speaks another version.
+    #[error("not a message of this protocol: {0}")]
+    Malformed(postcard::Error),
+    /// Bytes are left over behind the message.
+    #[error("{0} bytes are left over behind the message")]
+    TrailingBytes(usize),
+    /// The message breaks a rule that its types cannot hold.
+    #[error("the message breaks a rule of the protocol: {0}")]
+    Rule(&'static str),
+    /// The message cannot be encoded. We are at fault.
+    #[error("the message cannot be encoded: {0}")]
+    Encode(postcard::Error),
+}
+
+/// A broadcast that cannot be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BroadcastError {
+    /// The payload is larger than one gossip update may be.
+    #[error(
+        "the broadcast has {len} bytes: {max} is the limit; send a key by broadcast and the value over a stream"
+    )]
+    TooLarge {
+        /// The payload's length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// This member has left.
+    #[error("this member has left the cluster: start it again to broadcast")]
+    Left,
+}

@@ -1,0 +1,94 @@
+//! What the world tells the machine.
+
+use kinfolk_core::{Cause, Change, NodeAddr, NodeId, Tags};
+
+use bytes::Bytes;
+
+use crate::message::Message;
+
+/// Names one request of ours, from the [`Output::Send`](crate::Output::Send) that made it to its one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Names one request of a peer, so that the machine can answer it; the driver chooses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplyId(pub u64);
+
+/// Names one command of the application, so that it can be told how the command ended; the driver chooses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandId(pub u64);
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A peer sent a message.
+    Message {
+        /// Who: the name in its connection's certificate.
+        from: NodeId,
+        /// What.
+        message: Message,
+        /// Set if it waits for an answer.
+        reply_to: Option<ReplyId>,
+    },
+    /// A peer answered a request of ours.
+    Reply {
+        /// Which request.
+        request: RequestId,
+        /// Who: the name in its connection's certificate.
+        from: NodeId,
+        /// What.
+        message: Message,
+    },
+    /// A request of ours ended without an answer.
+    NoReply {
+        /// Which request.
+        request: RequestId,
+        /// Why.
+        why: NoReply,
+    },
+    /// Time has passed: whatever is due is to be done.
+    Timeout,
+    /// The health checker found a member silent beyond its threshold and, where `change` says so, has marked it suspect.
+    Health {
+        /// What it changed in the registry.
+        change: Change,
+        /// The evidence.
+        cause: Cause,
+    },
+    /// The application wants something.
+    Command {
+        /// Names it.
+        id: CommandId,
+        /// What.
+        command: Command,
+    },
+}
+
+/// Why a request has no answer: evidence, never a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoReply {
+    /// Nothing came back, in time or at all: the peer or the path is at fault.
+    Silent,
+    /// Something came back, but not from that member: another certificate, or a refusal.
+    Refused,
+    /// We could not even ask: a limit of ours (a full pool, a full queue). Says nothing about the peer.
+    Local,
+}
+
+/// What the application may want.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Exchange views with this member, which is how one joins.
+    Join {
+        /// Its name, known from its certificate.
+        id: NodeId,
+        /// Where it was reached.
+        addr: NodeAddr,
+    },
+    /// Tell all that we leave.
+    Leave,
+    /// Replace our tags.
+    SetTags(Tags),
+    /// Send this to all members.
+    Broadcast(Bytes),
+}

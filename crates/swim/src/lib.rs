@@ -1,0 +1,39 @@
+//! The SWIM membership protocol (Das, Gupta and Motivala, DSN 2002) with Lifeguard (Dadgar, Phillips and Currey, DSN
+//! 2018) as a pure state machine: time, chance, messages and failures come in as inputs, and what is to be done comes
+//! out as outputs.
+//!
+//! Nothing here knows a clock, a socket, a runtime or the operating system's randomness; `cargo xtask layers` checks it.
+
+mod broadcast;
+pub mod codec;
+mod config;
+mod error;
+mod input;
+mod machine;
+mod message;
+mod on_change;
+mod on_command;
+mod on_gossip;
+mod on_message;
+mod on_reply;
+mod on_timeout;
+mod output;
+mod overlay;
+mod probe;
+mod queue;
+mod refute;
+mod relay;
+mod requests;
+mod stats;
+mod suspect;
+mod sync;
+mod timer;
+
+pub use config::{Mode, SwimConfig};
+pub use error::{BroadcastError, CodecError, ConfigError};
+pub use input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
+pub use machine::Machine;
+pub use message::{Message, Update, UserMessage};
+pub use output::{Outcome, Output};
+pub use queue::{GossipQueue, Priority, transmit_limit};
+pub use stats::SwimStats;

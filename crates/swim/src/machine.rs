@@ -1,0 +1,214 @@
+//! The protocol as one pure state machine. This file holds its state and only routes: each input goes to its handler.
+//!
+//! ```text
+//!   Input ──> handle(now, input) ──> the handler's file ──> outputs ──> poll_output()
+//!
+//!   Message   on_message.rs ─┬─ Ping, Gossip   on_gossip.rs      a claim about us      refute.rs
+//!   Reply     on_reply.rs    ├─ PingReq        relay.rs          a change of state     on_change.rs
+//!   NoReply   on_reply.rs    └─ Sync, Describe sync.rs           a suspicion           suspect.rs
+//!   Timeout   on_timeout.rs ─── probe.rs, relay.rs, suspect.rs, on_gossip.rs, sync.rs
+//!   Health    on_change.rs
+//!   Command   on_command.rs
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use kinfolk_core::{Incarnation, Instant, NodeId, NodeState, NodeStatus, Rng, SharedNodeRegistry};
+use kinfolk_detector::LocalHealth;
+
+use crate::broadcast::Seen;
+use crate::config::SwimConfig;
+use crate::input::{CommandId, Input, RequestId};
+use crate::message::Message;
+use crate::output::{Outcome, Output};
+use crate::overlay::Overlay;
+use crate::probe::Probe;
+use crate::queue::GossipQueue;
+use crate::requests::{Purpose, Requests};
+use crate::stats::SwimStats;
+use crate::suspect::Suspected;
+use crate::timer::{Timer, TimerKey, Timers};
+
+/// One member's protocol: pure, without clock, socket, runtime or randomness of its own.
+///
+/// Feed it with [`handle`](Self::handle), then take every output with [`poll_output`](Self::poll_output), and feed
+/// [`Input::Timeout`] when [`next_timeout`](Self::next_timeout) has come. The same inputs at the same times from the
+/// same seed give the same outputs. The same machine runs in the real driver, the simulator and the tests.
+///
+/// Every [`Output::Send`] with a `request` must come back as one [`Input::Reply`] or [`Input::NoReply`].
+#[derive(Debug)]
+pub struct Machine {
+    pub(crate) config: SwimConfig,
+    pub(crate) me: Me,
+    pub(crate) registry: SharedNodeRegistry,
+    pub(crate) rng: Rng,
+    pub(crate) timers: Timers,
+    pub(crate) requests: Requests,
+    pub(crate) overlay: Overlay,
+    pub(crate) probe: Option<Probe>,
+    pub(crate) suspicions: BTreeMap<NodeId, Suspected>,
+    /// When each failed or left member is forgotten.
+    pub(crate) tombstones: BTreeMap<NodeId, TimerKey>,
+    pub(crate) local_health: LocalHealth,
+    pub(crate) queue: GossipQueue,
+    pub(crate) seen: Seen,
+    pub(crate) next_gossip: (Instant, TimerKey),
+    pub(crate) stats: SwimStats,
+    outputs: VecDeque<Output>,
+}
+
+/// What the machine knows of itself beyond its entry in the registry.
+#[derive(Debug)]
+pub(crate) struct Me {
+    pub id: NodeId,
+    /// The incarnation that this life began with; numbers our broadcasts and is what our clock said then.
+    pub life: Incarnation,
+    pub started: Instant,
+    /// How many broadcasts we have sent.
+    pub broadcasts: u64,
+    /// Set once we have said that we leave.
+    pub leave: Option<Leave>,
+}
+
+/// How far our leave has got.
+#[derive(Debug)]
+pub(crate) struct Leave {
+    pub command: CommandId,
+    pub told: usize,
+    pub confirmed: usize,
+    pub waiting: usize,
+}
+
+impl Machine {
+    /// A machine for the member `me`, which must be a statement that it is alive. Enters it into `registry`, which may
+    /// already know others.
+    ///
+    /// # Panics
+    /// If `me` is not alive and complete ([`NodeStatus::alive`] makes one that is).
+    pub fn new(
+        config: SwimConfig,
+        me: NodeStatus,
+        registry: SharedNodeRegistry,
+        mut rng: Rng,
+        now: Instant,
+    ) -> Self {
+        assert!(
+            me.state == NodeState::Alive && me.is_complete(),
+            "a member starts with its own Alive statement"
+        );
+        let mut timers = Timers::default();
+        // Members that start together should not probe and exchange in step.
+        let spread = |rng: &mut Rng, interval: std::time::Duration| now + interval.mul_f64(rng.unit());
+        timers.schedule(spread(&mut rng, config.probe_interval), Timer::Probe);
+        timers.schedule(spread(&mut rng, config.sync_interval), Timer::Sync);
+        let gossip_at = spread(&mut rng, config.gossip_interval);
+        let next_gossip = (gossip_at, timers.schedule(gossip_at, Timer::Gossip));
+        let mut overlay = Overlay::default();
+        for node in registry.snapshot().members().filter(|node| node.id != me.id) {
+            overlay.insert(&node.id, &mut rng);
+        }
+        let myself = Me { id: me.id.clone(), life: me.incarnation, started: now, broadcasts: 0, leave: None };
+        let mut machine = Self {
+            local_health: LocalHealth::new(config.local_health_max),
+            config,
+            me: myself,
+            registry,
+            rng,
+            timers,
+            requests: Requests::default(),
+            overlay,
+            probe: None,
+            suspicions: BTreeMap::new(),
+            tombstones: BTreeMap::new(),
+            queue: GossipQueue::new(),
+            seen: Seen::default(),
+            next_gossip,
+            stats: SwimStats::default(),
+            outputs: VecDeque::new(),
+        };
+        machine.introduce(me);
+        machine
+    }
+
+    /// Takes one input. Outputs that it causes wait in [`poll_output`](Self::poll_output).
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Message { from, message, reply_to } => self.on_message(now, &from, message, reply_to),
+            Input::Reply { request, from, message } => self.on_reply(now, request, &from, message),
+            Input::NoReply { request, why } => self.on_no_reply(now, request, why),
+            Input::Timeout => self.on_timeout(now),
+            Input::Health { change, cause } => self.on_health(now, &change, &cause),
+            Input::Command { id, command } => self.on_command(now, id, command),
+        }
+        self.hurry_gossip(now);
+    }
+
+    /// The next thing to be done, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is due next; `None` only after a leave.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Our name.
+    pub fn id(&self) -> &NodeId {
+        &self.me.id
+    }
+
+    /// The view of the group, shared with whoever was given the registry.
+    pub fn registry(&self) -> &SharedNodeRegistry {
+        &self.registry
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &SwimConfig {
+        &self.config
+    }
+
+    /// Counters and gauges.
+    pub fn stats(&self) -> SwimStats {
+        SwimStats {
+            local_health: self.local_health.score(),
+            queued: self.queue.len(),
+            broadcasts_dropped: self.queue.broadcasts_dropped(),
+            ..self.stats
+        }
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.me.leave.is_some()
+    }
+
+    pub(crate) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub(crate) fn done(&mut self, id: CommandId, outcome: Outcome) {
+        self.output(Output::Done { id, outcome });
+    }
+
+    /// Sends a message that nobody answers.
+    pub(crate) fn send(&mut self, to: &NodeStatus, message: Message) {
+        self.output(Output::Send { to: to.id.clone(), addr: to.addr, message, request: None });
+    }
+
+    /// Sends a request and remembers what it is for.
+    pub(crate) fn request(&mut self, to: &NodeStatus, message: Message, purpose: Purpose) -> RequestId {
+        let request = self.requests.add(purpose);
+        self.output(Output::Send { to: to.id.clone(), addr: to.addr, message, request: Some(request) });
+        request
+    }
+
+    /// The statuses of random members other than ourselves.
+    pub(crate) fn random_members(&mut self, count: usize, except: Option<&NodeId>) -> Vec<Arc<NodeStatus>> {
+        let ids = self.overlay.random(count, except, &mut self.rng);
+        ids.iter().filter_map(|id| self.registry.get(id)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

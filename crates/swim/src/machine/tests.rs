@@ -1,0 +1,9 @@
+//! The machine, driven by hand: each test gives inputs and asserts the whole sequence of outputs.
+
+mod arbitrary;
+mod bench;
+mod commands;
+mod gossip;
+mod probes;
+mod suspicions;
+mod views;

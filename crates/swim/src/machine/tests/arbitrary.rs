@@ -1,0 +1,172 @@
+//! Arbitrary inputs in arbitrary order: the machine never panics, stays within its bounds, and incarnations only grow.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kinfolk_core::{Cause, Incarnation, NodeId, NodeState, NodeStatus, Reason, Tags};
+use proptest::prelude::*;
+
+use super::bench::{Bench, id, status};
+use crate::config::SwimConfig;
+use crate::input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
+use crate::message::{Message, Update, UserMessage};
+use crate::output::Output;
+use crate::queue::GossipQueue;
+use crate::requests::{DESCRIBES_MAX, JOINS_MAX, LEAVE_TOLD_MAX, RELAYS_MAX};
+
+const NAMES: [&str; 8] = ["me", "a", "b", "c", "d", "e", "f", "g"];
+
+fn any_name() -> impl Strategy<Value = NodeId> {
+    (0..NAMES.len()).prop_map(|at| id(NAMES[at]))
+}
+
+fn any_status() -> impl Strategy<Value = NodeStatus> {
+    let incarnation = prop_oneof![1..20_u64, Just(u64::MAX), Just(90_000_000)];
+    (any_name(), incarnation, 0..4_usize, 0..3_usize).prop_map(|(name, incarnation, state, form)| {
+        let mut node = status(name.as_str(), incarnation, NodeState::ALL[state]);
+        match form {
+            0 => node.without_description(),
+            1 => node,
+            _ => {
+                node.tags = Tags::new([("k", "v".repeat(2_000))]).unwrap();
+                node
+            }
+        }
+    })
+}
+
+fn any_update() -> impl Strategy<Value = Update> {
+    let node = (any_status(), prop::collection::vec(any_name(), 0..4))
+        .prop_map(|(node, accusers)| Update::Node { status: Arc::new(node), accusers });
+    let user = (any_name(), 0..4_u64, 0..300_u64).prop_map(|(origin, life, number)| {
+        Update::User(UserMessage { origin, life: Incarnation::new(life), number, payload: "x".into() })
+    });
+    prop_oneof![4 => node, 1 => user]
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    let gossip = || prop::collection::vec(any_update(), 0..6);
+    let nodes = || prop::collection::vec(any_status().prop_map(Arc::new), 0..6);
+    prop_oneof![
+        gossip().prop_map(|gossip| Message::Ping { gossip }),
+        gossip().prop_map(|gossip| Message::Ack { gossip }),
+        gossip().prop_map(|gossip| Message::Gossip { gossip }),
+        (any_name(), any::<u32>(), any::<bool>(), gossip()).prop_map(|(target, within_ms, nack, gossip)| {
+            Message::PingReq { target, within_ms, nack, gossip }
+        }),
+        Just(Message::Nack),
+        any_name().prop_map(|id| Message::Describe { id }),
+        (nodes(), prop::option::of(any_name()), any::<bool>())
+            .prop_map(|(nodes, after, want)| Message::Sync { nodes, after, want }),
+        (nodes(), any::<bool>()).prop_map(|(nodes, more)| Message::Page { nodes, more }),
+    ]
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        4 => any_name().prop_map(|id| Command::Join { addr: status("x", 1, NodeState::Alive).addr, id }),
+        1 => Just(Command::Leave),
+        4 => "[a-z]{0,9}".prop_map(|tag| Command::SetTags(Tags::new([("tag", tag)]).unwrap())),
+        4 => (0..2_000_usize).prop_map(|len| Command::Broadcast(vec![0; len].into())),
+    ]
+}
+
+/// An input, after some milliseconds; requests are named relative to the newest.
+fn any_step() -> impl Strategy<Value = (u64, Input)> {
+    let request = || (0..8_u64).prop_map(RequestId);
+    let why = prop_oneof![Just(NoReply::Silent), Just(NoReply::Refused), Just(NoReply::Local)];
+    let input = prop_oneof![
+        6 => (any_name(), any_message(), any::<bool>()).prop_map(|(from, message, answer)| Input::Message {
+            from, message, reply_to: answer.then_some(ReplyId(1)),
+        }),
+        6 => (request(), any_name(), any_message())
+            .prop_map(|(request, from, message)| Input::Reply { request, from, message }),
+        2 => (request(), why).prop_map(|(request, why)| Input::NoReply { request, why }),
+        6 => Just(Input::Timeout),
+        1 => any_command().prop_map(|command| Input::Command { id: CommandId(1), command }),
+    ];
+    (0..3_000_u64, input)
+}
+
+fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>) {
+    let machine = &bench.machine;
+    let known = machine.registry.len();
+    assert!(machine.queue.len() <= known + GossipQueue::BROADCASTS_MAX);
+    assert!(machine.requests.len() <= 4 + RELAYS_MAX + DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_TOLD_MAX);
+    assert!(machine.suspicions.len() + machine.tombstones.len() <= known);
+    assert!(machine.timers.len() <= 3 + 2 * 16 + RELAYS_MAX + 2 * known, "{} timers", machine.timers.len());
+    assert!(bench.outputs.len() <= 4 * NAMES.len() + LEAVE_TOLD_MAX + 16);
+    for node in machine.registry.snapshot().nodes() {
+        let verdict = (node.incarnation, node.state);
+        let before = highest.insert(node.id.clone(), verdict);
+        assert!(before <= Some(verdict), "{} went from {before:?} to {verdict:?}", node.id);
+        assert!(node.is_well_formed());
+        let suspected = machine.suspicions.contains_key(&node.id);
+        assert_eq!(suspected, node.state == NodeState::Suspect, "{} and its clock", node.id);
+    }
+    for output in &bench.outputs {
+        if let Output::Send { message, .. } | Output::Reply { message, .. } = output {
+            crate::codec::encode(message).expect("what the machine sends keeps the codec's bounds");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_input_breaks_the_machine(
+        steps in prop::collection::vec(any_step(), 1..120),
+        swim: bool,
+    ) {
+        let config = if swim { SwimConfig::swim() } else { SwimConfig::lifeguard() };
+        let mut bench = Bench::new(config, &["a", "b", "c"]);
+        let mut highest = HashMap::new();
+        let mut made = 0;
+        for (millis, input) in steps {
+            bench.now += Duration::from_millis(millis);
+            let input = match input {
+                Input::Reply { request, from, message } => {
+                    Input::Reply { request: RequestId(u64::saturating_sub(made, request.0)), from, message }
+                }
+                Input::NoReply { request, why } => {
+                    Input::NoReply { request: RequestId(u64::saturating_sub(made, request.0)), why }
+                }
+                input => input,
+            };
+            bench.input(input);
+            for output in &bench.outputs {
+                if let Output::Send { request: Some(request), .. } = output {
+                    made = request.0;
+                }
+            }
+            check(&bench, &mut highest);
+        }
+    }
+
+    #[test]
+    fn the_same_inputs_give_the_same_outputs(steps in prop::collection::vec(any_step(), 1..60)) {
+        let run = || {
+            let mut bench = Bench::new(SwimConfig::lifeguard(), &["a", "b", "c"]);
+            let mut story = Vec::new();
+            for (millis, input) in steps.clone() {
+                bench.now += Duration::from_millis(millis);
+                bench.input(input);
+                story.append(&mut bench.outputs);
+            }
+            story
+        };
+        prop_assert_eq!(run(), run());
+    }
+}
+
+#[test]
+fn a_health_verdict_about_anybody_is_survived() {
+    for (name, state) in [("a", NodeState::Alive), ("me", NodeState::Alive), ("x", NodeState::Failed)] {
+        let mut bench = Bench::new(SwimConfig::lifeguard(), &["a"]);
+        let change = bench.machine.registry.apply(status(name, 30, state));
+        let cause = Cause::by(id("me"), Reason::Phi { phi: 9.0, silence: Duration::from_secs(9) });
+        bench.input(Input::Health { change, cause });
+    }
+}

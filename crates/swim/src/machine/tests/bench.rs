@@ -1,0 +1,169 @@
+//! A machine on the bench: inputs in, outputs out as short lines, time as the test wants it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use kinfolk_core::{
+    ClusterEvent, Incarnation, Instant, NodeAddr, NodeId, NodeState, NodeStatus, Rng, SharedNodeRegistry,
+    Tags,
+};
+
+use crate::config::SwimConfig;
+use crate::input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
+use crate::machine::Machine;
+use crate::message::{Message, Update};
+use crate::output::Output;
+
+pub(super) struct Bench {
+    pub machine: Machine,
+    pub now: Instant,
+    /// The outputs of the last input.
+    pub outputs: Vec<Output>,
+}
+
+/// A configuration in which nothing but probes happens on its own.
+pub(super) fn quiet(config: &SwimConfig) -> SwimConfig {
+    let never = Duration::from_hours(10_000);
+    SwimConfig { gossip_fanout: 0, gossip_interval: never, sync_interval: never, ..config.clone() }
+}
+
+pub(super) fn id(name: &str) -> NodeId {
+    NodeId::new(name).unwrap()
+}
+
+/// The statement that `name` is in `state` at `incarnation`; its port is the first letter's code.
+pub(super) fn status(name: &str, incarnation: u64, state: NodeState) -> NodeStatus {
+    let addr = NodeAddr::new(([127, 0, 0, 1], u16::from(name.as_bytes()[0])).into());
+    NodeStatus::alive(id(name), addr, Incarnation::new(incarnation), Tags::empty()).with_state(state)
+}
+
+pub(super) fn claim(name: &str, incarnation: u64, state: NodeState, accusers: &[&str]) -> Update {
+    let accusers = accusers.iter().map(|name| id(name)).collect();
+    Update::Node { status: status(name, incarnation, state).into(), accusers }
+}
+
+impl Bench {
+    /// The member `me`, at incarnation 10, that knows `others`, alive at incarnation 1.
+    pub(super) fn new(config: SwimConfig, others: &[&str]) -> Self {
+        let registry = SharedNodeRegistry::new();
+        for other in others {
+            let _ = registry.apply(status(other, 1, NodeState::Alive));
+        }
+        let me = status("me", 10, NodeState::Alive);
+        let mut machine = Machine::new(config, me, registry, Rng::from_seed(1), Instant::ORIGIN);
+        // Our own first statement is of no interest to these tests.
+        while !machine.queue.is_empty() {
+            machine.queue.take(0, 4_096, 1, 1);
+        }
+        Self { machine, now: Instant::ORIGIN, outputs: Vec::new() }
+    }
+
+    pub(super) fn input(&mut self, input: Input) -> String {
+        self.machine.handle(self.now, input);
+        self.outputs = std::iter::from_fn(|| self.machine.poll_output()).collect();
+        self.outputs.iter().fold(String::new(), |mut text, output| {
+            writeln!(text, "{}", line(output)).unwrap();
+            text
+        })
+    }
+
+    /// Goes to the next timer, and says what it did.
+    pub(super) fn tick(&mut self) -> String {
+        self.now = self.machine.next_timeout().unwrap();
+        self.input(Input::Timeout)
+    }
+
+    /// Lets `time` pass, with every timer in it, and says what they did.
+    pub(super) fn pass(&mut self, time: Duration) -> String {
+        let (end, mut text) = (self.now + time, String::new());
+        while self.machine.next_timeout().is_some_and(|at| at <= end) {
+            text += &self.tick();
+        }
+        self.now = end;
+        text
+    }
+
+    pub(super) fn gossip(&mut self, from: &str, gossip: Vec<Update>) -> String {
+        self.input(Input::Message { from: id(from), message: Message::Gossip { gossip }, reply_to: None })
+    }
+
+    pub(super) fn message(&mut self, from: &str, message: Message) -> String {
+        self.input(Input::Message { from: id(from), message, reply_to: Some(ReplyId(7)) })
+    }
+
+    pub(super) fn reply(&mut self, request: u64, from: &str, message: Message) -> String {
+        self.input(Input::Reply { request: RequestId(request), from: id(from), message })
+    }
+
+    pub(super) fn ack(&mut self, request: u64, from: &str) -> String {
+        self.reply(request, from, Message::Ack { gossip: Vec::new() })
+    }
+
+    pub(super) fn no_reply(&mut self, request: u64, why: NoReply) -> String {
+        self.input(Input::NoReply { request: RequestId(request), why })
+    }
+
+    pub(super) fn command(&mut self, command: Command) -> String {
+        self.input(Input::Command { id: CommandId(1), command })
+    }
+
+    pub(super) fn known(&self, name: &str) -> (u64, NodeState) {
+        let node = self.machine.registry.get(&id(name)).unwrap();
+        (node.incarnation.get(), node.state)
+    }
+}
+
+fn line(output: &Output) -> String {
+    match output {
+        Output::Send { to, message, request: Some(request), .. } => {
+            format!("{} -> {to} #{}", short(message), request.0)
+        }
+        Output::Send { to, message, request: None, .. } => format!("{} -> {to}", short(message)),
+        Output::Reply { to, message } => format!("{} -> reply {}", short(message), to.0),
+        Output::Event(event) => format!("event {}", short_event(event)),
+        Output::Done { outcome, .. } => format!("done {outcome:?}"),
+    }
+}
+
+fn short(message: &Message) -> String {
+    match message {
+        Message::Ping { gossip } => format!("Ping{}", updates(gossip)),
+        Message::Ack { gossip } => format!("Ack{}", updates(gossip)),
+        Message::PingReq { target, within_ms, nack, gossip } => {
+            format!("PingReq({target}, {within_ms} ms, nack {nack}){}", updates(gossip))
+        }
+        Message::Nack => "Nack".into(),
+        Message::Gossip { gossip } => format!("Gossip{}", updates(gossip)),
+        Message::Sync { nodes, after, want } => {
+            format!("Sync({} nodes, after {after:?}, want {want})", nodes.len())
+        }
+        Message::Describe { id } => format!("Describe({id})"),
+        Message::Page { nodes, more } => format!("Page({} nodes, more {more})", nodes.len()),
+    }
+}
+
+fn updates(gossip: &[Update]) -> String {
+    let text = |update: &Update| match update {
+        Update::Node { status, accusers } if accusers.is_empty() => {
+            format!("{} {:?} {}", status.id, status.incarnation, status.state)
+        }
+        Update::Node { status, accusers } => {
+            format!("{} {:?} {} by {accusers:?}", status.id, status.incarnation, status.state)
+        }
+        Update::User(user) => format!("user {} {}", user.origin, user.number),
+    };
+    format!("[{}]", gossip.iter().map(text).collect::<Vec<_>>().join("; "))
+}
+
+fn short_event(event: &ClusterEvent) -> String {
+    match event {
+        ClusterEvent::NodeSuspected { node, cause } => format!("suspected {}: {cause}", node.id),
+        ClusterEvent::NodeFailed { node, cause } => format!("failed {}: {cause}", node.id),
+        ClusterEvent::NodeJoined { node } => format!("joined {}", node.id),
+        ClusterEvent::NodeUpdated { node } => format!("updated {} {:?}", node.id, node.tags),
+        ClusterEvent::NodeRecovered { node } => format!("recovered {}", node.id),
+        ClusterEvent::NodeLeft { node } => format!("left {}", node.id),
+        ClusterEvent::NodeReaped { id } => format!("reaped {id}"),
+        other => format!("{other:?}"),
+    }
+}

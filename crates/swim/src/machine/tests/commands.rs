@@ -1,0 +1,77 @@
+//! Leaving and changing tags.
+
+use std::time::Duration;
+
+use expect_test::expect;
+use kinfolk_core::{NodeState, Tags};
+
+use super::bench::{Bench, claim, quiet};
+use crate::config::SwimConfig;
+use crate::input::{Command, NoReply};
+use crate::message::Message;
+
+fn bench(others: &[&str]) -> Bench {
+    Bench::new(quiet(&SwimConfig::lifeguard()), others)
+}
+
+#[test]
+fn new_tags_raise_the_incarnation_and_are_told() {
+    let mut bench = bench(&["a"]);
+    let tags = Tags::new([("role", "db")]).unwrap();
+    expect![[r#"
+        event updated me {"role": "db"}
+        done TagsSet
+    "#]]
+    .assert_eq(&bench.command(Command::SetTags(tags.clone())));
+    let mine = bench.machine.registry.get(bench.machine.id()).unwrap();
+    assert_eq!((mine.incarnation.get(), &mine.tags, mine.is_complete()), (11, &tags, true));
+    assert_eq!(bench.machine.queue.len(), 1);
+}
+
+#[test]
+fn a_leave_is_told_to_every_member_and_ends_when_all_have_answered() {
+    let mut bench = bench(&["a", "b"]);
+    expect![[r"
+        event left me
+        Ping[me i10 left] -> b #0
+        Ping[me i10 left] -> a #1
+    "]]
+    .assert_eq(&bench.command(Command::Leave));
+    assert_eq!(bench.ack(0, "b"), "");
+    assert_eq!(bench.no_reply(1, NoReply::Silent), "done Left { confirmed: 1, told: 2 }\n");
+}
+
+#[test]
+fn one_who_is_alone_has_left_at_once() {
+    assert!(bench(&[]).command(Command::Leave).ends_with("done Left { confirmed: 0, told: 0 }\n"));
+}
+
+#[test]
+fn a_second_leave_is_told_how_far_the_first_has_got() {
+    let mut bench = bench(&["a", "b"]);
+    bench.command(Command::Leave);
+    bench.ack(0, "b");
+    assert_eq!(bench.command(Command::Leave), "done Left { confirmed: 1, told: 2 }\n");
+}
+
+#[test]
+fn one_who_has_left_probes_nobody_refutes_nothing_and_still_answers() {
+    let mut bench = bench(&["a", "b"]);
+    bench.command(Command::Leave);
+    let story = bench.pass(Duration::from_mins(1));
+    assert!(!story.contains("Ping[") && !story.contains("suspected"), "{story}");
+    bench.gossip("a", vec![claim("me", 10, NodeState::Failed, &["a"])]);
+    assert_eq!(bench.known("me"), (10, NodeState::Left));
+    let answer = bench.message("a", Message::Ping { gossip: Vec::new() });
+    assert!(answer.starts_with("Ack"), "{answer}");
+    assert!(bench.command(Command::Broadcast("x".into())).contains("Err(Left)"));
+}
+
+#[test]
+fn a_leave_in_the_middle_of_a_probe_accuses_nobody() {
+    let mut bench = bench(&["a", "b"]);
+    bench.tick();
+    bench.command(Command::Leave);
+    let story = bench.pass(Duration::from_mins(1));
+    assert!(!story.contains("suspected"), "{story}");
+}

@@ -1,0 +1,149 @@
+//! Dissemination: what rides on which message, pushes, broadcasts, large tags.
+
+use std::time::Duration;
+
+use expect_test::expect;
+use kinfolk_core::{NodeState, Tags};
+
+use super::bench::{Bench, claim, id, quiet, status};
+use crate::codec;
+use crate::config::SwimConfig;
+use crate::message::{Message, Update};
+use crate::output::Output;
+
+fn calm(config: &SwimConfig) -> SwimConfig {
+    SwimConfig {
+        probe_interval: Duration::from_hours(1),
+        sync_interval: Duration::from_hours(1_000),
+        ..config.clone()
+    }
+}
+
+#[test]
+fn a_ping_is_answered_with_what_waits() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+    bench.gossip("b", vec![claim("c", 1, NodeState::Alive, &[])]);
+    expect![[r"
+        Ack[c i1 alive] -> reply 7
+    "]]
+    .assert_eq(&bench.message("a", Message::Ping { gossip: Vec::new() }));
+}
+
+#[test]
+fn one_who_was_declared_failed_is_told_when_it_speaks() {
+    for config in [SwimConfig::swim(), SwimConfig::lifeguard()] {
+        let mut bench = Bench::new(quiet(&config), &["a", "b"]);
+        bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
+        while !bench.machine.queue.is_empty() {
+            bench.machine.queue.take(0, 4_096, 1, 1);
+        }
+        let answer = bench.message("a", Message::Ping { gossip: Vec::new() });
+        assert_eq!(answer, "Ack[a i1 failed] -> reply 7\n");
+    }
+}
+
+#[test]
+fn fresh_news_is_pushed_soon_and_what_comes_together_goes_together() {
+    let mut bench = Bench::new(calm(&SwimConfig::lifeguard()), &["a", "b", "c", "d"]);
+    bench.pass(Duration::from_secs(1));
+    bench.gossip("b", vec![claim("x", 1, NodeState::Alive, &[])]);
+    bench.now += Duration::from_millis(5);
+    bench.gossip("b", vec![claim("y", 1, NodeState::Alive, &[])]);
+    assert_eq!(bench.pass(Duration::from_millis(14)), "");
+    let pushed = bench.pass(Duration::from_millis(1));
+    assert_eq!(pushed.lines().count(), 3, "{pushed}");
+    assert!(pushed.lines().all(|line| line.starts_with("Gossip[y i1 alive; x i1 alive] -> ")), "{pushed}");
+}
+
+#[test]
+fn no_message_is_over_its_limits_with_50_updates_waiting() {
+    let mut bench = Bench::new(calm(&SwimConfig::lifeguard()), &["a", "b", "c"]);
+    for number in 0..50 {
+        let mut node = status(&format!("n{number}"), 1, NodeState::Alive);
+        node.tags = Tags::new([("k", "v".repeat(200))]).unwrap();
+        bench.gossip("b", vec![Update::Node { status: node.into(), accusers: Vec::new() }]);
+    }
+    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    let mut messages = Vec::new();
+    for _ in 0..100 {
+        bench.message("a", Message::Ping { gossip: Vec::new() });
+        messages.append(&mut bench.outputs);
+        bench.tick();
+        messages.append(&mut bench.outputs);
+    }
+    let gossip: Vec<_> = messages
+        .iter()
+        .filter_map(|output| match output {
+            Output::Send { message, .. } | Output::Reply { message, .. } => {
+                Some(codec::encode(message).unwrap().len())
+            }
+            _ => None,
+        })
+        .collect();
+    assert!(gossip.iter().all(|bytes| *bytes <= codec::GOSSIP_BYTES_MAX));
+    assert!(gossip.iter().any(|bytes| *bytes > codec::GOSSIP_BYTES_MAX - 300), "the limit was never near");
+}
+
+#[test]
+fn a_broadcast_is_told_once_and_passed_on_but_not_to_its_sender() {
+    let mut sender = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
+    let sent = sender.command(crate::Command::Broadcast("hello".into()));
+    assert_eq!(sent, "done Broadcast(Ok(()))\n");
+    let update = sender.machine.queue.take(0, 4_096, 2, 3);
+
+    let mut receiver = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
+    let Update::User(mut user) = update[0].clone() else { panic!("no broadcast: {update:?}") };
+    user.origin = id("a");
+    let told = receiver.gossip("a", vec![Update::User(user.clone())]);
+    assert_eq!(told, "event Broadcast { from: a, payload: b\"hello\" }\n");
+    assert_eq!(receiver.machine.queue.len(), 1);
+    assert_eq!(receiver.gossip("a", vec![Update::User(user)]), "");
+    assert_eq!(sender.gossip("a", update), "", "our own broadcast is no news to us");
+}
+
+#[test]
+fn the_largest_broadcast_is_sent_and_a_larger_one_is_refused() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
+    let mut broadcast = |len: usize| bench.command(crate::Command::Broadcast(vec![0; len].into()));
+    assert!(broadcast(codec::USER_PAYLOAD_MAX).contains("Ok(())"));
+    assert!(broadcast(codec::USER_PAYLOAD_MAX + 1).contains("TooLarge { len: 1025, max: 1024 }"));
+}
+
+#[test]
+fn tags_too_large_for_gossip_are_asked_for_and_taken_in() {
+    let mut node = status("x", 3, NodeState::Alive);
+    node.tags = Tags::new([("k", "v".repeat(9_000))]).unwrap();
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
+    let told = vec![Update::Node { status: node.without_description().into(), accusers: Vec::new() }];
+    expect![[r"
+        event joined x
+        Describe(x) -> a #0
+    "]]
+    .assert_eq(&bench.gossip("a", told.clone()));
+    assert_eq!(bench.gossip("a", told), "", "it is asked for once");
+    let page = Message::Page { nodes: vec![node.clone().into()], more: false };
+    assert!(bench.reply(0, "a", page).starts_with("event updated x"));
+    assert_eq!(*bench.machine.registry.get(&id("x")).unwrap(), node);
+}
+
+#[test]
+fn whoever_has_large_tags_gives_them_when_asked() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
+    assert_eq!(
+        bench.message("a", Message::Describe { id: id("a") }),
+        "Page(1 nodes, more false) -> reply 7\n"
+    );
+    assert_eq!(
+        bench.message("a", Message::Describe { id: id("x") }),
+        "Page(0 nodes, more false) -> reply 7\n"
+    );
+}
+
+#[test]
+fn an_answer_nobody_asked_for_is_counted_and_ignored() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
+    let ack = Message::Ack { gossip: vec![claim("x", 1, NodeState::Alive, &[])] };
+    assert_eq!(bench.message("a", ack), "");
+    assert!(bench.machine.registry.get(&id("x")).is_none());
+    assert_eq!(bench.machine.stats().unexpected, 1);
+}

@@ -1,0 +1,165 @@
+//! Suspicions: confirmed, refuted, expired; tombstones; claims about ourselves.
+
+use std::time::Duration;
+
+use expect_test::expect;
+use kinfolk_core::{Incarnation, NodeState};
+use kinfolk_detector::SuspicionRule;
+
+use super::bench::{Bench, claim, id, quiet};
+use crate::config::SwimConfig;
+use crate::input::Input;
+
+/// Without probes, for as long as these tests last.
+fn still(config: &SwimConfig) -> SwimConfig {
+    let suspicion = SuspicionRule { alpha: 0.004, ..config.suspicion };
+    SwimConfig { probe_interval: Duration::from_hours(1_000), suspicion, ..quiet(config) }
+}
+
+/// A suspicion lasts from 24 hours, with one accuser, down to 4, with four.
+fn bench(others: &[&str]) -> Bench {
+    Bench::new(still(&SwimConfig::lifeguard()), others)
+}
+
+#[test]
+fn an_accusation_is_told_and_passed_on_with_its_accuser() {
+    let mut bench = bench(&["a", "b"]);
+    expect![[r"
+        event suspected a: reported; accused by b
+    "]]
+    .assert_eq(&bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]));
+    assert_eq!(bench.machine.queue.take(0, 4_096, 3, 3), [claim("a", 1, NodeState::Suspect, &["b"])]);
+}
+
+#[test]
+fn a_new_accuser_is_passed_on_and_one_who_repeats_itself_is_not() {
+    let mut bench = bench(&["a", "b", "c", "d", "e", "f"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    bench.machine.queue.take(0, 4_096, 1, 1);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    assert!(!bench.machine.queue.has_fresh());
+    bench.gossip("c", vec![claim("a", 1, NodeState::Suspect, &["c"])]);
+    assert!(bench.machine.queue.has_fresh());
+    assert_eq!(bench.machine.accusers_of(&id("a")), [id("b"), id("c")]);
+}
+
+#[test]
+fn more_accusers_shorten_the_time() {
+    let expires_after = |accusers: &[&str]| {
+        let mut bench = bench(&["a", "b", "c", "d", "e", "f"]);
+        let started = bench.now;
+        bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, accusers)]);
+        while bench.known("a").1 == NodeState::Suspect {
+            bench.tick();
+        }
+        bench.now.since(started)
+    };
+    let alone = expires_after(&["b"]);
+    let two = expires_after(&["b", "c"]);
+    let four = expires_after(&["b", "c", "d", "e"]);
+    assert!(alone > two && two > four, "{alone:?} {two:?} {four:?}");
+    assert_eq!((alone, four), (Duration::from_hours(24), Duration::from_hours(4)));
+}
+
+#[test]
+fn suspicion_times_out_to_failed() {
+    let mut bench = bench(&["a", "b"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    let story = bench.pass(Duration::from_hours(25));
+    assert!(story.contains("event failed a: suspected for"), "{story}");
+    assert_eq!(story.matches("event failed a").count(), 1, "{story}");
+    assert_eq!(bench.known("a"), (1, NodeState::Failed));
+    assert_eq!(bench.machine.stats().failures, 1);
+}
+
+#[test]
+fn a_refutation_in_time_ends_the_suspicion_for_good() {
+    let mut bench = bench(&["a", "b"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    assert_eq!(
+        bench.gossip("b", vec![claim("a", 1, NodeState::Alive, &[])]),
+        "",
+        "the same incarnation refutes nothing"
+    );
+    assert_eq!(bench.gossip("b", vec![claim("a", 2, NodeState::Alive, &[])]), "event recovered a\n");
+    assert!(bench.machine.suspicions.is_empty());
+    assert_eq!(bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]), "", "an old accusation");
+}
+
+#[test]
+fn failed_nodes_are_reaped() {
+    let ttl = Duration::from_hours(24);
+    let mut bench = bench(&["a", "b"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
+    let before = bench.pass(ttl.saturating_sub(Duration::from_nanos(1)));
+    assert!(!before.contains("reaped"), "{before}");
+    assert!(bench.pass(Duration::from_nanos(1)).contains("event reaped a"));
+    assert!(bench.machine.registry.get(&id("a")).is_none() && bench.machine.tombstones.is_empty());
+}
+
+#[test]
+fn a_member_that_came_back_is_not_reaped_for_its_former_failure() {
+    let mut bench = bench(&["a", "b"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
+    assert_eq!(bench.gossip("b", vec![claim("a", 2, NodeState::Alive, &[])]), "event joined a\n");
+    let story = bench.pass(Duration::from_hours(48));
+    assert!(!story.contains("reaped a"), "{story}");
+}
+
+#[test]
+fn suspected_node_refutes() {
+    let mut bench = bench(&["a", "b"]);
+    for state in [NodeState::Suspect, NodeState::Failed, NodeState::Left] {
+        let (before, _) = bench.known("me");
+        bench.gossip("b", vec![claim("me", before, state, &["b"])]);
+        assert_eq!(bench.known("me"), (before + 1, NodeState::Alive), "against {state}");
+        let refutation = bench.machine.queue.take(0, 4_096, 1, 1);
+        assert_eq!(refutation, [claim("me", before + 1, NodeState::Alive, &[])]);
+    }
+    assert_eq!(bench.machine.stats().refutations, 3);
+    assert_eq!(bench.machine.stats().local_health, 3);
+}
+
+#[test]
+fn what_is_remembered_of_a_former_life_is_outranked() {
+    let mut bench = bench(&["b"]);
+    bench.gossip("b", vec![claim("me", 500, NodeState::Alive, &[])]);
+    assert_eq!(bench.known("me"), (501, NodeState::Alive));
+    bench.gossip("b", vec![claim("me", 400, NodeState::Failed, &["b"])]);
+    assert_eq!(bench.known("me"), (501, NodeState::Alive), "an older claim needs no answer");
+}
+
+#[test]
+fn a_claim_ahead_of_any_clock_is_refused_and_counted() {
+    let mut bench = bench(&["b"]);
+    let day = 24 * 60 * 60 * 1_000;
+    bench.gossip("b", vec![claim("me", 10 + day + 1, NodeState::Suspect, &["b"])]);
+    assert_eq!((bench.known("me").0, bench.machine.stats().claims_refused), (10, 1));
+    bench.gossip("b", vec![claim("me", 10 + day, NodeState::Suspect, &["b"])]);
+    assert_eq!((bench.known("me").0, bench.machine.stats().claims_refused), (10 + day + 1, 1));
+}
+
+#[test]
+fn nobody_but_the_subject_raises_its_incarnation() {
+    let mut bench = bench(&["a", "b", "c"]);
+    bench.gossip(
+        "b",
+        vec![claim("a", 1, NodeState::Suspect, &["b"]), claim("a", 1, NodeState::Suspect, &["c"])],
+    );
+    bench.pass(Duration::from_hours(25));
+    assert_eq!(bench.machine.registry.get(&id("a")).unwrap().incarnation, Incarnation::new(1));
+}
+
+#[test]
+fn a_health_verdict_starts_a_suspicion_like_any_other() {
+    let mut bench = bench(&["a", "b"]);
+    let node = bench.machine.registry.get(&id("a")).unwrap();
+    let change = bench.machine.registry.apply(node.with_state(NodeState::Suspect));
+    let reason = kinfolk_core::Reason::Phi { phi: 9.0, silence: Duration::from_secs(9) };
+    let cause = kinfolk_core::Cause::by(id("me"), reason);
+    expect![[r"
+        event suspected a: silent for 9.0 s (phi 9.0); accused by me
+    "]]
+    .assert_eq(&bench.input(Input::Health { change, cause }));
+    assert_eq!(bench.machine.accusers_of(&id("a")), [id("me")]);
+}

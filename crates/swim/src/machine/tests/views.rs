@@ -1,0 +1,145 @@
+//! Joining and the exchange of views.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use expect_test::expect;
+use kinfolk_core::{NodeState, NodeStatus};
+
+use super::bench::{Bench, id, quiet, status};
+use crate::codec;
+use crate::config::SwimConfig;
+use crate::input::{Command, NoReply};
+use crate::message::Message;
+use crate::output::Output;
+
+fn joining() -> Bench {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &[]);
+    let addr = status("seed", 1, NodeState::Alive).addr;
+    expect![[r"
+        Sync(1 nodes, after None, want true) -> seed #0
+    "]]
+    .assert_eq(&bench.command(Command::Join { id: id("seed"), addr }));
+    bench
+}
+
+fn page(names: &[&str], more: bool) -> Message {
+    let nodes = names.iter().map(|name| Arc::new(status(name, 1, NodeState::Alive))).collect();
+    Message::Page { nodes, more }
+}
+
+#[test]
+fn a_join_takes_page_after_page_until_there_is_no_more() {
+    let mut bench = joining();
+    expect![[r"
+        event joined a
+        event joined b
+        Sync(0 nodes, after Some(b), want true) -> seed #1
+    "]]
+    .assert_eq(&bench.reply(0, "seed", page(&["a", "b"], true)));
+    expect![[r"
+        event joined seed
+        done Joined { members: 4 }
+    "]]
+    .assert_eq(&bench.reply(1, "seed", page(&["seed"], false)));
+    assert!(bench.machine.queue.is_empty(), "what the group told us is no news to it");
+}
+
+#[test]
+fn a_join_without_answer_says_why() {
+    for why in [NoReply::Silent, NoReply::Refused, NoReply::Local] {
+        let mut bench = joining();
+        assert_eq!(bench.no_reply(0, why), format!("done JoinFailed {{ why: {why:?} }}\n"));
+    }
+}
+
+#[test]
+fn a_peer_whose_pages_do_not_go_forward_ends_the_exchange() {
+    let mut bench = joining();
+    bench.reply(0, "seed", page(&["b"], true));
+    assert!(bench.reply(1, "seed", page(&["a"], true)).contains("done Joined"));
+    let mut bench = joining();
+    assert!(bench.reply(0, "seed", page(&[], true)).contains("done Joined"));
+}
+
+#[test]
+fn the_last_join_that_fits_is_begun_and_one_more_fails() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &[]);
+    let mut join = || {
+        let addr = status("seed", 1, NodeState::Alive).addr;
+        bench.command(Command::Join { id: id("seed"), addr })
+    };
+    assert!((0..crate::requests::JOINS_MAX).all(|_| join().starts_with("Sync")));
+    assert_eq!(join(), "done JoinFailed { why: Local }\n");
+}
+
+#[test]
+fn the_one_who_is_asked_answers_from_where_it_is_told_and_takes_in_what_it_gets() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+    let sync = |nodes: &[&str], after: Option<&str>, want| Message::Sync {
+        nodes: nodes.iter().map(|name| Arc::new(status(name, 1, NodeState::Alive))).collect(),
+        after: after.map(id),
+        want,
+    };
+    expect![[r"
+        event joined x
+        Page(3 nodes, more false) -> reply 7
+    "]]
+    .assert_eq(&bench.message("x", sync(&["x"], None, true)));
+    assert_eq!(bench.message("x", sync(&[], Some("b"), true)), "Page(2 nodes, more false) -> reply 7\n");
+    assert_eq!(bench.message("x", sync(&[], None, false)), "Page(0 nodes, more false) -> reply 7\n");
+    assert_eq!(bench.machine.queue.len(), 1, "the newcomer is news to the group");
+}
+
+#[test]
+fn a_large_view_is_exchanged_whole_and_every_page_keeps_its_limit() {
+    let quiet = quiet(&SwimConfig::lifeguard());
+    let many = |bench: &mut Bench, prefix: &str| {
+        for number in 0..2_000 {
+            let node = status(&format!("{prefix}{number}"), 1, NodeState::Alive);
+            let _ = bench.machine.registry.apply(node);
+        }
+    };
+    let (mut one, mut other) = (Bench::new(quiet.clone(), &[]), Bench::new(quiet, &[]));
+    many(&mut one, "a");
+    many(&mut other, "b");
+    let addr = status("other", 1, NodeState::Alive).addr;
+    one.command(Command::Join { id: id("other"), addr });
+    let mut pages = 0;
+    while let Some(Output::Send { message, request: Some(request), .. }) = last_send(&one) {
+        assert!(codec::encode(&message).unwrap().len() <= codec::PAGE_BYTES_MAX + 1_024);
+        other.message("one", message);
+        let Some(Output::Reply { message, .. }) = other.outputs.last().cloned() else { panic!("no page") };
+        assert!(codec::encode(&message).unwrap().len() <= codec::PAGE_BYTES_MAX + 1_024);
+        one.reply(request.0, "other", message);
+        pages += 1;
+    }
+    assert!(pages > 2, "one page held it all");
+    assert_eq!(one.machine.registry.len(), 4_001);
+    assert_eq!(one.machine.registry.snapshot().nodes(), other.machine.registry.snapshot().nodes());
+}
+
+fn last_send(bench: &Bench) -> Option<Output> {
+    bench.outputs.iter().rfind(|output| matches!(output, Output::Send { .. })).cloned()
+}
+
+#[test]
+fn views_are_exchanged_with_a_random_member_each_interval() {
+    let config = SwimConfig {
+        probe_interval: Duration::from_hours(1),
+        sync_interval: Duration::from_secs(30),
+        ..quiet(&SwimConfig::lifeguard())
+    };
+    let mut bench = Bench::new(config, &["a", "b"]);
+    let story = bench.pass(Duration::from_mins(5));
+    assert_eq!(story.matches("Sync(3 nodes, after None, want true)").count(), 10, "{story}");
+    assert_eq!(bench.machine.requests.len(), 1, "one that was never answered is replaced by the next");
+}
+
+#[test]
+fn a_suspicion_learned_from_a_view_has_the_peer_as_accuser() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+    let suspect: NodeStatus = status("a", 1, NodeState::Suspect);
+    let told = bench.message("b", Message::Sync { nodes: vec![suspect.into()], after: None, want: false });
+    assert!(told.contains("event suspected a: reported; accused by b"), "{told}");
+}

@@ -1,0 +1,91 @@
+//! What members say to each other. The wire format is these types in postcard's encoding; `docs/protocol.md` has the
+//! rules, and [`codec`](crate::codec) checks what types cannot hold.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kinfolk_core::{Incarnation, NodeId, NodeStatus};
+use serde::{Deserialize, Serialize};
+
+/// A message from one member to another. Who sent it is known from its connection and stands nowhere in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Message {
+    /// "Are you there?" Answered by [`Ack`](Self::Ack) (SWIM, section 3.1).
+    Ping {
+        /// Updates that ride along.
+        gossip: Vec<Update>,
+    },
+    /// "I am here", or, from a helper, "it answered me".
+    Ack {
+        /// Updates that ride along.
+        gossip: Vec<Update>,
+    },
+    /// "Ask `target` for me": answered by [`Ack`](Self::Ack) if it answers, and else, where `nack` asks for it, by
+    /// [`Nack`](Self::Nack) (SWIM, section 3.1; Lifeguard, section IV-A).
+    PingReq {
+        /// Whom to probe.
+        target: NodeId,
+        /// For how many milliseconds the sender waits.
+        within_ms: u32,
+        /// Whether the sender wants to hear that there was no answer.
+        nack: bool,
+        /// Updates that ride along.
+        gossip: Vec<Update>,
+    },
+    /// "I am well, but it did not answer me."
+    Nack,
+    /// Updates alone; not answered.
+    Gossip {
+        /// The updates.
+        gossip: Vec<Update>,
+    },
+    /// "Here is a page of what I know; send me what you know." Answered by [`Page`](Self::Page).
+    Sync {
+        /// What the sender knows, one page of it.
+        nodes: Vec<Arc<NodeStatus>>,
+        /// Send what comes after this name; `None` begins at the first; see `want`.
+        after: Option<NodeId>,
+        /// Whether an answer with nodes is wanted at all: false once the sender has them all.
+        want: bool,
+    },
+    /// "Send me all that you know of this member": its tags were too large to ride on gossip. Answered by
+    /// [`Page`](Self::Page).
+    Describe {
+        /// Of whom.
+        id: NodeId,
+    },
+    /// A page of what the sender knows, ordered by name.
+    Page {
+        /// The nodes.
+        nodes: Vec<Arc<NodeStatus>>,
+        /// Whether more come after the last one.
+        more: bool,
+    },
+}
+
+/// One piece of news.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Update {
+    /// A claim about a member.
+    Node {
+        /// The claim. Without its description where that is too large, see [`NodeStatus::without_description`].
+        status: Arc<NodeStatus>,
+        /// Who accuses, if the claim is that it is suspect or failed.
+        accusers: Vec<NodeId>,
+    },
+    /// An application's message to all members.
+    User(UserMessage),
+}
+
+/// An application's message to all members, passed on once by each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserMessage {
+    /// Who sent it.
+    pub origin: NodeId,
+    /// The origin's incarnation when it started, so that the numbers of a restarted member do not look like old ones.
+    pub life: Incarnation,
+    /// The origin's count of its messages, from 0.
+    pub number: u64,
+    /// The message.
+    pub payload: Bytes,
+}

@@ -1,0 +1,85 @@
+//! What the application wants: join, leave, other tags, a broadcast. Each ends in one [`Output::Done`].
+
+use bytes::Bytes;
+use kinfolk_core::{Cause, Instant, NodeState, Reason, Tags};
+
+use crate::codec::USER_PAYLOAD_MAX;
+use crate::error::BroadcastError;
+use crate::input::{Command, CommandId};
+use crate::machine::{Leave, Machine};
+use crate::message::{Message, Update, UserMessage};
+use crate::output::{Outcome, Output};
+use crate::queue::Priority;
+use crate::requests::{LEAVE_TOLD_MAX, Purpose};
+
+impl Machine {
+    pub(crate) fn on_command(&mut self, now: Instant, id: CommandId, command: Command) {
+        match command {
+            Command::Join { id: peer, addr } => self.join(id, peer, addr),
+            Command::Leave => self.leave(now, id),
+            Command::SetTags(tags) => {
+                self.set_tags(now, tags);
+                self.done(id, Outcome::TagsSet);
+            }
+            Command::Broadcast(payload) => {
+                let outcome = self.broadcast(payload);
+                self.done(id, Outcome::Broadcast(outcome));
+            }
+        }
+    }
+
+    fn set_tags(&mut self, now: Instant, tags: Tags) {
+        if let Some(mine) = self.registry.get(&self.me.id).filter(|_| !self.has_left()) {
+            self.state_anew(now, mine.incarnation.next(), tags, Priority::High);
+        }
+    }
+
+    fn broadcast(&mut self, payload: Bytes) -> Result<(), BroadcastError> {
+        if self.has_left() {
+            return Err(BroadcastError::Left);
+        }
+        if payload.len() > USER_PAYLOAD_MAX {
+            return Err(BroadcastError::TooLarge { len: payload.len(), max: USER_PAYLOAD_MAX });
+        }
+        let (origin, life, number) = (self.me.id.clone(), self.me.life, self.me.broadcasts);
+        self.me.broadcasts += 1;
+        self.queue.push(Update::User(UserMessage { origin, life, number, payload }), Priority::Low);
+        Ok(())
+    }
+
+    /// Says that we leave, to up to [`LEAVE_TOLD_MAX`] members directly and to all by gossip. A second leave is told
+    /// how far the first has got.
+    fn leave(&mut self, now: Instant, command: CommandId) {
+        if let Some(Leave { told, confirmed, .. }) = self.me.leave {
+            return self.done(command, Outcome::Left { confirmed, told });
+        }
+        let Some(mine) = self.registry.get(&self.me.id) else { return };
+        self.me.leave = Some(Leave { command, told: 0, confirmed: 0, waiting: 0 });
+        let change = self.registry.apply(mine.with_state(NodeState::Left));
+        self.on_change(now, &change, &Cause::by(self.me.id.clone(), Reason::Reported), true);
+        let members = self.random_members(LEAVE_TOLD_MAX, None);
+        let said: Vec<Update> = self.gossip_about(&self.me.id).into_iter().collect();
+        for member in &members {
+            self.request(member, Message::Ping { gossip: said.clone() }, Purpose::Leave);
+        }
+        if let Some(leave) = &mut self.me.leave {
+            (leave.told, leave.waiting) = (members.len(), members.len());
+        }
+        self.conclude_leave();
+    }
+
+    /// One of those whom we told that we leave has confirmed it, or will not.
+    pub(crate) fn on_leave_told(&mut self, confirmed: bool) {
+        if let Some(leave) = &mut self.me.leave {
+            leave.waiting -= 1;
+            leave.confirmed += usize::from(confirmed);
+        }
+        self.conclude_leave();
+    }
+
+    fn conclude_leave(&mut self) {
+        if let Some(Leave { command, told, confirmed, waiting: 0 }) = self.me.leave {
+            self.output(Output::Done { id: command, outcome: Outcome::Left { confirmed, told } });
+        }
+    }
+}

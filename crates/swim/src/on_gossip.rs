@@ -1,0 +1,132 @@
+//! Updates: taking in what comes, choosing what goes along with a message, and sending the rest to random members
+//! (SWIM, section 4.1).
+
+use std::sync::Arc;
+
+use kinfolk_core::{Cause, Change, ClusterEvent, Instant, NodeId, NodeState, NodeStatus, Reason};
+
+use crate::codec::{self, GOSSIP_BYTES_MAX};
+use crate::machine::Machine;
+use crate::message::{Message, Update, UserMessage};
+use crate::output::Output;
+use crate::queue::{self, Priority};
+use crate::requests::{DESCRIBES_MAX, Purpose};
+use crate::timer::Timer;
+
+/// What a message takes beside its updates, at the most: its kind, lengths, and the longest name.
+const ENVELOPE_BYTES: usize = 96;
+
+impl Machine {
+    pub(crate) fn on_gossip(&mut self, now: Instant, from: &NodeId, gossip: Vec<Update>) {
+        for update in gossip {
+            match update {
+                Update::Node { status, accusers } => self.on_claim(now, from, &status, accusers, true),
+                Update::User(message) => self.on_user_message(message),
+            }
+        }
+    }
+
+    /// Takes in a claim about any member. `spread` says whether it is passed on if it is news.
+    pub(crate) fn on_claim(
+        &mut self,
+        now: Instant,
+        from: &NodeId,
+        status: &Arc<NodeStatus>,
+        mut accusers: Vec<NodeId>,
+        spread: bool,
+    ) {
+        if status.id == self.me.id {
+            return self.on_claim_about_me(now, status);
+        }
+        if accusers.is_empty() && status.state == NodeState::Suspect {
+            accusers.push(from.clone());
+        }
+        let change = self.registry.apply(Arc::clone(status));
+        let known = change.after().cloned().or_else(|| self.registry.get(&status.id));
+        let same = known
+            .filter(|known| (known.incarnation, known.state) == (status.incarnation, NodeState::Suspect));
+        match same {
+            Some(known) if change == Change::None && status.state == NodeState::Suspect => {
+                self.confirm(now, &known, &accusers);
+            }
+            _ => self.on_change(now, &change, &Cause { reason: Reason::Reported, accusers }, spread),
+        }
+        if change.after().is_some_and(|after| !after.is_complete()) {
+            self.ask_for_description(from, &status.id);
+        }
+    }
+
+    fn on_user_message(&mut self, message: UserMessage) {
+        if message.origin == self.me.id || !self.seen.is_new(&message) {
+            return;
+        }
+        let (from, payload) = (message.origin.clone(), message.payload.clone());
+        self.output(Output::Event(ClusterEvent::Broadcast { from, payload }));
+        self.queue.push(Update::User(message), Priority::Low);
+    }
+
+    /// The tags of `id` were too large to ride along: whoever told us has them.
+    fn ask_for_description(&mut self, from: &NodeId, id: &NodeId) {
+        let asked = |purpose: &Purpose| matches!(purpose, Purpose::Describe(of) if of == id);
+        let full = self.requests.count(|purpose| matches!(purpose, Purpose::Describe(_))) >= DESCRIBES_MAX;
+        if full || self.requests.count(asked) > 0 {
+            return;
+        }
+        if let Some(peer) = self.registry.get(from) {
+            self.request(&peer, Message::Describe { id: id.clone() }, Purpose::Describe(id.clone()));
+        }
+    }
+
+    /// The updates to go with a message to `to`: first what we hold against it, so that it can refute at once
+    /// (Lifeguard's buddy system, section IV-C), then what waits.
+    pub(crate) fn gossip_for(&mut self, to: &NodeId) -> Vec<Update> {
+        let mut gossip: Vec<Update> = self.claim_against(to).into_iter().collect();
+        let used: usize = gossip.iter().map(codec::encoded_len).sum();
+        let budget = GOSSIP_BYTES_MAX - ENVELOPE_BYTES - used;
+        let members = self.registry.member_count();
+        gossip.extend(self.queue.take(gossip.len(), budget, members, self.config.retransmit));
+        gossip
+    }
+
+    /// What we know of `id`, as an update.
+    pub(crate) fn gossip_about(&self, id: &NodeId) -> Option<Update> {
+        let status = self.registry.get(id)?;
+        Some(queue::inline(Update::Node { status, accusers: self.accusers_of(id) }))
+    }
+
+    /// A claim that `to` is not alive. SWIM's paper tells only those that it has removed already.
+    fn claim_against(&self, to: &NodeId) -> Option<Update> {
+        let state = self.registry.get(to)?.state;
+        let tell = match state {
+            NodeState::Alive => false,
+            NodeState::Suspect => self.config.is_lifeguard(),
+            NodeState::Failed | NodeState::Left => true,
+        };
+        if tell { self.gossip_about(to) } else { None }
+    }
+
+    pub(crate) fn on_gossip_due(&mut self, now: Instant) {
+        let at = now + self.config.gossip_interval;
+        self.next_gossip = (at, self.timers.schedule(at, Timer::Gossip));
+        if self.queue.is_empty() {
+            return;
+        }
+        for member in self.random_members(self.config.gossip_fanout, None) {
+            let gossip = self.gossip_for(&member.id);
+            if !gossip.is_empty() {
+                self.send(&member, Message::Gossip { gossip });
+            }
+        }
+    }
+
+    /// Brings the next gossip forward if something waits that nobody has been told yet.
+    pub(crate) fn hurry_gossip(&mut self, now: Instant) {
+        let Some(delay) = self.config.push_delay else { return };
+        let (at, key) = self.next_gossip;
+        let soon = now + delay;
+        if soon < at && self.config.gossip_fanout > 0 && self.queue.has_fresh() {
+            self.timers.cancel(key);
+            self.next_gossip = (soon, self.timers.schedule(soon, Timer::Gossip));
+        }
+    }
+}

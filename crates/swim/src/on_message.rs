@@ -1,0 +1,48 @@
+//! A peer's message: its gossip is taken in first, then it is answered.
+
+use kinfolk_core::{Instant, NodeId};
+
+use crate::input::ReplyId;
+use crate::machine::Machine;
+use crate::message::Message;
+use crate::output::Output;
+use crate::relay::PingReq;
+
+impl Machine {
+    pub(crate) fn on_message(
+        &mut self,
+        now: Instant,
+        from: &NodeId,
+        message: Message,
+        reply_to: Option<ReplyId>,
+    ) {
+        match (message, reply_to) {
+            (Message::Ping { gossip }, Some(to)) => {
+                self.on_gossip(now, from, gossip);
+                let gossip = self.gossip_for(from);
+                self.output(Output::Reply { to, message: Message::Ack { gossip } });
+            }
+            (Message::PingReq { target, within_ms, nack, gossip }, Some(reply_to)) => {
+                self.on_gossip(now, from, gossip);
+                self.on_ping_req(now, PingReq { reply_to, target, within_ms, nack });
+            }
+            (Message::Gossip { gossip }, _) => self.on_gossip(now, from, gossip),
+            (Message::Sync { nodes, after, want }, Some(to)) => {
+                self.on_sync(now, from, to, nodes, (after, want));
+            }
+            (Message::Describe { id }, Some(to)) => self.on_describe(&id, to),
+            // An answer that was not asked for, or a question that cannot be answered: the peer is confused, and
+            // nothing that it says is used.
+            (Message::Ack { .. } | Message::Nack | Message::Page { .. }, _)
+            | (
+                Message::Ping { .. }
+                | Message::PingReq { .. }
+                | Message::Sync { .. }
+                | Message::Describe { .. },
+                None,
+            ) => {
+                self.stats.unexpected += 1;
+            }
+        }
+    }
+}

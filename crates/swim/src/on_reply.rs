@@ -1,0 +1,65 @@
+//! The end of a request of ours: an answer, or the evidence that there is none.
+
+use kinfolk_core::{Instant, NodeId};
+
+use crate::input::{NoReply, RequestId};
+use crate::machine::Machine;
+use crate::message::Message;
+use crate::output::Outcome;
+use crate::requests::Purpose;
+
+impl Machine {
+    pub(crate) fn on_reply(&mut self, now: Instant, request: RequestId, from: &NodeId, message: Message) {
+        let purpose = self.requests.take(request);
+        match (purpose, message) {
+            (Some(Purpose::Probe), Message::Ack { gossip }) => {
+                self.on_direct_ack(from);
+                self.on_gossip(now, from, gossip);
+            }
+            (Some(Purpose::IndirectProbe), Message::Ack { gossip }) => {
+                self.on_indirect_ack();
+                self.on_gossip(now, from, gossip);
+            }
+            (Some(Purpose::IndirectProbe), Message::Nack) => self.on_nack(),
+            (Some(Purpose::Relay(relay)), Message::Ack { gossip }) => {
+                self.on_gossip(now, from, gossip);
+                self.on_relay_ack(&relay, from);
+            }
+            (Some(Purpose::Sync(session)), Message::Page { nodes, more }) => {
+                self.on_page(now, from, session, nodes, more);
+            }
+            (Some(Purpose::Describe(_)), Message::Page { nodes, .. }) => self.take_in(now, from, nodes, true),
+            (Some(Purpose::Leave), Message::Ack { .. }) => self.on_leave_told(true),
+            (None, Message::Ack { gossip }) => {
+                self.stats.late_replies += 1;
+                self.on_gossip(now, from, gossip);
+            }
+            (None, _) => self.stats.late_replies += 1,
+            (Some(purpose), _) => {
+                self.stats.unexpected += 1;
+                self.without_answer(now, purpose, request, NoReply::Refused);
+            }
+        }
+    }
+
+    pub(crate) fn on_no_reply(&mut self, now: Instant, request: RequestId, why: NoReply) {
+        if let Some(purpose) = self.requests.take(request) {
+            self.without_answer(now, purpose, request, why);
+        }
+    }
+
+    fn without_answer(&mut self, now: Instant, purpose: Purpose, request: RequestId, why: NoReply) {
+        match purpose {
+            Purpose::Probe => self.on_direct_silence(now, why),
+            Purpose::IndirectProbe => self.on_indirect_silence(request, why),
+            Purpose::Relay(relay) => self.on_relay_silence(&relay),
+            Purpose::Sync(session) => {
+                if let Some(command) = session.command {
+                    self.done(command, Outcome::JoinFailed { why });
+                }
+            }
+            Purpose::Describe(_) => {}
+            Purpose::Leave => self.on_leave_told(false),
+        }
+    }
+}

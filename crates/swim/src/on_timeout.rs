@@ -1,0 +1,30 @@
+//! Time has passed: every timer that is due goes to its handler.
+
+use kinfolk_core::{ClusterEvent, Incarnation, Instant, NodeId};
+
+use crate::machine::Machine;
+use crate::output::Output;
+use crate::timer::Timer;
+
+impl Machine {
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Probe => self.on_probe_due(now),
+                Timer::ProbeTimeout(request) => self.on_probe_timeout(now, request),
+                Timer::Nack(request) => self.on_nack_due(request),
+                Timer::Suspicion(id) => self.on_suspicion_due(now, &id),
+                Timer::Gossip => self.on_gossip_due(now),
+                Timer::Sync => self.on_sync_due(now),
+                Timer::Reap(id, incarnation) => self.on_reap_due(&id, incarnation),
+            }
+        }
+    }
+
+    fn on_reap_due(&mut self, id: &NodeId, incarnation: Incarnation) {
+        self.tombstones.remove(id);
+        if let Some(reaped) = self.registry.reap(id, incarnation) {
+            self.output(Output::Event(ClusterEvent::NodeReaped { id: reaped.id.clone() }));
+        }
+    }
+}

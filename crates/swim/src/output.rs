@@ -1,0 +1,66 @@
+//! What the machine wants done. One enum, so that tests can assert it whole.
+
+use kinfolk_core::{ClusterEvent, NodeAddr, NodeId};
+
+use crate::error::BroadcastError;
+use crate::input::{CommandId, NoReply, ReplyId, RequestId};
+use crate::message::Message;
+
+/// Something is to be done. The driver takes outputs in order and never blocks on one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Send `message` to a member.
+    Send {
+        /// To whom: the certificate of whoever answers must name it.
+        to: NodeId,
+        /// Where it listens, as far as is known.
+        addr: NodeAddr,
+        /// What.
+        message: Message,
+        /// Set if an answer is expected: it must come back, once, as [`Input::Reply`](crate::Input::Reply) or
+        /// [`Input::NoReply`](crate::Input::NoReply).
+        request: Option<RequestId>,
+    },
+    /// Answer a peer's request.
+    Reply {
+        /// Which.
+        to: ReplyId,
+        /// With what.
+        message: Message,
+    },
+    /// Tell the application.
+    Event(ClusterEvent),
+    /// A command has ended.
+    Done {
+        /// Which.
+        id: CommandId,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Views are exchanged: we are in.
+    Joined {
+        /// How many members we now know, ourselves included.
+        members: usize,
+    },
+    /// The member that we wanted to join through did not go through with it.
+    JoinFailed {
+        /// Why.
+        why: NoReply,
+    },
+    /// Our leave was told.
+    Left {
+        /// How many members have confirmed it.
+        confirmed: usize,
+        /// How many were told directly; all others hear of it by gossip.
+        told: usize,
+    },
+    /// Our tags are replaced and on their way.
+    TagsSet,
+    /// The broadcast is on its way, or why it is not.
+    Broadcast(Result<(), BroadcastError>),
+}

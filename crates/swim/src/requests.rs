@@ -1,0 +1,90 @@
+//! The requests of ours that wait for an answer, and what each was for.
+//!
+//! Bounded by construction: one probe with its helpers, [`RELAYS_MAX`] relays, [`DESCRIBES_MAX`] descriptions,
+//! [`JOINS_MAX`] joins and one periodic exchange, and the pings of one leave. What a probe or a relay has asked is
+//! forgotten when its time is over, so that an answer which never comes leaves nothing behind.
+
+use std::collections::BTreeMap;
+
+use kinfolk_core::NodeId;
+
+use crate::input::{ReplyId, RequestId};
+use crate::sync::Session;
+use crate::timer::TimerKey;
+
+/// How many indirect probes we make for others at a time; one more is answered with a nack at once.
+pub(crate) const RELAYS_MAX: usize = 256;
+/// How many descriptions we ask for at a time; a further one waits for the next exchange of views.
+pub(crate) const DESCRIBES_MAX: usize = 32;
+/// How many joins run at a time; one more fails at once.
+pub(crate) const JOINS_MAX: usize = 16;
+/// How many members a leaving member tells directly; all others hear of it by gossip.
+pub(crate) const LEAVE_TOLD_MAX: usize = 32;
+
+/// What a request was for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// The direct probe that is under way.
+    Probe,
+    /// An indirect probe of it, through a helper.
+    IndirectProbe,
+    /// A probe for somebody else.
+    Relay(Relay),
+    /// An exchange of views.
+    Sync(Session),
+    /// A description that was too large for gossip.
+    Describe(NodeId),
+    /// Telling somebody that we leave.
+    Leave,
+}
+
+/// A probe for somebody else.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    /// Whom to answer.
+    pub reply_to: ReplyId,
+    /// Whether it wants to hear that there was no answer.
+    pub nack: bool,
+    /// When its time is over.
+    pub timer: TimerKey,
+}
+
+/// All that wait.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    waiting: BTreeMap<RequestId, Purpose>,
+    made: u64,
+}
+
+impl Requests {
+    /// The id that the next request will have, for a timer that is to be scheduled first.
+    pub(crate) fn next_id(&self) -> RequestId {
+        RequestId(self.made)
+    }
+
+    pub(crate) fn add(&mut self, purpose: Purpose) -> RequestId {
+        let id = self.next_id();
+        self.made += 1;
+        self.waiting.insert(id, purpose);
+        id
+    }
+
+    pub(crate) fn take(&mut self, id: RequestId) -> Option<Purpose> {
+        self.waiting.remove(&id)
+    }
+
+    pub(crate) fn count(&self, of: impl Fn(&Purpose) -> bool) -> usize {
+        self.waiting.values().filter(|purpose| of(purpose)).count()
+    }
+
+    /// Drops the periodic exchange of views that is still under way, if there is one.
+    pub(crate) fn drop_periodic_sync(&mut self) {
+        self.waiting
+            .retain(|_, purpose| !matches!(purpose, Purpose::Sync(session) if session.command.is_none()));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+}

@@ -1,0 +1,42 @@
+//! What the machine has counted, to see from outside how it fares. Counters only rise; gauges say what is now.
+
+/// The machine's counters and gauges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SwimStats {
+    /// Direct probes begun.
+    pub probes: u64,
+    /// Probes answered in time, directly.
+    pub acks: u64,
+    /// Probes answered in time only through a helper: the path from us to the member was at fault.
+    pub indirect_acks: u64,
+    /// Probes that nobody answered.
+    pub probes_failed: u64,
+    /// Probes that a limit of our own prevented or voided.
+    pub probes_void: u64,
+    /// Answers that came after their probe had ended.
+    pub late_replies: u64,
+    /// Indirect probes that we made for others.
+    pub relays: u64,
+    /// Indirect probes that we declined because too many were under way.
+    pub relays_refused: u64,
+    /// Suspicions that we raised ourselves.
+    pub suspicions: u64,
+    /// Members that our own clock declared failed.
+    pub failures: u64,
+    /// Claims about ourselves that we refuted.
+    pub refutations: u64,
+    /// Claims about ourselves that lay implausibly far ahead and were refused.
+    pub claims_refused: u64,
+    /// Claims about unknown members that were refused because the registry was full.
+    pub registry_full: u64,
+    /// Broadcasts dropped from a full queue before they had been sent as often as planned.
+    pub broadcasts_dropped: u64,
+    /// Messages that made no sense where they came: an answer nobody asked for, or of the wrong kind.
+    pub unexpected: u64,
+    /// Exchanges of views that we began and that ended well.
+    pub syncs: u64,
+    /// Lifeguard's local health score: 0 is well.
+    pub local_health: u32,
+    /// Updates that wait to be sent.
+    pub queued: usize,
+}

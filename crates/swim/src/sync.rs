@@ -1,0 +1,166 @@
+//! The exchange of whole views, page by page in the order of names: how a member joins, and what repairs whatever
+//! gossip has lost.
+//!
+//! The one who begins sends its nodes and asks for the other's until both are through. The one who answers keeps no
+//! state: each request says where to go on.
+
+use std::sync::Arc;
+
+use kinfolk_core::{Instant, NodeAddr, NodeId, NodeState, NodeStatus};
+
+use crate::codec::{self, PAGE_BYTES_MAX};
+use crate::input::{CommandId, NoReply, ReplyId};
+use crate::machine::Machine;
+use crate::message::Message;
+use crate::output::{Outcome, Output};
+use crate::requests::{JOINS_MAX, Purpose};
+use crate::timer::Timer;
+
+/// How many pages one exchange may take: far beyond the largest registry, so that no peer can keep us asking.
+const PAGES_MAX: u32 = 4_096;
+
+/// An exchange that we began.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Set if the application asked for it, as a join.
+    pub command: Option<CommandId>,
+    peer: NodeId,
+    addr: NodeAddr,
+    /// How far our nodes are sent.
+    sent: Cursor,
+    /// How far the peer's are received.
+    received: Cursor,
+    pages_left: u32,
+}
+
+/// How far one direction has got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cursor {
+    /// All up to this name; none yet.
+    After(Option<NodeId>),
+    End,
+}
+
+impl Machine {
+    /// Joins through a member, which we may not know yet.
+    pub(crate) fn join(&mut self, command: CommandId, peer: NodeId, addr: NodeAddr) {
+        let joins = self.requests.count(|p| matches!(p, Purpose::Sync(session) if session.command.is_some()));
+        if joins >= JOINS_MAX || self.has_left() {
+            return self.done(command, Outcome::JoinFailed { why: NoReply::Local });
+        }
+        self.exchange(Session::new(Some(command), peer, addr));
+    }
+
+    pub(crate) fn on_sync_due(&mut self, now: Instant) {
+        if self.has_left() {
+            return;
+        }
+        self.timers.schedule(now + self.config.sync_interval, Timer::Sync);
+        self.requests.drop_periodic_sync();
+        if let Some(peer) = self.random_members(1, None).pop() {
+            self.exchange(Session::new(None, peer.id.clone(), peer.addr));
+        }
+    }
+
+    /// Asks for the next page and sends ours along.
+    fn exchange(&mut self, mut session: Session) {
+        let mut nodes = Vec::new();
+        if let Cursor::After(after) = &session.sent {
+            let page = self.page(after.as_ref());
+            session.sent =
+                page.1.then(|| page.0.last().map(|node| node.id.clone())).map_or(Cursor::End, Cursor::After);
+            nodes = page.0;
+        }
+        let (after, want) = match &session.received {
+            Cursor::After(after) => (after.clone(), true),
+            Cursor::End => (None, false),
+        };
+        session.pages_left -= 1;
+        let (to, addr) = (session.peer.clone(), session.addr);
+        let request = Some(self.requests.add(Purpose::Sync(session)));
+        self.output(Output::Send { to, addr, message: Message::Sync { nodes, after, want }, request });
+    }
+
+    pub(crate) fn on_page(
+        &mut self,
+        now: Instant,
+        from: &NodeId,
+        mut session: Session,
+        nodes: Vec<Arc<NodeStatus>>,
+        more: bool,
+    ) {
+        let last = nodes.last().map(|node| node.id.clone());
+        // What the group tells somebody who joins is no news to the group.
+        let spread = session.command.is_none();
+        self.take_in(now, from, nodes, spread);
+        session.received = match (session.received, last) {
+            (Cursor::After(before), Some(last)) if more && Some(&last) > before.as_ref() => {
+                Cursor::After(Some(last))
+            }
+            _ => Cursor::End,
+        };
+        let through = session.sent == Cursor::End && session.received == Cursor::End;
+        if !through && session.pages_left > 0 {
+            return self.exchange(session);
+        }
+        self.stats.syncs += 1;
+        if let Some(command) = session.command {
+            let members = self.registry.member_count();
+            self.done(command, Outcome::Joined { members });
+        }
+    }
+
+    /// A peer sends a page of its nodes and asks for one of ours.
+    pub(crate) fn on_sync(
+        &mut self,
+        now: Instant,
+        from: &NodeId,
+        to: ReplyId,
+        nodes: Vec<Arc<NodeStatus>>,
+        (after, want): (Option<NodeId>, bool),
+    ) {
+        // Made before theirs is taken in, so as not to send back what they have just said.
+        let (page, more) = if want { self.page(after.as_ref()) } else { (Vec::new(), false) };
+        self.take_in(now, from, nodes, true);
+        self.output(Output::Reply { to, message: Message::Page { nodes: page, more } });
+    }
+
+    pub(crate) fn on_describe(&mut self, id: &NodeId, to: ReplyId) {
+        let nodes = self.registry.get(id).into_iter().collect();
+        self.output(Output::Reply { to, message: Message::Page { nodes, more: false } });
+    }
+
+    /// Takes in a page of nodes from `from`.
+    pub(crate) fn take_in(&mut self, now: Instant, from: &NodeId, nodes: Vec<Arc<NodeStatus>>, spread: bool) {
+        for status in nodes {
+            let accusers = match status.state {
+                NodeState::Suspect | NodeState::Failed => vec![from.clone()],
+                NodeState::Alive | NodeState::Left => Vec::new(),
+            };
+            self.on_claim(now, from, &status, accusers, spread);
+        }
+    }
+
+    /// Our nodes after that name, as many as fit into a page, and whether more come.
+    fn page(&self, after: Option<&NodeId>) -> (Vec<Arc<NodeStatus>>, bool) {
+        let snapshot = self.registry.snapshot();
+        let nodes = snapshot.nodes();
+        let begin = nodes.partition_point(|node| Some(&node.id) <= after);
+        let mut bytes = 0;
+        let fits = |node: &&Arc<NodeStatus>| {
+            let first = bytes == 0;
+            bytes += codec::encoded_len(node);
+            first || bytes <= PAGE_BYTES_MAX
+        };
+        let page: Vec<_> = nodes[begin..].iter().take_while(fits).cloned().collect();
+        let more = begin + page.len() < nodes.len();
+        (page, more)
+    }
+}
+
+impl Session {
+    fn new(command: Option<CommandId>, peer: NodeId, addr: NodeAddr) -> Self {
+        let begin = Cursor::After(None);
+        Self { command, peer, addr, sent: begin.clone(), received: begin, pages_left: PAGES_MAX }
+    }
+}

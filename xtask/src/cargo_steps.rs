@@ -1,0 +1,107 @@
+//! The steps of the gate that are little more than one cargo command. Steps with rules of their own have their own files.
+
+use std::io::IsTerminal;
+
+use anyhow::{Context, Result};
+use cargo_metadata::MetadataCommand;
+
+use crate::shell::{self, Output};
+
+/// Formatting is what rustfmt makes of it.
+pub(crate) fn fmt() -> Result<String> {
+    shell::run(&mut shell::cargo(["fmt", "--all", "--check"]))
+        .context("not formatted, `cargo fmt --all` mends it")?;
+    Ok("formatted".to_owned())
+}
+
+/// Clippy on every target of every crate; a warning is an error.
+pub(crate) fn clippy() -> Result<String> {
+    shell::run(&mut shell::cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    Ok("no warning".to_owned())
+}
+
+/// Unit and integration tests.
+pub(crate) fn nextest() -> Result<String> {
+    let mut command = shell::cargo(["nextest", "run", "--workspace"]);
+    // On a terminal nextest draws a live display, which it would not do for a pipe.
+    if std::io::stderr().is_terminal() {
+        shell::run(&mut command)?;
+        return Ok("all passed".to_owned());
+    }
+    let lines = shell::run_and_read(&mut command, Output::Stderr)?;
+    Ok(nextest_summary(&lines).unwrap_or("all passed").to_owned())
+}
+
+/// The examples in the documentation run.
+pub(crate) fn doctest() -> Result<String> {
+    let lines = shell::run_and_read(&mut shell::cargo(["test", "--doc", "--workspace"]), Output::Stdout)?;
+    Ok(format!("{} examples", tests_run(&lines)))
+}
+
+/// Documentation without a warning, as developers see it (private items are where most explanations stand) and as users
+/// do (where a link to something private leads nowhere).
+///
+/// Programs go apart from libraries: the agent's program and the `kinfolk` library would write to the same folder. What
+/// users see comes last, so that it is what lies in `target/doc`.
+pub(crate) fn rustdoc() -> Result<String> {
+    for what in
+        [&["--bins", "--document-private-items"][..], &["--lib", "--document-private-items"], &["--lib"]]
+    {
+        let mut command = shell::cargo(["doc", "--workspace", "--no-deps"]);
+        shell::run(command.args(what).env("RUSTDOCFLAGS", "-D warnings"))?;
+    }
+    Ok("programs, libraries with and without private items".to_owned())
+}
+
+/// Each crate builds by itself: none leans on a feature that only another crate turns on.
+pub(crate) fn alone() -> Result<String> {
+    let metadata = MetadataCommand::new().current_dir(shell::root()).no_deps().exec()?;
+    let packages = metadata.workspace_packages();
+    for package in &packages {
+        shell::run(&mut shell::cargo(["check", "--package", package.name.as_str()]))?;
+    }
+    Ok(format!("{} crates", packages.len()))
+}
+
+/// How many tests libtest said that it ran, over all its `running N tests` lines.
+pub(crate) fn tests_run(lines: &[String]) -> u64 {
+    lines
+        .iter()
+        .filter_map(|line| {
+            line.strip_prefix("running ")?
+                .strip_suffix(" tests")
+                .or(line.strip_prefix("running ")?.strip_suffix(" test"))
+        })
+        .filter_map(|count| count.parse::<u64>().ok())
+        .sum()
+}
+
+/// The `12 tests run: 12 passed, 0 skipped` of nextest's last line.
+fn nextest_summary(lines: &[String]) -> Option<&str> {
+    let line = lines.iter().rev().find(|line| line.trim_start().starts_with("Summary"))?;
+    Some(line.split_once(']')?.1.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn libtest_counts_are_added_up_and_one_test_counts_too() {
+        let output =
+            lines("running 2 tests\ntest a ... ok\nrunning 1 test\nrunning 0 tests\nrunning wild tests");
+        assert_eq!(tests_run(&output), 3);
+        assert_eq!(tests_run(&lines("no tests at all")), 0);
+    }
+
+    #[test]
+    fn the_nextest_summary_is_found() {
+        let output = lines("   PASS a\n     Summary [   0.012s] 3 tests run: 3 passed, 0 skipped");
+        assert_eq!(nextest_summary(&output), Some("3 tests run: 3 passed, 0 skipped"));
+        assert_eq!(nextest_summary(&lines("nothing")), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! The gate: which steps it has, in which order, and how it tells of them. What a step does is the step's own business.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+
+use crate::{cargo_steps, layers, loom, sim, tidy};
+
+/// One step: the name is also the task that runs it alone; what it returns is its line in the table.
+struct Step {
+    name: &'static str,
+    run: fn() -> Result<String>,
+}
+
+/// Cheapest first, so that a slip is known before anything long has run.
+const GATE: &[Step] = &[
+    Step { name: "fmt", run: cargo_steps::fmt },
+    Step { name: "layers", run: layers::check },
+    Step { name: "tidy", run: tidy::check },
+    Step { name: "clippy", run: cargo_steps::clippy },
+    NEXTEST,
+    DOCTEST,
+    Step { name: "rustdoc", run: cargo_steps::rustdoc },
+    Step { name: "loom", run: || loom::check(false) },
+    Step { name: "sim", run: || sim::smoke(&[]) },
+    Step { name: "alone", run: cargo_steps::alone },
+];
+
+const NEXTEST: Step = Step { name: "nextest", run: cargo_steps::nextest };
+const DOCTEST: Step = Step { name: "doctest", run: cargo_steps::doctest };
+
+/// Every step.
+pub(crate) fn gate() -> Result<String> {
+    run_in_order(GATE)
+}
+
+/// Only the steps that run tests.
+pub(crate) fn tests() -> Result<String> {
+    run_in_order(&[NEXTEST, DOCTEST])
+}
+
+/// What is known of a step that ran.
+struct Done {
+    name: &'static str,
+    took: Duration,
+    outcome: Result<String, String>,
+}
+
+fn run_in_order(steps: &[Step]) -> Result<String> {
+    let begun = Instant::now();
+    let mut done = Vec::new();
+    for step in steps {
+        eprintln!("==> {}", step.name);
+        let step_begun = Instant::now();
+        let outcome = (step.run)();
+        let took = step_begun.elapsed();
+        let word = if outcome.is_ok() { "ok" } else { "FAILED" };
+        eprintln!("<== {} {word} in {}\n", step.name, seconds(took));
+        let failure = outcome.as_ref().err().map(|error| format!("{error:#}"));
+        done.push(Done { name: step.name, took, outcome: outcome.map_err(|_| "FAILED".to_owned()) });
+        if let Some(failure) = failure {
+            eprintln!("{}", table(steps, &done, begun.elapsed()));
+            return Err(anyhow!("step `{0}`: {failure}\nrun it alone with: cargo xtask {0}", step.name));
+        }
+    }
+    Ok(format!("{}\nall {} steps passed", table(steps, &done, begun.elapsed()), done.len()))
+}
+
+fn table(steps: &[Step], done: &[Done], total: Duration) -> String {
+    let mut text = String::from("step          time  outcome\n");
+    for step in done {
+        let (Ok(note) | Err(note)) = &step.outcome;
+        writeln!(text, "{:<9}{:>9}  {note}", step.name, seconds(step.took)).expect("a String takes all");
+    }
+    for step in &steps[done.len()..] {
+        writeln!(text, "{:<9}{:>9}  not run", step.name, "-").expect("a String takes all");
+    }
+    write!(text, "{:<9}{:>9}", "total", seconds(total)).expect("a String takes all");
+    text
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Step = Step { name: "good", run: || Ok("3 things".to_owned()) };
+    const BAD: Step = Step { name: "bad", run: || Err(anyhow!("two and two are five")) };
+    const NEVER: Step = Step { name: "never", run: || panic!("ran after a failure") };
+
+    #[test]
+    fn the_first_failure_stops_the_gate_and_says_how_to_run_that_step_alone() {
+        let error = run_in_order(&[GOOD, BAD, NEVER]).unwrap_err().to_string();
+        assert_eq!(error, "step `bad`: two and two are five\nrun it alone with: cargo xtask bad");
+    }
+
+    #[test]
+    fn a_passed_gate_ends_with_the_count_of_its_steps() {
+        assert!(run_in_order(&[GOOD, GOOD]).unwrap().ends_with("all 2 steps passed"));
+    }
+
+    #[test]
+    fn the_table_shows_every_step_that_ran_and_every_one_that_did_not() {
+        let done =
+            [Done { name: "good", took: Duration::from_millis(1_250), outcome: Ok("3 things".to_owned()) }];
+        let expected = "step          time  outcome\n\
+                        good         1.2 s  3 things\n\
+                        never            -  not run\n\
+                        total        2.0 s";
+        assert_eq!(table(&[GOOD, NEVER], &done, Duration::from_secs(2)), expected);
+    }
+
+    #[test]
+    fn every_step_of_the_gate_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = GATE.iter().map(|step| step.name).collect();
+        assert_eq!(names.len(), GATE.len());
+    }
+}

@@ -1,0 +1,73 @@
+//! The layers as a table: which crate stands where, and exactly which workspace crates it may depend on.
+//!
+//! A new crate or a new edge is entered here first; that is the moment to ask whether it belongs. Only data, no checks.
+
+/// A crate of the workspace. Its edges must equal its manifest's: an edge that is no longer used has to go from both.
+pub(super) struct Crate {
+    pub(super) name: &'static str,
+    /// Edges may only point to a lower number. Crates on one layer do not know each other.
+    pub(super) layer: u8,
+    pub(super) normal: &'static [&'static str],
+    pub(super) build: &'static [&'static str],
+    pub(super) dev: &'static [&'static str],
+}
+
+/// The layer of tools: above everything, so that nothing may depend on them, not even one on another.
+pub(super) const TOOLS: u8 = 6;
+
+pub(super) const CRATES: &[Crate] = &[
+    Crate { name: "kinfolk-core", layer: 0, normal: &[], build: &[], dev: &[] },
+    Crate { name: "kinfolk-detector", layer: 1, normal: &["kinfolk-core"], build: &[], dev: &[] },
+    Crate {
+        name: "kinfolk-swim",
+        layer: 2,
+        normal: &["kinfolk-core", "kinfolk-detector"],
+        build: &[],
+        dev: &[],
+    },
+    Crate { name: "kinfolk-transport", layer: 2, normal: &["kinfolk-core"], build: &[], dev: &[] },
+    Crate {
+        name: "kinfolk-gossip",
+        layer: 3,
+        normal: &["kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-transport"],
+        build: &[],
+        dev: &[],
+    },
+    Crate {
+        name: "kinfolk",
+        layer: 4,
+        normal: &["kinfolk-core", "kinfolk-detector", "kinfolk-gossip", "kinfolk-swim", "kinfolk-transport"],
+        build: &[],
+        dev: &[],
+    },
+    Crate { name: "kinfolk-agent", layer: 5, normal: &["kinfolk"], build: &[], dev: &[] },
+    Crate {
+        name: "kinfolk-sim",
+        layer: TOOLS,
+        normal: &["kinfolk-core", "kinfolk-detector", "kinfolk-swim"],
+        build: &[],
+        dev: &[],
+    },
+    Crate { name: "xtask", layer: TOOLS, normal: &[], build: &[], dev: &[] },
+];
+
+/// The crates whose code must run the same under a simulated clock and network as under a real one.
+pub(super) const PURE: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-swim"];
+
+/// An outside package that only some crates may name.
+pub(super) struct Reserved {
+    pub(super) package: &'static str,
+    pub(super) owners: &'static [&'static str],
+    /// Whether the tools may name it too.
+    pub(super) tools: bool,
+    /// Whether any crate may name it for its tests and examples, which no user compiles.
+    pub(super) dev_free: bool,
+}
+
+pub(super) const RESERVED: &[Reserved] = &[
+    Reserved { package: "s2n-quic", owners: &["kinfolk-transport"], tools: false, dev_free: false },
+    Reserved { package: "s2n-quic-core", owners: &["kinfolk-transport"], tools: false, dev_free: false },
+    Reserved { package: "s2n-tls", owners: &["kinfolk-transport"], tools: false, dev_free: false },
+    Reserved { package: "anyhow", owners: &["kinfolk-agent"], tools: true, dev_free: true },
+    Reserved { package: "clap", owners: &["kinfolk-agent"], tools: true, dev_free: true },
+];

@@ -1,0 +1,76 @@
+//! Runs the concurrency models: every `loom_*.rs` under a crate's `src`, built with `--cfg kinfolk_loom`.
+//!
+//! The cfg is our own because a global `--cfg loom` would change tokio and the QUIC stack too. The build has its own
+//! target directory, since other flags would otherwise throw away the ordinary build each time.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use cargo_metadata::MetadataCommand;
+
+use crate::cargo_steps::tests_run;
+use crate::shell::{self, Output};
+
+/// Preemptions a model explores in each execution: two find nearly every known bug, at a small part of the cost.
+const PREEMPTIONS: &str = "2";
+const PREEMPTIONS_FULL: &str = "3";
+
+/// Runs the models of every crate that has some.
+///
+/// # Errors
+/// When no crate has a model, when one of them ran no test (a model that is not compiled in proves nothing), or when a
+/// model fails.
+pub(crate) fn check(full: bool) -> Result<String> {
+    let metadata = MetadataCommand::new().current_dir(shell::root()).no_deps().exec()?;
+    let mut ran = 0;
+    for package in metadata.workspace_packages() {
+        let folder = package.manifest_path.parent().expect("a manifest lies in a folder");
+        if has_models(&folder.join("src").into_std_path_buf())? {
+            ran += run_models(&package.name, full)?;
+        }
+    }
+    ensure!(ran > 0, "no crate has a loom model: they are tests in files named `src/**/loom_*.rs`");
+    Ok(format!("{ran} models"))
+}
+
+fn run_models(package: &str, full: bool) -> Result<u64> {
+    let mut command = shell::cargo(["test", "--release", "--package", package, "--lib"]);
+    command
+        .args(["--target-dir", "target/loom", "loom_"])
+        .env("RUSTFLAGS", "--cfg kinfolk_loom")
+        .env("LOOM_MAX_PREEMPTIONS", if full { PREEMPTIONS_FULL } else { PREEMPTIONS });
+    let ran = tests_run(&shell::run_and_read(&mut command, Output::Stdout)?);
+    ensure!(
+        ran > 0,
+        "{package} has loom_*.rs files, but no test whose path contains `loom_` was built: is the module declared?"
+    );
+    Ok(ran)
+}
+
+/// Whether a file named `loom_*.rs` lies anywhere under the folder.
+fn has_models(folder: &Path) -> Result<bool> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let found = if entry.file_type()?.is_dir() {
+            has_models(&entry.path())?
+        } else {
+            name.starts_with("loom_") && Path::new(&*name).extension().is_some_and(|ext| ext == "rs")
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crate_without_loom_files_has_no_models() {
+        assert!(!has_models(&shell::root().join("xtask/src/layers")).unwrap());
+    }
+}

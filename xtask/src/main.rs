@@ -1,0 +1,84 @@
+//! The project's own tasks, run as `cargo xtask <task>`: this file reads the command line and routes, nothing else.
+
+mod cargo_steps;
+mod ci;
+mod layers;
+mod loom;
+mod shell;
+mod sim;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own tasks. `ci` is the gate: every change passes it.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// The gate: every step below, cheapest first; stops at the first that fails.
+    Ci,
+    /// Only the tests: nextest, then doctests.
+    Test,
+    /// Formatting is what rustfmt makes of it.
+    Fmt,
+    /// Crates depend on each other as the edge table says, and the pure ones stay pure.
+    Layers,
+    /// Module docs, file and function lengths, leftovers, clocks, sleeps, links between documents.
+    Tidy,
+    /// Clippy on every target, warnings are errors.
+    Clippy,
+    /// Unit and integration tests.
+    Nextest,
+    /// The examples in the documentation run.
+    Doctest,
+    /// The documentation builds without a warning, for users and for developers.
+    Rustdoc,
+    /// The concurrency models in `loom_*.rs` files.
+    Loom {
+        /// Allows three preemptions in each execution instead of two, which takes many times as long.
+        #[arg(long)]
+        full: bool,
+    },
+    /// The simulator's smoke run; what follows is passed on to it.
+    Sim {
+        /// Passed on to `kinfolk-sim smoke`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Each crate builds by itself, with only the features that it asks for.
+    Alone,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Ci => ci::gate(),
+        Task::Test => ci::tests(),
+        Task::Fmt => cargo_steps::fmt(),
+        Task::Layers => layers::check(),
+        Task::Tidy => tidy::check(),
+        Task::Clippy => cargo_steps::clippy(),
+        Task::Nextest => cargo_steps::nextest(),
+        Task::Doctest => cargo_steps::doctest(),
+        Task::Rustdoc => cargo_steps::rustdoc(),
+        Task::Loom { full } => loom::check(full),
+        Task::Sim { args } => sim::smoke(&args),
+        Task::Alone => cargo_steps::alone(),
+    };
+    match outcome {
+        Ok(note) => {
+            eprintln!("{note}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

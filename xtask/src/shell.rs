@@ -1,0 +1,147 @@
+//! Running other programs: where they run, how they are shown, how their failure reads. Knows no particular task.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// Which of a program's two outputs is read as well as shown.
+#[derive(Clone, Copy)]
+pub(crate) enum Output {
+    Stdout,
+    Stderr,
+}
+
+/// The workspace's root, wherever the task was started.
+pub(crate) fn root() -> PathBuf {
+    // Cargo sets the variable when it runs us; the compiled-in path serves a binary that is started by hand.
+    let manifest =
+        std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&manifest).parent().expect("xtask is a folder of the workspace").to_path_buf()
+}
+
+/// A cargo command in the workspace's root, with nothing to read on its standard input.
+pub(crate) fn cargo<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args).current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// Runs the command with its output shown.
+///
+/// # Errors
+/// When it cannot be started or does not succeed.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let shown = announce(command);
+    let status = command.status().with_context(|| format!("`{shown}` cannot be started"))?;
+    succeeded(status, &shown)
+}
+
+/// Runs the command with its output shown, and returns the lines of one of its outputs.
+///
+/// # Errors
+/// When it cannot be started or does not succeed.
+pub(crate) fn run_and_read(command: &mut Command, output: Output) -> Result<Vec<String>> {
+    let shown = announce(command);
+    match output {
+        Output::Stdout => command.stdout(Stdio::piped()),
+        Output::Stderr => command.stderr(Stdio::piped()),
+    };
+    let mut child = command.spawn().with_context(|| format!("`{shown}` cannot be started"))?;
+    let lines = match output {
+        Output::Stdout => pass_on(child.stdout.take().expect("stdout was asked for"), &mut std::io::stdout()),
+        Output::Stderr => pass_on(child.stderr.take().expect("stderr was asked for"), &mut std::io::stderr()),
+    };
+    let status = child.wait().with_context(|| format!("`{shown}` cannot be waited for"))?;
+    succeeded(status, &shown)?;
+    lines.with_context(|| format!("the output of `{shown}` cannot be read"))
+}
+
+/// Runs the command without showing anything, and returns its standard output.
+///
+/// # Errors
+/// When it cannot be started, does not succeed, or prints something that is not UTF-8.
+pub(crate) fn capture(command: &mut Command) -> Result<String> {
+    let shown = show(command);
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("`{shown}` cannot be started"))?;
+    succeeded(output.status, &shown)?;
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed something that is not UTF-8"))
+}
+
+fn pass_on(from: impl Read, to: &mut impl Write) -> std::io::Result<Vec<String>> {
+    let mut from = BufReader::new(from);
+    let mut lines = Vec::new();
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line)? > 0 {
+        to.write_all(&line)?;
+        to.flush()?;
+        lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+        line.clear();
+    }
+    Ok(lines)
+}
+
+fn announce(command: &Command) -> String {
+    let shown = show(command);
+    eprintln!("$ {shown}");
+    shown
+}
+
+/// The command as one would type it: set variables, program, arguments.
+fn show(command: &Command) -> String {
+    let mut words = Vec::new();
+    for (name, value) in command.get_envs() {
+        let value = value.unwrap_or_default().to_string_lossy();
+        words.push(format!("{}={}", name.to_string_lossy(), quoted(&value)));
+    }
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    words.push(program.to_string_lossy().into_owned());
+    words.extend(command.get_args().map(|word| quoted(&word.to_string_lossy())));
+    words.join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    if word.is_empty() || word.contains([' ', '*', '{', '\'']) {
+        format!("{word:?}")
+    } else {
+        word.to_owned()
+    }
+}
+
+fn succeeded(status: ExitStatus, shown: &str) -> Result<()> {
+    if !status.success() {
+        bail!("`{shown}` failed ({status})");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_one_would_type_it() {
+        let mut command = cargo(["doc", "--no-deps"]);
+        command.env("RUSTDOCFLAGS", "-D warnings");
+        assert_eq!(show(&command), r#"RUSTDOCFLAGS="-D warnings" cargo doc --no-deps"#);
+    }
+
+    #[test]
+    fn lines_are_passed_on_unchanged_and_returned_without_their_ends() {
+        let mut shown = Vec::new();
+        let lines = pass_on(&b"one\r\ntwo"[..], &mut shown).unwrap();
+        assert_eq!(lines, ["one", "two"]);
+        assert_eq!(shown, b"one\r\ntwo");
+    }
+
+    #[test]
+    fn a_failing_command_is_named() {
+        let error = run(&mut cargo(["no-such-subcommand-exists"])).unwrap_err();
+        assert!(error.to_string().starts_with("`cargo no-such-subcommand-exists` failed"), "{error}");
+    }
+}

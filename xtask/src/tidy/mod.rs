@@ -1,0 +1,76 @@
+//! `cargo xtask tidy`: house rules that neither rustfmt nor clippy knows. This file gathers; each rule has a file.
+
+mod clocks;
+mod files;
+mod leftovers;
+mod lengths;
+mod links;
+mod module_docs;
+mod sleeps;
+mod source;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell;
+use source::Source;
+
+/// A place where a rule is broken.
+#[derive(Debug, PartialEq, Eq)]
+struct Finding {
+    file: PathBuf,
+    /// Counted from 1.
+    line: usize,
+    message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file.display(), self.line, self.message)
+    }
+}
+
+/// Runs every rule on every file that git tracks or would track, and prints all findings.
+///
+/// # Errors
+/// When a rule is broken, or a file cannot be read.
+pub(crate) fn check() -> Result<String> {
+    let root = shell::root();
+    let mut findings = Vec::new();
+    let mut lengths = lengths::Lengths::default();
+    for file in files::rust(&root)? {
+        match Source::parse(&file, read(&root, &file)?) {
+            Ok(source) => check_source(&source, &mut lengths, &mut findings),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    findings.extend(lengths.too_long());
+    for file in files::markdown(&root)? {
+        findings.extend(links::broken(&root, &file, &read(&root, &file)?));
+    }
+    for remark in lengths.remarks() {
+        eprintln!("tidy: note: {remark}");
+    }
+    if !findings.is_empty() {
+        for finding in &findings {
+            eprintln!("tidy: {finding}");
+        }
+        eprintln!("tidy: {}", lengths.summary());
+        bail!("{} finding(s), listed above", findings.len());
+    }
+    Ok(lengths.summary())
+}
+
+fn check_source(source: &Source, lengths: &mut lengths::Lengths, findings: &mut Vec<Finding>) {
+    findings.extend(module_docs::missing(source));
+    findings.extend(leftovers::find(source));
+    findings.extend(clocks::find(source));
+    findings.extend(sleeps::find(source));
+    lengths.measure(source);
+}
+
+fn read(root: &Path, file: &Path) -> Result<String> {
+    std::fs::read_to_string(root.join(file)).with_context(|| format!("{} cannot be read", file.display()))
+}

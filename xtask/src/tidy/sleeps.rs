@@ -1,0 +1,110 @@
+//! Tests never sleep and hope. One that must sleep says why, in a comment that begins `// Sleeps because`.
+
+use std::path::Path;
+
+use super::Finding;
+use super::source::Source;
+
+const EXCUSE: &str = "// Sleeps because";
+
+/// Every call of a sleep in test code that no comment explains.
+pub(super) fn find(source: &Source) -> Vec<Finding> {
+    let regions = test_regions(source);
+    let lines: Vec<&str> = source.text.lines().collect();
+    (0..source.tokens.len())
+        .filter(|&at| is_sleep(source, at) && regions.iter().any(|&(from, to)| from <= at && at <= to))
+        .map(|at| source.tokens[at].line)
+        .filter(|&line| !excused(&lines, line))
+        .map(|line| {
+            source.finding(line, format!("a test waits for an event, or explains itself: `{EXCUSE} ...`"))
+        })
+        .collect()
+}
+
+/// A call of a free function named `sleep`, with or without a path before it.
+fn is_sleep(source: &Source, at: usize) -> bool {
+    let before = at.checked_sub(1).map(|before| source.tokens[before].text.as_str());
+    source.stands_at(at, &["sleep", "("]) && !matches!(before, Some("." | "fn"))
+}
+
+/// Whether the line, or the block of comments right above it, carries the excuse. `line` counts from 1.
+fn excused(lines: &[&str], line: usize) -> bool {
+    let above = lines[..line - 1].iter().rev().take_while(|text| text.trim_start().starts_with("//"));
+    lines[line - 1].contains(EXCUSE) || above.into_iter().any(|text| text.trim_start().starts_with(EXCUSE))
+}
+
+/// Ranges of tokens (both ends belong to it) that are compiled for tests only.
+fn test_regions(source: &Source) -> Vec<(usize, usize)> {
+    if is_test_file(&source.file) {
+        return vec![(0, source.tokens.len())];
+    }
+    let mut regions = Vec::new();
+    for at in 0..source.tokens.len() {
+        if !source.stands_at(at, &["#", "["]) {
+            continue;
+        }
+        let end = source.closing(at + 1);
+        let names =
+            |word: &str| source.tokens[at..end].iter().any(|token| token.is_word && token.text == word);
+        if names("test") && !names("not") {
+            regions.extend(source.body(end + 1));
+        }
+    }
+    regions
+}
+
+/// Integration tests, test modules with a file of their own, and the crate that is nothing but tests.
+fn is_test_file(file: &Path) -> bool {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    file.components().any(|part| part.as_os_str() == "tests")
+        || file.starts_with("crates/scenarios")
+        || name == "tests"
+        || name.ends_with("_tests")
+        || name.starts_with("loom_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::tests::source;
+    use super::*;
+
+    fn lines(file: &str, text: &str) -> Vec<usize> {
+        find(&source(file, text)).into_iter().map(|finding| finding.line).collect()
+    }
+
+    #[test]
+    fn a_sleep_in_an_integration_test_is_found_in_every_spelling() {
+        let text = "fn f() {\n std::thread::sleep(d);\n tokio::time::sleep(d).await;\n sleep(d);\n}";
+        assert_eq!(lines("crates/gossip/tests/a.rs", text), [2, 3, 4]);
+    }
+
+    #[test]
+    fn a_sleep_in_the_product_is_fine_and_one_in_its_test_module_is_not() {
+        let text = "fn f() { sleep(d); }\n#[cfg(test)]\nmod tests {\n fn g() { thread::sleep(d); }\n}";
+        assert_eq!(lines("crates/gossip/src/a.rs", text), [4]);
+        assert!(
+            lines("crates/gossip/src/a.rs", "#[cfg(not(test))]\nmod a { fn f() { sleep(d); } }").is_empty()
+        );
+    }
+
+    #[test]
+    fn test_functions_count_without_a_test_module_too() {
+        let text = "#[tokio::test(start_paused = true)]\nasync fn t() {\n sleep(d).await;\n}";
+        assert_eq!(lines("crates/gossip/src/a.rs", text), [3]);
+    }
+
+    #[test]
+    fn a_reason_on_the_line_or_above_it_excuses() {
+        let text = "fn f() {\n // Sleeps because the kernel offers\n // no event for this.\n sleep(d);\n}";
+        assert!(lines("crates/a/tests/a.rs", text).is_empty());
+        assert!(lines("crates/a/tests/a.rs", "fn f() { sleep(d); } // Sleeps because of that.").is_empty());
+        assert_eq!(lines("crates/a/tests/a.rs", "// Sleeps because\nfn f() {\n sleep(d); }"), [3]);
+    }
+
+    #[test]
+    fn methods_and_definitions_named_sleep_are_not_sleeps() {
+        assert!(
+            lines("crates/a/tests/a.rs", "fn sleep(n: u8) { clock.sleep(n); sleep_until(n); }").is_empty()
+        );
+    }
+}
