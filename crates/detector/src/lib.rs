@@ -1,0 +1,23 @@
+//! Failure detection as pure functions of time: when silence becomes suspicious, how long a suspicion lasts, and how
+//! far a member should doubt itself. No clock, no runtime, no randomness: whoever calls says what time it is.
+//!
+//! - [`PhiAccrualDetector`]: how improbable one peer's silence is, learned from its past.
+//! - [`HealthChecker`]: phi for every member of the shared registry, as verdicts, once an episode.
+//! - [`LocalHealth`] and [`SuspicionRule`]: Lifeguard's two formulas, which the protocol machine applies.
+
+mod config;
+mod error;
+mod health;
+mod local_health;
+mod phi;
+mod schedule;
+mod suspicion;
+mod tail;
+mod window;
+
+pub use config::{HealthConfig, PhiConfig, Rhythm};
+pub use error::ConfigError;
+pub use health::{HealthChecker, HealthVerdict};
+pub use local_health::LocalHealth;
+pub use phi::PhiAccrualDetector;
+pub use suspicion::{Suspicion, SuspicionRule};

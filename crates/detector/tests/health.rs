@@ -1,0 +1,200 @@
+//! The health checker at its edges: who is watched, who is judged, and what a pause of our own does.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{SECOND, alive, at, checker, id, registry};
+use kinfolk_core::{Change, Incarnation, Instant, NodeState};
+use kinfolk_detector::{ConfigError, HealthChecker, HealthConfig, PhiConfig, Rhythm};
+
+/// Checks each second of the range; returns who was judged, and when.
+fn judged(checker: &HealthChecker, seconds: std::ops::RangeInclusive<u32>) -> Vec<(u32, String)> {
+    let names = |second| checker.check(at(second)).into_iter().map(move |verdict| (second, verdict));
+    let name = |(second, verdict): (u32, kinfolk_detector::HealthVerdict)| {
+        (second, verdict.event.node().expect("a verdict is about a member").to_string())
+    };
+    seconds.flat_map(names).map(name).collect()
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let config = HealthConfig { peers_max: 0, ..HealthConfig::default() };
+    let found = HealthChecker::new(config, id("me"), registry(&[]), Instant::ORIGIN).unwrap_err();
+    assert_eq!(found, ConfigError::PeersMax { found: 0 });
+}
+
+#[test]
+fn we_are_never_watched_and_neither_are_strangers() {
+    let registry = registry(&["me", "a"]);
+    let checker = checker(&registry);
+    assert_eq!(checker.heartbeat(&id("me"), at(1)), None);
+    assert_eq!(checker.heartbeat(&id("stranger"), at(1)), None);
+    assert_eq!(checker.watched(), 1);
+    assert_eq!((checker.phi(&id("me"), at(1)), checker.silence(&id("stranger"), at(1))), (None, None));
+    assert_eq!(judged(&checker, 1..=100), [(6, "a".to_owned())]);
+}
+
+#[test]
+fn a_member_is_watched_from_when_it_joins_and_forgotten_when_it_is_none() {
+    let registry = registry(&["me"]);
+    let checker = checker(&registry);
+    assert_eq!(judged(&checker, 1..=50), []);
+    let _ = registry.apply(alive("a", 1));
+    assert_eq!(judged(&checker, 51..=51), []);
+    assert_eq!(checker.silence(&id("a"), at(53)), Some(2 * SECOND));
+    for state in [NodeState::Failed, NodeState::Left] {
+        let _ = registry.apply(alive("a", 1).with_state(state));
+        assert_eq!(judged(&checker, 52..=100), [], "a {state} member is not judged");
+        assert_eq!(checker.watched(), 0);
+    }
+    let _ = registry.apply(alive("a", 2));
+    checker.heartbeat(&id("a"), at(100));
+    assert_eq!(checker.silence(&id("a"), at(101)), Some(SECOND), "a new life is watched afresh");
+}
+
+#[test]
+fn members_beyond_the_bound_are_counted_and_not_watched() {
+    let registry = registry(&["me", "a", "b"]);
+    let config = HealthConfig { peers_max: 2, ..HealthConfig::default() };
+    let checker = HealthChecker::new(config, id("me"), registry.clone(), Instant::ORIGIN).unwrap();
+    assert_eq!((checker.watched(), checker.unwatched()), (2, 0));
+    let _ = registry.apply(alive("c", 1));
+    checker.heartbeat(&id("c"), at(1));
+    assert_eq!(judged(&checker, 1..=1), []);
+    assert_eq!((checker.watched(), checker.unwatched(), checker.phi(&id("c"), at(2))), (2, 1, None));
+    let _ = registry.apply(alive("a", 1).with_state(NodeState::Left));
+    assert_eq!(judged(&checker, 2..=2), []);
+    assert_eq!((checker.watched(), checker.unwatched()), (2, 0), "a free place is taken");
+}
+
+#[test]
+fn a_suspect_member_is_judged_too_and_stays_at_its_incarnation() {
+    let registry = registry(&["me", "a"]);
+    let checker = checker(&registry);
+    let _ = registry.apply(alive("a", 4).with_state(NodeState::Suspect));
+    let verdicts: Vec<_> = (1..=10).flat_map(|second| checker.check(at(second))).collect();
+    assert_eq!(verdicts.len(), 1);
+    assert_eq!(verdicts[0].change, Change::None);
+    assert_eq!(registry.get(&id("a")).unwrap().incarnation, Incarnation::new(4));
+}
+
+#[test]
+fn a_refutation_that_we_only_hear_of_does_not_end_the_episode() {
+    let registry = registry(&["me", "a"]);
+    let checker = checker(&registry);
+    assert_eq!(judged(&checker, 1..=10).len(), 1);
+    let _ = registry.apply(alive("a", 2));
+    assert_eq!(judged(&checker, 11..=60), []);
+    assert_eq!(registry.get(&id("a")).unwrap().state, NodeState::Alive);
+}
+
+#[test]
+fn verdicts_are_ordered_by_name() {
+    let checker = checker(&registry(&["c", "me", "b", "a"]));
+    let names: Vec<_> = judged(&checker, 1..=20).into_iter().map(|(_, name)| name).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+}
+
+#[test]
+fn a_check_at_the_pause_limit_counts_and_one_just_past_it_is_void() {
+    let limit = HealthConfig::default().pause_limit();
+    for (late, verdicts) in [(Duration::ZERO, 1), (Duration::from_nanos(1), 0)] {
+        let checker = checker(&registry(&["me", "a"]));
+        // At 5 s the silence is not suspicious yet; 3 s later it is.
+        assert_eq!(judged(&checker, 1..=5), []);
+        assert_eq!(checker.check(at(5) + limit + late).len(), verdicts, "{late:?} past the limit");
+    }
+}
+
+#[test]
+fn a_pause_of_ours_is_taken_out_of_all_silences_and_what_was_before_still_counts() {
+    let checker = checker(&registry(&["me", "a", "b"]));
+    checker.heartbeat(&id("b"), at(4));
+    assert_eq!(judged(&checker, 1..=4), []);
+    assert_eq!(checker.check(at(1_004)), []);
+    assert_eq!(checker.silence(&id("a"), at(1_004)), Some(4 * SECOND));
+    assert_eq!(checker.silence(&id("b"), at(1_004)), Some(Duration::ZERO));
+    // Round-robin among three explains 4 s, and 3 s are for our own pauses.
+    assert_eq!(judged(&checker, 1_005..=1_020), [(1_008, "a".to_owned()), (1_012, "b".to_owned())]);
+}
+
+#[test]
+fn who_is_always_late_never_suspects_anybody() {
+    let checker = checker(&registry(&["me", "a"]));
+    for round in 1..200 {
+        assert_eq!(checker.check(at(round * 4)), []);
+    }
+}
+
+#[test]
+fn a_clock_that_stands_still_or_goes_back_does_no_harm() {
+    let checker = checker(&registry(&["me", "a"]));
+    assert_eq!(judged(&checker, 1..=3), []);
+    assert_eq!(judged(&checker, 2..=2), []);
+    checker.heartbeat(&id("a"), at(3));
+    checker.heartbeat(&id("a"), at(1));
+    assert_eq!(checker.silence(&id("a"), at(3)), Some(Duration::ZERO));
+    assert_eq!(checker.phi(&id("a"), at(0)), Some(0.0));
+}
+
+#[test]
+fn the_verdict_comes_at_the_first_check_at_which_phi_has_reached_the_threshold() {
+    let checker = checker(&registry(&["me", "a"]));
+    let mut before = 0.0;
+    for tick in 1..2_000 {
+        let now = Instant::ORIGIN + tick * Duration::from_millis(10);
+        let (verdicts, phi) = (checker.check(now), checker.phi(&id("a"), now).unwrap());
+        if !verdicts.is_empty() {
+            assert!(before < 8.0 && (8.0..8.1).contains(&phi), "{before} then {phi}");
+            return;
+        }
+        before = phi;
+    }
+    panic!("no verdict, phi {before}");
+}
+
+#[test]
+fn clones_share_their_state() {
+    let checker = checker(&registry(&["me", "a"]));
+    let clone = checker.clone();
+    clone.heartbeat(&id("a"), at(5));
+    assert_eq!(checker.silence(&id("a"), at(6)), Some(SECOND));
+}
+
+#[test]
+fn an_acceptable_pause_delays_the_verdict_by_itself() {
+    let registry = registry(&["me", "a"]);
+    let phi = PhiConfig { acceptable_pause: 5 * SECOND, ..PhiConfig::default() };
+    let config = HealthConfig { phi, ..HealthConfig::default() };
+    let checker = HealthChecker::new(config, id("me"), registry, Instant::ORIGIN).unwrap();
+    assert_eq!(judged(&checker, 1..=20), [(11, "a".to_owned())]);
+}
+
+#[test]
+fn in_the_regular_rhythm_a_silence_is_found_in_the_same_time_at_any_size() {
+    for size in [1, 2, 64] {
+        let names: Vec<_> = (0..size).map(|i| format!("n{i:02}")).collect();
+        let registry = registry(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let config = HealthConfig { rhythm: Rhythm::Regular, ..HealthConfig::default() };
+        let checker = HealthChecker::new(config, id("me"), registry, Instant::ORIGIN).unwrap();
+        for second in 1..=30 {
+            for name in &names {
+                checker.heartbeat(&id(name), at(second));
+            }
+            assert_eq!(checker.check(at(second)), []);
+        }
+        for second in 31..=40 {
+            for name in &names[1..] {
+                checker.heartbeat(&id(name), at(second));
+            }
+            let expected = usize::from(second == 35);
+            assert_eq!(
+                checker.check(at(second)).len(),
+                expected,
+                "{size} peers, {} s of silence",
+                second - 30
+            );
+        }
+    }
+}
