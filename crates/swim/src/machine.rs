@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kinfolk_core::{Incarnation, Instant, NodeId, NodeState, NodeStatus, Rng, SharedNodeRegistry};
 use kinfolk_detector::LocalHealth;
@@ -81,6 +82,10 @@ pub(crate) struct Leave {
 }
 
 impl Machine {
+    /// For how long gossip that nobody answers is worth delivering, and how long one waits for an answer where no
+    /// period of the protocol sets the time.
+    pub(crate) const DELIVERED_WITHIN: Duration = Duration::from_secs(5);
+
     /// A machine for the member `me`, which must be a statement that it is alive. Enters it into `registry`, which may
     /// already know others.
     ///
@@ -99,7 +104,7 @@ impl Machine {
         );
         let mut timers = Timers::default();
         // Members that start together should not probe and exchange in step.
-        let spread = |rng: &mut Rng, interval: std::time::Duration| now + interval.mul_f64(rng.unit());
+        let spread = |rng: &mut Rng, interval: Duration| now + interval.mul_f64(rng.unit());
         timers.schedule(spread(&mut rng, config.probe_interval), Timer::Probe);
         timers.schedule(spread(&mut rng, config.sync_interval), Timer::Sync);
         let gossip_at = spread(&mut rng, config.gossip_interval);
@@ -193,14 +198,21 @@ impl Machine {
 
     /// Sends a message that nobody answers.
     pub(crate) fn send(&mut self, to: &NodeStatus, message: Message) {
-        self.output(Output::Send { to: to.id.clone(), addr: to.addr, message, request: None });
+        let within = Self::DELIVERED_WITHIN;
+        self.output(Output::Send { to: to.id.clone(), addr: to.addr, message, request: None, within });
     }
 
-    /// Sends a request and remembers what it is for.
-    pub(crate) fn request(&mut self, to: &NodeStatus, message: Message, purpose: Purpose) -> RequestId {
-        let request = self.requests.add(purpose);
-        self.output(Output::Send { to: to.id.clone(), addr: to.addr, message, request: Some(request) });
-        request
+    /// Sends a request whose answer is of use for that long, and remembers what it is for.
+    pub(crate) fn request(
+        &mut self,
+        to: &NodeStatus,
+        message: Message,
+        purpose: Purpose,
+        within: Duration,
+    ) -> RequestId {
+        let id = self.requests.add(purpose);
+        self.output(Output::Send { to: to.id.clone(), addr: to.addr, message, request: Some(id), within });
+        id
     }
 
     /// The statuses of random members other than ourselves.

@@ -1,5 +1,7 @@
 //! What the application wants: join, leave, other tags, a broadcast. Each ends in one [`Output::Done`].
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use kinfolk_core::{Cause, Instant, NodeState, Reason, Tags};
 
@@ -11,6 +13,9 @@ use crate::message::{Message, Update, UserMessage};
 use crate::output::{Outcome, Output};
 use crate::queue::Priority;
 use crate::requests::{LEAVE_TOLD_MAX, Purpose};
+
+/// How long a leaving member waits for those whom it told.
+const LEAVE_TOLD_WITHIN: Duration = Duration::from_secs(2);
 
 impl Machine {
     pub(crate) fn on_command(&mut self, now: Instant, id: CommandId, command: Command) {
@@ -60,7 +65,7 @@ impl Machine {
         let members = self.random_members(LEAVE_TOLD_MAX, None);
         let said: Vec<Update> = self.gossip_about(&self.me.id).into_iter().collect();
         for member in &members {
-            self.request(member, Message::Ping { gossip: said.clone() }, Purpose::Leave);
+            self.request(member, Message::Ping { gossip: said.clone() }, Purpose::Leave, LEAVE_TOLD_WITHIN);
         }
         if let Some(leave) = &mut self.me.leave {
             (leave.told, leave.waiting) = (members.len(), members.len());

@@ -73,7 +73,8 @@ impl Machine {
             return;
         }
         if let Some(peer) = self.registry.get(from) {
-            self.request(&peer, Message::Describe { id: id.clone() }, Purpose::Describe(id.clone()));
+            let (message, purpose) = (Message::Describe { id: id.clone() }, Purpose::Describe(id.clone()));
+            self.request(&peer, message, purpose, Self::DELIVERED_WITHIN);
         }
     }
 

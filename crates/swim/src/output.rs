@@ -1,5 +1,7 @@
 //! What the machine wants done. One enum, so that tests can assert it whole.
 
+use std::time::Duration;
+
 use kinfolk_core::{ClusterEvent, NodeAddr, NodeId};
 
 use crate::error::BroadcastError;
@@ -20,6 +22,8 @@ pub enum Output {
         /// Set if an answer is expected: it must come back, once, as [`Input::Reply`](crate::Input::Reply) or
         /// [`Input::NoReply`](crate::Input::NoReply).
         request: Option<RequestId>,
+        /// For how long it is of use: an answer, or a delivery, after this time comes too late.
+        within: Duration,
     },
     /// Answer a peer's request.
     Reply {

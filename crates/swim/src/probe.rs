@@ -56,7 +56,7 @@ impl Machine {
         };
         self.stats.probes += 1;
         let gossip = self.gossip_for(&target.id);
-        let direct = self.request(&target, Message::Ping { gossip }, Purpose::Probe);
+        let direct = self.request(&target, Message::Ping { gossip }, Purpose::Probe, ends.since(now));
         let timeout = now + self.local_health.scale(self.config.probe_timeout);
         self.timers.schedule(timeout, Timer::ProbeTimeout(direct));
         let target = target.id.clone();
@@ -129,7 +129,7 @@ impl Machine {
             let gossip = self.gossip_for(&helper.id);
             let message =
                 Message::PingReq { target: target.clone(), within_ms: whole_millis(within), nack, gossip };
-            asked.push(self.request(&helper, message, Purpose::IndirectProbe));
+            asked.push(self.request(&helper, message, Purpose::IndirectProbe, within));
         }
         if let Some(probe) = &mut self.probe {
             probe.helpers = Some(asked);

@@ -46,7 +46,8 @@ impl Machine {
         let within = Duration::from_millis(within_ms.into()).min(WITHIN_MAX).mul_f64(NACK_AT);
         let timer = self.timers.schedule(now + within, Timer::Nack(self.requests.next_id()));
         let gossip = self.gossip_for(&target.id);
-        self.request(&target, Message::Ping { gossip }, Purpose::Relay(Relay { reply_to, nack, timer }));
+        let relay = Purpose::Relay(Relay { reply_to, nack, timer });
+        self.request(&target, Message::Ping { gossip }, relay, within);
     }
 
     pub(crate) fn on_relay_ack(&mut self, relay: &Relay, from: &NodeId) {

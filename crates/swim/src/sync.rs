@@ -78,7 +78,8 @@ impl Machine {
         session.pages_left -= 1;
         let (to, addr) = (session.peer.clone(), session.addr);
         let request = Some(self.requests.add(Purpose::Sync(session)));
-        self.output(Output::Send { to, addr, message: Message::Sync { nodes, after, want }, request });
+        let message = Message::Sync { nodes, after, want };
+        self.output(Output::Send { to, addr, message, request, within: Self::DELIVERED_WITHIN });
     }
 
     pub(crate) fn on_page(

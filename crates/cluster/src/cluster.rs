@@ -1,0 +1,214 @@
+//! A running member: everything of one process that belongs to the group, behind one handle.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use kinfolk_core::{
+    EventBus, Incarnation, NodeAddr, NodeId, NodeStatus, Rng, SharedNodeRegistry, Snapshot, Subscription,
+    Tags,
+};
+use kinfolk_detector::HealthChecker;
+use kinfolk_gossip::{Clock, LeaveReport, Parts, SwimProtocol};
+use kinfolk_transport::{Transport, TransportConfig};
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+use crate::config::{ClusterConfig, JoinPolicy, ShutdownLimits};
+use crate::error::{ClusterError, JoinError};
+use crate::health::HealthLoop;
+use crate::join::{self, JoinReport};
+use crate::shutdown::ShutdownReport;
+use crate::stats::ClusterStats;
+
+/// A member of a cluster. Clones share it.
+///
+/// When the last clone is dropped without a [`shutdown`](Self::shutdown), everything stops at once as in
+/// [`shutdown_now`](Self::shutdown_now): the others see a crash.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub transport: Transport,
+    pub protocol: SwimProtocol,
+    pub registry: SharedNodeRegistry,
+    pub events: EventBus,
+    pub health: HealthChecker,
+    pub health_loop: HealthLoop,
+    pub clock: Clock,
+    pub join: JoinPolicy,
+    pub limits: ShutdownLimits,
+    pub rng: Mutex<Rng>,
+    pub shutdown: OnceCell<ShutdownReport>,
+}
+
+impl Cluster {
+    /// Starts a member, which is alone until it [joins](Self::join) or is joined. Must be called inside a tokio runtime
+    /// with its I/O and time drivers.
+    ///
+    /// # Errors
+    /// [`ClusterError`]: the port is in use, the identity is not taken, the advertised address cannot be dialled, or a
+    /// setting is out of its range. Nothing is left open.
+    pub fn start(config: ClusterConfig) -> Result<Self, ClusterError> {
+        let seed = getrandom::u64().map_err(|error| ClusterError::Randomness(error.to_string()))?;
+        let mut rng = Rng::from_seed(seed);
+        let mut transport_config = TransportConfig::new(config.listen, config.identity.clone());
+        transport_config.advertise = config.advertise;
+        transport_config.pool = config.pool;
+        let (transport, incoming) = Transport::bind(transport_config)?;
+        let addr = transport.advertised_addr();
+        if !addr.is_dialable() {
+            transport.abort();
+            return Err(ClusterError::Advertise { addr });
+        }
+        let (registry, events, clock) = (SharedNodeRegistry::new(), EventBus::new(), Clock::start());
+        let me = NodeStatus::alive(config.identity.id().clone(), addr, first_incarnation(), config.tags);
+        let health = HealthChecker::new(config.health, me.id.clone(), registry.clone(), clock.now())?;
+        let parts =
+            Parts { registry: registry.clone(), events: events.clone(), health: health.clone(), clock };
+        let carried = (transport.clone(), incoming);
+        let protocol = SwimProtocol::start((config.swim, config.gossip), me, rng.next_u64(), carried, parts)?;
+        let health_loop = HealthLoop::start(
+            health.clone(),
+            config.health.check_interval,
+            clock,
+            protocol.clone(),
+            events.clone(),
+        );
+        let inner = Inner {
+            transport,
+            protocol,
+            registry,
+            events,
+            health,
+            health_loop,
+            clock,
+            join: config.join,
+            limits: config.shutdown,
+            rng: Mutex::new(rng),
+            shutdown: OnceCell::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Our name.
+    pub fn id(&self) -> &NodeId {
+        self.inner.protocol.id()
+    }
+
+    /// The address at which others reach us.
+    pub fn addr(&self) -> NodeAddr {
+        self.inner.transport.advertised_addr()
+    }
+
+    /// Joins the group through any of the `seeds` (`host:port`; names are resolved at each attempt). Every seed is
+    /// tried at each attempt; one that lets us join is enough. Seeds that are ourselves are passed over, so that all
+    /// members can be given the same list; with no other seed there is nothing to do.
+    ///
+    /// # Errors
+    /// [`JoinError`] names every seed with its last cause, once all attempts of the [`JoinPolicy`] have failed. The
+    /// member runs on, may be joined by others, and can try again.
+    ///
+    /// # Cancel safety
+    /// No attempt is begun after the future is dropped; one that is under way may still succeed.
+    pub async fn join(&self, seeds: &[impl AsRef<str>]) -> Result<JoinReport, JoinError> {
+        let seeds: Vec<String> = seeds.iter().map(|seed| seed.as_ref().to_owned()).collect();
+        join::join(&self.inner, &seeds).await
+    }
+
+    /// The group as we see it now: every known node, tombstones included. Costs next to nothing while nothing changes.
+    pub fn members(&self) -> Arc<Snapshot> {
+        self.inner.registry.snapshot()
+    }
+
+    /// The members whose tag `key` has this `value`, ordered by name.
+    pub fn nodes_with_tag(&self, key: &str, value: &str) -> Vec<Arc<NodeStatus>> {
+        self.inner.registry.with_tag(key, value)
+    }
+
+    /// Replaces our tags and tells the others.
+    ///
+    /// # Errors
+    /// [`ClusterError::Gossip`] if the member has been shut down.
+    ///
+    /// # Cancel safety
+    /// They may be replaced even if the future is dropped.
+    pub async fn update_tags(&self, tags: Tags) -> Result<(), ClusterError> {
+        Ok(self.inner.protocol.set_tags(tags).await?)
+    }
+
+    /// Subscribes to all events from now on. A subscriber that falls behind by more than 1,000 events loses its oldest
+    /// ones and is told how many.
+    pub fn subscribe(&self) -> Subscription {
+        self.inner.events.subscribe()
+    }
+
+    /// Sends up to 1,024 bytes to every other member, each of which reads them once as a
+    /// [`ClusterEvent::Broadcast`](kinfolk_core::ClusterEvent::Broadcast). Unordered, and not repeated for members that
+    /// join later.
+    ///
+    /// # Errors
+    /// [`ClusterError::Gossip`] if it is too large, or the member has left or been shut down.
+    ///
+    /// # Cancel safety
+    /// It may be sent even if the future is dropped.
+    pub async fn broadcast(&self, payload: impl Into<Bytes>) -> Result<(), ClusterError> {
+        Ok(self.inner.protocol.broadcast(payload.into()).await?)
+    }
+
+    /// The suspicion level of `id` by its silence: 0 right after it was heard from, growing without bound; `None` for
+    /// ourselves and those who are no members.
+    pub fn phi(&self, id: &NodeId) -> Option<f64> {
+        self.inner.health.phi(id, self.inner.clock.now())
+    }
+
+    /// For how long nothing has been heard from `id` itself; `None` for ourselves and those who are no members.
+    pub fn silence(&self, id: &NodeId) -> Option<Duration> {
+        self.inner.health.silence(id, self.inner.clock.now())
+    }
+
+    /// What all layers have counted.
+    pub fn stats(&self) -> ClusterStats {
+        ClusterStats {
+            gossip: self.inner.protocol.stats(),
+            transport: self.inner.transport.stats(),
+            pool: self.inner.transport.pool().stats(),
+            events_dropped: self.inner.events.dropped(),
+        }
+    }
+
+    /// Tells the others that we leave, without stopping anything. [`shutdown`](Self::shutdown) does both.
+    ///
+    /// # Errors
+    /// [`ClusterError::Gossip`] if the member has been shut down.
+    ///
+    /// # Cancel safety
+    /// The leave goes on when the future is dropped.
+    pub async fn leave(&self) -> Result<LeaveReport, ClusterError> {
+        Ok(self.inner.protocol.leave().await?)
+    }
+
+    /// Leaves and stops, in six phases, each with its limit: tell the others that we leave; stop the protocol; stop the
+    /// health checker; close the connections; clear the registry; close the event channel. Can be called from any
+    /// state, and more than once: later calls wait for the first and return its report.
+    ///
+    /// # Cancel safety
+    /// What is done stays done; call it again to go on.
+    pub async fn shutdown(&self) -> ShutdownReport {
+        self.inner.shutdown().await
+    }
+
+    /// Stops everything at once, without a word to anybody: to the others it is a crash. Does not wait.
+    pub fn shutdown_now(&self) {
+        self.inner.stop_now();
+    }
+}
+
+/// Milliseconds since the Unix epoch; a clock that stands before it counts as standing at it.
+fn first_incarnation() -> Incarnation {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Incarnation::at_start(since_epoch, None)
+}

@@ -1,0 +1,68 @@
+//! What starting, joining and calling a member can end in. Each says what to do about it.
+
+use std::fmt;
+
+use kinfolk_detector::ConfigError as HealthConfigError;
+use kinfolk_gossip::GossipError;
+use kinfolk_transport::TransportError;
+use thiserror::Error;
+
+/// Why a member did not start, or a call did nothing.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// The transport did not start: the port, the identity or a limit is at fault. Nothing is left open.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The address that others would be told cannot be dialled.
+    #[error("others cannot dial {addr}: give the address that they reach us at as `advertise`")]
+    Advertise {
+        /// The address.
+        addr: kinfolk_core::NodeAddr,
+    },
+    /// A setting of the health checker is out of its range. Nothing was started.
+    #[error("the health checker's configuration cannot be used: {0}")]
+    Health(#[from] HealthConfigError),
+    /// The protocol refused: a setting out of its range, a broadcast too large, or it has stopped.
+    #[error(transparent)]
+    Gossip(#[from] GossipError),
+    /// The system gave no randomness to begin with. Nothing was started.
+    #[error("the operating system gave no random number ({0})")]
+    Randomness(String),
+}
+
+/// One seed that did not let us join, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeedFailure {
+    /// The seed as it was given.
+    pub seed: String,
+    /// What happened at the last attempt.
+    pub cause: String,
+}
+
+/// No seed let us join. The member runs on and can try again.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub struct JoinError {
+    /// How often every seed was tried.
+    pub attempts: u32,
+    /// Every seed with its last cause, in the order given.
+    pub seeds: Vec<SeedFailure>,
+}
+
+impl fmt::Display for SeedFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.seed, self.cause)
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let times = if self.attempts == 1 { "attempt" } else { "attempts" };
+        write!(f, "no seed let us join in {} {times}", self.attempts)?;
+        for (i, seed) in self.seeds.iter().enumerate() {
+            write!(f, "{}{seed}", if i == 0 { ": " } else { "; " })?;
+        }
+        Ok(())
+    }
+}

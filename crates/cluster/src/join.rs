@@ -1,0 +1,124 @@
+//! Joining: every seed is asked who it is, and the group is entered through those that answer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kinfolk_core::NodeId;
+use kinfolk_transport::{DialError, Peer, RequestError};
+use tokio::task::JoinSet;
+
+use crate::cluster::Inner;
+use crate::config::JoinPolicy;
+use crate::error::{JoinError, SeedFailure};
+
+/// How many addresses of one seed's name are tried.
+const ADDRESSES_MAX: usize = 4;
+/// How many seeds are tried side by side.
+const SEEDS_AT_ONCE: usize = 16;
+
+/// How a join went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinReport {
+    /// How many members we then know, ourselves included.
+    pub members: usize,
+    /// The seeds that let us join, by their names; none where there was no seed but ourselves.
+    pub through: Vec<NodeId>,
+    /// The seeds that did not, each with its cause. They cost nothing but a warning.
+    pub failed: Vec<SeedFailure>,
+}
+
+/// What became of one seed at one attempt.
+enum Tried {
+    Joined(NodeId),
+    Ourselves,
+    Failed(String),
+}
+
+pub(crate) async fn join(member: &Inner, seeds: &[String]) -> Result<JoinReport, JoinError> {
+    let attempts = member.join.attempts.max(1);
+    let mut attempt = 0;
+    loop {
+        let (through, failed) = try_all(member, seeds).await;
+        if !through.is_empty() || failed.is_empty() {
+            for failure in &failed {
+                tracing::warn!(seed = %failure.seed, cause = %failure.cause, "a seed did not let us join; others did");
+            }
+            return Ok(JoinReport { members: member.registry.member_count(), through, failed });
+        }
+        attempt += 1;
+        if attempt == attempts {
+            return Err(JoinError { attempts, seeds: failed });
+        }
+        let delay = member.join.delay(attempt - 1, member.rng.lock().unit());
+        let last = failed.last().map(ToString::to_string).unwrap_or_default();
+        tracing::info!(attempt, attempts, ?delay, %last, "no seed let us join yet");
+        tokio::time::sleep(delay).await;
+    }
+}
+
+/// One attempt at every seed: those that let us join, and those that did not, both in the order given.
+async fn try_all(member: &Inner, seeds: &[String]) -> (Vec<NodeId>, Vec<SeedFailure>) {
+    let (mut through, mut failed) = (Vec::new(), Vec::new());
+    for some in seeds.chunks(SEEDS_AT_ONCE) {
+        for (seed, tried) in some.iter().zip(try_some(member, some).await) {
+            match tried {
+                Tried::Joined(node) if !through.contains(&node) => through.push(node),
+                Tried::Joined(_) | Tried::Ourselves => {}
+                Tried::Failed(cause) => failed.push(SeedFailure { seed: seed.clone(), cause }),
+            }
+        }
+    }
+    (through, failed)
+}
+
+/// Some seeds side by side, in their order.
+async fn try_some(member: &Inner, seeds: &[String]) -> Vec<Tried> {
+    let mut tasks = JoinSet::new();
+    for (at, seed) in seeds.iter().enumerate() {
+        let (transport, protocol) = (member.transport.clone(), member.protocol.clone());
+        let (seed, policy) = (seed.clone(), member.join);
+        tasks.spawn(async move { (at, try_one(&transport, &protocol, &seed, &policy).await) });
+    }
+    let mut tried: Vec<(usize, Tried)> = tasks.join_all().await;
+    tried.sort_unstable_by_key(|(at, _)| *at);
+    tried.into_iter().map(|(_, tried)| tried).collect()
+}
+
+async fn try_one(
+    transport: &kinfolk_transport::Transport,
+    protocol: &kinfolk_gossip::SwimProtocol,
+    seed: &str,
+    policy: &JoinPolicy,
+) -> Tried {
+    let addresses = match resolve(seed, policy.seed_timeout).await {
+        Ok(addresses) => addresses,
+        Err(cause) => return Tried::Failed(cause),
+    };
+    let mut cause = String::new();
+    for addr in addresses {
+        let id = match transport.identify(addr, policy.seed_timeout).await {
+            Ok(id) => id,
+            Err(RequestError::Connect { cause: DialError::OwnName, .. }) => return Tried::Ourselves,
+            Err(error) => {
+                cause = error.to_string();
+                continue;
+            }
+        };
+        match protocol.join(&Peer::new(id.clone(), addr.into())).await {
+            Ok(_) => return Tried::Joined(id),
+            Err(error) => cause = error.to_string(),
+        }
+    }
+    Tried::Failed(cause)
+}
+
+async fn resolve(seed: &str, limit: Duration) -> Result<Vec<SocketAddr>, String> {
+    let advice = "give it as host:port, with a name that resolves or an address";
+    let found = tokio::time::timeout(limit, tokio::net::lookup_host(seed)).await;
+    let addresses: Vec<_> = match found {
+        Ok(Ok(addresses)) => addresses.take(ADDRESSES_MAX).collect(),
+        Ok(Err(error)) => return Err(format!("cannot be resolved ({error}): {advice}")),
+        Err(_) => return Err(format!("was not resolved within {limit:?}: is the name server up?")),
+    };
+    if addresses.is_empty() { Err(format!("resolves to no address: {advice}")) } else { Ok(addresses) }
+}

@@ -1,0 +1,66 @@
+//! Cluster membership over QUIC with mutual TLS: who belongs to the group, who is alive, and what each says about itself.
+//!
+//! Every member has a certificate that binds its name; nobody gets in, or speaks for another, without one. [`Cluster`] is
+//! all that most applications need.
+//!
+//! # Examples
+//! Two members in one process. In real life each has its own files, made by `kinfolk ca`, and
+//! [`NodeIdentity::from_pem`] reads them.
+//! ```
+//! use std::time::Duration;
+//! use kinfolk::{Cluster, ClusterCa, ClusterConfig, ClusterEvent, ClusterId, NodeId, Tags};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let ca = ClusterCa::create(&ClusterId::new("shop")?)?;
+//!     let day = Duration::from_secs(24 * 3600);
+//!     let listen = "127.0.0.1:0".parse()?;
+//!
+//!     let a = Cluster::start(ClusterConfig::new(ca.issue(&NodeId::new("a")?, day)?, listen))?;
+//!     let mut events = a.subscribe();
+//!
+//!     let mut config = ClusterConfig::new(ca.issue(&NodeId::new("b")?, day)?, listen);
+//!     config.tags = Tags::new([("role", "db")])?;
+//!     let b = Cluster::start(config)?;
+//!     b.join(&[a.addr().to_string()]).await?;
+//!
+//!     while let Some(event) = events.next().await {
+//!         if let ClusterEvent::NodeJoined { node } = event {
+//!             println!("{} joined with {:?}", node.id, node.tags);
+//!             break;
+//!         }
+//!     }
+//!     assert_eq!(a.nodes_with_tag("role", "db")[0].id, *b.id());
+//!
+//!     b.shutdown().await;
+//!     a.shutdown().await;
+//!     Ok(())
+//! }
+//! ```
+
+mod cluster;
+mod config;
+mod error;
+mod health;
+mod join;
+mod shutdown;
+mod stats;
+
+pub use cluster::Cluster;
+pub use config::{ClusterConfig, JoinPolicy, ShutdownLimits};
+pub use error::{ClusterError, JoinError, SeedFailure};
+pub use join::JoinReport;
+pub use shutdown::{Phase, PhaseOutcome, PhaseReport, ShutdownReport};
+pub use stats::ClusterStats;
+
+pub use kinfolk_core::{
+    Cause, ClusterEvent, ClusterId, Incarnation, NameError, NodeAddr, NodeId, NodeState, NodeStatus, Reason,
+    SharedNodeRegistry, Snapshot, Subscription, Tags, TagsError,
+};
+pub use kinfolk_detector::{HealthConfig, PhiConfig, Rhythm};
+pub use kinfolk_gossip::{GossipConfig, GossipError, GossipStats, LeaveReport};
+pub use kinfolk_swim::{Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};
+pub use kinfolk_transport::{
+    ClusterCa, IdentityError, NodeIdentity, PeerName, PoolConfig, PoolError, PoolStats, TransportError,
+    TransportStats,
+};

@@ -1,0 +1,137 @@
+//! The one loop: it owns the machine, feeds it whatever happens, and carries out what it wants. It never waits for a
+//! peer, and no other task touches the machine.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kinfolk_core::{Cause, Change, EventBus, NodeId};
+use kinfolk_detector::HealthChecker;
+use kinfolk_swim::{Command, CommandId, Input, Machine, Outcome, Output, SwimStats};
+use kinfolk_transport::Peer;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::carrier::Carrier;
+use crate::clock::Clock;
+use crate::inbound::{Arrivals, Questions};
+use crate::outbox::Outbox;
+
+/// What the handle asks of the driver.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// A command of the application, and where its end is told.
+    Command(Command, oneshot::Sender<Outcome>),
+    /// A verdict of the health checker.
+    Health(Change, Cause),
+}
+
+/// All that the loop works with.
+pub(crate) struct Driver<C, I: Arrivals> {
+    pub machine: Machine,
+    pub clock: Clock,
+    pub arrivals: I,
+    pub questions: Questions<I::Answerer>,
+    pub outbox: Outbox<C>,
+    pub replies: mpsc::Receiver<Input>,
+    pub asks: mpsc::Receiver<Ask>,
+    pub ends: Ends,
+    pub stop: watch::Receiver<bool>,
+    pub events: EventBus,
+    pub health: HealthChecker,
+    pub stats: Arc<Mutex<SwimStats>>,
+}
+
+/// Where the ends of commands are told. Bounded by the machine, which runs a bounded number at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    waiting: HashMap<CommandId, oneshot::Sender<Outcome>>,
+    given: u64,
+}
+
+impl<C: Carrier, I: Arrivals> Driver<C, I> {
+    /// Runs until it is told to stop, or until nobody is left who could tell it anything.
+    pub(crate) async fn run(mut self) {
+        loop {
+            // Whatever a start or a step has put out, before waiting.
+            self.carry_out();
+            let Some(input) = self.next_input().await else { return };
+            if let Input::Message { from, .. } | Input::Reply { from, .. } = &input {
+                self.heard_from(from);
+            }
+            self.machine.handle(self.clock.now(), input);
+            *self.stats.lock() = self.machine.stats();
+        }
+    }
+
+    /// Waits for the next thing that happens. Our own work comes before that of peers, so that a flood from outside
+    /// cannot keep our answers, commands and timers waiting.
+    async fn next_input(&mut self) -> Option<Input> {
+        loop {
+            let due = self.machine.next_timeout().map(|at| self.clock.to_tokio(at));
+            let timer = async {
+                match due {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = self.stop.wait_for(|stop| *stop) => return None,
+                Some(input) = self.replies.recv() => return Some(input),
+                ask = self.asks.recv() => return ask.map(|ask| self.ends.input(ask)),
+                () = timer => return Some(Input::Timeout),
+                arrival = self.arrivals.next() => {
+                    if let Some(input) = self.questions.take_in(self.clock.now(), arrival?) {
+                        return Some(input);
+                    }
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                Output::Send { to, addr, message, request, within } => {
+                    if let Some(end) = self.outbox.send(Peer::new(to, addr), &message, request, within) {
+                        self.machine.handle(self.clock.now(), end);
+                    }
+                }
+                Output::Reply { to, message } => {
+                    if let Some(answerer) = self.questions.answered(to) {
+                        self.outbox.answer(answerer, &message);
+                    }
+                }
+                Output::Event(event) => self.events.publish(&event),
+                Output::Done { id, outcome } => self.ends.tell(id, outcome),
+            }
+        }
+    }
+
+    fn heard_from(&self, peer: &NodeId) {
+        if let Some(recovered) = self.health.heartbeat(peer, self.clock.now()) {
+            self.events.publish(&recovered);
+        }
+    }
+}
+
+impl Ends {
+    fn input(&mut self, ask: Ask) -> Input {
+        match ask {
+            Ask::Health(change, cause) => Input::Health { change, cause },
+            Ask::Command(command, end) => {
+                let id = CommandId(self.given);
+                self.given += 1;
+                self.waiting.insert(id, end);
+                Input::Command { id, command }
+            }
+        }
+    }
+
+    fn tell(&mut self, id: CommandId, outcome: Outcome) {
+        if let Some(end) = self.waiting.remove(&id) {
+            // Whoever asked may have gone; then nobody needs to know.
+            let _ = end.send(outcome);
+        }
+    }
+}

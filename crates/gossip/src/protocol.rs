@@ -1,0 +1,202 @@
+//! The handle: starts the driver, and lets the application join, leave, change tags, broadcast and stop.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kinfolk_core::{Cause, Change, EventBus, NodeId, NodeStatus, Rng, SharedNodeRegistry, Tags};
+use kinfolk_detector::HealthChecker;
+use kinfolk_swim::{Command, Machine, NoReply, Outcome, SwimConfig, SwimStats};
+use kinfolk_transport::Peer;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::carrier::Carrier;
+use crate::clock::Clock;
+use crate::config::GossipConfig;
+use crate::driver::{Ask, Driver, Ends};
+use crate::error::GossipError;
+use crate::inbound::{Arrivals, Questions};
+use crate::outbox::Outbox;
+use crate::stats::{Counters, GossipStats};
+
+/// What the protocol shares with the layers around it.
+#[derive(Debug)]
+pub struct Parts {
+    /// The view of the group; the protocol enters our own statement.
+    pub registry: SharedNodeRegistry,
+    /// Where events go.
+    pub events: EventBus,
+    /// Is told of every sign of life; its verdicts come back by [`SwimProtocol::health_verdict`].
+    pub health: HealthChecker,
+    /// The clock that the health checker is asked by too.
+    pub clock: Clock,
+}
+
+/// A running protocol. Clones share it; the last one dropped stops it.
+#[derive(Debug, Clone)]
+pub struct SwimProtocol {
+    id: NodeId,
+    asks: mpsc::Sender<Ask>,
+    stop: Arc<watch::Sender<bool>>,
+    /// Closed when the driver has ended.
+    ended: watch::Receiver<()>,
+    swim: Arc<Mutex<SwimStats>>,
+    counters: Arc<Counters>,
+}
+
+/// How a leave was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaveReport {
+    /// How many members were told directly; all others hear of it by gossip.
+    pub told: usize,
+    /// How many of them confirmed it.
+    pub confirmed: usize,
+}
+
+impl SwimProtocol {
+    /// Starts the protocol for the member `me`, which must be a statement that it is alive. `seed` is the seed of its
+    /// generator.
+    ///
+    /// # Errors
+    /// [`GossipError::Config`] if a setting is out of its range.
+    ///
+    /// # Panics
+    /// If `me` is not alive, or there is no tokio runtime.
+    pub fn start<C: Carrier, I: Arrivals>(
+        (swim, config): (SwimConfig, GossipConfig),
+        me: NodeStatus,
+        seed: u64,
+        (carrier, arrivals): (C, I),
+        parts: Parts,
+    ) -> Result<Self, GossipError> {
+        swim.validate()?;
+        let Parts { registry, events, health, clock } = parts;
+        let id = me.id.clone();
+        let machine = Machine::new(swim, me, registry, Rng::from_seed(seed), clock.now());
+        let counters = Arc::new(Counters::default());
+        let (outbox, replies) = Outbox::new(carrier, config.outbox_max, Arc::clone(&counters));
+        let questions = Questions::new(config.answers_max, Arc::clone(&counters));
+        let (asks, asked) = mpsc::channel(config.commands_max.max(1));
+        let (stop, stopped) = watch::channel(false);
+        let (running, ended) = watch::channel(());
+        let stats = Arc::new(Mutex::new(machine.stats()));
+        let driver = Driver {
+            machine,
+            clock,
+            arrivals,
+            questions,
+            outbox,
+            replies,
+            asks: asked,
+            ends: Ends::default(),
+            stop: stopped,
+            events,
+            health,
+            stats: Arc::clone(&stats),
+        };
+        tokio::spawn(async move {
+            driver.run().await;
+            drop(running);
+        });
+        Ok(Self { id, asks, stop: Arc::new(stop), ended, swim: stats, counters })
+    }
+
+    /// Our name.
+    pub fn id(&self) -> &NodeId {
+        &self.id
+    }
+
+    /// Joins through `peer`: exchanges views with it. Returns how many members we then know, ourselves included.
+    ///
+    /// # Errors
+    /// [`GossipError::Join`] if it did not go through with it, [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// The exchange goes on when the future is dropped.
+    pub async fn join(&self, peer: &Peer) -> Result<usize, GossipError> {
+        match self.command(Command::Join { id: peer.id.clone(), addr: peer.addr }).await? {
+            Outcome::Joined { members } => Ok(members),
+            Outcome::JoinFailed { why } => Err(GossipError::join(peer.id.clone(), why)),
+            _ => Err(GossipError::join(peer.id.clone(), NoReply::Local)),
+        }
+    }
+
+    /// Says that we leave, and waits until those told directly have confirmed it or 2 s have passed. Calling it again
+    /// says how far the first has got.
+    ///
+    /// # Errors
+    /// [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// The leave goes on when the future is dropped.
+    pub async fn leave(&self) -> Result<LeaveReport, GossipError> {
+        match self.command(Command::Leave).await? {
+            Outcome::Left { confirmed, told } => Ok(LeaveReport { told, confirmed }),
+            _ => Err(GossipError::Stopped),
+        }
+    }
+
+    /// Replaces our tags.
+    ///
+    /// # Errors
+    /// [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// They may be replaced even if the future is dropped.
+    pub async fn set_tags(&self, tags: Tags) -> Result<(), GossipError> {
+        self.command(Command::SetTags(tags)).await.map(drop)
+    }
+
+    /// Sends `payload` to all members; they read it as [`ClusterEvent::Broadcast`](kinfolk_core::ClusterEvent). It is
+    /// not told to ourselves. At most [`USER_PAYLOAD_MAX`](kinfolk_swim::codec::USER_PAYLOAD_MAX) bytes.
+    ///
+    /// # Errors
+    /// [`GossipError::Broadcast`] if it is too large or we have left, [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// It may be sent even if the future is dropped.
+    pub async fn broadcast(&self, payload: Bytes) -> Result<(), GossipError> {
+        match self.command(Command::Broadcast(payload)).await? {
+            Outcome::Broadcast(sent) => Ok(sent?),
+            _ => Err(GossipError::Stopped),
+        }
+    }
+
+    /// Hands over a verdict of the health checker: what it changed, and why.
+    ///
+    /// # Errors
+    /// [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// The verdict is lost if the future is dropped while the queue is full.
+    pub async fn health_verdict(&self, change: Change, cause: Cause) -> Result<(), GossipError> {
+        self.asks.send(Ask::Health(change, cause)).await.map_err(|_| GossipError::Stopped)
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> GossipStats {
+        self.counters.read(*self.swim.lock())
+    }
+
+    /// Ends the driver and whatever it has on its way, without a word to anybody, and does not wait for it.
+    pub fn signal_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// As [`signal_stop`](Self::signal_stop), and waits until the driver has ended. Calling it again only waits.
+    ///
+    /// # Cancel safety
+    /// The driver ends even if the future is dropped.
+    pub async fn stop(&self) {
+        self.signal_stop();
+        let mut ended = self.ended.clone();
+        // Nothing is ever sent: the channel closes when the driver has ended.
+        while ended.changed().await.is_ok() {}
+    }
+
+    async fn command(&self, command: Command) -> Result<Outcome, GossipError> {
+        let (end, ended) = oneshot::channel();
+        self.asks.send(Ask::Command(command, end)).await.map_err(|_| GossipError::Stopped)?;
+        ended.await.map_err(|_| GossipError::Stopped)
+    }
+}
