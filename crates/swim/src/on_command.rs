@@ -62,10 +62,11 @@ impl Machine {
         self.me.leave = Some(Leave { command, told: 0, confirmed: 0, waiting: 0 });
         let change = self.registry.apply(mine.with_state(NodeState::Left));
         self.on_change(now, &change, &Cause::by(self.me.id.clone(), Reason::Reported), true);
+        // What still waits goes along: nobody will pass it on for us later.
         let members = self.random_members(LEAVE_TOLD_MAX, None);
-        let said: Vec<Update> = self.gossip_about(&self.me.id).into_iter().collect();
         for member in &members {
-            self.request(member, Message::Ping { gossip: said.clone() }, Purpose::Leave, LEAVE_TOLD_WITHIN);
+            let gossip = self.gossip_beginning_with(self.gossip_about(&self.me.id));
+            self.request(member, Message::Ping { gossip }, Purpose::Leave, LEAVE_TOLD_WITHIN);
         }
         if let Some(leave) = &mut self.me.leave {
             (leave.told, leave.waiting) = (members.len(), members.len());

@@ -81,11 +81,19 @@ impl Machine {
     /// The updates to go with a message to `to`: first what we hold against it, so that it can refute at once
     /// (Lifeguard's buddy system, section IV-C), then what waits.
     pub(crate) fn gossip_for(&mut self, to: &NodeId) -> Vec<Update> {
-        let mut gossip: Vec<Update> = self.claim_against(to).into_iter().collect();
+        self.gossip_beginning_with(self.claim_against(to))
+    }
+
+    /// `first`, then what waits, as much as fits into one message.
+    pub(crate) fn gossip_beginning_with(&mut self, first: Option<Update>) -> Vec<Update> {
+        let mut gossip: Vec<Update> = first.into_iter().collect();
         let used: usize = gossip.iter().map(codec::encoded_len).sum();
         let budget = GOSSIP_BYTES_MAX - ENVELOPE_BYTES - used;
         let members = self.registry.member_count();
-        gossip.extend(self.queue.take(gossip.len(), budget, members, self.config.retransmit));
+        let waiting = self.queue.take(gossip.len(), budget, members, self.config.retransmit);
+        // What comes first may wait as well; it need not go twice.
+        let again = gossip.first().cloned();
+        gossip.extend(waiting.into_iter().filter(|update| Some(update) != again.as_ref()));
         gossip
     }
 

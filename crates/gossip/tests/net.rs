@@ -1,0 +1,15 @@
+//! The protocol over real QUIC on loopback, with faults between members where a test wants them.
+//!
+//! What a test waits for has a generous deadline; no test asserts how long something took.
+
+#[path = "net/fixture.rs"]
+mod fixture;
+
+#[path = "net/dissemination.rs"]
+mod dissemination;
+#[path = "net/errors.rs"]
+mod errors;
+#[path = "net/probes.rs"]
+mod probes;
+#[path = "net/suspicions.rs"]
+mod suspicions;

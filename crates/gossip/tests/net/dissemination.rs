@@ -1,0 +1,70 @@
+//! How news spreads over the network, and the limits of each message.
+
+use kinfolk_core::{ClusterEvent, NodeState, NodeStatus, Tags};
+use kinfolk_swim::{Message, Update, codec, transmit_limit};
+
+use crate::fixture::{Group, event, fast, id};
+
+fn gossip(message: &Message) -> &[Update] {
+    match message {
+        Message::Ping { gossip } | Message::PingReq { gossip, .. } | Message::Gossip { gossip } => gossip,
+        _ => &[],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gossip_message_size_limit() {
+    let group = Group::of(3, fast()).await;
+    let (stranger, _incoming) = group.bare("stranger");
+    // 50 members that nobody knew come up at once, each with tags that make four of them fill a message.
+    let page: Vec<_> = (0..50)
+        .map(|number| {
+            let tags = Tags::new([("k", "v".repeat(400))]).unwrap();
+            let addr = stranger.advertised_addr();
+            let name = id(&format!("x{number}"));
+            NodeStatus::alive(name, addr, kinfolk_core::Incarnation::new(1), tags)
+                .with_state(NodeState::Left)
+                .into()
+        })
+        .collect();
+    let sync = codec::encode(&Message::Sync { nodes: page, after: None, want: false }).unwrap();
+    stranger.request(&group.nodes[0].peer(), sync, crate::fixture::DEADLINE).await.unwrap();
+    group.settle(|registry| registry.len() == 53).await;
+
+    let sent: Vec<_> = group.nodes.iter().flat_map(|node| node.sent()).collect();
+    let with_gossip = || sent.iter().filter(|(_, _, message)| !gossip(message).is_empty());
+    assert!(with_gossip().all(|(_, bytes, _)| *bytes <= codec::GOSSIP_BYTES_MAX));
+    assert!(with_gossip().all(|(_, _, message)| gossip(message).len() <= codec::UPDATES_MAX));
+    let fullest = with_gossip().map(|(_, bytes, _)| *bytes).max().unwrap_or(0);
+    assert!(fullest > codec::GOSSIP_BYTES_MAX - 600, "the limit was never near: {fullest}");
+    group.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn updates_disseminate_to_all() {
+    let group = Group::of(8, fast()).await;
+    let mut readers: Vec<_> = group.nodes[1..].iter().map(|node| node.events.subscribe()).collect();
+    let before = group.nodes[0].sent().len();
+    group.nodes[0].protocol.broadcast("news".into()).await.unwrap();
+    for reader in &mut readers {
+        let from = event(reader, |event| match event {
+            ClusterEvent::Broadcast { from, payload } if &payload[..] == b"news" => Some(from.clone()),
+            _ => None,
+        })
+        .await;
+        assert_eq!(from, id("n0"));
+    }
+    // Its sender has told it at most as often as the limit says: the others have passed it on.
+    let news = |update: &Update| matches!(update, Update::User(user) if user.origin == id("n0"));
+    let told = group.nodes[0].sent()[before..]
+        .iter()
+        .filter(|(_, _, message)| gossip(message).iter().any(news))
+        .count();
+    assert!(told <= transmit_limit(8, 3) as usize, "{told}");
+    for reader in &mut readers {
+        while let Some(event) = reader.try_recv() {
+            assert!(!matches!(event, ClusterEvent::Broadcast { .. }), "told twice");
+        }
+    }
+    group.stop().await;
+}

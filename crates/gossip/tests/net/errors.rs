@@ -1,0 +1,61 @@
+//! Failures on the way: a connection that dies under a probe, bytes that are no message, the end of the protocol.
+
+use kinfolk_core::{ClusterEvent, NodeState};
+use kinfolk_gossip::GossipError;
+
+use crate::fixture::{DEADLINE, Group, event, fast, id};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connection_fails_during_ping() {
+    let mut group = Group::of(2, fast()).await;
+    let mut events = group.nodes[0].events.subscribe();
+    group.nodes.pop().unwrap().crash();
+    let suspected = |event: &ClusterEvent| matches!(event, ClusterEvent::NodeSuspected { .. }).then_some(());
+    event(&mut events, suspected).await;
+
+    // It starts again, elsewhere: the next call dials afresh.
+    let seed = group.nodes[0].peer();
+    let again = group.add("n1");
+    again.protocol.join(&seed).await.unwrap();
+    group.settle(|registry| registry.count(NodeState::Alive) == 2).await;
+    let acks = group.nodes[0].protocol.stats().swim.acks;
+    group.nodes[0].until(|node| node.protocol.stats().swim.acks > acks).await;
+    // The dead connection is gone, once it had its time to drain.
+    group.nodes[0].until(|node| node.transport.pool().stats().total == 1).await;
+    group.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serialization_failure_is_an_error() {
+    let group = Group::of(2, fast()).await;
+    let (stranger, _incoming) = group.bare("stranger");
+    let answer = stranger.request(&group.nodes[0].peer(), "\u{ff}nonsense".into(), DEADLINE).await;
+    assert!(answer.is_err(), "it was answered: {answer:?}");
+    assert_eq!(group.nodes[0].protocol.stats().undecodable, 1);
+    assert_eq!(group.nodes[0].registry.len(), 2, "nothing has changed");
+    group.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_through_nobody_says_whom_it_asked() {
+    let mut group = Group::of(1, fast()).await;
+    let mut dead = group.nodes[0].peer();
+    dead.id = id("dead");
+    group.add("n1");
+    let error = group.nodes[1].protocol.join(&dead).await.unwrap_err();
+    assert!(matches!(&error, GossipError::Join { peer, .. } if *peer == id("dead")), "{error}");
+    group.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_protocol_says_so_and_can_be_stopped_again() {
+    let group = Group::of(2, fast()).await;
+    let stopped = &group.nodes[1].protocol;
+    let leave = stopped.leave().await.unwrap();
+    assert_eq!((leave.told, leave.confirmed), (1, 1));
+    stopped.stop().await;
+    stopped.stop().await;
+    assert_eq!(stopped.broadcast("x".into()).await, Err(GossipError::Stopped));
+    group.nodes[0].until(|node| node.state_of("n1") == Some(NodeState::Left)).await;
+    group.stop().await;
+}

@@ -1,0 +1,213 @@
+//! Members on loopback QUIC, each with a carrier that can be told to lose or delay what goes to a peer, and that writes
+//! down what was sent.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kinfolk_core::{
+    ClusterEvent, ClusterId, EventBus, Incarnation, NodeId, NodeState, NodeStatus, SharedNodeRegistry,
+    Subscription, Tags,
+};
+use kinfolk_detector::{HealthChecker, HealthConfig, SuspicionRule};
+use kinfolk_gossip::{Carrier, Clock, GossipConfig, NoAnswer, Parts, SwimProtocol};
+use kinfolk_swim::{Message, NoReply, SwimConfig, codec};
+use kinfolk_transport::{ClusterCa, Incoming, Peer, Transport, TransportConfig};
+use parking_lot::Mutex;
+
+/// Beyond what any step here takes on the slowest machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The protocol at a fifth of its usual times, with short suspicions.
+pub(crate) fn fast() -> SwimConfig {
+    SwimConfig {
+        probe_interval: Duration::from_millis(400),
+        probe_timeout: Duration::from_millis(150),
+        suspicion: SuspicionRule { alpha: 2.0, ..SuspicionRule::lifeguard() },
+        gossip_interval: Duration::from_millis(50),
+        ..SwimConfig::lifeguard()
+    }
+}
+
+/// What happens to requests to a peer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// They are lost.
+    Lost,
+    /// They arrive, but their answers come this much later.
+    Late(Duration),
+}
+
+/// The transport with faults in front of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Faulty {
+    transport: Transport,
+    faults: Arc<Mutex<HashMap<NodeId, Fault>>>,
+    sent: Arc<Mutex<Vec<(NodeId, Bytes)>>>,
+}
+
+impl Faulty {
+    async fn delay(&self, to: &Peer, within: Duration) -> Result<(), NoAnswer> {
+        let fault = self.faults.lock().get(&to.id).copied();
+        match fault {
+            None => Ok(()),
+            Some(Fault::Lost) => {
+                // Sleeps because that is the fault: silence until the deadline.
+                tokio::time::sleep(within).await;
+                Err(NoAnswer { why: NoReply::Silent, cause: "the test lost it".into() })
+            }
+            Some(Fault::Late(by)) => {
+                // Sleeps because that is the fault: a slow path.
+                tokio::time::sleep(by).await;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Carrier for Faulty {
+    async fn request(&self, to: &Peer, body: Bytes, within: Duration) -> Result<Bytes, NoAnswer> {
+        self.sent.lock().push((to.id.clone(), body.clone()));
+        self.delay(to, within).await?;
+        Carrier::request(&self.transport, to, body, within).await
+    }
+
+    async fn send(&self, to: &Peer, body: Bytes, within: Duration) -> Result<(), NoAnswer> {
+        self.sent.lock().push((to.id.clone(), body.clone()));
+        self.delay(to, within).await?;
+        Carrier::send(&self.transport, to, body, within).await
+    }
+}
+
+/// A certificate authority and the members that it has let in.
+pub(crate) struct Group {
+    ca: ClusterCa,
+    swim: SwimConfig,
+    pub nodes: Vec<Node>,
+}
+
+pub(crate) struct Node {
+    pub protocol: SwimProtocol,
+    pub registry: SharedNodeRegistry,
+    pub events: EventBus,
+    pub transport: Transport,
+    faulty: Faulty,
+}
+
+impl Group {
+    /// `count` members named `n0`, `n1` and so on, joined through `n0`, each knowing all.
+    pub(crate) async fn of(count: usize, swim: SwimConfig) -> Self {
+        let mut group = Self::empty(swim);
+        for number in 0..count {
+            group.add(&format!("n{number}"));
+            let seed = group.nodes[0].peer();
+            if number > 0 {
+                group.nodes[number].protocol.join(&seed).await.unwrap();
+            }
+        }
+        group.settle(|registry| registry.count(NodeState::Alive) == count).await;
+        group
+    }
+
+    pub(crate) fn empty(swim: SwimConfig) -> Self {
+        let ca = ClusterCa::create(&ClusterId::new("test").unwrap()).unwrap();
+        Self { ca, swim, nodes: Vec::new() }
+    }
+
+    /// A transport of the cluster's that runs no protocol.
+    pub(crate) fn bare(&self, name: &str) -> (Transport, Incoming) {
+        let identity = self.ca.issue(&id(name), Duration::from_hours(1)).unwrap();
+        Transport::bind(TransportConfig::new("127.0.0.1:0".parse().unwrap(), identity)).unwrap()
+    }
+
+    /// Starts a member, which knows only itself.
+    pub(crate) fn add(&mut self, name: &str) -> &Node {
+        let (transport, incoming) = self.bare(name);
+        let (registry, events, clock) = (SharedNodeRegistry::new(), EventBus::new(), Clock::start());
+        let health =
+            HealthChecker::new(HealthConfig::default(), id(name), registry.clone(), clock.now()).unwrap();
+        let now = Incarnation::new(1_000 + self.nodes.len() as u64);
+        let me = NodeStatus::alive(id(name), transport.advertised_addr(), now, Tags::empty());
+        let faulty = Faulty { transport: transport.clone(), faults: Arc::default(), sent: Arc::default() };
+        let parts = Parts { registry: registry.clone(), events: events.clone(), health, clock };
+        let carried = (faulty.clone(), incoming);
+        let config = (self.swim.clone(), GossipConfig::default());
+        let protocol = SwimProtocol::start(config, me, 7 + self.nodes.len() as u64, carried, parts).unwrap();
+        self.nodes.push(Node { protocol, registry, events, transport, faulty });
+        self.nodes.last().unwrap()
+    }
+
+    /// Waits until every running member's view is as `wanted`.
+    pub(crate) async fn settle(&self, wanted: impl Fn(&SharedNodeRegistry) -> bool) {
+        for node in &self.nodes {
+            node.until(|node| wanted(&node.registry)).await;
+        }
+    }
+
+    pub(crate) async fn stop(self) {
+        for node in &self.nodes {
+            node.protocol.stop().await;
+        }
+        for node in &self.nodes {
+            node.transport.close(Duration::from_secs(2)).await;
+        }
+    }
+}
+
+impl Node {
+    pub(crate) fn peer(&self) -> Peer {
+        Peer::new(self.protocol.id().clone(), self.transport.advertised_addr())
+    }
+
+    /// From now on this happens to what goes from here to `to`.
+    pub(crate) fn fault(&self, to: &str, fault: Fault) {
+        self.faulty.faults.lock().insert(id(to), fault);
+    }
+
+    /// Crashes: its sockets close, its tasks end, nobody is told.
+    pub(crate) fn crash(&self) {
+        self.protocol.signal_stop();
+        self.transport.abort();
+    }
+
+    /// What it has sent: to whom, how many bytes, and what.
+    pub(crate) fn sent(&self) -> Vec<(NodeId, usize, Message)> {
+        let sent = self.faulty.sent.lock();
+        sent.iter().map(|(to, body)| (to.clone(), body.len(), codec::decode(body).unwrap())).collect()
+    }
+
+    pub(crate) fn state_of(&self, name: &str) -> Option<NodeState> {
+        self.registry.get(&id(name)).map(|node| node.state)
+    }
+
+    /// Waits until `wanted` holds.
+    pub(crate) async fn until(&self, wanted: impl Fn(&Self) -> bool) {
+        let waiting = async {
+            while !wanted(self) {
+                // Sleeps because a registry has no event for every change; the deadline is what bounds the wait.
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let view = || self.registry.snapshot();
+        let ended = tokio::time::timeout(DEADLINE, waiting).await;
+        assert!(ended.is_ok(), "{}: not in {DEADLINE:?}; it sees {:#?}", self.protocol.id(), view());
+    }
+}
+
+/// Waits for the first event that `wanted` picks.
+pub(crate) async fn event<T>(events: &mut Subscription, wanted: impl Fn(&ClusterEvent) -> Option<T>) -> T {
+    let waiting = async {
+        loop {
+            let event = events.next().await.expect("the bus is open");
+            if let Some(found) = wanted(&event) {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, waiting).await.expect("the event came in time")
+}
+
+pub(crate) fn id(name: &str) -> NodeId {
+    NodeId::new(name).unwrap()
+}
