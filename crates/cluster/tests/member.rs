@@ -1,5 +1,7 @@
 //! Members as an application uses them: start, join, tags, broadcast, leave and the ways to end.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

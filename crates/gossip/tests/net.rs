@@ -2,6 +2,8 @@
 //!
 //! What a test waits for has a generous deadline; no test asserts how long something took.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 #[path = "net/fixture.rs"]
 mod fixture;
 

@@ -10,7 +10,8 @@ use crate::error::ConfigError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Mode {
-    /// SWIM as in its paper (DSN 2002): round-robin probes, indirect probes, a fixed suspicion time-out.
+    /// SWIM as in its paper (DSN 2002): round-robin probes, indirect probes, a fixed suspicion time-out. For comparison:
+    /// a suspect is told of its suspicion by chance only, so that a short cut may end in a false failure, which then heals.
     Swim,
     /// SWIM with Lifeguard (DSN 2018): local health, dynamic suspicion, nacks and the buddy system.
     #[default]

@@ -7,6 +7,7 @@
 mod broadcast;
 pub mod codec;
 mod config;
+mod describe;
 mod error;
 mod input;
 mod machine;

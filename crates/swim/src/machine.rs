@@ -5,7 +5,8 @@
 //!
 //!   Message   on_message.rs ─┬─ Ping, Gossip   on_gossip.rs      a claim about us      refute.rs
 //!   Reply     on_reply.rs    ├─ PingReq        relay.rs          a change of state     on_change.rs
-//!   NoReply   on_reply.rs    └─ Sync, Describe sync.rs           a suspicion           suspect.rs
+//!   NoReply   on_reply.rs    ├─ Sync           sync.rs           a suspicion           suspect.rs
+//!                            └─ Describe       describe.rs
 //!   Timeout   on_timeout.rs ─── probe.rs, relay.rs, suspect.rs, on_gossip.rs, sync.rs
 //!   Health    on_change.rs
 //!   Command   on_command.rs

@@ -10,7 +10,6 @@ use crate::machine::Machine;
 use crate::message::{Message, Update, UserMessage};
 use crate::output::Output;
 use crate::queue::{self, Priority};
-use crate::requests::{DESCRIBES_MAX, Purpose};
 use crate::timer::Timer;
 
 /// What a message takes beside its updates, at the most: its kind, lengths, and the longest name.
@@ -20,7 +19,10 @@ impl Machine {
     pub(crate) fn on_gossip(&mut self, now: Instant, from: &NodeId, gossip: Vec<Update>) {
         for update in gossip {
             match update {
-                Update::Node { status, accusers } => self.on_claim(now, from, &status, accusers, true),
+                Update::Node { status, accusers } => {
+                    self.on_claim(now, from, &status, accusers, true);
+                    self.complete(from, &status.id);
+                }
                 Update::User(message) => self.on_user_message(message),
             }
         }
@@ -51,9 +53,6 @@ impl Machine {
             }
             _ => self.on_change(now, &change, &Cause { reason: Reason::Reported, accusers }, spread),
         }
-        if change.after().is_some_and(|after| !after.is_complete()) {
-            self.ask_for_description(from, &status.id);
-        }
     }
 
     fn on_user_message(&mut self, message: UserMessage) {
@@ -63,19 +62,6 @@ impl Machine {
         let (from, payload) = (message.origin.clone(), message.payload.clone());
         self.output(Output::Event(ClusterEvent::Broadcast { from, payload }));
         self.queue.push(Update::User(message), Priority::Low);
-    }
-
-    /// The tags of `id` were too large to ride along: whoever told us has them.
-    fn ask_for_description(&mut self, from: &NodeId, id: &NodeId) {
-        let asked = |purpose: &Purpose| matches!(purpose, Purpose::Describe(of) if of == id);
-        let full = self.requests.count(|purpose| matches!(purpose, Purpose::Describe(_))) >= DESCRIBES_MAX;
-        if full || self.requests.count(asked) > 0 {
-            return;
-        }
-        if let Some(peer) = self.registry.get(from) {
-            let (message, purpose) = (Message::Describe { id: id.clone() }, Purpose::Describe(id.clone()));
-            self.request(&peer, message, purpose, Self::DELIVERED_WITHIN);
-        }
     }
 
     /// The updates to go with a message to `to`: first what we hold against it, so that it can refute at once

@@ -28,7 +28,10 @@ impl Machine {
             (Some(Purpose::Sync(session)), Message::Page { nodes, more }) => {
                 self.on_page(now, from, session, nodes, more);
             }
-            (Some(Purpose::Describe(_)), Message::Page { nodes, .. }) => self.take_in(now, from, nodes, true),
+            (Some(Purpose::Describe(asked)), Message::Page { nodes, .. }) => {
+                self.take_in(now, from, nodes, true);
+                self.on_described(&asked);
+            }
             (Some(Purpose::Leave), Message::Ack { .. }) => self.on_leave_told(true),
             (None, Message::Ack { gossip }) => {
                 self.stats.late_replies += 1;
@@ -58,7 +61,7 @@ impl Machine {
                     self.done(command, Outcome::JoinFailed { why });
                 }
             }
-            Purpose::Describe(_) => {}
+            Purpose::Describe(asked) => self.on_described(&asked),
             Purpose::Leave => self.on_leave_told(false),
         }
     }

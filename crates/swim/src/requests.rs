@@ -33,9 +33,18 @@ pub(crate) enum Purpose {
     /// An exchange of views.
     Sync(Session),
     /// A description that was too large for gossip.
-    Describe(NodeId),
+    Describe(Describe),
     /// Telling somebody that we leave.
     Leave,
+}
+
+/// A description that we lack.
+#[derive(Debug)]
+pub(crate) struct Describe {
+    /// Of whom.
+    pub id: NodeId,
+    /// Whether it was the member itself that we asked, who has it for certain.
+    pub itself: bool,
 }
 
 /// A probe for somebody else.

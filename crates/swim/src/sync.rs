@@ -93,7 +93,7 @@ impl Machine {
         let last = nodes.last().map(|node| node.id.clone());
         // What the group tells somebody who joins is no news to the group.
         let spread = session.command.is_none();
-        self.take_in(now, from, nodes, spread);
+        self.take_in_and_complete(now, from, nodes, spread);
         session.received = match (session.received, last) {
             (Cursor::After(before), Some(last)) if more && Some(&last) > before.as_ref() => {
                 Cursor::After(Some(last))
@@ -122,13 +122,22 @@ impl Machine {
     ) {
         // Made before theirs is taken in, so as not to send back what they have just said.
         let (page, more) = if want { self.page(after.as_ref()) } else { (Vec::new(), false) };
-        self.take_in(now, from, nodes, true);
+        self.take_in_and_complete(now, from, nodes, true);
         self.output(Output::Reply { to, message: Message::Page { nodes: page, more } });
     }
 
-    pub(crate) fn on_describe(&mut self, id: &NodeId, to: ReplyId) {
-        let nodes = self.registry.get(id).into_iter().collect();
-        self.output(Output::Reply { to, message: Message::Page { nodes, more: false } });
+    fn take_in_and_complete(
+        &mut self,
+        now: Instant,
+        from: &NodeId,
+        nodes: Vec<Arc<NodeStatus>>,
+        spread: bool,
+    ) {
+        let ids: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
+        self.take_in(now, from, nodes, spread);
+        for id in ids {
+            self.complete(from, &id);
+        }
     }
 
     /// Takes in a page of nodes from `from`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use expect_test::expect;
-use kinfolk_core::{NodeState, Tags};
+use kinfolk_core::{NodeState, NodeStatus, Tags};
 
 use super::bench::{Bench, claim, id, quiet, status};
 use crate::codec;
@@ -123,6 +123,21 @@ fn tags_too_large_for_gossip_are_asked_for_and_taken_in() {
     assert_eq!(bench.gossip("a", told), "", "it is asked for once");
     let page = Message::Page { nodes: vec![node.clone().into()], more: false };
     assert!(bench.reply(0, "a", page).starts_with("event updated x"));
+    assert_eq!(*bench.machine.registry.get(&id("x")).unwrap(), node);
+}
+
+#[test]
+fn one_who_told_without_having_the_tags_is_not_asked_again_but_the_member_itself() {
+    let node = status("x", 3, NodeState::Alive);
+    let verdict = node.without_description();
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+    bench.gossip("a", vec![Update::Node { status: verdict.clone().into(), accusers: Vec::new() }]);
+    let page = |node: NodeStatus| Message::Page { nodes: vec![node.into()], more: false };
+    assert_eq!(bench.reply(0, "a", page(verdict.clone())), "Describe(x) -> x #1\n");
+    assert_eq!(bench.no_reply(1, crate::NoReply::Silent), "");
+    let again = bench.gossip("b", vec![Update::Node { status: verdict.into(), accusers: Vec::new() }]);
+    assert_eq!(again, "Describe(x) -> b #2\n", "the next mention begins anew");
+    bench.reply(2, "b", page(node.clone()));
     assert_eq!(*bench.machine.registry.get(&id("x")).unwrap(), node);
 }
 
