@@ -12,7 +12,7 @@ async fn main() -> Result<()> {
     // In real life: `kinfolk ca init`, `kinfolk ca issue`, and `NodeIdentity::from_pem`.
     let ca = ClusterCa::create(&ClusterId::new("example")?)?;
     let start = |name: &str, role: &str| -> Result<Cluster> {
-        let identity = ca.issue(&NodeId::new(name)?, Duration::from_secs(24 * 3600))?;
+        let identity = ca.issue(&NodeId::new(name)?, Duration::from_hours(24))?;
         let mut config = ClusterConfig::new(identity, "127.0.0.1:0".parse()?);
         config.tags = Tags::new([("role", role)])?;
         Ok(Cluster::start(config)?)
@@ -29,7 +29,7 @@ async fn main() -> Result<()> {
     let leaver = loop {
         match events.next().await.context("the member has stopped")? {
             ClusterEvent::NodeJoined { node } => {
-                println!("{} joined at {} with {:?}", node.id, node.addr, node.tags)
+                println!("{} joined at {} with {:?}", node.id, node.addr, node.tags);
             }
             ClusterEvent::Broadcast { from, payload } => {
                 println!("{from} says: {}", String::from_utf8_lossy(&payload));

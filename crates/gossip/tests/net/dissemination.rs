@@ -31,7 +31,7 @@ async fn gossip_message_size_limit() {
     stranger.request(&group.nodes[0].peer(), sync, crate::fixture::DEADLINE).await.unwrap();
     group.settle(|registry| registry.len() == 53).await;
 
-    let sent: Vec<_> = group.nodes.iter().flat_map(|node| node.sent()).collect();
+    let sent: Vec<_> = group.nodes.iter().flat_map(crate::fixture::Node::sent).collect();
     let with_gossip = || sent.iter().filter(|(_, _, message)| !gossip(message).is_empty());
     assert!(with_gossip().all(|(_, bytes, _)| *bytes <= codec::GOSSIP_BYTES_MAX));
     assert!(with_gossip().all(|(_, _, message)| gossip(message).len() <= codec::UPDATES_MAX));

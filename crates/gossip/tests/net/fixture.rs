@@ -17,7 +17,7 @@ use kinfolk_transport::{ClusterCa, Incoming, Peer, Transport, TransportConfig};
 use parking_lot::Mutex;
 
 /// Beyond what any step here takes on the slowest machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The protocol at a fifth of its usual times, with short suspicions.
 pub(crate) fn fast() -> SwimConfig {
