@@ -25,7 +25,7 @@ pub struct ClusterConfig {
     pub swim: SwimConfig,
     /// The driver's bounds.
     pub gossip: GossipConfig,
-    /// The health checker's settings.
+    /// The health checker's settings. Its `expected_interval` is set to the protocol's probe interval.
     pub health: HealthConfig,
     /// The connection pool's limits. Up to `max_total` members all connections are kept; in a larger group some
     /// are closed and opened again.

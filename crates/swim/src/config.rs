@@ -107,11 +107,7 @@ impl SwimConfig {
         if self.retransmit == 0 {
             return Err(ConfigError::Zero { field: "retransmit" });
         }
-        let SuspicionRule { alpha, beta, .. } = self.suspicion;
-        if !(alpha.is_finite() && alpha > 0.0 && beta.is_finite() && beta >= 1.0) {
-            return Err(ConfigError::Suspicion { alpha, beta });
-        }
-        Ok(())
+        Ok(self.suspicion.validate()?)
     }
 
     /// Whether Lifeguard's mechanisms are in use: nacks, local health, and the buddy system.

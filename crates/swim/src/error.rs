@@ -24,14 +24,9 @@ pub enum ConfigError {
         /// The interval given.
         interval: Duration,
     },
-    /// The suspicion rule has no sense.
-    #[error("suspicion: alpha ({alpha}) must be above 0 and beta ({beta}) at least 1, both finite")]
-    Suspicion {
-        /// The rule's alpha.
-        alpha: f64,
-        /// The rule's beta.
-        beta: f64,
-    },
+    /// The suspicion rule is out of its range.
+    #[error("suspicion: {0}")]
+    Suspicion(#[from] kinfolk_detector::ConfigError),
 }
 
 /// A message that cannot be encoded, or bytes that are no message of this protocol.
