@@ -1,0 +1,130 @@
+//! The authority of one cluster: it signs the certificates that let a node in. It is used to prepare a cluster (or in
+//! tests and demonstrations) and never by a running node.
+
+use std::fmt;
+use std::time::Duration;
+
+use kinfolk_core::{ClusterId, NodeId};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+};
+use time::OffsetDateTime;
+
+use super::{IdentityError, NodeIdentity, PeerName, check, name};
+
+/// How long the authority itself is valid.
+const CA_VALIDITY: Duration = Duration::from_hours(10 * 365 * 24);
+
+/// How far the start of a validity lies in the past, so that a peer whose clock is behind accepts it too.
+const CLOCK_ERROR: Duration = Duration::from_mins(5);
+
+/// The certificate authority of one cluster: an ECDSA P-256 key and a self-signed certificate that names the cluster.
+///
+/// Whoever holds its private key can let nodes in under any name; keep it away from the nodes.
+pub struct ClusterCa {
+    cluster: ClusterId,
+    cert_pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl ClusterCa {
+    /// Makes a new authority for `cluster`, valid for ten years.
+    ///
+    /// # Errors
+    /// [`IdentityError::Make`] if the cryptographic library fails, for example without entropy.
+    pub fn create(cluster: &ClusterId) -> Result<Self, IdentityError> {
+        let key = new_key()?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name::cluster_name(cluster));
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        set_validity(&mut params, CA_VALIDITY);
+        let cert = params.self_signed(&key).map_err(|fault| IdentityError::make(&fault))?;
+        Ok(Self { cluster: cluster.clone(), cert_pem: cert.pem(), issuer: Issuer::new(params, key) })
+    }
+
+    /// Reads an authority back from its two PEM texts.
+    ///
+    /// # Errors
+    /// [`IdentityError`] if either cannot be read, the key is not the certificate's, the certificate is no
+    /// authority's or is not valid now.
+    pub fn from_pem(cert: &str, key: &str) -> Result<Self, IdentityError> {
+        let block = check::first_certificate(cert, "CA certificate")?;
+        let parsed = check::x509(&block, "CA certificate")?;
+        if !parsed.is_ca() {
+            return Err(IdentityError::NotACa);
+        }
+        let cluster = cluster_of(&parsed)?;
+        check::is_current(&parsed, &name::cluster_name(&cluster), OffsetDateTime::now_utc())?;
+        let key = check::key_of(key, &parsed, "CA")?;
+        let issuer = Issuer::from_ca_cert_pem(cert, key).map_err(|fault| IdentityError::make(&fault))?;
+        Ok(Self { cluster, cert_pem: cert.to_owned(), issuer })
+    }
+
+    /// The cluster that it speaks for.
+    pub fn cluster(&self) -> &ClusterId {
+        &self.cluster
+    }
+
+    /// The certificate in PEM: public, every node needs it.
+    pub fn cert_pem(&self) -> &str {
+        &self.cert_pem
+    }
+
+    /// The private key in PEM (PKCS #8): keep it secret.
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
+    /// Issues a certificate with a new key to `node`, valid from five minutes ago for `validity` from now.
+    ///
+    /// # Errors
+    /// [`IdentityError::Make`] if the cryptographic library fails; [`IdentityError::Expired`] if `validity` is zero.
+    pub fn issue(&self, node: &NodeId, validity: Duration) -> Result<NodeIdentity, IdentityError> {
+        let (cert, key) =
+            self.sign(&PeerName::new(node.clone(), self.cluster.clone()).to_string(), validity)?;
+        NodeIdentity::from_pem(&cert, &key, &self.cert_pem)
+    }
+
+    /// Signs a certificate for any one name, and gives it with its key, both in PEM.
+    pub(crate) fn sign(&self, san: &str, validity: Duration) -> Result<(String, String), IdentityError> {
+        let key = new_key()?;
+        let mut params =
+            CertificateParams::new(vec![san.to_owned()]).map_err(|fault| IdentityError::make(&fault))?;
+        params.distinguished_name.push(DnType::CommonName, "kinfolk node");
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        set_validity(&mut params, validity);
+        let cert = params.signed_by(&key, &self.issuer).map_err(|fault| IdentityError::make(&fault))?;
+        Ok((cert.pem(), key.serialize_pem()))
+    }
+}
+
+/// The cluster that an authority's certificate names.
+pub(super) fn cluster_of(
+    ca: &x509_parser::certificate::X509Certificate<'_>,
+) -> Result<ClusterId, IdentityError> {
+    let common_name = ca.subject().iter_common_name().next();
+    let text = common_name.and_then(|name| name.as_str().ok()).ok_or(IdentityError::NotACa)?;
+    name::parse_cluster(text)
+}
+
+fn new_key() -> Result<KeyPair, IdentityError> {
+    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|fault| IdentityError::make(&fault))
+}
+
+fn set_validity(params: &mut CertificateParams, validity: Duration) {
+    let now = OffsetDateTime::now_utc();
+    params.not_before = now - CLOCK_ERROR;
+    params.not_after = now + validity;
+}
+
+impl fmt::Debug for ClusterCa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterCa").field("cluster", &self.cluster).finish_non_exhaustive()
+    }
+}

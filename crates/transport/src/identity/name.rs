@@ -1,0 +1,123 @@
+//! The name that a certificate binds, `<node>.<cluster>.kinfolk`, and how it is read from a certificate's SAN.
+
+use std::fmt;
+use std::str::FromStr;
+
+use kinfolk_core::{ClusterId, NodeId};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer as _;
+
+use super::IdentityError;
+
+/// The last label of every name.
+const ROOT: &str = "kinfolk";
+
+/// A node's full name: which node, of which cluster. In a certificate it stands as the one DNS name,
+/// `<node>.<cluster>.kinfolk`.
+///
+/// # Examples
+/// ```
+/// use kinfolk_transport::PeerName;
+/// let name: PeerName = "db-1.prod.kinfolk".parse()?;
+/// assert_eq!((name.node.as_str(), name.cluster.as_str()), ("db-1", "prod"));
+/// # Ok::<(), kinfolk_transport::IdentityError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerName {
+    /// The node.
+    pub node: NodeId,
+    /// The cluster that it belongs to.
+    pub cluster: ClusterId,
+}
+
+impl PeerName {
+    /// Puts the two halves together.
+    pub const fn new(node: NodeId, cluster: ClusterId) -> Self {
+        Self { node, cluster }
+    }
+
+    /// Reads the name out of a certificate: it must have exactly one subject alternative name, and that a DNS name
+    /// of this form.
+    pub(crate) fn of_certificate(cert: &X509Certificate<'_>) -> Result<Self, IdentityError> {
+        let san =
+            cert.subject_alternative_name().map_err(|fault| IdentityError::parse("certificate", &fault))?;
+        let names = san.map_or(&[][..], |san| san.value.general_names.as_slice());
+        match names {
+            [GeneralName::DNSName(name)] => name.parse(),
+            names => Err(IdentityError::NameCount { found: names.len() }),
+        }
+    }
+
+    /// Reads the name out of a certificate in DER, as a peer sent it.
+    pub(crate) fn of_der(der: &[u8]) -> Result<Self, IdentityError> {
+        let (_, cert) =
+            X509Certificate::from_der(der).map_err(|fault| IdentityError::parse("certificate", &fault))?;
+        Self::of_certificate(&cert)
+    }
+}
+
+/// What every name of `cluster` ends with: `.<cluster>.kinfolk`.
+pub(crate) fn name_suffix(cluster: &ClusterId) -> String {
+    format!(".{cluster}.{ROOT}")
+}
+
+/// The name that stands for the cluster as a whole: in the authority's certificate, and in a dial to a node whose
+/// name is not known yet.
+pub(crate) fn cluster_name(cluster: &ClusterId) -> String {
+    format!("{cluster}.{ROOT}")
+}
+
+/// Reads [`cluster_name`] back.
+pub(crate) fn parse_cluster(text: &str) -> Result<ClusterId, IdentityError> {
+    let label = text.strip_suffix(ROOT).and_then(|rest| rest.strip_suffix('.'));
+    let label = label.ok_or_else(|| IdentityError::BadName { found: text.to_owned() })?;
+    ClusterId::new(label).map_err(|_| IdentityError::BadName { found: text.to_owned() })
+}
+
+impl fmt::Display for PeerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{ROOT}", self.node, self.cluster)
+    }
+}
+
+impl FromStr for PeerName {
+    type Err = IdentityError;
+
+    fn from_str(text: &str) -> Result<Self, IdentityError> {
+        let bad = || IdentityError::BadName { found: text.to_owned() };
+        let (node, rest) = text.split_once('.').ok_or_else(bad)?;
+        let node = NodeId::new(node).map_err(|_| bad())?;
+        let cluster = parse_cluster(rest).map_err(|_| bad())?;
+        Ok(Self { node, cluster })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_reads_back_as_it_was_written() {
+        let name = PeerName::new(NodeId::new("a-1").unwrap(), ClusterId::new("c").unwrap());
+        assert_eq!(name.to_string(), "a-1.c.kinfolk");
+        assert_eq!(name.to_string().parse::<PeerName>().unwrap(), name);
+        assert!(name.to_string().ends_with(&name_suffix(&name.cluster)));
+    }
+
+    #[test]
+    fn anything_but_two_labels_and_the_root_is_no_name() {
+        for text in [
+            "",
+            "kinfolk",
+            "c.kinfolk",
+            "a.b.c.kinfolk",
+            "a.c.kin",
+            "A.c.kinfolk",
+            "a.c.kinfolk.",
+            ".c.kinfolk",
+        ] {
+            assert!(text.parse::<PeerName>().is_err(), "{text:?} was taken");
+        }
+    }
+}

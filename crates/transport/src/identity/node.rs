@@ -1,0 +1,211 @@
+//! A node's own identity: its certificate, its key and the authority that it trusts, checked against each other before
+//! any socket is opened.
+
+use std::fmt;
+use std::sync::Arc;
+
+use kinfolk_core::{ClusterId, NodeId};
+use time::OffsetDateTime;
+
+use super::{IdentityError, PeerName, ca, check};
+
+/// What a node needs to prove who it is and to check who others are. Cloning is cheap.
+///
+/// Its `Debug` shows the names only, never the key.
+#[derive(Clone)]
+pub struct NodeIdentity(Arc<Parts>);
+
+struct Parts {
+    name: PeerName,
+    cert_pem: String,
+    key_pem: String,
+    ca_pem: String,
+    expires: OffsetDateTime,
+}
+
+impl NodeIdentity {
+    /// Reads an identity from three PEM texts: the node's certificate (with intermediates after it, if any), its
+    /// private key, and the certificate of the cluster's authority.
+    ///
+    /// # Errors
+    /// [`IdentityError`], one variant for each fault: a text that cannot be read, a key that is not the
+    /// certificate's, a certificate that this authority did not sign, another name than `<node>.<cluster>.kinfolk`,
+    /// another cluster than the authority's, or a validity that does not hold now.
+    pub fn from_pem(cert: &str, key: &str, ca: &str) -> Result<Self, IdentityError> {
+        Self::from_pem_at(cert, key, ca, OffsetDateTime::now_utc())
+    }
+
+    /// [`from_pem`](Self::from_pem) at another time than the present.
+    pub(crate) fn from_pem_at(
+        cert: &str,
+        key: &str,
+        ca: &str,
+        now: OffsetDateTime,
+    ) -> Result<Self, IdentityError> {
+        let (leaf_block, ca_block) =
+            (check::first_certificate(cert, "certificate")?, check::first_certificate(ca, "CA certificate")?);
+        let leaf = check::x509(&leaf_block, "certificate")?;
+        let authority = check::x509(&ca_block, "CA certificate")?;
+        if !authority.is_ca() {
+            return Err(IdentityError::NotACa);
+        }
+        let name = PeerName::of_certificate(&leaf)?;
+        let key = check::key_of(key, &leaf, "node")?;
+        let cluster = ca::cluster_of(&authority)?;
+        if name.cluster != cluster {
+            return Err(IdentityError::WrongCluster { expected: cluster, found: name.cluster });
+        }
+        if !check::is_signed_by(&leaf, &authority) {
+            return Err(IdentityError::WrongCa { name: name.to_string() });
+        }
+        check::is_current(&authority, "the CA", now)?;
+        check::is_current(&leaf, &name.to_string(), now)?;
+        let expires = leaf.validity().not_after.to_datetime();
+        // The key is written anew, in the one form (PKCS #8) that the TLS library surely reads.
+        let key_pem = key.serialize_pem();
+        Ok(Self(Arc::new(Parts { name, cert_pem: cert.to_owned(), key_pem, ca_pem: ca.to_owned(), expires })))
+    }
+
+    /// An identity without any check, such as no honest node has.
+    #[cfg(test)]
+    pub(crate) fn unchecked(name: PeerName, cert_pem: String, key_pem: String, ca_pem: String) -> Self {
+        Self(Arc::new(Parts { name, cert_pem, key_pem, ca_pem, expires: OffsetDateTime::now_utc() }))
+    }
+
+    /// The node that the certificate names.
+    pub fn id(&self) -> &NodeId {
+        &self.0.name.node
+    }
+
+    /// The cluster that the certificate names.
+    pub fn cluster(&self) -> &ClusterId {
+        &self.0.name.cluster
+    }
+
+    /// Both, as they stand in the certificate.
+    pub fn name(&self) -> &PeerName {
+        &self.0.name
+    }
+
+    /// The certificate in PEM.
+    pub fn cert_pem(&self) -> &str {
+        &self.0.cert_pem
+    }
+
+    /// The private key in PEM (PKCS #8): keep it secret.
+    pub fn key_pem(&self) -> &str {
+        &self.0.key_pem
+    }
+
+    /// The certificate of the cluster's authority in PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.0.ca_pem
+    }
+
+    /// The last second of the certificate's validity, in seconds since the Unix epoch.
+    pub fn expires_unix_secs(&self) -> i64 {
+        self.0.expires.unix_timestamp()
+    }
+}
+
+impl fmt::Debug for NodeIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeIdentity").field("name", &self.0.name.to_string()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::identity::ClusterCa;
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn ca(cluster: &str) -> ClusterCa {
+        ClusterCa::create(&ClusterId::new(cluster).unwrap()).unwrap()
+    }
+
+    fn node(ca: &ClusterCa, name: &str) -> NodeIdentity {
+        ca.issue(&NodeId::new(name).unwrap(), DAY).unwrap()
+    }
+
+    fn fault(cert: &str, key: &str, ca: &str) -> IdentityError {
+        NodeIdentity::from_pem(cert, key, ca).unwrap_err()
+    }
+
+    #[test]
+    fn an_issued_identity_names_its_node_and_cluster() {
+        let identity = node(&ca("prod"), "db-1");
+        assert_eq!(identity.name().to_string(), "db-1.prod.kinfolk");
+        let again =
+            NodeIdentity::from_pem(identity.cert_pem(), identity.key_pem(), identity.ca_pem()).unwrap();
+        assert_eq!(again.id(), identity.id());
+    }
+
+    #[test]
+    fn an_authority_reads_back_and_issues_for_the_same_cluster() {
+        let first = ca("prod");
+        let again = ClusterCa::from_pem(first.cert_pem(), &first.key_pem()).unwrap();
+        assert_eq!(again.cluster(), first.cluster());
+        let identity = node(&again, "a");
+        NodeIdentity::from_pem(identity.cert_pem(), identity.key_pem(), first.cert_pem()).unwrap();
+    }
+
+    #[test]
+    fn each_fault_of_the_files_is_named() {
+        let (ours, theirs, other) = (ca("prod"), ca("prod"), ca("test"));
+        let (a, b) = (node(&ours, "a"), node(&ours, "b"));
+        assert!(matches!(
+            fault("junk", a.key_pem(), a.ca_pem()),
+            IdentityError::Parse { what: "certificate", .. }
+        ));
+        assert!(matches!(
+            fault(a.cert_pem(), "junk", a.ca_pem()),
+            IdentityError::Parse { what: "private key", .. }
+        ));
+        assert!(matches!(
+            fault(a.cert_pem(), a.key_pem(), ""),
+            IdentityError::Parse { what: "CA certificate", .. }
+        ));
+        assert_eq!(fault(a.cert_pem(), b.key_pem(), a.ca_pem()), IdentityError::KeyMismatch { what: "node" });
+        assert!(matches!(fault(a.cert_pem(), a.key_pem(), theirs.cert_pem()), IdentityError::WrongCa { .. }));
+        assert!(matches!(
+            fault(a.cert_pem(), a.key_pem(), other.cert_pem()),
+            IdentityError::WrongCluster { .. }
+        ));
+        assert_eq!(fault(a.cert_pem(), a.key_pem(), a.cert_pem()), IdentityError::NotACa);
+    }
+
+    #[test]
+    fn a_certificate_with_another_name_is_refused() {
+        let ca = ca("prod");
+        let (cert, key) = ca.sign("www.example.org", DAY).unwrap();
+        assert!(matches!(fault(&cert, &key, ca.cert_pem()), IdentityError::BadName { .. }));
+        let (cert, key) = ca.sign("10.0.0.1", DAY).unwrap();
+        assert_eq!(fault(&cert, &key, ca.cert_pem()), IdentityError::NameCount { found: 1 });
+    }
+
+    #[test]
+    fn the_validity_is_checked_at_both_ends() {
+        let identity = node(&ca("prod"), "a");
+        let at = |seconds: i64| {
+            let now = OffsetDateTime::from_unix_timestamp(identity.expires_unix_secs() + seconds).unwrap();
+            NodeIdentity::from_pem_at(identity.cert_pem(), identity.key_pem(), identity.ca_pem(), now)
+        };
+        assert!(at(0).is_ok());
+        assert!(matches!(at(1), Err(IdentityError::Expired { .. })));
+        assert!(matches!(at(-2 * 24 * 3600), Err(IdentityError::NotYetValid { .. })));
+    }
+
+    #[test]
+    fn neither_debug_nor_an_error_shows_a_key() {
+        let identity = node(&ca("prod"), "a");
+        let secret = identity.key_pem().lines().nth(1).unwrap();
+        assert!(!format!("{identity:?}").contains(secret));
+        let swapped =
+            fault(identity.cert_pem(), &format!("x{}", &identity.key_pem()[1..]), identity.ca_pem());
+        assert!(!format!("{swapped:?} {swapped}").contains(secret));
+    }
+}

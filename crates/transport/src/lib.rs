@@ -1,0 +1,76 @@
+//! QUIC with mutual TLS between the members of a cluster: who a node is ([`NodeIdentity`], [`ClusterCa`]), how it talks to
+//! the others ([`Transport`]), and the pool that keeps its connections ([`ConnectionPool`]).
+//!
+//! A message's sender is the name in its connection's certificate and nothing else. What the messages mean is not known
+//! here: bodies are opaque bytes, and a failed request is evidence ([`Evidence`]), not a verdict.
+//!
+//! # Examples
+//! Two nodes in one process; the second answers the first.
+//! ```
+//! use std::time::Duration;
+//! use kinfolk_core::{ClusterId, NodeId};
+//! use kinfolk_transport::{ClusterCa, Peer, Transport, TransportConfig};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let ca = ClusterCa::create(&ClusterId::new("demo")?)?;
+//! let node = |name| ca.issue(&NodeId::new(name).expect("a label"), Duration::from_secs(3600));
+//! let listen = "127.0.0.1:0".parse()?;
+//! let (a, _) = Transport::bind(TransportConfig::new(listen, node("a")?))?;
+//! let (b, mut incoming) = Transport::bind(TransportConfig::new(listen, node("b")?))?;
+//!
+//! tokio::spawn(async move {
+//!     while let Some(request) = incoming.recv().await {
+//!         if let Some(responder) = request.responder {
+//!             let _gone = responder.respond(format!("hello, {}", request.from).into()).await;
+//!         }
+//!     }
+//! });
+//! let peer = Peer::new(b.id().clone(), b.local_addr());
+//! let answer = a.request(&peer, "hello".into(), Duration::from_secs(5)).await?;
+//! assert_eq!(&answer[..], b"hello, a");
+//! a.close(Duration::from_secs(2)).await;
+//! # b.close(Duration::from_secs(2)).await;
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
+//! ```
+
+#![cfg_attr(
+    kinfolk_loom,
+    expect(dead_code, reason = "a loom build holds the pool alone, without those who use it")
+)]
+
+#[cfg(not(kinfolk_loom))]
+mod config;
+#[cfg(not(kinfolk_loom))]
+mod error;
+mod frame;
+#[cfg(not(kinfolk_loom))]
+mod identity;
+mod peer;
+mod pool;
+#[cfg(not(kinfolk_loom))]
+mod quic;
+#[cfg(not(kinfolk_loom))]
+mod request;
+#[cfg(not(kinfolk_loom))]
+mod stats;
+
+#[cfg(not(kinfolk_loom))]
+pub use config::{STREAMS_MAX, TransportConfig};
+#[cfg(not(kinfolk_loom))]
+pub use error::TransportError;
+pub use frame::{FRAME_VERSION, FrameError, FrameReader, HEADER_BYTES, StreamKind, encode as encode_frame};
+#[cfg(not(kinfolk_loom))]
+pub use identity::{ClusterCa, IdentityError, NodeIdentity, PeerName};
+pub use peer::{Peer, Target};
+pub use pool::{
+    CloseReason, ConnId, Connect, Connection, ConnectionPool, DialError, Lease, PoolConfig, PoolError,
+    PoolStats,
+};
+#[cfg(not(kinfolk_loom))]
+pub use quic::{Dialer, Inbound, Incoming, PeerConnection, Responder, Transport};
+#[cfg(not(kinfolk_loom))]
+pub use request::{Ending, Evidence, Phase, Rejection, RequestError};
+#[cfg(not(kinfolk_loom))]
+pub use stats::TransportStats;

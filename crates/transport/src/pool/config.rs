@@ -1,0 +1,48 @@
+//! The limits of the pool.
+
+use std::time::Duration;
+
+/// How many connections the pool keeps, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolConfig {
+    /// Connections in total, in every state (also those being dialled or drained). 1 or more, default 50.
+    ///
+    /// One that is over the limit evicts the connection idle for longest, or fails with
+    /// [`PoolFull`](super::PoolError::PoolFull) if none is idle. Below the number of peers that a node talks to in an
+    /// idle time-out, connections are made over and over (about 1 ms of CPU on both sides together each); one idle connection takes about 13 KiB.
+    pub max_total: usize,
+    /// Connections to one peer that are ready or being dialled. 1 or more, default 1: all requests share it.
+    pub max_per_peer: usize,
+    /// After this time without a request in either direction a connection is closed. Default 60 s. It must be shorter
+    /// than the QUIC idle time-out, so that it is the pool that closes, explicitly.
+    pub idle_timeout: Duration,
+    /// How often idle connections are looked for, and ready ones checked. Default 30 s: an idle connection is
+    /// closed between `idle_timeout` and `idle_timeout + health_interval`.
+    pub health_interval: Duration,
+    /// How long a dial may take in all, from the first caller's request to a confirmed handshake. Default 5 s.
+    pub connect_timeout: Duration,
+    /// Dials that run at the same time; further ones wait, within their `connect_timeout`. 1 or more, default 16.
+    pub dials_max: usize,
+    /// Callers that wait for one dial; further ones get [`QueueFull`](super::PoolError::QueueFull). 1 or more,
+    /// default 1,024.
+    pub waiters_max: usize,
+    /// How long a connection that was replaced, or on which a request timed out, may finish the requests that it
+    /// carries. Default 2 s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            max_total: 50,
+            max_per_peer: 1,
+            idle_timeout: Duration::from_mins(1),
+            health_interval: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
+            dials_max: 16,
+            waiters_max: 1024,
+            drain_timeout: Duration::from_secs(2),
+        }
+    }
+}

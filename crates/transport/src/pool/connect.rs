@@ -1,0 +1,65 @@
+//! What the pool needs to know of a connection, and of the way to get one. `quic::Dialer` is the real way; tests bring
+//! their own.
+
+use std::fmt;
+use std::future::Future;
+
+use super::DialError;
+use crate::peer::Peer;
+
+/// The number of a connection, given by the pool, unique in it for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(pub(in crate::pool) u64);
+
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// Why the pool closes a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// Nothing was sent on it for the idle time-out.
+    Idle,
+    /// Its slot was needed for another.
+    Evicted,
+    /// Another connection to the same peer took its place, and nothing is in flight on it any more.
+    Superseded,
+    /// A request on it timed out, and nothing is in flight on it any more.
+    Doubtful,
+    /// It was superseded or doubtful, and its requests did not end in the drain time.
+    Overdue,
+    /// It had ended already.
+    Dead,
+    /// The pool is closed.
+    Shutdown,
+}
+
+/// A connection: a cheap handle that any number of callers use at the same time.
+pub trait Connection: Clone + Send + Sync + 'static {
+    /// Whether it is still open, as far as is known without asking the peer. Cheap: called at each look-up.
+    fn is_open(&self) -> bool;
+
+    /// Asks for a sign of life, whose absence ends the connection by and by. Says whether it is still open.
+    fn check(&self) -> bool;
+
+    /// Closes it, at once and without waiting. Requests on it end with an error.
+    fn close(&self, reason: CloseReason);
+}
+
+/// A way to get connections.
+pub trait Connect: Send + Sync + 'static {
+    /// What it gives.
+    type Connection: Connection;
+
+    /// Dials `peer`. The connection must be usable: the peer has accepted this node, and carries the expected name.
+    ///
+    /// Dropping the future gives the dial up.
+    fn connect(
+        &self,
+        peer: &Peer,
+        id: ConnId,
+    ) -> impl Future<Output = Result<Self::Connection, DialError>> + Send;
+}

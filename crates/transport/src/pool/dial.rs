@@ -1,0 +1,97 @@
+//! Dials run in tasks of their own, not in the caller that asked first: so a caller that gives up takes nothing from the
+//! others, and the connection is there for the next one.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, timeout};
+
+use super::slots::Wake;
+use super::stats::add;
+use super::{Caller, ConnId, Connect, DialError, Inner, Lease, PoolError};
+use crate::peer::Peer;
+
+/// Starts the dial of a slot that has just been reserved.
+pub(super) fn start<C: Connect>(pool: &Arc<Inner<C>>, peer: Peer, id: ConnId) {
+    add(&pool.counters.dials, 1);
+    let dial = Dial { pool: Arc::clone(pool), peer, id, open: true };
+    tokio::spawn(dial.run());
+}
+
+/// A slot that is being dialled. However it ends, also by a panic or the end of the runtime, the slot is settled.
+struct Dial<C: Connect> {
+    pool: Arc<Inner<C>>,
+    peer: Peer,
+    id: ConnId,
+    open: bool,
+}
+
+impl<C: Connect> Dial<C> {
+    async fn run(mut self) {
+        let begun = Instant::now();
+        let limit = self.pool.config.connect_timeout;
+        let outcome = timeout(limit, self.connect()).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(self.failed(DialError::Silent { after: limit })));
+        if outcome.is_ok() {
+            let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            add(&self.pool.counters.dial_micros, micros);
+        }
+        self.settle(outcome);
+    }
+
+    async fn connect(&self) -> Result<C::Connection, PoolError> {
+        let mut closing = self.pool.closing.subscribe();
+        let dial = async {
+            let _permit = self.pool.dials.acquire().await.map_err(|_| PoolError::Closed)?;
+            self.pool.connector.connect(&self.peer, self.id).await.map_err(|cause| self.failed(cause))
+        };
+        tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => Err(PoolError::Closed),
+            outcome = dial => outcome,
+        }
+    }
+
+    fn failed(&self, cause: DialError) -> PoolError {
+        PoolError::Dial { peer: self.peer.clone(), cause }
+    }
+
+    fn settle(&mut self, outcome: Result<C::Connection, PoolError>) {
+        self.open = false;
+        let now = self.pool.now();
+        match outcome {
+            Ok(conn) => {
+                let wake = self.pool.with(|slots| slots.dial_ok(self.id, conn, now));
+                self.pool.wake(wake, &PoolError::Closed);
+                self.pool.drains_changed();
+            }
+            Err(error) => {
+                add(&self.pool.counters.dials_failed, 1);
+                let wake = self.pool.with(|slots| slots.dial_failed(self.id, now));
+                self.pool.wake(wake, &error);
+            }
+        }
+    }
+}
+
+impl<C: Connect> Drop for Dial<C> {
+    fn drop(&mut self) {
+        if self.open {
+            let reason = "its task was ended".to_owned();
+            self.settle(Err(self.failed(DialError::Other { reason })));
+        }
+    }
+}
+
+impl<C: Connect> Inner<C> {
+    /// Hands the callers that waited what they waited for: each a lease, or `error` if there is no connection.
+    pub(super) fn wake(self: &Arc<Self>, wake: Wake<C::Connection, Caller<C>>, error: &PoolError) {
+        for caller in wake.waiters {
+            let outcome = match &wake.with {
+                Some((id, conn)) => Ok(Lease::of_counted(Arc::clone(self), *id, conn.clone())),
+                None => Err(error.clone()),
+            };
+            // A caller that has gone away gives the lease back by dropping it.
+            drop(caller.0.send(outcome));
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The slots under loom: every interleaving of two or three threads, with up to two preemptions
+//! (`LOOM_MAX_PREEMPTIONS` asks for more). Run with `RUSTFLAGS="--cfg kinfolk_loom" cargo test --lib -p kinfolk-transport loom`.
+
+use std::time::Duration;
+
+use kinfolk_core::{Instant, NodeId};
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use loom::thread;
+
+use super::guarded::Guarded;
+use super::slots::{Acquired, Adopted, Limits, Refused, Waiter, Wake};
+use super::tie::{Side, Tie};
+use super::{CloseReason, ConnId};
+
+const NOW: Instant = Instant::ORIGIN;
+
+/// A connection that knows whether it was closed.
+type Conn = Arc<AtomicBool>;
+
+/// A waiter that counts how often it was woken with a connection, and how often without one.
+#[derive(Clone)]
+struct Caller {
+    given: Arc<AtomicUsize>,
+    failed: Arc<AtomicUsize>,
+}
+
+impl Waiter for Caller {
+    fn is_gone(&self) -> bool {
+        false
+    }
+}
+
+impl Caller {
+    fn new() -> Self {
+        Self { given: Arc::new(AtomicUsize::new(0)), failed: Arc::new(AtomicUsize::new(0)) }
+    }
+
+    fn woken(&self) -> (usize, usize) {
+        (self.given.load(SeqCst), self.failed.load(SeqCst))
+    }
+}
+
+type Pool = Arc<Guarded<Conn, Caller>>;
+
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(2));
+    builder.check(model);
+}
+
+fn pool(max_total: usize) -> Pool {
+    let tie = Tie::new(id("me"), Duration::from_secs(5));
+    let drain = Duration::from_secs(2);
+    Arc::new(Guarded::new(Limits { max_total, max_per_peer: 1, waiters_max: 8, drain, tie }))
+}
+
+fn id(name: &str) -> NodeId {
+    NodeId::new(name).expect("a label")
+}
+
+fn close(conn: Conn, _: CloseReason) {
+    assert!(!conn.swap(true, SeqCst), "a connection is closed once");
+}
+
+fn wake(pool: &Pool, wake: Wake<Conn, Caller>) {
+    for caller in wake.waiters {
+        match &wake.with {
+            Some((conn_id, conn)) => {
+                assert!(!conn.load(SeqCst), "a closed connection is not handed out");
+                caller.given.fetch_add(1, SeqCst);
+                pool.with(|slots| slots.release(*conn_id, NOW), close);
+            }
+            None => {
+                caller.failed.fetch_add(1, SeqCst);
+            }
+        }
+    }
+}
+
+/// Asks for a connection as the pool's callers do. Returns whether this caller had to dial.
+fn acquire(pool: &Pool, peer: &NodeId, new_id: u64, caller: &Caller, dial_works: bool) -> bool {
+    match pool.with(|slots| slots.acquire(peer, ConnId(new_id), || caller.clone()), close) {
+        Ok(Acquired::Ready { id, conn }) => {
+            assert!(!conn.load(SeqCst), "a closed connection is not handed out");
+            caller.given.fetch_add(1, SeqCst);
+            pool.with(|slots| slots.release(id, NOW), close);
+            false
+        }
+        Ok(Acquired::Waiting) => false,
+        Ok(Acquired::Dial { id }) => {
+            let woken = if dial_works {
+                let conn = Arc::new(AtomicBool::new(false));
+                pool.with(|slots| slots.dial_ok(id, conn, NOW), close)
+            } else {
+                pool.with(|slots| slots.dial_failed(id, NOW), close)
+            };
+            wake(pool, woken);
+            true
+        }
+        Err(Refused::Full { .. }) => {
+            caller.failed.fetch_add(1, SeqCst);
+            false
+        }
+        Err(refused) => unreachable!("{refused:?}"),
+    }
+}
+
+#[test]
+fn loom_callers_share_one_dial_and_each_is_woken_once() {
+    check(|| {
+        let pool = pool(4);
+        let callers = [Caller::new(), Caller::new(), Caller::new()];
+        let threads: Vec<_> = (1..3)
+            .map(|n| {
+                let (pool, caller) = (pool.clone(), callers[n].clone());
+                thread::spawn(move || acquire(&pool, &id("p"), n as u64, &caller, true))
+            })
+            .collect();
+        let mut dials = usize::from(acquire(&pool, &id("p"), 9, &callers[0], true));
+        for thread in threads {
+            dials += usize::from(thread.join().expect("no thread panics"));
+        }
+        assert_eq!(dials, 1);
+        assert!(callers.iter().all(|caller| caller.woken() == (1, 0)));
+        assert_eq!(pool.read(|slots| (slots.uses(), slots.counts())), (0, (0, 0, 1, 0)));
+    });
+}
+
+#[test]
+fn loom_a_failed_dial_wakes_every_waiter_and_leaves_no_slot() {
+    check(|| {
+        let pool = pool(4);
+        let callers = [Caller::new(), Caller::new()];
+        let other = {
+            let (pool, caller) = (pool.clone(), callers[1].clone());
+            thread::spawn(move || acquire(&pool, &id("p"), 1, &caller, false))
+        };
+        acquire(&pool, &id("p"), 2, &callers[0], false);
+        other.join().expect("no thread panics");
+        assert!(callers.iter().all(|caller| caller.woken() == (0, 1)));
+        assert_eq!(pool.read(|slots| slots.counts()), (0, 0, 0, 0));
+    });
+}
+
+#[test]
+fn loom_the_limit_holds_and_nothing_in_use_is_evicted() {
+    check(|| {
+        let pool = pool(1);
+        let callers = [Caller::new(), Caller::new()];
+        let other = {
+            let (pool, caller) = (pool.clone(), callers[1].clone());
+            thread::spawn(move || acquire(&pool, &id("p"), 1, &caller, true))
+        };
+        acquire(&pool, &id("q"), 2, &callers[0], true);
+        other.join().expect("no thread panics");
+        for caller in &callers {
+            let (given, failed) = caller.woken();
+            assert_eq!(given + failed, 1, "an answer or an error, once");
+        }
+        let (connecting, in_use, idle, other) = pool.read(|slots| slots.counts());
+        assert_eq!((connecting, in_use, idle, other), (0, 0, 1, 0));
+    });
+}
+
+#[test]
+fn loom_the_peers_dial_and_ours_end_in_one_connection() {
+    for peer in ["a", "p"] {
+        check(move || {
+            let pool = pool(4);
+            let caller = Caller::new();
+            let theirs: Conn = Arc::new(AtomicBool::new(false));
+            let other = {
+                let (pool, theirs) = (pool.clone(), theirs.clone());
+                thread::spawn(move || {
+                    let adopt = |slots: &mut super::slots::Slots<_, _>| {
+                        slots.adopt(ConnId(1), &id(peer), theirs, Side::Remote, NOW)
+                    };
+                    match pool.with(adopt, close) {
+                        Adopted::Ready(woken) => wake(&pool, woken),
+                        Adopted::Spare => {}
+                        Adopted::NoRoom | Adopted::Closed => unreachable!("there is room"),
+                    }
+                })
+            };
+            acquire(&pool, &id(peer), 2, &caller, true);
+            other.join().expect("no thread panics");
+            assert_eq!(caller.woken(), (1, 0));
+            let (connecting, in_use, idle, _) = pool.read(|slots| slots.counts());
+            assert_eq!((connecting, in_use, idle), (0, 0, 1));
+        });
+    }
+}
+
+#[test]
+fn loom_a_doubted_connection_is_closed_once_whoever_lets_go_last() {
+    check(|| {
+        let pool = pool(4);
+        let conn: Conn = Arc::new(AtomicBool::new(false));
+        let adopted =
+            pool.with(|slots| slots.adopt(ConnId(1), &id("p"), conn.clone(), Side::Local, NOW), close);
+        assert!(matches!(adopted, Adopted::Ready(_)));
+        let user = |pool: Pool| {
+            if pool.with(|slots| slots.enter(ConnId(1)), close) {
+                pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
+                pool.with(|slots| slots.release(ConnId(1), NOW), close);
+            }
+        };
+        let other = {
+            let pool = pool.clone();
+            thread::spawn(move || user(pool))
+        };
+        user(pool.clone());
+        other.join().expect("no thread panics");
+        assert!(conn.load(SeqCst));
+        assert_eq!(pool.read(|slots| slots.counts()), (0, 0, 0, 0));
+    });
+}

@@ -1,0 +1,351 @@
+//! The connection pool: at most so many connections, one to a peer, shared by all who talk to it. This file is the
+//! asynchronous shell; what may happen to a connection is decided in `slots`, which draws it, under a lock that is never
+//! held over an `.await`. Nothing here knows QUIC.
+
+mod config;
+mod connect;
+mod dial;
+mod error;
+mod guarded;
+mod lease;
+#[cfg(all(test, kinfolk_loom))]
+mod loom_slots;
+mod maintenance;
+mod slots;
+mod stats;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod tie;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use kinfolk_core::{Instant, NodeId};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot, watch};
+
+pub use config::PoolConfig;
+pub use connect::{CloseReason, ConnId, Connect, Connection};
+pub use error::{DialError, PoolError};
+pub use lease::Lease;
+pub use stats::PoolStats;
+pub(crate) use tie::Side;
+
+use guarded::Guarded;
+use slots::{Acquired, Adopted, Limits, Refused, Slots, Waiter};
+use stats::{Counters, add};
+use tie::Tie;
+
+use crate::peer::Peer;
+
+/// Connections to peers, by name. Cloning is cheap and gives the same pool.
+///
+/// Callers share a peer's connection; who asks while it is being dialled waits for that one dial. Limits are hard, and
+/// what happens at each is said in [`PoolConfig`].
+pub struct ConnectionPool<C: Connect>(Arc<Inner<C>>);
+
+pub(crate) struct Inner<C: Connect> {
+    slots: Guarded<C::Connection, Caller<C>>,
+    connector: C,
+    config: PoolConfig,
+    counters: Counters,
+    dials: Semaphore,
+    next_id: AtomicU64,
+    /// The origin of the times in the slots.
+    origin: tokio::time::Instant,
+    closing: watch::Sender<bool>,
+    /// Wakes the maintenance task: the time of the next drain may have changed.
+    drains_changed: Arc<Notify>,
+    /// Wakes those who wait for the last use to end.
+    unused: Notify,
+}
+
+/// A caller that waits for a dial.
+pub(crate) struct Caller<C: Connect>(oneshot::Sender<Result<Lease<C>, PoolError>>);
+
+impl<C: Connect> Waiter for Caller<C> {
+    fn is_gone(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
+impl<C: Connect> ConnectionPool<C> {
+    /// A pool for the node `local`, which gets its connections from `connector`. A limit of 0 counts as 1.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime: the pool keeps a task for its upkeep.
+    pub fn new(local: NodeId, config: PoolConfig, connector: C) -> Self {
+        let limits = Limits {
+            max_total: config.max_total.max(1),
+            max_per_peer: config.max_per_peer.max(1),
+            waiters_max: config.waiters_max.max(1),
+            drain: config.drain_timeout,
+            tie: Tie::new(local, config.connect_timeout),
+        };
+        let inner = Arc::new(Inner {
+            slots: Guarded::new(limits),
+            connector,
+            counters: Counters::default(),
+            dials: Semaphore::new(config.dials_max.clamp(1, Semaphore::MAX_PERMITS)),
+            config,
+            next_id: AtomicU64::new(1),
+            origin: tokio::time::Instant::now(),
+            closing: watch::Sender::new(false),
+            drains_changed: Arc::new(Notify::new()),
+            unused: Notify::new(),
+        });
+        tokio::spawn(maintenance::run(Arc::downgrade(&inner)));
+        Self(inner)
+    }
+
+    /// The connection to `peer`: the one that there is, or one that is dialled for all who ask.
+    ///
+    /// # Errors
+    /// [`PoolError`]: a limit, a failed dial (every caller that waited for it gets its cause), or a closed pool.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: a dial that was begun goes on, and its connection is there for the next caller.
+    pub async fn acquire(&self, peer: &Peer) -> Result<Lease<C>, PoolError> {
+        self.get(peer, false).await
+    }
+
+    /// A further connection to `peer`, beside those that there are; afterwards it is shared as they are.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire); [`PoolFull`](PoolError::PoolFull) if the peer has `max_per_peer` already.
+    ///
+    /// # Cancel safety
+    /// As [`acquire`](Self::acquire).
+    pub async fn acquire_another(&self, peer: &Peer) -> Result<Lease<C>, PoolError> {
+        self.get(peer, true).await
+    }
+
+    /// What the pool holds and has done.
+    pub fn stats(&self) -> PoolStats {
+        self.0.counters.stats(self.0.slots.read(Slots::counts))
+    }
+
+    /// The limits.
+    pub fn config(&self) -> &PoolConfig {
+        &self.0.config
+    }
+
+    /// Waits until no request is in flight in either direction.
+    ///
+    /// # Cancel safety
+    /// It only waits.
+    pub async fn unused(&self) {
+        loop {
+            let unused = self.0.unused.notified();
+            tokio::pin!(unused);
+            // Listening begins before the look, so that a last use that ends in between is not missed.
+            unused.as_mut().enable();
+            if self.0.slots.read(Slots::uses) == 0 {
+                return;
+            }
+            unused.await;
+        }
+    }
+
+    /// Closes every connection, gives up every dial, and gives out nothing any more. Those who wait get
+    /// [`PoolError::Closed`].
+    pub fn close(&self) {
+        self.0.closing.send_replace(true);
+        let callers = self.0.with(Slots::close_all);
+        for caller in callers {
+            drop(caller.0.send(Err(PoolError::Closed)));
+        }
+        self.0.unused.notify_waiters();
+    }
+
+    /// The ready connection to a peer, if there is one. It counts no use, so it may be closed at any time.
+    pub(crate) fn peek(&self, peer: &NodeId) -> Option<C::Connection> {
+        self.0.slots.read(|slots| slots.peek(peer))
+    }
+
+    /// The number for a connection that is not dialled through the pool.
+    pub(crate) fn new_id(&self) -> ConnId {
+        self.0.new_id()
+    }
+
+    /// Takes up a connection that was not dialled through the pool.
+    pub(crate) fn adopt(&self, id: ConnId, peer: &NodeId, conn: C::Connection, side: Side) -> Taken {
+        let now = self.0.now();
+        let adopted = self.0.with(|slots| slots.adopt(id, peer, conn, side, now));
+        self.0.drains_changed();
+        match adopted {
+            Adopted::Ready(wake) => {
+                add(&self.0.counters.adopted, 1);
+                self.0.wake(wake, &PoolError::Closed);
+                Taken::InUse
+            }
+            Adopted::Spare => Taken::Spare,
+            Adopted::NoRoom | Adopted::Closed => Taken::NoRoom,
+        }
+    }
+
+    /// Waits for the right to run one of the dials that may run at the same time. None if the pool is closed.
+    pub(crate) async fn dial_permit(&self) -> Option<SemaphorePermit<'_>> {
+        self.0.dials.acquire().await.ok()
+    }
+
+    /// What the connections come from.
+    pub(crate) fn connector(&self) -> &C {
+        &self.0.connector
+    }
+
+    /// A lease of a connection by its number, for a request that came in on it. None if the pool does not hold it.
+    pub(crate) fn enter(&self, id: ConnId, conn: &C::Connection) -> Option<Lease<C>> {
+        let entered = self.0.with(|slots| slots.enter(id));
+        entered.then(|| Lease::of_counted(Arc::clone(&self.0), id, conn.clone()))
+    }
+
+    /// A connection has ended by itself.
+    pub(crate) fn remove(&self, id: ConnId) {
+        self.0.with(|slots| slots.remove(id));
+    }
+
+    /// A reference that does not keep the pool.
+    pub(crate) fn downgrade(&self) -> WeakPool<C> {
+        WeakPool(Arc::downgrade(&self.0))
+    }
+
+    async fn get(&self, peer: &Peer, another: bool) -> Result<Lease<C>, PoolError> {
+        match self.0.look_up(peer, another)? {
+            Place::Lease(lease) => Ok(lease),
+            // The sender lives in the slot until the dial is settled, and every way to settle it answers.
+            Place::Queue(queue) => queue.await.unwrap_or(Err(PoolError::Closed)),
+        }
+    }
+}
+
+/// What became of a connection that was brought to the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// Callers get it from now on.
+    InUse,
+    /// Another is preferred; it is closed soon.
+    Spare,
+    /// There is no slot for it: the pool has nothing to do with it.
+    NoRoom,
+}
+
+/// What a look-up gives.
+enum Place<C: Connect> {
+    Lease(Lease<C>),
+    Queue(oneshot::Receiver<Result<Lease<C>, PoolError>>),
+}
+
+impl<C: Connect> Inner<C> {
+    /// A lease or a place in a queue; starts the dial if that is this caller's task.
+    fn look_up(self: &Arc<Self>, peer: &Peer, another: bool) -> Result<Place<C>, PoolError> {
+        loop {
+            let mut queue = None;
+            let caller = || {
+                let (sender, receiver) = oneshot::channel();
+                queue = Some(receiver);
+                Caller(sender)
+            };
+            let id = self.new_id();
+            let acquired = self.with(|slots| {
+                if another {
+                    slots.acquire_another(&peer.id, id, caller)
+                } else {
+                    slots.acquire(&peer.id, id, caller)
+                }
+            });
+            match acquired.map_err(|refused| self.refused(peer, refused))? {
+                Acquired::Ready { id, conn } => {
+                    let lease = Lease::of_counted(Arc::clone(self), id, conn);
+                    if lease.is_open() {
+                        add(&self.counters.reused, 1);
+                        return Ok(Place::Lease(lease));
+                    }
+                    // It has ended and its watcher has not said so yet. Each round removes one such.
+                    self.with(|slots| slots.remove(id));
+                    continue;
+                }
+                Acquired::Waiting => add(&self.counters.reused, 1),
+                Acquired::Dial { id } => dial::start(self, peer.clone(), id),
+            }
+            return Ok(Place::Queue(queue.expect("a place in the queue was taken")));
+        }
+    }
+
+    /// Runs `f` on the slots, and afterwards, outside the lock, closes the connections that it put out.
+    fn with<R>(&self, f: impl FnOnce(&mut Slots<C::Connection, Caller<C>>) -> R) -> R {
+        let close = |conn: C::Connection, reason| {
+            self.counters.closed(reason);
+            conn.close(reason);
+        };
+        self.slots.with(f, close)
+    }
+
+    fn release(&self, id: ConnId) {
+        let now = self.now();
+        self.with(|slots| slots.release(id, now));
+        self.unused.notify_waiters();
+    }
+
+    fn doubt(&self, id: ConnId) {
+        let now = self.now();
+        self.with(|slots| slots.doubt(id, now));
+        self.drains_changed();
+    }
+
+    fn refused(&self, peer: &Peer, refused: Refused) -> PoolError {
+        match refused {
+            Refused::Full { current, max } => {
+                add(&self.counters.refused_full, 1);
+                PoolError::PoolFull { current, max }
+            }
+            Refused::QueueFull { waiting, max } => {
+                add(&self.counters.refused_queue, 1);
+                PoolError::QueueFull { peer: peer.id.clone(), waiting, max }
+            }
+            Refused::Closed => PoolError::Closed,
+        }
+    }
+
+    fn new_id(&self) -> ConnId {
+        ConnId(self.next_id.fetch_add(1, Relaxed))
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_origin(self.origin.elapsed())
+    }
+
+    fn drains_changed(&self) {
+        self.drains_changed.notify_one();
+    }
+
+    fn next_drain(&self) -> Option<tokio::time::Instant> {
+        let due = self.slots.read(Slots::next_drain)?;
+        // A millisecond more than due, the timer's own grain, so that the sweep finds it due.
+        Some(self.origin + due.since_origin() + Duration::from_millis(1))
+    }
+}
+
+/// A reference to a pool that does not keep it.
+pub(crate) struct WeakPool<C: Connect>(Weak<Inner<C>>);
+
+impl<C: Connect> WeakPool<C> {
+    /// The pool, if it is still there.
+    pub(crate) fn upgrade(&self) -> Option<ConnectionPool<C>> {
+        self.0.upgrade().map(ConnectionPool)
+    }
+}
+
+impl<C: Connect> Clone for ConnectionPool<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C: Connect> fmt::Debug for ConnectionPool<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionPool").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,116 @@
+//! How a connection that nobody waits for finds its place among the slots: the peer's own dial, or a dial to an address
+//! whose name was not known. Dials by name are in `mod.rs`.
+
+use kinfolk_core::{Instant, NodeId};
+
+use super::super::tie::Side;
+use super::super::{CloseReason, ConnId};
+use super::{Live, Slot, Slots, State, Waiter, Wake};
+
+/// What became of a connection that the peer (or an unnamed dial) opened.
+#[derive(Debug)]
+pub(crate) enum Adopted<C, W> {
+    /// It is the one to use now.
+    Ready(Wake<C, W>),
+    /// Another is preferred; this one serves the peer's requests until it is drained or needed.
+    Spare,
+    /// There is no room: it serves the peer's requests, and no caller here.
+    NoRoom,
+    /// The pool is closed.
+    Closed,
+}
+
+impl<C: Clone, W: Waiter> Slots<C, W> {
+    /// Takes up a connection that nobody here waits for by its id: the peer's own dial (`Side::Remote`), or one to an
+    /// address whose name was not known (`Side::Local`).
+    pub(crate) fn adopt(
+        &mut self,
+        id: ConnId,
+        peer: &NodeId,
+        conn: C,
+        side: Side,
+        now: Instant,
+    ) -> Adopted<C, W> {
+        if self.closed {
+            return Adopted::Closed;
+        }
+        let live = Live { conn, side, uses: 0, since: now, idle_since: now };
+        if let Some(dial) = self.connecting(peer) {
+            return self.adopt_during_dial(id, peer, live, dial, now);
+        }
+        let rival = self.rival(peer, side);
+        if self.make_room().is_err() {
+            return Adopted::NoRoom;
+        }
+        // Making room may have evicted the rival.
+        let rival = rival.filter(|_| self.counted(peer) >= self.limits.max_per_peer);
+        let Some(rival) = rival else { return self.insert_ready(id, peer, live, Vec::new()) };
+        let (rival_side, rival_since) =
+            self.ready_mut(rival).map(|live| (live.side, live.since)).expect("is ready");
+        if self.limits.tie.newer_wins(peer, rival_side, now.since(rival_since), side) {
+            self.drain(rival, CloseReason::Superseded, now);
+            return self.insert_ready(id, peer, live, Vec::new());
+        }
+        self.insert_draining(id, peer, live, now);
+        Adopted::Spare
+    }
+
+    /// The peer's dial arrives while our own is under way.
+    fn adopt_during_dial(
+        &mut self,
+        id: ConnId,
+        peer: &NodeId,
+        live: Live<C>,
+        dial: ConnId,
+        now: Instant,
+    ) -> Adopted<C, W> {
+        if live.side == Side::Local || self.limits.tie.winner(peer) == Side::Remote {
+            // The dial is given up: its slot goes to this connection, so the counts stay as they are.
+            let (waiters, standby) = self.take_connecting(dial).expect("it is connecting");
+            self.forget(dial);
+            if let Some(standby) = standby {
+                self.drain(standby, CloseReason::Superseded, now);
+            }
+            return self.insert_ready(id, peer, live, waiters);
+        }
+        if self.make_room().is_err() {
+            return Adopted::NoRoom;
+        }
+        self.insert(id, peer, State::Standby(live));
+        let Some(Slot { state: State::Connecting { standby, .. }, .. }) = self.by_id.get_mut(&dial) else {
+            unreachable!("making room closes idle and draining connections only");
+        };
+        if let Some(older) = standby.replace(id) {
+            self.drain(older, CloseReason::Superseded, now);
+        }
+        Adopted::Spare
+    }
+
+    fn insert_ready(
+        &mut self,
+        id: ConnId,
+        peer: &NodeId,
+        mut live: Live<C>,
+        waiters: Vec<W>,
+    ) -> Adopted<C, W> {
+        live.uses += waiters.len();
+        let conn = live.conn.clone();
+        self.insert(id, peer, State::Ready(live));
+        Adopted::Ready(Wake { waiters, with: Some((id, conn)) })
+    }
+
+    fn insert_draining(&mut self, id: ConnId, peer: &NodeId, live: Live<C>, now: Instant) {
+        self.insert(id, peer, State::Standby(live));
+        self.drain(id, CloseReason::Superseded, now);
+    }
+
+    /// The connection that a new one of `side` competes with, if the peer's limit is met: one of the same side first,
+    /// then the oldest.
+    fn rival(&self, peer: &NodeId, side: Side) -> Option<ConnId> {
+        let ready = self.of_peer(peer).filter_map(|id| match &self.by_id.get(&id)?.state {
+            State::Ready(live) => Some((live.side != side, live.since, id)),
+            _ => None,
+        });
+        ready.min().map(|(_, _, id)| id)
+    }
+}

@@ -1,0 +1,434 @@
+//! Which connections there are, in which state, and who may use them: a plain structure without a lock, a clock, a task
+//! or QUIC in it. It is generic over the connection `C` and over `W`, what wakes a caller that waits for a dial. Calls
+//! return what is to be done (dial, wake, close) and the shell in `mod.rs` does it, outside the lock.
+
+mod adopt;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kinfolk_core::{Instant, NodeId};
+
+use super::tie::{Side, Tie};
+use super::{CloseReason, ConnId};
+
+/// The hard limits. Each is at least 1.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub(crate) max_total: usize,
+    pub(crate) max_per_peer: usize,
+    pub(crate) waiters_max: usize,
+    pub(crate) drain: Duration,
+    pub(crate) tie: Tie,
+}
+
+/// What wakes a caller that waits for a dial.
+pub(crate) trait Waiter {
+    /// Whether the caller has gone away; nobody needs to be woken then.
+    fn is_gone(&self) -> bool;
+}
+
+/// One connection's slot.
+///
+/// ```text
+///           reserve                dial_ok                       doubt / replaced in a tie
+///  (free) ----------> Connecting ----------> Ready ---------------------------------------> Draining
+///     ^                 |   ^                ^  |                                           ^    |
+///     |     dial_failed |   | adopt, own     |  | remove (dead), sweep (idle), evict        |    | last use ends,
+///     |<----------------'   | dial may win   |  |                                           |    | or time is up
+///     |                     v                |  |                                           |    |
+///     |                  Standby ------------'  |                                           |    |
+///     |                     |    dial_failed    |                                           |    |
+///     |                     '-------------------+----------------- dial_ok -----------------'    |
+///     |<----------------------------------------'                                                |
+///     '------------------------------------------------------------------------------------------'
+/// ```
+///
+/// `Connecting` and `Ready` count against both limits, `Standby` and `Draining` against the total only. Only a `Ready`
+/// connection is ever handed out.
+#[derive(Debug)]
+enum State<C, W> {
+    /// A dial is under way. Whoever asks for the peer waits for it.
+    Connecting { waiters: Vec<W>, standby: Option<ConnId> },
+    /// May be used.
+    Ready(Live<C>),
+    /// The peer's dial, kept in case that our own, which wins the tie, fails.
+    Standby(Live<C>),
+    /// Is not handed out any more, but finishes what it carries: not closed before `not_before`, closed at `until`.
+    Draining { live: Live<C>, not_before: Instant, until: Instant, reason: CloseReason },
+}
+
+/// An established connection.
+#[derive(Debug)]
+struct Live<C> {
+    conn: C,
+    side: Side,
+    /// Requests in flight, in both directions.
+    uses: usize,
+    since: Instant,
+    /// When the last use ended; only meaningful while there are no uses.
+    idle_since: Instant,
+}
+
+#[derive(Debug)]
+struct Slot<C, W> {
+    peer: NodeId,
+    state: State<C, W>,
+}
+
+/// Why a connection is not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Full { current: usize, max: usize },
+    QueueFull { waiting: usize, max: usize },
+    Closed,
+}
+
+/// What a caller gets.
+#[derive(Debug)]
+pub(crate) enum Acquired<C> {
+    /// A connection. One use is counted for it: [`Slots::release`] ends it.
+    Ready { id: ConnId, conn: C },
+    /// The waiter has been kept: somebody dials already.
+    Waiting,
+    /// The waiter has been kept, and the caller has to start a dial that ends in [`Slots::dial_ok`] or
+    /// [`Slots::dial_failed`].
+    Dial { id: ConnId },
+}
+
+/// Waiters to wake, with the connection that each of them has one counted use of, if there is one.
+#[derive(Debug)]
+pub(crate) struct Wake<C, W> {
+    pub(crate) waiters: Vec<W>,
+    pub(crate) with: Option<(ConnId, C)>,
+}
+
+pub(crate) use adopt::Adopted;
+
+/// A connection to close, and why.
+pub(crate) type ToClose<C> = (C, CloseReason);
+
+/// All slots.
+#[derive(Debug)]
+pub(crate) struct Slots<C, W> {
+    limits: Limits,
+    by_id: BTreeMap<ConnId, Slot<C, W>>,
+    by_peer: BTreeMap<NodeId, Vec<ConnId>>,
+    closed: bool,
+    /// Connections that calls since the last [`take_closable`](Self::take_closable) have put out.
+    closable: Vec<ToClose<C>>,
+}
+
+impl<C: Clone, W: Waiter> Slots<C, W> {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, by_id: BTreeMap::new(), by_peer: BTreeMap::new(), closed: false, closable: Vec::new() }
+    }
+
+    /// The connections to close, outside the lock.
+    pub(crate) fn take_closable(&mut self) -> Vec<ToClose<C>> {
+        std::mem::take(&mut self.closable)
+    }
+
+    /// A ready connection, or a place in the queue for the one being dialled, or the task to dial.
+    pub(crate) fn acquire(
+        &mut self,
+        peer: &NodeId,
+        new_id: ConnId,
+        waiter: impl FnOnce() -> W,
+    ) -> Result<Acquired<C>, Refused> {
+        if self.closed {
+            return Err(Refused::Closed);
+        }
+        if let Some(id) = self.least_used(peer) {
+            let live = self.ready_mut(id).expect("least_used gives ready slots only");
+            live.uses += 1;
+            return Ok(Acquired::Ready { id, conn: live.conn.clone() });
+        }
+        if let Some(id) = self.connecting(peer) {
+            return self.enqueue(id, waiter()).map(|()| Acquired::Waiting);
+        }
+        self.acquire_another(peer, new_id, waiter)
+    }
+
+    /// A further connection to the peer, beside those that there are.
+    pub(crate) fn acquire_another(
+        &mut self,
+        peer: &NodeId,
+        new_id: ConnId,
+        waiter: impl FnOnce() -> W,
+    ) -> Result<Acquired<C>, Refused> {
+        if self.closed {
+            return Err(Refused::Closed);
+        }
+        let (current, max) = (self.counted(peer), self.limits.max_per_peer);
+        if current >= max {
+            return Err(Refused::Full { current, max });
+        }
+        self.make_room()?;
+        self.insert(new_id, peer, State::Connecting { waiters: vec![waiter()], standby: None });
+        Ok(Acquired::Dial { id: new_id })
+    }
+
+    /// A dial has come through. Every waiter gets one counted use. If the slot is no longer waiting for it (the peer's
+    /// dial won, or the pool was closed), the connection is put out to be closed.
+    pub(crate) fn dial_ok(&mut self, id: ConnId, conn: C, now: Instant) -> Wake<C, W> {
+        let Some((waiters, standby)) = self.take_connecting(id) else {
+            self.closable.push((conn, CloseReason::Superseded));
+            return Wake { waiters: Vec::new(), with: None };
+        };
+        let live =
+            Live { conn: conn.clone(), side: Side::Local, uses: waiters.len(), since: now, idle_since: now };
+        self.set(id, State::Ready(live));
+        if let Some(standby) = standby {
+            self.drain(standby, CloseReason::Superseded, now);
+        }
+        Wake { waiters, with: Some((id, conn)) }
+    }
+
+    /// A dial has failed or was given up. Its slot is free; a standby connection takes its place if there is one.
+    pub(crate) fn dial_failed(&mut self, id: ConnId, now: Instant) -> Wake<C, W> {
+        let Some((waiters, standby)) = self.take_connecting(id) else {
+            return Wake { waiters: Vec::new(), with: None };
+        };
+        self.forget(id);
+        let promoted = standby.and_then(|standby| {
+            let mut live = self.take_live(standby)?;
+            live.uses += waiters.len();
+            live.idle_since = now;
+            let conn = live.conn.clone();
+            self.set(standby, State::Ready(live));
+            Some((standby, conn))
+        });
+        Wake { waiters, with: promoted }
+    }
+
+    /// Counts a use of a connection, for a request that the peer sends on it. False if the slot is not there (any more).
+    pub(crate) fn enter(&mut self, id: ConnId) -> bool {
+        let live = self.live_mut(id);
+        live.map(|live| live.uses += 1).is_some()
+    }
+
+    /// Ends a use.
+    pub(crate) fn release(&mut self, id: ConnId, now: Instant) {
+        let Some(live) = self.live_mut(id) else { return };
+        live.uses = live.uses.checked_sub(1).expect("each use is ended once");
+        live.idle_since = now;
+        let unused = live.uses == 0;
+        if let Some(Slot { state: State::Draining { not_before, reason, .. }, .. }) = self.by_id.get(&id)
+            && unused
+            && *not_before <= now
+        {
+            let reason = *reason;
+            self.close(id, reason);
+        }
+    }
+
+    /// A request on this connection timed out: it is not handed out any more, and closed as soon as it carries nothing.
+    /// Says whether this call changed that.
+    pub(crate) fn doubt(&mut self, id: ConnId, now: Instant) -> bool {
+        let Some(live) = self.ready_mut(id) else { return false };
+        let unused = live.uses == 0;
+        if unused {
+            self.close(id, CloseReason::Doubtful);
+        } else {
+            self.drain(id, CloseReason::Doubtful, now);
+        }
+        true
+    }
+
+    /// A connection has ended by itself. Says whether it had a slot.
+    pub(crate) fn remove(&mut self, id: ConnId) -> bool {
+        let had = self.live_mut(id).is_some();
+        if had {
+            self.close(id, CloseReason::Dead);
+        }
+        had
+    }
+
+    /// Every ready connection, to be checked outside the lock.
+    pub(crate) fn ready(&self) -> Vec<(ConnId, C)> {
+        let ready = self.by_id.iter().filter_map(|(id, slot)| match &slot.state {
+            State::Ready(live) => Some((*id, live.conn.clone())),
+            _ => None,
+        });
+        ready.collect()
+    }
+
+    /// Closes the pool: puts out every connection and returns every waiter. Nothing is given out afterwards.
+    pub(crate) fn close_all(&mut self) -> Vec<W> {
+        self.closed = true;
+        let mut waiters = Vec::new();
+        for slot in std::mem::take(&mut self.by_id).into_values() {
+            match slot.state {
+                State::Connecting { waiters: more, .. } => waiters.extend(more),
+                State::Ready(live) | State::Standby(live) | State::Draining { live, .. } => {
+                    self.closable.push((live.conn, CloseReason::Shutdown));
+                }
+            }
+        }
+        self.by_peer.clear();
+        waiters
+    }
+
+    /// Requests in flight on all connections.
+    pub(crate) fn uses(&self) -> usize {
+        self.by_id.values().map(|slot| slot.live().map_or(0, |live| live.uses)).sum()
+    }
+
+    /// The connections by state: (connecting, ready and in use, ready and idle, standby or draining).
+    pub(crate) fn counts(&self) -> (usize, usize, usize, usize) {
+        let mut counts = (0, 0, 0, 0);
+        for slot in self.by_id.values() {
+            match &slot.state {
+                State::Connecting { .. } => counts.0 += 1,
+                State::Ready(live) if live.uses > 0 => counts.1 += 1,
+                State::Ready(_) => counts.2 += 1,
+                State::Standby(_) | State::Draining { .. } => counts.3 += 1,
+            }
+        }
+        counts
+    }
+
+    /// The ready connection to a peer, without counting a use.
+    pub(crate) fn peek(&self, peer: &NodeId) -> Option<C> {
+        self.least_used(peer).and_then(|id| self.by_id.get(&id)?.live()).map(|live| live.conn.clone())
+    }
+
+    // ---- look-ups ----
+
+    fn of_peer(&self, peer: &NodeId) -> impl Iterator<Item = ConnId> {
+        self.by_peer.get(peer).into_iter().flatten().copied()
+    }
+
+    fn least_used(&self, peer: &NodeId) -> Option<ConnId> {
+        let ready = self.of_peer(peer).filter_map(|id| match &self.by_id.get(&id)?.state {
+            State::Ready(live) => Some((live.uses, id)),
+            _ => None,
+        });
+        ready.min().map(|(_, id)| id)
+    }
+
+    fn connecting(&self, peer: &NodeId) -> Option<ConnId> {
+        let is_connecting =
+            |id: &ConnId| matches!(self.by_id.get(id), Some(Slot { state: State::Connecting { .. }, .. }));
+        self.of_peer(peer).find(is_connecting)
+    }
+
+    /// How many connections count against the peer's limit.
+    fn counted(&self, peer: &NodeId) -> usize {
+        let counts = |id: &ConnId| {
+            let state = self.by_id.get(id).map(|slot| &slot.state);
+            matches!(state, Some(State::Connecting { .. } | State::Ready(_)))
+        };
+        self.of_peer(peer).filter(counts).count()
+    }
+
+    fn ready_mut(&mut self, id: ConnId) -> Option<&mut Live<C>> {
+        match &mut self.by_id.get_mut(&id)?.state {
+            State::Ready(live) => Some(live),
+            _ => None,
+        }
+    }
+
+    fn live_mut(&mut self, id: ConnId) -> Option<&mut Live<C>> {
+        self.by_id.get_mut(&id)?.live_mut()
+    }
+
+    // ---- changes ----
+
+    fn insert(&mut self, id: ConnId, peer: &NodeId, state: State<C, W>) {
+        self.by_peer.entry(peer.clone()).or_default().push(id);
+        let before = self.by_id.insert(id, Slot { peer: peer.clone(), state });
+        assert!(before.is_none(), "an id is used once");
+        assert!(self.by_id.len() <= self.limits.max_total, "room is made before a slot is taken");
+    }
+
+    fn set(&mut self, id: ConnId, state: State<C, W>) {
+        self.by_id.get_mut(&id).expect("the slot exists").state = state;
+    }
+
+    fn forget(&mut self, id: ConnId) -> Option<Slot<C, W>> {
+        let slot = self.by_id.remove(&id)?;
+        if let Some(ids) = self.by_peer.get_mut(&slot.peer) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_peer.remove(&slot.peer);
+            }
+        }
+        Some(slot)
+    }
+
+    /// Frees the slot and puts its connection out.
+    fn close(&mut self, id: ConnId, reason: CloseReason) {
+        let Some(slot) = self.forget(id) else { return };
+        if matches!(slot.state, State::Standby(_)) {
+            self.unlink_standby(&slot.peer, id);
+        }
+        if let State::Ready(live) | State::Standby(live) | State::Draining { live, .. } = slot.state {
+            self.closable.push((live.conn, reason));
+        }
+    }
+
+    fn unlink_standby(&mut self, peer: &NodeId, gone: ConnId) {
+        let ids: Vec<ConnId> = self.of_peer(peer).collect();
+        for id in ids {
+            if let Some(Slot { state: State::Connecting { standby, .. }, .. }) = self.by_id.get_mut(&id)
+                && *standby == Some(gone)
+            {
+                *standby = None;
+            }
+        }
+    }
+
+    /// Takes the connection out of its slot; the caller sets the slot's next state.
+    fn take_live(&mut self, id: ConnId) -> Option<Live<C>> {
+        let slot = self.by_id.get_mut(&id)?;
+        slot.live()?;
+        let vacant = State::Connecting { waiters: Vec::new(), standby: None };
+        match std::mem::replace(&mut slot.state, vacant) {
+            State::Ready(live) | State::Standby(live) | State::Draining { live, .. } => Some(live),
+            State::Connecting { .. } => unreachable!("it has a live connection"),
+        }
+    }
+
+    fn take_connecting(&mut self, id: ConnId) -> Option<(Vec<W>, Option<ConnId>)> {
+        match &mut self.by_id.get_mut(&id)?.state {
+            State::Connecting { waiters, standby } => Some((std::mem::take(waiters), standby.take())),
+            _ => None,
+        }
+    }
+
+    fn enqueue(&mut self, id: ConnId, waiter: W) -> Result<(), Refused> {
+        let max = self.limits.waiters_max;
+        let Some(Slot { state: State::Connecting { waiters, .. }, .. }) = self.by_id.get_mut(&id) else {
+            unreachable!("only called for a connecting slot");
+        };
+        if waiters.len() >= max {
+            waiters.retain(|waiter| !waiter.is_gone());
+        }
+        if waiters.len() >= max {
+            return Err(Refused::QueueFull { waiting: waiters.len(), max });
+        }
+        waiters.push(waiter);
+        Ok(())
+    }
+}
+
+impl<C, W> Slot<C, W> {
+    fn live(&self) -> Option<&Live<C>> {
+        match &self.state {
+            State::Ready(live) | State::Standby(live) | State::Draining { live, .. } => Some(live),
+            State::Connecting { .. } => None,
+        }
+    }
+
+    fn live_mut(&mut self) -> Option<&mut Live<C>> {
+        match &mut self.state {
+            State::Ready(live) | State::Standby(live) | State::Draining { live, .. } => Some(live),
+            State::Connecting { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The slots against arbitrary sequences of calls: whatever happens, the limits hold, every waiter is woken exactly once,
+//! every connection is closed exactly once, and nothing that was closed is handed out.
+#![cfg(not(kinfolk_loom))]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use kinfolk_core::{Instant, NodeId};
+use proptest::prelude::*;
+
+use super::super::tie::{Side, Tie};
+use super::*;
+
+const MAX_TOTAL: usize = 4;
+const MAX_PER_PEER: usize = 2;
+
+/// A waiter with a number.
+#[derive(Debug)]
+struct Numbered(u64);
+
+impl Waiter for Numbered {
+    fn is_gone(&self) -> bool {
+        false
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Acquire { peer: u8, another: bool },
+    DialOk(usize),
+    DialFailed(usize),
+    Adopt { peer: u8, remote: bool },
+    Release(usize),
+    Enter(usize),
+    Doubt(usize),
+    Remove(usize),
+    Pass(u64),
+    Sweep,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..4u8, any::<bool>()).prop_map(|(peer, another)| Step::Acquire { peer, another }),
+        3 => any::<usize>().prop_map(Step::DialOk),
+        1 => any::<usize>().prop_map(Step::DialFailed),
+        2 => (0..4u8, any::<bool>()).prop_map(|(peer, remote)| Step::Adopt { peer, remote }),
+        4 => any::<usize>().prop_map(Step::Release),
+        1 => any::<usize>().prop_map(Step::Enter),
+        1 => any::<usize>().prop_map(Step::Doubt),
+        1 => any::<usize>().prop_map(Step::Remove),
+        1 => (0..3000u64).prop_map(Step::Pass),
+        1 => Just(Step::Sweep),
+    ]
+}
+
+/// What must be true, kept beside the slots in the plainest form.
+#[derive(Default)]
+struct Books {
+    now: Instant,
+    next: u64,
+    dials: Vec<ConnId>,
+    /// Uses that somebody holds.
+    uses: Vec<ConnId>,
+    waiting: BTreeSet<u64>,
+    /// Every connection that was brought in; false once closed.
+    conns: BTreeMap<ConnId, bool>,
+}
+
+impl Books {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn new_conn(&mut self, id: ConnId) -> ConnId {
+        assert!(self.conns.insert(id, true).is_none());
+        id
+    }
+
+    fn woken(&mut self, wake: Wake<ConnId, Numbered>) {
+        for waiter in wake.waiters {
+            assert!(self.waiting.remove(&waiter.0), "a waiter is woken once");
+            if let Some((id, conn)) = &wake.with {
+                assert_eq!(id, conn);
+                self.uses.push(*id);
+            }
+        }
+    }
+
+    fn closed(&mut self, closable: Vec<ToClose<ConnId>>) {
+        for (conn, _) in closable {
+            let open = self.conns.get_mut(&conn).expect("only known connections are closed");
+            assert!(std::mem::replace(open, false), "a connection is closed once");
+        }
+    }
+}
+
+fn take<T: Copy>(from: &mut Vec<T>, at: usize) -> Option<T> {
+    if from.is_empty() { None } else { Some(from.swap_remove(at % from.len())) }
+}
+
+fn peer(n: u8) -> NodeId {
+    NodeId::new(["a", "b", "x", "y"][usize::from(n)]).unwrap()
+}
+
+fn run(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, step: &Step) {
+    let now = books.now;
+    match *step {
+        Step::Acquire { peer: n, another } => {
+            let (id, waiter) = (ConnId(books.number()), books.number());
+            let result = if another {
+                slots.acquire_another(&peer(n), id, || Numbered(waiter))
+            } else {
+                slots.acquire(&peer(n), id, || Numbered(waiter))
+            };
+            match result {
+                Ok(Acquired::Ready { id, conn }) => {
+                    assert!(books.conns[&conn], "an open connection is handed out");
+                    books.uses.push(id);
+                }
+                Ok(Acquired::Waiting) => assert!(books.waiting.insert(waiter)),
+                Ok(Acquired::Dial { id }) => {
+                    books.dials.push(id);
+                    assert!(books.waiting.insert(waiter));
+                }
+                Err(Refused::Full { current, max }) => assert!(current >= max),
+                Err(Refused::QueueFull { .. } | Refused::Closed) => unreachable!("neither is met here"),
+            }
+        }
+        Step::DialOk(at) => {
+            if let Some(id) = take(&mut books.dials, at) {
+                let conn = books.new_conn(id);
+                let wake = slots.dial_ok(id, conn, now);
+                books.woken(wake);
+            }
+        }
+        Step::DialFailed(at) => {
+            if let Some(id) = take(&mut books.dials, at) {
+                let wake = slots.dial_failed(id, now);
+                books.woken(wake);
+            }
+        }
+        Step::Adopt { peer: n, remote } => {
+            let id = ConnId(books.number());
+            let conn = books.new_conn(id);
+            let side = if remote { Side::Remote } else { Side::Local };
+            match slots.adopt(id, &peer(n), conn, side, now) {
+                Adopted::Ready(wake) => books.woken(wake),
+                Adopted::Spare => {}
+                Adopted::NoRoom | Adopted::Closed => books.closed(vec![(conn, CloseReason::Evicted)]),
+            }
+        }
+        Step::Release(at) => {
+            if let Some(id) = take(&mut books.uses, at) {
+                slots.release(id, now);
+            }
+        }
+        Step::Enter(at) => {
+            if let Some(id) = books.conns.keys().nth(at % books.conns.len().max(1)).copied()
+                && slots.enter(id)
+            {
+                assert!(books.conns[&id], "a closed connection has no slot");
+                books.uses.push(id);
+            }
+        }
+        Step::Doubt(at) => {
+            if let Some(id) = books.uses.get(at % books.uses.len().max(1)) {
+                slots.doubt(*id, now);
+            }
+        }
+        Step::Remove(at) => {
+            if let Some(id) = books.conns.keys().nth(at % books.conns.len().max(1)) {
+                slots.remove(*id);
+            }
+        }
+        Step::Pass(millis) => books.now += Duration::from_millis(millis),
+        Step::Sweep => {
+            slots.sweep(now, Duration::from_secs(5));
+        }
+    }
+    books.closed(slots.take_closable());
+}
+
+fn check(slots: &Slots<ConnId, Numbered>, books: &Books) {
+    let (connecting, in_use, idle, other) = slots.counts();
+    let total = connecting + in_use + idle + other;
+    assert!(total <= MAX_TOTAL, "{total} slots");
+    for n in 0..4 {
+        assert!(slots.counted(&peer(n)) <= MAX_PER_PEER);
+    }
+    let open = books.conns.values().filter(|open| **open).count();
+    assert_eq!(open, in_use + idle + other, "each open connection has one slot");
+    let held = books.uses.iter().filter(|id| books.conns[*id]).count();
+    assert_eq!(held, slots.uses(), "each use is counted once");
+    assert!(slots.by_peer.values().map(Vec::len).sum::<usize>() == slots.by_id.len());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_the_books_balance(steps in prop::collection::vec(step(), 1..120)) {
+        let limits = Limits {
+            max_total: MAX_TOTAL,
+            max_per_peer: MAX_PER_PEER,
+            waiters_max: 1000,
+            drain: Duration::from_secs(2),
+            tie: Tie::new(NodeId::new("me").unwrap(), Duration::from_secs(5)),
+        };
+        let (mut slots, mut books) = (Slots::new(limits), Books::default());
+        for step in &steps {
+            run(&mut slots, &mut books, step);
+            check(&slots, &books);
+        }
+        // Once every dial has ended and every use too, nobody waits, and closing leaves nothing open.
+        for id in std::mem::take(&mut books.dials) {
+            let wake = slots.dial_failed(id, books.now);
+            books.woken(wake);
+        }
+        prop_assert!(books.waiting.is_empty());
+        for id in std::mem::take(&mut books.uses) {
+            slots.release(id, books.now);
+        }
+        prop_assert_eq!(slots.uses(), 0);
+        prop_assert!(slots.close_all().is_empty());
+        books.closed(slots.take_closable());
+        prop_assert!(books.conns.values().all(|open| !open));
+    }
+}

@@ -1,0 +1,28 @@
+//! The only lock of the pool, so that loom's can stand in for it under `--cfg kinfolk_loom`. It is held for look-ups and
+//! changes of state, never across an `.await` and never while a connection is closed or opened.
+
+#[cfg(not(kinfolk_loom))]
+pub(crate) use parking_lot::Mutex;
+
+#[cfg(kinfolk_loom)]
+pub(crate) use under_loom::Mutex;
+
+#[cfg(kinfolk_loom)]
+mod under_loom {
+    //! Loom's mutex behind the face of `parking_lot`'s.
+
+    use loom::sync::MutexGuard;
+
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().expect("a thread that panics ends the model, so no lock is ever poisoned")
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What QUIC's events tell about each connection: how far the handshake is, the peer's certificates, the source address,
+//! the round trip, and how it ended. It notes; what follows from it is decided elsewhere.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use s2n_quic::connection;
+use s2n_quic::provider::event::{ConnectionInfo, ConnectionMeta, Subscriber, events};
+use tokio::sync::watch;
+
+use super::limits::{Sources, Ticket};
+use super::refusal::Refusals;
+use crate::pool::Side;
+use crate::stats::{Counters, add};
+
+/// How far a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Handshaking,
+    /// Both sides have accepted each other's certificate.
+    Confirmed,
+    Closed(connection::Error),
+}
+
+/// What is known about one connection; shared between QUIC's event loop and us.
+#[derive(Debug)]
+pub(super) struct Facts {
+    status: watch::Sender<Status>,
+    chain: OnceLock<Vec<Vec<u8>>>,
+    source: OnceLock<SocketAddr>,
+    /// Why the TLS library here refused the peer.
+    tls_fault: OnceLock<String>,
+    smoothed_rtt_micros: AtomicU64,
+}
+
+impl Facts {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            status: watch::Sender::new(Status::Handshaking),
+            chain: OnceLock::new(),
+            source: OnceLock::new(),
+            tls_fault: OnceLock::new(),
+            smoothed_rtt_micros: AtomicU64::new(0),
+        })
+    }
+
+    /// Waits until the peer has accepted us, or the connection ends. (`connect` returns before that: in TLS 1.3 the
+    /// server judges the client's certificate last.)
+    pub(super) async fn confirmed(&self) -> Result<(), connection::Error> {
+        let mut status = self.status.subscribe();
+        let settled = status.wait_for(|status| *status != Status::Handshaking).await;
+        match *settled.expect("the sender is a field of self, which is borrowed") {
+            Status::Closed(error) => Err(error),
+            Status::Handshaking | Status::Confirmed => Ok(()),
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        *self.status.borrow()
+    }
+
+    /// The peer's own certificate in DER. None if it showed none, which is to be taken as a refusal.
+    pub(super) fn certificate(&self) -> Option<&[u8]> {
+        self.chain.get()?.first().map(Vec::as_slice)
+    }
+
+    pub(super) fn tls_fault(&self) -> Option<&str> {
+        self.tls_fault.get().map(String::as_str)
+    }
+
+    pub(super) fn source(&self) -> Option<SocketAddr> {
+        self.source.get().copied()
+    }
+
+    /// The smoothed round trip, once measured.
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        match self.smoothed_rtt_micros.load(Relaxed) {
+            0 => None,
+            micros => Some(Duration::from_micros(micros)),
+        }
+    }
+}
+
+/// QUIC's context of one connection. It lives until QUIC has forgotten the connection.
+pub(super) struct Context {
+    pub(super) facts: Arc<Facts>,
+    ticket: Ticket,
+}
+
+/// Receives the events of one endpoint.
+pub(super) struct Events {
+    pub(super) side: Side,
+    pub(super) counters: Arc<Counters>,
+    pub(super) sources: Arc<Sources>,
+    pub(super) refusals: Arc<Refusals>,
+}
+
+impl Subscriber for Events {
+    type ConnectionContext = Context;
+
+    fn create_connection_context(&mut self, _: &ConnectionMeta, info: &ConnectionInfo<'_>) -> Context {
+        // Our own dials bring their facts along; a connection from outside gets new ones.
+        let brought = info.application.and_then(|any| any.downcast_ref::<Arc<Facts>>());
+        let facts = brought.map_or_else(Facts::new, Arc::clone);
+        Context { facts, ticket: Ticket::new(&self.sources) }
+    }
+
+    fn on_connection_started(
+        &mut self,
+        cx: &mut Context,
+        _: &ConnectionMeta,
+        event: &events::ConnectionStarted<'_>,
+    ) {
+        let source = socket_addr(&event.path.remote_addr);
+        // The event comes once a connection, so that the cell is still empty.
+        let _first = cx.facts.source.set(source);
+        if self.side == Side::Remote {
+            cx.ticket.count(source.ip());
+        }
+    }
+
+    fn on_tls_exporter_ready(
+        &mut self,
+        cx: &mut Context,
+        _: &ConnectionMeta,
+        event: &events::TlsExporterReady<'_>,
+    ) {
+        if let Ok(chain) = event.session.peer_cert_chain_der() {
+            let _first = cx.facts.chain.set(chain);
+        }
+    }
+
+    fn on_tls_handshake_failed(
+        &mut self,
+        cx: &mut Context,
+        _: &ConnectionMeta,
+        event: &events::TlsHandshakeFailed<'_>,
+    ) {
+        let fault = Refusals::of_tls(event.error);
+        self.refusals.refused_here(self.side, cx.facts.source(), &fault);
+        let _first = cx.facts.tls_fault.set(fault.text);
+    }
+
+    fn on_handshake_status_updated(
+        &mut self,
+        cx: &mut Context,
+        _: &ConnectionMeta,
+        event: &events::HandshakeStatusUpdated,
+    ) {
+        if matches!(event.status, events::HandshakeStatus::Confirmed { .. }) {
+            let first = cx.facts.status.send_if_modified(|status| {
+                let first = *status == Status::Handshaking;
+                if first {
+                    *status = Status::Confirmed;
+                }
+                first
+            });
+            add(&self.counters.handshakes, u64::from(first));
+        }
+    }
+
+    fn on_connection_closed(
+        &mut self,
+        cx: &mut Context,
+        _: &ConnectionMeta,
+        event: &events::ConnectionClosed,
+    ) {
+        let before = cx.facts.status.send_replace(Status::Closed(event.error));
+        cx.ticket.closed();
+        if before == Status::Handshaking && cx.facts.tls_fault().is_none() {
+            self.refusals.refused_there(self.side, cx.facts.source(), event.error);
+        }
+    }
+
+    fn on_recovery_metrics(
+        &mut self,
+        cx: &mut Context,
+        _: &ConnectionMeta,
+        event: &events::RecoveryMetrics<'_>,
+    ) {
+        let micros = u64::try_from(event.smoothed_rtt.as_micros()).unwrap_or(u64::MAX);
+        cx.facts.smoothed_rtt_micros.store(micros.max(1), Relaxed);
+    }
+
+    fn on_datagram_sent(&mut self, _: &mut Context, _: &ConnectionMeta, event: &events::DatagramSent) {
+        add(&self.counters.datagrams_sent, 1);
+        add(&self.counters.udp_bytes_sent, u64::from(event.len));
+    }
+
+    fn on_datagram_received(
+        &mut self,
+        _: &mut Context,
+        _: &ConnectionMeta,
+        event: &events::DatagramReceived,
+    ) {
+        add(&self.counters.datagrams_received, 1);
+        add(&self.counters.udp_bytes_received, u64::from(event.len));
+    }
+}
+
+/// An address as an event gives it.
+pub(super) fn socket_addr(addr: &events::SocketAddress<'_>) -> SocketAddr {
+    match addr {
+        events::SocketAddress::IpV4 { ip, port, .. } => {
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::from(**ip)), *port)
+        }
+        events::SocketAddress::IpV6 { ip, port, .. } => {
+            SocketAddr::new(IpAddr::V6(Ipv6Addr::from(**ip)).to_canonical(), *port)
+        }
+        // A kind of address that does not exist yet gets the unspecified one: it is only counted and logged.
+        _ => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+    }
+}

@@ -1,0 +1,290 @@
+//! The transport itself: both endpoints, the pool and the queue, put together; requests out, frames in; and the ways it
+//! ends.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kinfolk_core::{NodeAddr, NodeId};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::context::Events;
+use super::dialer::Dialer;
+use super::hub::{Hub, Stage};
+use super::inbound::Incoming;
+use super::io::Io;
+use super::limits::{Door, Sources};
+use super::owner::Owner;
+use super::refusal::Refusals;
+use super::{listener, start};
+use crate::config::TransportConfig;
+use crate::error::TransportError;
+use crate::frame::{StreamKind, encode};
+use crate::peer::{Peer, Target};
+use crate::pool::{CloseReason, Connection as _, ConnectionPool, Side, Taken};
+use crate::request::{Ending, Phase, RequestError};
+use crate::stats::{Counters, TransportStats, add};
+
+/// A deadline that is as good as none, for durations that no clock can add.
+const FAR: Duration = Duration::from_hours(365 * 24);
+
+/// One node's connections to the others: requests and messages go out through it, and those of others come in through the
+/// [`Incoming`] that it is bound with.
+///
+/// Cloning is cheap and gives the same transport. When the last clone is dropped, every connection is closed, without
+/// waiting; [`close`](Self::close) does it in good order.
+#[derive(Clone)]
+pub struct Transport(Arc<Owner>);
+
+impl Transport {
+    /// Opens both ports and starts to listen.
+    ///
+    /// # Errors
+    /// [`TransportError`]: the port is in use or cannot be bound, the TLS library does not take the identity, a setting is
+    /// out of its range, or there is no tokio runtime. Nothing is left open.
+    pub fn bind(config: TransportConfig) -> Result<(Self, Incoming), TransportError> {
+        let runtime = Handle::try_current().map_err(|_| TransportError::NoRuntime)?;
+        start::check(&config)?;
+        let counters = Arc::new(Counters::default());
+        let refusals = Refusals::new(Arc::clone(&counters));
+        let sources = Sources::new();
+        let events = |side| Events {
+            side,
+            counters: Arc::clone(&counters),
+            sources: Arc::clone(&sources),
+            refusals: Arc::clone(&refusals),
+        };
+        let (listen_io, listen_task, local) = Io::bind(config.listen)?;
+        let (dial_io, dial_task, _) = Io::bind(SocketAddr::new(config.listen.ip(), 0))?;
+        let door = Door {
+            sources: Arc::clone(&sources),
+            counters: Arc::clone(&counters),
+            inbound_max: config.inbound_max,
+            inbound_per_ip_max: config.inbound_per_ip_max,
+        };
+        let server = start::server(&config, events(Side::Remote), door, listen_io)?;
+        let client = start::client(&config, events(Side::Local), dial_io)?;
+
+        let (sender, queue) = mpsc::channel(config.inbox_max.max(1));
+        let hub = Arc::new(Hub::new(config, counters, refusals, sender));
+        let dialer = Dialer::new(client, Arc::clone(&hub));
+        let pool = ConnectionPool::new(hub.id().clone(), hub.config.pool.clone(), dialer);
+        hub.set_pool(&pool);
+        tokio::spawn(listener::run(server, Arc::clone(&hub)));
+        let incoming = Incoming::new(queue, hub.watch_stage());
+        let io = [listen_task, dial_task];
+        Ok((Self(Owner::new(hub, pool, sources, local, io, runtime)), incoming))
+    }
+
+    /// This node's name.
+    pub fn id(&self) -> &NodeId {
+        self.0.hub.id()
+    }
+
+    /// The address listened on, with the real port.
+    pub fn local_addr(&self) -> NodeAddr {
+        NodeAddr::new(self.0.local)
+    }
+
+    /// The address to tell others: the configured one, or else the one listened on.
+    pub fn advertised_addr(&self) -> NodeAddr {
+        self.0.hub.config.advertise.unwrap_or_else(|| self.local_addr())
+    }
+
+    /// Sends `body` to `peer` and waits for its answer, at most for `deadline` in all (dialling included).
+    ///
+    /// # Errors
+    /// [`RequestError`]; its [`evidence`](RequestError::evidence) says what the failure shows about the peer. The peer may
+    /// have acted on the request unless the evidence is `Local` or the peer rejected it. After a time-out in the answer
+    /// phase the connection is given up: the next request dials afresh. A request that crosses the peer's closing of an
+    /// idle connection is sent once more by itself.
+    ///
+    /// # Cancel safety
+    /// Nothing is left behind; whether the peer acts on the request is open.
+    pub async fn request(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<Bytes, RequestError> {
+        let outcome = self.counted(peer.into(), self.talk(peer, StreamKind::Request, &body, deadline)).await;
+        // An exchange of this kind has a reply.
+        outcome.map(Option::unwrap_or_default)
+    }
+
+    /// Sends `body` to `peer`, without an answer. Returns when the peer's transport has received all of it; whether the
+    /// application there has taken it, is not told.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    ///
+    /// # Cancel safety
+    /// As [`request`](Self::request).
+    pub async fn send(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<(), RequestError> {
+        self.counted(peer.into(), self.talk(peer, StreamKind::OneWay, &body, deadline)).await.map(|_| ())
+    }
+
+    /// Dials an address whose node is not known, such as a seed, and gives the name in its certificate. The connection
+    /// stays in the pool under that name.
+    ///
+    /// # Errors
+    /// [`RequestError`], as for a request. A seed that turns out to be this very node gives
+    /// [`Connect`](RequestError::Connect) with [`OwnName`](crate::DialError::OwnName).
+    ///
+    /// # Cancel safety
+    /// The dial is given up.
+    pub async fn identify(&self, addr: SocketAddr, deadline: Duration) -> Result<NodeId, RequestError> {
+        self.counted(Target { id: None, addr: addr.into() }, self.dial_unnamed(addr, deadline)).await
+    }
+
+    /// The connection pool.
+    pub fn pool(&self) -> &ConnectionPool<Dialer> {
+        &self.0.pool
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> TransportStats {
+        self.0.hub.counters.stats()
+    }
+
+    /// Open connections, in both directions, pooled or not.
+    pub fn connection_count(&self) -> usize {
+        self.0.hub.connection_count()
+    }
+
+    /// The smoothed round trip to a peer with a ready connection, once measured.
+    pub fn rtt(&self, peer: &NodeId) -> Option<Duration> {
+        self.0.pool.peek(peer)?.rtt()
+    }
+
+    /// Ends the transport in good order: no new requests; those in flight in either direction may end, for three quarters
+    /// of `limit`; every connection is closed, and its peer told that this node leaves; both ports are free afterwards. It
+    /// takes `limit` at the most. Calling it again does no harm.
+    ///
+    /// # Cancel safety
+    /// The steps done so far stay done; call it again, or drop the transport.
+    pub async fn close(&self, limit: Duration) {
+        self.0.close(limit, after(limit)).await;
+    }
+
+    /// Ends the transport as a crash would: both sockets are closed and nothing more is sent, not even that connections
+    /// end. Peers see silence, and, if they ask the host, a closed port. Requests in flight end with an error.
+    pub fn abort(&self) {
+        self.0.abort();
+    }
+
+    /// One request or message, and once more if it crossed the peer's closing of an idle connection.
+    async fn talk(
+        &self,
+        peer: &Peer,
+        kind: StreamKind,
+        body: &Bytes,
+        deadline: Duration,
+    ) -> Result<Option<Bytes>, RequestError> {
+        let max = self.0.hub.config.frame_bytes_max;
+        let frame = encode(Some(kind), body, max)
+            .map_err(|cause| RequestError::TooLarge { peer: Target::from(peer), cause })?;
+        let until = after(deadline);
+        let mut outcome = self.talk_once(peer, kind, frame.clone(), deadline, until).await;
+        // A message may have been taken up and only its acknowledgement be lost; a request that was has its connection
+        // in use until it is answered.
+        if kind == StreamKind::Request
+            && matches!(outcome, Err(RequestError::Closed { cause: Ending::Unused { .. }, .. }))
+        {
+            outcome = self.talk_once(peer, kind, frame, deadline, until).await;
+        }
+        if outcome.is_ok() {
+            self.0.hub.counters.frame_sent(body.len());
+        }
+        outcome
+    }
+
+    async fn talk_once(
+        &self,
+        peer: &Peer,
+        kind: StreamKind,
+        frame: Bytes,
+        deadline: Duration,
+        until: Instant,
+    ) -> Result<Option<Bytes>, RequestError> {
+        let hub = &self.0.hub;
+        let late = |phase| RequestError::Timeout { peer: Target::from(peer), deadline, phase };
+        let lease =
+            timeout_at(until, self.0.pool.acquire(peer)).await.map_err(|_| late(Phase::Connecting))?;
+        let lease = lease.map_err(|error| RequestError::of_pool(Target::from(peer), error))?;
+        let turn = timeout_at(until, lease.turn()).await.map_err(|_| late(Phase::Queued))?;
+        let turn = turn.map_err(|fault| fault.about(Target::from(peer)))?;
+        let talk = async {
+            match kind {
+                StreamKind::Request => {
+                    lease.exchange(frame, hub.config.frame_bytes_max, &turn).await.map(Some)
+                }
+                StreamKind::OneWay => lease.send(frame, &turn).await.map(|()| None),
+            }
+        };
+        let Ok(outcome) = timeout_at(until, talk).await else {
+            lease.doubt();
+            return Err(late(Phase::Answer));
+        };
+        let reply = outcome.map_err(|fault| fault.about(Target::from(peer)))?;
+        if let Some(reply) = &reply {
+            hub.counters.frame_received(reply.len());
+        }
+        Ok(reply)
+    }
+
+    async fn dial_unnamed(&self, addr: SocketAddr, deadline: Duration) -> Result<NodeId, RequestError> {
+        let target = || Target { id: None, addr: addr.into() };
+        let pool = &self.0.pool;
+        let dial = async {
+            let _permit = pool.dial_permit().await.ok_or(RequestError::ShuttingDown { peer: target() })?;
+            let id = pool.new_id();
+            let dialled = pool.connector().dial(addr, None, id).await;
+            let conn = dialled.map_err(|cause| RequestError::of_dial(target(), cause))?;
+            let name = conn.peer().clone();
+            if pool.adopt(id, &name, conn.clone(), Side::Local) == Taken::NoRoom {
+                conn.close(CloseReason::Evicted);
+            }
+            Ok(name)
+        };
+        let outcome = timeout_at(after(deadline), dial).await;
+        outcome.map_err(|_| RequestError::Timeout { peer: target(), deadline, phase: Phase::Connecting })?
+    }
+
+    /// Runs a request unless the transport is on its way out, cuts it off when the transport stops, and counts it.
+    async fn counted<T>(
+        &self,
+        peer: Target,
+        request: impl Future<Output = Result<T, RequestError>>,
+    ) -> Result<T, RequestError> {
+        let hub = &self.0.hub;
+        add(&hub.counters.requests, 1);
+        let outcome = if hub.stage() == Stage::Open {
+            tokio::select! {
+                biased;
+                outcome = request => outcome,
+                () = hub.stopped() => Err(RequestError::ShuttingDown { peer }),
+            }
+        } else {
+            Err(RequestError::ShuttingDown { peer })
+        };
+        if let Err(error) = &outcome {
+            add(&hub.counters.requests_failed, 1);
+            add(&hub.counters.requests_timed_out, u64::from(matches!(error, RequestError::Timeout { .. })));
+        }
+        outcome
+    }
+}
+
+/// When `limit` will have passed.
+fn after(limit: Duration) -> Instant {
+    Instant::now() + limit.min(FAR)
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport")
+            .field("id", self.id())
+            .field("addr", &self.local_addr())
+            .finish_non_exhaustive()
+    }
+}

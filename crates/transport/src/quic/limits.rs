@@ -1,0 +1,125 @@
+//! What strangers may hold: how many connections they may open to this node, in total and from one address, counted
+//! from the first packet on; and the limits of each connection.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use s2n_quic::provider::endpoint_limits::{ConnectionAttempt, Limiter, Outcome};
+use s2n_quic::provider::limits::Limits;
+use tokio::sync::watch;
+
+use super::context::socket_addr;
+use crate::config::{STREAMS_MAX, TransportConfig};
+use crate::error::TransportError;
+use crate::stats::{Counters, add};
+
+/// The part of `inbound_max` that may be in the middle of a handshake before a peer has to prove, at the cost of one
+/// more round trip, that packets to its address arrive.
+const RETRY_SHARE: usize = 8;
+
+/// The connections of a node by source address.
+#[derive(Debug)]
+pub(super) struct Sources {
+    by_ip: Mutex<HashMap<IpAddr, usize>>,
+    /// Connections that QUIC still knows, from both endpoints.
+    known: watch::Sender<usize>,
+}
+
+impl Sources {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { by_ip: Mutex::new(HashMap::new()), known: watch::Sender::new(0) })
+    }
+
+    /// Waits until QUIC has forgotten every connection: then the last packets have been sent.
+    pub(super) async fn none_known(&self) {
+        let mut known = self.known.subscribe();
+        let none = known.wait_for(|known| *known == 0).await;
+        none.expect("the sender is a field of self, which is borrowed");
+    }
+
+    fn count_of(&self, ip: IpAddr) -> usize {
+        self.by_ip.lock().get(&ip).copied().unwrap_or(0)
+    }
+}
+
+/// One connection's place in the counts.
+pub(super) struct Ticket {
+    sources: Arc<Sources>,
+    ip: Option<IpAddr>,
+}
+
+impl Ticket {
+    pub(super) fn new(sources: &Arc<Sources>) -> Self {
+        sources.known.send_modify(|known| *known += 1);
+        Self { sources: Arc::clone(sources), ip: None }
+    }
+
+    /// Counts the connection for its source address.
+    pub(super) fn count(&mut self, ip: IpAddr) {
+        self.closed();
+        *self.sources.by_ip.lock().entry(ip).or_default() += 1;
+        self.ip = Some(ip);
+    }
+
+    /// The connection has ended and counts for its address no more.
+    pub(super) fn closed(&mut self) {
+        let Some(ip) = self.ip.take() else { return };
+        let mut by_ip = self.sources.by_ip.lock();
+        if let Some(count) = by_ip.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                by_ip.remove(&ip);
+            }
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.closed();
+        self.sources.known.send_modify(|known| *known -= 1);
+    }
+}
+
+/// Decides over each first packet, before a handshake costs anything.
+pub(super) struct Door {
+    pub(super) sources: Arc<Sources>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) inbound_max: usize,
+    pub(super) inbound_per_ip_max: usize,
+}
+
+impl Limiter for Door {
+    fn on_connection_attempt(&mut self, attempt: &ConnectionAttempt<'_>) -> Outcome {
+        let ip = socket_addr(&attempt.remote_address).ip();
+        if attempt.connection_count >= self.inbound_max
+            || self.sources.count_of(ip) >= self.inbound_per_ip_max
+        {
+            add(&self.counters.refused_limit, 1);
+            return Outcome::close();
+        }
+        if attempt.inflight_handshakes > self.inbound_max / RETRY_SHARE {
+            return Outcome::retry();
+        }
+        Outcome::allow()
+    }
+}
+
+/// The limits of each connection.
+pub(super) fn of_connection(config: &TransportConfig) -> Result<Limits, TransportError> {
+    let streams = u64::from(STREAMS_MAX);
+    let limits = Limits::new()
+        .with_max_idle_timeout(config.quic_idle_timeout)
+        .and_then(|limits| limits.with_max_handshake_duration(config.handshake_timeout))
+        .and_then(|limits| limits.with_initial_round_trip_time(config.initial_rtt))
+        .and_then(|limits| limits.with_max_open_local_bidirectional_streams(streams))
+        .and_then(|limits| limits.with_max_open_local_unidirectional_streams(streams))
+        .and_then(|limits| limits.with_max_open_remote_bidirectional_streams(streams))
+        .and_then(|limits| limits.with_max_open_remote_unidirectional_streams(streams));
+    limits.map_err(|fault| TransportError::Config {
+        setting: "quic_idle_timeout, handshake_timeout or initial_rtt",
+        cause: fault.to_string(),
+    })
+}

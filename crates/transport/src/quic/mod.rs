@@ -1,0 +1,27 @@
+//! Everything that is QUIC: the only folder that names types of s2n-quic. Above it there are frames, peers and errors of
+//! our own.
+
+mod code;
+mod context;
+mod dialer;
+mod endpoint;
+mod hub;
+mod inbound;
+mod io;
+mod limits;
+mod listener;
+mod outcome;
+mod owner;
+mod peer;
+mod refusal;
+mod reset;
+mod serve;
+mod start;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+pub use dialer::Dialer;
+pub use endpoint::Transport;
+pub use inbound::{Inbound, Incoming, Responder};
+pub use peer::PeerConnection;

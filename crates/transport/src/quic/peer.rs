@@ -1,0 +1,186 @@
+//! One open connection to one member: any number of callers use it at the same time, each on a stream of its own. No lock
+//! is held while anything is sent or awaited: QUIC's handle is cloned, and a stream is an object by itself.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use kinfolk_core::NodeId;
+use s2n_quic::connection::Handle;
+use s2n_quic::stream::ReceiveStream;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::code::CloseCode;
+use super::context::{Facts, Status};
+use super::outcome::{Fault, ending};
+use crate::frame::{FrameError, FrameReader};
+use crate::pool::{CloseReason, ConnId, Connection};
+use crate::request::Ending;
+
+/// An open, authenticated connection. Cloning is cheap and gives the same connection.
+#[derive(Clone)]
+pub struct PeerConnection(Arc<Inner>);
+
+struct Inner {
+    id: ConnId,
+    peer: NodeId,
+    handle: Handle,
+    facts: Arc<Facts>,
+    /// One permit for each stream that we have open. Our own, and below the peer's limit: at the peer's limit QUIC wakes
+    /// waiters that have gone away in place of those that still wait.
+    streams: Semaphore,
+    queued: AtomicUsize,
+    queue_max: usize,
+}
+
+impl PeerConnection {
+    pub(super) fn new(
+        id: ConnId,
+        peer: NodeId,
+        handle: Handle,
+        facts: Arc<Facts>,
+        streams_max: usize,
+        queue_max: usize,
+    ) -> Self {
+        let (streams, queued) = (Semaphore::new(streams_max), AtomicUsize::new(0));
+        Self(Arc::new(Inner { id, peer, handle, facts, streams, queued, queue_max }))
+    }
+
+    /// The pool's number for it.
+    pub fn id(&self) -> ConnId {
+        self.0.id
+    }
+
+    /// The member that its certificate names.
+    pub fn peer(&self) -> &NodeId {
+        &self.0.peer
+    }
+
+    /// Where its packets come from. It identifies nobody.
+    pub fn source(&self) -> Option<SocketAddr> {
+        self.0.facts.source()
+    }
+
+    /// The smoothed round trip, once measured.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.0.facts.rtt()
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        match self.0.facts.status() {
+            Status::Closed(error) => Some(ending(error)),
+            Status::Handshaking | Status::Confirmed => None,
+        }
+    }
+
+    /// The name that the dialler asked for.
+    pub(super) fn asked_for(&self) -> String {
+        let name = self.0.handle.server_name().ok().flatten();
+        name.map_or_else(|| "no name".to_owned(), |name| name.to_string())
+    }
+
+    /// A turn to open a stream. Waits while `streams_max` are open, in order of arrival.
+    pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, Fault> {
+        if let Ok(permit) = self.0.streams.try_acquire() {
+            return Ok(permit);
+        }
+        let place = Place::take(&self.0.queued, self.0.queue_max)?;
+        let permit = self.0.streams.acquire().await.expect("the semaphore is never closed");
+        drop(place);
+        Ok(permit)
+    }
+
+    /// Sends a frame and reads the frame that answers it. The permit shows that it is this caller's turn.
+    pub(super) async fn exchange(
+        &self,
+        frame: Bytes,
+        reply_bytes_max: usize,
+        _turn: &SemaphorePermit<'_>,
+    ) -> Result<Bytes, Fault> {
+        let mut handle = self.0.handle.clone();
+        let (mut receive, mut send) = handle.open_bidirectional_stream().await?.split();
+        let sent = match send.send(frame).await {
+            Ok(()) => send.finish(),
+            Err(error) => Err(error),
+        };
+        // A peer that rejects the request stops reading it and resets its own half; the reason stands there.
+        let reply = read_frame(&mut receive, FrameReader::new(reply_bytes_max), &Bytes::new()).await?;
+        sent?;
+        Ok(reply)
+    }
+
+    /// Sends a frame that has no answer. Returns when the peer's transport has all of it.
+    pub(super) async fn send(&self, frame: Bytes, _turn: &SemaphorePermit<'_>) -> Result<(), Fault> {
+        let mut handle = self.0.handle.clone();
+        let mut send = handle.open_send_stream().await?;
+        send.send(frame).await?;
+        send.close().await?;
+        Ok(())
+    }
+
+    pub(super) fn close_with(&self, code: CloseCode) {
+        self.0.handle.close(code.into());
+    }
+}
+
+/// Reads one frame and the end of the stream after it. `begun` is what has been read of it already.
+pub(super) async fn read_frame(
+    stream: &mut ReceiveStream,
+    mut reader: FrameReader,
+    begun: &Bytes,
+) -> Result<Bytes, Fault> {
+    let mut body = reader.push(begun)?;
+    while let Some(piece) = stream.receive().await? {
+        if body.is_some() {
+            return Err(FrameError::Trailing { extra: piece.len() }.into());
+        }
+        body = reader.push(&piece)?;
+    }
+    body.ok_or_else(|| reader.ended().into())
+}
+
+impl Connection for PeerConnection {
+    fn is_open(&self) -> bool {
+        !matches!(self.0.facts.status(), Status::Closed(_))
+    }
+
+    fn check(&self) -> bool {
+        // A PING frame: its acknowledgement shows life, its absence ends the connection at the idle time-out, and a
+        // peer that has restarted answers it with a stateless reset.
+        self.is_open() && self.0.handle.clone().ping().is_ok()
+    }
+
+    fn close(&self, reason: CloseReason) {
+        self.close_with(reason.into());
+    }
+}
+
+impl fmt::Debug for PeerConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerConnection")
+            .field("id", &self.0.id)
+            .field("peer", &self.0.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A place in the queue for a turn, given back when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(queued: &'a AtomicUsize, max: usize) -> Result<Self, Fault> {
+        // Only a count is exchanged here, no data, so that the order among other accesses is of no concern.
+        let taken = queued.fetch_update(Relaxed, Relaxed, |waiting| (waiting < max).then_some(waiting + 1));
+        taken.map(|_| Self(queued)).map_err(|waiting| Fault::QueueFull { waiting, max })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}

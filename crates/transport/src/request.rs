@@ -1,0 +1,258 @@
+//! How a request can fail, and what each failure says about the peer. A failure is evidence, never a verdict: whether
+//! the peer has failed is decided elsewhere.
+
+use std::time::Duration;
+
+use kinfolk_core::NodeId;
+use thiserror::Error;
+
+use crate::frame::FrameError;
+use crate::peer::Target;
+use crate::pool::{DialError, PoolError};
+
+/// Why a request has no answer, or a message was not delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// This node's limit on connections is met. Nothing was sent.
+    #[error(
+        "nothing sent to {peer}: the connection pool is full ({current} of {max}, none idle); raise `max_total` or \
+         send less at once"
+    )]
+    PoolFull {
+        /// To whom.
+        peer: Target,
+        /// The connections that count against the limit.
+        current: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Too many requests to this peer wait for a connection or a stream already. Nothing was sent.
+    #[error(
+        "nothing sent to {peer}: {waiting} requests to it wait already, the limit is {max}; send fewer at once"
+    )]
+    QueueFull {
+        /// To whom.
+        peer: Target,
+        /// How many wait.
+        waiting: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// There is no connection and none could be made.
+    #[error("no connection to {peer}: {cause}")]
+    Connect {
+        /// To whom.
+        peer: Target,
+        /// Why.
+        cause: DialError,
+    },
+    /// Another node than the expected one answers at the address.
+    #[error("{peer} is {found}: its certificate names that node; correct the address, or the name")]
+    WrongPeer {
+        /// To whom.
+        peer: Target,
+        /// The node that was expected.
+        expected: NodeId,
+        /// The node that answered.
+        found: NodeId,
+    },
+    /// The deadline passed.
+    #[error("no answer from {peer} within {deadline:?} ({phase}); it or the network between may be down")]
+    Timeout {
+        /// To whom.
+        peer: Target,
+        /// The time that was given.
+        deadline: Duration,
+        /// What was being waited for.
+        phase: Phase,
+    },
+    /// The connection ended before the answer was there.
+    #[error("the connection to {peer} ended before its answer came: {cause}")]
+    Closed {
+        /// To whom.
+        peer: Target,
+        /// How it ended.
+        cause: Ending,
+    },
+    /// The message is over this node's limit. Nothing was sent.
+    #[error("nothing sent to {peer}: {cause}")]
+    TooLarge {
+        /// To whom.
+        peer: Target,
+        /// The size and the limit.
+        cause: FrameError,
+    },
+    /// The peer answered with something that is no frame.
+    #[error("the answer of {peer} cannot be read: {cause}")]
+    Decode {
+        /// From whom.
+        peer: Target,
+        /// What is wrong with it.
+        cause: FrameError,
+    },
+    /// The peer took the request and gave no answer: it had none.
+    #[error("{peer} took the request and has no answer to it")]
+    NoReply {
+        /// Who.
+        peer: Target,
+    },
+    /// The peer is alive and did not take the message.
+    #[error("{peer} did not take the message: {why}")]
+    Rejected {
+        /// Who.
+        peer: Target,
+        /// Why.
+        why: Rejection,
+    },
+    /// This node is shutting down.
+    #[error("nothing sent to {peer}: this node is shutting down")]
+    ShuttingDown {
+        /// To whom.
+        peer: Target,
+    },
+}
+
+/// What was being waited for when a deadline passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Phase {
+    /// The connection.
+    #[error("while connecting")]
+    Connecting,
+    /// A free stream on the connection: this node's own limit.
+    #[error("while waiting for its turn on this node")]
+    Queued,
+    /// The answer, or the confirmation that the message has arrived.
+    #[error("after sending")]
+    Answer,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The peer left the cluster.
+    #[error("it left the cluster")]
+    Left,
+    /// The peer's process does not know the connection: it has restarted.
+    #[error("it has restarted; send again")]
+    Restarted,
+    /// Nothing was heard for the idle time-out.
+    #[error("nothing was heard of it any more")]
+    Silence,
+    /// The peer does not accept this node's identity, or is not the node that it was taken for.
+    #[error("it refused this node: {reason}")]
+    Refused {
+        /// Its reason.
+        reason: String,
+    },
+    /// The peer closed it because nothing was in flight on it, as it saw it: the request came just too late and was not
+    /// taken up.
+    #[error("it closed the idle connection just before the request came ({reason}); send again")]
+    Unused {
+        /// Its reason.
+        reason: String,
+    },
+    /// The peer closed it for another reason.
+    #[error("it closed it ({reason}); send again")]
+    ByPeer {
+        /// Its reason.
+        reason: String,
+    },
+    /// This node closed it.
+    #[error("this node closed it ({reason}); send again")]
+    Local {
+        /// Our reason.
+        reason: String,
+    },
+}
+
+/// Why a living peer did not take a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// Its queue of messages is full.
+    #[error("its queue is full; send less, or later")]
+    Busy,
+    /// The message is over its limit.
+    #[error("it is larger than the limit there; set `frame_bytes_max` to the same value on every node")]
+    TooLarge,
+    /// It could not read the message.
+    #[error("it cannot read it; both nodes must run compatible versions")]
+    Unreadable,
+    /// It gave up waiting for the rest of the message.
+    #[error("the message did not arrive there in time")]
+    TooSlow,
+}
+
+/// What a failure says about the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Evidence {
+    /// The peer's process is alive and answered, if not as wished.
+    Answered,
+    /// Somebody answered, and one side does not accept the other's identity.
+    Refused,
+    /// Nothing was heard.
+    Silent,
+    /// The peer said that it leaves.
+    Departed,
+    /// The peer's process is alive, and another one than that which the connection was made with.
+    Restarted,
+    /// Nothing about the peer: the reason lies in this node.
+    Local,
+}
+
+impl RequestError {
+    /// What this failure says about the peer.
+    pub fn evidence(&self) -> Evidence {
+        match self {
+            Self::PoolFull { .. }
+            | Self::QueueFull { .. }
+            | Self::TooLarge { .. }
+            | Self::ShuttingDown { .. }
+            | Self::Timeout { phase: Phase::Queued, .. } => Evidence::Local,
+            Self::Timeout { phase: Phase::Connecting | Phase::Answer, .. } => Evidence::Silent,
+            Self::WrongPeer { .. } => Evidence::Refused,
+            Self::Decode { .. } | Self::NoReply { .. } | Self::Rejected { .. } => Evidence::Answered,
+            Self::Connect { cause, .. } => match cause {
+                DialError::Silent { .. } => Evidence::Silent,
+                DialError::Busy => Evidence::Answered,
+                DialError::Other { .. } => Evidence::Local,
+                DialError::RefusedByPeer { .. }
+                | DialError::PeerRefused { .. }
+                | DialError::WrongPeer { .. }
+                | DialError::OwnName => Evidence::Refused,
+            },
+            Self::Closed { cause, .. } => match cause {
+                Ending::Left => Evidence::Departed,
+                Ending::Restarted => Evidence::Restarted,
+                Ending::Silence => Evidence::Silent,
+                Ending::Refused { .. } => Evidence::Refused,
+                Ending::Unused { .. } | Ending::ByPeer { .. } => Evidence::Answered,
+                Ending::Local { .. } => Evidence::Local,
+            },
+        }
+    }
+
+    /// The same failure in the pool's words.
+    pub(crate) fn of_pool(peer: Target, error: PoolError) -> Self {
+        match error {
+            PoolError::PoolFull { current, max } => Self::PoolFull { peer, current, max },
+            PoolError::QueueFull { waiting, max, .. } => Self::QueueFull { peer, waiting, max },
+            PoolError::Dial { cause, .. } => Self::of_dial(peer, cause),
+            PoolError::Closed => Self::ShuttingDown { peer },
+        }
+    }
+
+    /// A failed dial.
+    pub(crate) fn of_dial(peer: Target, cause: DialError) -> Self {
+        match (cause, &peer.id) {
+            (DialError::WrongPeer { found }, Some(expected)) => {
+                Self::WrongPeer { expected: expected.clone(), found, peer }
+            }
+            (cause, _) => Self::Connect { peer, cause },
+        }
+    }
+}

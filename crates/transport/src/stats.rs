@@ -1,0 +1,104 @@
+//! What the transport has done, as numbers. The counters are for people and metrics; no decision reads them, so that
+//! they need no ordering among each other.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What happened since the transport was bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TransportStats {
+    /// Frames sent: requests, answers and messages.
+    pub frames_sent: u64,
+    /// Frames received.
+    pub frames_received: u64,
+    /// Bytes of the bodies of frames sent.
+    pub body_bytes_sent: u64,
+    /// Bytes of the bodies of frames received.
+    pub body_bytes_received: u64,
+    /// UDP datagrams sent, of connections (handshakes, acknowledgements and repetitions included).
+    pub datagrams_sent: u64,
+    /// UDP datagrams received, of connections.
+    pub datagrams_received: u64,
+    /// UDP payload bytes sent in them. IP and UDP headers, 28 bytes a datagram with IPv4, are not counted.
+    pub udp_bytes_sent: u64,
+    /// UDP payload bytes received in them.
+    pub udp_bytes_received: u64,
+    /// Requests and messages begun.
+    pub requests: u64,
+    /// Of these: failed, for whatever reason.
+    pub requests_failed: u64,
+    /// Of these: failed because the deadline passed.
+    pub requests_timed_out: u64,
+    /// Handshakes that came through, in both directions.
+    pub handshakes: u64,
+    /// Peers, of either side, that this node refused because another authority signed their certificate.
+    pub refused_untrusted: u64,
+    /// Refused because of the name in their certificate: another cluster, another node, or our own name.
+    pub refused_name: u64,
+    /// Refused because their certificate is not valid now.
+    pub refused_expired: u64,
+    /// Refused in the handshake for another reason.
+    pub refused_other: u64,
+    /// Peers, of either side, that refused this node.
+    pub refused_by_peer: u64,
+    /// Attempts that were refused because a limit on inbound connections was met.
+    pub refused_limit: u64,
+    /// Messages that were refused because the application's queue was full.
+    pub inbox_full: u64,
+    /// Streams that were reset because what came on them is no frame, or did not come in time.
+    pub bad_streams: u64,
+}
+
+/// Declares the counters and how [`TransportStats`] is read from them, from one list.
+macro_rules! counters {
+    ($($name:ident),* $(,)?) => {
+        /// The counters behind [`TransportStats`].
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters { $(pub(crate) $name: AtomicU64,)* }
+
+        impl Counters {
+            pub(crate) fn stats(&self) -> TransportStats {
+                TransportStats { $($name: self.$name.load(Relaxed),)* }
+            }
+        }
+    };
+}
+
+counters!(
+    frames_sent,
+    frames_received,
+    body_bytes_sent,
+    body_bytes_received,
+    datagrams_sent,
+    datagrams_received,
+    udp_bytes_sent,
+    udp_bytes_received,
+    requests,
+    requests_failed,
+    requests_timed_out,
+    handshakes,
+    refused_untrusted,
+    refused_name,
+    refused_expired,
+    refused_other,
+    refused_by_peer,
+    refused_limit,
+    inbox_full,
+    bad_streams,
+);
+
+impl Counters {
+    pub(crate) fn frame_sent(&self, body_bytes: usize) {
+        add(&self.frames_sent, 1);
+        add(&self.body_bytes_sent, body_bytes as u64);
+    }
+
+    pub(crate) fn frame_received(&self, body_bytes: usize) {
+        add(&self.frames_received, 1);
+        add(&self.body_bytes_received, body_bytes as u64);
+    }
+}
+
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Relaxed);
+}

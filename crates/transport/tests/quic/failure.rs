@@ -1,0 +1,123 @@
+//! Peers that are silent, stop, or start again.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kinfolk_transport::{Evidence, Phase, RequestError, Transport};
+
+use crate::support::{LONG, bind, ca, config, echo, echo_with, named, peer, soon, until};
+
+const SHORT: Duration = Duration::from_millis(300);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_where_nobody_listens_is_silent() {
+    let ca = ca("c");
+    let a = bind(&ca, "a").0;
+    let gone = bind(&ca, "b").0;
+    let addr = gone.local_addr();
+    gone.close(LONG).await;
+    let error = a.request(&named("b", addr), Bytes::new(), SHORT).await.unwrap_err();
+    assert!(matches!(error, RequestError::Timeout { phase: Phase::Connecting, .. }), "{error}");
+    assert_eq!(error.evidence(), Evidence::Silent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connection_fails_during_ping() {
+    let ca = ca("c");
+    let a = bind(&ca, "a").0;
+    let (b, mut incoming) = bind(&ca, "b");
+    let (b_peer, addr) = (peer(&b), b.local_addr().socket());
+    let ping = tokio::spawn({
+        let (a, b_peer) = (a.clone(), b_peer.clone());
+        async move { a.request(&b_peer, Bytes::from_static(b"ping"), LONG).await }
+    });
+    let held = soon(incoming.recv()).await.unwrap();
+    b.close(Duration::from_millis(500)).await;
+    drop(held);
+    let error = ping.await.unwrap().unwrap_err();
+    assert_eq!(error.evidence(), Evidence::Departed, "{error}");
+    until(|| a.pool().stats().total == 0).await;
+
+    let mut again = config(&ca, "b");
+    again.listen = addr;
+    let b = echo_with(again);
+    a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+    assert_eq!(a.pool().stats().dials, 2, "the dead connection was dropped and the next call dialled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timed_out_request_makes_the_next_one_dial_afresh() {
+    let ca = ca("c");
+    let a = bind(&ca, "a").0;
+    let (b, mut incoming) = bind(&ca, "b");
+    let b_peer = peer(&b);
+    let error = a.request(&b_peer, Bytes::new(), SHORT).await.unwrap_err();
+    // On a slow machine the dial itself may take up the time; then there is no answer phase to speak of.
+    assert_eq!(error.evidence(), Evidence::Silent, "{error}");
+    let held = soon(incoming.recv()).await.unwrap();
+    let error = a.request(&b_peer, Bytes::new(), SHORT).await.unwrap_err();
+    assert!(matches!(error, RequestError::Timeout { phase: Phase::Answer, .. }), "{error}");
+    let third = tokio::spawn({
+        let (a, b_peer) = (a.clone(), b_peer.clone());
+        async move { a.request(&b_peer, Bytes::from_static(b"third"), LONG).await }
+    });
+    loop {
+        let inbound = soon(incoming.recv()).await.unwrap();
+        // Nobody waits for the others any more.
+        let _gone = inbound.responder.unwrap().respond(Bytes::new()).await;
+        if &inbound.body[..] == b"third" {
+            break;
+        }
+    }
+    third.await.unwrap().unwrap();
+    assert!(a.pool().stats().dials >= 2);
+    drop(held);
+    until(|| a.pool().stats().doubtful >= 1 && a.pool().stats().total == 1).await;
+    until(|| b.connection_count() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_restarted_on_its_port_is_reached_again() {
+    let ca = ca("c");
+    let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
+    let identity = config(&ca, "b").identity;
+    drop(b);
+    let mut again = config(&ca, "b");
+    again.identity = identity;
+    let b = echo_with(again.clone());
+    again.listen = b.local_addr().socket();
+    a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+    b.abort();
+    let b = rebind(again).await;
+
+    // The old connection is answered with a stateless reset: the process there does not know it.
+    let error = a.request(&peer(&b), Bytes::new(), LONG).await.unwrap_err();
+    assert_eq!(error.evidence(), Evidence::Restarted, "{error}");
+    a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_aborted_node_falls_silent() {
+    let ca = ca("c");
+    let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
+    a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+    let b_peer = peer(&b);
+    b.abort();
+    drop(b);
+    let error = a.request(&b_peer, Bytes::new(), SHORT).await.unwrap_err();
+    assert_eq!(error.evidence(), Evidence::Silent, "{error}");
+    assert!(a.connection_count() <= 1);
+}
+
+/// Binds to a port that the system is about to give back.
+async fn rebind(config: kinfolk_transport::TransportConfig) -> Transport {
+    soon(async {
+        loop {
+            if std::net::UdpSocket::bind(config.listen).is_ok() {
+                return echo_with(config.clone());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await
+}

@@ -1,0 +1,60 @@
+//! Who is let in, and what the others are told.
+
+use bytes::Bytes;
+use kinfolk_transport::{DialError, Evidence, RequestError};
+
+use crate::support::{LONG, bind, ca, echo, id, named, peer, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn identify_gives_the_name_and_keeps_the_connection() {
+    let ca = ca("c");
+    let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
+    assert_eq!(a.identify(b.local_addr().socket(), LONG).await.unwrap(), id("b"));
+    a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+    assert_eq!(a.pool().stats().dials, 0, "the request used the connection that identified the seed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_under_another_name_is_not_talked_to() {
+    let ca = ca("c");
+    let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
+    let error = a.request(&named("x", b.local_addr()), Bytes::new(), LONG).await.unwrap_err();
+    let RequestError::WrongPeer { expected, found, .. } = &error else { panic!("{error}") };
+    assert_eq!((expected, found, error.evidence()), (&id("x"), &id("b"), Evidence::Refused));
+    until(|| a.stats().refused_name == 1 && b.stats().refused_by_peer == 1).await;
+    assert_eq!(a.pool().stats().total, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_of_another_ca_is_refused_and_both_sides_know() {
+    let (ours, theirs) = (ca("c"), ca("c"));
+    let (stranger, b) = (bind(&theirs, "a").0, echo(&ours, "b"));
+    let error = stranger.request(&peer(&b), Bytes::new(), LONG).await.unwrap_err();
+    let RequestError::Connect { cause: DialError::PeerRefused { reason }, .. } = &error else {
+        panic!("{error}")
+    };
+    assert!(reason.contains("another CA"), "{reason}");
+    assert_eq!(error.evidence(), Evidence::Refused);
+    until(|| stranger.stats().refused_untrusted == 1 && b.stats().refused_by_peer == 1).await;
+    assert_eq!(b.connection_count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_of_another_cluster_is_refused() {
+    let (ours, theirs) = (ca("c"), ca("d"));
+    let (stranger, b) = (bind(&theirs, "a").0, echo(&ours, "b"));
+    let error = stranger.identify(b.local_addr().socket(), LONG).await.unwrap_err();
+    assert_eq!(error.evidence(), Evidence::Refused, "{error}");
+    until(|| stranger.stats().refused_name == 1 && b.stats().refused_by_peer == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_does_not_talk_to_its_own_name() {
+    let ca = ca("c");
+    let (a, twin) = (bind(&ca, "a").0, bind(&ca, "a").0);
+    let itself = a.identify(a.local_addr().socket(), LONG).await.unwrap_err();
+    assert!(matches!(itself, RequestError::Connect { cause: DialError::OwnName, .. }), "{itself}");
+    let other = a.identify(twin.local_addr().socket(), LONG).await.unwrap_err();
+    // Both sides refuse, and whichever is first is heard.
+    assert_eq!(other.evidence(), Evidence::Refused, "{other}");
+}

@@ -1,0 +1,50 @@
+//! One connection for each pair of nodes.
+
+use bytes::Bytes;
+
+use crate::support::{LONG, ca, config, echo, echo_with, peer, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_inbound_connection_serves_outbound_requests() {
+    let ca = ca("c");
+    let (a, b) = (echo(&ca, "a"), echo(&ca, "b"));
+    a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+    until(|| b.pool().stats().total == 1).await;
+    b.request(&peer(&a), Bytes::from_static(b"x"), LONG).await.unwrap();
+    assert_eq!((b.pool().stats().dials, b.pool().stats().adopted), (0, 1));
+    assert_eq!((a.connection_count(), b.connection_count()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn simultaneous_dials_end_in_one_connection_and_no_request_is_lost() {
+    let ca = ca("c");
+    for round in 0..5 {
+        let (a, b) = (echo(&ca, "a"), echo(&ca, "b"));
+        let (a_peer, b_peer) = (peer(&a), peer(&b));
+        let requests = (0..4u8).map(|n| {
+            let (from, to) =
+                if n % 2 == 0 { (a.clone(), b_peer.clone()) } else { (b.clone(), a_peer.clone()) };
+            tokio::spawn(async move { from.request(&to, Bytes::from(vec![n]), LONG).await })
+        });
+        for request in requests.collect::<Vec<_>>() {
+            request.await.unwrap().unwrap_or_else(|error| panic!("round {round}: {error}"));
+        }
+        until(|| a.connection_count() == 1 && b.connection_count() == 1).await;
+        until(|| a.pool().stats().total == 1 && b.pool().stats().total == 1).await;
+        a.request(&b_peer, Bytes::new(), LONG).await.unwrap();
+        b.request(&a_peer, Bytes::new(), LONG).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_listener_refuses_connections_over_its_limit() {
+    let ca = ca("c");
+    let mut small = config(&ca, "b");
+    small.inbound_per_ip_max = 1;
+    let b = echo_with(small);
+    let (a, c) = (echo(&ca, "a"), echo(&ca, "x"));
+    a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+    let error = c.request(&peer(&b), Bytes::new(), LONG).await.unwrap_err();
+    assert_eq!(error.evidence(), kinfolk_transport::Evidence::Answered, "{error}");
+    assert!(b.stats().refused_limit >= 1);
+}
