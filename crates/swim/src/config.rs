@@ -42,8 +42,8 @@ pub struct SwimConfig {
     pub gossip_interval: Duration,
     /// To how many members each time. Default 3; 0 leaves updates to probes alone, as in SWIM's paper.
     pub gossip_fanout: usize,
-    /// A fresh update is sent on after this time rather than at the next gossip interval, so that those that come
-    /// together travel together. Default 20 ms; `None` waits for the interval.
+    /// A fresh update is sent on after this time, and once more after as long again, rather than at the next gossip
+    /// interval; those that come together travel together. Default 20 ms; `None` waits for the interval.
     pub push_delay: Option<Duration>,
     /// Each update is sent at most `retransmit * ceil(log2(N + 1))` times by each member. Default 3; at least 1.
     pub retransmit: u32,

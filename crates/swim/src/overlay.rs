@@ -74,6 +74,11 @@ impl Overlay {
         }
         chosen
     }
+
+    /// How many members there are, ourselves not counted.
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
 }
 
 #[cfg(test)]

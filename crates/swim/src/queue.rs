@@ -105,11 +105,11 @@ impl GossipQueue {
         chosen.into_iter().filter_map(|rank| self.sent(rank, limit)).collect()
     }
 
-    /// Whether an update waits that has not been sent yet.
-    pub fn has_fresh(&self) -> bool {
+    /// Whether an update waits that has been sent fewer than `times` times.
+    pub fn has_fresh(&self, times: u32) -> bool {
         let fresh = |priority| {
             let first = self.waiting.range((priority, 0, Reverse(u64::MAX))..).next();
-            first.is_some_and(|((found, sent, _), _)| *found == priority && *sent == 0)
+            first.is_some_and(|((found, sent, _), _)| *found == priority && *sent < times)
         };
         [Priority::Critical, Priority::High, Priority::Medium, Priority::Low].into_iter().any(fresh)
     }

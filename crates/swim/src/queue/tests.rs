@@ -82,9 +82,9 @@ fn a_newer_claim_replaces_the_older_and_starts_from_zero() {
     let mut queue = GossipQueue::new();
     queue.push(claim("a", 1, NodeState::Suspect), Priority::High);
     queue.take(0, 4_096, 8, 3);
-    assert!(!queue.has_fresh());
+    assert!(!queue.has_fresh(1));
     queue.push(claim("a", 2, NodeState::Alive), Priority::Critical);
-    assert!(queue.has_fresh());
+    assert!(queue.has_fresh(1));
     assert_eq!(queue.take(0, 4_096, 8, 3), [claim("a", 2, NodeState::Alive)]);
     assert_eq!(queue.len(), 1);
 }

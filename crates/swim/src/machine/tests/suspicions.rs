@@ -37,9 +37,9 @@ fn a_new_accuser_is_passed_on_and_one_who_repeats_itself_is_not() {
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
     bench.machine.queue.take(0, 4_096, 1, 1);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
-    assert!(!bench.machine.queue.has_fresh());
+    assert!(!bench.machine.queue.has_fresh(1));
     bench.gossip("c", vec![claim("a", 1, NodeState::Suspect, &["c"])]);
-    assert!(bench.machine.queue.has_fresh());
+    assert!(bench.machine.queue.has_fresh(1));
     assert_eq!(bench.machine.accusers_of(&id("a")), [id("b"), id("c")]);
 }
 
