@@ -67,7 +67,7 @@ fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 fn check(message: &Message, len: usize) -> Result<(), CodecError> {
     match message {
         Message::Ping { gossip }
-        | Message::Ack { gossip }
+        | Message::Ack { gossip, .. }
         | Message::PingReq { gossip, .. }
         | Message::Gossip { gossip } => check_gossip(gossip, len),
         Message::Sync { nodes, .. } | Message::Page { nodes, .. } => {
@@ -145,7 +145,7 @@ mod tests {
         let id = || "[a-z]{1,8}".prop_map(|id| NodeId::new(&id).unwrap());
         prop_oneof![
             gossip().prop_map(|gossip| Message::Ping { gossip }),
-            gossip().prop_map(|gossip| Message::Ack { gossip }),
+            (any::<bool>(), gossip()).prop_map(|(stranger, gossip)| Message::Ack { stranger, gossip }),
             gossip().prop_map(|gossip| Message::Gossip { gossip }),
             (id(), any::<u32>(), any::<bool>(), gossip()).prop_map(|(target, within_ms, nack, gossip)| {
                 Message::PingReq { target, within_ms, nack, gossip }

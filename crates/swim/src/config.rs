@@ -50,6 +50,10 @@ pub struct SwimConfig {
     /// How often the whole view is exchanged with a random member, which repairs whatever gossip lost. Default 30 s;
     /// above zero. Costs about 60 bytes a known node each time.
     pub sync_interval: Duration,
+    /// How often one failed member, chosen at random, is contacted, in case that it was the network that failed. Default
+    /// 10 s, each time half as much shorter or longer at random; above zero; `None` leaves the failed alone. Costs one
+    /// attempt to connect each time, while there is a failed member.
+    pub heal_interval: Option<Duration>,
     /// How long failed and left members are remembered. Default 24 h. It should be longer than any member can be cut
     /// off and then come back with old news.
     pub tombstone_ttl: Duration,
@@ -80,6 +84,7 @@ impl SwimConfig {
             push_delay: Some(Duration::from_millis(20)),
             retransmit: 3,
             sync_interval: Duration::from_secs(30),
+            heal_interval: Some(Duration::from_secs(10)),
             tombstone_ttl: Duration::from_hours(24),
         }
     }
@@ -94,6 +99,7 @@ impl SwimConfig {
             ("probe_timeout", self.probe_timeout),
             ("gossip_interval", self.gossip_interval),
             ("sync_interval", self.sync_interval),
+            ("heal_interval", self.heal_interval.unwrap_or(Duration::MAX)),
         ];
         if let Some((field, _)) = positive.into_iter().find(|(_, duration)| duration.is_zero()) {
             return Err(ConfigError::Zero { field });

@@ -9,6 +9,7 @@ pub mod codec;
 mod config;
 mod describe;
 mod error;
+mod healer;
 mod input;
 mod machine;
 mod message;

@@ -7,7 +7,8 @@
 //!   Reply     on_reply.rs    ├─ PingReq        relay.rs          a change of state     on_change.rs
 //!   NoReply   on_reply.rs    ├─ Sync           sync.rs           a suspicion           suspect.rs
 //!                            └─ Describe       describe.rs
-//!   Timeout   on_timeout.rs ─── probe.rs, relay.rs, suspect.rs, on_gossip.rs, sync.rs
+//!   Timeout   on_timeout.rs ─── probe.rs, relay.rs, suspect.rs, on_gossip.rs, sync.rs,
+//!                            healer.rs
 //!   Health    on_change.rs
 //!   Command   on_command.rs
 //! ```
@@ -134,6 +135,7 @@ impl Machine {
             outputs: VecDeque::new(),
         };
         machine.introduce(me);
+        machine.schedule_heal(now);
         machine
     }
 

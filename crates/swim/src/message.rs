@@ -17,6 +17,8 @@ pub enum Message {
     },
     /// "I am here", or, from a helper, "it answered me".
     Ack {
+        /// Whether the sender does not know whom it answers; then the other tells it.
+        stranger: bool,
         /// Updates that ride along.
         gossip: Vec<Update>,
     },

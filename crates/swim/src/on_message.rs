@@ -19,8 +19,8 @@ impl Machine {
         match (message, reply_to) {
             (Message::Ping { gossip }, Some(to)) => {
                 self.on_gossip(now, from, gossip);
-                let gossip = self.gossip_for(from);
-                self.output(Output::Reply { to, message: Message::Ack { gossip } });
+                let (stranger, gossip) = (self.registry.get(from).is_none(), self.gossip_for(from));
+                self.output(Output::Reply { to, message: Message::Ack { stranger, gossip } });
             }
             (Message::PingReq { target, within_ms, nack, gossip }, Some(reply_to)) => {
                 self.on_gossip(now, from, gossip);

@@ -12,16 +12,19 @@ impl Machine {
     pub(crate) fn on_reply(&mut self, now: Instant, request: RequestId, from: &NodeId, message: Message) {
         let purpose = self.requests.take(request);
         match (purpose, message) {
-            (Some(Purpose::Probe), Message::Ack { gossip }) => {
+            (Some(Purpose::Probe), Message::Ack { stranger, gossip }) => {
                 self.on_direct_ack(from);
                 self.on_gossip(now, from, gossip);
+                if stranger {
+                    self.introduce_to(from);
+                }
             }
-            (Some(Purpose::IndirectProbe), Message::Ack { gossip }) => {
+            (Some(Purpose::IndirectProbe), Message::Ack { gossip, .. }) => {
                 self.on_indirect_ack();
                 self.on_gossip(now, from, gossip);
             }
             (Some(Purpose::IndirectProbe), Message::Nack) => self.on_nack(),
-            (Some(Purpose::Relay(relay)), Message::Ack { gossip }) => {
+            (Some(Purpose::Relay(relay)), Message::Ack { gossip, .. }) => {
                 self.on_gossip(now, from, gossip);
                 self.on_relay_ack(&relay, from);
             }
@@ -33,7 +36,7 @@ impl Machine {
                 self.on_described(&asked);
             }
             (Some(Purpose::Leave), Message::Ack { .. }) => self.on_leave_told(true),
-            (None, Message::Ack { gossip }) => {
+            (None, Message::Ack { gossip, .. }) => {
                 self.stats.late_replies += 1;
                 self.on_gossip(now, from, gossip);
             }

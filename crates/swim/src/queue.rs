@@ -114,6 +114,11 @@ impl GossipQueue {
         [Priority::Critical, Priority::High, Priority::Medium, Priority::Low].into_iter().any(fresh)
     }
 
+    /// Whether an update about the member `id` waits.
+    pub fn is_waiting(&self, id: &NodeId) -> bool {
+        self.ranks.contains_key(&Subject::Node(id.clone()))
+    }
+
     /// How many updates wait.
     pub fn len(&self) -> usize {
         self.waiting.len()

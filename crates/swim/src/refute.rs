@@ -1,17 +1,22 @@
 //! Claims about ourselves. Only we raise our incarnation: to one above a claim that we are not as we are (SWIM, section
 //! 4.2), or above what is remembered of a former life of our name.
 
-use kinfolk_core::{Incarnation, Instant, NodeState, NodeStatus, Tags};
+use std::sync::Arc;
+
+use kinfolk_core::{Cause, Incarnation, Instant, NodeId, NodeState, NodeStatus, Reason, Tags};
 
 use crate::machine::Machine;
-use crate::message::Update;
+use crate::message::{Message, Update};
 use crate::queue::Priority;
 
 impl Machine {
     pub(crate) fn on_claim_about_me(&mut self, now: Instant, claim: &NodeStatus) {
         let Some(mine) = self.registry.get(&self.me.id) else { return };
-        if self.has_left() || !contradicts(claim, &mine) {
+        if self.has_left() {
             return;
+        }
+        if !contradicts(claim, &mine) {
+            return self.say_again(claim, mine);
         }
         // What a clock that started with ours would say now.
         let expected = self.me.life.later_by(now.since(self.me.started)).max(mine.incarnation);
@@ -29,6 +34,21 @@ impl Machine {
         self.state_anew(now, claim.incarnation.next(), mine.tags.clone(), Priority::Critical);
     }
 
+    /// Whoever still claims what we have refuted has not heard so: it is said again, and rides on the very answer.
+    fn say_again(&mut self, claim: &NodeStatus, mine: Arc<NodeStatus>) {
+        if claim.state != NodeState::Alive && !self.queue.is_waiting(&self.me.id) {
+            self.queue.push(Update::Node { status: mine, accusers: Vec::new() }, Priority::Critical);
+        }
+    }
+
+    /// A member that answers us does not know us: it is told.
+    pub(crate) fn introduce_to(&mut self, peer: &NodeId) {
+        let gossip: Vec<Update> = self.gossip_about(&self.me.id).into_iter().collect();
+        if let Some(peer) = self.registry.get(peer) {
+            self.send(&peer, Message::Gossip { gossip });
+        }
+    }
+
     /// Says who we are once more, at a higher incarnation.
     pub(crate) fn state_anew(
         &mut self,
@@ -40,7 +60,7 @@ impl Machine {
         let Some(mine) = self.registry.get(&self.me.id) else { return };
         let statement = NodeStatus::alive(self.me.id.clone(), mine.addr, incarnation, tags);
         let change = self.registry.apply(statement);
-        let cause = kinfolk_core::Cause::by(self.me.id.clone(), kinfolk_core::Reason::Reported);
+        let cause = Cause::by(self.me.id.clone(), Reason::Reported);
         self.on_change(now, &change, &cause, false);
         if let Some(status) = change.after() {
             self.queue.push(Update::Node { status: status.clone(), accusers: Vec::new() }, priority);

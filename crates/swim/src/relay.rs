@@ -33,7 +33,10 @@ impl Machine {
         PingReq { reply_to, target, within_ms, nack }: PingReq,
     ) {
         if target == self.me.id {
-            return self.output(Output::Reply { to: reply_to, message: Message::Ack { gossip: Vec::new() } });
+            return self.output(Output::Reply {
+                to: reply_to,
+                message: Message::Ack { stranger: false, gossip: Vec::new() },
+            });
         }
         let busy = self.requests.count(|purpose| matches!(purpose, Purpose::Relay(_))) >= RELAYS_MAX;
         let known = self.registry.get(&target);
@@ -54,7 +57,7 @@ impl Machine {
         self.timers.cancel(relay.timer);
         // The target's own news, and above all its refutation, go back with its answer.
         let gossip = self.gossip_about(from).into_iter().collect();
-        self.output(Output::Reply { to: relay.reply_to, message: Message::Ack { gossip } });
+        self.output(Output::Reply { to: relay.reply_to, message: Message::Ack { stranger: false, gossip } });
     }
 
     /// The probe for somebody else failed early: it can be told at once.

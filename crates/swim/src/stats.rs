@@ -35,6 +35,8 @@ pub struct SwimStats {
     pub unexpected: u64,
     /// Exchanges of views that we began and that ended well.
     pub syncs: u64,
+    /// Failed members that we tried to contact.
+    pub heals: u64,
     /// Lifeguard's local health score: 0 is well.
     pub local_health: u32,
     /// Updates that wait to be sent.

@@ -11,8 +11,9 @@ use kinfolk_core::{Instant, NodeAddr, NodeId, NodeState, NodeStatus};
 use crate::codec::{self, PAGE_BYTES_MAX};
 use crate::input::{CommandId, NoReply, ReplyId};
 use crate::machine::Machine;
-use crate::message::Message;
+use crate::message::{Message, Update};
 use crate::output::{Outcome, Output};
+use crate::queue::Priority;
 use crate::requests::{JOINS_MAX, Purpose};
 use crate::timer::Timer;
 
@@ -63,7 +64,7 @@ impl Machine {
     }
 
     /// Asks for the next page and sends ours along.
-    fn exchange(&mut self, mut session: Session) {
+    pub(crate) fn exchange(&mut self, mut session: Session) {
         let mut nodes = Vec::new();
         if let Cursor::After(after) = &session.sent {
             let page = self.page(after.as_ref());
@@ -106,6 +107,10 @@ impl Machine {
         }
         self.stats.syncs += 1;
         if let Some(command) = session.command {
+            // Only now do we know how many there are, and so how often our own statement has to be sent.
+            if let Some(status) = self.registry.get(&self.me.id) {
+                self.queue.push(Update::Node { status, accusers: Vec::new() }, Priority::Medium);
+            }
             let members = self.registry.member_count();
             self.done(command, Outcome::Joined { members });
         }
@@ -120,9 +125,9 @@ impl Machine {
         nodes: Vec<Arc<NodeStatus>>,
         (after, want): (Option<NodeId>, bool),
     ) {
-        // Made before theirs is taken in, so as not to send back what they have just said.
-        let (page, more) = if want { self.page(after.as_ref()) } else { (Vec::new(), false) };
+        // First theirs is taken in: if it makes us refute something, our page says so already.
         self.take_in_and_complete(now, from, nodes, true);
+        let (page, more) = if want { self.page(after.as_ref()) } else { (Vec::new(), false) };
         self.output(Output::Reply { to, message: Message::Page { nodes: page, more } });
     }
 
@@ -169,7 +174,7 @@ impl Machine {
 }
 
 impl Session {
-    fn new(command: Option<CommandId>, peer: NodeId, addr: NodeAddr) -> Self {
+    pub(crate) fn new(command: Option<CommandId>, peer: NodeId, addr: NodeAddr) -> Self {
         let begin = Cursor::After(None);
         Self { command, peer, addr, sent: begin.clone(), received: begin, pages_left: PAGES_MAX }
     }

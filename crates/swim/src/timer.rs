@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     Gossip,
     /// When to exchange views with a random member.
     Sync,
+    /// When to contact a failed member.
+    Heal,
     /// When to forget the tombstone of this member, if it is still of this incarnation.
     Reap(NodeId, Incarnation),
 }

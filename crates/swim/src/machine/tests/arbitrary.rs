@@ -50,7 +50,7 @@ fn any_message() -> impl Strategy<Value = Message> {
     let nodes = || prop::collection::vec(any_status().prop_map(Arc::new), 0..6);
     prop_oneof![
         gossip().prop_map(|gossip| Message::Ping { gossip }),
-        gossip().prop_map(|gossip| Message::Ack { gossip }),
+        (any::<bool>(), gossip()).prop_map(|(stranger, gossip)| Message::Ack { stranger, gossip }),
         gossip().prop_map(|gossip| Message::Gossip { gossip }),
         (any_name(), any::<u32>(), any::<bool>(), gossip()).prop_map(|(target, within_ms, nack, gossip)| {
             Message::PingReq { target, within_ms, nack, gossip }

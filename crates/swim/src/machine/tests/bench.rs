@@ -24,7 +24,13 @@ pub(super) struct Bench {
 /// A configuration in which nothing but probes happens on its own.
 pub(super) fn quiet(config: &SwimConfig) -> SwimConfig {
     let never = Duration::from_hours(10_000);
-    SwimConfig { gossip_fanout: 0, gossip_interval: never, sync_interval: never, ..config.clone() }
+    SwimConfig {
+        gossip_fanout: 0,
+        gossip_interval: never,
+        sync_interval: never,
+        heal_interval: None,
+        ..config.clone()
+    }
 }
 
 pub(super) fn id(name: &str) -> NodeId {
@@ -96,7 +102,7 @@ impl Bench {
     }
 
     pub(super) fn ack(&mut self, request: u64, from: &str) -> String {
-        self.reply(request, from, Message::Ack { gossip: Vec::new() })
+        self.reply(request, from, Message::Ack { stranger: false, gossip: Vec::new() })
     }
 
     pub(super) fn no_reply(&mut self, request: u64, why: NoReply) -> String {
@@ -128,7 +134,9 @@ fn line(output: &Output) -> String {
 fn short(message: &Message) -> String {
     match message {
         Message::Ping { gossip } => format!("Ping{}", updates(gossip)),
-        Message::Ack { gossip } => format!("Ack{}", updates(gossip)),
+        Message::Ack { stranger, gossip } => {
+            format!("Ack{}{}", if *stranger { "?" } else { "" }, updates(gossip))
+        }
         Message::PingReq { target, within_ms, nack, gossip } => {
             format!("PingReq({target}, {within_ms} ms, nack {nack}){}", updates(gossip))
         }

@@ -157,8 +157,18 @@ fn whoever_has_large_tags_gives_them_when_asked() {
 #[test]
 fn an_answer_nobody_asked_for_is_counted_and_ignored() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
-    let ack = Message::Ack { gossip: vec![claim("x", 1, NodeState::Alive, &[])] };
+    let ack = Message::Ack { stranger: false, gossip: vec![claim("x", 1, NodeState::Alive, &[])] };
     assert_eq!(bench.message("a", ack), "");
     assert!(bench.machine.registry.get(&id("x")).is_none());
     assert_eq!(bench.machine.stats().unexpected, 1);
+}
+
+#[test]
+fn one_who_answers_without_knowing_us_is_told_who_we_are() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
+    bench.tick();
+    let ack = Message::Ack { stranger: true, gossip: Vec::new() };
+    assert_eq!(bench.reply(0, "a", ack), "Gossip[me i10 alive] -> a\n");
+    let asked = bench.message("unknown", Message::Ping { gossip: Vec::new() });
+    assert_eq!(asked, "Ack?[] -> reply 7\n", "and we say so when we do not know who asks");
 }

@@ -9,6 +9,7 @@ use kinfolk_detector::SuspicionRule;
 use super::bench::{Bench, claim, id, quiet};
 use crate::config::SwimConfig;
 use crate::input::Input;
+use crate::message::Message;
 
 /// Without probes, for as long as these tests last.
 fn still(config: &SwimConfig) -> SwimConfig {
@@ -162,4 +163,16 @@ fn a_health_verdict_starts_a_suspicion_like_any_other() {
     "]]
     .assert_eq(&bench.input(Input::Health { change, cause }));
     assert_eq!(bench.machine.accusers_of(&id("a")), [id("me")]);
+}
+
+#[test]
+fn a_refutation_that_was_lost_is_said_again_to_whoever_still_accuses() {
+    let mut bench = bench(&["a", "b"]);
+    bench.gossip("b", vec![claim("me", 10, NodeState::Suspect, &["b"])]);
+    while !bench.machine.queue.is_empty() {
+        bench.machine.queue.take(0, 4_096, 1, 1);
+    }
+    let old = Message::Ping { gossip: vec![claim("me", 10, NodeState::Suspect, &["b"])] };
+    assert_eq!(bench.message("b", old), "Ack[me i11 alive] -> reply 7\n");
+    assert_eq!(bench.known("me"), (11, NodeState::Alive), "for that no new incarnation is needed");
 }

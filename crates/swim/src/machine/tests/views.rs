@@ -6,7 +6,7 @@ use std::time::Duration;
 use expect_test::expect;
 use kinfolk_core::{NodeState, NodeStatus};
 
-use super::bench::{Bench, id, quiet, status};
+use super::bench::{Bench, claim, id, quiet, status};
 use crate::codec;
 use crate::config::SwimConfig;
 use crate::input::{Command, NoReply};
@@ -42,7 +42,12 @@ fn a_join_takes_page_after_page_until_there_is_no_more() {
         done Joined { members: 4 }
     "]]
     .assert_eq(&bench.reply(1, "seed", page(&["seed"], false)));
-    assert!(bench.machine.queue.is_empty(), "what the group told us is no news to it");
+    let told = bench.machine.queue.take(0, 4_096, 4, 3);
+    assert_eq!(
+        told,
+        [claim("me", 10, NodeState::Alive, &[])],
+        "of all that we know only we are news to the group"
+    );
 }
 
 #[test]
@@ -83,7 +88,7 @@ fn the_one_who_is_asked_answers_from_where_it_is_told_and_takes_in_what_it_gets(
     };
     expect![[r"
         event joined x
-        Page(3 nodes, more false) -> reply 7
+        Page(4 nodes, more false) -> reply 7
     "]]
     .assert_eq(&bench.message("x", sync(&["x"], None, true)));
     assert_eq!(bench.message("x", sync(&[], Some("b"), true)), "Page(2 nodes, more false) -> reply 7\n");
@@ -142,4 +147,53 @@ fn a_suspicion_learned_from_a_view_has_the_peer_as_accuser() {
     let suspect: NodeStatus = status("a", 1, NodeState::Suspect);
     let told = bench.message("b", Message::Sync { nodes: vec![suspect.into()], after: None, want: false });
     assert!(told.contains("event suspected a: reported; accused by b"), "{told}");
+}
+
+/// A member that has failed in our view, with nothing else going on.
+fn torn() -> Bench {
+    let heal_interval = Some(Duration::from_secs(10));
+    let probe_interval = Duration::from_hours(1_000);
+    let config = SwimConfig { heal_interval, probe_interval, ..quiet(&SwimConfig::lifeguard()) };
+    let mut bench = Bench::new(config, &["a", "b", "c"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
+    bench.gossip("b", vec![claim("c", 1, NodeState::Left, &[])]);
+    bench
+}
+
+#[test]
+fn a_failed_member_is_contacted_at_each_interval_and_one_that_left_is_not() {
+    let mut bench = torn();
+    let story = bench.pass(Duration::from_secs(60));
+    let contacts = story.lines().filter(|line| line.starts_with("Sync") && line.contains("-> a")).count();
+    assert!((4..=12).contains(&contacts), "{story}");
+    assert!(!story.contains("-> c"), "{story}");
+}
+
+#[test]
+fn nobody_is_contacted_while_nobody_has_failed() {
+    let mut bench = torn();
+    bench.gossip("b", vec![claim("a", 2, NodeState::Alive, &[])]);
+    assert_eq!(bench.pass(Duration::from_secs(60)), "");
+}
+
+#[test]
+fn two_that_failed_each_other_are_together_again_after_one_contact() {
+    let mut one = torn();
+    let mut other = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+    one.gossip("b", vec![claim("me", 9, NodeState::Alive, &[])]);
+    while !one.outputs.iter().any(|output| matches!(output, Output::Send { .. })) {
+        one.tick();
+    }
+    // The other is `a`: whom `one` has as failed, and which has `me` as failed.
+    other.machine.me.id = id("a");
+    other.gossip("b", vec![claim("me", 10, NodeState::Failed, &["b"])]);
+    let Some(Output::Send { message, request: Some(request), .. }) = last_send(&one) else {
+        panic!("no contact")
+    };
+    other.message("me", message);
+    let Some(Output::Reply { message, .. }) = other.outputs.last().cloned() else { panic!("no page") };
+    one.reply(request.0, "a", message);
+    assert_eq!(one.known("a"), (2, NodeState::Alive), "it has refuted");
+    assert_eq!(one.known("me"), (11, NodeState::Alive), "and so have we");
+    assert!(one.machine.queue.is_waiting(&id("me")), "which it will hear");
 }
