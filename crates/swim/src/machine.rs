@@ -57,6 +57,7 @@ pub struct Machine {
     pub(crate) queue: GossipQueue,
     pub(crate) seen: Seen,
     pub(crate) next_gossip: (Instant, TimerKey),
+    pub(crate) next_sync: TimerKey,
     pub(crate) stats: SwimStats,
     outputs: VecDeque<Output>,
 }
@@ -108,7 +109,7 @@ impl Machine {
         // Members that start together should not probe and exchange in step.
         let spread = |rng: &mut Rng, interval: Duration| now + interval.mul_f64(rng.unit());
         timers.schedule(spread(&mut rng, config.probe_interval), Timer::Probe);
-        timers.schedule(spread(&mut rng, config.sync_interval), Timer::Sync);
+        let next_sync = timers.schedule(spread(&mut rng, config.sync_interval), Timer::Sync);
         let gossip_at = spread(&mut rng, config.gossip_interval);
         let next_gossip = (gossip_at, timers.schedule(gossip_at, Timer::Gossip));
         let mut overlay = Overlay::default();
@@ -131,6 +132,7 @@ impl Machine {
             queue: GossipQueue::new(),
             seen: Seen::default(),
             next_gossip,
+            next_sync,
             stats: SwimStats::default(),
             outputs: VecDeque::new(),
         };

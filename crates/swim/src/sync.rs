@@ -5,6 +5,7 @@
 //! state: each request says where to go on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeAddr, NodeId, NodeState, NodeStatus};
 
@@ -19,6 +20,9 @@ use crate::timer::Timer;
 
 /// How many pages one exchange may take: far beyond the largest registry, so that no peer can keep us asking.
 const PAGES_MAX: u32 = 4_096;
+
+/// When a member that has just joined exchanges views once more, give or take a half.
+const CATCH_UP_AFTER: Duration = Duration::from_secs(1);
 
 /// An exchange that we began.
 #[derive(Debug)]
@@ -56,7 +60,7 @@ impl Machine {
         if self.has_left() {
             return;
         }
-        self.timers.schedule(now + self.config.sync_interval, Timer::Sync);
+        self.next_sync = self.timers.schedule(now + self.config.sync_interval, Timer::Sync);
         self.requests.drop_periodic_sync();
         if let Some(peer) = self.random_members(1, None).pop() {
             self.exchange(Session::new(None, peer.id.clone(), peer.addr));
@@ -107,6 +111,7 @@ impl Machine {
         }
         self.stats.syncs += 1;
         if let Some(command) = session.command {
+            self.sync_soon(now);
             // Only now do we know how many there are, and so how often our own statement has to be sent.
             if let Some(status) = self.registry.get(&self.me.id) {
                 self.queue.push(Update::Node { status, accusers: Vec::new() }, Priority::Medium);
@@ -114,6 +119,14 @@ impl Machine {
             let members = self.registry.member_count();
             self.done(command, Outcome::Joined { members });
         }
+    }
+
+    /// Others may have joined at the same moment, unknown to the one we joined through: one more exchange, with a
+    /// random member, soon catches up on them.
+    fn sync_soon(&mut self, now: Instant) {
+        self.timers.cancel(self.next_sync);
+        let soon = CATCH_UP_AFTER.mul_f64(0.5 + self.rng.unit()).min(self.config.sync_interval);
+        self.next_sync = self.timers.schedule(now + soon, Timer::Sync);
     }
 
     /// A peer sends a page of its nodes and asks for one of ours.

@@ -1,0 +1,83 @@
+//! Once faults have ended for a stated time, all members have equal views: the same verdict about every node, and the
+//! same description of every member (safety first, then liveness).
+
+use kinfolk_core::{NodeStatus, Snapshot};
+
+use super::Invariant;
+use crate::observed::{Ending, Moment};
+use crate::trace::View;
+
+/// See the file's head. Checked at the end of a run, which a scenario places the stated time after its last step.
+#[derive(Debug, Default)]
+pub struct ViewsAgree;
+
+impl Invariant for ViewsAgree {
+    fn name(&self) -> &'static str {
+        "all views are equal at the end"
+    }
+
+    fn observe(&mut self, _: &Moment<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn finish(&mut self, ending: &Ending<'_>) -> Result<(), String> {
+        let mut views = ending.views.iter().filter(|(node, _)| ending.truth.node(*node).is_member());
+        let Some((one, of_one)) = views.next() else { return Ok(()) };
+        for (other, of_other) in views {
+            for (_, subject) in ending.truth.all() {
+                let id = &subject.id;
+                let (a, b) = (known(of_one, id), known(of_other, id));
+                if a.map(essence) != b.map(essence) {
+                    return Err(format!("of {id} {one} knows {}, and {other} {}", View(a), View(b)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn known<'a>(view: &'a Snapshot, id: &kinfolk_core::NodeId) -> Option<&'a NodeStatus> {
+    view.get(id).map(|status| &**status)
+}
+
+/// What must be equal. What somebody once said about itself does not matter once it is gone.
+fn essence(status: &NodeStatus) -> impl PartialEq {
+    let description = (status.described_at, status.addr, status.tags.clone());
+    (status.incarnation, status.state, status.state.is_member().then_some(description))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kinfolk_core::NodeState::{Alive, Suspect};
+    use kinfolk_core::{Instant, SharedNodeRegistry, Tags};
+
+    use super::super::testing::{A, B, status, truth};
+    use super::*;
+
+    fn snapshot(statuses: &[NodeStatus]) -> Arc<Snapshot> {
+        let registry = SharedNodeRegistry::new();
+        for status in statuses {
+            assert!(registry.apply(status.clone()).after().is_some());
+        }
+        registry.snapshot()
+    }
+
+    fn holds(of_a: &[NodeStatus], of_b: &[NodeStatus]) -> bool {
+        let views = vec![(A, snapshot(of_a)), (B, snapshot(of_b))];
+        ViewsAgree.finish(&Ending { now: Instant::ORIGIN, truth: &truth(2), views }).is_ok()
+    }
+
+    #[test]
+    fn equal_views_are_right_and_each_kind_of_difference_is_caught() {
+        let both = [status(A, 10, Alive), status(B, 10, Alive)];
+        let mut tagged = status(B, 10, Alive);
+        tagged.tags = Tags::new([("k", "v")]).unwrap();
+        assert!(holds(&both, &both));
+        assert!(!holds(&both, &both[..1]), "one is not known");
+        assert!(!holds(&both, &[both[0].clone(), status(B, 10, Suspect)]), "another state");
+        assert!(!holds(&both, &[both[0].clone(), status(B, 11, Alive)]), "another incarnation");
+        assert!(!holds(&both, &[both[0].clone(), tagged]), "other tags");
+    }
+}

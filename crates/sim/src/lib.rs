@@ -1,0 +1,41 @@
+//! A deterministic simulator: many real [`kinfolk_swim::Machine`]s with their real health checkers, in virtual time, on
+//! a network that delays, loses, doubles and cuts. A seed goes in, a trace and a verdict come out, always the same.
+//!
+//! It models messages, not packets: what QUIC does below a message (handshakes, retransmission, flow control) is the
+//! business of the whole-stack tests.
+//!
+//! ```text
+//!   Scenario (who, which network, what happens when) + seed
+//!        └─> World: one ordered queue of happenings
+//!              ├── Node: Machine + HealthChecker        one a member
+//!              ├── Network: when a message arrives, if it does
+//!              ├── Trace: one line an event
+//!              └── Checks: every invariant sees every change  ──> Report
+//! ```
+
+mod checks;
+mod faults;
+mod figures;
+pub mod invariants;
+mod network;
+mod node;
+mod observed;
+mod report;
+mod scenario;
+mod seed;
+mod trace;
+mod truth;
+mod world;
+
+pub use checks::{Checks, Violation};
+pub use faults::{Fault, Script, Step};
+pub use figures::Figures;
+pub use network::{Fate, Network, NetworkConfig};
+pub use node::NodeIndex;
+pub use observed::{Ending, Moment, Observed};
+pub use report::{Report, checks, run};
+pub use scenario::{Kind, Scenario};
+pub use seed::Streams;
+pub use trace::Trace;
+pub use truth::{TrueNode, Truth};
+pub use world::World;

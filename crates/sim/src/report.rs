@@ -1,0 +1,54 @@
+//! One run from beginning to end, and what came of it.
+
+use std::time::Duration;
+
+use kinfolk_core::Instant;
+
+use crate::checks::{Checks, Violation};
+use crate::figures::Figures;
+use crate::invariants::{
+    Bounded, CrashKnown, Incarnations, NoFalseFailure, Precedence, ReachesAll, ViewsAgree, ViewsTrue,
+};
+use crate::scenario::Scenario;
+use crate::trace::Trace;
+use crate::world::World;
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Report {
+    /// The first violation; `None` if every invariant held.
+    pub broken: Option<Violation>,
+    /// What was measured.
+    pub figures: Figures,
+    /// How much virtual time it took, up to the violation if there was one.
+    pub lasted: Duration,
+    /// The lines, if they were wanted.
+    pub trace: String,
+}
+
+/// Runs a scenario from a seed under every invariant. The same arguments give the same report.
+pub fn run(scenario: &Scenario, seed: u64, trace: Trace) -> Report {
+    let mut world = World::new(scenario, seed, trace, checks(scenario));
+    world.run_until(scenario.end);
+    if world.broken().is_none() {
+        world.finish();
+    }
+    let broken = world.broken().cloned();
+    let lasted = broken.as_ref().map_or(scenario.end, |broken| broken.at).since(Instant::ORIGIN);
+    Report { broken, figures: world.figures().clone(), lasted, trace: world.trace().text().to_owned() }
+}
+
+/// Every invariant, with the bounds of this scenario.
+pub fn checks(scenario: &Scenario) -> Checks {
+    let no_false_failure = scenario.excuse.map_or(NoFalseFailure::strict(), NoFalseFailure::excused_for);
+    Checks::new(vec![
+        Box::new(Incarnations::default()),
+        Box::new(Precedence),
+        Box::new(Bounded),
+        Box::new(no_false_failure),
+        Box::new(CrashKnown::within(scenario.crash_within)),
+        Box::new(ReachesAll::within(scenario.news_within)),
+        Box::new(ViewsAgree),
+        Box::new(ViewsTrue),
+    ])
+}

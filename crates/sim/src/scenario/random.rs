@@ -1,0 +1,71 @@
+//! A scenario of chance: crashes, restarts, pauses, losses, and what applications ask for, in any order. It stays within
+//! what the protocol promises to ride out: no pause or loss that would make a false failure likely, no long partition.
+
+use std::time::Duration;
+
+use kinfolk_core::Rng;
+
+use super::{FORMED, REPAIR, Scenario, payload, tags};
+use crate::faults::{Fault, Step};
+use crate::node::NodeIndex;
+
+/// How many things happen.
+const STEPS: u32 = 15;
+/// How far apart they lie at the most.
+const GAP_MAX: Duration = Duration::from_secs(8);
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// The worst loss.
+const LOSS_MAX: f64 = 0.05;
+
+impl Scenario {
+    /// Adds what happens, and says how long it may take until all is well again.
+    pub(super) fn random(&mut self, rng: &mut Rng) -> Duration {
+        // A message may be lost, and a node may be pausing, when the news comes by: then the next exchange repairs it.
+        self.news_within = REPAIR;
+        self.crash_within += REPAIR;
+        self.excuse = Some(REPAIR);
+        self.network.duplication = 0.05;
+        let mut up: Vec<_> = (0..self.nodes).map(NodeIndex).collect();
+        let mut down = Vec::new();
+        let mut now = FORMED;
+        for number in 0..STEPS {
+            now += GAP_MAX.mul_f64(rng.unit());
+            rng.shuffle(&mut up);
+            match rng.below(7) {
+                0 if up.len() > 2 => {
+                    if let Some(node) = up.pop() {
+                        self.script.fault(now, Fault::Crash(node));
+                        down.push(node);
+                    }
+                }
+                1 if up.len() > 2 => {
+                    if let Some(node) = up.pop() {
+                        self.script.at(now, Step::Leave(node));
+                    }
+                }
+                2 => {
+                    if let Some(node) = down.pop() {
+                        self.script.fault(now, Fault::Restart { node, via: up[0] });
+                        up.push(node);
+                        // It joins before it is asked for anything else.
+                        now += GAP_MAX;
+                    }
+                }
+                3 => {
+                    self.script.fault(now, Fault::Pause(up[0]));
+                    now += PAUSE_MAX.mul_f64(rng.unit());
+                    self.script.fault(now, Fault::Resume(up[0]));
+                }
+                4 => {
+                    self.script.fault(now, Fault::Loss(LOSS_MAX * rng.unit()));
+                    now += GAP_MAX;
+                    self.script.fault(now, Fault::Loss(0.0));
+                }
+                5 => self.script.at(now, Step::SetTags(up[0], tags(rng.below(2_500), number))),
+                _ => self.script.at(now, Step::Broadcast(up[0], payload(number))),
+            }
+        }
+        self.crash_within + REPAIR
+    }
+}

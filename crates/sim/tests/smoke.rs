@@ -1,0 +1,32 @@
+//! Every scenario keeps every invariant in groups of five and of the smallest size, in both modes. More sizes and seeds
+//! are the business of `kinfolk-sim smoke`.
+
+use kinfolk_sim::{Kind, Scenario, Trace, run};
+
+#[test]
+fn every_scenario_keeps_every_invariant_in_both_modes() {
+    for kind in Kind::ALL {
+        for nodes in [kind.nodes_min(), 5] {
+            for (mode, config) in Scenario::modes() {
+                let report = run(&Scenario::new(kind, nodes, config, 1), 1, Trace::off());
+                assert_eq!(report.broken, None, "{kind}, {nodes} nodes, {mode}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_scenario_measures_what_it_is_about() {
+    let figures = |kind| {
+        let [_, (_, lifeguard)] = Scenario::modes();
+        run(&Scenario::new(kind, 5, lifeguard, 1), 1, Trace::off()).figures
+    };
+    assert!(figures(Kind::Join).join.is_some() && figures(Kind::Join).messages > 0);
+    let crash = figures(Kind::Crash);
+    assert!(crash.crash_first.is_some() && crash.crash_first <= crash.crash_last);
+    assert!(figures(Kind::Leave).leave_last.is_some());
+    assert!(figures(Kind::Tags).tags_last.is_some() && figures(Kind::BigTags).tags_last.is_some());
+    assert!(figures(Kind::Broadcast).broadcast_last.is_some());
+    assert!(figures(Kind::Pause).suspected > 0 && figures(Kind::Partition).suspected > 0);
+    assert_eq!(figures(Kind::Pause).false_failures, 0);
+}
