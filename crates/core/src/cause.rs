@@ -62,7 +62,9 @@ impl fmt::Display for Reason {
         match self {
             Self::ProbeUnanswered { helpers: 0, .. } => write!(f, "did not answer our probe"),
             Self::ProbeUnanswered { helpers, nacks } => {
-                write!(f, "answered neither our probe nor {helpers} indirect ones ({nacks} nacks)")
+                let s = |count: usize| if count == 1 { "" } else { "s" };
+                write!(f, "answered neither our probe nor {helpers} indirect one{} ", s(*helpers))?;
+                write!(f, "({nacks} nack{})", s(*nacks))
             }
             Self::Phi { phi, silence } => {
                 write!(f, "silent for {:.1} s (phi {phi:.1})", silence.as_secs_f64())
