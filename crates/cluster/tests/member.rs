@@ -104,7 +104,7 @@ async fn tags_and_broadcasts_reach_every_member() {
         until(|| member.nodes_with_tag("role", "db").len() == 1).await;
     }
     let too_large = members[0].broadcast(vec![0; USER_PAYLOAD_MAX + 1]).await;
-    assert!(matches!(too_large, Err(ClusterError::Gossip(GossipError::Broadcast(_)))), "{too_large:?}");
+    assert!(matches!(too_large, Err(ClusterError::Gossip(GossipError::Command(_)))), "{too_large:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

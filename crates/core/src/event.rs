@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::cause::Cause;
-use crate::node::NodeId;
+use crate::node::{NodeAddr, NodeId};
 use crate::registry::Change;
 use crate::state::NodeState;
 use crate::status::NodeStatus;
@@ -83,6 +83,14 @@ pub enum ClusterEvent {
         /// The message.
         payload: Bytes,
     },
+    /// Somebody else is alive under our own name: a former life of ours, once after a restart with a clock that went
+    /// back; or, if it comes again and again, another process that uses our certificate.
+    NameConflict {
+        /// Our name.
+        id: NodeId,
+        /// Where the other one listens.
+        addr: NodeAddr,
+    },
     /// This subscriber was too slow: the oldest events that it had not read were dropped, exactly here.
     EventsDropped {
         /// How many.
@@ -103,7 +111,8 @@ impl ClusterEvent {
             Self::NodeReaped { id }
             | Self::HealthCheckFailed { id, .. }
             | Self::HealthCheckRecovered { id, .. }
-            | Self::Broadcast { from: id, .. } => Some(id),
+            | Self::Broadcast { from: id, .. }
+            | Self::NameConflict { id, .. } => Some(id),
             Self::EventsDropped { .. } => None,
         }
     }

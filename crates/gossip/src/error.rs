@@ -1,7 +1,7 @@
 //! What a call of the handle can end in.
 
 use kinfolk_core::NodeId;
-use kinfolk_swim::{BroadcastError, ConfigError, NoReply};
+use kinfolk_swim::{CommandError, ConfigError, NoReply};
 use thiserror::Error;
 
 /// Why a call did not do what it should.
@@ -22,9 +22,9 @@ pub enum GossipError {
         /// Why.
         why: &'static str,
     },
-    /// The broadcast was not sent.
+    /// The protocol refused: a broadcast is too large, or we have left. Nothing has changed.
     #[error(transparent)]
-    Broadcast(#[from] BroadcastError),
+    Command(#[from] CommandError),
 }
 
 impl GossipError {

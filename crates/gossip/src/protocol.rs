@@ -139,19 +139,22 @@ impl SwimProtocol {
     /// Replaces our tags.
     ///
     /// # Errors
-    /// [`GossipError::Stopped`].
+    /// [`GossipError::Command`] if we have left, [`GossipError::Stopped`].
     ///
     /// # Cancel safety
     /// They may be replaced even if the future is dropped.
     pub async fn set_tags(&self, tags: Tags) -> Result<(), GossipError> {
-        self.command(Command::SetTags(tags)).await.map(drop)
+        match self.command(Command::SetTags(tags)).await? {
+            Outcome::TagsSet(set) => Ok(set?),
+            _ => Err(GossipError::Stopped),
+        }
     }
 
     /// Sends `payload` to all members; they read it as [`ClusterEvent::Broadcast`](kinfolk_core::ClusterEvent). It is
     /// not told to ourselves. At most [`USER_PAYLOAD_MAX`](kinfolk_swim::codec::USER_PAYLOAD_MAX) bytes.
     ///
     /// # Errors
-    /// [`GossipError::Broadcast`] if it is too large or we have left, [`GossipError::Stopped`].
+    /// [`GossipError::Command`] if it is too large or we have left, [`GossipError::Stopped`].
     ///
     /// # Cancel safety
     /// It may be sent even if the future is dropped.

@@ -47,10 +47,10 @@ pub enum CodecError {
     Encode(postcard::Error),
 }
 
-/// A broadcast that cannot be sent.
+/// A command that cannot be carried out. Nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum BroadcastError {
+pub enum CommandError {
     /// The payload is larger than one gossip update may be.
     #[error(
         "the broadcast has {len} bytes: {max} is the limit; send a key by broadcast and the value over a stream"
@@ -62,6 +62,6 @@ pub enum BroadcastError {
         max: usize,
     },
     /// This member has left.
-    #[error("this member has left the cluster: start it again to broadcast")]
+    #[error("this member has left the cluster: start it again to be heard")]
     Left,
 }

@@ -32,7 +32,7 @@ mod sync;
 mod timer;
 
 pub use config::{Mode, SwimConfig};
-pub use error::{BroadcastError, CodecError, ConfigError};
+pub use error::{CodecError, CommandError, ConfigError};
 pub use input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
 pub use machine::Machine;
 pub use message::{Message, Update, UserMessage};

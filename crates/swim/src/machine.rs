@@ -71,6 +71,8 @@ pub(crate) struct Me {
     pub started: Instant,
     /// How many broadcasts we have sent.
     pub broadcasts: u64,
+    /// When we last contended with another process for our name.
+    pub contended: Option<Instant>,
     /// Set once we have said that we leave.
     pub leave: Option<Leave>,
 }
@@ -116,7 +118,14 @@ impl Machine {
         for node in registry.snapshot().members().filter(|node| node.id != me.id) {
             overlay.insert(&node.id, &mut rng);
         }
-        let myself = Me { id: me.id.clone(), life: me.incarnation, started: now, broadcasts: 0, leave: None };
+        let myself = Me {
+            id: me.id.clone(),
+            life: me.incarnation,
+            started: now,
+            broadcasts: 0,
+            contended: None,
+            leave: None,
+        };
         let mut machine = Self {
             local_health: LocalHealth::new(config.local_health_max),
             config,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kinfolk_core::{Cause, Instant, NodeState, Reason, Tags};
 
 use crate::codec::USER_PAYLOAD_MAX;
-use crate::error::BroadcastError;
+use crate::error::CommandError;
 use crate::input::{Command, CommandId};
 use crate::machine::{Leave, Machine};
 use crate::message::{Message, Update, UserMessage};
@@ -23,8 +23,8 @@ impl Machine {
             Command::Join { id: peer, addr } => self.join(id, peer, addr),
             Command::Leave => self.leave(now, id),
             Command::SetTags(tags) => {
-                self.set_tags(now, tags);
-                self.done(id, Outcome::TagsSet);
+                let outcome = self.set_tags(now, tags);
+                self.done(id, Outcome::TagsSet(outcome));
             }
             Command::Broadcast(payload) => {
                 let outcome = self.broadcast(payload);
@@ -33,18 +33,18 @@ impl Machine {
         }
     }
 
-    fn set_tags(&mut self, now: Instant, tags: Tags) {
-        if let Some(mine) = self.registry.get(&self.me.id).filter(|_| !self.has_left()) {
-            self.state_anew(now, mine.incarnation.next(), tags, Priority::High);
-        }
+    fn set_tags(&mut self, now: Instant, tags: Tags) -> Result<(), CommandError> {
+        let mine = self.registry.get(&self.me.id).filter(|_| !self.has_left()).ok_or(CommandError::Left)?;
+        self.state_anew(now, mine.incarnation.next(), tags, Priority::High);
+        Ok(())
     }
 
-    fn broadcast(&mut self, payload: Bytes) -> Result<(), BroadcastError> {
+    fn broadcast(&mut self, payload: Bytes) -> Result<(), CommandError> {
         if self.has_left() {
-            return Err(BroadcastError::Left);
+            return Err(CommandError::Left);
         }
         if payload.len() > USER_PAYLOAD_MAX {
-            return Err(BroadcastError::TooLarge { len: payload.len(), max: USER_PAYLOAD_MAX });
+            return Err(CommandError::TooLarge { len: payload.len(), max: USER_PAYLOAD_MAX });
         }
         let (origin, life, number) = (self.me.id.clone(), self.me.life, self.me.broadcasts);
         self.me.broadcasts += 1;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kinfolk_core::{ClusterEvent, NodeAddr, NodeId};
 
-use crate::error::BroadcastError;
+use crate::error::CommandError;
 use crate::input::{CommandId, NoReply, ReplyId, RequestId};
 use crate::message::Message;
 
@@ -63,8 +63,8 @@ pub enum Outcome {
         /// How many were told directly; all others hear of it by gossip.
         told: usize,
     },
-    /// Our tags are replaced and on their way.
-    TagsSet,
+    /// Our tags are replaced and on their way, or why they are not.
+    TagsSet(Result<(), CommandError>),
     /// The broadcast is on its way, or why it is not.
-    Broadcast(Result<(), BroadcastError>),
+    Broadcast(Result<(), CommandError>),
 }

@@ -2,12 +2,17 @@
 //! 4.2), or above what is remembered of a former life of our name.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use kinfolk_core::{Cause, Incarnation, Instant, NodeId, NodeState, NodeStatus, Reason, Tags};
+use kinfolk_core::{Cause, ClusterEvent, Incarnation, Instant, NodeId, NodeState, NodeStatus, Reason, Tags};
 
 use crate::machine::Machine;
 use crate::message::{Message, Update};
+use crate::output::Output;
 use crate::queue::Priority;
+
+/// How often we contend with another process for our name.
+const CONTEND_AFTER: Duration = Duration::from_secs(10);
 
 impl Machine {
     pub(crate) fn on_claim_about_me(&mut self, now: Instant, claim: &NodeStatus) {
@@ -24,6 +29,9 @@ impl Machine {
             self.stats.claims_refused += 1;
             return;
         }
+        if is_another_process(claim, &mine) && !self.may_contend(now, claim) {
+            return;
+        }
         if claim.state != NodeState::Alive {
             self.stats.refutations += 1;
             // We were too slow for somebody (Lifeguard, section IV-A).
@@ -32,6 +40,19 @@ impl Machine {
             }
         }
         self.state_anew(now, claim.incarnation.next(), mine.tags.clone(), Priority::Critical);
+    }
+
+    /// Somebody else is alive under our name: what is remembered of a former life of ours, which one statement
+    /// outranks, or another process with our certificate, which outranks us in turn. So that two such do not answer each
+    /// other without end, each does so once in [`CONTEND_AFTER`] at the most, and tells its application.
+    fn may_contend(&mut self, now: Instant, claim: &NodeStatus) -> bool {
+        if self.me.contended.is_some_and(|last| now.since(last) < CONTEND_AFTER) {
+            return false;
+        }
+        self.me.contended = Some(now);
+        self.stats.name_conflicts += 1;
+        self.output(Output::Event(ClusterEvent::NameConflict { id: claim.id.clone(), addr: claim.addr }));
+        true
     }
 
     /// Whoever still claims what we have refuted has not heard so: it is said again, and rides on the very answer.
@@ -66,6 +87,11 @@ impl Machine {
             self.queue.push(Update::Node { status: status.clone(), accusers: Vec::new() }, priority);
         }
     }
+}
+
+/// Whether `claim` is the word of a process that listens elsewhere than we do.
+fn is_another_process(claim: &NodeStatus, mine: &NodeStatus) -> bool {
+    claim.state == NodeState::Alive && claim.is_complete() && claim.addr != mine.addr
 }
 
 /// Whether `claim` says something of us that is not so: that we are not alive, or that we are another than we are.

@@ -27,6 +27,8 @@ pub struct SwimStats {
     pub refutations: u64,
     /// Claims about ourselves that lay implausibly far ahead and were refused.
     pub claims_refused: u64,
+    /// Times that we contended with another process, or a former life, for our name.
+    pub name_conflicts: u64,
     /// Claims about unknown members that were refused because the registry was full.
     pub registry_full: u64,
     /// Broadcasts dropped from a full queue before they had been sent as often as planned.

@@ -172,6 +172,7 @@ fn short_event(event: &ClusterEvent) -> String {
         ClusterEvent::NodeRecovered { node } => format!("recovered {}", node.id),
         ClusterEvent::NodeLeft { node } => format!("left {}", node.id),
         ClusterEvent::NodeReaped { id } => format!("reaped {id}"),
+        ClusterEvent::NameConflict { addr, .. } => format!("conflict with {addr}"),
         other => format!("{other:?}"),
     }
 }

@@ -20,7 +20,7 @@ fn new_tags_raise_the_incarnation_and_are_told() {
     let tags = Tags::new([("role", "db")]).unwrap();
     expect![[r#"
         event updated me {"role": "db"}
-        done TagsSet
+        done TagsSet(Ok(()))
     "#]]
     .assert_eq(&bench.command(Command::SetTags(tags.clone())));
     let mine = bench.machine.registry.get(bench.machine.id()).unwrap();
@@ -65,6 +65,7 @@ fn one_who_has_left_probes_nobody_refutes_nothing_and_still_answers() {
     let answer = bench.message("a", Message::Ping { gossip: Vec::new() });
     assert!(answer.starts_with("Ack"), "{answer}");
     assert!(bench.command(Command::Broadcast("x".into())).contains("Err(Left)"));
+    assert!(bench.command(Command::SetTags(Tags::empty())).contains("Err(Left)"));
 }
 
 #[test]
