@@ -1,0 +1,103 @@
+//! `kinfolk agent`: a member that runs until it is told to stop. It starts the member, serves the control socket, joins,
+//! logs every event, and leaves.
+
+mod events;
+mod identity;
+mod signals;
+
+use std::time::Duration;
+
+use kinfolk::{Cluster, ClusterError, TransportError};
+
+use crate::cli::AgentArgs;
+use crate::config::AgentConfig;
+use crate::control::{self, ControlSocket};
+use crate::exit::{Failure, Status};
+use crate::logs;
+use signals::Signals;
+
+pub(crate) fn run(args: Box<AgentArgs>) -> Result<(), Failure> {
+    let config = AgentConfig::read(*args)?;
+    let identity = identity::read(&config)?;
+    let _flush = logs::start(&config.log_level, config.log_format)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Status::Failed, error))?;
+    let done = runtime.block_on(live(&config, identity));
+    // After a second signal nothing that still runs is waited for.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    done
+}
+
+/// The whole life of the agent.
+async fn live(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let socket = ControlSocket::bind(&config.socket).await?;
+    let id = identity.cluster().clone();
+    let cluster = Cluster::start(config.cluster(identity)).map_err(start_failure)?;
+    let logging = tokio::spawn(events::log_all(cluster.subscribe()));
+    tracing::info!(
+        node = %cluster.id(), cluster = %id, addr = %cluster.addr(), socket = %config.socket.display(),
+        "started"
+    );
+    let serving = tokio::spawn(control::serve(socket, cluster.clone(), id));
+
+    let stopped = tokio::select! {
+        biased;
+        signal = signals.next() => {
+            tracing::info!(signal, "leaving; a second signal stops at once");
+            Ok(())
+        }
+        failure = join_and_stay(&cluster, &config.join) => Err(failure),
+    };
+    let left = tokio::select! {
+        biased;
+        _ = signals.next() => {
+            cluster.shutdown_now();
+            Err(Failure::new(Status::Failed, "stopped at once by a second signal: the others will notice a crash"))
+        }
+        report = cluster.shutdown() => {
+            tracing::info!(clean = report.is_clean(), "stopped");
+            Ok(())
+        }
+    };
+    // The socket's file goes when its task does; the log ends with the last event.
+    serving.abort();
+    let _aborted = serving.await;
+    let _ended = logging.await;
+    stopped.and(left)
+}
+
+/// Joins, and then lasts for ever; it returns only if the join failed.
+async fn join_and_stay(cluster: &Cluster, seeds: &[String]) -> Failure {
+    match cluster.join(seeds).await {
+        Err(error) => return Failure::new(Status::Join, error),
+        Ok(_) if seeds.is_empty() => {
+            tracing::info!("waiting for others: they join with --join {}", cluster.addr());
+        }
+        Ok(report) if report.through.is_empty() => {
+            tracing::warn!(
+                "every seed bears this node's own name: waiting for others; is its certificate in use twice?"
+            );
+        }
+        Ok(report) => {
+            let through: Vec<&str> = report.through.iter().map(kinfolk::NodeId::as_str).collect();
+            tracing::info!(members = report.members, through = through.join(" "), "joined");
+        }
+    }
+    std::future::pending().await
+}
+
+fn start_failure(error: ClusterError) -> Failure {
+    let status = match &error {
+        ClusterError::Transport(TransportError::PortInUse { .. } | TransportError::Bind { .. })
+        | ClusterError::Advertise { .. } => Status::Address,
+        ClusterError::Transport(TransportError::Tls { .. }) => Status::Identity,
+        ClusterError::Transport(TransportError::Config { .. })
+        | ClusterError::Health(_)
+        | ClusterError::Gossip(_) => Status::Config,
+        _ => Status::Failed,
+    };
+    Failure::new(status, error)
+}

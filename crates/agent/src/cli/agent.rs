@@ -1,0 +1,26 @@
+//! The arguments of `kinfolk agent`: where its file is, and each setting of the file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::Settings;
+use crate::exit::STATUS_TABLE;
+
+const PRECEDENCE: &str = "\
+Each setting is taken from the first of these that has it: the flag, the environment, the file, the default.
+In the file a setting has its flag's name with '_' for '-'; `join` is a list, and tags are a table [tags].
+Paths in the file are relative to the file's folder.
+
+Logs go to standard output. SIGTERM and Ctrl-C leave the cluster in good order; a second one stops at once.";
+
+/// Runs a member until it is told to stop.
+#[derive(Debug, Args)]
+#[command(after_help = format!("{PRECEDENCE}\n\n{STATUS_TABLE}"))]
+pub(crate) struct AgentArgs {
+    /// The configuration file, in TOML
+    #[arg(long, value_name = "FILE", env = "KINFOLK_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}

@@ -1,0 +1,44 @@
+//! The group as one agent sees it, in the form that travels over the control socket and that `members --json` prints.
+
+use kinfolk::{Cluster, ClusterId, Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Tags};
+use serde::{Deserialize, Serialize};
+
+/// The group as one agent sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MembersView {
+    /// The agent's own name.
+    pub(crate) node: NodeId,
+    /// The cluster that it belongs to.
+    pub(crate) cluster: ClusterId,
+    /// Every node that it knows, tombstones included, ordered by name.
+    pub(crate) members: Vec<MemberView>,
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MemberView {
+    pub(crate) name: NodeId,
+    pub(crate) addr: NodeAddr,
+    pub(crate) state: NodeState,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) tags: Tags,
+    /// The suspicion level by its silence; none for the agent itself and for those who are no members.
+    pub(crate) phi: Option<f64>,
+}
+
+impl MembersView {
+    /// How `cluster` sees it now.
+    pub(crate) fn of(cluster: &Cluster, id: ClusterId) -> Self {
+        let snapshot = cluster.members();
+        let member = |node: &std::sync::Arc<NodeStatus>| MemberView {
+            name: node.id.clone(),
+            addr: node.addr,
+            state: node.state,
+            incarnation: node.incarnation,
+            tags: node.tags.clone(),
+            phi: cluster.phi(&node.id).filter(|_| node.state.is_member()),
+        };
+        let members = snapshot.nodes().iter().map(member).collect();
+        Self { node: cluster.id().clone(), cluster: id, members }
+    }
+}

@@ -1,0 +1,158 @@
+//! A thread that writes the log, so that a reader that stalls (a paused terminal, a full pipe) never stalls the member:
+//! to the others that would look like a crash.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::LogFormat;
+
+/// How many lines wait for the reader. One more is dropped and counted; the log says how many when it goes on.
+const LINES_MAX: usize = 4_096;
+
+/// How long the end of the program waits for lines that are still to be written.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+
+enum Item {
+    Line(Vec<u8>),
+    /// All before it has been written once this sender is dropped.
+    Flush(SyncSender<()>),
+}
+
+/// The end that takes lines. It never waits.
+#[derive(Clone)]
+pub(super) struct Lines {
+    queue: SyncSender<Item>,
+    lost: Arc<AtomicU64>,
+}
+
+/// Waits, when dropped, until the log is written, for at most a second.
+pub(crate) struct Flush(SyncSender<Item>);
+
+/// Starts the thread; it ends with the program.
+pub(super) fn start(out: impl Write + Send + 'static, format: LogFormat) -> io::Result<(Lines, Flush)> {
+    let (queue, lines) = sync_channel(LINES_MAX);
+    let lost = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&lost);
+    std::thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || write_all(out, &lines, &counted, format))?;
+    Ok((Lines { queue: queue.clone(), lost }, Flush(queue)))
+}
+
+fn write_all(mut out: impl Write, lines: &Receiver<Item>, lost: &AtomicU64, format: LogFormat) {
+    for item in lines {
+        let line = match item {
+            Item::Line(line) => line,
+            Item::Flush(waiting) => {
+                drop(waiting);
+                continue;
+            }
+        };
+        // There is nobody to tell that the log cannot be written, and the member has other work to do.
+        let _unwritten = out.write_all(&line).and_then(|()| out.flush());
+        let lost = lost.swap(0, Relaxed);
+        if lost > 0 {
+            let _unwritten = out.write_all(lost_line(lost, format).as_bytes());
+        }
+    }
+}
+
+fn lost_line(lost: u64, format: LogFormat) -> String {
+    let message = "log lines were lost: standard output is not read fast enough";
+    match format {
+        LogFormat::Text => format!("WARN kinfolk::logs: {message} lost={lost}\n"),
+        LogFormat::Json => {
+            format!(
+                "{{\"level\":\"WARN\",\"target\":\"kinfolk::logs\",\"message\":\"{message}\",\"lost\":{lost}}}\n"
+            )
+        }
+    }
+}
+
+impl Write for Lines {
+    /// Takes one whole line: that is how the subscriber writes.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(Item::Line(line.to_vec())) {
+            self.lost.fetch_add(1, Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        let (written, wait) = sync_channel(0);
+        if self.0.try_send(Item::Flush(written)).is_ok() {
+            let _: Result<(), RecvTimeoutError> = wait.recv_timeout(FLUSH_LIMIT);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// A reader that takes nothing until it is told to.
+    struct Stalled {
+        go: Receiver<()>,
+        written: Sender<Vec<u8>>,
+    }
+
+    impl Write for Stalled {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _gone = self.go.recv();
+            self.written.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stalled_reader_costs_lines_and_is_told_how_many_but_nobody_waits() {
+        let (go, gate) = channel();
+        let (written, read) = channel();
+        let (mut lines, _flush) = start(Stalled { go: gate, written }, LogFormat::Text).unwrap();
+        // The thread holds at most one line beyond the queue.
+        for _ in 0..LINES_MAX + 10 {
+            lines.write_all(b"line\n").unwrap();
+        }
+        drop(go);
+        let all: Vec<u8> = read.iter().take(LINES_MAX + 1).flatten().collect();
+        let text = String::from_utf8(all).unwrap();
+        let told = text.lines().find_map(|line| line.split_once("lost=")).unwrap().1;
+        assert!(["9", "10"].contains(&told), "{told}");
+    }
+
+    #[test]
+    fn the_end_waits_for_what_is_not_yet_written() {
+        let (written, read) = channel();
+        let (go, gate) = channel();
+        let (mut lines, flush) = start(Stalled { go: gate, written }, LogFormat::Json).unwrap();
+        lines.write_all(b"last\n").unwrap();
+        drop(go);
+        drop(flush);
+        assert_eq!(read.try_recv().unwrap(), b"last\n");
+    }
+}

@@ -1,0 +1,170 @@
+//! Text for people: colours where they are wanted, and tables whose columns line up.
+
+use std::fmt::Display;
+use std::io::{IsTerminal as _, stdout};
+
+use kinfolk::NodeState;
+
+/// Whether to colour. Colours are for a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Paint(bool);
+
+/// What a text is, as colours tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Plain,
+    Strong,
+    Faint,
+    Good,
+    Warning,
+    Bad,
+    Gone,
+}
+
+impl Paint {
+    /// As standard output wants it.
+    pub(crate) fn of_stdout() -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self(stdout().is_terminal() && !refused)
+    }
+
+    /// No colours.
+    #[cfg(test)]
+    pub(crate) const fn off() -> Self {
+        Self(false)
+    }
+
+    pub(crate) const fn is_on(self) -> bool {
+        self.0
+    }
+
+    /// `text` in its tone.
+    pub(crate) fn tone(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Plain => return text.to_owned(),
+            Tone::Strong => "1",
+            Tone::Faint => "2",
+            Tone::Good => "32",
+            Tone::Warning => "33",
+            Tone::Bad => "31",
+            Tone::Gone => "34",
+        };
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+impl Tone {
+    /// The tone of a member in this state.
+    pub(crate) const fn of(state: NodeState) -> Self {
+        match state {
+            NodeState::Alive => Self::Good,
+            NodeState::Suspect => Self::Warning,
+            NodeState::Failed => Self::Bad,
+            NodeState::Left => Self::Gone,
+        }
+    }
+}
+
+/// One cell of a table. Its text takes one line: control characters, which tags may hold, are shown escaped.
+#[derive(Debug, Clone)]
+pub(crate) struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+impl Cell {
+    pub(crate) fn new(tone: Tone, text: impl Display) -> Self {
+        Self { text: printable(&text.to_string()), tone }
+    }
+
+    pub(crate) fn plain(text: impl Display) -> Self {
+        Self::new(Tone::Plain, text)
+    }
+
+    pub(crate) fn state(state: NodeState) -> Self {
+        Self::new(Tone::of(state), state)
+    }
+
+    fn width(&self) -> usize {
+        self.text.chars().count()
+    }
+}
+
+/// `text` without anything that a terminal could take for a command.
+pub(crate) fn printable(text: &str) -> String {
+    if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text.to_owned() }
+}
+
+/// `text` in lines of at most `width` characters, broken between words; a longer word gets a line of its own.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is always one line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+/// A table: headings, and under each its column, with two spaces between. Ends with a line break.
+pub(crate) fn table(paint: Paint, headings: &[&str], rows: &[Vec<Cell>]) -> String {
+    let headings: Vec<Cell> = headings.iter().map(|heading| Cell::new(Tone::Faint, heading)).collect();
+    let all = || std::iter::once(&headings).chain(rows);
+    let width = |column: usize| all().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
+    all().map(|row| line(paint, row, &widths)).collect()
+}
+
+fn line(paint: Paint, row: &[Cell], widths: &[usize]) -> String {
+    let (mut line, mut owed) = (String::new(), 0);
+    for (cell, width) in row.iter().zip(widths) {
+        if cell.width() > 0 {
+            line.push_str(&" ".repeat(owed));
+            line.push_str(&paint.tone(cell.tone, &cell.text));
+            owed = 0;
+        }
+        owed += width - cell.width() + 2;
+    }
+    line.push('\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_no_line_ends_in_spaces() {
+        let rows = [
+            vec![Cell::plain("a"), Cell::state(NodeState::Alive), Cell::plain("x=1")],
+            vec![Cell::plain("long-name"), Cell::state(NodeState::Suspect), Cell::plain("")],
+        ];
+        let expected = "name       state    tags\na          alive    x=1\nlong-name  suspect\n";
+        assert_eq!(table(Paint::off(), &["name", "state", "tags"], &rows), expected);
+    }
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        assert_eq!(wrap("ab cd  ef\ngh", 5), ["ab cd", "ef gh"]);
+        assert_eq!(wrap("a enormous b", 5), ["a", "enormous", "b"]);
+    }
+
+    #[test]
+    fn colours_do_not_move_columns() {
+        let rows = [vec![Cell::state(NodeState::Failed), Cell::plain("b")]];
+        let text = table(Paint(true), &["state", "x"], &rows);
+        assert!(text.contains("\x1b[31mfailed\x1b[0m  b\n"), "{text:?}");
+    }
+
+    #[test]
+    fn what_a_member_says_cannot_command_a_terminal() {
+        let rows = [vec![Cell::plain("a\x1b[2J\nb")]];
+        assert_eq!(table(Paint::off(), &["t"], &rows), "t\na\\u{1b}[2J\\nb\n");
+    }
+}

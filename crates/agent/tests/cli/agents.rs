@@ -1,0 +1,109 @@
+//! Agents as processes: they form a group, notice a kill, leave when told to, and answer at their sockets.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use rustix::process::Signal;
+
+use crate::process::{Agent, command, is_one_line, members, message, run};
+use crate::town::Town;
+
+fn states(of: &[(&str, &str)]) -> Vec<(String, String)> {
+    of.iter().map(|(name, state)| ((*name).to_owned(), (*state).to_owned())).collect()
+}
+
+#[test]
+fn three_agents_form_a_cluster_and_a_killed_one_is_seen_by_both_others() {
+    let town = Town::new();
+    let a = town.start("a", &[]);
+    let b = town.start("b", &["--join", &a.addr, "--tag", "role=db"]);
+    let c = town.start("c", &["--join", &a.addr]);
+    let joined = a.wait_for_event("a member joined", "b");
+    assert!(joined["tags"].as_str().unwrap().contains("role"), "{joined}");
+    a.wait_for_event("a member joined", "c");
+    for (agent, others) in [(&b, ["a", "c"]), (&c, ["a", "b"])] {
+        let mut missing = others.to_vec();
+        while !missing.is_empty() {
+            let line = agent.wait_for("that others joined", |line| message(line) == "a member joined");
+            missing.retain(|name| line["node"] != *name);
+        }
+    }
+
+    c.signal(Signal::KILL);
+    for agent in [&a, &b] {
+        let failed = agent.wait_for_event("a member failed", "c");
+        assert!(failed["cause"].as_str().unwrap().contains("accused by"), "{failed}");
+    }
+    assert_eq!(members(&town.path("b.sock")), states(&[("a", "alive"), ("b", "alive"), ("c", "failed")]));
+
+    let table = run(&["members", "--socket", &town.text("a.sock")]);
+    table.must_succeed();
+    assert!(table.stdout.starts_with("2 members of cluster town, as a sees it\n"), "{}", table.stdout);
+    assert!(table.stdout.contains("role=db") && !table.stdout.contains('\x1b'), "{}", table.stdout);
+}
+
+#[test]
+fn sigterm_leaves_and_is_seen_as_a_leave() {
+    let town = Town::new();
+    let a = town.start("a", &[]);
+    let mut b = town.start("b", &["--join", &a.addr]);
+    a.wait_for_event("a member joined", "b");
+    b.wait_for("that it joined", |line| message(line) == "joined");
+    b.signal(Signal::TERM);
+    a.wait_for_event("a member left", "b");
+    let (status, stderr) = b.end();
+    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+    assert!(!town.path("b.sock").exists(), "the socket goes with its agent");
+    assert_eq!(members(&town.path("a.sock")), states(&[("a", "alive"), ("b", "left")]));
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let town = Town::new();
+    let mut a = town.start("a", &[]);
+    // Both reach it at the same moment, however fast it is.
+    a.signal(Signal::STOP);
+    a.signal(Signal::TERM);
+    a.signal(Signal::INT);
+    a.signal(Signal::CONT);
+    let (status, stderr) = a.end();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    is_one_line(&stderr);
+    assert!(stderr.contains("second signal"), "{stderr}");
+    assert!(!town.path("a.sock").exists());
+}
+
+#[test]
+fn the_socket_is_private_and_that_of_a_killed_agent_is_taken_over() {
+    let town = Town::new();
+    let socket = town.path("a.sock");
+    let mut first = town.start("a", &[]);
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    first.signal(Signal::KILL);
+    first.end();
+    assert!(socket.exists(), "a killed agent cannot tidy up");
+    let _second = town.start("a", &[]);
+    assert_eq!(members(&socket), states(&[("a", "alive")]));
+}
+
+#[test]
+fn the_environment_goes_before_the_file_and_a_flag_before_both() {
+    let town = Town::new();
+    town.issue("a");
+    let text =
+        "cert = 'a.pem'\nkey = 'a-key.pem'\nca = 'ca.pem'\nsocket = 'a.sock'\nlisten = '127.0.0.1:0'\n";
+    fs::write(town.path("a.toml"), text).unwrap();
+    let listens = |flags: &[&str], variables: &[(&str, &str)]| {
+        let mut command = command(&["agent", "--config", &town.text("a.toml")]);
+        command.args(flags).envs(variables.iter().copied());
+        let mut agent = Agent::spawn(command);
+        let started = agent.wait_for("started", |line| message(line) == "started");
+        agent.signal(Signal::TERM);
+        agent.end();
+        started["addr"].as_str().unwrap().split(':').next().unwrap().to_owned()
+    };
+    let variable = [("KINFOLK_LISTEN", "127.0.0.2:0")];
+    assert_eq!(listens(&[], &[]), "127.0.0.1");
+    assert_eq!(listens(&[], &variable), "127.0.0.2");
+    assert_eq!(listens(&["--listen", "127.0.0.3:0"], &variable), "127.0.0.3");
+}

@@ -1,0 +1,59 @@
+//! `kinfolk ca`: its files, their modes, and that it overwrites nothing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::process::run;
+use crate::town::Town;
+
+#[test]
+fn keys_have_mode_0600_and_the_next_command_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("new/pki");
+    let dir = dir.to_str().unwrap();
+    let mode = |name: &str| fs::metadata(format!("{dir}/{name}")).unwrap().permissions().mode() & 0o777;
+
+    let made = run(&["ca", "init", dir, "--cluster", "prod"]);
+    made.must_succeed();
+    assert!(made.stdout.contains(&format!("next: kinfolk ca issue {dir} NODE")), "{}", made.stdout);
+    assert_eq!(mode("ca-key.pem"), 0o600);
+
+    let issued = run(&["ca", "issue", dir, "db-1", "--days", "7"]);
+    issued.must_succeed();
+    assert!(issued.stdout.contains("db-1.prod.kinfolk, valid for 7 days"), "{}", issued.stdout);
+    assert!(issued.stdout.contains("kinfolk agent --cert"), "{}", issued.stdout);
+    assert_eq!(mode("db-1-key.pem"), 0o600);
+    assert!(fs::read_to_string(format!("{dir}/db-1.pem")).unwrap().contains("BEGIN CERTIFICATE"));
+}
+
+#[test]
+fn certificates_can_be_written_to_another_folder() {
+    let town = Town::new();
+    run(&["ca", "issue", &town.text("."), "a", "--out", &town.text("out")]).must_succeed();
+    assert!(town.path("out/a.pem").exists() && town.path("out/a-key.pem").exists());
+    assert!(!town.path("a.pem").exists());
+}
+
+#[test]
+fn nothing_that_is_there_is_overwritten() {
+    let town = Town::new();
+    town.issue("a");
+    let contents =
+        || ["ca.pem", "ca-key.pem", "a.pem", "a-key.pem"].map(|name| fs::read(town.path(name)).unwrap());
+    let before = contents();
+    run(&["ca", "init", &town.text("."), "--cluster", "other"])
+        .must_fail(1, &["ca-key.pem", "not overwritten"]);
+    run(&["ca", "issue", &town.text("."), "a"]).must_fail(1, &["a-key.pem", "not overwritten"]);
+    assert_eq!(contents(), before);
+}
+
+#[test]
+fn what_cannot_be_used_is_told_in_one_line() {
+    let town = Town::new();
+    run(&["ca", "issue", "/nowhere", "a"]).must_fail(4, &["/nowhere/ca.pem", "kinfolk ca init"]);
+    run(&["ca", "issue", &town.text("."), "Node_1"]).must_fail(2, &["'N'", "a-z"]);
+    run(&["ca", "issue", &town.text("."), "a", "--days", "0"]).must_fail(2, &["1..=3650"]);
+    run(&["ca", "init", &town.text(".")]).must_fail(2, &["--cluster"]);
+    fs::write(town.path("ca.pem"), "junk").unwrap();
+    run(&["ca", "issue", &town.text("."), "a"]).must_fail(4, &["CA certificate cannot be read"]);
+}

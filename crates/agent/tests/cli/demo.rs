@@ -1,0 +1,62 @@
+//! `kinfolk demo`: the whole story, as objects and as text.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::process::{command, is_one_line, run};
+
+#[test]
+fn the_story_as_json_ends_in_a_summary_of_what_happened() {
+    let run = run(&["demo", "--json", "--nodes", "3", "--watch", "1"]);
+    run.must_succeed();
+    let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (summary, events) = lines.split_last().unwrap();
+    assert_eq!(
+        (&summary["kind"], &summary["nodes"], &summary["views_agree"]),
+        (&"summary".into(), &3.into(), &true.into())
+    );
+    for name in
+        ["join_s", "broadcast_ms", "crash_first_s", "crash_last_s", "leave_last_s", "bytes_per_node_s"]
+    {
+        assert!(summary[name].as_f64().unwrap() > 0.0, "{name}: {summary}");
+    }
+    assert_eq!(summary["false_failures"], 0);
+
+    let count = |kind: &str| events.iter().filter(|event| event["kind"] == kind).count();
+    assert!(events.iter().all(|event| event["kind"].is_string() && event["at_s"].is_number()), "{events:#?}");
+    assert_eq!(count("node_failed"), 2, "both survivors know of the crash");
+    assert_eq!(count("node_left"), 1, "of the leave the one that is still there");
+    assert_eq!(count("broadcast"), 2);
+    assert!(count("node_joined") >= 6 + 2, "all of all, and at the return each of the other");
+    let steps: Vec<&str> = events.iter().filter_map(|event| event["step"].as_str()).collect();
+    for step in ["join", "broadcast", "rest", "crash", "leave", "return"] {
+        assert!(steps.contains(&step), "{step} is not told");
+    }
+}
+
+#[test]
+fn the_story_in_a_pipe_is_plain_text() {
+    let run = run(&["demo", "--nodes", "4", "--watch", "1"]);
+    run.must_succeed();
+    assert!(!run.stdout.contains('\x1b'), "colours are for terminals");
+    for part in [
+        "4 members find each other",
+        "node-3 crashes",
+        "accused by",
+        "as seen by",
+        "Summary",
+        "false failures",
+    ] {
+        assert!(run.stdout.contains(part), "{part:?} is not in:\n{}", run.stdout);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_story_in_one_line() {
+    let mut child = command(&["demo"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    is_one_line(&String::from_utf8(output.stderr).unwrap());
+}
