@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use kinfolk_core::NodeId;
-use kinfolk_transport::{DialError, Peer, RequestError};
+use kinfolk_gossip::SwimProtocol;
+use kinfolk_transport::{DialError, Peer, RequestError, Transport};
 use tokio::task::JoinSet;
 
 use crate::cluster::Inner;
@@ -84,12 +85,7 @@ async fn try_some(member: &Inner, seeds: &[String]) -> Vec<Tried> {
     tried.into_iter().map(|(_, tried)| tried).collect()
 }
 
-async fn try_one(
-    transport: &kinfolk_transport::Transport,
-    protocol: &kinfolk_gossip::SwimProtocol,
-    seed: &str,
-    policy: &JoinPolicy,
-) -> Tried {
+async fn try_one(transport: &Transport, protocol: &SwimProtocol, seed: &str, policy: &JoinPolicy) -> Tried {
     let addresses = match resolve(seed, policy.seed_timeout).await {
         Ok(addresses) => addresses,
         Err(cause) => return Tried::Failed(cause),
@@ -98,7 +94,9 @@ async fn try_one(
     for addr in addresses {
         let id = match transport.identify(addr, policy.seed_timeout).await {
             Ok(id) => id,
-            Err(RequestError::Connect { cause: DialError::OwnName, .. }) => return Tried::Ourselves,
+            Err(RequestError::Connect { cause: DialError::OwnName, .. }) if is_ours(transport, addr) => {
+                return Tried::Ourselves;
+            }
             Err(error) => {
                 cause = error.to_string();
                 continue;
@@ -110,6 +108,16 @@ async fn try_one(
         }
     }
     Tried::Failed(cause)
+}
+
+/// Whether `addr` is where we listen, and not a process elsewhere that uses our certificate.
+fn is_ours(transport: &Transport, addr: SocketAddr) -> bool {
+    let (listen, advertised) = (transport.local_addr().socket(), transport.advertised_addr().socket());
+    // Listening on all addresses means listening on every one that this machine can bind.
+    let bindable = || std::net::UdpSocket::bind((addr.ip(), 0)).is_ok();
+    addr == listen
+        || addr == advertised
+        || (addr.port() == listen.port() && listen.ip().is_unspecified() && bindable())
 }
 
 async fn resolve(seed: &str, limit: Duration) -> Result<Vec<SocketAddr>, String> {
