@@ -1,5 +1,6 @@
 //! The project's own tasks, run as `cargo xtask <task>`: this file reads the command line and routes, nothing else.
 
+mod bench;
 mod cargo_steps;
 mod ci;
 mod layers;
@@ -54,6 +55,17 @@ enum Task {
     },
     /// Each crate builds by itself, with only the features that it asks for.
     Alone,
+    /// Measures, prints a table, and keeps it in `docs/bench/`. Not part of the gate.
+    Bench {
+        /// What to measure.
+        what: bench::What,
+        /// Fewer and shorter rounds, about half a minute; nothing is kept.
+        #[arg(long)]
+        quick: bool,
+        /// One JSON object a cell and a last one of the kind `summary`, instead of the table.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -70,6 +82,7 @@ fn main() -> ExitCode {
         Task::Loom { full } => loom::check(full),
         Task::Sim { args } => sim::smoke(&args),
         Task::Alone => cargo_steps::alone(),
+        Task::Bench { what, quick, json } => bench::run(what, quick, json),
     };
     match outcome {
         Ok(note) => {

@@ -48,6 +48,13 @@ pub(super) const CRATES: &[Crate] = &[
         build: &[],
         dev: &[],
     },
+    Crate {
+        name: "kinfolk-benches",
+        layer: TOOLS,
+        normal: &["kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-transport"],
+        build: &[],
+        dev: &[],
+    },
     Crate { name: "xtask", layer: TOOLS, normal: &[], build: &[], dev: &[] },
 ];
 
@@ -65,7 +72,13 @@ pub(super) struct Reserved {
 }
 
 pub(super) const RESERVED: &[Reserved] = &[
-    Reserved { package: "s2n-quic", owners: &["kinfolk-transport"], tools: false, dev_free: false },
+    // The benchmarks measure the transport against QUIC itself, which is the limit of what it can reach.
+    Reserved {
+        package: "s2n-quic",
+        owners: &["kinfolk-transport", "kinfolk-benches"],
+        tools: false,
+        dev_free: false,
+    },
     Reserved { package: "s2n-quic-core", owners: &["kinfolk-transport"], tools: false, dev_free: false },
     Reserved { package: "s2n-tls", owners: &["kinfolk-transport"], tools: false, dev_free: false },
     Reserved { package: "anyhow", owners: &["kinfolk-agent"], tools: true, dev_free: true },

@@ -1,4 +1,5 @@
-//! Tests never sleep and hope. One that must sleep says why, in a comment that begins `// Sleeps because`.
+//! Tests never sleep and hope. One that must sleep says why, in a comment that begins `// Sleeps because`. Where every
+//! test of a file runs in tokio's paused time, a sleep is the passing of virtual time and needs no reason.
 
 use std::path::Path;
 
@@ -9,6 +10,9 @@ const EXCUSE: &str = "// Sleeps because";
 
 /// Every call of a sleep in test code that no comment explains.
 pub(super) fn find(source: &Source) -> Vec<Finding> {
+    if all_in_paused_time(source) {
+        return Vec::new();
+    }
     let regions = test_regions(source);
     let lines: Vec<&str> = source.text.lines().collect();
     (0..source.tokens.len())
@@ -19,6 +23,14 @@ pub(super) fn find(source: &Source) -> Vec<Finding> {
             source.finding(line, format!("a test waits for an event, or explains itself: `{EXCUSE} ...`"))
         })
         .collect()
+}
+
+/// Whether the file has tests of tokio's, and the clock of each is paused.
+fn all_in_paused_time(source: &Source) -> bool {
+    let count =
+        |pattern: &[&str]| (0..source.tokens.len()).filter(|&at| source.stands_at(at, pattern)).count();
+    let tests = count(&["tokio", ":", ":", "test"]);
+    tests > 0 && tests == count(&["start_paused", "=", "true"])
 }
 
 /// A call of a free function named `sleep`, with or without a path before it.
@@ -88,8 +100,16 @@ mod tests {
     }
 
     #[test]
+    fn sleeps_in_paused_time_are_fine_unless_one_test_of_the_file_is_not_paused() {
+        let paused = "#[tokio::test(start_paused = true)]\nasync fn t() {\n sleep(d).await;\n}\n";
+        assert!(lines("crates/gossip/tests/a.rs", paused).is_empty());
+        let real = "#[tokio::test]\nasync fn u() {}";
+        assert_eq!(lines("crates/gossip/tests/a.rs", &format!("{paused}{real}")), [3]);
+    }
+
+    #[test]
     fn test_functions_count_without_a_test_module_too() {
-        let text = "#[tokio::test(start_paused = true)]\nasync fn t() {\n sleep(d).await;\n}";
+        let text = "#[tokio::test]\nasync fn t() {\n sleep(d).await;\n}";
         assert_eq!(lines("crates/gossip/src/a.rs", text), [3]);
     }
 

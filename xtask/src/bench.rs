@@ -1,0 +1,47 @@
+//! Runs the benchmarks. What is measured, and how, is the business of `benches/`.
+//!
+//! A full run keeps its report in `docs/bench/`; a quick one is too rough to be kept.
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::shell;
+
+/// What is measured.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum What {
+    /// The connection pool against a mutex, against QUIC alone, and its lookups.
+    Pool,
+    /// Registry, codec, gossip queue, phi and machine.
+    Core,
+}
+
+impl What {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Pool => "pool",
+            Self::Core => "core",
+        }
+    }
+}
+
+/// Runs `kinfolk-bench`; its table, or with `json` its lines of JSON, go to standard output, everything else to standard
+/// error.
+///
+/// # Errors
+/// When it does not build, or a request of the benchmark fails.
+pub(crate) fn run(what: What, quick: bool, json: bool) -> Result<String> {
+    let name = what.name();
+    let report = format!("docs/bench/{name}.md");
+    let mut command = shell::cargo(["run", "--release", "--package", "kinfolk-benches", "--", name]);
+    if json {
+        command.arg("--json");
+    }
+    if quick {
+        command.arg("--quick");
+    } else {
+        command.args(["--write", &report]);
+    }
+    shell::run(&mut command)?;
+    Ok(if quick { "a quick run, not kept".to_owned() } else { format!("the table stands in {report}") })
+}
