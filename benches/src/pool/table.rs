@@ -1,0 +1,144 @@
+//! A report as Markdown, for the terminal and for `docs/bench/pool.md`.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::report::Report;
+use super::throughput::{Ratio, ThroughputCell};
+use super::variant::Variant;
+
+impl Display for Report {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        head(self, f)?;
+        bars(self, f)?;
+        throughput(self, f)?;
+        latency(self, f)?;
+        cpu(self, f)?;
+        fresh(self, f)?;
+        lookups(self, f)
+    }
+}
+
+fn head(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
+    let (host, busy, waiting) = (&report.host, report.plan.busy, report.plan.waiting);
+    writeln!(f, "# Benchmark: the connection pool\n")?;
+    writeln!(f, "Written by `cargo xtask bench pool`, which measures all of it in one run.\n")?;
+    writeln!(f, "Machine: {}, {} cores, {}, {}.\n", host.cpu, host.cores, host.kernel, host.rustc)?;
+    writeln!(
+        f,
+        "Client and server share the machine and its cores, and talk over loopback. Each variant ran for {} windows of \
+         {:?} in each cell where the server answers at once, and {} of {:?} where it waits, in turns with the others. \
+         Figures are medians over the windows, ratios quotients of medians. A ratio *by rounds* is the median of the \
+         quotients within one round of turns instead: other programs disturb it less, but it is not what is judged. \
+         What the variants do, and where they differ, stands in \
+         [benches/src/pool/mod.rs](../../benches/src/pool/mod.rs).",
+        busy.count, busy.window, waiting.count, waiting.window
+    )
+}
+
+fn bars(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
+    writeln!(f, "\n## Expected and found\n\n| expected | found (worst cell) | met |\n|---|---|---|")?;
+    for bar in &report.bars {
+        writeln!(f, "| {} | {:.3} | {} |", bar.claim, bar.measured, if bar.met { "yes" } else { "**no**" })?;
+    }
+    Ok(())
+}
+
+fn throughput(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
+    writeln!(f, "\n## Requests per second\n")?;
+    writeln!(
+        f,
+        "| server waits | bytes | callers | mutex_hold | mutex_open | stream_split | raw_handle | split / hold | \
+         split / open | split / raw | split / raw by rounds |\n|---|---|---|---|---|---|---|---|---|---|---|"
+    )?;
+    for ratio in &report.ratios {
+        write!(f, "| {} ms | {} | {} |", ratio.delay_ms, ratio.bytes, ratio.callers)?;
+        for cell in Variant::ALL.iter().filter_map(|variant| cell_of(report, ratio, *variant)) {
+            write!(f, " {:.0} |", cell.per_second.median)?;
+        }
+        let Ratio { split_to_hold, split_to_open, split_to_raw, split_to_raw_by_rounds, .. } = ratio;
+        writeln!(
+            f,
+            " **{split_to_hold:.2}** | {split_to_open:.2} | **{split_to_raw:.3}** | {split_to_raw_by_rounds:.3} |"
+        )?;
+    }
+    Ok(())
+}
+
+fn latency(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
+    writeln!(f, "\n## Latency in microseconds: median / 99th percentile\n")?;
+    writeln!(
+        f,
+        "Each window begins with an idle server. Where callers queue for longer than a window, their true latency is \
+         higher than what stands here.\n"
+    )?;
+    writeln!(
+        f,
+        "| server waits | bytes | callers | mutex_hold | mutex_open | stream_split | raw_handle |\n|---|---|---|---|---|---|---|"
+    )?;
+    for ratio in &report.ratios {
+        write!(f, "| {} ms | {} | {} |", ratio.delay_ms, ratio.bytes, ratio.callers)?;
+        for cell in Variant::ALL.iter().filter_map(|variant| cell_of(report, ratio, *variant)) {
+            write!(f, " {:.0} / {:.0} |", cell.p50_us, cell.p99_us)?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
+}
+
+fn cpu(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
+    writeln!(f, "\n## Time of cores for each request, client and server together, in microseconds\n")?;
+    writeln!(
+        f,
+        "The ratio, by rounds, is the pool's whole cost: above 1 ours takes less. Other programs move it less than they move the \
+         requests per second.\n"
+    )?;
+    writeln!(
+        f,
+        "| server waits | bytes | callers | mutex_hold | mutex_open | stream_split | raw_handle | raw / split |\n\
+         |---|---|---|---|---|---|---|---|"
+    )?;
+    for ratio in &report.ratios {
+        write!(f, "| {} ms | {} | {} |", ratio.delay_ms, ratio.bytes, ratio.callers)?;
+        for cell in Variant::ALL.iter().filter_map(|variant| cell_of(report, ratio, *variant)) {
+            write!(f, " {:.1} |", cell.cpu_us.median)?;
+        }
+        writeln!(f, " **{:.2}** |", ratio.raw_to_split_cpu)?;
+    }
+    Ok(())
+}
+
+fn fresh(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
+    let fresh = &report.fresh;
+    writeln!(f, "\n## Reuse against a fresh connection for each request\n")?;
+    writeln!(
+        f,
+        "One caller, 100 bytes, a server that does not wait: {:.0} us on the pool's connection, {:.0} us with a \
+         connection of its own (handshake, request, close): **{:.1} times** as long.",
+        fresh.reused_us.median, fresh.fresh_us.median, fresh.fresh_to_reused
+    )
+}
+
+fn lookups(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
+    writeln!(f, "\n## Looking up a ready connection and giving it back\n")?;
+    writeln!(
+        f,
+        "Nanoseconds, median over {} windows of {:?}. *Median*: what one lookup takes, timed in batches of 100 by each \
+         thread. *Core time*: the window times the cores in use, by the lookups of all threads.\n",
+        report.plan.lookup.count, report.plan.lookup.window
+    )?;
+    writeln!(f, "| connections | threads | median | core time |\n|---|---|---|---|")?;
+    for cell in &report.lookups {
+        writeln!(
+            f,
+            "| {} | {} | {:.0} | {:.0} |",
+            cell.connections, cell.threads, cell.median_ns.median, cell.core_ns.median
+        )?;
+    }
+    Ok(())
+}
+
+fn cell_of<'a>(report: &'a Report, ratio: &Ratio, variant: Variant) -> Option<&'a ThroughputCell> {
+    let load = |cell: &ThroughputCell| (cell.callers, cell.delay_ms, cell.bytes);
+    let wanted = (ratio.callers, ratio.delay_ms, ratio.bytes);
+    report.throughput.iter().find(|cell| cell.variant == variant && load(cell) == wanted)
+}

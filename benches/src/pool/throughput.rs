@@ -1,0 +1,115 @@
+//! Requests per second of each variant, cell by cell. In each round every variant runs for one window, one after the
+//! other and in turning order, so that whatever else the machine does meets all of them.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::bed::{Bed, Done, Load};
+use super::variant::Variant;
+use crate::numbers::{Rounds, Spread, quantile};
+
+/// How much of a window each variant runs before a cell is measured.
+const WARM_UP_SHARE: u32 = 2;
+
+/// What one variant did under one load.
+#[derive(Debug, Clone, Serialize)]
+pub struct ThroughputCell {
+    /// Which.
+    pub variant: Variant,
+    /// How many callers.
+    pub callers: usize,
+    /// How long the server waited, in milliseconds.
+    pub delay_ms: u8,
+    /// The length of request and answer.
+    pub bytes: usize,
+    /// Requests per second over the rounds.
+    pub per_second: Spread,
+    /// The median over the rounds of the median latency, in microseconds.
+    pub p50_us: f64,
+    /// The median over the rounds of the 99th percentile of latency, in microseconds.
+    pub p99_us: f64,
+    /// The time of cores that a request takes on client and server together, in microseconds, over the rounds.
+    pub cpu_us: Spread,
+}
+
+/// How the variants of one cell compare, above 1 where the first is better. What is judged are quotients of the medians.
+///
+/// Two further figures are medians of the quotients within one round, whose windows lie next to each other in time: a
+/// machine that is busy with something else for seconds disturbs them less. They are there to be compared, not to judge.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Ratio {
+    /// How many callers.
+    pub callers: usize,
+    /// How long the server waited, in milliseconds.
+    pub delay_ms: u8,
+    /// The length of request and answer.
+    pub bytes: usize,
+    /// `stream_split / mutex_hold`.
+    pub split_to_hold: f64,
+    /// `stream_split / mutex_open`.
+    pub split_to_open: f64,
+    /// `stream_split / raw_handle`.
+    pub split_to_raw: f64,
+    /// The same by rounds.
+    pub split_to_raw_by_rounds: f64,
+    /// The time of cores that a request takes, by rounds: `raw_handle / stream_split`, so that above 1 ours takes less.
+    pub raw_to_split_cpu: f64,
+}
+
+/// Measures all variants under one load.
+pub(super) async fn measure(bed: &Bed, load: Load, rounds: Rounds) -> Result<(Vec<ThroughputCell>, Ratio)> {
+    for variant in Variant::ALL {
+        bed.window(variant, load, rounds.window / WARM_UP_SHARE).await?;
+    }
+    let mut done = Variant::ALL.map(|_| Vec::new());
+    for round in 0..rounds.count {
+        for turn in 0..Variant::ALL.len() {
+            let which = (round + turn) % Variant::ALL.len();
+            let mut window = bed.window(Variant::ALL[which], load, rounds.window).await?;
+            window.latencies.sort_unstable_by(f64::total_cmp);
+            done[which].push(window);
+        }
+    }
+    let cells: Vec<ThroughputCell> =
+        Variant::ALL.iter().zip(&done).map(|(variant, done)| cell(*variant, load, rounds, done)).collect();
+    let ratio = ratio(load, &cells, &done);
+    Ok((cells, ratio))
+}
+
+/// Puts the rounds together.
+fn cell(variant: Variant, load: Load, rounds: Rounds, done: &[Done]) -> ThroughputCell {
+    let over_rounds = |of: &dyn Fn(&Done) -> f64| Spread::of(done.iter().map(of));
+    ThroughputCell {
+        variant,
+        callers: load.callers,
+        delay_ms: load.delay_ms,
+        bytes: load.bytes,
+        per_second: over_rounds(&|done| done.in_time as f64 / rounds.window.as_secs_f64()),
+        p50_us: over_rounds(&|done| quantile(&done.latencies, 0.5)).median,
+        p99_us: over_rounds(&|done| quantile(&done.latencies, 0.99)).median,
+        cpu_us: over_rounds(&|done| done.cpu_us),
+    }
+}
+
+/// Compares the variants, whose rounds stand in the order of [`Variant::ALL`].
+fn ratio(load: Load, cells: &[ThroughputCell], done: &[Vec<Done>; Variant::ALL.len()]) -> Ratio {
+    let per_second = |wanted: Variant| {
+        let found = cells.iter().find(|cell| cell.variant == wanted);
+        found.map_or(f64::NAN, |cell| cell.per_second.median)
+    };
+    let [_, _, split, raw] = done;
+    let by_rounds = |above: &[Done], below: &[Done], of: fn(&Done) -> f64| {
+        Spread::of(above.iter().zip(below).map(|(above, below)| of(above) / of(below))).median
+    };
+    let of_split = per_second(Variant::StreamSplit);
+    Ratio {
+        callers: load.callers,
+        delay_ms: load.delay_ms,
+        bytes: load.bytes,
+        split_to_hold: of_split / per_second(Variant::MutexHold),
+        split_to_open: of_split / per_second(Variant::MutexOpen),
+        split_to_raw: of_split / per_second(Variant::RawHandle),
+        split_to_raw_by_rounds: by_rounds(split, raw, |done| done.in_time as f64),
+        raw_to_split_cpu: by_rounds(raw, split, |done| done.cpu_us),
+    }
+}
