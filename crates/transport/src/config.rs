@@ -42,6 +42,17 @@ pub struct TransportConfig {
     pub streams_max: usize,
     /// Requests that wait for their turn on one connection; further ones get `QueueFull`. Default 1,024.
     pub queue_max: usize,
+    /// Streams of applications that are open to one peer at a time, and as many again from it; further ones are refused.
+    /// 1 to 128, default 32.
+    pub app_streams_max: usize,
+    /// Bytes that one stream, of an application or of a request, may have under way before its sender waits. 4,096 to
+    /// 16,777,216, default 65,536. Smaller delays the probes beside a transfer less; larger is faster over long paths: a
+    /// stream moves at most this much in a round trip (1.3 MB/s at 50 ms with the default). What a program has not read
+    /// takes up to four times as much memory for each stream.
+    pub stream_buffer_bytes: u32,
+    /// Streams of applications that wait for one service to accept them; further ones are refused as `Busy` and counted.
+    /// 1 or more, default 16.
+    pub stream_backlog: usize,
     /// Messages from peers that wait for the application; a peer's further ones are refused as `Busy` and counted. 1 or
     /// more, default 1,024.
     pub inbox_max: usize,
@@ -67,6 +78,9 @@ impl TransportConfig {
             initial_rtt: Duration::from_millis(50),
             streams_max: 200,
             queue_max: 1024,
+            app_streams_max: 32,
+            stream_buffer_bytes: 64 * 1024,
+            stream_backlog: 16,
             inbox_max: 1024,
             inbound_max: 1024,
             inbound_per_ip_max: 256,

@@ -10,7 +10,7 @@ pub const FRAME_VERSION: u8 = 1;
 /// Bytes before the body: the length and the version.
 pub const HEADER_BYTES: usize = 5;
 
-/// What a stream is for: its first byte. Values not listed are kept for streams of applications.
+/// What a stream is for: its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum StreamKind {
@@ -18,6 +18,8 @@ pub enum StreamKind {
     Request = 1,
     /// A frame without an answer (on a unidirectional stream).
     OneWay = 2,
+    /// Bytes of an application, in both directions (on a bidirectional stream).
+    Application = 3,
 }
 
 impl TryFrom<u8> for StreamKind {
@@ -27,6 +29,7 @@ impl TryFrom<u8> for StreamKind {
         match byte {
             1 => Ok(Self::Request),
             2 => Ok(Self::OneWay),
+            3 => Ok(Self::Application),
             found => Err(FrameError::Kind { found }),
         }
     }
@@ -56,6 +59,9 @@ pub enum FrameError {
         /// The byte found.
         found: u8,
     },
+    /// An application's stream begins with a name that no service can have.
+    #[error("a stream to a service whose name is not 1 to 63 of a-z, 0-9, '-', '_', '.' and '/'")]
+    Service,
     /// The stream ended before the frame did.
     #[error("the stream ended after {have} bytes, in the middle of a frame")]
     Truncated {

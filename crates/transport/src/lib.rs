@@ -45,6 +45,7 @@ mod config;
 #[cfg(not(kinfolk_loom))]
 mod error;
 mod frame;
+mod hello;
 #[cfg(not(kinfolk_loom))]
 mod identity;
 mod peer;
@@ -55,22 +56,30 @@ mod quic;
 mod request;
 #[cfg(not(kinfolk_loom))]
 mod stats;
+#[cfg(not(kinfolk_loom))]
+mod stream_error;
 
 #[cfg(not(kinfolk_loom))]
 pub use config::{STREAMS_MAX, TransportConfig};
 #[cfg(not(kinfolk_loom))]
 pub use error::TransportError;
 pub use frame::{FRAME_VERSION, FrameError, FrameReader, HEADER_BYTES, StreamKind, encode as encode_frame};
+pub use hello::SERVICE_BYTES_MAX;
 #[cfg(not(kinfolk_loom))]
 pub use identity::{ClusterCa, IdentityError, NodeIdentity, PeerName};
 pub use peer::{Peer, Target};
 pub use pool::{
-    CloseReason, ConnId, Connect, Connection, ConnectionPool, DialError, Lease, PoolConfig, PoolError,
-    PoolStats,
+    CloseReason, ConnId, Connect, Connection, ConnectionPool, ConnectionState, ConnectionStats, DialError,
+    DialTimes, Lane, Lease, PoolConfig, PoolError, PoolStats,
 };
 #[cfg(not(kinfolk_loom))]
-pub use quic::{Dialer, Inbound, Incoming, PeerConnection, Responder, Transport};
+pub use quic::{
+    AppStream, Dialer, Inbound, Incoming, Listener, PeerConnection, Responder, StreamReader, StreamWriter,
+    Transport,
+};
 #[cfg(not(kinfolk_loom))]
 pub use request::{Ending, Evidence, Phase, Rejection, RequestError};
 #[cfg(not(kinfolk_loom))]
 pub use stats::TransportStats;
+#[cfg(not(kinfolk_loom))]
+pub use stream_error::{ServiceError, StreamError};

@@ -39,6 +39,24 @@ pub enum RequestError {
         /// The limit.
         max: usize,
     },
+    /// This node has as many streams to services of the peer as it allows itself. Nothing was sent.
+    #[error("no stream to {peer}: {max} to it are open, the limit `app_streams_max`; close some first")]
+    TooManyStreams {
+        /// To whom.
+        peer: Target,
+        /// The limit.
+        max: usize,
+    },
+    /// The name cannot name a service. Nothing was sent.
+    #[error(
+        "no stream to {peer}: `{service}` cannot name a service; give 1 to 63 of a-z, 0-9, '-', '_', '.' and '/'"
+    )]
+    BadService {
+        /// To whom.
+        peer: Target,
+        /// The name.
+        service: String,
+    },
     /// There is no connection and none could be made.
     #[error("no connection to {peer}: {cause}")]
     Connect {
@@ -181,6 +199,12 @@ pub enum Rejection {
     /// It could not read the message.
     #[error("it cannot read it; both nodes must run compatible versions")]
     Unreadable,
+    /// Nobody there accepts the service that a stream was opened to.
+    #[error("no program there accepts this service; start it there, or correct the name")]
+    UnknownService,
+    /// It has as many streams of this node to its services as it allows.
+    #[error("it has as many streams of this node as its `app_streams_max` allows; close some first")]
+    TooManyStreams,
     /// It gave up waiting for the rest of the message.
     #[error("the message did not arrive there in time")]
     TooSlow,
@@ -210,6 +234,8 @@ impl RequestError {
         match self {
             Self::PoolFull { .. }
             | Self::QueueFull { .. }
+            | Self::TooManyStreams { .. }
+            | Self::BadService { .. }
             | Self::TooLarge { .. }
             | Self::ShuttingDown { .. }
             | Self::Timeout { phase: Phase::Queued, .. } => Evidence::Local,

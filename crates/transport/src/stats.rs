@@ -43,8 +43,17 @@ pub struct TransportStats {
     pub refused_by_peer: u64,
     /// Attempts that were refused because a limit on inbound connections was met.
     pub refused_limit: u64,
+    /// Connections that peers opened and that the pool had no room to take up: they only serve the peer's requests.
+    pub unpooled: u64,
     /// Messages that were refused because the application's queue was full.
     pub inbox_full: u64,
+    /// Streams of applications that this node opened and the peer took.
+    pub streams_opened: u64,
+    /// Streams of applications that peers opened and that this node took.
+    pub streams_accepted: u64,
+    /// Streams of applications that this node refused: the service is unknown, its backlog is full, or the peer has too
+    /// many.
+    pub streams_refused: u64,
     /// Streams that were reset because what came on them is no frame, or did not come in time.
     pub bad_streams: u64,
 }
@@ -83,7 +92,11 @@ counters!(
     refused_other,
     refused_by_peer,
     refused_limit,
+    unpooled,
     inbox_full,
+    streams_opened,
+    streams_accepted,
+    streams_refused,
     bad_streams,
 );
 

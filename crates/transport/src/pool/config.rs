@@ -8,11 +8,17 @@ use std::time::Duration;
 pub struct PoolConfig {
     /// Connections in total, in every state (also those being dialled or drained). 1 or more, default 50.
     ///
+    /// It counts each connection that callers here may get, and each dial, also one to a seed. What a peer opens is
+    /// counted too as soon as the pool takes it up; while every connection is in use there is no room to take it up, and
+    /// it only serves the peer's requests, counted by `inbound_max`: a full pool must not make this node look dead.
+    /// Connections for the streams of applications hold at most half of the total, from peers too; further ones are
+    /// refused.
+    ///
     /// One that is over the limit evicts the connection idle for longest, or fails with
     /// [`PoolFull`](super::PoolError::PoolFull) if none is idle. Below the number of peers that a node talks to in an
     /// idle time-out, connections are made over and over (about 1 ms of CPU on both sides together each); one idle connection takes about 13 KiB.
     pub max_total: usize,
-    /// Connections to one peer that are ready or being dialled. 1 or more, default 1: all requests share it.
+    /// Connections on one lane ([`Lane`](super::Lane)) to one peer that are ready or being dialled. 1 or more, default 1: all requests share it. Streams of applications share another.
     pub max_per_peer: usize,
     /// After this time without a request in either direction a connection is closed. Default 60 s. It must be shorter
     /// than the QUIC idle time-out, so that it is the pool that closes, explicitly.

@@ -3,8 +3,9 @@
 
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
-use super::DialError;
+use super::{DialError, Lane};
 use crate::peer::Peer;
 
 /// The number of a connection, given by the pool, unique in it for ever.
@@ -42,6 +43,11 @@ pub trait Connection: Clone + Send + Sync + 'static {
     /// Whether it is still open, as far as is known without asking the peer. Cheap: called at each look-up.
     fn is_open(&self) -> bool;
 
+    /// The smoothed round trip, once measured. None if it is not known.
+    fn rtt(&self) -> Option<Duration> {
+        None
+    }
+
     /// Asks for a sign of life, whose absence ends the connection by and by. Says whether it is still open.
     fn check(&self) -> bool;
 
@@ -62,4 +68,16 @@ pub trait Connect: Send + Sync + 'static {
         peer: &Peer,
         id: ConnId,
     ) -> impl Future<Output = Result<Self::Connection, DialError>> + Send;
+
+    /// The same for one lane to the peer. By default all lanes are dialled alike.
+    fn connect_on(
+        &self,
+        peer: &Peer,
+        lane: Lane,
+        id: ConnId,
+    ) -> impl Future<Output = Result<Self::Connection, DialError>> + Send {
+        match lane {
+            Lane::Requests | Lane::StreamsOut | Lane::StreamsIn => self.connect(peer, id),
+        }
+    }
 }

@@ -4,23 +4,26 @@
 use std::sync::Arc;
 
 use tokio::time::{Instant, timeout};
+use tracing::{Instrument as _, debug, debug_span};
 
 use super::slots::Wake;
 use super::stats::add;
-use super::{Caller, ConnId, Connect, DialError, Inner, Lease, PoolError};
+use super::{Caller, ConnId, Connect, DialError, Inner, Lane, Lease, PoolError};
 use crate::peer::Peer;
 
 /// Starts the dial of a slot that has just been reserved.
-pub(super) fn start<C: Connect>(pool: &Arc<Inner<C>>, peer: Peer, id: ConnId) {
+pub(super) fn start<C: Connect>(pool: &Arc<Inner<C>>, peer: Peer, lane: Lane, id: ConnId) {
     add(&pool.counters.dials, 1);
-    let dial = Dial { pool: Arc::clone(pool), peer, id, open: true };
-    tokio::spawn(dial.run());
+    let dial = Dial { pool: Arc::clone(pool), peer, lane, id, open: true };
+    let span = debug_span!("dial", peer = %dial.peer, ?lane, %id);
+    tokio::spawn(dial.run().instrument(span));
 }
 
 /// A slot that is being dialled. However it ends, also by a panic or the end of the runtime, the slot is settled.
 struct Dial<C: Connect> {
     pool: Arc<Inner<C>>,
     peer: Peer,
+    lane: Lane,
     id: ConnId,
     open: bool,
 }
@@ -32,8 +35,7 @@ impl<C: Connect> Dial<C> {
         let outcome = timeout(limit, self.connect()).await;
         let outcome = outcome.unwrap_or_else(|_| Err(self.failed(DialError::Silent { after: limit })));
         if outcome.is_ok() {
-            let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-            add(&self.pool.counters.dial_micros, micros);
+            self.pool.counters.dialled(begun.elapsed());
         }
         self.settle(outcome);
     }
@@ -42,7 +44,8 @@ impl<C: Connect> Dial<C> {
         let mut closing = self.pool.closing.subscribe();
         let dial = async {
             let _permit = self.pool.dials.acquire().await.map_err(|_| PoolError::Closed)?;
-            self.pool.connector.connect(&self.peer, self.id).await.map_err(|cause| self.failed(cause))
+            let dialled = self.pool.connector.connect_on(&self.peer, self.lane, self.id).await;
+            dialled.map_err(|cause| self.failed(cause))
         };
         tokio::select! {
             biased;
@@ -60,11 +63,13 @@ impl<C: Connect> Dial<C> {
         let now = self.pool.now();
         match outcome {
             Ok(conn) => {
+                debug!("connected");
                 let wake = self.pool.with(|slots| slots.dial_ok(self.id, conn, now));
                 self.pool.wake(wake, &PoolError::Closed);
                 self.pool.drains_changed();
             }
             Err(error) => {
+                debug!(%error, "no connection");
                 add(&self.pool.counters.dials_failed, 1);
                 let wake = self.pool.with(|slots| slots.dial_failed(self.id, now));
                 self.pool.wake(wake, &error);

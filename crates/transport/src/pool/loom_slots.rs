@@ -9,6 +9,7 @@ use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use loom::thread;
 
 use super::guarded::Guarded;
+use super::lane::{Lane, Route};
 use super::slots::{Acquired, Adopted, Limits, Refused, Waiter, Wake};
 use super::tie::{Side, Tie};
 use super::{CloseReason, ConnId};
@@ -52,11 +53,15 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
 fn pool(max_total: usize) -> Pool {
     let tie = Tie::new(id("me"), Duration::from_secs(5));
     let drain = Duration::from_secs(2);
-    Arc::new(Guarded::new(Limits { max_total, max_per_peer: 1, waiters_max: 8, drain, tie }))
+    Arc::new(Guarded::new(Limits { max_total, max_streams: 1, max_per_peer: 1, waiters_max: 8, drain, tie }))
 }
 
 fn id(name: &str) -> NodeId {
     NodeId::new(name).expect("a label")
+}
+
+fn to(peer: &NodeId) -> Route<'_> {
+    Route::new(peer, Lane::Requests)
 }
 
 fn close(conn: Conn, _: CloseReason) {
@@ -80,7 +85,7 @@ fn wake(pool: &Pool, wake: Wake<Conn, Caller>) {
 
 /// Asks for a connection as the pool's callers do. Returns whether this caller had to dial.
 fn acquire(pool: &Pool, peer: &NodeId, new_id: u64, caller: &Caller, dial_works: bool) -> bool {
-    match pool.with(|slots| slots.acquire(peer, ConnId(new_id), || caller.clone()), close) {
+    match pool.with(|slots| slots.acquire(to(peer), ConnId(new_id), || caller.clone()), close) {
         Ok(Acquired::Ready { id, conn }) => {
             assert!(!conn.load(SeqCst), "a closed connection is not handed out");
             caller.given.fetch_add(1, SeqCst);
@@ -98,12 +103,18 @@ fn acquire(pool: &Pool, peer: &NodeId, new_id: u64, caller: &Caller, dial_works:
             wake(pool, woken);
             true
         }
-        Err(Refused::Full { .. }) => {
+        Err(Refused::Full { .. } | Refused::Closed) => {
             caller.failed.fetch_add(1, SeqCst);
             false
         }
         Err(refused) => unreachable!("{refused:?}"),
     }
+}
+
+/// Every place that is taken now.
+fn total(pool: &Pool) -> usize {
+    let (connecting, in_use, idle, other) = pool.read(|slots| slots.counts());
+    connecting + in_use + idle + other
 }
 
 #[test]
@@ -174,7 +185,7 @@ fn loom_the_peers_dial_and_ours_end_in_one_connection() {
                 let (pool, theirs) = (pool.clone(), theirs.clone());
                 thread::spawn(move || {
                     let adopt = |slots: &mut super::slots::Slots<_, _>| {
-                        slots.adopt(ConnId(1), &id(peer), theirs, Side::Remote, NOW)
+                        slots.adopt(ConnId(1), to(&id(peer)), theirs, Side::Remote, NOW)
                     };
                     match pool.with(adopt, close) {
                         Adopted::Ready(woken) => wake(&pool, woken),
@@ -198,7 +209,7 @@ fn loom_a_doubted_connection_is_closed_once_whoever_lets_go_last() {
         let pool = pool(4);
         let conn: Conn = Arc::new(AtomicBool::new(false));
         let adopted =
-            pool.with(|slots| slots.adopt(ConnId(1), &id("p"), conn.clone(), Side::Local, NOW), close);
+            pool.with(|slots| slots.adopt(ConnId(1), to(&id("p")), conn.clone(), Side::Local, NOW), close);
         assert!(matches!(adopted, Adopted::Ready(_)));
         let user = |pool: Pool| {
             if pool.with(|slots| slots.enter(ConnId(1)), close) {
@@ -214,5 +225,130 @@ fn loom_a_doubted_connection_is_closed_once_whoever_lets_go_last() {
         other.join().expect("no thread panics");
         assert!(conn.load(SeqCst));
         assert_eq!(pool.read(|slots| slots.counts()), (0, 0, 0, 0));
+    });
+}
+
+#[test]
+fn loom_closing_answers_every_caller_once_and_closes_what_a_dial_brings() {
+    check(|| {
+        let pool = pool(4);
+        let callers = [Caller::new(), Caller::new()];
+        let threads: Vec<_> = (0..2)
+            .map(|n| {
+                let (pool, caller) = (pool.clone(), callers[n].clone());
+                thread::spawn(move || acquire(&pool, &id("p"), n as u64, &caller, true))
+            })
+            .collect();
+        let waiters = pool.with(|slots| slots.close_all(), close);
+        for waiter in waiters {
+            waiter.failed.fetch_add(1, SeqCst);
+        }
+        for thread in threads {
+            thread.join().expect("no thread panics");
+        }
+        for caller in &callers {
+            let (given, failed) = caller.woken();
+            assert_eq!(given + failed, 1, "an answer or an error, once");
+        }
+        assert_eq!(total(&pool), 0, "nothing is taken up after the end");
+    });
+}
+
+#[test]
+fn loom_a_connection_that_dies_under_its_users_is_closed_once_and_not_given_again() {
+    check(|| {
+        let pool = pool(4);
+        let conn: Conn = Arc::new(AtomicBool::new(false));
+        let adopted =
+            pool.with(|slots| slots.adopt(ConnId(1), to(&id("p")), conn.clone(), Side::Local, NOW), close);
+        assert!(matches!(adopted, Adopted::Ready(_)));
+        let callers = [Caller::new(), Caller::new()];
+        let user = {
+            let (pool, caller) = (pool.clone(), callers[0].clone());
+            thread::spawn(move || acquire(&pool, &id("p"), 2, &caller, true))
+        };
+        let watcher = {
+            let pool = pool.clone();
+            thread::spawn(move || pool.with(|slots| slots.remove(ConnId(1)), close))
+        };
+        pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
+        user.join().expect("no thread panics");
+        watcher.join().expect("no thread panics");
+        assert!(conn.load(SeqCst));
+        acquire(&pool, &id("p"), 3, &callers[1], true);
+        assert!(callers.iter().all(|caller| caller.woken() == (1, 0)));
+        assert_eq!(pool.read(|slots| (slots.uses(), slots.counts())), (0, (0, 0, 1, 0)));
+    });
+}
+
+#[test]
+fn loom_a_dial_without_a_name_holds_its_place_until_it_ends() {
+    for found in [true, false] {
+        check(move || {
+            let pool = pool(1);
+            let caller = Caller::new();
+            let seed = {
+                let pool = pool.clone();
+                thread::spawn(move || {
+                    if pool.with(|slots| slots.reserve(ConnId(1)), close).is_err() {
+                        return;
+                    }
+                    assert!(total(&pool) == 1);
+                    if found {
+                        let conn: Conn = Arc::new(AtomicBool::new(false));
+                        let adopt = |slots: &mut super::slots::Slots<_, _>| {
+                            slots.adopt(ConnId(1), to(&id("s")), conn, Side::Local, NOW)
+                        };
+                        assert!(matches!(pool.with(adopt, close), Adopted::Ready(_)), "its place is kept");
+                    } else {
+                        wake(&pool, pool.with(|slots| slots.dial_failed(ConnId(1), NOW), close));
+                    }
+                })
+            };
+            acquire(&pool, &id("p"), 2, &caller, true);
+            assert!(total(&pool) <= 1);
+            seed.join().expect("no thread panics");
+            let (given, failed) = caller.woken();
+            assert_eq!(given + failed, 1);
+            assert!(total(&pool) <= 1);
+        });
+    }
+}
+
+#[test]
+fn loom_a_dial_that_is_overtaken_counts_until_it_ends() {
+    check(|| {
+        let pool = pool(2);
+        let callers = [Caller::new(), Caller::new()];
+        let dialler = {
+            let (pool, caller) = (pool.clone(), callers[0].clone());
+            // The peer's name is lower than ours: its dial wins.
+            thread::spawn(move || acquire(&pool, &id("a"), 1, &caller, true))
+        };
+        let peer = {
+            let pool = pool.clone();
+            thread::spawn(move || {
+                let conn: Conn = Arc::new(AtomicBool::new(false));
+                let theirs = conn.clone();
+                let adopt = |slots: &mut super::slots::Slots<_, _>| {
+                    slots.adopt(ConnId(2), to(&id("a")), theirs, Side::Remote, NOW)
+                };
+                match pool.with(adopt, close) {
+                    Adopted::Ready(woken) => wake(&pool, woken),
+                    Adopted::NoRoom => close(conn, CloseReason::Evicted),
+                    Adopted::Spare | Adopted::Closed => unreachable!("the peer's dial wins"),
+                }
+                assert!(total(&pool) <= 2);
+            })
+        };
+        acquire(&pool, &id("q"), 3, &callers[1], true);
+        assert!(total(&pool) <= 2);
+        dialler.join().expect("no thread panics");
+        peer.join().expect("no thread panics");
+        for caller in &callers {
+            let (given, failed) = caller.woken();
+            assert_eq!(given + failed, 1, "an answer or an error, once");
+        }
+        assert_eq!(pool.read(|slots| slots.uses()), 0);
     });
 }

@@ -6,17 +6,24 @@ mod config;
 mod connect;
 mod dial;
 mod error;
+#[cfg(test)]
+mod fake;
 mod guarded;
+mod lane;
 mod lease;
 #[cfg(all(test, kinfolk_loom))]
 mod loom_slots;
 mod maintenance;
+mod reservation;
 mod slots;
 mod stats;
+#[cfg(test)]
+mod storm_tests;
 mod sync;
 #[cfg(test)]
 mod tests;
 mod tie;
+mod times;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -24,14 +31,18 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId};
-use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 pub use config::PoolConfig;
 pub use connect::{CloseReason, ConnId, Connect, Connection};
 pub use error::{DialError, PoolError};
+pub use lane::Lane;
+pub(crate) use lane::Route;
 pub use lease::Lease;
-pub use stats::PoolStats;
+pub(crate) use reservation::Reservation;
+pub use stats::{ConnectionState, ConnectionStats, PoolStats};
 pub(crate) use tie::Side;
+pub use times::DialTimes;
 
 use guarded::Guarded;
 use slots::{Acquired, Adopted, Limits, Refused, Slots, Waiter};
@@ -79,6 +90,7 @@ impl<C: Connect> ConnectionPool<C> {
     pub fn new(local: NodeId, config: PoolConfig, connector: C) -> Self {
         let limits = Limits {
             max_total: config.max_total.max(1),
+            max_streams: config.max_total / 2,
             max_per_peer: config.max_per_peer.max(1),
             waiters_max: config.waiters_max.max(1),
             drain: config.drain_timeout,
@@ -108,7 +120,7 @@ impl<C: Connect> ConnectionPool<C> {
     /// # Cancel safety
     /// Nothing is lost: a dial that was begun goes on, and its connection is there for the next caller.
     pub async fn acquire(&self, peer: &Peer) -> Result<Lease<C>, PoolError> {
-        self.get(peer, false).await
+        self.get(peer, Lane::Requests, false).await
     }
 
     /// A further connection to `peer`, beside those that there are; afterwards it is shared as they are.
@@ -119,12 +131,29 @@ impl<C: Connect> ConnectionPool<C> {
     /// # Cancel safety
     /// As [`acquire`](Self::acquire).
     pub async fn acquire_another(&self, peer: &Peer) -> Result<Lease<C>, PoolError> {
-        self.get(peer, true).await
+        self.get(peer, Lane::Requests, true).await
+    }
+
+    /// As [`acquire`](Self::acquire), for one lane to the peer: each has connections of its own.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire); also [`PoolFull`](PoolError::PoolFull) if connections for streams hold their half of
+    /// `max_total`.
+    ///
+    /// # Cancel safety
+    /// As [`acquire`](Self::acquire).
+    pub async fn acquire_on(&self, peer: &Peer, lane: Lane) -> Result<Lease<C>, PoolError> {
+        self.get(peer, lane, false).await
     }
 
     /// What the pool holds and has done.
     pub fn stats(&self) -> PoolStats {
-        self.0.counters.stats(self.0.slots.read(Slots::counts))
+        let (counts, connections) = self.0.slots.read(|slots| (slots.counts(), slots.connections()));
+        let describe = |(mut stats, conn): (ConnectionStats, Option<C::Connection>)| {
+            stats.rtt = conn.and_then(|conn| conn.rtt());
+            stats
+        };
+        self.0.counters.stats(counts, connections.into_iter().map(describe).collect())
     }
 
     /// The limits.
@@ -160,9 +189,9 @@ impl<C: Connect> ConnectionPool<C> {
         self.0.unused.notify_waiters();
     }
 
-    /// The ready connection to a peer, if there is one. It counts no use, so it may be closed at any time.
+    /// The ready connection for requests to a peer, if there is one. It counts no use, so it may be closed at any time.
     pub(crate) fn peek(&self, peer: &NodeId) -> Option<C::Connection> {
-        self.0.slots.read(|slots| slots.peek(peer))
+        self.0.slots.read(|slots| slots.peek(Route::new(peer, Lane::Requests)))
     }
 
     /// The number for a connection that is not dialled through the pool.
@@ -171,9 +200,9 @@ impl<C: Connect> ConnectionPool<C> {
     }
 
     /// Takes up a connection that was not dialled through the pool.
-    pub(crate) fn adopt(&self, id: ConnId, peer: &NodeId, conn: C::Connection, side: Side) -> Taken {
+    pub(crate) fn adopt(&self, id: ConnId, route: Route<'_>, conn: C::Connection, side: Side) -> Taken {
         let now = self.0.now();
-        let adopted = self.0.with(|slots| slots.adopt(id, peer, conn, side, now));
+        let adopted = self.0.with(|slots| slots.adopt(id, route, conn, side, now));
         self.0.drains_changed();
         match adopted {
             Adopted::Ready(wake) => {
@@ -186,9 +215,16 @@ impl<C: Connect> ConnectionPool<C> {
         }
     }
 
-    /// Waits for the right to run one of the dials that may run at the same time. None if the pool is closed.
-    pub(crate) async fn dial_permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.0.dials.acquire().await.ok()
+    /// A place in the pool, and the right to run one of the dials that may run at the same time, for a dial to an address
+    /// whose node is not known. [`adopt`](Self::adopt) with the reservation's id takes the place over.
+    pub(crate) async fn reserve(&self) -> Result<Reservation<'_, C>, PoolError> {
+        Reservation::take(&self.0).await
+    }
+
+    /// How many more dials may run now.
+    #[cfg(test)]
+    pub(crate) fn dials_free(&self) -> usize {
+        self.0.dials.available_permits()
     }
 
     /// What the connections come from.
@@ -212,8 +248,8 @@ impl<C: Connect> ConnectionPool<C> {
         WeakPool(Arc::downgrade(&self.0))
     }
 
-    async fn get(&self, peer: &Peer, another: bool) -> Result<Lease<C>, PoolError> {
-        match self.0.look_up(peer, another)? {
+    async fn get(&self, peer: &Peer, lane: Lane, another: bool) -> Result<Lease<C>, PoolError> {
+        match self.0.look_up(peer, lane, another)? {
             Place::Lease(lease) => Ok(lease),
             // The sender lives in the slot until the dial is settled, and every way to settle it answers.
             Place::Queue(queue) => queue.await.unwrap_or(Err(PoolError::Closed)),
@@ -240,7 +276,8 @@ enum Place<C: Connect> {
 
 impl<C: Connect> Inner<C> {
     /// A lease or a place in a queue; starts the dial if that is this caller's task.
-    fn look_up(self: &Arc<Self>, peer: &Peer, another: bool) -> Result<Place<C>, PoolError> {
+    fn look_up(self: &Arc<Self>, peer: &Peer, lane: Lane, another: bool) -> Result<Place<C>, PoolError> {
+        let route = Route::new(&peer.id, lane);
         loop {
             let mut queue = None;
             let caller = || {
@@ -251,12 +288,12 @@ impl<C: Connect> Inner<C> {
             let id = self.new_id();
             let acquired = self.with(|slots| {
                 if another {
-                    slots.acquire_another(&peer.id, id, caller)
+                    slots.acquire_another(route, id, caller)
                 } else {
-                    slots.acquire(&peer.id, id, caller)
+                    slots.acquire(route, id, caller)
                 }
             });
-            match acquired.map_err(|refused| self.refused(peer, refused))? {
+            match acquired.map_err(|refused| self.refused(Some(&peer.id), refused))? {
                 Acquired::Ready { id, conn } => {
                     let lease = Lease::of_counted(Arc::clone(self), id, conn);
                     if lease.is_open() {
@@ -268,7 +305,7 @@ impl<C: Connect> Inner<C> {
                     continue;
                 }
                 Acquired::Waiting => add(&self.counters.reused, 1),
-                Acquired::Dial { id } => dial::start(self, peer.clone(), id),
+                Acquired::Dial { id } => dial::start(self, peer.clone(), lane, id),
             }
             return Ok(Place::Queue(queue.expect("a place in the queue was taken")));
         }
@@ -295,7 +332,8 @@ impl<C: Connect> Inner<C> {
         self.drains_changed();
     }
 
-    fn refused(&self, peer: &Peer, refused: Refused) -> PoolError {
+    /// A refusal by the slots, counted, in the pool's words. Without a peer there is no queue that could be full.
+    fn refused(&self, peer: Option<&NodeId>, refused: Refused) -> PoolError {
         match refused {
             Refused::Full { current, max } => {
                 add(&self.counters.refused_full, 1);
@@ -303,7 +341,8 @@ impl<C: Connect> Inner<C> {
             }
             Refused::QueueFull { waiting, max } => {
                 add(&self.counters.refused_queue, 1);
-                PoolError::QueueFull { peer: peer.id.clone(), waiting, max }
+                let peer = peer.expect("only a dial to a peer has a queue").clone();
+                PoolError::QueueFull { peer, waiting, max }
             }
             Refused::Closed => PoolError::Closed,
         }

@@ -4,7 +4,10 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::CloseReason;
+use kinfolk_core::NodeId;
+
+use super::times::{DialTimes, Times};
+use super::{CloseReason, Lane};
 
 /// The pool at one moment, and what happened since it was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct PoolStats {
     pub dials_failed: u64,
     /// The time that successful dials took, all together.
     pub dial_time: Duration,
+    /// The same as a histogram: how many took how long.
+    pub dial_times: DialTimes,
     /// Connections that peers opened and that were taken up.
     pub adopted: u64,
     /// Refused with `PoolFull`.
@@ -46,6 +51,38 @@ pub struct PoolStats {
     pub overdue: u64,
     /// Found to have ended.
     pub dead: u64,
+    /// Each connection, in the order in which they came. At most `max_total` entries.
+    pub connections: Vec<ConnectionStats>,
+}
+
+/// One connection of the pool, or a dial for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionStats {
+    /// To whom.
+    pub peer: NodeId,
+    /// What for.
+    pub lane: Lane,
+    /// How far it is.
+    pub state: ConnectionState,
+    /// Requests, and streams of applications, that are in flight on it in either direction.
+    pub uses: usize,
+    /// The smoothed round trip, once measured.
+    pub rtt: Option<Duration>,
+}
+
+/// How far a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// It is being dialled.
+    Connecting,
+    /// It is given to those who ask.
+    Ready,
+    /// The peer opened it while this node dials too; it is used if that dial fails.
+    Standby,
+    /// It finishes what it carries and is not given out any more.
+    Draining,
 }
 
 impl PoolStats {
@@ -62,7 +99,8 @@ pub(super) struct Counters {
     pub(super) reused: AtomicU64,
     pub(super) dials: AtomicU64,
     pub(super) dials_failed: AtomicU64,
-    pub(super) dial_micros: AtomicU64,
+    dial_micros: AtomicU64,
+    dial_times: Times,
     pub(super) adopted: AtomicU64,
     pub(super) refused_full: AtomicU64,
     pub(super) refused_queue: AtomicU64,
@@ -75,6 +113,11 @@ pub(super) struct Counters {
 }
 
 impl Counters {
+    pub(super) fn dialled(&self, took: Duration) {
+        add(&self.dial_micros, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        self.dial_times.count(took);
+    }
+
     pub(super) fn closed(&self, reason: CloseReason) {
         let counter = match reason {
             CloseReason::Idle => &self.idle_closed,
@@ -88,7 +131,11 @@ impl Counters {
         add(counter, 1);
     }
 
-    pub(super) fn stats(&self, counts: (usize, usize, usize, usize)) -> PoolStats {
+    pub(super) fn stats(
+        &self,
+        counts: (usize, usize, usize, usize),
+        connections: Vec<ConnectionStats>,
+    ) -> PoolStats {
         let (connecting, in_use, idle, draining) = counts;
         PoolStats {
             total: connecting + in_use + idle + draining,
@@ -100,6 +147,7 @@ impl Counters {
             dials: self.dials.load(Relaxed),
             dials_failed: self.dials_failed.load(Relaxed),
             dial_time: Duration::from_micros(self.dial_micros.load(Relaxed)),
+            dial_times: self.dial_times.read(),
             adopted: self.adopted.load(Relaxed),
             refused_full: self.refused_full.load(Relaxed),
             refused_queue: self.refused_queue.load(Relaxed),
@@ -109,6 +157,7 @@ impl Counters {
             superseded: self.superseded.load(Relaxed),
             overdue: self.overdue.load(Relaxed),
             dead: self.dead.load(Relaxed),
+            connections,
         }
     }
 }

@@ -4,99 +4,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use kinfolk_core::{NodeAddr, NodeId};
-use parking_lot::Mutex as PlainMutex;
-use tokio::time::sleep;
+use kinfolk_core::NodeId;
 
+use super::fake::{Conn, Network, World, closed, pass, peer, pool, settle};
 use super::*;
-
-/// What a made-believe network does and has seen.
-#[derive(Default)]
-struct World {
-    dial_time: Duration,
-    /// Dials of these peers fail.
-    refusing: PlainMutex<HashSet<NodeId>>,
-    dials: AtomicUsize,
-    open_now: AtomicUsize,
-    open_most: AtomicUsize,
-    closed: PlainMutex<Vec<(NodeId, CloseReason)>>,
-}
-
-struct Network(Arc<World>);
-
-#[derive(Clone)]
-struct Conn {
-    peer: NodeId,
-    world: Arc<World>,
-    open: Arc<AtomicBool>,
-}
-
-impl Conn {
-    fn open(world: &Arc<World>, peer: &NodeId) -> Self {
-        let now = world.open_now.fetch_add(1, SeqCst) + 1;
-        world.open_most.fetch_max(now, SeqCst);
-        Self { peer: peer.clone(), world: Arc::clone(world), open: Arc::new(AtomicBool::new(true)) }
-    }
-
-    /// Ends without the pool being told.
-    fn die(&self) {
-        if self.open.swap(false, SeqCst) {
-            self.world.open_now.fetch_sub(1, SeqCst);
-        }
-    }
-}
-
-impl Connection for Conn {
-    fn is_open(&self) -> bool {
-        self.open.load(SeqCst)
-    }
-
-    fn check(&self) -> bool {
-        self.is_open()
-    }
-
-    fn close(&self, reason: CloseReason) {
-        self.world.closed.lock().push((self.peer.clone(), reason));
-        self.die();
-    }
-}
-
-impl Connect for Network {
-    type Connection = Conn;
-
-    async fn connect(&self, peer: &Peer, _: ConnId) -> Result<Conn, DialError> {
-        self.0.dials.fetch_add(1, SeqCst);
-        sleep(self.0.dial_time).await;
-        if self.0.refusing.lock().contains(&peer.id) {
-            return Err(DialError::Busy);
-        }
-        Ok(Conn::open(&self.0, &peer.id))
-    }
-}
-
-type TestPool = ConnectionPool<Network>;
-
-fn peer(n: usize) -> Peer {
-    let addr: std::net::SocketAddr = "127.0.0.1:1".parse().unwrap();
-    Peer::new(NodeId::new(&format!("n{n}")).unwrap(), NodeAddr::new(addr))
-}
-
-fn pool(config: PoolConfig) -> (TestPool, Arc<World>) {
-    let world = Arc::new(World { dial_time: Duration::from_millis(10), ..World::default() });
-    (ConnectionPool::new(NodeId::new("me").unwrap(), config, Network(Arc::clone(&world))), world)
-}
-
-fn closed(world: &World) -> Vec<(NodeId, CloseReason)> {
-    world.closed.lock().clone()
-}
-
-/// Lets every task run until it waits for something.
-async fn settle() {
-    sleep(Duration::from_millis(1)).await;
-}
 
 #[tokio::test(start_paused = true)]
 async fn max_total_connections_enforced() {
@@ -109,7 +23,7 @@ async fn max_total_connections_enforced() {
     assert_eq!(refused, PoolError::PoolFull { current: 50, max: 50 });
 
     drop(leases.swap_remove(20));
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     drop(leases.swap_remove(10));
     // Peer 20 is idle for longer than peer 10.
     pool.acquire(&peer(50)).await.unwrap();
@@ -137,13 +51,13 @@ async fn idle_cleanup_loop_integration() {
     let (pool, world) = pool(PoolConfig::default());
     let held = pool.acquire(&peer(1)).await.unwrap();
     drop(pool.acquire(&peer(2)).await.unwrap());
-    sleep(Duration::from_secs(59)).await;
+    pass(Duration::from_secs(59)).await;
     assert_eq!(pool.stats().total, 2, "nothing is closed before it was idle for 60 s");
     // The loop runs every 30 s, so that 90 s is the longest that an idle connection stays.
-    sleep(Duration::from_secs(32)).await;
+    pass(Duration::from_secs(32)).await;
     assert_eq!(closed(&world), [(peer(2).id, CloseReason::Idle)]);
     drop(held);
-    sleep(Duration::from_secs(91)).await;
+    pass(Duration::from_secs(91)).await;
     assert_eq!(pool.stats().total, 0);
     assert_eq!(pool.stats().idle_closed, 2);
 }
@@ -181,7 +95,7 @@ async fn idle_eviction() {
     let (pool, world) = pool(PoolConfig { max_total: 3, ..PoolConfig::default() });
     for n in [1, 2, 3, 1] {
         drop(pool.acquire(&peer(n)).await.unwrap());
-        sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
     }
     // Peer 2 is the least recently used.
     drop(pool.acquire(&peer(4)).await.unwrap());
@@ -195,10 +109,10 @@ async fn concurrent_access() {
     let callers = (0..400).map(|n| {
         let pool = pool.clone();
         tokio::spawn(async move {
-            sleep(Duration::from_millis(n % 37)).await;
+            pass(Duration::from_millis(n % 37)).await;
             match pool.acquire(&peer((n % 12) as usize)).await {
                 Ok(lease) => {
-                    sleep(Duration::from_millis(n % 5)).await;
+                    pass(Duration::from_millis(n % 5)).await;
                     drop(lease);
                 }
                 Err(error) => assert!(matches!(error, PoolError::PoolFull { max: 8, .. }), "{error}"),
@@ -290,9 +204,9 @@ async fn health_loop_removes_dead_connections() {
     let (pool, world) = pool(PoolConfig::default());
     let (dead, alive) = (pool.acquire(&peer(1)).await.unwrap(), pool.acquire(&peer(2)).await.unwrap());
     dead.die();
-    sleep(Duration::from_secs(29)).await;
+    pass(Duration::from_secs(29)).await;
     assert_eq!(pool.stats().total, 2);
-    sleep(Duration::from_secs(2)).await;
+    pass(Duration::from_secs(2)).await;
     assert_eq!(closed(&world), [(peer(1).id, CloseReason::Dead)]);
     drop((dead, alive));
     assert_eq!((pool.stats().total, pool.stats().dead), (1, 1));
@@ -317,9 +231,9 @@ async fn a_doubtful_connection_ends_with_its_requests_or_after_two_seconds() {
     assert!(closed(&world).is_empty(), "another request is still in flight on it");
     let fresh = pool.acquire(&peer(1)).await.unwrap();
     assert_ne!(fresh.id(), slow.id());
-    sleep(Duration::from_millis(1900)).await;
+    pass(Duration::from_millis(1900)).await;
     assert!(slow.is_open());
-    sleep(Duration::from_millis(200)).await;
+    pass(Duration::from_millis(200)).await;
     assert_eq!(closed(&world), [(peer(1).id, CloseReason::Overdue)]);
 
     fresh.doubt();
@@ -343,7 +257,7 @@ async fn a_closed_pool_wakes_its_waiters_and_gives_nothing() {
     assert_eq!(pool.acquire(&peer(1)).await.map(|_| ()), Err(PoolError::Closed));
     pool.unused().await;
     drop(held);
-    sleep(Duration::from_mins(1)).await;
+    pass(Duration::from_mins(1)).await;
     assert_eq!((world.open_now.load(SeqCst), pool.stats().total), (0, 0));
 }
 
@@ -358,9 +272,12 @@ async fn the_peers_dial_serves_those_who_wait_for_ours_if_it_wins() {
     });
     settle().await;
     let theirs = pool.new_id();
-    assert_eq!(pool.adopt(theirs, &low.id, Conn::open(&world, &low.id), Side::Remote), Taken::InUse);
+    assert_eq!(
+        pool.adopt(theirs, Route::new(&low.id, Lane::Requests), Conn::open(&world, &low.id), Side::Remote),
+        Taken::InUse
+    );
     assert_eq!(waiting.await.unwrap().unwrap(), theirs);
-    sleep(Duration::from_secs(1)).await;
+    pass(Duration::from_secs(1)).await;
     assert_eq!(closed(&world), [(low.id, CloseReason::Superseded)], "our own dial came through too late");
     assert_eq!(pool.stats().total, 1);
 }
@@ -379,11 +296,98 @@ async fn the_peers_dial_stands_by_while_ours_may_win() {
         });
         settle().await;
         let theirs = pool.new_id();
-        assert_eq!(pool.adopt(theirs, &high.id, Conn::open(&world, &high.id), Side::Remote), Taken::Spare);
+        assert_eq!(
+            pool.adopt(
+                theirs,
+                Route::new(&high.id, Lane::Requests),
+                Conn::open(&world, &high.id),
+                Side::Remote
+            ),
+            Taken::Spare
+        );
         let got = waiting.await.unwrap().unwrap();
         assert_eq!(got == theirs, refusing, "theirs is used if, and only if, our dial fails");
     }
-    sleep(Duration::from_secs(3)).await;
+    pass(Duration::from_secs(3)).await;
     assert_eq!(closed(&world), [(peer(1).id, CloseReason::Superseded)]);
     assert_eq!(pool.stats().total, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stats_tell_of_each_connection_and_how_long_dials_took() {
+    let (pool, world) = pool(PoolConfig::default());
+    let one = pool.acquire(&peer(1)).await.unwrap();
+    drop(pool.acquire_on(&peer(1), Lane::StreamsOut).await.unwrap());
+    let dialling = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.acquire(&peer(2)).await.map(|_| ()) }
+    });
+    settle().await;
+    let stats = pool.stats();
+    let seen: Vec<_> =
+        stats.connections.iter().map(|conn| (&conn.peer, conn.lane, conn.state, conn.uses)).collect();
+    let (n1, n2) = (peer(1).id, peer(2).id);
+    assert_eq!(
+        seen,
+        [
+            (&n1, Lane::Requests, ConnectionState::Ready, 1),
+            (&n1, Lane::StreamsOut, ConnectionState::Ready, 0),
+            (&n2, Lane::Requests, ConnectionState::Connecting, 0),
+        ]
+    );
+    assert_eq!((world.dials.load(SeqCst), stats.dial_times.count()), (3, 2));
+    assert_eq!(stats.dial_times.quantile(1.0), Some(Duration::from_millis(10)));
+    one.doubt();
+    assert_eq!(pool.stats().connections[0].state, ConnectionState::Draining);
+    dialling.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_without_a_name_counts_against_the_total() {
+    let (pool, _) = pool(PoolConfig { max_total: 2, ..PoolConfig::default() });
+    let held = pool.acquire(&peer(1)).await.unwrap();
+    let place = pool.reserve().await.unwrap();
+    assert_eq!((pool.stats().total, pool.stats().connecting), (2, 1));
+    assert_eq!(pool.reserve().await.map(|_| ()), Err(PoolError::PoolFull { current: 2, max: 2 }));
+    assert_eq!(pool.acquire(&peer(2)).await.unwrap_err(), PoolError::PoolFull { current: 2, max: 2 });
+    drop(place);
+    assert_eq!(pool.stats().total, 1);
+    pool.acquire(&peer(2)).await.unwrap();
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_was_overtaken_keeps_its_place_until_it_ends() {
+    for (max_total, taken) in [(1, Taken::NoRoom), (2, Taken::InUse)] {
+        let (pool, world) = pool(PoolConfig { max_total, ..PoolConfig::default() });
+        let low = Peer::new(NodeId::new("a").unwrap(), peer(1).addr);
+        let waiting = tokio::spawn({
+            let (pool, low) = (pool.clone(), low.clone());
+            async move { pool.acquire(&low).await.map(|_| ()) }
+        });
+        settle().await;
+        let (theirs, route) = (pool.new_id(), Route::new(&low.id, Lane::Requests));
+        assert_eq!(pool.adopt(theirs, route, Conn::open(&world, &low.id), Side::Remote), taken);
+        assert_eq!(pool.stats().total, max_total, "at the limit, and the dial still counts");
+        waiting.await.unwrap().unwrap();
+        pass(Duration::from_secs(1)).await;
+        assert_eq!(pool.stats().total, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_for_streams_are_evicted_for_each_other_before_requests_lose_one() {
+    let (pool, world) = pool(PoolConfig { max_total: 4, ..PoolConfig::default() });
+    drop(pool.acquire(&peer(1)).await.unwrap());
+    pass(Duration::from_secs(1)).await;
+    drop(pool.acquire_on(&peer(1), Lane::StreamsOut).await.unwrap());
+    pass(Duration::from_secs(1)).await;
+    let two = pool.acquire_on(&peer(2), Lane::StreamsOut).await.unwrap();
+    // The connection for requests is idle for longest, but the streams have their half.
+    let three = pool.acquire_on(&peer(3), Lane::StreamsOut).await.unwrap();
+    assert_eq!(closed(&world), [(peer(1).id, CloseReason::Evicted)]);
+    assert_eq!(pool.stats().connections[0].lane, Lane::Requests);
+    let refused = pool.acquire_on(&peer(4), Lane::StreamsOut).await.unwrap_err();
+    assert_eq!(refused, PoolError::PoolFull { current: 2, max: 2 });
+    drop((two, three));
 }

@@ -28,10 +28,12 @@ pub(super) enum CloseCode {
     Stopped = 7,
     /// The requests on a superseded or doubtful connection did not end in time.
     Overdue = 8,
+    /// The node has no room for one more connection of this kind.
+    NoRoom = 9,
 }
 
 impl CloseCode {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Unused,
         Self::Leave,
         Self::Superseded,
@@ -41,6 +43,7 @@ impl CloseCode {
         Self::BadName,
         Self::Stopped,
         Self::Overdue,
+        Self::NoRoom,
     ];
 
     pub(super) fn from_error(error: application::Error) -> Option<Self> {
@@ -60,6 +63,7 @@ impl CloseCode {
             Self::BadName => "the name in the certificate is not one of this cluster",
             Self::Stopped => "the program has stopped",
             Self::Overdue => "the requests on it did not end in time",
+            Self::NoRoom => "it has no room for one more connection of this kind",
         }
     }
 }
@@ -96,6 +100,12 @@ pub(super) enum StreamCode {
     Unreadable = 19,
     /// The frame did not come in time.
     TooSlow = 20,
+    /// Nobody accepts the service that the stream is for.
+    UnknownService = 21,
+    /// The peer has its number of streams to services already.
+    TooManyStreams = 22,
+    /// The program let go of its half of the stream.
+    GivenUp = 23,
 }
 
 /// What a peer's reset of a stream means.
@@ -115,6 +125,10 @@ impl Reset {
             Self::Rejected(Rejection::Unreadable)
         } else if is(StreamCode::TooSlow) {
             Self::Rejected(Rejection::TooSlow)
+        } else if is(StreamCode::UnknownService) {
+            Self::Rejected(Rejection::UnknownService)
+        } else if is(StreamCode::TooManyStreams) {
+            Self::Rejected(Rejection::TooManyStreams)
         } else {
             Self::NoReply
         }

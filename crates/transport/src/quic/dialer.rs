@@ -10,11 +10,12 @@ use s2n_quic::client::Connect as Address;
 
 use super::context::Facts;
 use super::hub::Hub;
+use super::lanes;
 use super::peer::PeerConnection;
 use super::refusal::dial_error;
 use crate::identity::{PeerName, cluster_name};
 use crate::peer::Peer;
-use crate::pool::{ConnId, Connect, DialError, Side};
+use crate::pool::{ConnId, Connect, DialError, Lane, Side};
 
 /// Dials over QUIC. The pool of a [`Transport`](crate::Transport) gets its connections from one.
 pub struct Dialer {
@@ -33,11 +34,12 @@ impl Dialer {
         &self,
         addr: SocketAddr,
         expected: Option<&NodeId>,
+        lane: Lane,
         id: ConnId,
     ) -> Result<PeerConnection, DialError> {
         let cluster = self.hub.config.identity.cluster();
         let asked_for = match expected {
-            Some(node) => PeerName::new(node.clone(), cluster.clone()).to_string(),
+            Some(node) => lanes::asked_for(lane, &PeerName::new(node.clone(), cluster.clone())),
             None => cluster_name(cluster),
         };
         let facts = Facts::new();
@@ -45,7 +47,7 @@ impl Dialer {
         attempt.set_application_context(Box::new(Arc::clone(&facts)));
         let connection = attempt.await.map_err(|error| dial_error(error, facts.tls_fault()))?;
         facts.confirmed().await.map_err(|error| dial_error(error, facts.tls_fault()))?;
-        self.hub.admit(connection, facts, Side::Local, id, expected)
+        self.hub.admit(connection, facts, Side::Local, lane, id, expected)
     }
 }
 
@@ -53,7 +55,11 @@ impl Connect for Dialer {
     type Connection = PeerConnection;
 
     async fn connect(&self, peer: &Peer, id: ConnId) -> Result<PeerConnection, DialError> {
-        self.dial(peer.addr.socket(), Some(&peer.id), id).await
+        self.connect_on(peer, Lane::Requests, id).await
+    }
+
+    async fn connect_on(&self, peer: &Peer, lane: Lane, id: ConnId) -> Result<PeerConnection, DialError> {
+        self.dial(peer.addr.socket(), Some(&peer.id), lane, id).await
     }
 }
 

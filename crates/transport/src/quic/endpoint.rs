@@ -11,6 +11,7 @@ use kinfolk_core::{NodeAddr, NodeId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument as _, debug, debug_span};
 
 use super::context::Events;
 use super::dialer::Dialer;
@@ -20,14 +21,17 @@ use super::io::Io;
 use super::limits::{Door, Sources};
 use super::owner::Owner;
 use super::refusal::Refusals;
+use super::streams::{self, AppStream, Listener};
 use super::{listener, start};
 use crate::config::TransportConfig;
 use crate::error::TransportError;
 use crate::frame::{StreamKind, encode};
+use crate::hello;
 use crate::peer::{Peer, Target};
-use crate::pool::{CloseReason, Connection as _, ConnectionPool, Side, Taken};
+use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Route, Side, Taken};
 use crate::request::{Ending, Phase, RequestError};
 use crate::stats::{Counters, TransportStats, add};
+use crate::stream_error::ServiceError;
 
 /// A deadline that is as good as none, for durations that no clock can add.
 const FAR: Duration = Duration::from_hours(365 * 24);
@@ -106,7 +110,9 @@ impl Transport {
     /// # Cancel safety
     /// Nothing is left behind; whether the peer acts on the request is open.
     pub async fn request(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<Bytes, RequestError> {
-        let outcome = self.counted(peer.into(), self.talk(peer, StreamKind::Request, &body, deadline)).await;
+        let span = debug_span!("request", %peer);
+        let talk = self.talk(peer, StreamKind::Request, &body, deadline).instrument(span);
+        let outcome = self.counted(peer.into(), talk).await;
         // An exchange of this kind has a reply.
         outcome.map(Option::unwrap_or_default)
     }
@@ -120,7 +126,9 @@ impl Transport {
     /// # Cancel safety
     /// As [`request`](Self::request).
     pub async fn send(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<(), RequestError> {
-        self.counted(peer.into(), self.talk(peer, StreamKind::OneWay, &body, deadline)).await.map(|_| ())
+        let span = debug_span!("message", %peer);
+        let talk = self.talk(peer, StreamKind::OneWay, &body, deadline).instrument(span);
+        self.counted(peer.into(), talk).await.map(|_| ())
     }
 
     /// Dials an address whose node is not known, such as a seed, and gives the name in its certificate. The connection
@@ -133,7 +141,40 @@ impl Transport {
     /// # Cancel safety
     /// The dial is given up.
     pub async fn identify(&self, addr: SocketAddr, deadline: Duration) -> Result<NodeId, RequestError> {
-        self.counted(Target { id: None, addr: addr.into() }, self.dial_unnamed(addr, deadline)).await
+        let dial = self.dial_unnamed(addr, deadline).instrument(debug_span!("identify", %addr));
+        self.counted(Target { id: None, addr: addr.into() }, dial).await
+    }
+
+    /// Opens a stream to a service of `peer`, within `deadline` (dialling included). It returns when the peer's transport
+    /// has put the stream into the service's backlog; when the program there takes it from the backlog, is not told.
+    ///
+    /// # Errors
+    /// [`RequestError`], as for a request; [`Rejected`](RequestError::Rejected) with
+    /// [`UnknownService`](crate::Rejection::UnknownService) or [`Busy`](crate::Rejection::Busy) (its backlog is full);
+    /// [`TooManyStreams`](RequestError::TooManyStreams) if `app_streams_max` to this peer are open.
+    ///
+    /// # Cancel safety
+    /// The stream is cut off; the program there may see it come and go.
+    pub async fn open_stream(
+        &self,
+        peer: &Peer,
+        service: &str,
+        deadline: Duration,
+    ) -> Result<AppStream, RequestError> {
+        let span = debug_span!("open_stream", %peer, service);
+        let opening = self.dial_service(peer, service, deadline).instrument(span);
+        let outcome = self.counted(peer.into(), opening).await;
+        add(&self.0.hub.counters.streams_opened, u64::from(outcome.is_ok()));
+        outcome
+    }
+
+    /// Accepts the streams that peers open to a service of this node, until the listener is dropped.
+    ///
+    /// # Errors
+    /// [`ServiceError`]: the name cannot be one, or the service is accepted already.
+    pub fn accept(&self, service: &str) -> Result<Listener, ServiceError> {
+        let hub = &self.0.hub;
+        hub.services.listen(service, hub.config.stream_backlog, hub.watch_stage())
     }
 
     /// The connection pool.
@@ -170,6 +211,12 @@ impl Transport {
     /// end. Peers see silence, and, if they ask the host, a closed port. Requests in flight end with an error.
     pub fn abort(&self) {
         self.0.abort();
+    }
+
+    /// What everything in the transport shares.
+    #[cfg(test)]
+    pub(super) fn hub(&self) -> &Hub {
+        &self.0.hub
     }
 
     /// One request or message, and once more if it crossed the peer's closing of an idle connection.
@@ -214,14 +261,14 @@ impl Transport {
         let turn = timeout_at(until, lease.turn()).await.map_err(|_| late(Phase::Queued))?;
         let turn = turn.map_err(|fault| fault.about(Target::from(peer)))?;
         let talk = async {
-            match kind {
-                StreamKind::Request => {
-                    lease.exchange(frame, hub.config.frame_bytes_max, &turn).await.map(Some)
-                }
-                StreamKind::OneWay => lease.send(frame, &turn).await.map(|()| None),
+            if kind == StreamKind::Request {
+                lease.exchange(frame, hub.config.frame_bytes_max, &turn).await.map(Some)
+            } else {
+                lease.send(frame, &turn).await.map(|()| None)
             }
         };
         let Ok(outcome) = timeout_at(until, talk).await else {
+            debug!("no answer in time: the connection is doubtful");
             lease.doubt();
             return Err(late(Phase::Answer));
         };
@@ -232,16 +279,39 @@ impl Transport {
         Ok(reply)
     }
 
+    async fn dial_service(
+        &self,
+        peer: &Peer,
+        service: &str,
+        deadline: Duration,
+    ) -> Result<AppStream, RequestError> {
+        let target = || Target::from(peer);
+        let until = after(deadline);
+        let late = |phase| RequestError::Timeout { peer: target(), deadline, phase };
+        let bad_service = || RequestError::BadService { peer: target(), service: service.to_owned() };
+        let hello = hello::encode(service).ok_or_else(bad_service)?;
+        let lease = timeout_at(until, self.0.pool.acquire_on(peer, Lane::StreamsOut)).await;
+        let lease = lease.map_err(|_| late(Phase::Connecting))?;
+        let lease = lease.map_err(|error| RequestError::of_pool(target(), error))?;
+        let Ok(opened) = timeout_at(until, streams::open(&lease, hello)).await else {
+            // The streams that it carries go on; further ones get a connection of their own.
+            lease.doubt();
+            return Err(late(Phase::Answer));
+        };
+        let opening = opened.map_err(|fault| fault.about(target()))?;
+        Ok(opening.into_stream(lease))
+    }
+
     async fn dial_unnamed(&self, addr: SocketAddr, deadline: Duration) -> Result<NodeId, RequestError> {
         let target = || Target { id: None, addr: addr.into() };
         let pool = &self.0.pool;
         let dial = async {
-            let _permit = pool.dial_permit().await.ok_or(RequestError::ShuttingDown { peer: target() })?;
-            let id = pool.new_id();
-            let dialled = pool.connector().dial(addr, None, id).await;
+            let place = pool.reserve().await.map_err(|error| RequestError::of_pool(target(), error))?;
+            let (id, lane) = (place.id(), Lane::Requests);
+            let dialled = pool.connector().dial(addr, None, lane, id).await;
             let conn = dialled.map_err(|cause| RequestError::of_dial(target(), cause))?;
             let name = conn.peer().clone();
-            if pool.adopt(id, &name, conn.clone(), Side::Local) == Taken::NoRoom {
+            if pool.adopt(id, Route::new(&name, lane), conn.clone(), Side::Local) == Taken::NoRoom {
                 conn.close(CloseReason::Evicted);
             }
             Ok(name)

@@ -16,9 +16,10 @@ use super::inbound::Inbound;
 use super::peer::PeerConnection;
 use super::refusal::Refusals;
 use super::serve;
+use super::streams::Services;
 use crate::config::TransportConfig;
 use crate::identity::PeerName;
-use crate::pool::{ConnId, ConnectionPool, DialError, Side, WeakPool};
+use crate::pool::{ConnId, ConnectionPool, DialError, Lane, Side, WeakPool};
 use crate::stats::Counters;
 
 /// How far a transport is on its way out. It only goes forward.
@@ -37,6 +38,7 @@ pub(super) struct Hub {
     pub(super) counters: Arc<Counters>,
     pub(super) refusals: Arc<Refusals>,
     pub(super) inbox: mpsc::Sender<Inbound>,
+    pub(super) services: Services,
     stage: watch::Sender<Stage>,
     pool: OnceLock<WeakPool<Dialer>>,
     /// Every open connection, pooled or not. As many as the limits on dials and inbound connections allow.
@@ -51,7 +53,8 @@ impl Hub {
         inbox: mpsc::Sender<Inbound>,
     ) -> Self {
         let (stage, connections) = (watch::Sender::new(Stage::Open), Mutex::new(BTreeMap::new()));
-        Self { config, counters, refusals, inbox, stage, pool: OnceLock::new(), connections }
+        let (services, pool) = (Services::default(), OnceLock::new());
+        Self { config, counters, refusals, inbox, services, stage, pool, connections }
     }
 
     pub(super) fn set_pool(&self, pool: &ConnectionPool<Dialer>) {
@@ -95,6 +98,7 @@ impl Hub {
         connection: Connection,
         facts: Arc<Facts>,
         side: Side,
+        lane: Lane,
         id: ConnId,
         expected: Option<&NodeId>,
     ) -> Result<PeerConnection, DialError> {
@@ -107,8 +111,7 @@ impl Hub {
             }
         };
         let (handle, streams) = connection.split();
-        let (streams_max, queue_max) = (self.config.streams_max, self.config.queue_max);
-        let peer = PeerConnection::new(id, name.node, handle, facts, streams_max, queue_max);
+        let peer = PeerConnection::new(id, name.node, lane, handle, facts, &self.config);
         self.connections.lock().insert(id, peer.clone());
         tokio::spawn(serve::run(Arc::clone(self), peer.clone(), streams, side));
         if self.stage() == Stage::Stopped {
@@ -148,6 +151,12 @@ impl Hub {
         for connection in connections {
             connection.close_with(code);
         }
+    }
+
+    /// Whether no connection is in use by anybody.
+    #[cfg(test)]
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.connections.lock().values().all(|conn| conn.is_at_rest(&self.config))
     }
 
     /// How many connections are open, pooled or not.

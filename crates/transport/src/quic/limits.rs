@@ -19,6 +19,13 @@ use crate::stats::{Counters, add};
 /// more round trip, that packets to its address arrive.
 const RETRY_SHARE: usize = 8;
 
+/// How much of a stream the receiver may hold for a program that does not read, as a multiple of what the sender may have
+/// under way: enough that a program which reads never makes the sender wait.
+const WINDOW_FACTOR: u64 = 4;
+
+/// The least that all streams of a connection may hold together.
+const DATA_WINDOW_MIN: u64 = 4 << 20;
+
 /// The connections of a node by source address.
 #[derive(Debug)]
 pub(super) struct Sources {
@@ -110,16 +117,23 @@ impl Limiter for Door {
 /// The limits of each connection.
 pub(super) fn of_connection(config: &TransportConfig) -> Result<Limits, TransportError> {
     let streams = u64::from(STREAMS_MAX);
+    let window = u64::from(config.stream_buffer_bytes) * WINDOW_FACTOR;
+    // So many streams that are not read leave room for one that is.
+    let all = (config.app_streams_max as u64 + 1) * window;
     let limits = Limits::new()
         .with_max_idle_timeout(config.quic_idle_timeout)
         .and_then(|limits| limits.with_max_handshake_duration(config.handshake_timeout))
         .and_then(|limits| limits.with_initial_round_trip_time(config.initial_rtt))
+        .and_then(|limits| limits.with_max_send_buffer_size(config.stream_buffer_bytes))
+        .and_then(|limits| limits.with_bidirectional_local_data_window(window))
+        .and_then(|limits| limits.with_bidirectional_remote_data_window(window))
+        .and_then(|limits| limits.with_data_window(all.clamp(DATA_WINDOW_MIN, u64::from(u32::MAX))))
         .and_then(|limits| limits.with_max_open_local_bidirectional_streams(streams))
         .and_then(|limits| limits.with_max_open_local_unidirectional_streams(streams))
         .and_then(|limits| limits.with_max_open_remote_bidirectional_streams(streams))
         .and_then(|limits| limits.with_max_open_remote_unidirectional_streams(streams));
     limits.map_err(|fault| TransportError::Config {
-        setting: "quic_idle_timeout, handshake_timeout or initial_rtt",
+        setting: "quic_idle_timeout, handshake_timeout, initial_rtt or stream_buffer_bytes",
         cause: fault.to_string(),
     })
 }

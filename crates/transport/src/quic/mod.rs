@@ -8,6 +8,7 @@ mod endpoint;
 mod hub;
 mod inbound;
 mod io;
+mod lanes;
 mod limits;
 mod listener;
 mod outcome;
@@ -18,6 +19,9 @@ mod reset;
 mod serve;
 mod start;
 #[cfg(test)]
+mod storm_tests;
+mod streams;
+#[cfg(test)]
 mod tests;
 mod tls;
 
@@ -25,3 +29,4 @@ pub use dialer::Dialer;
 pub use endpoint::Transport;
 pub use inbound::{Inbound, Incoming, Responder};
 pub use peer::PeerConnection;
+pub use streams::{AppStream, Listener, StreamReader, StreamWriter};

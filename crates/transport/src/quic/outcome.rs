@@ -12,6 +12,7 @@ use crate::request::{Ending, RequestError};
 #[derive(Debug)]
 pub(super) enum Fault {
     QueueFull { waiting: usize, max: usize },
+    TooManyStreams { max: usize },
     Connection(connection::Error),
     Stream(stream::Error),
     Frame(FrameError),
@@ -21,6 +22,7 @@ impl Fault {
     pub(super) fn about(self, peer: Target) -> RequestError {
         match self {
             Self::QueueFull { waiting, max } => RequestError::QueueFull { peer, waiting, max },
+            Self::TooManyStreams { max } => RequestError::TooManyStreams { peer, max },
             Self::Frame(cause) => RequestError::Decode { peer, cause },
             Self::Connection(error) | Self::Stream(stream::Error::ConnectionError { error, .. }) => {
                 RequestError::Closed { peer, cause: ending(error) }

@@ -101,6 +101,7 @@ fn stop(hub: &Hub, pool: &ConnectionPool<Dialer>, code: CloseCode) {
     hub.advance(Stage::Stopped);
     // Then those that came in between; later ones are closed as they come.
     hub.close_connections(code);
+    hub.services.clear();
     pool.close();
 }
 

@@ -10,14 +10,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use kinfolk_core::NodeId;
 use s2n_quic::connection::Handle;
-use s2n_quic::stream::ReceiveStream;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use s2n_quic::stream::{BidirectionalStream, ReceiveStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::code::CloseCode;
 use super::context::{Facts, Status};
 use super::outcome::{Fault, ending};
+use crate::config::TransportConfig;
 use crate::frame::{FrameError, FrameReader};
-use crate::pool::{CloseReason, ConnId, Connection};
+use crate::pool::{CloseReason, ConnId, Connection, Lane};
 use crate::request::Ending;
 
 /// An open, authenticated connection. Cloning is cheap and gives the same connection.
@@ -27,6 +28,7 @@ pub struct PeerConnection(Arc<Inner>);
 struct Inner {
     id: ConnId,
     peer: NodeId,
+    lane: Lane,
     handle: Handle,
     facts: Arc<Facts>,
     /// One permit for each stream that we have open. Our own, and below the peer's limit: at the peer's limit QUIC wakes
@@ -34,19 +36,34 @@ struct Inner {
     streams: Semaphore,
     queued: AtomicUsize,
     queue_max: usize,
+    /// One permit for each application's stream that we opened, and one for each that the peer opened.
+    app_streams: Arc<Semaphore>,
+    inbound_app_streams: Arc<Semaphore>,
+    app_streams_max: usize,
 }
 
 impl PeerConnection {
     pub(super) fn new(
         id: ConnId,
         peer: NodeId,
+        lane: Lane,
         handle: Handle,
         facts: Arc<Facts>,
-        streams_max: usize,
-        queue_max: usize,
+        config: &TransportConfig,
     ) -> Self {
-        let (streams, queued) = (Semaphore::new(streams_max), AtomicUsize::new(0));
-        Self(Arc::new(Inner { id, peer, handle, facts, streams, queued, queue_max }))
+        Self(Arc::new(Inner {
+            id,
+            peer,
+            lane,
+            handle,
+            facts,
+            streams: Semaphore::new(config.streams_max),
+            queued: AtomicUsize::new(0),
+            queue_max: config.queue_max,
+            app_streams: Arc::new(Semaphore::new(config.app_streams_max)),
+            inbound_app_streams: Arc::new(Semaphore::new(config.app_streams_max)),
+            app_streams_max: config.app_streams_max,
+        }))
     }
 
     /// The pool's number for it.
@@ -59,14 +76,14 @@ impl PeerConnection {
         &self.0.peer
     }
 
+    /// What it is for.
+    pub fn lane(&self) -> Lane {
+        self.0.lane
+    }
+
     /// Where its packets come from. It identifies nobody.
     pub fn source(&self) -> Option<SocketAddr> {
         self.0.facts.source()
-    }
-
-    /// The smoothed round trip, once measured.
-    pub fn rtt(&self) -> Option<Duration> {
-        self.0.facts.rtt()
     }
 
     /// How it ended, if it has.
@@ -122,6 +139,31 @@ impl PeerConnection {
         Ok(())
     }
 
+    /// A place for one more application's stream that is opened from here.
+    pub(super) fn stream_place(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let place = Arc::clone(&self.0.app_streams).try_acquire_owned();
+        place.map_err(|_| Fault::TooManyStreams { max: self.0.app_streams_max })
+    }
+
+    /// A place for one more application's stream that the peer opened.
+    pub(super) fn inbound_stream_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.inbound_app_streams).try_acquire_owned().ok()
+    }
+
+    /// A stream for an application, whose place has been taken.
+    pub(super) async fn open_bidirectional(&self) -> Result<BidirectionalStream, Fault> {
+        Ok(self.0.handle.clone().open_bidirectional_stream().await?)
+    }
+
+    /// Whether nobody has a stream of it, or waits for one.
+    #[cfg(test)]
+    pub(super) fn is_at_rest(&self, config: &TransportConfig) -> bool {
+        self.0.streams.available_permits() == config.streams_max
+            && self.0.queued.load(Relaxed) == 0
+            && self.0.app_streams.available_permits() == config.app_streams_max
+            && self.0.inbound_app_streams.available_permits() == config.app_streams_max
+    }
+
     pub(super) fn close_with(&self, code: CloseCode) {
         self.0.handle.close(code.into());
     }
@@ -146,6 +188,10 @@ pub(super) async fn read_frame(
 impl Connection for PeerConnection {
     fn is_open(&self) -> bool {
         !matches!(self.0.facts.status(), Status::Closed(_))
+    }
+
+    fn rtt(&self) -> Option<Duration> {
+        self.0.facts.rtt()
     }
 
     fn check(&self) -> bool {

@@ -14,11 +14,26 @@ use crate::error::TransportError;
 /// us in credit for streams that have ended.
 const STREAMS_CEILING: usize = 200;
 
+/// The most streams of applications that may be open to one peer: well below the peer's limit too.
+const APP_STREAMS_CEILING: usize = 128;
+
+/// What a stream may have under way, in bytes.
+const STREAM_BUFFER_BYTES: std::ops::RangeInclusive<u32> = 4096..=16 << 20;
+
 /// Checks the settings that nothing below checks.
 pub(super) fn check(config: &TransportConfig) -> Result<(), TransportError> {
     let bad = |setting, cause: &str| Err(TransportError::Config { setting, cause: cause.to_owned() });
     if !(1..=STREAMS_CEILING).contains(&config.streams_max) {
         return bad("streams_max", &format!("{} is not in 1..={STREAMS_CEILING}", config.streams_max));
+    }
+    if !(1..=APP_STREAMS_CEILING).contains(&config.app_streams_max) {
+        return bad(
+            "app_streams_max",
+            &format!("{} is not in 1..={APP_STREAMS_CEILING}", config.app_streams_max),
+        );
+    }
+    if !STREAM_BUFFER_BYTES.contains(&config.stream_buffer_bytes) {
+        return bad("stream_buffer_bytes", "it must be 4,096 to 16,777,216");
     }
     if config.frame_bytes_max == 0 || u32::try_from(config.frame_bytes_max).is_err() {
         return bad("frame_bytes_max", "it must be 1 to 4,294,967,295");

@@ -43,6 +43,8 @@ async fn is_refused(ours: &ClusterCa, stranger: &Transport, counter: fn(&Transpo
     assert!(matches!(error, RequestError::Connect { cause: DialError::RefusedByPeer { .. }, .. }), "{error}");
     let both_know = async {
         while counter(&b.stats()) != 1 || stranger.stats().refused_by_peer != 1 {
+            // Sleeps because nothing tells when it has come about; a deadline bounds the wait.
+            // Sleeps because there is no event for it; the deadline around it is generous.
             sleep(Duration::from_millis(2)).await;
         }
     };

@@ -6,5 +6,8 @@ mod ending;
 mod exchange;
 mod failure;
 mod identity;
+mod limits;
 mod pair;
+mod spans;
+mod streams;
 mod support;

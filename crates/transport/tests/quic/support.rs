@@ -72,6 +72,8 @@ pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
 pub(crate) async fn until(holds: impl Fn() -> bool) {
     soon(async {
         while !holds() {
+            // Sleeps because nothing tells when it has come about; a deadline bounds the wait.
+            // Sleeps because there is no event for it; the deadline around it is generous.
             sleep(Duration::from_millis(2)).await;
         }
     })

@@ -1,8 +1,9 @@
 //! How a connection that nobody waits for finds its place among the slots: the peer's own dial, or a dial to an address
 //! whose name was not known. Dials by name are in `mod.rs`.
 
-use kinfolk_core::{Instant, NodeId};
+use kinfolk_core::Instant;
 
+use super::super::lane::Route;
 use super::super::tie::Side;
 use super::super::{CloseReason, ConnId};
 use super::{Live, Slot, Slots, State, Waiter, Wake};
@@ -26,32 +27,34 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     pub(crate) fn adopt(
         &mut self,
         id: ConnId,
-        peer: &NodeId,
+        route: Route<'_>,
         conn: C,
         side: Side,
         now: Instant,
     ) -> Adopted<C, W> {
+        // It held a place while it was dialled, if it was dialled here.
+        self.loose.remove(&id);
         if self.closed {
             return Adopted::Closed;
         }
         let live = Live { conn, side, uses: 0, since: now, idle_since: now };
-        if let Some(dial) = self.connecting(peer) {
-            return self.adopt_during_dial(id, peer, live, dial, now);
+        if let Some(dial) = self.connecting(route) {
+            return self.adopt_during_dial(id, route, live, dial, now);
         }
-        let rival = self.rival(peer, side);
-        if self.make_room().is_err() {
+        let rival = self.rival(route, side);
+        if self.make_room(route.lane).is_err() {
             return Adopted::NoRoom;
         }
         // Making room may have evicted the rival.
-        let rival = rival.filter(|_| self.counted(peer) >= self.limits.max_per_peer);
-        let Some(rival) = rival else { return self.insert_ready(id, peer, live, Vec::new()) };
+        let rival = rival.filter(|_| self.counted(route) >= self.limits.max_per_peer);
+        let Some(rival) = rival else { return self.insert_ready(id, route, live, Vec::new()) };
         let (rival_side, rival_since) =
             self.ready_mut(rival).map(|live| (live.side, live.since)).expect("is ready");
-        if self.limits.tie.newer_wins(peer, rival_side, now.since(rival_since), side) {
+        if self.limits.tie.newer_wins(route.peer, rival_side, now.since(rival_since), side) {
             self.drain(rival, CloseReason::Superseded, now);
-            return self.insert_ready(id, peer, live, Vec::new());
+            return self.insert_ready(id, route, live, Vec::new());
         }
-        self.insert_draining(id, peer, live, now);
+        self.insert_draining(id, route, live, now);
         Adopted::Spare
     }
 
@@ -59,24 +62,25 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     fn adopt_during_dial(
         &mut self,
         id: ConnId,
-        peer: &NodeId,
+        route: Route<'_>,
         live: Live<C>,
         dial: ConnId,
         now: Instant,
     ) -> Adopted<C, W> {
-        if live.side == Side::Local || self.limits.tie.winner(peer) == Side::Remote {
-            // The dial is given up: its slot goes to this connection, so the counts stay as they are.
+        if self.make_room(route.lane).is_err() {
+            return Adopted::NoRoom;
+        }
+        if live.side == Side::Local || self.limits.tie.winner(route.peer) == Side::Remote {
+            // Nobody waits for the dial any more. It keeps its place until it has ended.
             let (waiters, standby) = self.take_connecting(dial).expect("it is connecting");
             self.forget(dial);
+            self.loose.insert(dial);
             if let Some(standby) = standby {
                 self.drain(standby, CloseReason::Superseded, now);
             }
-            return self.insert_ready(id, peer, live, waiters);
+            return self.insert_ready(id, route, live, waiters);
         }
-        if self.make_room().is_err() {
-            return Adopted::NoRoom;
-        }
-        self.insert(id, peer, State::Standby(live));
+        self.insert(id, route, State::Standby(live));
         let Some(Slot { state: State::Connecting { standby, .. }, .. }) = self.by_id.get_mut(&dial) else {
             unreachable!("making room closes idle and draining connections only");
         };
@@ -89,25 +93,25 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     fn insert_ready(
         &mut self,
         id: ConnId,
-        peer: &NodeId,
+        route: Route<'_>,
         mut live: Live<C>,
         waiters: Vec<W>,
     ) -> Adopted<C, W> {
         live.uses += waiters.len();
         let conn = live.conn.clone();
-        self.insert(id, peer, State::Ready(live));
+        self.insert(id, route, State::Ready(live));
         Adopted::Ready(Wake { waiters, with: Some((id, conn)) })
     }
 
-    fn insert_draining(&mut self, id: ConnId, peer: &NodeId, live: Live<C>, now: Instant) {
-        self.insert(id, peer, State::Standby(live));
+    fn insert_draining(&mut self, id: ConnId, route: Route<'_>, live: Live<C>, now: Instant) {
+        self.insert(id, route, State::Standby(live));
         self.drain(id, CloseReason::Superseded, now);
     }
 
     /// The connection that a new one of `side` competes with, if the peer's limit is met: one of the same side first,
     /// then the oldest.
-    fn rival(&self, peer: &NodeId, side: Side) -> Option<ConnId> {
-        let ready = self.of_peer(peer).filter_map(|id| match &self.by_id.get(&id)?.state {
+    fn rival(&self, route: Route<'_>, side: Side) -> Option<ConnId> {
+        let ready = self.on_route(route).filter_map(|(id, slot)| match &slot.state {
             State::Ready(live) => Some((live.side != side, live.since, id)),
             _ => None,
         });

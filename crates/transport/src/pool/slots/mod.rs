@@ -4,14 +4,17 @@
 
 mod adopt;
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;
 mod upkeep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId};
 
+use super::lane::{Lane, Route};
 use super::tie::{Side, Tie};
 use super::{CloseReason, ConnId};
 
@@ -19,6 +22,9 @@ use super::{CloseReason, ConnId};
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) max_total: usize,
+    /// Of `max_total`, the most that may carry the streams of applications.
+    pub(crate) max_streams: usize,
+    /// For each lane to a peer.
     pub(crate) max_per_peer: usize,
     pub(crate) waiters_max: usize,
     pub(crate) drain: Duration,
@@ -47,8 +53,13 @@ pub(crate) trait Waiter {
 ///     '------------------------------------------------------------------------------------------'
 /// ```
 ///
-/// `Connecting` and `Ready` count against both limits, `Standby` and `Draining` against the total only. Only a `Ready`
-/// connection is ever handed out.
+/// `adopt` brings a connection that was not dialled by name: straight to `Ready`, or to `Draining` if it loses a tie. A dial
+/// that it overtakes becomes *loose*: nobody waits for it, and it holds its place in the total until it has ended. So does a
+/// dial to an address whose node is not known, from its start to its `adopt`. `remove` and `close_all` end every state but
+/// `Connecting` and loose (`close_all` ends `Connecting` too).
+///
+/// `Connecting` and `Ready` count against both limits; `Standby`, `Draining` and loose dials against the total only. Only
+/// a `Ready` connection is ever handed out. `table_tests.rs` has each state against each event.
 #[derive(Debug)]
 enum State<C, W> {
     /// A dial is under way. Whoever asks for the peer waits for it.
@@ -76,6 +87,7 @@ struct Live<C> {
 #[derive(Debug)]
 struct Slot<C, W> {
     peer: NodeId,
+    lane: Lane,
     state: State<C, W>,
 }
 
@@ -117,6 +129,8 @@ pub(crate) struct Slots<C, W> {
     limits: Limits,
     by_id: BTreeMap<ConnId, Slot<C, W>>,
     by_peer: BTreeMap<NodeId, Vec<ConnId>>,
+    /// Dials that hold a place and have no slot: their peer's name is not known yet, or its own dial was preferred.
+    loose: BTreeSet<ConnId>,
     closed: bool,
     /// Connections that calls since the last [`take_closable`](Self::take_closable) have put out.
     closable: Vec<ToClose<C>>,
@@ -124,7 +138,14 @@ pub(crate) struct Slots<C, W> {
 
 impl<C: Clone, W: Waiter> Slots<C, W> {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, by_id: BTreeMap::new(), by_peer: BTreeMap::new(), closed: false, closable: Vec::new() }
+        Self {
+            limits,
+            by_id: BTreeMap::new(),
+            by_peer: BTreeMap::new(),
+            loose: BTreeSet::new(),
+            closed: false,
+            closable: Vec::new(),
+        }
     }
 
     /// The connections to close, outside the lock.
@@ -135,40 +156,40 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     /// A ready connection, or a place in the queue for the one being dialled, or the task to dial.
     pub(crate) fn acquire(
         &mut self,
-        peer: &NodeId,
+        route: Route<'_>,
         new_id: ConnId,
         waiter: impl FnOnce() -> W,
     ) -> Result<Acquired<C>, Refused> {
         if self.closed {
             return Err(Refused::Closed);
         }
-        if let Some(id) = self.least_used(peer) {
+        if let Some(id) = self.least_used(route) {
             let live = self.ready_mut(id).expect("least_used gives ready slots only");
             live.uses += 1;
             return Ok(Acquired::Ready { id, conn: live.conn.clone() });
         }
-        if let Some(id) = self.connecting(peer) {
+        if let Some(id) = self.connecting(route) {
             return self.enqueue(id, waiter()).map(|()| Acquired::Waiting);
         }
-        self.acquire_another(peer, new_id, waiter)
+        self.acquire_another(route, new_id, waiter)
     }
 
     /// A further connection to the peer, beside those that there are.
     pub(crate) fn acquire_another(
         &mut self,
-        peer: &NodeId,
+        route: Route<'_>,
         new_id: ConnId,
         waiter: impl FnOnce() -> W,
     ) -> Result<Acquired<C>, Refused> {
         if self.closed {
             return Err(Refused::Closed);
         }
-        let (current, max) = (self.counted(peer), self.limits.max_per_peer);
+        let (current, max) = (self.counted(route), self.limits.max_per_peer);
         if current >= max {
             return Err(Refused::Full { current, max });
         }
-        self.make_room()?;
-        self.insert(new_id, peer, State::Connecting { waiters: vec![waiter()], standby: None });
+        self.make_room(route.lane)?;
+        self.insert(new_id, route, State::Connecting { waiters: vec![waiter()], standby: None });
         Ok(Acquired::Dial { id: new_id })
     }
 
@@ -176,6 +197,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     /// dial won, or the pool was closed), the connection is put out to be closed.
     pub(crate) fn dial_ok(&mut self, id: ConnId, conn: C, now: Instant) -> Wake<C, W> {
         let Some((waiters, standby)) = self.take_connecting(id) else {
+            self.loose.remove(&id);
             self.closable.push((conn, CloseReason::Superseded));
             return Wake { waiters: Vec::new(), with: None };
         };
@@ -191,6 +213,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     /// A dial has failed or was given up. Its slot is free; a standby connection takes its place if there is one.
     pub(crate) fn dial_failed(&mut self, id: ConnId, now: Instant) -> Wake<C, W> {
         let Some((waiters, standby)) = self.take_connecting(id) else {
+            self.loose.remove(&id);
             return Wake { waiters: Vec::new(), with: None };
         };
         self.forget(id);
@@ -203,6 +226,18 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
             Some((standby, conn))
         });
         Wake { waiters, with: promoted }
+    }
+
+    /// Takes a place for a dial to an address whose node is not known. It ends in [`adopt`](Self::adopt) or
+    /// [`dial_failed`](Self::dial_failed) with the same id.
+    pub(crate) fn reserve(&mut self, id: ConnId) -> Result<(), Refused> {
+        if self.closed {
+            return Err(Refused::Closed);
+        }
+        self.make_room(Lane::Requests)?;
+        let new = self.loose.insert(id);
+        assert!(new, "an id is used once");
+        Ok(())
     }
 
     /// Counts a use of a connection, for a request that the peer sends on it. False if the slot is not there (any more).
@@ -280,7 +315,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
 
     /// The connections by state: (connecting, ready and in use, ready and idle, standby or draining).
     pub(crate) fn counts(&self) -> (usize, usize, usize, usize) {
-        let mut counts = (0, 0, 0, 0);
+        let mut counts = (self.loose.len(), 0, 0, 0);
         for slot in self.by_id.values() {
             match &slot.state {
                 State::Connecting { .. } => counts.0 += 1,
@@ -293,8 +328,8 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     }
 
     /// The ready connection to a peer, without counting a use.
-    pub(crate) fn peek(&self, peer: &NodeId) -> Option<C> {
-        self.least_used(peer).and_then(|id| self.by_id.get(&id)?.live()).map(|live| live.conn.clone())
+    pub(crate) fn peek(&self, route: Route<'_>) -> Option<C> {
+        self.least_used(route).and_then(|id| self.by_id.get(&id)?.live()).map(|live| live.conn.clone())
     }
 
     // ---- look-ups ----
@@ -303,27 +338,34 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
         self.by_peer.get(peer).into_iter().flatten().copied()
     }
 
-    fn least_used(&self, peer: &NodeId) -> Option<ConnId> {
-        let ready = self.of_peer(peer).filter_map(|id| match &self.by_id.get(&id)?.state {
+    /// The slots of a peer's lane.
+    fn on_route(&self, route: Route<'_>) -> impl Iterator<Item = (ConnId, &Slot<C, W>)> {
+        let slots = self.of_peer(route.peer).filter_map(|id| Some((id, self.by_id.get(&id)?)));
+        slots.filter(move |(_, slot)| slot.lane == route.lane)
+    }
+
+    fn least_used(&self, route: Route<'_>) -> Option<ConnId> {
+        let ready = self.on_route(route).filter_map(|(id, slot)| match &slot.state {
             State::Ready(live) => Some((live.uses, id)),
             _ => None,
         });
         ready.min().map(|(_, id)| id)
     }
 
-    fn connecting(&self, peer: &NodeId) -> Option<ConnId> {
-        let is_connecting =
-            |id: &ConnId| matches!(self.by_id.get(id), Some(Slot { state: State::Connecting { .. }, .. }));
-        self.of_peer(peer).find(is_connecting)
+    fn connecting(&self, route: Route<'_>) -> Option<ConnId> {
+        let mut slots = self.on_route(route);
+        slots.find(|(_, slot)| matches!(slot.state, State::Connecting { .. })).map(|(id, _)| id)
     }
 
-    /// How many connections count against the peer's limit.
-    fn counted(&self, peer: &NodeId) -> usize {
-        let counts = |id: &ConnId| {
-            let state = self.by_id.get(id).map(|slot| &slot.state);
-            matches!(state, Some(State::Connecting { .. } | State::Ready(_)))
-        };
-        self.of_peer(peer).filter(counts).count()
+    /// How many connections count against the limit of a peer's lane.
+    fn counted(&self, route: Route<'_>) -> usize {
+        let counts = |slot: &Slot<C, W>| matches!(slot.state, State::Connecting { .. } | State::Ready(_));
+        self.on_route(route).filter(|(_, slot)| counts(slot)).count()
+    }
+
+    /// How many connections and dials count against the total.
+    fn total(&self) -> usize {
+        self.by_id.len() + self.loose.len()
     }
 
     fn ready_mut(&mut self, id: ConnId) -> Option<&mut Live<C>> {
@@ -339,11 +381,11 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
 
     // ---- changes ----
 
-    fn insert(&mut self, id: ConnId, peer: &NodeId, state: State<C, W>) {
+    fn insert(&mut self, id: ConnId, Route { peer, lane }: Route<'_>, state: State<C, W>) {
         self.by_peer.entry(peer.clone()).or_default().push(id);
-        let before = self.by_id.insert(id, Slot { peer: peer.clone(), state });
+        let before = self.by_id.insert(id, Slot { peer: peer.clone(), lane, state });
         assert!(before.is_none(), "an id is used once");
-        assert!(self.by_id.len() <= self.limits.max_total, "room is made before a slot is taken");
+        assert!(self.total() <= self.limits.max_total, "room is made before a slot is taken");
     }
 
     fn set(&mut self, id: ConnId, state: State<C, W>) {

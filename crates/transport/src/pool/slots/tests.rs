@@ -8,10 +8,12 @@ use std::time::Duration;
 use kinfolk_core::{Instant, NodeId};
 use proptest::prelude::*;
 
+use super::super::lane::{Lane, Route};
 use super::super::tie::{Side, Tie};
 use super::*;
 
 const MAX_TOTAL: usize = 4;
+const MAX_STREAMS: usize = 2;
 const MAX_PER_PEER: usize = 2;
 
 /// A waiter with a number.
@@ -26,10 +28,12 @@ impl Waiter for Numbered {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Acquire { peer: u8, another: bool },
+    Acquire { peer: u8, streams: bool, another: bool },
+    Reserve,
     DialOk(usize),
     DialFailed(usize),
-    Adopt { peer: u8, remote: bool },
+    Adopt { peer: u8, streams: bool },
+    Identified { at: usize, peer: u8 },
     Release(usize),
     Enter(usize),
     Doubt(usize),
@@ -40,10 +44,13 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..4u8, any::<bool>()).prop_map(|(peer, another)| Step::Acquire { peer, another }),
+        4 => (0..4u8, any::<bool>(), any::<bool>())
+            .prop_map(|(peer, streams, another)| Step::Acquire { peer, streams, another }),
+        1 => Just(Step::Reserve),
         3 => any::<usize>().prop_map(Step::DialOk),
         1 => any::<usize>().prop_map(Step::DialFailed),
-        2 => (0..4u8, any::<bool>()).prop_map(|(peer, remote)| Step::Adopt { peer, remote }),
+        2 => (0..4u8, any::<bool>()).prop_map(|(peer, streams)| Step::Adopt { peer, streams }),
+        1 => (any::<usize>(), 0..4u8).prop_map(|(at, peer)| Step::Identified { at, peer }),
         4 => any::<usize>().prop_map(Step::Release),
         1 => any::<usize>().prop_map(Step::Enter),
         1 => any::<usize>().prop_map(Step::Doubt),
@@ -59,6 +66,8 @@ struct Books {
     now: Instant,
     next: u64,
     dials: Vec<ConnId>,
+    /// Dials of addresses.
+    unnamed: Vec<ConnId>,
     /// Uses that somebody holds.
     uses: Vec<ConnId>,
     waiting: BTreeSet<u64>,
@@ -106,12 +115,14 @@ fn peer(n: u8) -> NodeId {
 fn run(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, step: &Step) {
     let now = books.now;
     match *step {
-        Step::Acquire { peer: n, another } => {
+        Step::Acquire { peer: n, streams, another } => {
             let (id, waiter) = (ConnId(books.number()), books.number());
+            let (peer, lane) = (peer(n), if streams { Lane::StreamsOut } else { Lane::Requests });
+            let route = Route::new(&peer, lane);
             let result = if another {
-                slots.acquire_another(&peer(n), id, || Numbered(waiter))
+                slots.acquire_another(route, id, || Numbered(waiter))
             } else {
-                slots.acquire(&peer(n), id, || Numbered(waiter))
+                slots.acquire(route, id, || Numbered(waiter))
             };
             match result {
                 Ok(Acquired::Ready { id, conn }) => {
@@ -140,14 +151,20 @@ fn run(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, step: &Step) {
                 books.woken(wake);
             }
         }
-        Step::Adopt { peer: n, remote } => {
+        Step::Adopt { peer: n, streams } => {
+            let lane = if streams { Lane::StreamsIn } else { Lane::Requests };
             let id = ConnId(books.number());
-            let conn = books.new_conn(id);
-            let side = if remote { Side::Remote } else { Side::Local };
-            match slots.adopt(id, &peer(n), conn, side, now) {
-                Adopted::Ready(wake) => books.woken(wake),
-                Adopted::Spare => {}
-                Adopted::NoRoom | Adopted::Closed => books.closed(vec![(conn, CloseReason::Evicted)]),
+            adopt(slots, books, id, &peer(n), lane, Side::Remote);
+        }
+        Step::Reserve => {
+            let id = ConnId(books.number());
+            if slots.reserve(id).is_ok() {
+                books.unnamed.push(id);
+            }
+        }
+        Step::Identified { at, peer: n } => {
+            if let Some(id) = take(&mut books.unnamed, at) {
+                adopt(slots, books, id, &peer(n), Lane::Requests, Side::Local);
             }
         }
         Step::Release(at) => {
@@ -181,13 +198,35 @@ fn run(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, step: &Step) {
     books.closed(slots.take_closable());
 }
 
+fn adopt(
+    slots: &mut Slots<ConnId, Numbered>,
+    books: &mut Books,
+    id: ConnId,
+    peer: &NodeId,
+    lane: Lane,
+    side: Side,
+) {
+    let conn = books.new_conn(id);
+    match slots.adopt(id, Route::new(peer, lane), conn, side, books.now) {
+        Adopted::Ready(wake) => books.woken(wake),
+        Adopted::Spare => {}
+        Adopted::NoRoom | Adopted::Closed => books.closed(vec![(conn, CloseReason::Evicted)]),
+    }
+}
+
 fn check(slots: &Slots<ConnId, Numbered>, books: &Books) {
     let (connecting, in_use, idle, other) = slots.counts();
     let total = connecting + in_use + idle + other;
     assert!(total <= MAX_TOTAL, "{total} slots");
+    let streams = slots.by_id.values().filter(|slot| slot.lane.is_streams()).count();
+    assert!(streams <= MAX_STREAMS, "{streams} connections for streams");
     for n in 0..4 {
-        assert!(slots.counted(&peer(n)) <= MAX_PER_PEER);
+        for lane in [Lane::Requests, Lane::StreamsOut, Lane::StreamsIn] {
+            assert!(slots.counted(Route::new(&peer(n), lane)) <= MAX_PER_PEER);
+        }
     }
+    // Each dial holds a place until it has ended, also when nobody waits for it any more.
+    assert_eq!(connecting, books.dials.len() + books.unnamed.len());
     let open = books.conns.values().filter(|open| **open).count();
     assert_eq!(open, in_use + idle + other, "each open connection has one slot");
     let held = books.uses.iter().filter(|id| books.conns[*id]).count();
@@ -202,6 +241,7 @@ proptest! {
     fn whatever_happens_the_books_balance(steps in prop::collection::vec(step(), 1..120)) {
         let limits = Limits {
             max_total: MAX_TOTAL,
+            max_streams: MAX_STREAMS,
             max_per_peer: MAX_PER_PEER,
             waiters_max: 1000,
             drain: Duration::from_secs(2),
@@ -214,6 +254,10 @@ proptest! {
         }
         // Once every dial has ended and every use too, nobody waits, and closing leaves nothing open.
         for id in std::mem::take(&mut books.dials) {
+            let wake = slots.dial_failed(id, books.now);
+            books.woken(wake);
+        }
+        for id in std::mem::take(&mut books.unnamed) {
             let wake = slots.dial_failed(id, books.now);
             books.woken(wake);
         }

@@ -1,0 +1,192 @@
+//! Each state of a slot against each event: the drawn diagram, checked cell by cell.
+#![cfg(not(kinfolk_loom))]
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use kinfolk_core::{Instant, NodeId};
+
+use super::super::lane::{Lane, Route};
+use super::super::tie::{Side, Tie};
+use super::*;
+
+/// The slot that is looked at.
+const IT: ConnId = ConnId(1);
+/// Our own dial, when it has a slot of its own.
+const DIAL: ConnId = ConnId(9);
+const T0: Instant = Instant::ORIGIN;
+
+#[derive(Debug)]
+struct Nobody;
+
+impl Waiter for Nobody {
+    fn is_gone(&self) -> bool {
+        false
+    }
+}
+
+type Bare = Slots<ConnId, Nobody>;
+
+fn id(name: &str) -> NodeId {
+    NodeId::new(name).unwrap()
+}
+
+fn empty(max_total: usize) -> Bare {
+    let tie = Tie::new(id("me"), Duration::from_secs(5));
+    let drain = Duration::from_secs(2);
+    Slots::new(Limits { max_total, max_streams: 1, max_per_peer: 1, waiters_max: 8, drain, tie })
+}
+
+const STATES: [&str; 8] =
+    ["free", "connecting", "idle", "in use", "standby", "draining", "draining, in use", "loose"];
+
+/// Slots for which `IT` is in this state.
+fn slots_in(state: &str, to: Route<'_>) -> Bare {
+    let mut slots = empty(8);
+    let dial = |slots: &mut Bare| {
+        assert!(matches!(slots.acquire(to, IT, || Nobody), Ok(Acquired::Dial { id: IT })));
+    };
+    let use_it = |slots: &mut Bare| {
+        dial(slots);
+        assert_eq!(slots.dial_ok(IT, IT, T0).waiters.len(), 1);
+    };
+    match state {
+        "free" => {}
+        "connecting" => dial(&mut slots),
+        "in use" => use_it(&mut slots),
+        "idle" => {
+            use_it(&mut slots);
+            slots.release(IT, T0);
+        }
+        "standby" => {
+            assert!(matches!(slots.acquire(to, DIAL, || Nobody), Ok(Acquired::Dial { .. })));
+            assert!(matches!(slots.adopt(IT, to, IT, Side::Remote, T0), Adopted::Spare));
+        }
+        "draining" => {
+            use_it(&mut slots);
+            slots.release(IT, T0);
+            // Superseded and dialled from here: it stays for a moment, in case that the peer still uses it.
+            assert!(matches!(slots.adopt(DIAL, to, DIAL, Side::Local, T0), Adopted::Ready(_)));
+        }
+        "draining, in use" => {
+            use_it(&mut slots);
+            assert!(slots.doubt(IT, T0));
+        }
+        "loose" => slots.reserve(IT).unwrap(),
+        other => unreachable!("{other}"),
+    }
+    assert_eq!(state_of(&slots), state);
+    slots
+}
+
+fn state_of(slots: &Bare) -> &'static str {
+    let Some(slot) = slots.by_id.get(&IT) else {
+        return if slots.loose.contains(&IT) { "loose" } else { "free" };
+    };
+    match &slot.state {
+        State::Connecting { .. } => "connecting",
+        State::Ready(live) if live.uses > 0 => "in use",
+        State::Ready(_) => "idle",
+        State::Standby(_) => "standby",
+        State::Draining { live, .. } if live.uses > 0 => "draining, in use",
+        State::Draining { .. } => "draining",
+    }
+}
+
+const EVENTS: [&str; 13] = [
+    "acquire",
+    "enter",
+    "release",
+    "doubt",
+    "remove",
+    "dial_ok",
+    "dial_failed",
+    "adopt, theirs",
+    "adopt, ours",
+    "room needed",
+    "sweep, 1 s later",
+    "sweep, 1 h later",
+    "close",
+];
+
+/// Does one thing to the slots; `to` is whose slot `IT` is.
+fn apply(slots: &mut Bare, event: &str, state: &str, to: Route<'_>) {
+    let hour = T0 + Duration::from_hours(1);
+    // Our dial is `IT` itself, or the one that a standby connection waits for.
+    let dial = if ["connecting", "loose"].contains(&state) { IT } else { DIAL };
+    let new = ConnId(20);
+    match event {
+        "acquire" => drop(slots.acquire(to, if state == "free" { IT } else { new }, || Nobody)),
+        "enter" => drop(slots.enter(IT)),
+        "release" => slots.release(IT, T0),
+        "doubt" => drop(slots.doubt(IT, T0)),
+        "remove" => drop(slots.remove(IT)),
+        "dial_ok" => drop(slots.dial_ok(dial, dial, T0)),
+        "dial_failed" => drop(slots.dial_failed(dial, T0)),
+        "adopt, theirs" => drop(slots.adopt(new, to, new, Side::Remote, T0)),
+        "adopt, ours" => drop(slots.adopt(new, to, new, Side::Local, T0)),
+        "room needed" => {
+            slots.limits.max_total = slots.total();
+            drop(slots.acquire(Route::new(&id("other"), Lane::Requests), new, || Nobody));
+        }
+        "sweep, 1 s later" => drop(slots.sweep(T0 + Duration::from_secs(1), Duration::from_mins(1))),
+        "sweep, 1 h later" => drop(slots.sweep(hour, Duration::from_mins(1))),
+        "close" => drop(slots.close_all()),
+        other => unreachable!("{other}"),
+    }
+}
+
+/// The table for one peer: what becomes of each state by each event. A dot is no change.
+fn table(peer: &str, states: &[&str], events: &[&str]) -> String {
+    let peer = id(peer);
+    let to = Route::new(&peer, Lane::Requests);
+    let mut text = String::new();
+    for event in events {
+        write!(text, "{event:<17}").unwrap();
+        for state in states {
+            // A use that nobody holds cannot end.
+            let possible = *event != "release" || !["idle", "standby", "draining"].contains(state);
+            let cell = if possible {
+                let mut slots = slots_in(state, to);
+                apply(&mut slots, event, state, to);
+                state_of(&slots)
+            } else {
+                "-"
+            };
+            write!(text, "| {:<17}", if cell == *state { "." } else { cell }).unwrap();
+        }
+        let end = text.trim_end().len();
+        text.truncate(end);
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn each_state_does_what_is_drawn_at_each_event() {
+    // free | connecting | idle | in use | standby | draining | draining, in use | loose
+    let expected = "\
+acquire          | connecting       | .                | in use           | .                | .                | .                | .                | .\n\
+enter            | .                | .                | in use           | .                | .                | draining, in use | .                | .\n\
+release          | .                | .                | -                | idle             | -                | -                | free             | .\n\
+doubt            | .                | .                | free             | draining, in use | .                | .                | .                | .\n\
+remove           | .                | .                | free             | free             | free             | free             | free             | .\n\
+dial_ok          | .                | in use           | .                | .                | draining         | .                | .                | free\n\
+dial_failed      | .                | free             | .                | .                | in use           | .                | .                | free\n\
+adopt, theirs    | .                | .                | .                | .                | draining         | .                | .                | .\n\
+adopt, ours      | .                | loose            | draining         | draining, in use | draining         | .                | .                | .\n\
+room needed      | .                | .                | free             | .                | .                | free             | .                | .\n\
+sweep, 1 s later | .                | .                | .                | .                | .                | free             | .                | .\n\
+sweep, 1 h later | .                | .                | free             | .                | .                | free             | free             | .\n\
+close            | .                | free             | free             | free             | free             | free             | free             | .\n\
+";
+    let found = table("p", &STATES, &EVENTS);
+    assert_eq!(found, expected, "\n{found}");
+}
+
+#[test]
+fn the_peers_dial_takes_over_from_ours_if_its_name_is_lower() {
+    let expected = "adopt, theirs    | loose            | draining         | draining, in use\n";
+    let found = table("a", &["connecting", "idle", "in use"], &["adopt, theirs"]);
+    assert_eq!(found, expected, "\n{found}");
+}
