@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId};
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use loom::thread;
 
 use super::guarded::Guarded;
@@ -16,8 +16,18 @@ use super::{CloseReason, ConnId};
 
 const NOW: Instant = Instant::ORIGIN;
 
-/// A connection that knows whether it was closed.
-type Conn = Arc<AtomicBool>;
+/// A connection that knows whether it was closed, and how.
+type Conn = Arc<AtomicUsize>;
+
+const OPEN: usize = 0;
+/// By a decision of the pool, which must never hit a connection in use.
+const CLOSED: usize = 1;
+/// Because it had ended, or the pool was closed: its users see that it ends.
+const ENDED: usize = 2;
+
+fn open() -> Conn {
+    Arc::new(AtomicUsize::new(OPEN))
+}
 
 /// A waiter that counts how often it was woken with a connection, and how often without one.
 #[derive(Clone)]
@@ -64,15 +74,21 @@ fn to(peer: &NodeId) -> Route<'_> {
     Route::new(peer, Lane::Requests)
 }
 
-fn close(conn: Conn, _: CloseReason) {
-    assert!(!conn.swap(true, SeqCst), "a connection is closed once");
+fn close(conn: Conn, reason: CloseReason) {
+    let how = if matches!(reason, CloseReason::Dead | CloseReason::Shutdown) { ENDED } else { CLOSED };
+    assert_eq!(conn.swap(how, SeqCst), OPEN, "a connection is closed once");
+}
+
+/// What every user of a connection finds: whoever closes one, does not take it from a user.
+fn in_use(conn: &Conn) {
+    assert_ne!(conn.load(SeqCst), CLOSED, "a closed connection is not handed out");
 }
 
 fn wake(pool: &Pool, wake: Wake<Conn, Caller>) {
     for caller in wake.waiters {
         match &wake.with {
             Some((conn_id, conn)) => {
-                assert!(!conn.load(SeqCst), "a closed connection is not handed out");
+                in_use(conn);
                 caller.given.fetch_add(1, SeqCst);
                 pool.with(|slots| slots.release(*conn_id, NOW), close);
             }
@@ -87,15 +103,18 @@ fn wake(pool: &Pool, wake: Wake<Conn, Caller>) {
 fn acquire(pool: &Pool, peer: &NodeId, new_id: u64, caller: &Caller, dial_works: bool) -> bool {
     match pool.with(|slots| slots.acquire(to(peer), ConnId(new_id), || caller.clone()), close) {
         Ok(Acquired::Ready { id, conn }) => {
-            assert!(!conn.load(SeqCst), "a closed connection is not handed out");
+            in_use(&conn);
             caller.given.fetch_add(1, SeqCst);
             pool.with(|slots| slots.release(id, NOW), close);
             false
         }
         Ok(Acquired::Waiting) => false,
         Ok(Acquired::Dial { id }) => {
+            // A closed pool counts nothing any more.
+            let counts = pool.read(|slots| slots.counts());
+            assert!(counts.0 > 0 || counts == (0, 0, 0, 0), "a dial holds its place until it has ended");
             let woken = if dial_works {
-                let conn = Arc::new(AtomicBool::new(false));
+                let conn = open();
                 pool.with(|slots| slots.dial_ok(id, conn, NOW), close)
             } else {
                 pool.with(|slots| slots.dial_failed(id, NOW), close)
@@ -180,7 +199,7 @@ fn loom_the_peers_dial_and_ours_end_in_one_connection() {
         check(move || {
             let pool = pool(4);
             let caller = Caller::new();
-            let theirs: Conn = Arc::new(AtomicBool::new(false));
+            let theirs = open();
             let other = {
                 let (pool, theirs) = (pool.clone(), theirs.clone());
                 thread::spawn(move || {
@@ -207,7 +226,7 @@ fn loom_the_peers_dial_and_ours_end_in_one_connection() {
 fn loom_a_doubted_connection_is_closed_once_whoever_lets_go_last() {
     check(|| {
         let pool = pool(4);
-        let conn: Conn = Arc::new(AtomicBool::new(false));
+        let conn = open();
         let adopted =
             pool.with(|slots| slots.adopt(ConnId(1), to(&id("p")), conn.clone(), Side::Local, NOW), close);
         assert!(matches!(adopted, Adopted::Ready(_)));
@@ -223,7 +242,7 @@ fn loom_a_doubted_connection_is_closed_once_whoever_lets_go_last() {
         };
         user(pool.clone());
         other.join().expect("no thread panics");
-        assert!(conn.load(SeqCst));
+        assert_ne!(conn.load(SeqCst), OPEN);
         assert_eq!(pool.read(|slots| slots.counts()), (0, 0, 0, 0));
     });
 }
@@ -258,7 +277,7 @@ fn loom_closing_answers_every_caller_once_and_closes_what_a_dial_brings() {
 fn loom_a_connection_that_dies_under_its_users_is_closed_once_and_not_given_again() {
     check(|| {
         let pool = pool(4);
-        let conn: Conn = Arc::new(AtomicBool::new(false));
+        let conn = open();
         let adopted =
             pool.with(|slots| slots.adopt(ConnId(1), to(&id("p")), conn.clone(), Side::Local, NOW), close);
         assert!(matches!(adopted, Adopted::Ready(_)));
@@ -274,7 +293,7 @@ fn loom_a_connection_that_dies_under_its_users_is_closed_once_and_not_given_agai
         pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
         user.join().expect("no thread panics");
         watcher.join().expect("no thread panics");
-        assert!(conn.load(SeqCst));
+        assert_ne!(conn.load(SeqCst), OPEN);
         acquire(&pool, &id("p"), 3, &callers[1], true);
         assert!(callers.iter().all(|caller| caller.woken() == (1, 0)));
         assert_eq!(pool.read(|slots| (slots.uses(), slots.counts())), (0, (0, 0, 1, 0)));
@@ -295,7 +314,7 @@ fn loom_a_dial_without_a_name_holds_its_place_until_it_ends() {
                     }
                     assert!(total(&pool) == 1);
                     if found {
-                        let conn: Conn = Arc::new(AtomicBool::new(false));
+                        let conn = open();
                         let adopt = |slots: &mut super::slots::Slots<_, _>| {
                             slots.adopt(ConnId(1), to(&id("s")), conn, Side::Local, NOW)
                         };
@@ -328,7 +347,7 @@ fn loom_a_dial_that_is_overtaken_counts_until_it_ends() {
         let peer = {
             let pool = pool.clone();
             thread::spawn(move || {
-                let conn: Conn = Arc::new(AtomicBool::new(false));
+                let conn = open();
                 let theirs = conn.clone();
                 let adopt = |slots: &mut super::slots::Slots<_, _>| {
                     slots.adopt(ConnId(2), to(&id("a")), theirs, Side::Remote, NOW)

@@ -116,27 +116,8 @@ fn run(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, step: &Step) {
     let now = books.now;
     match *step {
         Step::Acquire { peer: n, streams, another } => {
-            let (id, waiter) = (ConnId(books.number()), books.number());
-            let (peer, lane) = (peer(n), if streams { Lane::StreamsOut } else { Lane::Requests });
-            let route = Route::new(&peer, lane);
-            let result = if another {
-                slots.acquire_another(route, id, || Numbered(waiter))
-            } else {
-                slots.acquire(route, id, || Numbered(waiter))
-            };
-            match result {
-                Ok(Acquired::Ready { id, conn }) => {
-                    assert!(books.conns[&conn], "an open connection is handed out");
-                    books.uses.push(id);
-                }
-                Ok(Acquired::Waiting) => assert!(books.waiting.insert(waiter)),
-                Ok(Acquired::Dial { id }) => {
-                    books.dials.push(id);
-                    assert!(books.waiting.insert(waiter));
-                }
-                Err(Refused::Full { current, max }) => assert!(current >= max),
-                Err(Refused::QueueFull { .. } | Refused::Closed) => unreachable!("neither is met here"),
-            }
+            let lane = if streams { Lane::StreamsOut } else { Lane::Requests };
+            acquire(slots, books, Route::new(&peer(n), lane), another);
         }
         Step::DialOk(at) => {
             if let Some(id) = take(&mut books.dials, at) {
@@ -196,6 +177,28 @@ fn run(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, step: &Step) {
         }
     }
     books.closed(slots.take_closable());
+}
+
+fn acquire(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, route: Route<'_>, another: bool) {
+    let (id, waiter) = (ConnId(books.number()), books.number());
+    let result = if another {
+        slots.acquire_another(route, id, || Numbered(waiter))
+    } else {
+        slots.acquire(route, id, || Numbered(waiter))
+    };
+    match result {
+        Ok(Acquired::Ready { id, conn }) => {
+            assert!(books.conns[&conn], "an open connection is handed out");
+            books.uses.push(id);
+        }
+        Ok(Acquired::Waiting) => assert!(books.waiting.insert(waiter)),
+        Ok(Acquired::Dial { id }) => {
+            books.dials.push(id);
+            assert!(books.waiting.insert(waiter));
+        }
+        Err(Refused::Full { current, max }) => assert!(current >= max),
+        Err(Refused::QueueFull { .. } | Refused::Closed) => unreachable!("neither is met here"),
+    }
 }
 
 fn adopt(
