@@ -40,6 +40,11 @@ fn log(event: &ClusterEvent) {
             let text = printable(&String::from_utf8_lossy(payload));
             tracing::info!(node = %from, bytes = payload.len(), text, "a broadcast");
         }
+        E::NameConflict { id, addr } => tracing::warn!(
+            node = %id, %addr,
+            "our own name is alive elsewhere: once is our former life; again and again is another process that uses our \
+             certificate, so issue it one of its own"
+        ),
         E::EventsDropped { count } => tracing::warn!(count, "events were lost: logging them is too slow"),
         other => tracing::info!(event = ?other, "an event"),
     }
