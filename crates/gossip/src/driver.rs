@@ -102,6 +102,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                         self.outbox.answer(answerer, &message);
                     }
                 }
+                Output::CheckPort { .. } | Output::Watch { .. } => {}
                 Output::Event(event) => self.events.publish(&event),
                 Output::Done { id, outcome } => self.ends.tell(id, outcome),
             }

@@ -244,6 +244,7 @@ impl World {
         match output {
             Output::Send { to, message, request, .. } => self.send(node, &to, &message, request),
             Output::Reply { to, message } => self.reply(node, to, &message),
+            Output::CheckPort { .. } | Output::Watch { .. } => {}
             Output::Event(event) => self.event(node, &event),
             Output::Done { id, outcome } => self.done(node, id, &outcome),
         }

@@ -36,8 +36,12 @@ pub struct SwimConfig {
     /// `4 log10 N` and `24 log10 N` intervals by the number of independent accusers. Longer means fewer false failures
     /// and later true ones.
     pub suspicion: SuspicionRule,
-    /// The highest local health score (Lifeguard's S). Default 8; 0 turns local health off.
+    /// The highest local health score (Lifeguard's S). Default 8; 0 turns local health off, and with it the nacks that
+    /// feed it.
     pub local_health_max: u32,
+    /// Whether a suspect is told of the claim against it with the first message to it (Lifeguard's buddy system).
+    /// Default true. Costs one update in each message to a suspect; without it a suspect hears so by chance.
+    pub buddy: bool,
     /// How often updates that wait are sent to random members, beyond those that ride on probes. Default 200 ms; above zero.
     pub gossip_interval: Duration,
     /// To how many members each time. Default 3; 0 leaves updates to probes alone, as in SWIM's paper.
@@ -66,6 +70,7 @@ impl SwimConfig {
             mode: Mode::Swim,
             suspicion: SuspicionRule { alpha: 5.0, ..SuspicionRule::swim() },
             local_health_max: 0,
+            buddy: false,
             ..Self::lifeguard()
         }
     }
@@ -79,6 +84,7 @@ impl SwimConfig {
             indirect_probes: 3,
             suspicion: SuspicionRule::lifeguard(),
             local_health_max: 8,
+            buddy: true,
             gossip_interval: Duration::from_millis(200),
             gossip_fanout: 3,
             push_delay: Some(Duration::from_millis(20)),
@@ -87,6 +93,21 @@ impl SwimConfig {
             heal_interval: Some(Duration::from_secs(10)),
             tombstone_ttl: Duration::from_hours(24),
         }
+    }
+
+    /// [`swim`](Self::swim) with local health and nacks, the first of Lifeguard's three mechanisms alone (LHA-Probe).
+    pub fn lha_probe() -> Self {
+        Self { local_health_max: 8, ..Self::swim() }
+    }
+
+    /// [`swim`](Self::swim) with dynamic suspicion, the second of Lifeguard's mechanisms alone (LHA-Suspicion).
+    pub fn lha_suspicion() -> Self {
+        Self { suspicion: SuspicionRule { alpha: 5.0, beta: 6.0, ..SuspicionRule::lifeguard() }, ..Self::swim() }
+    }
+
+    /// [`swim`](Self::swim) with the third of Lifeguard's mechanisms alone (Buddy System).
+    pub fn buddy() -> Self {
+        Self { buddy: true, ..Self::swim() }
     }
 
     /// Checks every range.
@@ -114,11 +135,6 @@ impl SwimConfig {
             return Err(ConfigError::Zero { field: "retransmit" });
         }
         Ok(self.suspicion.validate()?)
-    }
-
-    /// Whether Lifeguard's mechanisms are in use: nacks, local health, and the buddy system.
-    pub(crate) fn is_lifeguard(&self) -> bool {
-        self.mode == Mode::Lifeguard
     }
 }
 

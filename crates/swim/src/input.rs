@@ -18,6 +18,11 @@ pub struct ReplyId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub u64);
 
+/// Names one check of a member's port, from the [`Output::CheckPort`](crate::Output::CheckPort) that asked for it to its
+/// one end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CheckId(pub u64);
+
 /// Something happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
@@ -45,6 +50,13 @@ pub enum Input {
         request: RequestId,
         /// Why.
         why: NoReply,
+    },
+    /// A port was checked.
+    PortChecked {
+        /// Which check.
+        check: CheckId,
+        /// Whether the host said that nobody listens there. False if it said nothing: that proves nothing.
+        closed: bool,
     },
     /// Time has passed: whatever is due is to be done.
     Timeout,

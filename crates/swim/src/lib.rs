@@ -33,7 +33,7 @@ mod timer;
 
 pub use config::{Mode, SwimConfig};
 pub use error::{CodecError, CommandError, ConfigError};
-pub use input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
+pub use input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
 pub use machine::Machine;
 pub use message::{Message, Update, UserMessage};
 pub use output::{Outcome, Output};

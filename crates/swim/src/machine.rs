@@ -156,6 +156,7 @@ impl Machine {
             Input::Message { from, message, reply_to } => self.on_message(now, &from, message, reply_to),
             Input::Reply { request, from, message } => self.on_reply(now, request, &from, message),
             Input::NoReply { request, why } => self.on_no_reply(now, request, why),
+            Input::PortChecked { check, closed } => self.on_port_checked(now, check, closed),
             Input::Timeout => self.on_timeout(now),
             Input::Health { change, cause } => self.on_health(now, &change, &cause),
             Input::Command { id, command } => self.on_command(now, id, command),

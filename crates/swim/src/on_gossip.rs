@@ -94,7 +94,7 @@ impl Machine {
         let state = self.registry.get(to)?.state;
         let tell = match state {
             NodeState::Alive => false,
-            NodeState::Suspect => self.config.is_lifeguard(),
+            NodeState::Suspect => self.config.buddy,
             NodeState::Failed | NodeState::Left => true,
         };
         if tell { self.gossip_about(to) } else { None }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kinfolk_core::{ClusterEvent, NodeAddr, NodeId};
 
 use crate::error::CommandError;
-use crate::input::{CommandId, NoReply, ReplyId, RequestId};
+use crate::input::{CheckId, CommandId, NoReply, ReplyId, RequestId};
 use crate::message::Message;
 
 /// Something is to be done. The driver takes outputs in order and never blocks on one.
@@ -31,6 +31,21 @@ pub enum Output {
         to: ReplyId,
         /// With what.
         message: Message,
+    },
+    /// Ask the host of a member whether anybody listens at its port. It must come back, once and within a second, as
+    /// [`Input::PortChecked`](crate::Input::PortChecked).
+    CheckPort {
+        /// Which check.
+        check: CheckId,
+        /// Of whom.
+        node: NodeId,
+        /// Where it listens.
+        addr: NodeAddr,
+    },
+    /// From now on these are the members that we watch: they, and only they, are heard from regularly.
+    Watch {
+        /// Whom, ordered by name.
+        subjects: Vec<NodeId>,
     },
     /// Tell the application.
     Event(ClusterEvent),

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId, NodeState, Reason};
 
-use crate::input::{NoReply, RequestId};
+use crate::input::{CheckId, NoReply, RequestId};
 use crate::machine::Machine;
 use crate::message::Message;
 use crate::requests::Purpose;
@@ -113,13 +113,18 @@ impl Machine {
         }
     }
 
+    /// A check of a port has ended.
+    pub(crate) fn on_port_checked(&mut self, _now: Instant, _check: CheckId, _closed: bool) {
+        self.stats.unexpected += 1;
+    }
+
     fn ask_helpers(&mut self, now: Instant) {
         let Some(probe) = &self.probe else { return };
         if probe.outcome.is_some() || probe.helpers.is_some() {
             return;
         }
         let (target, within) = (probe.target.clone(), probe.ends.since(now));
-        let nack = self.config.is_lifeguard();
+        let nack = self.config.local_health_max > 0;
         let mut asked = Vec::new();
         for helper in self.random_members(self.config.indirect_probes, Some(&target)) {
             // A suspect helper proves nothing by its silence.

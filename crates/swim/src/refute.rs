@@ -35,9 +35,7 @@ impl Machine {
         if claim.state != NodeState::Alive {
             self.stats.refutations += 1;
             // We were too slow for somebody (Lifeguard, section IV-A).
-            if self.config.is_lifeguard() {
-                self.local_health.raise(1);
-            }
+            self.local_health.raise(1);
         }
         self.state_anew(now, claim.incarnation.next(), mine.tags.clone(), Priority::Critical);
     }

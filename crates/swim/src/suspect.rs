@@ -53,7 +53,7 @@ impl Machine {
         }
         let accusers = suspected.suspicion.accusers().to_vec();
         self.suspicions.insert(node.id.clone(), suspected);
-        if news > 0 && self.config.is_lifeguard() {
+        if news > 0 {
             self.queue.push(Update::Node { status: node.clone().into(), accusers }, Priority::High);
         }
     }

@@ -126,6 +126,8 @@ fn line(output: &Output) -> String {
         }
         Output::Send { to, message, request: None, .. } => format!("{} -> {to}", short(message)),
         Output::Reply { to, message } => format!("{} -> reply {}", short(message), to.0),
+        Output::CheckPort { node, .. } => format!("check the port of {node}"),
+        Output::Watch { subjects } => format!("watch {subjects:?}"),
         Output::Event(event) => format!("event {}", short_event(event)),
         Output::Done { outcome, .. } => format!("done {outcome:?}"),
     }
