@@ -32,7 +32,7 @@ fn machine(members: usize) -> Machine {
 fn ping(news: &mut News, updates: usize) -> Input {
     let from = news.known().id.clone();
     let gossip = (0..updates).map(|_| Update::Node { status: news.next(), accusers: Vec::new() }).collect();
-    Input::Message { from, message: Message::Ping { gossip }, reply_to: Some(ReplyId(1)) }
+    Input::Message { from, message: Message::Ping { digest: 0, gossip }, reply_to: Some(ReplyId(1)) }
 }
 
 /// Handles one input and takes every output. Time stands still, so that no timer is ever due.

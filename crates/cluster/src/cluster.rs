@@ -66,9 +66,12 @@ impl Cluster {
         }
         let (registry, events, clock) = (SharedNodeRegistry::new(), EventBus::new(), Clock::start());
         let me = NodeStatus::alive(config.identity.id().clone(), addr, first_incarnation(), config.tags);
-        let mut health_config = config.health;
-        health_config.phi.expected_interval = config.swim.probe_interval;
-        let health = HealthChecker::new(health_config, me.id.clone(), registry.clone(), clock.now())?;
+        let health = HealthChecker::new(
+            config.swim.adapt(config.health),
+            me.id.clone(),
+            registry.clone(),
+            clock.now(),
+        )?;
         let parts =
             Parts { registry: registry.clone(), events: events.clone(), health: health.clone(), clock };
         let carried = (transport.clone(), incoming);

@@ -66,7 +66,7 @@ async fn check_for_ever(
         ticks.tick().await;
         for verdict in checker.check(clock.now()) {
             events.publish(&verdict.event);
-            if protocol.health_verdict(verdict.change, verdict.cause).await.is_err() {
+            if protocol.health_verdict(verdict).await.is_err() {
                 return;
             }
         }

@@ -47,6 +47,24 @@ pub enum Reason {
         #[serde(rename = "silence_ms", serialize_with = "crate::time::as_millis")]
         silence: Duration,
     },
+    /// It did not answer our probes, and witnesses could not reach it either.
+    Silent {
+        /// For how long our probes have gone unanswered.
+        #[serde(rename = "silence_ms", serialize_with = "crate::time::as_millis")]
+        silence: Duration,
+        /// How many witnesses were asked.
+        witnesses: usize,
+        /// How many of them said that they could not reach it.
+        nacks: usize,
+    },
+    /// Its host says that nobody listens at its port: its process is gone.
+    PortClosed {
+        /// For how long our probes had gone unanswered.
+        #[serde(rename = "silence_ms", serialize_with = "crate::time::as_millis")]
+        silence: Duration,
+        /// How many witnesses were told the same, beside ourselves.
+        witnesses: usize,
+    },
     /// Somebody else says so.
     Reported,
     /// It was suspected and did not refute in time.
@@ -68,6 +86,17 @@ impl fmt::Display for Reason {
             }
             Self::Phi { phi, silence } => {
                 write!(f, "silent for {:.1} s (phi {phi:.1})", silence.as_secs_f64())
+            }
+            Self::Silent { silence, witnesses: 0, .. } => {
+                write!(f, "silent for {:.1} s", silence.as_secs_f64())
+            }
+            Self::Silent { silence, witnesses, nacks } => {
+                let silence = silence.as_secs_f64();
+                write!(f, "silent for {silence:.1} s; {nacks} of {witnesses} witnesses could not reach it")
+            }
+            Self::PortClosed { silence, witnesses } => {
+                let silence = silence.as_secs_f64();
+                write!(f, "silent for {silence:.1} s; its port is closed, as {} found", 1 + witnesses)
             }
             Self::Reported => write!(f, "reported"),
             Self::SuspicionExpired { suspected_for } => {

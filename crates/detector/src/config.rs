@@ -86,6 +86,17 @@ pub enum Rhythm {
     Regular,
 }
 
+/// Whom a [`HealthChecker`](crate::HealthChecker) watches, and what its verdicts do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Scope {
+    /// Every member of the registry; whose silence crosses the threshold is marked suspect there.
+    #[default]
+    Members,
+    /// Only those that [`watch`](crate::HealthChecker::watch) names; the registry is left alone.
+    Listed,
+}
+
 /// The settings of a [`HealthChecker`](crate::HealthChecker).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HealthConfig {
@@ -93,6 +104,8 @@ pub struct HealthConfig {
     pub phi: PhiConfig,
     /// How the members come to be heard from, default [`Rhythm::RoundRobin`].
     pub rhythm: Rhythm,
+    /// Whom it watches, default [`Scope::Members`].
+    pub scope: Scope,
     /// The time between two calls of [`check`](crate::HealthChecker::check), 1 ms to 24 h, default 1 s. A call that
     /// comes later than [`pause_limit`](Self::pause_limit) tells of a pause of our own.
     pub check_interval: Duration,
@@ -129,6 +142,7 @@ impl Default for HealthConfig {
         Self {
             phi: PhiConfig::default(),
             rhythm: Rhythm::default(),
+            scope: Scope::default(),
             check_interval: Duration::from_secs(1),
             peers_max: Self::PEERS_MAX,
         }

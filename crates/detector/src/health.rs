@@ -11,17 +11,19 @@ use kinfolk_core::{
 };
 use parking_lot::Mutex;
 
-use crate::config::HealthConfig;
+use crate::config::{HealthConfig, Scope};
 use crate::error::ConfigError;
 use crate::phi::PhiAccrualDetector;
 use crate::schedule::Schedule;
 
 /// Watches the silence of all members and suspects those whose silence their past does not explain.
 ///
-/// **Whom it watches.** Every member of the registry (alive or suspect) but ourselves, from the first
+/// **Whom it watches.** With [`Scope::Members`] every member of the registry (alive or suspect) but ourselves, from the first
 /// [`check`](Self::check) or beat at which it is one, until it is none. A member that was never heard from is watched
 /// too: its silence counts from then, against the prior. At most [`peers_max`](HealthConfig::peers_max) are watched,
-/// the first ones by name; [`unwatched`](Self::unwatched) counts the others.
+/// the first ones by name; [`unwatched`](Self::unwatched) counts the others. With [`Scope::Listed`] those that
+/// [`watch`](Self::watch) names, and then it reports only: the registry is not changed, because the protocol has
+/// witnesses asked before anybody is accused.
 ///
 /// **When it speaks.** Once an episode: when phi reaches the threshold. The episode ends with the next beat of the
 /// member, and only with that. The law of intervals is never taken to be narrower than the
@@ -48,10 +50,12 @@ pub struct HealthChecker {
 /// What follows from one member's silence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HealthVerdict {
+    /// Whose silence.
+    pub id: NodeId,
     /// Always [`ClusterEvent::HealthCheckFailed`].
     pub event: ClusterEvent,
     /// What it changed in the registry: [`Change::None`] for a member that was suspect already, or that has raised its
-    /// incarnation at this very moment.
+    /// incarnation at this very moment, and always with [`Scope::Listed`].
     pub change: Change,
     /// Why, with ourselves as the accuser.
     pub cause: Cause,
@@ -99,8 +103,25 @@ impl HealthChecker {
             version: None,
             others: 0,
         };
-        watch.follow(&config, &me, &registry.snapshot(), now);
+        if config.scope == Scope::Members {
+            watch.follow(&config, &me, &registry.snapshot(), now);
+        }
         Ok(Self { me, config, registry, watch: Arc::new(Mutex::new(watch)) })
+    }
+
+    /// With [`Scope::Listed`]: watches these members from `now` on, and no others. Those that were watched already keep what
+    /// was learned of them. With [`Scope::Members`] nothing changes.
+    pub fn watch(&self, subjects: &[NodeId], now: Instant) {
+        if self.config.scope == Scope::Members {
+            return;
+        }
+        let mut watch = self.watch.lock();
+        watch.peers.retain(|id, _| subjects.contains(id));
+        watch.others = subjects.len();
+        for id in subjects.iter().filter(|id| **id != self.me) {
+            watch.add(&self.config, id, now);
+        }
+        watch.schedule.observe(subjects.len(), now);
     }
 
     /// Something was heard from `from` itself at `now`. Returns [`ClusterEvent::HealthCheckRecovered`] if that ends an
@@ -108,6 +129,9 @@ impl HealthChecker {
     pub fn heartbeat(&self, from: &NodeId, now: Instant) -> Option<ClusterEvent> {
         let mut watch = self.watch.lock();
         if !watch.peers.contains_key(from) {
+            if self.config.scope == Scope::Listed {
+                return None;
+            }
             drop(watch);
             let is_member = self.registry.get(from).is_some_and(|node| node.state.is_member());
             if !is_member || *from == self.me {
@@ -128,7 +152,9 @@ impl HealthChecker {
         let crossings = {
             let mut watch = self.watch.lock();
             let paused = watch.tick(self.config.pause_limit(), now);
-            watch.follow(&self.config, &self.me, &snapshot, now);
+            if self.config.scope == Scope::Members {
+                watch.follow(&self.config, &self.me, &snapshot, now);
+            }
             if paused { Vec::new() } else { watch.crossings(self.config.phi.threshold, now) }
         };
         crossings.into_iter().filter_map(|crossing| self.judge(crossing, &snapshot)).collect()
@@ -159,11 +185,15 @@ impl HealthChecker {
     fn judge(&self, crossing: Crossing, snapshot: &Snapshot) -> Option<HealthVerdict> {
         let Crossing { id, phi, silence } = crossing;
         let node = snapshot.get(&id).filter(|node| node.state.is_member())?;
-        let change = self.registry.apply(node.with_state(NodeState::Suspect));
+        let change = match self.config.scope {
+            Scope::Members => self.registry.apply(node.with_state(NodeState::Suspect)),
+            Scope::Listed => Change::None,
+        };
         let cause = Cause::by(self.me.clone(), Reason::Phi { phi, silence });
         let threshold = self.config.phi.threshold;
         Some(HealthVerdict {
-            event: ClusterEvent::HealthCheckFailed { id, phi, threshold, silence },
+            event: ClusterEvent::HealthCheckFailed { id: id.clone(), phi, threshold, silence },
+            id,
             change,
             cause,
         })

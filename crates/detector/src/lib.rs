@@ -7,6 +7,7 @@
 
 mod config;
 mod error;
+mod evidence;
 mod health;
 mod local_health;
 mod phi;
@@ -15,8 +16,9 @@ mod suspicion;
 mod tail;
 mod window;
 
-pub use config::{HealthConfig, PhiConfig, Rhythm};
+pub use config::{HealthConfig, PhiConfig, Rhythm, Scope};
 pub use error::ConfigError;
+pub use evidence::{Evidence, Finding};
 pub use health::{HealthChecker, HealthVerdict};
 pub use local_health::LocalHealth;
 pub use phi::PhiAccrualDetector;

@@ -45,6 +45,12 @@ pub trait Carrier: Clone + Send + Sync + 'static {
         body: Bytes,
         within: Duration,
     ) -> impl Future<Output = Result<(), NoAnswer>> + Send;
+
+    /// Whether the peer's host says, within that time, that nobody listens at its port.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind.
+    fn port_is_closed(&self, to: &Peer, within: Duration) -> impl Future<Output = bool> + Send;
 }
 
 impl Carrier for Transport {
@@ -54,6 +60,10 @@ impl Carrier for Transport {
 
     async fn send(&self, to: &Peer, body: Bytes, within: Duration) -> Result<(), NoAnswer> {
         Transport::send(self, to, body, within).await.map_err(|error| no_answer(&error))
+    }
+
+    async fn port_is_closed(&self, to: &Peer, within: Duration) -> bool {
+        Transport::port_is_closed(self, to, within).await
     }
 }
 

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kinfolk_core::{Cause, Change, EventBus, NodeId};
-use kinfolk_detector::HealthChecker;
+use kinfolk_core::{EventBus, NodeId};
+use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict};
 use kinfolk_swim::{Command, CommandId, Input, Machine, Outcome, Output, SwimStats};
 use kinfolk_transport::Peer;
 use parking_lot::Mutex;
@@ -22,7 +22,9 @@ pub(crate) enum Ask {
     /// A command of the application, and where its end is told.
     Command(Command, oneshot::Sender<Outcome>),
     /// A verdict of the health checker.
-    Health(Change, Cause),
+    Health(HealthVerdict),
+    /// What was found out about a member.
+    Explain(NodeId, oneshot::Sender<Vec<Evidence>>),
 }
 
 /// All that the loop works with.
@@ -78,7 +80,11 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                 biased;
                 _ = self.stop.wait_for(|stop| *stop) => return None,
                 Some(input) = self.replies.recv() => return Some(input),
-                ask = self.asks.recv() => return ask.map(|ask| self.ends.input(ask)),
+                ask = self.asks.recv() => {
+                    if let Some(input) = asked(ask?, &mut self.ends, &self.machine) {
+                        return Some(input);
+                    }
+                }
                 () = timer => return Some(Input::Timeout),
                 arrival = self.arrivals.next() => {
                     if let Some(input) = self.questions.take_in(self.clock.now(), arrival?) {
@@ -102,7 +108,12 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                         self.outbox.answer(answerer, &message);
                     }
                 }
-                Output::CheckPort { .. } | Output::Watch { .. } => {}
+                Output::CheckPort { check, node, addr } => {
+                    if let Some(end) = self.outbox.check_port(Peer::new(node, addr), check) {
+                        self.machine.handle(self.clock.now(), end);
+                    }
+                }
+                Output::Watch { subjects } => self.health.watch(&subjects, self.clock.now()),
                 Output::Event(event) => self.events.publish(&event),
                 Output::Done { id, outcome } => self.ends.tell(id, outcome),
             }
@@ -116,17 +127,25 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
     }
 }
 
-impl Ends {
-    fn input(&mut self, ask: Ask) -> Input {
-        match ask {
-            Ask::Health(change, cause) => Input::Health { change, cause },
-            Ask::Command(command, end) => {
-                let id = CommandId(self.given);
-                self.given += 1;
-                self.waiting.insert(id, end);
-                Input::Command { id, command }
-            }
+/// What an ask means to the machine; nothing, if it can be answered at once.
+fn asked(ask: Ask, ends: &mut Ends, machine: &Machine) -> Option<Input> {
+    match ask {
+        Ask::Health(HealthVerdict { id, change, cause, .. }) => Some(Input::Health { id, change, cause }),
+        Ask::Command(command, end) => Some(ends.command(command, end)),
+        Ask::Explain(id, answer) => {
+            // Whoever asked may have gone; then nobody needs to know.
+            let _ = answer.send(machine.explain(&id));
+            None
         }
+    }
+}
+
+impl Ends {
+    fn command(&mut self, command: Command, end: oneshot::Sender<Outcome>) -> Input {
+        let id = CommandId(self.given);
+        self.given += 1;
+        self.waiting.insert(id, end);
+        Input::Command { id, command }
     }
 
     fn tell(&mut self, id: CommandId, outcome: Outcome) {

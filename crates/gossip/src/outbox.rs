@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_swim::{Input, Message, NoReply, RequestId, codec};
+use kinfolk_swim::{CheckId, Input, Message, NoReply, RequestId, codec};
 use kinfolk_transport::Peer;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -13,6 +13,9 @@ use tokio::task::JoinSet;
 use crate::carrier::{Carrier, NoAnswer};
 use crate::inbound::Answerer;
 use crate::stats::{Counters, count};
+
+/// How long a host may take to say that a port of it is closed: hosts that say so do it within a round trip.
+const PORT_CHECKED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Sends for the driver. Dropping it gives up whatever is on its way.
 #[derive(Debug)]
@@ -59,6 +62,22 @@ impl<C: Carrier> Outbox<C> {
                 }
                 None => tell(&carrier, &to, body, within, &counters).await,
             }
+            drop(permit);
+        });
+        None
+    }
+
+    /// Checks a member's port. Returns the end of a check that could not even be begun, which proves nothing.
+    pub(crate) fn check_port(&mut self, to: Peer, check: CheckId) -> Option<Input> {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            count(&self.counters.outbox_full);
+            return Some(Input::PortChecked { check, closed: false });
+        };
+        let (carrier, replies) = (self.carrier.clone(), self.replies.clone());
+        self.spawn(async move {
+            let closed = carrier.port_is_closed(&to, PORT_CHECKED_WITHIN).await;
+            // Fails only when the driver has gone, and then nobody is waiting.
+            let _ = replies.send(Input::PortChecked { check, closed }).await;
             drop(permit);
         });
         None

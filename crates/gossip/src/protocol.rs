@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kinfolk_core::{Cause, Change, EventBus, NodeId, NodeStatus, Rng, SharedNodeRegistry, Tags};
-use kinfolk_detector::HealthChecker;
+use kinfolk_core::{EventBus, NodeId, NodeStatus, Rng, SharedNodeRegistry, Tags};
+use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict};
 use kinfolk_swim::{Command, Machine, NoReply, Outcome, SwimConfig, SwimStats};
 use kinfolk_transport::Peer;
 use parking_lot::Mutex;
@@ -165,15 +165,29 @@ impl SwimProtocol {
         }
     }
 
-    /// Hands over a verdict of the health checker: what it changed, and why.
+    /// Hands over a verdict of the health checker.
     ///
     /// # Errors
     /// [`GossipError::Stopped`].
     ///
     /// # Cancel safety
     /// The verdict is lost if the future is dropped while the queue is full.
-    pub async fn health_verdict(&self, change: Change, cause: Cause) -> Result<(), GossipError> {
-        self.asks.send(Ask::Health(change, cause)).await.map_err(|_| GossipError::Stopped)
+    pub async fn health_verdict(&self, verdict: HealthVerdict) -> Result<(), GossipError> {
+        self.asks.send(Ask::Health(verdict)).await.map_err(|_| GossipError::Stopped)
+    }
+
+    /// What we have found out about a member, and what we were told of it: the latest findings with their evidence, the
+    /// oldest first, at most 8. Empty for a member that never gave cause for any.
+    ///
+    /// # Errors
+    /// [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// Nothing is left behind.
+    pub async fn explain(&self, id: NodeId) -> Result<Vec<Evidence>, GossipError> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.send(Ask::Explain(id, answer)).await.map_err(|_| GossipError::Stopped)?;
+        answered.await.map_err(|_| GossipError::Stopped)
     }
 
     /// Counters.

@@ -54,14 +54,15 @@ pub(crate) struct Told<'a>(pub &'a Message);
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Message::Ping { gossip } => write!(f, "ping{}", Gossip(gossip)),
-            Message::Ack { stranger: true, gossip } => write!(f, "ack to a stranger{}", Gossip(gossip)),
-            Message::Ack { stranger: false, gossip } => write!(f, "ack{}", Gossip(gossip)),
-            Message::PingReq { target, within_ms, nack, gossip } => {
+            Message::Ping { gossip, .. } => write!(f, "ping{}", Gossip(gossip)),
+            Message::Ack { stranger: true, gossip, .. } => write!(f, "ack to a stranger{}", Gossip(gossip)),
+            Message::Ack { stranger: false, gossip, .. } => write!(f, "ack{}", Gossip(gossip)),
+            Message::PingReq { target, within_ms, nack, gossip, .. } => {
                 let nack = if *nack { ", nack" } else { "" };
                 write!(f, "ping-req {target} ({within_ms} ms{nack}){}", Gossip(gossip))
             }
-            Message::Nack => write!(f, "nack"),
+            Message::Nack { closed: false } => write!(f, "nack"),
+            Message::Nack { closed: true } => write!(f, "nack, port closed"),
             Message::Gossip { gossip } => write!(f, "gossip{}", Gossip(gossip)),
             Message::Sync { nodes, after, want } => {
                 write!(f, "sync {} nodes", nodes.len())?;
@@ -127,7 +128,7 @@ mod tests {
         let gossip = vec![Update::Node { status, accusers: vec![NodeIndex(1).id()] }];
         let mut trace = Trace::on();
         let at = |ms| Instant::ORIGIN + Duration::from_millis(ms);
-        trace.line(at(7), Some(NodeIndex(12)), "send", Told(&Message::Ping { gossip }));
+        trace.line(at(7), Some(NodeIndex(12)), "send", Told(&Message::Ping { gossip, .. }));
         trace.line(at(1_234_567), None, "step", "n0001 crashes");
         let expected = concat!(
             "     0.007000  n0012   send     ping: n0003 alive @5 (by 1)\n",

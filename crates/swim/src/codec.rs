@@ -66,7 +66,7 @@ fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 
 fn check(message: &Message, len: usize) -> Result<(), CodecError> {
     match message {
-        Message::Ping { gossip }
+        Message::Ping { gossip, .. }
         | Message::Ack { gossip, .. }
         | Message::PingReq { gossip, .. }
         | Message::Gossip { gossip } => check_gossip(gossip, len),
@@ -74,7 +74,7 @@ fn check(message: &Message, len: usize) -> Result<(), CodecError> {
             rule(len <= MESSAGE_BYTES_MAX, "it is larger than any message may be")?;
             nodes.iter().try_for_each(|node| check_status(node))
         }
-        Message::Nack | Message::Describe { .. } => Ok(()),
+        Message::Nack { .. } | Message::Describe { .. } => Ok(()),
     }
 }
 
@@ -144,13 +144,17 @@ mod tests {
         let nodes = || prop::collection::vec(any_status().prop_map(Arc::new), 0..8);
         let id = || "[a-z]{1,8}".prop_map(|id| NodeId::new(&id).unwrap());
         prop_oneof![
-            gossip().prop_map(|gossip| Message::Ping { gossip }),
-            (any::<bool>(), gossip()).prop_map(|(stranger, gossip)| Message::Ack { stranger, gossip }),
+            (any::<u32>(), gossip()).prop_map(|(digest, gossip)| Message::Ping { digest, gossip }),
+            (any::<bool>(), any::<bool>(), any::<i16>(), gossip()).prop_map(
+                |(stranger, differs, shift_ms, gossip)| Message::Ack { stranger, differs, shift_ms, gossip }
+            ),
             gossip().prop_map(|gossip| Message::Gossip { gossip }),
-            (id(), any::<u32>(), any::<bool>(), gossip()).prop_map(|(target, within_ms, nack, gossip)| {
-                Message::PingReq { target, within_ms, nack, gossip }
-            }),
-            Just(Message::Nack),
+            (id(), any::<u32>(), any::<bool>(), any::<bool>(), gossip()).prop_map(
+                |(target, within_ms, nack, check_port, gossip)| {
+                    Message::PingReq { target, within_ms, nack, check_port, gossip }
+                }
+            ),
+            any::<bool>().prop_map(|closed| Message::Nack { closed }),
             id().prop_map(|id| Message::Describe { id }),
             (nodes(), prop::option::of(id()), any::<bool>()).prop_map(|(nodes, after, want)| Message::Sync {
                 nodes,
@@ -203,7 +207,7 @@ mod tests {
 
     #[test]
     fn serialization_failure_is_an_error() {
-        let bytes = encode(&Message::Nack).unwrap();
+        let bytes = encode(&Message::Nack { closed: false }).unwrap();
         let mut longer = bytes.to_vec();
         longer.push(0);
         assert_eq!(decode(&longer), Err(CodecError::TrailingBytes(1)));

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use kinfolk_detector::SuspicionRule;
+use kinfolk_detector::{HealthConfig, Rhythm, Scope, SuspicionRule};
 
 use crate::error::ConfigError;
+use crate::rings::RINGS;
 
 /// Which protocol the machine speaks. All modes share one wire format and can live in one cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,21 +15,38 @@ pub enum Mode {
     /// a suspect is told of its suspicion by chance only, so that a short cut may end in a false failure, which then heals.
     Swim,
     /// SWIM with Lifeguard (DSN 2018): local health, dynamic suspicion, nacks and the buddy system.
-    #[default]
     Lifeguard,
+    /// Each member watches its successor in each of four rings; who does not answer is checked by witnesses before it is
+    /// accused, and once more before it is declared failed. Neither the time to detect a failure nor the cost of a member
+    /// depends on the size of the group.
+    #[default]
+    Verified,
 }
 
 /// The configuration of a [`Machine`](crate::Machine). All members of a cluster should use the same one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SwimConfig {
-    /// Which protocol. Default: [`Mode::Lifeguard`].
+    /// Which protocol. Default: [`Mode::Verified`].
     pub mode: Mode,
+    /// The one number to tune in [`Mode::Verified`]: a member that stalls for less is never declared failed, and one whose
+    /// host has fallen silent is known to be within this time and 3 s. Default 5 s; at least twice `probe_interval`. (A
+    /// process that died is known at once by its closed port, whatever this says.) Stretched by local health + 1 of who
+    /// judges.
+    pub tolerated_pause: Duration,
+    /// For how long a member to which *everybody* is silent holds its verdicts back ([`Mode::Verified`]): mostly it is itself
+    /// that is cut off. Default 30 s; raising it delays its view of a real disaster, lowering it lets a member that lost its
+    /// network declare all others failed sooner (they refute when it is back).
+    pub isolation_grace: Duration,
     /// One member is probed each interval (SWIM's protocol period T'). Default 1 s; above zero. Halving it halves the
     /// time to a first suspicion and doubles the idle traffic. Lifeguard stretches it by local health + 1.
     pub probe_interval: Duration,
     /// How long a direct probe waits before helpers are asked. Default 500 ms; above zero and below
     /// `probe_interval`. It should lie above the 99th percentile of the round trip. Stretched like the interval.
     pub probe_timeout: Duration,
+    /// The shortest time that an adapted time-out of a probe may have ([`Mode::Verified`], which waits for the round trip
+    /// that it measured and four deviations, between this and `probe_timeout`). Default 100 ms; lower finds a crash sooner
+    /// on a fast network and asks witnesses in vain more often.
+    pub probe_timeout_min: Duration,
     /// How many helpers are asked for an indirect probe (SWIM's k). Default 3; 0 turns indirect probes off. More
     /// helpers make false suspicions under loss rarer and cost one more round trip each, only when a probe fails.
     pub indirect_probes: usize,
@@ -75,10 +93,18 @@ impl SwimConfig {
         }
     }
 
-    /// SWIM with Lifeguard: the default.
+    /// Rings of watchers, witnesses and checks of ports: the default.
+    pub fn verified() -> Self {
+        Self { mode: Mode::Verified, push_delay: Some(Duration::from_millis(5)), ..Self::lifeguard() }
+    }
+
+    /// SWIM with Lifeguard.
     pub fn lifeguard() -> Self {
         Self {
             mode: Mode::Lifeguard,
+            tolerated_pause: Duration::from_secs(5),
+            isolation_grace: Duration::from_secs(30),
+            probe_timeout_min: Duration::from_millis(100),
             probe_interval: Duration::from_secs(1),
             probe_timeout: Duration::from_millis(500),
             indirect_probes: 3,
@@ -102,7 +128,10 @@ impl SwimConfig {
 
     /// [`swim`](Self::swim) with dynamic suspicion, the second of Lifeguard's mechanisms alone (LHA-Suspicion).
     pub fn lha_suspicion() -> Self {
-        Self { suspicion: SuspicionRule { alpha: 5.0, beta: 6.0, ..SuspicionRule::lifeguard() }, ..Self::swim() }
+        Self {
+            suspicion: SuspicionRule { alpha: 5.0, beta: 6.0, ..SuspicionRule::lifeguard() },
+            ..Self::swim()
+        }
     }
 
     /// [`swim`](Self::swim) with the third of Lifeguard's mechanisms alone (Buddy System).
@@ -131,16 +160,37 @@ impl SwimConfig {
                 interval: self.probe_interval,
             });
         }
+        if self.tolerated_pause < self.probe_interval * 2 {
+            return Err(ConfigError::ToleratedPause {
+                pause: self.tolerated_pause,
+                interval: self.probe_interval,
+            });
+        }
         if self.retransmit == 0 {
             return Err(ConfigError::Zero { field: "retransmit" });
         }
         Ok(self.suspicion.validate()?)
     }
+
+    /// `health` as it fits to this protocol: whom it watches, and how often those are heard from.
+    #[must_use]
+    pub fn adapt(&self, mut health: HealthConfig) -> HealthConfig {
+        health.phi.expected_interval = self.probe_interval;
+        if self.is_verified() {
+            health.phi.expected_interval = self.probe_interval * RINGS as u32;
+            (health.rhythm, health.scope) = (Rhythm::Regular, Scope::Listed);
+        }
+        health
+    }
+
+    pub(crate) fn is_verified(&self) -> bool {
+        self.mode == Mode::Verified
+    }
 }
 
 impl Default for SwimConfig {
     fn default() -> Self {
-        Self::lifeguard()
+        Self::verified()
     }
 }
 

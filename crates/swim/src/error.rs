@@ -24,6 +24,14 @@ pub enum ConfigError {
         /// The interval given.
         interval: Duration,
     },
+    /// Too short a pause is tolerated: a member could be condemned after a single probe.
+    #[error("tolerated_pause ({pause:?}) must be at least twice probe_interval ({interval:?})")]
+    ToleratedPause {
+        /// The pause given.
+        pause: Duration,
+        /// The interval given.
+        interval: Duration,
+    },
     /// The suspicion rule is out of its range.
     #[error("suspicion: {0}")]
     Suspicion(#[from] kinfolk_detector::ConfigError),

@@ -62,6 +62,8 @@ pub enum Input {
     Timeout,
     /// The health checker found a member silent beyond its threshold and, where `change` says so, has marked it suspect.
     Health {
+        /// Whom.
+        id: NodeId,
         /// What it changed in the registry.
         change: Change,
         /// The evidence.

@@ -6,9 +6,12 @@
 
 mod broadcast;
 pub mod codec;
+mod compare;
 mod config;
 mod describe;
 mod error;
+mod explain;
+mod flood;
 mod healer;
 mod input;
 mod machine;
@@ -21,15 +24,23 @@ mod on_reply;
 mod on_timeout;
 mod output;
 mod overlay;
+mod pause;
+mod port;
 mod probe;
 mod queue;
 mod refute;
 mod relay;
 mod requests;
+mod rings;
+mod round_trip;
+mod spacing;
 mod stats;
 mod suspect;
 mod sync;
 mod timer;
+mod verdict;
+mod watch;
+mod witness;
 
 pub use config::{Mode, SwimConfig};
 pub use error::{CodecError, CommandError, ConfigError};

@@ -3,14 +3,16 @@
 //! ```text
 //!   Input ──> handle(now, input) ──> the handler's file ──> outputs ──> poll_output()
 //!
-//!   Message   on_message.rs ─┬─ Ping, Gossip   on_gossip.rs      a claim about us      refute.rs
-//!   Reply     on_reply.rs    ├─ PingReq        relay.rs          a change of state     on_change.rs
-//!   NoReply   on_reply.rs    ├─ Sync           sync.rs           a suspicion           suspect.rs
-//!                            └─ Describe       describe.rs
-//!   Timeout   on_timeout.rs ─── probe.rs, relay.rs, suspect.rs, on_gossip.rs, sync.rs,
-//!                            healer.rs
-//!   Health    on_change.rs
-//!   Command   on_command.rs
+//!   Message      on_message.rs ─┬─ Ping, Gossip   on_gossip.rs    a claim about us      refute.rs
+//!   Reply        on_reply.rs    ├─ PingReq        relay.rs        a change of state     on_change.rs
+//!   NoReply      on_reply.rs    ├─ Sync           sync.rs         a suspicion           suspect.rs
+//!                               └─ Describe       describe.rs     why                   explain.rs
+//!   Timeout      on_timeout.rs ──── on_gossip.rs, flood.rs, sync.rs, healer.rs, relay.rs, and
+//!                                   round-robin:  probe.rs, suspect.rs        (Swim, Lifeguard)
+//!                                   rings:        watch.rs, witness.rs, verdict.rs   (Verified)
+//!   PortChecked  port.rs
+//!   Health       on_change.rs
+//!   Command      on_command.rs
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,6 +24,7 @@ use kinfolk_detector::LocalHealth;
 
 use crate::broadcast::Seen;
 use crate::config::SwimConfig;
+use crate::explain::Findings;
 use crate::input::{CommandId, Input, RequestId};
 use crate::message::Message;
 use crate::output::{Outcome, Output};
@@ -32,6 +35,7 @@ use crate::requests::{Purpose, Requests};
 use crate::stats::SwimStats;
 use crate::suspect::Suspected;
 use crate::timer::{Timer, TimerKey, Timers};
+use crate::watch::Watch;
 
 /// One member's protocol: pure, without clock, socket, runtime or randomness of its own.
 ///
@@ -49,14 +53,18 @@ pub struct Machine {
     pub(crate) timers: Timers,
     pub(crate) requests: Requests,
     pub(crate) overlay: Overlay,
+    /// The probe of the round-robin, in the modes that have one.
     pub(crate) probe: Option<Probe>,
+    pub(crate) watch: Watch,
+    pub(crate) findings: Findings,
     pub(crate) suspicions: BTreeMap<NodeId, Suspected>,
     /// When each failed or left member is forgotten.
     pub(crate) tombstones: BTreeMap<NodeId, TimerKey>,
     pub(crate) local_health: LocalHealth,
     pub(crate) queue: GossipQueue,
     pub(crate) seen: Seen,
-    pub(crate) next_gossip: (Instant, TimerKey),
+    /// When waiting updates are sent next; `None` where that is not scheduled before there is one.
+    pub(crate) next_gossip: Option<(Instant, TimerKey)>,
     pub(crate) next_sync: TimerKey,
     pub(crate) stats: SwimStats,
     outputs: VecDeque<Output>,
@@ -110,13 +118,17 @@ impl Machine {
         let mut timers = Timers::default();
         // Members that start together should not probe and exchange in step.
         let spread = |rng: &mut Rng, interval: Duration| now + interval.mul_f64(rng.unit());
-        timers.schedule(spread(&mut rng, config.probe_interval), Timer::Probe);
         let next_sync = timers.schedule(spread(&mut rng, config.sync_interval), Timer::Sync);
-        let gossip_at = spread(&mut rng, config.gossip_interval);
-        let next_gossip = (gossip_at, timers.schedule(gossip_at, Timer::Gossip));
-        let mut overlay = Overlay::default();
+        let mut next_gossip = None;
+        if !config.is_verified() {
+            timers.schedule(spread(&mut rng, config.probe_interval), Timer::Probe);
+            let at = spread(&mut rng, config.gossip_interval);
+            next_gossip = Some((at, timers.schedule(at, Timer::Gossip)));
+        }
+        let (mut overlay, mut watch) = (Overlay::default(), Watch::new(&me.id));
         for node in registry.snapshot().members().filter(|node| node.id != me.id) {
             overlay.insert(&node.id, &mut rng);
+            watch.rings.insert(&node.id);
         }
         let myself = Me {
             id: me.id.clone(),
@@ -136,6 +148,8 @@ impl Machine {
             requests: Requests::default(),
             overlay,
             probe: None,
+            watch,
+            findings: Findings::default(),
             suspicions: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             queue: GossipQueue::new(),
@@ -146,19 +160,21 @@ impl Machine {
             outputs: VecDeque::new(),
         };
         machine.introduce(me);
+        machine.rewatch(now);
         machine.schedule_heal(now);
         machine
     }
 
     /// Takes one input. Outputs that it causes wait in [`poll_output`](Self::poll_output).
     pub fn handle(&mut self, now: Instant, input: Input) {
+        self.guard_against_pause(now);
         match input {
             Input::Message { from, message, reply_to } => self.on_message(now, &from, message, reply_to),
             Input::Reply { request, from, message } => self.on_reply(now, request, &from, message),
             Input::NoReply { request, why } => self.on_no_reply(now, request, why),
             Input::PortChecked { check, closed } => self.on_port_checked(now, check, closed),
             Input::Timeout => self.on_timeout(now),
-            Input::Health { change, cause } => self.on_health(now, &change, &cause),
+            Input::Health { id, change, cause } => self.on_health(now, &id, &change, &cause),
             Input::Command { id, command } => self.on_command(now, id, command),
         }
         self.hurry_gossip(now);

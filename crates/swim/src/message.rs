@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum Message {
     /// "Are you there?" Answered by [`Ack`](Self::Ack) (SWIM, section 3.1).
     Ping {
+        /// The digest of the sender's view, 0 if it wants no comparison.
+        digest: u32,
         /// Updates that ride along.
         gossip: Vec<Update>,
     },
@@ -19,6 +21,11 @@ pub enum Message {
     Ack {
         /// Whether the sender does not know whom it answers; then the other tells it.
         stranger: bool,
+        /// Whether the digest that came with the ping is not that of the sender's view.
+        differs: bool,
+        /// By how many milliseconds the next probe should come later (or earlier) than it would, so that those who watch
+        /// the sender do so at evenly spread times.
+        shift_ms: i16,
         /// Updates that ride along.
         gossip: Vec<Update>,
     },
@@ -31,11 +38,16 @@ pub enum Message {
         within_ms: u32,
         /// Whether the sender wants to hear that there was no answer.
         nack: bool,
+        /// Whether the helper should also check if anybody listens at the target's port.
+        check_port: bool,
         /// Updates that ride along.
         gossip: Vec<Update>,
     },
     /// "I am well, but it did not answer me."
-    Nack,
+    Nack {
+        /// Whether its host said that nobody listens at its port.
+        closed: bool,
+    },
     /// Updates alone; not answered.
     Gossip {
         /// The updates.
@@ -63,6 +75,13 @@ pub enum Message {
         /// Whether more come after the last one.
         more: bool,
     },
+}
+
+impl Message {
+    /// An answer that says no more than that its sender is there, and the news that ride along.
+    pub(crate) fn ack(gossip: Vec<Update>) -> Self {
+        Self::Ack { stranger: false, differs: false, shift_ms: 0, gossip }
+    }
 }
 
 /// One piece of news.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kinfolk_core::{Cause, Change, ClusterEvent, Instant, NodeState, NodeStatus};
+use kinfolk_core::{Cause, Change, ClusterEvent, Instant, NodeId, NodeState, NodeStatus};
 
 use crate::machine::Machine;
 use crate::message::Update;
@@ -10,21 +10,34 @@ use crate::output::Output;
 use crate::queue::Priority;
 use crate::timer::Timer;
 
+/// To whom a change is passed on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Spread<'a> {
+    /// The group knows it already.
+    ToNobody,
+    ToAll,
+    /// To all but the one who told us.
+    ToAllBut(&'a NodeId),
+}
+
 impl Machine {
     /// Our own entry, at the start.
     pub(crate) fn introduce(&mut self, me: NodeStatus) {
         if let Change::Applied { after, .. } = self.registry.apply(me) {
-            self.pass_on(after, &[]);
+            self.pass_on(after, &[], None);
         }
     }
 
-    pub(crate) fn on_health(&mut self, now: Instant, change: &Change, cause: &Cause) {
+    pub(crate) fn on_health(&mut self, now: Instant, id: &NodeId, change: &Change, cause: &Cause) {
         self.stats.suspicions += u64::from(change.after().is_some());
-        self.on_change(now, change, cause, true);
+        self.on_change(now, change, cause, Spread::ToAll);
+        if self.config.is_verified() {
+            self.on_phi(now, id, cause.reason);
+        }
     }
 
-    /// Follows one change of the registry through. `spread` says whether it is passed on.
-    pub(crate) fn on_change(&mut self, now: Instant, change: &Change, cause: &Cause, spread: bool) {
+    /// Follows one change of the registry through, and passes it on as `spread` says.
+    pub(crate) fn on_change(&mut self, now: Instant, change: &Change, cause: &Cause, spread: Spread<'_>) {
         let after = match change {
             Change::None => return,
             Change::Full => return self.stats.registry_full += 1,
@@ -33,11 +46,14 @@ impl Machine {
         for event in ClusterEvent::of_change(change, cause) {
             self.output(Output::Event(event));
         }
+        self.note_change(now, change, cause);
         if after.id != self.me.id {
             self.follow(now, &after, cause);
         }
-        if spread {
-            self.pass_on(after, &cause.accusers);
+        match spread {
+            Spread::ToNobody => {}
+            Spread::ToAll => self.pass_on(after, &cause.accusers, None),
+            Spread::ToAllBut(teller) => self.pass_on(after, &cause.accusers, Some(teller)),
         }
     }
 
@@ -48,11 +64,14 @@ impl Machine {
         }
         match after.state {
             NodeState::Alive => {
-                self.overlay.insert(&after.id, &mut self.rng);
+                self.come(now, &after.id);
                 self.end_suspicion(&after.id);
+                // It has just said so itself.
+                self.heard_from(now, &after.id);
             }
             NodeState::Suspect => {
-                self.overlay.insert(&after.id, &mut self.rng);
+                self.come(now, &after.id);
+                self.on_subject_suspected(now, &after.id);
                 let known = self.suspicions.get(&after.id);
                 if known.is_some_and(|known| known.suspicion.incarnation() == after.incarnation) {
                     self.confirm(now, after, &cause.accusers);
@@ -61,7 +80,7 @@ impl Machine {
                 }
             }
             NodeState::Failed | NodeState::Left => {
-                self.overlay.remove(&after.id);
+                self.go(now, &after.id);
                 self.end_suspicion(&after.id);
                 let at = now + self.config.tombstone_ttl;
                 let timer = self.timers.schedule(at, Timer::Reap(after.id.clone(), after.incarnation));
@@ -70,7 +89,21 @@ impl Machine {
         }
     }
 
-    fn pass_on(&mut self, status: Arc<NodeStatus>, accusers: &[kinfolk_core::NodeId]) {
+    fn come(&mut self, now: Instant, id: &NodeId) {
+        if self.overlay.insert(id, &mut self.rng) {
+            self.watch.rings.insert(id);
+            self.rewatch(now);
+        }
+    }
+
+    fn go(&mut self, now: Instant, id: &NodeId) {
+        if self.overlay.remove(id) {
+            self.watch.rings.remove(id, self.overlay.ids().iter());
+            self.rewatch(now);
+        }
+    }
+
+    fn pass_on(&mut self, status: Arc<NodeStatus>, accusers: &[NodeId], teller: Option<&NodeId>) {
         let priority = match status.state {
             NodeState::Failed | NodeState::Left => Priority::Critical,
             NodeState::Suspect => Priority::High,
@@ -80,6 +113,6 @@ impl Machine {
             NodeState::Suspect | NodeState::Failed => accusers.to_vec(),
             NodeState::Alive | NodeState::Left => Vec::new(),
         };
-        self.queue.push(Update::Node { status, accusers }, priority);
+        self.queue.push_heard_from(Update::Node { status, accusers }, priority, teller);
     }
 }

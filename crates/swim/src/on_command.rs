@@ -10,6 +10,7 @@ use crate::error::CommandError;
 use crate::input::{Command, CommandId};
 use crate::machine::{Leave, Machine};
 use crate::message::{Message, Update, UserMessage};
+use crate::on_change::Spread;
 use crate::output::{Outcome, Output};
 use crate::queue::Priority;
 use crate::requests::{LEAVE_TOLD_MAX, Purpose};
@@ -61,12 +62,12 @@ impl Machine {
         let Some(mine) = self.registry.get(&self.me.id) else { return };
         self.me.leave = Some(Leave { command, told: 0, confirmed: 0, waiting: 0 });
         let change = self.registry.apply(mine.with_state(NodeState::Left));
-        self.on_change(now, &change, &Cause::by(self.me.id.clone(), Reason::Reported), true);
+        self.on_change(now, &change, &Cause::by(self.me.id.clone(), Reason::Reported), Spread::ToAll);
         // What still waits goes along: nobody will pass it on for us later.
         let members = self.random_members(LEAVE_TOLD_MAX, None);
         for member in &members {
             let gossip = self.gossip_beginning_with(self.gossip_about(&self.me.id));
-            self.request(member, Message::Ping { gossip }, Purpose::Leave, LEAVE_TOLD_WITHIN);
+            self.request(member, Message::Ping { digest: 0, gossip }, Purpose::Leave, LEAVE_TOLD_WITHIN);
         }
         if let Some(leave) = &mut self.me.leave {
             (leave.told, leave.waiting) = (members.len(), members.len());

@@ -8,34 +8,35 @@ use kinfolk_core::{Cause, Change, ClusterEvent, Instant, NodeId, NodeState, Node
 use crate::codec::{self, GOSSIP_BYTES_MAX};
 use crate::machine::Machine;
 use crate::message::{Message, Update, UserMessage};
+use crate::on_change::Spread;
 use crate::output::Output;
 use crate::queue::{self, Priority};
 use crate::timer::Timer;
 
 /// What a message takes beside its updates, at the most: its kind, lengths, and the longest name.
-const ENVELOPE_BYTES: usize = 96;
+pub(crate) const ENVELOPE_BYTES: usize = 96;
 
 impl Machine {
     pub(crate) fn on_gossip(&mut self, now: Instant, from: &NodeId, gossip: Vec<Update>) {
         for update in gossip {
             match update {
                 Update::Node { status, accusers } => {
-                    self.on_claim(now, from, &status, accusers, true);
+                    self.on_claim(now, from, &status, accusers, Spread::ToAllBut(from));
                     self.complete(from, &status.id);
                 }
-                Update::User(message) => self.on_user_message(message),
+                Update::User(message) => self.on_user_message(from, message),
             }
         }
     }
 
-    /// Takes in a claim about any member. `spread` says whether it is passed on if it is news.
+    /// Takes in a claim about any member, and passes it on as `spread` says if it is news.
     pub(crate) fn on_claim(
         &mut self,
         now: Instant,
         from: &NodeId,
         status: &Arc<NodeStatus>,
         mut accusers: Vec<NodeId>,
-        spread: bool,
+        spread: Spread<'_>,
     ) {
         if status.id == self.me.id {
             return self.on_claim_about_me(now, status);
@@ -55,13 +56,13 @@ impl Machine {
         }
     }
 
-    fn on_user_message(&mut self, message: UserMessage) {
+    fn on_user_message(&mut self, teller: &NodeId, message: UserMessage) {
         if message.origin == self.me.id || !self.seen.is_new(&message) {
             return;
         }
         let (from, payload) = (message.origin.clone(), message.payload.clone());
         self.output(Output::Event(ClusterEvent::Broadcast { from, payload }));
-        self.queue.push(Update::User(message), Priority::Low);
+        self.queue.push_heard_from(Update::User(message), Priority::Low, Some(teller));
     }
 
     /// The updates to go with a message to `to`: first what we hold against it, so that it can refute at once
@@ -101,8 +102,11 @@ impl Machine {
     }
 
     pub(crate) fn on_gossip_due(&mut self, now: Instant) {
+        if self.config.is_verified() {
+            return self.flood();
+        }
         let at = now + self.config.gossip_interval;
-        self.next_gossip = (at, self.timers.schedule(at, Timer::Gossip));
+        self.next_gossip = Some((at, self.timers.schedule(at, Timer::Gossip)));
         if self.queue.is_empty() {
             return;
         }
@@ -117,14 +121,16 @@ impl Machine {
     /// Brings the next gossip forward if something waits that few have been told yet: two rounds of pushes reach
     /// nearly all (each member is missed with a chance of `e^-6` at a fan-out of 3), and the regular rounds the rest.
     pub(crate) fn hurry_gossip(&mut self, now: Instant) {
-        let Some(delay) = self.config.push_delay else { return };
+        if self.config.is_verified() {
+            return self.hurry_flood(now);
+        }
+        let (Some(delay), Some((at, key))) = (self.config.push_delay, self.next_gossip) else { return };
         let told_a_round = self.config.gossip_fanout.min(self.overlay.len());
         let twice = u32::try_from(2 * told_a_round).unwrap_or(u32::MAX);
-        let (at, key) = self.next_gossip;
         let soon = now + delay;
         if soon < at && self.queue.has_fresh(twice) {
             self.timers.cancel(key);
-            self.next_gossip = (soon, self.timers.schedule(soon, Timer::Gossip));
+            self.next_gossip = Some((soon, self.timers.schedule(soon, Timer::Gossip)));
         }
     }
 }

@@ -17,14 +17,19 @@ impl Machine {
         reply_to: Option<ReplyId>,
     ) {
         match (message, reply_to) {
-            (Message::Ping { gossip }, Some(to)) => {
+            (Message::Ping { digest, gossip }, Some(to)) => {
                 self.on_gossip(now, from, gossip);
+                let differs = digest != 0 && digest != self.view_digest();
+                let shift_ms = self.spacing_of(now, from);
                 let (stranger, gossip) = (self.registry.get(from).is_none(), self.gossip_for(from));
-                self.output(Output::Reply { to, message: Message::Ack { stranger, gossip } });
+                self.output(Output::Reply {
+                    to,
+                    message: Message::Ack { stranger, differs, shift_ms, gossip },
+                });
             }
-            (Message::PingReq { target, within_ms, nack, gossip }, Some(reply_to)) => {
+            (Message::PingReq { target, within_ms, nack, check_port, gossip }, Some(reply_to)) => {
                 self.on_gossip(now, from, gossip);
-                self.on_ping_req(now, PingReq { reply_to, target, within_ms, nack });
+                self.on_ping_req(now, PingReq { reply_to, target, within_ms, nack, check_port });
             }
             (Message::Gossip { gossip }, _) => self.on_gossip(now, from, gossip),
             (Message::Sync { nodes, after, want }, Some(to)) => {
@@ -33,7 +38,7 @@ impl Machine {
             (Message::Describe { id }, Some(to)) => self.on_describe(&id, to),
             // An answer that was not asked for, or a question that cannot be answered: the peer is confused, and
             // nothing that it says is used.
-            (Message::Ack { .. } | Message::Nack | Message::Page { .. }, _)
+            (Message::Ack { .. } | Message::Nack { .. } | Message::Page { .. }, _)
             | (
                 Message::Ping { .. }
                 | Message::PingReq { .. }

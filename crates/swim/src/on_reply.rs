@@ -5,6 +5,7 @@ use kinfolk_core::{Instant, NodeId};
 use crate::input::{NoReply, RequestId};
 use crate::machine::Machine;
 use crate::message::Message;
+use crate::on_change::Spread;
 use crate::output::Outcome;
 use crate::requests::Purpose;
 
@@ -12,7 +13,22 @@ impl Machine {
     pub(crate) fn on_reply(&mut self, now: Instant, request: RequestId, from: &NodeId, message: Message) {
         let purpose = self.requests.take(request);
         match (purpose, message) {
-            (Some(Purpose::Probe), Message::Ack { stranger, gossip }) => {
+            (Some(Purpose::Watch { id, sent }), Message::Ack { stranger, differs, shift_ms, gossip }) => {
+                self.on_watch_ack(now, request, (&id, sent), shift_ms);
+                self.on_gossip(now, from, gossip);
+                self.compared(now, from, differs);
+                if stranger {
+                    self.introduce_to(from);
+                }
+            }
+            (Some(Purpose::Witness { id, round }), Message::Ack { gossip, .. }) => {
+                self.on_witness_ack(now, &id, round);
+                self.on_gossip(now, from, gossip);
+            }
+            (Some(Purpose::Witness { id, round }), Message::Nack { closed }) => {
+                self.on_witness_nack(now, request, (&id, round), closed);
+            }
+            (Some(Purpose::Probe), Message::Ack { stranger, gossip, .. }) => {
                 self.on_direct_ack(from);
                 self.on_gossip(now, from, gossip);
                 if stranger {
@@ -23,7 +39,7 @@ impl Machine {
                 self.on_indirect_ack();
                 self.on_gossip(now, from, gossip);
             }
-            (Some(Purpose::IndirectProbe), Message::Nack) => self.on_nack(),
+            (Some(Purpose::IndirectProbe), Message::Nack { .. }) => self.on_nack(),
             (Some(Purpose::Relay(relay)), Message::Ack { gossip, .. }) => {
                 self.on_gossip(now, from, gossip);
                 self.on_relay_ack(&relay, from);
@@ -32,7 +48,7 @@ impl Machine {
                 self.on_page(now, from, session, nodes, more);
             }
             (Some(Purpose::Describe(asked)), Message::Page { nodes, .. }) => {
-                self.take_in(now, from, nodes, true);
+                self.take_in(now, from, nodes, Spread::ToAllBut(from));
                 self.on_described(&asked);
             }
             (Some(Purpose::Leave), Message::Ack { .. }) => self.on_leave_told(true),
@@ -56,6 +72,8 @@ impl Machine {
 
     fn without_answer(&mut self, now: Instant, purpose: Purpose, request: RequestId, why: NoReply) {
         match purpose {
+            Purpose::Watch { id, .. } => self.on_watch_silence(now, request, &id, why),
+            Purpose::Witness { id, round } => self.on_witness_silence(now, request, (&id, round)),
             Purpose::Probe => self.on_direct_silence(now, why),
             Purpose::IndirectProbe => self.on_indirect_silence(request, why),
             Purpose::Relay(relay) => self.on_relay_silence(&relay),

@@ -11,7 +11,13 @@ impl Machine {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Probe => self.on_probe_due(now),
+                Timer::ProbeTimeout(request) if self.config.is_verified() => {
+                    self.on_watch_timeout(now, request)
+                }
                 Timer::ProbeTimeout(request) => self.on_probe_timeout(now, request),
+                Timer::Watch(id) => self.on_watch_due(now, &id),
+                Timer::Round(id, number) => self.on_round_due(now, &id, number),
+                Timer::Verdict(id) => self.on_verdict_due(now, &id),
                 Timer::Nack(request) => self.on_nack_due(request),
                 Timer::Suspicion(id) => self.on_suspicion_due(now, &id),
                 Timer::Gossip => self.on_gossip_due(now),

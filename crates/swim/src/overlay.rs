@@ -20,26 +20,33 @@ impl Overlay {
     /// Below this many members a random choice shuffles them all; above, it draws and skips doubles.
     const SHUFFLED_WHOLE_MAX: usize = 64;
 
-    /// Adds a member at a random place.
-    pub(crate) fn insert(&mut self, id: &NodeId, rng: &mut Rng) {
+    /// Adds a member at a random place. Returns whether it is new.
+    pub(crate) fn insert(&mut self, id: &NodeId, rng: &mut Rng) -> bool {
         if !self.present.insert(id.clone()) {
-            return;
+            return false;
         }
         let place = rng.below(self.order.len() + 1);
         self.order.insert(place, id.clone());
         // What was next stays next; in the first round every place is still to come.
         self.next += usize::from(place < self.next);
+        true
     }
 
-    /// Removes a member.
-    pub(crate) fn remove(&mut self, id: &NodeId) {
+    /// Removes a member. Returns whether it was there.
+    pub(crate) fn remove(&mut self, id: &NodeId) -> bool {
         if !self.present.remove(id) {
-            return;
+            return false;
         }
         if let Some(place) = self.order.iter().position(|other| other == id) {
             self.order.remove(place);
             self.next -= usize::from(place < self.next);
         }
+        true
+    }
+
+    /// All members other than ourselves, in no order that means anything.
+    pub(crate) fn ids(&self) -> &[NodeId] {
+        &self.order
     }
 
     /// The next member to probe; `None` if there is none.
@@ -75,6 +82,11 @@ impl Overlay {
         chosen
     }
 
+    /// Whether there is nobody else.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
     /// How many members there are, ourselves not counted.
     pub(crate) fn len(&self) -> usize {
         self.order.len()
@@ -93,7 +105,7 @@ mod tests {
 
     fn overlay(count: usize, rng: &mut Rng) -> Overlay {
         let mut overlay = Overlay::default();
-        (0..count).for_each(|number| overlay.insert(&id(number), rng));
+        (0..count).for_each(|number| assert!(overlay.insert(&id(number), rng)));
         overlay
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId, NodeState, Reason};
 
-use crate::input::{CheckId, NoReply, RequestId};
+use crate::input::{NoReply, RequestId};
 use crate::machine::Machine;
 use crate::message::Message;
 use crate::requests::Purpose;
@@ -56,7 +56,8 @@ impl Machine {
         };
         self.stats.probes += 1;
         let gossip = self.gossip_for(&target.id);
-        let direct = self.request(&target, Message::Ping { gossip }, Purpose::Probe, ends.since(now));
+        let direct =
+            self.request(&target, Message::Ping { digest: 0, gossip }, Purpose::Probe, ends.since(now));
         let timeout = now + self.local_health.scale(self.config.probe_timeout);
         self.timers.schedule(timeout, Timer::ProbeTimeout(direct));
         let target = target.id.clone();
@@ -113,11 +114,6 @@ impl Machine {
         }
     }
 
-    /// A check of a port has ended.
-    pub(crate) fn on_port_checked(&mut self, _now: Instant, _check: CheckId, _closed: bool) {
-        self.stats.unexpected += 1;
-    }
-
     fn ask_helpers(&mut self, now: Instant) {
         let Some(probe) = &self.probe else { return };
         if probe.outcome.is_some() || probe.helpers.is_some() {
@@ -132,8 +128,8 @@ impl Machine {
                 continue;
             }
             let gossip = self.gossip_for(&helper.id);
-            let message =
-                Message::PingReq { target: target.clone(), within_ms: whole_millis(within), nack, gossip };
+            let (target, within_ms) = (target.clone(), whole_millis(within));
+            let message = Message::PingReq { target, within_ms, nack, check_port: false, gossip };
             asked.push(self.request(&helper, message, Purpose::IndirectProbe, within));
         }
         if let Some(probe) = &mut self.probe {

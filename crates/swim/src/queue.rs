@@ -21,6 +21,11 @@ pub enum Priority {
     Low,
 }
 
+impl Priority {
+    /// All, the most urgent first.
+    const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
+}
+
 /// Updates that wait, each sent at most `retransmit * ceil(log2(N + 1))` times (SWIM, section 4.1).
 ///
 /// Taken in order of priority, among equals the least sent first, among those the newest. A newer claim about a member
@@ -44,6 +49,8 @@ struct Waiting {
     subject: Subject,
     update: Update,
     bytes: usize,
+    /// Who told us, if somebody did.
+    teller: Option<NodeId>,
 }
 
 /// What an update is about; the newest one about it stands for all.
@@ -68,6 +75,11 @@ impl GossipQueue {
     /// Puts `update` in the place of an older one about the same subject, to be sent from the start. A claim too large
     /// to ride along goes without its description.
     pub fn push(&mut self, update: Update, priority: Priority) {
+        self.push_heard_from(update, priority, None);
+    }
+
+    /// [`push`](Self::push) of something that `teller` has told us, who need not be told.
+    pub(crate) fn push_heard_from(&mut self, update: Update, priority: Priority, teller: Option<&NodeId>) {
         let update = inline(update);
         let subject = subject(&update);
         self.remove(&subject);
@@ -79,7 +91,10 @@ impl GossipQueue {
         }
         self.pushed += 1;
         let bytes = codec::encoded_len(&update);
-        self.insert((priority, 0, Reverse(self.pushed)), Waiting { subject, update, bytes });
+        self.insert(
+            (priority, 0, Reverse(self.pushed)),
+            Waiting { subject, update, bytes, teller: teller.cloned() },
+        );
     }
 
     /// Takes what goes into one message: at most [`UPDATES_MAX`] updates less `reserved`, and `bytes` bytes, in a group
@@ -102,7 +117,32 @@ impl GossipQueue {
                 chosen.push(*rank);
             }
         }
-        chosen.into_iter().filter_map(|rank| self.sent(rank, limit)).collect()
+        chosen.into_iter().filter_map(|rank| self.sent(rank, 1, limit)).map(|(update, _)| update).collect()
+    }
+
+    /// Takes what goes, all of it, to each of `copies` members at once: updates that have not been sent at all, as many
+    /// as fit into one message, each with who told us.
+    pub(crate) fn take_fresh(
+        &mut self,
+        copies: u32,
+        mut bytes: usize,
+        members: usize,
+        retransmit: u32,
+    ) -> Vec<(Update, Option<NodeId>)> {
+        let limit = transmit_limit(members, retransmit);
+        let mut chosen = Vec::new();
+        for priority in Priority::ALL {
+            let first = (priority, 0, Reverse(u64::MAX))..=(priority, 0, Reverse(0));
+            for (rank, waiting) in self.waiting.range(first) {
+                if chosen.len() < UPDATES_MAX && waiting.bytes <= bytes {
+                    bytes -= waiting.bytes;
+                    chosen.push(*rank);
+                } else if !chosen.is_empty() {
+                    break;
+                }
+            }
+        }
+        chosen.into_iter().filter_map(|rank| self.sent(rank, copies, limit)).collect()
     }
 
     /// Whether an update waits that has been sent fewer than `times` times.
@@ -111,7 +151,7 @@ impl GossipQueue {
             let first = self.waiting.range((priority, 0, Reverse(u64::MAX))..).next();
             first.is_some_and(|((found, sent, _), _)| *found == priority && *sent < times)
         };
-        [Priority::Critical, Priority::High, Priority::Medium, Priority::Low].into_iter().any(fresh)
+        Priority::ALL.into_iter().any(fresh)
     }
 
     /// Whether an update about the member `id` waits.
@@ -134,17 +174,17 @@ impl GossipQueue {
         self.broadcasts_dropped
     }
 
-    /// Counts one more sending of the update at `rank`; the last one removes it.
-    fn sent(&mut self, rank: Rank, limit: u32) -> Option<Update> {
+    /// Counts `times` more sendings of the update at `rank`; the last one removes it.
+    fn sent(&mut self, rank: Rank, times: u32, limit: u32) -> Option<(Update, Option<NodeId>)> {
         let waiting = self.waiting.remove(&rank)?;
-        let update = waiting.update.clone();
+        let taken = (waiting.update.clone(), waiting.teller.clone());
         let (priority, sent, number) = rank;
-        if sent + 1 < limit {
-            self.insert((priority, sent + 1, number), waiting);
+        if sent + times < limit {
+            self.insert((priority, sent + times, number), waiting);
         } else {
             self.forget(&waiting.subject);
         }
-        Some(update)
+        Some(taken)
     }
 
     fn insert(&mut self, rank: Rank, waiting: Waiting) {

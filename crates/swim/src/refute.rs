@@ -8,6 +8,7 @@ use kinfolk_core::{Cause, ClusterEvent, Incarnation, Instant, NodeId, NodeState,
 
 use crate::machine::Machine;
 use crate::message::{Message, Update};
+use crate::on_change::Spread;
 use crate::output::Output;
 use crate::queue::Priority;
 
@@ -80,7 +81,7 @@ impl Machine {
         let statement = NodeStatus::alive(self.me.id.clone(), mine.addr, incarnation, tags);
         let change = self.registry.apply(statement);
         let cause = Cause::by(self.me.id.clone(), Reason::Reported);
-        self.on_change(now, &change, &cause, false);
+        self.on_change(now, &change, &cause, Spread::ToNobody);
         if let Some(status) = change.after() {
             self.queue.push(Update::Node { status: status.clone(), accusers: Vec::new() }, priority);
         }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use kinfolk_core::NodeId;
+use kinfolk_core::{Instant, NodeId};
 
 use crate::input::{ReplyId, RequestId};
 use crate::sync::Session;
@@ -28,6 +28,20 @@ pub(crate) enum Purpose {
     Probe,
     /// An indirect probe of it, through a helper.
     IndirectProbe,
+    /// A probe of a subject, and when it was sent (`Mode::Verified`).
+    Watch {
+        /// Whom.
+        id: NodeId,
+        /// When.
+        sent: Instant,
+    },
+    /// A question to a witness.
+    Witness {
+        /// About whom.
+        id: NodeId,
+        /// In which round.
+        round: u64,
+    },
     /// A probe for somebody else.
     Relay(Relay),
     /// An exchange of views.

@@ -19,6 +19,14 @@ pub struct SwimStats {
     pub relays: u64,
     /// Indirect probes that we declined because too many were under way.
     pub relays_refused: u64,
+    /// Checks of ports begun.
+    pub port_checks: u64,
+    /// Checks of ports that were not begun because too many were under way.
+    pub port_checks_refused: u64,
+    /// Times that neither a silent member nor any witness answered us: we were cut off or overloaded, and said nothing.
+    pub unheard: u64,
+    /// Pauses of our own that voided what we were about to judge.
+    pub pauses: u64,
     /// Suspicions that we raised ourselves.
     pub suspicions: u64,
     /// Members that our own clock declared failed.

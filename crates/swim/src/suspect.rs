@@ -5,6 +5,7 @@ use kinfolk_detector::Suspicion;
 
 use crate::machine::Machine;
 use crate::message::Update;
+use crate::on_change::Spread;
 use crate::queue::Priority;
 use crate::timer::{Timer, TimerKey};
 
@@ -25,7 +26,7 @@ impl Machine {
         }
         self.stats.suspicions += 1;
         let change = self.registry.apply(node.with_state(NodeState::Suspect));
-        self.on_change(now, &change, &Cause::by(me, reason), true);
+        self.on_change(now, &change, &Cause::by(me, reason), Spread::ToAll);
     }
 
     /// A member has become suspect: its clock starts.
@@ -87,7 +88,7 @@ impl Machine {
         let accusers = suspicion.accusers().iter().take(Cause::ACCUSERS_MAX).cloned().collect();
         let reason = Reason::SuspicionExpired { suspected_for: now.since(suspicion.started()) };
         let change = self.registry.apply(node.with_state(NodeState::Failed));
-        self.on_change(now, &change, &Cause { reason, accusers }, true);
+        self.on_change(now, &change, &Cause { reason, accusers }, Spread::ToAll);
     }
 
     fn schedule_suspicion(&mut self, id: &NodeId, suspicion: &Suspicion) -> TimerKey {

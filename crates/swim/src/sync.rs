@@ -13,6 +13,7 @@ use crate::codec::{self, PAGE_BYTES_MAX};
 use crate::input::{CommandId, NoReply, ReplyId};
 use crate::machine::Machine;
 use crate::message::{Message, Update};
+use crate::on_change::Spread;
 use crate::output::{Outcome, Output};
 use crate::queue::Priority;
 use crate::requests::{JOINS_MAX, Purpose};
@@ -97,7 +98,7 @@ impl Machine {
     ) {
         let last = nodes.last().map(|node| node.id.clone());
         // What the group tells somebody who joins is no news to the group.
-        let spread = session.command.is_none();
+        let spread = if session.command.is_some() { Spread::ToNobody } else { Spread::ToAllBut(from) };
         self.take_in_and_complete(now, from, nodes, spread);
         session.received = match (session.received, last) {
             (Cursor::After(before), Some(last)) if more && Some(&last) > before.as_ref() => {
@@ -139,7 +140,7 @@ impl Machine {
         (after, want): (Option<NodeId>, bool),
     ) {
         // First theirs is taken in: if it makes us refute something, our page says so already.
-        self.take_in_and_complete(now, from, nodes, true);
+        self.take_in_and_complete(now, from, nodes, Spread::ToAllBut(from));
         let (page, more) = if want { self.page(after.as_ref()) } else { (Vec::new(), false) };
         self.output(Output::Reply { to, message: Message::Page { nodes: page, more } });
     }
@@ -149,7 +150,7 @@ impl Machine {
         now: Instant,
         from: &NodeId,
         nodes: Vec<Arc<NodeStatus>>,
-        spread: bool,
+        spread: Spread<'_>,
     ) {
         let ids: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
         self.take_in(now, from, nodes, spread);
@@ -159,7 +160,13 @@ impl Machine {
     }
 
     /// Takes in a page of nodes from `from`.
-    pub(crate) fn take_in(&mut self, now: Instant, from: &NodeId, nodes: Vec<Arc<NodeStatus>>, spread: bool) {
+    pub(crate) fn take_in(
+        &mut self,
+        now: Instant,
+        from: &NodeId,
+        nodes: Vec<Arc<NodeStatus>>,
+        spread: Spread<'_>,
+    ) {
         for status in nodes {
             let accusers = match status.state {
                 NodeState::Suspect | NodeState::Failed => vec![from.clone()],

@@ -15,6 +15,12 @@ pub(crate) enum Timer {
     ProbeTimeout(RequestId),
     /// When to tell a requester that the member that we probed for it (by this request) has not answered.
     Nack(RequestId),
+    /// When to probe this subject (`Mode::Verified`).
+    Watch(NodeId),
+    /// When the round of this number, about this subject, is over.
+    Round(NodeId, u64),
+    /// When to judge this subject, which we accuse.
+    Verdict(NodeId),
     /// When to declare this suspected member failed.
     Suspicion(NodeId),
     /// When to send waiting updates to random members.

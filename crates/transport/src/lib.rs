@@ -51,6 +51,8 @@ mod identity;
 mod peer;
 mod pool;
 #[cfg(not(kinfolk_loom))]
+mod port_check;
+#[cfg(not(kinfolk_loom))]
 mod quic;
 #[cfg(not(kinfolk_loom))]
 mod request;

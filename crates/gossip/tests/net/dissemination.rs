@@ -7,7 +7,7 @@ use crate::fixture::{Group, event, fast, id};
 
 fn gossip(message: &Message) -> &[Update] {
     match message {
-        Message::Ping { gossip } | Message::PingReq { gossip, .. } | Message::Gossip { gossip } => gossip,
+        Message::Ping { gossip, .. } | Message::PingReq { gossip, .. } | Message::Gossip { gossip } => gossip,
         _ => &[],
     }
 }

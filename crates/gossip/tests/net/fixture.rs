@@ -78,6 +78,10 @@ impl Carrier for Faulty {
         self.delay(to, within).await?;
         Carrier::send(&self.transport, to, body, within).await
     }
+
+    async fn port_is_closed(&self, to: &Peer, within: Duration) -> bool {
+        Carrier::port_is_closed(&self.transport, to, within).await
+    }
 }
 
 /// A certificate authority and the members that it has let in.

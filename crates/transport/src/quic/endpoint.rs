@@ -29,6 +29,7 @@ use crate::frame::{StreamKind, encode};
 use crate::hello;
 use crate::peer::{Peer, Target};
 use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Route, Side, Taken};
+use crate::port_check;
 use crate::request::{Ending, Phase, RequestError};
 use crate::stats::{Counters, TransportStats, add};
 use crate::stream_error::ServiceError;
@@ -97,6 +98,15 @@ impl Transport {
     /// The address to tell others: the configured one, or else the one listened on.
     pub fn advertised_addr(&self) -> NodeAddr {
         self.0.hub.config.advertise.unwrap_or_else(|| self.local_addr())
+    }
+
+    /// Whether the host of `peer` says, within that time, that nobody listens at its port: its process is gone. False if
+    /// somebody listens, and also if the host says nothing, which proves nothing.
+    ///
+    /// # Cancel safety
+    /// Nothing is left behind.
+    pub async fn port_is_closed(&self, peer: &Peer, within: Duration) -> bool {
+        port_check::is_closed(peer.addr.socket(), within).await
     }
 
     /// Sends `body` to `peer` and waits for its answer, at most for `deadline` in all (dialling included).

@@ -49,13 +49,15 @@ fn any_message() -> impl Strategy<Value = Message> {
     let gossip = || prop::collection::vec(any_update(), 0..6);
     let nodes = || prop::collection::vec(any_status().prop_map(Arc::new), 0..6);
     prop_oneof![
-        gossip().prop_map(|gossip| Message::Ping { gossip }),
-        (any::<bool>(), gossip()).prop_map(|(stranger, gossip)| Message::Ack { stranger, gossip }),
+        gossip().prop_map(|gossip| Message::Ping { digest: 0, gossip }),
+        (any::<bool>(), any::<bool>(), any::<i16>(), gossip()).prop_map(
+            |(stranger, differs, shift_ms, gossip)| Message::Ack { stranger, differs, shift_ms, gossip }
+        ),
         gossip().prop_map(|gossip| Message::Gossip { gossip }),
         (any_name(), any::<u32>(), any::<bool>(), gossip()).prop_map(|(target, within_ms, nack, gossip)| {
-            Message::PingReq { target, within_ms, nack, gossip }
+            Message::PingReq { target, within_ms, nack, check_port: nack, gossip }
         }),
-        Just(Message::Nack),
+        any::<bool>().prop_map(|closed| Message::Nack { closed }),
         any_name().prop_map(|id| Message::Describe { id }),
         (nodes(), prop::option::of(any_name()), any::<bool>())
             .prop_map(|(nodes, after, want)| Message::Sync { nodes, after, want }),
@@ -167,6 +169,6 @@ fn a_health_verdict_about_anybody_is_survived() {
         let mut bench = Bench::new(SwimConfig::lifeguard(), &["a"]);
         let change = bench.machine.registry.apply(status(name, 30, state));
         let cause = Cause::by(id("me"), Reason::Phi { phi: 9.0, silence: Duration::from_secs(9) });
-        bench.input(Input::Health { change, cause });
+        bench.input(Input::Health { id: id(name), change, cause });
     }
 }

@@ -102,7 +102,7 @@ impl Bench {
     }
 
     pub(super) fn ack(&mut self, request: u64, from: &str) -> String {
-        self.reply(request, from, Message::Ack { stranger: false, gossip: Vec::new() })
+        self.reply(request, from, Message::ack(Vec::new()))
     }
 
     pub(super) fn no_reply(&mut self, request: u64, why: NoReply) -> String {
@@ -135,14 +135,20 @@ fn line(output: &Output) -> String {
 
 fn short(message: &Message) -> String {
     match message {
-        Message::Ping { gossip } => format!("Ping{}", updates(gossip)),
-        Message::Ack { stranger, gossip } => {
+        Message::Ping { gossip, .. } => format!("Ping{}", updates(gossip)),
+        Message::Ack { stranger, gossip, .. } => {
             format!("Ack{}{}", if *stranger { "?" } else { "" }, updates(gossip))
         }
-        Message::PingReq { target, within_ms, nack, gossip } => {
+        Message::PingReq { target, within_ms, nack, gossip, .. } => {
             format!("PingReq({target}, {within_ms} ms, nack {nack}){}", updates(gossip))
         }
-        Message::Nack => "Nack".into(),
+        Message::Nack { closed } => {
+            if *closed {
+                "Nack(port closed)".into()
+            } else {
+                "Nack".into()
+            }
+        }
         Message::Gossip { gossip } => format!("Gossip{}", updates(gossip)),
         Message::Sync { nodes, after, want } => {
             format!("Sync({} nodes, after {after:?}, want {want})", nodes.len())

@@ -62,7 +62,7 @@ fn one_who_has_left_probes_nobody_refutes_nothing_and_still_answers() {
     assert!(!story.contains("Ping[") && !story.contains("suspected"), "{story}");
     bench.gossip("a", vec![claim("me", 10, NodeState::Failed, &["a"])]);
     assert_eq!(bench.known("me"), (10, NodeState::Left));
-    let answer = bench.message("a", Message::Ping { gossip: Vec::new() });
+    let answer = bench.message("a", Message::Ping { digest: 0, gossip: Vec::new() });
     assert!(answer.starts_with("Ack"), "{answer}");
     assert!(bench.command(Command::Broadcast("x".into())).contains("Err(Left)"));
     assert!(bench.command(Command::SetTags(Tags::empty())).contains("Err(Left)"));

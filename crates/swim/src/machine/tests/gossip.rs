@@ -26,7 +26,7 @@ fn a_ping_is_answered_with_what_waits() {
     expect![[r"
         Ack[c i1 alive] -> reply 7
     "]]
-    .assert_eq(&bench.message("a", Message::Ping { gossip: Vec::new() }));
+    .assert_eq(&bench.message("a", Message::Ping { digest: 0, gossip: Vec::new() }));
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn one_who_was_declared_failed_is_told_when_it_speaks() {
         while !bench.machine.queue.is_empty() {
             bench.machine.queue.take(0, 4_096, 1, 1);
         }
-        let answer = bench.message("a", Message::Ping { gossip: Vec::new() });
+        let answer = bench.message("a", Message::Ping { digest: 0, gossip: Vec::new() });
         assert_eq!(answer, "Ack[a i1 failed] -> reply 7\n");
     }
 }
@@ -66,7 +66,7 @@ fn no_message_is_over_its_limits_with_50_updates_waiting() {
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
     let mut messages = Vec::new();
     for _ in 0..100 {
-        bench.message("a", Message::Ping { gossip: Vec::new() });
+        bench.message("a", Message::Ping { digest: 0, gossip: Vec::new() });
         messages.append(&mut bench.outputs);
         bench.tick();
         messages.append(&mut bench.outputs);
@@ -157,7 +157,7 @@ fn whoever_has_large_tags_gives_them_when_asked() {
 #[test]
 fn an_answer_nobody_asked_for_is_counted_and_ignored() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
-    let ack = Message::Ack { stranger: false, gossip: vec![claim("x", 1, NodeState::Alive, &[])] };
+    let ack = Message::ack(vec![claim("x", 1, NodeState::Alive, &[])]);
     assert_eq!(bench.message("a", ack), "");
     assert!(bench.machine.registry.get(&id("x")).is_none());
     assert_eq!(bench.machine.stats().unexpected, 1);
@@ -167,8 +167,8 @@ fn an_answer_nobody_asked_for_is_counted_and_ignored() {
 fn one_who_answers_without_knowing_us_is_told_who_we_are() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     bench.tick();
-    let ack = Message::Ack { stranger: true, gossip: Vec::new() };
+    let ack = Message::Ack { stranger: true, differs: false, shift_ms: 0, gossip: Vec::new() };
     assert_eq!(bench.reply(0, "a", ack), "Gossip[me i10 alive] -> a\n");
-    let asked = bench.message("unknown", Message::Ping { gossip: Vec::new() });
+    let asked = bench.message("unknown", Message::Ping { digest: 0, gossip: Vec::new() });
     assert_eq!(asked, "Ack?[] -> reply 7\n", "and we say so when we do not know who asks");
 }

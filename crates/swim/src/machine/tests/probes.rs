@@ -44,7 +44,7 @@ fn a_silent_target_is_asked_through_three_helpers_and_then_suspected() {
     "]]
     .assert_eq(&bench.tick());
     for (request, helper) in [(1, "a"), (2, "e"), (3, "d")] {
-        assert_eq!(bench.reply(request, helper, Message::Nack), "");
+        assert_eq!(bench.reply(request, helper, Message::Nack { closed: false }), "");
     }
     expect![[r"
         event suspected b: answered neither our probe nor 3 indirect ones (3 nacks); accused by me
@@ -60,7 +60,7 @@ fn an_answer_through_one_helper_clears_the_target() {
     bench.tick();
     bench.tick();
     bench.ack(1, "a");
-    bench.reply(2, "c", Message::Nack);
+    bench.reply(2, "c", Message::Nack { closed: false });
     let next = bench.tick();
     assert!(!next.contains("suspected"), "{next}");
     assert_eq!(bench.machine.stats().indirect_acks, 1);
@@ -142,7 +142,7 @@ fn a_suspect_is_told_with_the_probe_that_it_is_suspected() {
 }
 
 fn ping_req(target: &str) -> Message {
-    Message::PingReq { target: id(target), within_ms: 500, nack: true, gossip: Vec::new() }
+    Message::PingReq { target: id(target), within_ms: 500, nack: true, check_port: false, gossip: Vec::new() }
 }
 
 #[test]

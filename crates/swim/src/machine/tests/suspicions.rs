@@ -161,7 +161,7 @@ fn a_health_verdict_starts_a_suspicion_like_any_other() {
     expect![[r"
         event suspected a: silent for 9.0 s (phi 9.0); accused by me
     "]]
-    .assert_eq(&bench.input(Input::Health { change, cause }));
+    .assert_eq(&bench.input(Input::Health { id: id("a"), change, cause }));
     assert_eq!(bench.machine.accusers_of(&id("a")), [id("me")]);
 }
 
@@ -172,7 +172,7 @@ fn a_refutation_that_was_lost_is_said_again_to_whoever_still_accuses() {
     while !bench.machine.queue.is_empty() {
         bench.machine.queue.take(0, 4_096, 1, 1);
     }
-    let old = Message::Ping { gossip: vec![claim("me", 10, NodeState::Suspect, &["b"])] };
+    let old = Message::Ping { digest: 0, gossip: vec![claim("me", 10, NodeState::Suspect, &["b"])] };
     assert_eq!(bench.message("b", old), "Ack[me i11 alive] -> reply 7\n");
     assert_eq!(bench.known("me"), (11, NodeState::Alive), "for that no new incarnation is needed");
 }

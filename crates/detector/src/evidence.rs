@@ -1,0 +1,59 @@
+//! One finding about a member, with all that stood behind it when it was made: what an operator needs to see why a member
+//! was suspected, spared or declared failed.
+
+use std::fmt;
+use std::time::Duration;
+
+use kinfolk_core::{Cause, Incarnation, Instant, NodeState};
+use serde::Serialize;
+
+/// A finding and its evidence.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evidence {
+    /// When, on the clock of the member that found it.
+    #[serde(skip)]
+    pub at: Instant,
+    /// What was found.
+    pub finding: Finding,
+    /// Who says so and why.
+    #[serde(flatten)]
+    pub cause: Cause,
+    /// The life of the member that it is about.
+    pub incarnation: Incarnation,
+    /// Its suspicion level when phi last crossed the threshold during this silence; `None` if it did not, or if we do not
+    /// watch it.
+    pub phi: Option<f64>,
+    /// How long its answers took lately; `None` if we do not watch it.
+    pub round_trip: Option<Duration>,
+    /// Our own local health at that moment: 0 is well.
+    pub local_health: u32,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "finding", content = "state", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Finding {
+    /// It did not answer us, but a witness: the path between us is at fault.
+    PathAtFault,
+    /// Neither it nor any witness answered: it is we who are cut off or overloaded, and nothing was said.
+    Unheard,
+    /// Nobody else answers us either: the verdict is held back.
+    Isolated,
+    /// It was heard from again, and we accuse it no longer.
+    Withdrawn,
+    /// It is believed to be in this state from now on.
+    State(NodeState),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PathAtFault => f.pad("path at fault"),
+            Self::Unheard => f.pad("unheard"),
+            Self::Isolated => f.pad("isolated"),
+            Self::Withdrawn => f.pad("withdrawn"),
+            Self::State(state) => f.pad(state.as_str()),
+        }
+    }
+}

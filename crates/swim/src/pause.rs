@@ -1,0 +1,32 @@
+//! The guard against pauses of our own: who was stopped, or starved, has heard nothing meanwhile, and must not take that
+//! for the silence of others.
+
+use std::time::Duration;
+
+use kinfolk_core::Instant;
+
+use crate::machine::Machine;
+
+/// How late we may be for a timer of our own before it counts as a pause: far above the delays of a busy machine, far
+/// below any `tolerated_pause` that makes sense.
+const LATE_MAX: Duration = Duration::from_millis(250);
+
+impl Machine {
+    /// Something comes to be handled at `now`. If a timer should have been handled long before, we were paused: then
+    /// every judgement that is under way is void, and the pause is taken out of every silence.
+    pub(crate) fn guard_against_pause(&mut self, now: Instant) {
+        let late = self.timers.next().map_or(Duration::ZERO, |due| now.since(due));
+        if late <= LATE_MAX || !self.config.is_verified() {
+            return;
+        }
+        self.stats.pauses += 1;
+        for subject in self.watch.subjects.values_mut() {
+            // What we sent before the pause may have been answered during it, unheard.
+            subject.probe = None;
+            subject.silent_since = subject.silent_since.map(|since| (since + late).min(now));
+            if let Some(round) = subject.round.take() {
+                self.timers.cancel(round.timer);
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The watch rings: who watches whom, known to everybody from the list of members alone. Not when a member is probed, nor
+//! what follows from it.
+//!
+//! In each of [`RINGS`] rings all members stand in the order of a hash of their name, and each member watches the next
+//! one. So everyone has about four watchers and four subjects whatever the size of the group, and the graph of who
+//! watches whom is, as a union of random cycles, an expander: nobody can be cut off by the loss of a few, and news that
+//! each passes on to its neighbours reaches all in `O(log N)` hops (as in Rapid, ATC 2018, section 4.1).
+
+use kinfolk_core::NodeId;
+
+/// How many rings there are.
+pub(crate) const RINGS: usize = 4;
+
+/// In a group of up to this many members everybody watches everybody.
+pub(crate) const ALL_WATCH_ALL: usize = RINGS + 1;
+
+/// The two neighbours of this member in each ring, kept up to date as members come and go.
+#[derive(Debug)]
+pub(crate) struct Rings {
+    me: [u64; RINGS],
+    next: [Option<Neighbour>; RINGS],
+    previous: [Option<Neighbour>; RINGS],
+}
+
+#[derive(Debug, Clone)]
+struct Neighbour {
+    id: NodeId,
+    /// How far along the ring it stands: from us to it for the next, from it to us for the previous one.
+    distance: u64,
+}
+
+impl Rings {
+    /// The rings of a group in which there is nobody but `me`.
+    pub(crate) fn new(me: &NodeId) -> Self {
+        Self { me: places(me), next: Default::default(), previous: Default::default() }
+    }
+
+    /// A member has come. Costs O(1).
+    pub(crate) fn insert(&mut self, id: &NodeId) {
+        for (ring, place) in places(id).into_iter().enumerate() {
+            closer(&mut self.next[ring], id, place.wrapping_sub(self.me[ring]));
+            closer(&mut self.previous[ring], id, self.me[ring].wrapping_sub(place));
+        }
+    }
+
+    /// A member has gone; `rest` are those that stay, ourselves not included. Costs O(1) for most, and a look at all that
+    /// stay if it was a neighbour of ours.
+    pub(crate) fn remove<'a>(&mut self, id: &NodeId, rest: impl Iterator<Item = &'a NodeId>) {
+        let gone = |neighbour: &mut Option<Neighbour>| neighbour.take_if(|known| known.id == *id).is_some();
+        let lost =
+            |side: &mut [Option<Neighbour>; RINGS]| side.iter_mut().map(gone).filter(|gone| *gone).count();
+        if lost(&mut self.next) + lost(&mut self.previous) > 0 {
+            rest.for_each(|id| self.insert(id));
+        }
+    }
+
+    /// Whom we watch: the next in each ring, each once, in the order of names.
+    pub(crate) fn subjects(&self) -> Vec<NodeId> {
+        each_once(&self.next)
+    }
+
+    /// Who watches us: the previous in each ring, each once, in the order of names.
+    pub(crate) fn watchers(&self) -> Vec<NodeId> {
+        each_once(&self.previous)
+    }
+}
+
+/// Who watches `subject` among `members`: the previous in each ring, each once. Looks at all of them.
+pub(crate) fn watchers_of<'a>(subject: &NodeId, members: impl Iterator<Item = &'a NodeId>) -> Vec<NodeId> {
+    let mut rings = Rings::new(subject);
+    members.filter(|id| *id != subject).for_each(|id| rings.insert(id));
+    rings.watchers()
+}
+
+fn each_once(side: &[Option<Neighbour>; RINGS]) -> Vec<NodeId> {
+    let mut ids: Vec<_> = side.iter().flatten().map(|neighbour| neighbour.id.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// Keeps the nearer of two neighbours; at equal distance, which only a collision of hashes causes, the lower name.
+fn closer(known: &mut Option<Neighbour>, id: &NodeId, distance: u64) {
+    if known.as_ref().is_none_or(|known| (distance, id) < (known.distance, &known.id)) {
+        *known = Some(Neighbour { id: id.clone(), distance });
+    }
+}
+
+/// Where a name stands in each ring. The same on every machine and in every release: all must agree.
+fn places(id: &NodeId) -> [u64; RINGS] {
+    // FNV-1a, then a finalizer that spreads it (splitmix64), once for each ring.
+    let name = id.as_str().bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    });
+    let mut state = name;
+    std::array::from_fn(|_| {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(number: usize) -> NodeId {
+        NodeId::new(&format!("n{number}")).unwrap()
+    }
+
+    fn rings_of(me: &NodeId, members: &[NodeId]) -> Rings {
+        let mut rings = Rings::new(me);
+        members.iter().filter(|id| *id != me).for_each(|id| rings.insert(id));
+        rings
+    }
+
+    #[test]
+    fn whoever_watches_a_member_is_who_that_member_believes_to_watch_it() {
+        let members: Vec<_> = (0..50).map(id).collect();
+        let mut watched_by: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
+        for me in &members {
+            for subject in rings_of(me, &members).subjects() {
+                watched_by.entry(subject).or_default().insert(me.clone());
+            }
+        }
+        for me in &members {
+            let believed: BTreeSet<_> = rings_of(me, &members).watchers().into_iter().collect();
+            assert_eq!(watched_by[me], believed);
+            assert_eq!(believed, watchers_of(me, members.iter()).into_iter().collect());
+        }
+    }
+
+    #[test]
+    fn everyone_has_between_one_and_four_watchers_and_nearly_all_have_four() {
+        let members: Vec<_> = (0..500).map(id).collect();
+        let counts: Vec<_> = members.iter().map(|me| rings_of(me, &members).watchers().len()).collect();
+        assert!(counts.iter().all(|count| (1..=RINGS).contains(count)));
+        assert!(counts.iter().filter(|count| **count == RINGS).count() > 480);
+    }
+
+    #[test]
+    fn news_that_each_passes_on_to_its_neighbours_reaches_a_thousand_in_six_hops() {
+        let members: Vec<_> = (0..1_000).map(id).collect();
+        let neighbours: BTreeMap<_, _> = members
+            .iter()
+            .map(|me| {
+                let rings = rings_of(me, &members);
+                (me.clone(), [rings.subjects(), rings.watchers()].concat())
+            })
+            .collect();
+        let mut reached: BTreeSet<NodeId> = [id(0)].into();
+        for _ in 0..6 {
+            reached.extend(reached.clone().iter().flat_map(|at| neighbours[at].clone()));
+        }
+        assert_eq!(reached.len(), 1_000);
+    }
+
+    proptest! {
+        #[test]
+        fn coming_and_going_in_any_order_ends_in_the_rings_of_those_who_are_there(
+            steps in prop::collection::vec((any::<bool>(), 1..30_usize), 0..80),
+        ) {
+            let (me, mut rings, mut present) = (id(0), Rings::new(&id(0)), BTreeSet::new());
+            for (comes, number) in steps {
+                if comes {
+                    present.insert(id(number));
+                    rings.insert(&id(number));
+                } else {
+                    present.remove(&id(number));
+                    rings.remove(&id(number), present.iter());
+                }
+            }
+            let members: Vec<_> = present.into_iter().collect();
+            let fresh = rings_of(&me, &members);
+            prop_assert_eq!(rings.subjects(), fresh.subjects());
+            prop_assert_eq!(rings.watchers(), fresh.watchers());
+        }
+    }
+}

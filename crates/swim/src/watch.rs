@@ -1,0 +1,308 @@
+//! Watching in `Mode::Verified`: each subject is probed once in a cycle, and what its silence leads to.
+//!
+//! ```text
+//!                    Ack                              heard from it, by whatever way
+//!         ┌──────────────────────┐          ┌──────────────────────────────────────────────┐
+//!         v                      │          │                                              │
+//!      watched ── probe ──> no answer in time ──> silent ── witnesses ──┬─ an ack ─────────┤  the path is at fault
+//!                                                   ^                   ├─ no answer ──┐   │  we are the sick one
+//!                                                   └───────────────────│──────────────┘   │
+//!                                                                       ├─ a nack ──> accused ── tolerated_pause ──> last
+//!                                                                       │                          check, by witnesses
+//!                                                                       └─ a nack, port closed ──> failed <──┘
+//! ```
+//!
+//! The probes are here, the questions to witnesses in `witness.rs`, the accusation and the verdict in `verdict.rs`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kinfolk_core::{Instant, NodeId, NodeState, NodeStatus, Reason};
+
+use crate::input::{CheckId, NoReply, RequestId};
+use crate::machine::Machine;
+use crate::message::Message;
+use crate::output::Output;
+use crate::port::Checked;
+use crate::requests::Purpose;
+use crate::rings::{ALL_WATCH_ALL, RINGS, Rings};
+use crate::round_trip::RoundTrip;
+use crate::spacing::Spacing;
+use crate::timer::{Timer, TimerKey};
+use crate::witness::Round;
+
+/// All that `Mode::Verified` keeps beside what every mode has.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub rings: Rings,
+    pub subjects: BTreeMap<NodeId, Subject>,
+    /// Who watches us, in the order of names.
+    pub watchers: Vec<NodeId>,
+    pub spacing: Spacing,
+    /// The checks of ports that are under way.
+    pub checks: BTreeMap<CheckId, Checked>,
+    pub checks_made: u64,
+    pub rounds_made: u64,
+}
+
+/// A member that we watch.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    /// When it is probed next.
+    timer: TimerKey,
+    /// The latest probe, until its answer or its time-out.
+    pub probe: Option<InFlight>,
+    pub trip: RoundTrip,
+    /// When the first of the probes that have gone unanswered, one after another, was sent.
+    pub silent_since: Option<Instant>,
+    /// Whether its host has said, during this silence, that nobody listens at its port.
+    pub port_closed: bool,
+    /// The question to witnesses that is under way.
+    pub round: Option<Round>,
+    /// When we shall judge it; set while we accuse it.
+    pub verdict: Option<TimerKey>,
+    /// Its suspicion level when phi crossed the threshold during this silence.
+    pub phi: Option<f64>,
+    /// How many times in a row its answers said that its view differs from ours.
+    pub differs: u32,
+}
+
+/// A probe on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InFlight {
+    pub request: RequestId,
+    pub sent: Instant,
+    /// Whether it was sent a second time, because the first failed before its time was over.
+    again: bool,
+}
+
+impl Watch {
+    pub(crate) fn new(me: &NodeId) -> Self {
+        Self {
+            rings: Rings::new(me),
+            subjects: BTreeMap::new(),
+            watchers: Vec::new(),
+            spacing: Spacing::default(),
+            checks: BTreeMap::new(),
+            checks_made: 0,
+            rounds_made: 0,
+        }
+    }
+
+    /// Whether this subject has not answered lately.
+    pub(crate) fn is_silent(&self, id: &NodeId) -> bool {
+        self.subjects.get(id).is_some_and(|subject| subject.silent_since.is_some())
+    }
+
+    /// Whom we exchange news with at once: our subjects and our watchers, each once.
+    pub(crate) fn neighbours(&self) -> Vec<NodeId> {
+        let mut all: Vec<_> = self.subjects.keys().chain(&self.watchers).cloned().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+impl Machine {
+    /// A member has come, or gone: who watches whom may have changed.
+    pub(crate) fn rewatch(&mut self, now: Instant) {
+        if !self.config.is_verified() {
+            return;
+        }
+        let (subjects, watchers) = if self.overlay.len() < ALL_WATCH_ALL {
+            let mut all = self.overlay.ids().to_vec();
+            all.sort_unstable();
+            (all.clone(), all)
+        } else {
+            (self.watch.rings.subjects(), self.watch.rings.watchers())
+        };
+        self.watch.watchers = watchers;
+        if self.watch.subjects.keys().eq(&subjects) {
+            return;
+        }
+        let gone: Vec<_> = self.watch.subjects.keys().filter(|id| !subjects.contains(id)).cloned().collect();
+        for id in gone {
+            self.unwatch(&id);
+        }
+        let cycle = self.watch_cycle();
+        for id in &subjects {
+            if !self.watch.subjects.contains_key(id) {
+                let at = now + cycle.mul_f64(self.rng.unit());
+                let timer = self.timers.schedule(at, Timer::Watch(id.clone()));
+                self.watch.subjects.insert(id.clone(), Subject::new(timer));
+            }
+        }
+        self.output(Output::Watch { subjects });
+    }
+
+    fn unwatch(&mut self, id: &NodeId) {
+        if let Some(subject) = self.watch.subjects.remove(id) {
+            let round = subject.round.map(|round| round.timer);
+            for timer in [Some(subject.timer), subject.verdict, round].into_iter().flatten() {
+                self.timers.cancel(timer);
+            }
+        }
+    }
+
+    /// How long it takes until each subject has been probed once: one each interval.
+    pub(crate) fn watch_cycle(&self) -> Duration {
+        let subjects = self.overlay.len().clamp(1, RINGS);
+        self.config.probe_interval * u32::try_from(subjects).unwrap_or(u32::MAX)
+    }
+
+    /// It is time to probe a subject.
+    pub(crate) fn on_watch_due(&mut self, now: Instant, id: &NodeId) {
+        let (Some(node), false) = (self.registry.get(id), self.has_left()) else { return };
+        let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        let troubled = subject.silent_since.is_some() || node.state == NodeState::Suspect;
+        let next = if troubled { self.config.probe_interval } else { self.watch_cycle() };
+        self.watch_again(id, now + next);
+        self.stats.probes += 1;
+        self.watch_probe(now, &node, false);
+    }
+
+    /// Probes a subject when nothing else is due: something was said against it.
+    pub(crate) fn watch_now(&mut self, now: Instant, id: &NodeId) {
+        let idle = self.watch.subjects.get(id).is_some_and(|subject| subject.probe.is_none());
+        if idle {
+            self.watch_again(id, now);
+        }
+    }
+
+    /// Schedules the next probe of a subject in the place of the one that is scheduled.
+    fn watch_again(&mut self, id: &NodeId, at: Instant) {
+        if let Some(subject) = self.watch.subjects.get_mut(id) {
+            self.timers.cancel(subject.timer);
+            subject.timer = self.timers.schedule(at, Timer::Watch(id.clone()));
+        }
+    }
+
+    fn watch_probe(&mut self, now: Instant, node: &NodeStatus, again: bool) {
+        let timeout = self.watch_timeout(&node.id);
+        // A late answer still says that it lives: until the next probe at least it is worth waiting for.
+        let within = self.config.probe_interval.max(timeout);
+        let (digest, gossip) = (self.view_digest(), self.gossip_for(&node.id));
+        let purpose = Purpose::Watch { id: node.id.clone(), sent: now };
+        let request = self.request(node, Message::Ping { digest, gossip }, purpose, within);
+        self.timers.schedule(now + timeout, Timer::ProbeTimeout(request));
+        if let Some(subject) = self.watch.subjects.get_mut(&node.id) {
+            subject.probe = Some(InFlight { request, sent: now, again });
+        }
+    }
+
+    /// How long a probe of this subject may take: what it took lately and four times its deviation, within the bounds of
+    /// the configuration, and longer the less we trust ourselves.
+    pub(crate) fn watch_timeout(&self, id: &NodeId) -> Duration {
+        let (least, most) = (self.config.probe_timeout_min, self.config.probe_timeout);
+        let known = self.watch.subjects.get(id).and_then(|subject| subject.trip.timeout());
+        let timeout = self.local_health.scale(known.unwrap_or(most).clamp(least.min(most), most));
+        timeout.min(self.config.probe_interval.max(most))
+    }
+
+    /// A subject answered a probe of ours, in time or not.
+    pub(crate) fn on_watch_ack(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        (id, sent): (&NodeId, Instant),
+        shift: i16,
+    ) {
+        let cycle = self.watch_cycle();
+        let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        subject.trip.sample(now.since(sent));
+        if subject.probe.is_some_and(|probe| probe.request == request) {
+            subject.probe = None;
+            self.stats.acks += 1;
+            self.local_health.lower();
+        } else {
+            self.stats.late_replies += 1;
+        }
+        self.heard_from(now, id);
+        let by = Duration::from_millis(shift.unsigned_abs().into()).min(cycle / 8);
+        let next = if shift < 0 { cycle - by } else { cycle + by };
+        self.watch_again(id, (sent + next).max(now));
+    }
+
+    /// The answer to this probe has not come in time.
+    pub(crate) fn on_watch_timeout(&mut self, now: Instant, request: RequestId) {
+        let is_it = |subject: &Subject| subject.probe.is_some_and(|probe| probe.request == request);
+        let found = self.watch.subjects.iter().find(|(_, subject)| is_it(subject)).map(|(id, _)| id.clone());
+        if let Some(id) = found {
+            self.missed(now, &id);
+        }
+    }
+
+    /// This probe has failed. If that was before its time it may be that a connection ended, as it does when a process
+    /// starts anew: then a second one says more.
+    pub(crate) fn on_watch_silence(&mut self, now: Instant, request: RequestId, id: &NodeId, why: NoReply) {
+        let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        let Some(probe) = subject.probe.filter(|probe| probe.request == request) else { return };
+        if why == NoReply::Local {
+            subject.probe = None;
+            self.stats.probes_void += 1;
+        } else if probe.again {
+            self.missed(now, id);
+        } else if let Some(node) = self.registry.get(id) {
+            self.watch_probe(now, &node, true);
+        }
+    }
+
+    /// A subject has not answered.
+    fn missed(&mut self, now: Instant, id: &NodeId) {
+        let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        let Some(probe) = subject.probe.take() else { return };
+        subject.silent_since.get_or_insert(probe.sent);
+        self.stats.probes_failed += 1;
+        self.watch_again(id, (probe.sent + self.config.probe_interval).max(now));
+        self.doubt(now, id);
+    }
+
+    /// A subject's silence has become improbable: that speaks against it as a missed probe does.
+    pub(crate) fn on_phi(&mut self, now: Instant, id: &NodeId, reason: Reason) {
+        let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        if let Reason::Phi { phi, .. } = reason {
+            subject.phi = Some(phi);
+        }
+        match subject.silent_since {
+            Some(_) => self.doubt(now, id),
+            None => self.watch_now(now, id),
+        }
+    }
+
+    /// `from` probes us: by how many milliseconds it should come later, or earlier, next time.
+    pub(crate) fn spacing_of(&mut self, now: Instant, from: &NodeId) -> i16 {
+        let cycle = self.watch_cycle();
+        self.watch.spacing.probed(from, &self.watch.watchers, cycle, now)
+    }
+
+    /// A subject has been heard from, or somebody has just heard from it: its silence is over, and we accuse it no longer.
+    pub(crate) fn heard_from(&mut self, now: Instant, id: &NodeId) {
+        let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        let Some(since) = subject.silent_since.take() else { return };
+        (subject.port_closed, subject.phi) = (false, None);
+        let round = subject.round.take().map(|round| round.timer);
+        let verdict = subject.verdict.take();
+        for timer in [round, verdict].into_iter().flatten() {
+            self.timers.cancel(timer);
+        }
+        if verdict.is_some() {
+            self.note_withdrawn(now, id, now.since(since));
+        }
+    }
+}
+
+impl Subject {
+    fn new(timer: TimerKey) -> Self {
+        Self {
+            timer,
+            probe: None,
+            trip: RoundTrip::default(),
+            silent_since: None,
+            port_closed: false,
+            round: None,
+            verdict: None,
+            phi: None,
+            differs: 0,
+        }
+    }
+}

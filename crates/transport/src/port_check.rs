@@ -1,0 +1,58 @@
+//! Asking a host whether anybody listens at a UDP port: a datagram from a connected socket, to which the host of a dead
+//! process answers that the port is unreachable (RFC 1122, section 4.1.3.1), and the kernel reports `ECONNREFUSED`.
+//!
+//! It is evidence that a stalled process or a broken link cannot produce. It proves nothing when no answer comes: hosts and
+//! firewalls may keep silent. And it can be forged by whoever can send packets in the host's name, which is why a verdict
+//! wants it from two places.
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+
+/// No QUIC packet, so that whoever does listen drops it unread.
+const PROBE: &[u8] = &[0];
+
+/// Whether the host at `addr` says, within that time, that nobody listens there. False for every other outcome.
+pub(crate) async fn is_closed(addr: SocketAddr, within: Duration) -> bool {
+    matches!(timeout(within, refusal(addr)).await, Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// Returns only with an error: nobody answers such a datagram.
+async fn refusal(addr: SocketAddr) -> io::Result<()> {
+    let any: SocketAddr = match addr {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(any).await?;
+    socket.connect(addr).await?;
+    socket.send(PROBE).await?;
+    loop {
+        socket.recv(&mut [0; 16]).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn a_port_that_nobody_listens_at_is_closed() {
+        for ip in ["127.0.0.1", "::1"] {
+            let socket = std::net::UdpSocket::bind((ip, 0)).unwrap();
+            let addr = socket.local_addr().unwrap();
+            drop(socket);
+            assert!(is_closed(addr, LONG).await, "{ip}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_a_process_holds_is_not_closed_even_if_it_reads_nothing() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(!is_closed(socket.local_addr().unwrap(), Duration::from_millis(50)).await);
+    }
+}
