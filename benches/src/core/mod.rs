@@ -1,6 +1,7 @@
 //! The pure crates, measured: registry, codec, gossip queue, phi and machine, at 1,000 and 10,000 members where the number
 //! matters. No I/O, one thread.
 
+mod bars;
 mod case;
 mod codec;
 mod group;
@@ -10,6 +11,7 @@ mod queue;
 mod registry;
 mod report;
 
+pub use bars::Bar;
 pub use case::Case;
 pub use report::{Cell, FULL, QUICK, Report};
 

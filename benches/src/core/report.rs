@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::bars::{Bar, judge};
 use super::case::Case;
 use super::{MEMBERS, cases};
 use crate::host::Host;
@@ -26,6 +27,8 @@ pub struct Report {
     pub rounds: Rounds,
     /// Each case.
     pub cells: Vec<Cell>,
+    /// What was expected of them.
+    pub bars: Vec<Bar>,
 }
 
 /// What one case takes.
@@ -42,7 +45,7 @@ pub struct Cell {
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line<'a> {
     Core(&'a Cell),
-    Summary { bench: &'static str, host: &'a Host, cells: usize },
+    Summary { bench: &'static str, host: &'a Host, cells: usize, bars: &'a [Bar] },
 }
 
 impl Report {
@@ -60,7 +63,8 @@ impl Report {
             name: case.name().to_owned(),
             ns: Spread::of(figures),
         };
-        Self { host: Host::this(), rounds, cells: cases.iter().zip(measured).map(cell).collect() }
+        let cells: Vec<_> = cases.iter().zip(measured).map(cell).collect();
+        Self { host: Host::this(), rounds, bars: judge(&cells), cells }
     }
 
     /// One JSON object a case, and a last one of the kind `summary`.
@@ -68,7 +72,8 @@ impl Report {
     /// # Errors
     /// When a figure cannot be written as JSON.
     pub fn json_lines(&self) -> Result<Vec<String>> {
-        let summary = Line::Summary { bench: "core", host: &self.host, cells: self.cells.len() };
+        let summary =
+            Line::Summary { bench: "core", host: &self.host, cells: self.cells.len(), bars: &self.bars };
         let lines = self.cells.iter().map(Line::Core).chain([summary]);
         lines.map(|line| Ok(serde_json::to_string(&line)?)).collect()
     }
@@ -89,6 +94,10 @@ impl Display for Report {
         writeln!(f, "| operation | median | lowest | highest |\n|---|---|---|---|")?;
         for Cell { name, ns } in &self.cells {
             writeln!(f, "| {name} | {:.0} | {:.0} | {:.0} |", ns.median, ns.min, ns.max)?;
+        }
+        writeln!(f, "\n| expected | measured | met |\n|---|---|---|")?;
+        for Bar { claim, measured, met } in &self.bars {
+            writeln!(f, "| {claim} | {measured:.2} | {} |", if *met { "yes" } else { "no" })?;
         }
         Ok(())
     }

@@ -65,6 +65,8 @@ struct Watch {
     peers: BTreeMap<NodeId, Peer>,
     schedule: Schedule,
     checked: Instant,
+    /// No peer outside an episode has been silent since before this: while that is not long, none needs to be looked at.
+    oldest: Instant,
     /// The version of the registry at which `peers` was brought up to date.
     version: Option<u64>,
     /// How many peers there are, watched or not, ourselves not included.
@@ -100,6 +102,7 @@ impl HealthChecker {
             peers: BTreeMap::new(),
             schedule: Schedule::new(&config),
             checked: now,
+            oldest: now,
             version: None,
             others: 0,
         };
@@ -239,6 +242,7 @@ impl Watch {
         if self.peers.len() < config.peers_max && !self.peers.contains_key(id) {
             let detector = PhiAccrualDetector::with_valid(config.phi, now);
             self.peers.insert(id.clone(), Peer { detector, failed: None });
+            self.oldest = self.oldest.min(now);
         }
     }
 
@@ -246,19 +250,33 @@ impl Watch {
     fn hear(&mut self, from: &NodeId, now: Instant) -> Option<ClusterEvent> {
         let peer = self.peers.get_mut(from)?;
         peer.detector.heartbeat_above(now, self.schedule.floor());
+        self.oldest = self.oldest.min(now);
         let failed = peer.failed.take()?;
         Some(ClusterEvent::HealthCheckRecovered { id: from.clone(), episode: now.since(failed) })
     }
 
     /// Begins an episode for each peer whose phi has reached the threshold, and returns them by name.
+    ///
+    /// No law is narrower than the floor, which reaches the threshold past the longest gap of the schedule. So nobody
+    /// whose silence is no longer needs to be judged, and while that is so of the most silent one, nobody is looked at.
     fn crossings(&mut self, threshold: f64, now: Instant) -> Vec<Crossing> {
-        let floor = self.schedule.floor();
+        let longest_gap = self.schedule.longest_gap();
         let mut crossings = Vec::new();
+        if now.since(self.oldest) < longest_gap {
+            return crossings;
+        }
+        let floor = self.schedule.floor();
+        self.oldest = now;
         for (id, peer) in self.peers.iter_mut().filter(|(_, peer)| peer.failed.is_none()) {
+            let silence = peer.detector.silence(now);
+            self.oldest = self.oldest.min(now - silence);
+            if silence < longest_gap {
+                continue;
+            }
             let phi = peer.detector.phi_above(now, floor);
             if phi >= threshold {
                 peer.failed = Some(now);
-                crossings.push(Crossing { id: id.clone(), phi, silence: peer.detector.silence(now) });
+                crossings.push(Crossing { id: id.clone(), phi, silence });
             }
         }
         crossings

@@ -89,7 +89,7 @@ impl Figures {
 
     fn begin(&mut self, moment: &Moment<'_>, step: &Step) {
         let (news, node) = match step {
-            Step::Fault(Fault::Crash(node)) => (News::Crash, *node),
+            Step::Fault(Fault::Crash(node) | Fault::Silence(node)) => (News::Crash, *node),
             Step::Fault(Fault::Restart { node, .. }) => {
                 self.began.remove(&(News::Crash, node.id()));
                 self.sizes.remove(node);

@@ -5,6 +5,8 @@ mod crash_known;
 mod incarnations;
 mod news;
 mod no_false_failure;
+mod no_resurrection;
+mod pause_tolerated;
 mod precedence;
 mod reaches_all;
 #[cfg(test)]
@@ -16,6 +18,8 @@ pub use bounded::Bounded;
 pub use crash_known::CrashKnown;
 pub use incarnations::Incarnations;
 pub use no_false_failure::NoFalseFailure;
+pub use no_resurrection::NoResurrection;
+pub use pause_tolerated::PauseTolerated;
 pub use precedence::Precedence;
 pub use reaches_all::ReachesAll;
 pub use views_agree::ViewsAgree;

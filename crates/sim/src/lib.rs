@@ -14,28 +14,36 @@
 //! ```
 
 mod checks;
+mod clock;
 mod faults;
 mod figures;
 pub mod invariants;
 mod network;
 mod node;
 mod observed;
+mod parallel;
+mod queue;
 mod report;
 mod scenario;
 mod seed;
+mod seen;
 mod trace;
+mod traffic;
 mod truth;
 mod world;
 
 pub use checks::{Checks, Violation};
 pub use faults::{Fault, Script, Step};
 pub use figures::Figures;
-pub use network::{Fate, Network, NetworkConfig};
+pub use network::{Fate, LinkRule, Network, NetworkConfig};
 pub use node::NodeIndex;
 pub use observed::{Ending, Moment, Observed};
+pub use parallel::side_by_side;
 pub use report::{Report, checks, run};
 pub use scenario::{Kind, Scenario};
 pub use seed::Streams;
+pub use seen::{Seen, Verdict, What};
 pub use trace::Trace;
+pub use traffic::Traffic;
 pub use truth::{TrueNode, Truth};
 pub use world::World;

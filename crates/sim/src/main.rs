@@ -1,15 +1,15 @@
-//! The command line of the simulator: the smoke list, one run, and the trace of one run.
+//! The command line of the simulator: the smoke list, one run, the trace of one run, and the simulator's own speed.
+
+mod smoke;
+mod speed;
 
 use std::io::{self, Write as _};
-use std::num::NonZero;
-use std::panic::resume_unwind;
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
-use anyhow::{Error, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand, value_parser};
-use kinfolk_sim::{Kind, Report, Scenario, Trace, run};
+use kinfolk_sim::{Kind, Scenario, Trace, run};
 use kinfolk_swim::SwimConfig;
 
 /// Runs the real protocol machine and health checker in virtual time, from a seed.
@@ -22,7 +22,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every scenario in every size and mode, from fixed seeds; exit with 1 if an invariant was broken.
+    /// Run every scenario in every size and mode, from fixed seeds and then from fresh ones; exit with 1 if an invariant
+    /// was broken.
     Smoke {
         /// How many seeds, from 1 on.
         #[arg(long, default_value_t = 5, value_parser = value_parser!(u64).range(1..))]
@@ -30,6 +31,9 @@ enum Command {
         /// Only this seed.
         #[arg(long, conflicts_with = "seeds")]
         seed: Option<u64>,
+        /// For how many seconds fresh seeds are tried; 0 for none.
+        #[arg(long, default_value_t = 60)]
+        fresh_seconds: u64,
     },
     /// Run one scenario and print what was measured.
     Run {
@@ -44,6 +48,24 @@ enum Command {
         #[command(flatten)]
         which: Which,
     },
+    /// Print how fast an idle group is simulated on one core, and in how much memory.
+    Speed {
+        /// How many nodes.
+        #[arg(long, default_value_t = 1_000)]
+        nodes: usize,
+        /// How many virtual seconds.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Which protocol.
+        #[arg(long, default_value = "lifeguard", value_parser = Scenario::modes().map(|(name, _)| name))]
+        mode: String,
+        /// Members watch each other's silence (phi) too.
+        #[arg(long)]
+        phi: bool,
+        /// One node crashes halfway.
+        #[arg(long)]
+        crash: bool,
+    },
 }
 
 #[derive(Args)]
@@ -55,28 +77,22 @@ struct Which {
     #[arg(long, default_value_t = 5)]
     nodes: usize,
     /// Which protocol.
-    #[arg(long, default_value = "lifeguard", value_parser = ["swim", "lifeguard"])]
+    #[arg(long, default_value = "lifeguard", value_parser = Scenario::modes().map(|(name, _)| name))]
     mode: String,
     /// Which scenario.
     #[arg(long, default_value = "random", value_parser = Kind::ALL.map(Kind::name))]
     scenario: String,
 }
 
-/// The sizes of the smoke list: alone, the smallest groups, a usual one, and one where chance has room.
-const SIZES: [usize; 6] = [1, 2, 3, 5, 16, 64];
-
-/// From this size on a run takes so long that only the first half of the seeds is run, rounded up.
-const LARGE: usize = 64;
-const LARGE_SHARE: usize = 2;
-
-/// How many broken runs are explained; all are counted.
-const BROKEN_TOLD_MAX: usize = 10;
-
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Smoke { seeds, seed } => smoke(&seed.map_or((1..=seeds).collect(), |seed| vec![seed])),
+        Command::Smoke { seeds, seed, fresh_seconds } => {
+            let fresh = Duration::from_secs(fresh_seconds);
+            smoke::smoke(&seed.map_or((1..=seeds).collect(), |seed| vec![seed]), fresh)
+        }
         Command::Run { which, trace } => one(&which, trace),
         Command::Replay { which } => one(&which, true),
+        Command::Speed { nodes, seconds, mode, phi, crash } => speed(nodes, seconds, &mode, phi, crash),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,46 +109,6 @@ fn main() -> ExitCode {
     }
 }
 
-fn smoke(seeds: &[u64]) -> Result<()> {
-    let mut scenarios = Vec::new();
-    for kind in Kind::ALL {
-        for nodes in SIZES.into_iter().filter(|nodes| *nodes >= kind.nodes_min()) {
-            let seeds = if nodes < LARGE { seeds } else { &seeds[..seeds.len().div_ceil(LARGE_SHARE)] };
-            for (_, config) in Scenario::modes() {
-                let of_seed = |seed: &u64| (Scenario::new(kind, nodes, config.clone(), *seed), *seed);
-                scenarios.extend(seeds.iter().map(of_seed));
-            }
-        }
-    }
-    let (runs, mut lasted, mut broken) = (scenarios.len(), Duration::ZERO, Vec::new());
-    for some in scenarios.chunks(thread::available_parallelism().map_or(1, NonZero::get)) {
-        for ((scenario, seed), report) in some.iter().zip(side_by_side(some)) {
-            broken.extend(tell(scenario, *seed, &report)?);
-            lasted += report.lasted;
-        }
-    }
-    let hours = lasted.as_secs_f64() / 3_600.0;
-    if broken.is_empty() {
-        writeln!(io::stdout(), "{runs} runs of {hours:.1} virtual hours kept every invariant")?;
-        return Ok(());
-    }
-    broken.iter().take(BROKEN_TOLD_MAX).for_each(|error| eprintln!("\n{error}"));
-    bail!("\n{} of {runs} runs broke an invariant", broken.len())
-}
-
-/// Runs these, each on a thread of its own: no run knows of another, so that it makes no difference to any.
-fn side_by_side(scenarios: &[(Scenario, u64)]) -> Vec<Report> {
-    thread::scope(|scope| {
-        let start = |(scenario, seed): &'_ (Scenario, u64)| {
-            let (scenario, seed) = (scenario.clone(), *seed);
-            scope.spawn(move || run(&scenario, seed, Trace::off()))
-        };
-        let running: Vec<_> = scenarios.iter().map(start).collect();
-        let done = running.into_iter().map(|run| run.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        done.collect()
-    })
-}
-
 fn one(which: &Which, trace: bool) -> Result<()> {
     let kind =
         Kind::find(&which.scenario).ok_or_else(|| anyhow!("there is no scenario {}", which.scenario))?;
@@ -142,7 +118,7 @@ fn one(which: &Which, trace: bool) -> Result<()> {
     let scenario = Scenario::new(kind, which.nodes, config(&which.mode)?, which.seed);
     let report = run(&scenario, which.seed, if trace { Trace::on() } else { Trace::off() });
     io::stdout().write_all(report.trace.as_bytes())?;
-    tell(&scenario, which.seed, &report)?.map_or(Ok(()), Err)
+    smoke::tell(&scenario, which.seed, &report)?.map_or(Ok(()), Err)
 }
 
 fn config(mode: &str) -> Result<SwimConfig> {
@@ -150,22 +126,10 @@ fn config(mode: &str) -> Result<SwimConfig> {
     known.map(|(_, config)| config).ok_or_else(|| anyhow!("there is no mode {mode}"))
 }
 
-/// Prints a run in one line. Returns what is wrong, if an invariant was broken, and how to see it again.
-fn tell(scenario: &Scenario, seed: u64, report: &Report) -> Result<Option<Error>> {
-    let (kind, nodes, mode) = (scenario.kind, scenario.nodes, scenario.mode());
-    let outcome = if report.broken.is_some() { "BROKEN" } else { "ok" };
-    writeln!(
-        io::stdout(),
-        "{kind:<9}  {mode:<9}  seed {seed:<3}  {nodes:>3} nodes  {:>5.0} s  {outcome:<6}  {}",
-        report.lasted.as_secs_f64(),
-        report.figures
-    )?;
-    Ok(report.broken.as_ref().map(|broken| {
-        anyhow!(
-            "{broken}\nto see it again: cargo run -p kinfolk-sim -- replay --scenario {kind} --mode {mode} \
-             --nodes {nodes} --seed {seed}"
-        )
-    }))
+fn speed(nodes: usize, seconds: u64, mode: &str, phi: bool, crash: bool) -> Result<()> {
+    let plan = speed::Plan { nodes, seconds, config: config(mode)?, phi, crash };
+    writeln!(io::stdout(), "{}", speed::measure(&plan)?)?;
+    Ok(())
 }
 
 #[cfg(test)]

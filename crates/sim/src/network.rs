@@ -1,7 +1,7 @@
 //! What becomes of a message between two nodes: when it arrives, whether twice, or why never. Not what it says, nor what
 //! its receiver does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kinfolk_core::Rng;
@@ -22,6 +22,12 @@ pub struct NetworkConfig {
     /// The chance that a message that nobody answers arrives twice, 0 to 1, default 0. Requests travel on streams, which
     /// never double.
     pub duplication: f64,
+    /// The chance that a message is held up for a while, so that later ones overtake it, 0 to 1, default 0.
+    pub reordering: f64,
+    /// For how long it is held up at the most; each time up to this is equally likely. Default 20 ms.
+    pub reordering_delay_max: Duration,
+    /// Whether no host's word that nobody listens at a port ever arrives. Default false.
+    pub icmp_filtered: bool,
 }
 
 impl Default for NetworkConfig {
@@ -32,8 +38,20 @@ impl Default for NetworkConfig {
             delay_extra_max: Duration::from_millis(50),
             loss: 0.0,
             duplication: 0.0,
+            reordering: 0.0,
+            reordering_delay_max: Duration::from_millis(20),
+            icmp_filtered: false,
         }
     }
+}
+
+/// How the messages from one node to one other fare, beside what all messages suffer.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LinkRule {
+    /// The chance that one is lost, 0 to 1.
+    pub loss: f64,
+    /// How much later one arrives.
+    pub delay: Duration,
 }
 
 /// What becomes of one message.
@@ -54,35 +72,55 @@ pub enum Fate {
 pub struct Network {
     config: NetworkConfig,
     rng: Rng,
+    rules: Rules,
+}
+
+/// What holds for single nodes and links.
+#[derive(Debug, Default)]
+struct Rules {
     cuts: BTreeSet<(NodeIndex, NodeIndex)>,
+    /// Of each partition, who is on the one side.
+    partitions: Vec<BTreeSet<NodeIndex>>,
+    ingress: BTreeMap<NodeIndex, f64>,
+    egress: BTreeMap<NodeIndex, f64>,
+    links: BTreeMap<(NodeIndex, NodeIndex), LinkRule>,
 }
 
 impl Network {
-    /// A network without cuts.
+    /// A network in which all links are alike.
     pub fn new(config: NetworkConfig, rng: Rng) -> Self {
-        Self { config, rng, cuts: BTreeSet::new() }
+        Self { config, rng, rules: Rules::default() }
     }
 
     /// The fate of a message from one node to another. `doubles` says whether it may arrive twice.
     ///
     /// It draws the same amount of chance whatever the outcome, so that a fault does not shift what comes after it.
     pub fn fate(&mut self, from: NodeIndex, to: NodeIndex, doubles: bool) -> Fate {
-        let (loss, duplication) = (self.rng.unit(), self.rng.unit());
-        let (first, second) = (self.delay(), self.delay());
-        if self.cuts.contains(&(from, to)) {
-            Fate::Cut
-        } else if loss < self.config.loss {
-            Fate::Lost
-        } else if doubles && duplication < self.config.duplication {
-            Fate::Twice(first, second)
-        } else {
-            Fate::Arrives(first)
+        let [loss, duplication, held_up, first, second] = [(); 5].map(|()| self.rng.unit());
+        if self.rules.cut(from, to) {
+            return Fate::Cut;
         }
+        let rule = self.rules.link(from, to);
+        if loss >= (1.0 - self.config.loss) * (1.0 - rule.loss) {
+            return Fate::Lost;
+        }
+        let later = rule.delay + self.held_up(held_up);
+        if doubles && duplication < self.config.duplication {
+            return Fate::Twice(self.delay(first) + later, self.delay(second) + later);
+        }
+        Fate::Arrives(self.delay(first) + later)
     }
 
-    /// The chance that a message is lost.
-    pub fn loss(&self) -> f64 {
-        self.config.loss
+    /// Whether chance alone may lose a message somewhere.
+    pub fn is_lossy(&self) -> bool {
+        let rules = &self.rules;
+        self.config.loss > 0.0
+            || !(rules.ingress.is_empty() && rules.egress.is_empty() && rules.links.is_empty())
+    }
+
+    /// Whether hosts' words about their ports are filtered.
+    pub fn filters_icmp(&self) -> bool {
+        self.config.icmp_filtered
     }
 
     /// Changes the chance that a message is lost.
@@ -90,30 +128,80 @@ impl Network {
         self.config.loss = loss;
     }
 
+    /// Changes the chance that a message arrives twice.
+    pub fn set_duplication(&mut self, share: f64) {
+        self.config.duplication = share;
+    }
+
+    /// Changes the chance that a message is held up.
+    pub fn set_reordering(&mut self, share: f64) {
+        self.config.reordering = share;
+    }
+
     /// Cuts one direction.
     pub fn cut(&mut self, from: NodeIndex, to: NodeIndex) {
-        self.cuts.insert((from, to));
+        self.rules.cuts.insert((from, to));
     }
 
-    /// Cuts `group` off from all other nodes of `nodes`, both ways.
-    pub fn partition(&mut self, group: &[NodeIndex], nodes: usize) {
-        for other in (0..nodes).map(NodeIndex).filter(|other| !group.contains(other)) {
-            for member in group {
-                self.cut(*member, other);
-                self.cut(other, *member);
-            }
-        }
+    /// Cuts `group` off from all other nodes, both ways.
+    pub fn partition(&mut self, group: &[NodeIndex]) {
+        self.rules.partitions.push(group.iter().copied().collect());
     }
 
-    /// Ends every cut.
+    /// This share of what is sent to `node` is lost; 0 ends it.
+    pub fn set_ingress(&mut self, node: NodeIndex, loss: f64) {
+        set(&mut self.rules.ingress, node, loss, loss > 0.0);
+    }
+
+    /// This share of what `node` sends is lost; 0 ends it.
+    pub fn set_egress(&mut self, node: NodeIndex, loss: f64) {
+        set(&mut self.rules.egress, node, loss, loss > 0.0);
+    }
+
+    /// What holds for one direction of one link; the default rule ends it.
+    pub fn set_link(&mut self, from: NodeIndex, to: NodeIndex, rule: LinkRule) {
+        set(&mut self.rules.links, (from, to), rule, rule != LinkRule::default());
+    }
+
+    /// Ends every cut, partition and rule of a node or a link.
     pub fn heal(&mut self) {
-        self.cuts.clear();
+        self.rules = Rules::default();
     }
 
-    fn delay(&mut self) -> Duration {
-        // The inverse of the exponential law; 1 - unit() is never 0.
-        let extra = self.config.delay_extra_mean.mul_f64(-(1.0 - self.rng.unit()).ln());
+    /// The delay of a message that draws this number from 0 to 1.
+    fn delay(&self, drawn: f64) -> Duration {
+        // The inverse of the exponential law; 1 - drawn is never 0.
+        let extra = self.config.delay_extra_mean.mul_f64(-(1.0 - drawn).ln());
         self.config.delay_min + extra.min(self.config.delay_extra_max)
+    }
+
+    fn held_up(&self, drawn: f64) -> Duration {
+        // Given that it is below the chance, what was drawn is evenly spread up to it.
+        let part = drawn / self.config.reordering;
+        if part < 1.0 { self.config.reordering_delay_max.mul_f64(part) } else { Duration::ZERO }
+    }
+}
+
+impl Rules {
+    fn cut(&self, from: NodeIndex, to: NodeIndex) -> bool {
+        !self.cuts.is_empty() && self.cuts.contains(&(from, to))
+            || self.partitions.iter().any(|side| side.contains(&from) != side.contains(&to))
+    }
+
+    /// All rules for a message between these two, as one.
+    fn link(&self, from: NodeIndex, to: NodeIndex) -> LinkRule {
+        let rule = self.links.get(&(from, to)).copied().unwrap_or_default();
+        let loss = |of: &BTreeMap<NodeIndex, f64>, node| of.get(&node).copied().unwrap_or(0.0);
+        let kept = (1.0 - rule.loss) * (1.0 - loss(&self.egress, from)) * (1.0 - loss(&self.ingress, to));
+        LinkRule { loss: 1.0 - kept, ..rule }
+    }
+}
+
+fn set<K: Ord, V>(rules: &mut BTreeMap<K, V>, key: K, value: V, holds: bool) {
+    if holds {
+        rules.insert(key, value);
+    } else {
+        rules.remove(&key);
     }
 }
 
@@ -171,7 +259,7 @@ mod tests {
     #[test]
     fn a_partition_cuts_between_the_groups_and_not_within_until_it_heals() {
         let mut network = network(0.0, 0.0);
-        network.partition(&[A, B], 3);
+        network.partition(&[A, B]);
         for (from, to, open) in [(A, B, true), (B, A, true), (A, C, false), (C, A, false), (C, B, false)] {
             assert_eq!(matches!(network.fate(from, to, false), Fate::Arrives(_)), open, "{from} to {to}");
         }
@@ -186,5 +274,54 @@ mod tests {
         whole.fate(A, B, true);
         cut.fate(A, B, true);
         assert_eq!(whole.fate(B, C, true), cut.fate(B, C, true));
+    }
+
+    #[test]
+    fn what_a_node_loses_is_what_was_asked_for_in_that_direction_only() {
+        let arrive = |network: &mut Network, from, to| {
+            let fates = (0..10_000).map(|_| network.fate(from, to, false));
+            fates.filter(|fate| matches!(fate, Fate::Arrives(_))).count()
+        };
+        let mut network = network(0.0, 0.0);
+        network.set_ingress(B, 0.8);
+        network.set_egress(B, 0.5);
+        assert!((1_900..2_100).contains(&arrive(&mut network, A, B)));
+        assert!((4_850..5_150).contains(&arrive(&mut network, B, A)));
+        assert_eq!(arrive(&mut network, A, C), 10_000);
+        network.set_ingress(B, 0.0);
+        assert_eq!(arrive(&mut network, A, B), 10_000);
+        assert!(network.is_lossy(), "what it sends is still lost");
+        network.heal();
+        assert!(!network.is_lossy());
+    }
+
+    #[test]
+    fn a_rule_of_a_link_holds_for_its_direction_until_it_ends() {
+        let (mut network, late) = (network(0.0, 0.0), Duration::from_secs(1));
+        let is_late = |network: &mut Network, from, to| {
+            let Fate::Arrives(delay) = network.fate(from, to, false) else { panic!("nothing is lost") };
+            delay >= late
+        };
+        network.set_link(A, B, LinkRule { loss: 0.0, delay: late });
+        assert!(is_late(&mut network, A, B) && !is_late(&mut network, B, A) && !is_late(&mut network, A, C));
+        network.set_link(A, B, LinkRule::default());
+        assert!(!is_late(&mut network, A, B));
+    }
+
+    #[test]
+    fn the_share_of_messages_that_are_held_up_is_what_was_asked_for() {
+        let mut network = network(0.0, 0.0);
+        network.config.reordering_delay_max = Duration::from_secs(100);
+        network.set_reordering(0.25);
+        let fates = fates(&mut network, false);
+        let beyond = |by: Duration| {
+            fates.iter().filter(|fate| matches!(fate, Fate::Arrives(delay) if *delay > by)).count()
+        };
+        assert!(
+            (2_300..2_700).contains(&beyond(Duration::from_secs(1))),
+            "{}",
+            beyond(Duration::from_secs(1))
+        );
+        assert!((1_150..1_350).contains(&beyond(Duration::from_secs(50))));
     }
 }

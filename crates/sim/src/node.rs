@@ -1,14 +1,17 @@
 //! One simulated node: its name and address, which stay, and its process, which comes and goes with each life.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeStatus, Rng, SharedNodeRegistry, Snapshot, Tags};
+use kinfolk_core::{Incarnation, Instant, NodeAddr, NodeId, NodeStatus, Rng, SharedNodeRegistry, Snapshot};
 use kinfolk_detector::{HealthChecker, HealthConfig, PhiConfig};
 use kinfolk_swim::{Command, CommandId, Machine, ReplyId, RequestId, SwimConfig};
 
-use crate::world::{Arrival, Key};
+use crate::clock::Clock;
+use crate::traffic::Traffic;
+use crate::world::{Arrival, Letter};
 
 /// The place of a node in its world, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +24,12 @@ impl NodeIndex {
     /// Never: the name is a DNS label for every number.
     pub fn id(self) -> NodeId {
         NodeId::new(&self.to_string()).expect("a letter and digits are a DNS label")
+    }
+
+    /// The place of the node of this name, if it is such a name.
+    pub fn of(id: &NodeId) -> Option<Self> {
+        let digits = id.as_str().strip_prefix('n')?;
+        digits.parse().ok().filter(|_| digits.len() >= 4).map(Self)
     }
 }
 
@@ -36,29 +45,65 @@ pub(crate) struct Node {
     pub id: NodeId,
     pub addr: NodeAddr,
     pub process: Option<Process>,
-    /// What has come for it while it pauses.
+    pub clock: Clock,
+    /// How much later than it should it handles what comes, and wakes.
+    pub slow: Duration,
+    /// How far its time of day has been set back.
+    pub set_back: Duration,
+    /// The last incarnation of its former life, if it remembers that.
+    pub remembered: Option<Incarnation>,
+    /// What has come for it while it pauses or is blocked.
     pub waiting: VecDeque<Arrival>,
+    /// What it has sent while it is blocked.
+    pub held: VecDeque<Letter>,
+    pub traffic: Traffic,
 }
 
 /// One life of a node.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub machine: Machine,
-    pub health: HealthChecker,
+    pub health: Option<HealthChecker>,
     /// What observers have seen of its view.
     pub seen: Arc<Snapshot>,
-    /// When the machine will be woken, in the world's queue.
-    pub wake: Option<Key>,
-    /// The requests that wait for their one answer.
-    pub requests: BTreeMap<RequestId, Flight>,
+    /// When the machine will be woken next.
+    pub wake: Option<Instant>,
+    /// The requests that wait for their one end.
+    pub requests: BTreeSet<RequestId>,
     pub commands: Commands,
 }
 
-/// A request on its way: the name that the receiver has for it, and its deadline in the world's queue.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Flight {
-    pub reply: ReplyId,
-    pub deadline: Key,
+/// Who waits for the answer to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asker {
+    pub node: NodeIndex,
+    pub life: u32,
+    pub request: RequestId,
+}
+
+impl Asker {
+    /// The bits of a [`ReplyId`] for each part; they suffice for a million nodes with 255 lives of 68 billion requests.
+    const REQUEST_BITS: u32 = 36;
+    const LIFE_BITS: u32 = 8;
+
+    /// The name that the receiver has for the request: it says itself who asked.
+    pub(crate) fn name(self) -> ReplyId {
+        let fits = self.request.0 >> Self::REQUEST_BITS == 0 && self.life >> Self::LIFE_BITS == 0;
+        assert!(fits, "{} has had too many lives or requests", self.node);
+        let node_and_life = (self.node.0 as u64) << Self::LIFE_BITS | u64::from(self.life);
+        ReplyId(node_and_life << Self::REQUEST_BITS | self.request.0)
+    }
+
+    pub(crate) fn of(name: ReplyId) -> Self {
+        let low = |value: u64, bits: u32| value & ((1 << bits) - 1);
+        let node_and_life = name.0 >> Self::REQUEST_BITS;
+        let part = |value: u64| u32::try_from(value).expect("each part has fewer than 32 bits");
+        Self {
+            node: NodeIndex(part(node_and_life >> Self::LIFE_BITS) as usize),
+            life: part(low(node_and_life, Self::LIFE_BITS)),
+            request: RequestId(low(name.0, Self::REQUEST_BITS)),
+        }
+    }
 }
 
 /// The application's commands that have not ended.
@@ -82,31 +127,43 @@ impl Node {
         let place = u32::try_from(index.0).unwrap_or(u32::MAX);
         let [_, high, middle, low] = place.to_be_bytes();
         let addr = NodeAddr::new(([10, high, middle, low], 7_000).into());
-        Self { id: index.id(), addr, process: None, waiting: VecDeque::new() }
+        Self {
+            id: index.id(),
+            addr,
+            process: None,
+            clock: Clock::default(),
+            slow: Duration::ZERO,
+            set_back: Duration::ZERO,
+            remembered: None,
+            waiting: VecDeque::new(),
+            held: VecDeque::new(),
+            traffic: Traffic::default(),
+        }
     }
 }
 
 impl Process {
+    /// Begins a life with what is known already; `phi` says whether the silence of others is watched.
     pub(crate) fn start(
-        node: &Node,
-        incarnation: Incarnation,
+        me: NodeStatus,
+        registry: SharedNodeRegistry,
         config: &SwimConfig,
+        phi: bool,
         rng: Rng,
-        now: kinfolk_core::Instant,
+        now: Instant,
     ) -> Self {
-        let registry = SharedNodeRegistry::new();
-        let me = NodeStatus::alive(node.id.clone(), node.addr, incarnation, Tags::empty());
-        let machine = Machine::new(config.clone(), me, registry.clone(), rng, now);
-        let phi = PhiConfig { expected_interval: config.probe_interval, ..PhiConfig::default() };
-        let health = HealthConfig { phi, ..HealthConfig::default() };
-        let health = HealthChecker::new(health, node.id.clone(), registry, now)
-            .expect("the default settings are valid");
+        let health = phi.then(|| {
+            let phi = PhiConfig { expected_interval: config.probe_interval, ..PhiConfig::default() };
+            let health = HealthConfig { phi, ..HealthConfig::default() };
+            HealthChecker::new(health, me.id.clone(), registry.clone(), now)
+                .expect("the default settings are valid")
+        });
         Self {
-            machine,
+            machine: Machine::new(config.clone(), me, registry, rng, now),
             health,
             seen: Arc::default(),
             wake: None,
-            requests: BTreeMap::new(),
+            requests: BTreeSet::new(),
             commands: Commands::default(),
         }
     }
@@ -134,6 +191,24 @@ mod tests {
         let ids: Vec<_> = [0, 9, 10, 99, 100, 9_999].map(|place| NodeIndex(place).id()).into();
         assert!(ids.is_sorted());
         assert_eq!(ids[2].as_str(), "n0010");
+    }
+
+    #[test]
+    fn a_place_is_found_by_its_name_and_nonsense_by_none() {
+        for place in [0, 7, 9_999, 10_000] {
+            assert_eq!(NodeIndex::of(&NodeIndex(place).id()), Some(NodeIndex(place)));
+        }
+        for name in ["n1", "m0001", "n", "node-0001"] {
+            assert_eq!(NodeIndex::of(&NodeId::new(name).unwrap()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_found_by_the_name_that_its_receiver_has_for_it() {
+        for (node, life, request) in [(0, 1, 0), (9_999, 255, 1), (1_048_575, 0, (1 << 36) - 1)] {
+            let asker = Asker { node: NodeIndex(node), life, request: RequestId(request) };
+            assert_eq!(Asker::of(asker.name()), asker);
+        }
     }
 
     #[test]

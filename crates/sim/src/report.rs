@@ -7,7 +7,8 @@ use kinfolk_core::Instant;
 use crate::checks::{Checks, Violation};
 use crate::figures::Figures;
 use crate::invariants::{
-    Bounded, CrashKnown, Incarnations, NoFalseFailure, Precedence, ReachesAll, ViewsAgree, ViewsTrue,
+    Bounded, CrashKnown, Incarnations, Invariant, NoFalseFailure, NoResurrection, PauseTolerated, Precedence,
+    ReachesAll, ViewsAgree, ViewsTrue,
 };
 use crate::scenario::Scenario;
 use crate::trace::Trace;
@@ -41,14 +42,19 @@ pub fn run(scenario: &Scenario, seed: u64, trace: Trace) -> Report {
 /// Every invariant, with the bounds of this scenario.
 pub fn checks(scenario: &Scenario) -> Checks {
     let no_false_failure = scenario.excuse.map_or(NoFalseFailure::strict(), NoFalseFailure::excused_for);
-    Checks::new(vec![
+    let mut invariants: Vec<Box<dyn Invariant>> = vec![
         Box::new(Incarnations::default()),
         Box::new(Precedence),
+        Box::new(NoResurrection::default()),
         Box::new(Bounded),
         Box::new(no_false_failure),
         Box::new(CrashKnown::within(scenario.crash_within)),
         Box::new(ReachesAll::within(scenario.news_within)),
         Box::new(ViewsAgree),
         Box::new(ViewsTrue),
-    ])
+    ];
+    if let Some(tolerated) = scenario.tolerated_pause {
+        invariants.push(Box::new(PauseTolerated::below(tolerated)));
+    }
+    Checks::new(invariants)
 }

@@ -78,6 +78,13 @@ pub struct Scenario {
     pub crash_within: Duration,
     /// For how long after trouble a running member may be declared failed; `None`: never.
     pub excuse: Option<Duration>,
+    /// The longest stall of a member that must never end in its failure; `None` where the mode does not promise one.
+    pub tolerated_pause: Option<Duration>,
+    /// Whether members watch each other's silence (phi) beside the protocol. Default true. The papers of SWIM and
+    /// Lifeguard know no such thing, and where everybody watches everybody it costs each member one detector a peer.
+    pub phi: bool,
+    /// Whether a node that restarts remembers its last incarnation, as one that writes it down does. Default false.
+    pub remembers: bool,
 }
 
 impl Kind {
@@ -141,22 +148,30 @@ impl Scenario {
     pub fn new(kind: Kind, nodes: usize, config: SwimConfig, seed: u64) -> Self {
         assert!(nodes >= kind.nodes_min(), "{kind} needs {} nodes", kind.nodes_min());
         let rng = &mut Streams::new(seed).faults;
-        let crash_within = crash_within(&config, nodes);
-        let mut scenario = Self {
-            kind,
+        let mut scenario = Self { kind, ..Self::bare(nodes, config) };
+        scenario.form(rng);
+        let settle = scenario.add(kind, rng);
+        scenario.end = scenario.script.last().max(Instant::ORIGIN + FORMED) + settle;
+        scenario
+    }
+
+    /// A bare scenario of so many nodes: nothing happens until something is added, and it ends at the origin until
+    /// `end` says otherwise. For worlds that are preformed, and scripts of one's own.
+    pub fn bare(nodes: usize, config: SwimConfig) -> Self {
+        Self {
+            kind: Kind::Join,
+            crash_within: crash_within(&config, nodes),
             nodes,
             config,
             network: NetworkConfig::default(),
             script: Script::default(),
             end: Instant::ORIGIN,
             news_within: NEWS_WITHIN,
-            crash_within,
             excuse: None,
-        };
-        scenario.form(rng);
-        let settle = scenario.add(kind, rng);
-        scenario.end = scenario.script.last().max(Instant::ORIGIN + FORMED) + settle;
-        scenario
+            tolerated_pause: None,
+            phi: true,
+            remembers: false,
+        }
     }
 
     /// The names of modes on the command line, with their configurations.

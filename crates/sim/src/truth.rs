@@ -18,6 +18,10 @@ pub struct TrueNode {
     pub running: bool,
     /// Whether it exists but does nothing.
     pub paused: bool,
+    /// Whether what it sends and what comes for it waits.
+    pub blocked: bool,
+    /// Whether its host is gone, so that nothing answers there.
+    pub silent: bool,
     /// Whether it has been told to leave in its last life.
     pub left: bool,
     /// Whether it has joined in its present life: it has exchanged views with somebody, or it is the first.
@@ -41,6 +45,8 @@ impl Truth {
             born: Incarnation::ZERO,
             running: false,
             paused: false,
+            blocked: false,
+            silent: false,
             left: false,
             joined: false,
             disturbed: None,
@@ -60,8 +66,7 @@ impl Truth {
 
     /// The node of this name.
     pub fn find(&self, id: &NodeId) -> Option<NodeIndex> {
-        // The simulator's names rise with the place, so that this need not search them all.
-        self.nodes.binary_search_by(|node| node.id.cmp(id)).ok().map(NodeIndex)
+        NodeIndex::of(id).filter(|place| self.nodes.get(place.0).is_some_and(|node| node.id == *id))
     }
 
     /// All nodes, with their places.

@@ -1,16 +1,21 @@
-//! The world: time, one ordered queue of happenings, and the nodes. It routes: messages are in `world/traffic.rs`, the
-//! script's steps in `world/steps.rs`, what observers see in `world/watch.rs`.
+//! The world: time, one ordered queue of happenings, and the nodes. It routes: how it begins is in `world/begin.rs`, messages
+//! are in `world/traffic.rs`, checks of ports in `world/ports.rs`, the script's steps in `world/steps.rs`, what goes
+//! wrong in `world/trouble.rs`, and what observers see in `world/watch.rs`.
 
+mod begin;
+mod ports;
 mod steps;
 mod traffic;
+mod trouble;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_core::{Incarnation, Instant, NodeId, SharedNodeRegistry};
-use kinfolk_swim::{CommandId, Input, NoReply, Output, ReplyId, RequestId, SwimConfig};
+use kinfolk_core::{Instant, NodeId, SharedNodeRegistry};
+use kinfolk_swim::{
+    CheckId, CommandId, Input, Machine, Message, NoReply, Output, ReplyId, RequestId, SwimConfig,
+};
 
 use crate::checks::{Checks, Violation};
 use crate::faults::{Fault, Step};
@@ -18,38 +23,48 @@ use crate::figures::Figures;
 use crate::network::Network;
 use crate::node::{Asked, Node, NodeIndex, Process};
 use crate::observed::{Ending, Observed};
-use crate::scenario::Scenario;
+use crate::queue::Queue;
 use crate::seed::Streams;
+use crate::seen::Seen;
 use crate::trace::Trace;
+use crate::traffic::Traffic;
 use crate::truth::Truth;
 
-/// When a node's wall clock stood at the origin, since the Unix epoch. Small, so that incarnations are easy to read.
-const UNIX_AT_ORIGIN: Duration = Duration::from_secs(1);
+pub(crate) use self::traffic::Letter;
 
 /// How often a node's health checker looks.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// A place in the queue: by time and, at equal time, by the order of scheduling.
-pub(crate) type Key = (Instant, u64);
 
 /// Many nodes in virtual time.
 #[derive(Debug)]
 pub struct World {
     now: Instant,
-    queue: BTreeMap<Key, Happening>,
-    scheduled: u64,
+    queue: Queue<Happening>,
     config: SwimConfig,
+    /// Whether members watch each other's silence.
+    phi: bool,
+    /// Whether a node that restarts remembers its last incarnation.
+    remembers: bool,
     script: Vec<(Instant, Step)>,
     streams: Streams,
     network: Network,
     nodes: Vec<Node>,
-    /// Who waits for the answer to each request.
-    asked: BTreeMap<ReplyId, Asker>,
-    requests_made: u64,
     truth: Truth,
     trace: Trace,
     checks: Checks,
     figures: Figures,
+    detail: Detail,
+    /// What members were told, in a light world.
+    seen: Vec<Seen>,
+}
+
+/// How much is looked at, at what cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Every view after every input, and every message through the codec.
+    Full,
+    /// What members tell their applications, and how much they send.
+    Light,
 }
 
 /// Something that is going to happen.
@@ -61,27 +76,35 @@ enum Happening {
     Wake(NodeIndex),
     /// Something comes to a node.
     Arrives(NodeIndex, Arrival),
+    /// Somebody asks a host whether anybody listens there.
+    Knocks(ports::Knock),
     /// A second is over.
     Second,
 }
 
 /// What can come to a node. It waits while the node pauses, and is dropped if its life is over.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Arrival {
     Message {
         from: NodeIndex,
-        bytes: Bytes,
+        body: Body,
         reply_to: Option<ReplyId>,
     },
     Reply {
         life: u32,
         request: RequestId,
         from: NodeIndex,
-        bytes: Bytes,
+        body: Body,
     },
     Deadline {
         life: u32,
         request: RequestId,
+    },
+    /// A check of a port has ended.
+    PortChecked {
+        life: u32,
+        check: CheckId,
+        closed: bool,
     },
     /// Its health checker looks.
     Check {
@@ -99,54 +122,29 @@ pub(crate) enum Arrival {
     },
 }
 
-/// Who asked.
-#[derive(Debug, Clone, Copy)]
-struct Asker {
-    node: NodeIndex,
-    life: u32,
-    request: RequestId,
+/// What a message says: through the codec in full detail, as it is in a light world.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    Encoded(Bytes),
+    Plain {
+        message: Message,
+        /// How many bytes it would have.
+        len: usize,
+    },
 }
 
 impl World {
-    /// The world of this scenario at its origin. Nobody has started yet.
-    pub fn new(scenario: &Scenario, seed: u64, trace: Trace, checks: Checks) -> Self {
-        let mut streams = Streams::new(seed);
-        let network = Network::new(scenario.network, streams.network.fork());
-        let nodes: Vec<Node> = (0..scenario.nodes).map(|place| Node::new(NodeIndex(place))).collect();
-        let mut world = Self {
-            now: Instant::ORIGIN,
-            queue: BTreeMap::new(),
-            scheduled: 0,
-            config: scenario.config.clone(),
-            script: scenario.script.steps().to_vec(),
-            streams,
-            network,
-            truth: Truth::new(nodes.iter().map(|node| node.id.clone())),
-            figures: Figures::new(nodes.len()),
-            nodes,
-            asked: BTreeMap::new(),
-            requests_made: 0,
-            trace,
-            checks,
-        };
-        for step in 0..world.script.len() {
-            world.schedule(world.script[step].0, Happening::Step(step));
-        }
-        world.schedule(Instant::ORIGIN + CHECK_INTERVAL, Happening::Second);
-        world
-    }
-
     /// Lets everything happen that happens until then; stops early at the first violation.
     pub fn run_until(&mut self, end: Instant) {
         while self.checks.broken().is_none()
-            && let Some(entry) = self.queue.first_entry()
-            && entry.key().0 <= end
+            && let Some((at, happening)) = self.queue.pop_until(end)
         {
-            self.now = entry.key().0;
-            match entry.remove() {
+            self.now = at;
+            match happening {
                 Happening::Step(step) => self.take_step(step),
                 Happening::Wake(node) => self.wake(node),
                 Happening::Arrives(node, arrival) => self.arrives(node, arrival),
+                Happening::Knocks(knock) => self.knocks(knock),
                 Happening::Second => self.second(),
             }
         }
@@ -169,7 +167,12 @@ impl World {
 
     /// The view of a node that runs.
     pub fn registry(&self, node: NodeIndex) -> Option<&SharedNodeRegistry> {
-        self.nodes[node.0].process.as_ref().map(|process| process.machine.registry())
+        self.machine(node).map(Machine::registry)
+    }
+
+    /// The machine of a node that runs.
+    pub fn machine(&self, node: NodeIndex) -> Option<&Machine> {
+        self.nodes[node.0].process.as_ref().map(|process| &process.machine)
     }
 
     /// What is really so.
@@ -182,7 +185,7 @@ impl World {
         self.checks.broken()
     }
 
-    /// What was measured.
+    /// What was measured; nothing in a light world, which has [`seen`](Self::seen) and [`traffic`](Self::traffic).
     pub fn figures(&self) -> &Figures {
         &self.figures
     }
@@ -192,11 +195,34 @@ impl World {
         &self.trace
     }
 
-    fn schedule(&mut self, at: Instant, happening: Happening) -> Key {
-        let key = (at, self.scheduled);
-        self.scheduled += 1;
-        self.queue.insert(key, happening);
-        key
+    /// What a node has sent and received in all its lives.
+    pub fn traffic(&self, node: NodeIndex) -> Traffic {
+        self.nodes[node.0].traffic
+    }
+
+    /// What all nodes have sent and received.
+    pub fn traffic_of_all(&self) -> Traffic {
+        self.nodes.iter().map(|node| node.traffic).sum()
+    }
+
+    /// What members have been told of others since the last [`take_seen`](Self::take_seen), in order; only a light world
+    /// keeps it.
+    pub fn seen(&self) -> &[Seen] {
+        &self.seen
+    }
+
+    /// Takes out what members have been told, so that a long run need not hold it all.
+    pub fn take_seen(&mut self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen)
+    }
+
+    /// Lets a step happen now, as if the script had said so.
+    pub fn act(&mut self, step: &Step) {
+        self.take(step);
+    }
+
+    fn schedule(&mut self, at: Instant, happening: Happening) {
+        self.queue.push(at, happening);
     }
 
     fn process(&mut self, node: NodeIndex) -> Option<&mut Process> {
@@ -212,27 +238,30 @@ impl World {
         self.nodes[node.0].process.is_some() && self.life(node) == life
     }
 
-    /// The incarnation that a node would start with now.
-    fn incarnation(&self) -> Incarnation {
-        Incarnation::at_start(UNIX_AT_ORIGIN + self.now.since_origin(), None)
-    }
-
     fn wake(&mut self, node: NodeIndex) {
-        if let Some(process) = self.process(node) {
-            process.wake = None;
-        }
-        if self.truth.node(node).paused {
-            // What is due is done when it resumes.
+        let now = self.now;
+        let paused = self.truth.node(node).paused;
+        let Node { clock, process: Some(process), .. } = &mut self.nodes[node.0] else { return };
+        if process.wake != Some(now) {
+            // It has been woken earlier, and this is what is left of an older plan.
             return;
         }
-        self.feed(node, Input::Timeout);
+        process.wake = None;
+        // What is due while it pauses is done when it resumes.
+        if paused {
+            return;
+        }
+        if process.machine.next_timeout().is_some_and(|due| due <= clock.shows(now)) {
+            self.feed(node, Input::Timeout);
+        } else {
+            self.rearm(node);
+        }
     }
 
     /// Gives one input to a node's machine, carries out what it wants, and looks at what has changed.
     fn feed(&mut self, node: NodeIndex, input: Input) {
-        let now = self.now;
-        let Some(process) = self.process(node) else { return };
-        process.machine.handle(now, input);
+        let Node { clock, process: Some(process), .. } = &mut self.nodes[node.0] else { return };
+        process.machine.handle(clock.shows(self.now), input);
         while let Some(output) = self.process(node).and_then(|process| process.machine.poll_output()) {
             self.carry_out(node, output);
         }
@@ -242,26 +271,25 @@ impl World {
 
     fn carry_out(&mut self, node: NodeIndex, output: Output) {
         match output {
-            Output::Send { to, message, request, .. } => self.send(node, &to, &message, request),
-            Output::Reply { to, message } => self.reply(node, to, &message),
-            Output::CheckPort { .. } | Output::Watch { .. } => {}
+            Output::Send { to, message, request, within, .. } => {
+                self.send(node, &to, message, request, within);
+            }
+            Output::Reply { to, message } => self.reply(node, to, message),
+            Output::CheckPort { check, node: subject, .. } => self.check_port(node, check, &subject),
+            Output::Watch { .. } => {}
             Output::Event(event) => self.event(node, &event),
             Output::Done { id, outcome } => self.done(node, id, &outcome),
         }
     }
 
-    /// Schedules the machine's next wake-up in the place of an earlier one.
+    /// Sees to it that the machine is woken when it wants to be.
     fn rearm(&mut self, node: NodeIndex) {
-        let now = self.now;
-        let Some(process) = self.process(node) else { return };
-        let (old, at) = (process.wake, process.machine.next_timeout().map(|at| at.max(now)));
-        if old.map(|key| key.0) == at {
-            return;
-        }
-        old.map(|key| self.queue.remove(&key));
-        let wake = at.map(|at| self.schedule(at, Happening::Wake(node)));
-        if let Some(process) = self.process(node) {
-            process.wake = wake;
+        let Node { clock, slow, process: Some(process), .. } = &mut self.nodes[node.0] else { return };
+        let Some(due) = process.machine.next_timeout() else { return };
+        let at = (clock.when(due) + *slow).max(self.now);
+        if process.wake.is_none_or(|planned| at < planned) {
+            process.wake = Some(at);
+            self.schedule(at, Happening::Wake(node));
         }
     }
 
@@ -274,8 +302,13 @@ impl World {
     }
 
     fn second(&mut self) {
-        if self.network.loss() > 0.0 {
+        if self.network.is_lossy() {
             self.truth.disturb_all(self.now);
+        }
+        for (place, node) in self.nodes.iter().enumerate() {
+            if !(node.slow.is_zero() && node.clock.is_steady()) {
+                self.truth.node_mut(NodeIndex(place)).disturbed = Some(self.now);
+            }
         }
         self.observe(Observed::Second);
         self.schedule(self.now + CHECK_INTERVAL, Happening::Second);

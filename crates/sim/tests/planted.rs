@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kinfolk_core::{Change, Instant, NodeState, NodeStatus, SharedNodeRegistry, Tags};
-use kinfolk_sim::{Kind, NodeIndex, Scenario, Trace, World, checks};
+use kinfolk_sim::{Fault, Kind, NodeIndex, Scenario, Step, Trace, World, checks};
 use kinfolk_swim::SwimConfig;
 
 /// Lets a group of five form, and 10 s after the origin does what `lie` does, which is given what n0001 knows of n0003.
@@ -55,6 +55,52 @@ fn a_failure_of_a_running_member_is_caught() {
 fn a_view_that_goes_back_is_caught() {
     let found = broken_by(|world, _| registry(world, 1).clear());
     assert_eq!(found, "precedence never goes back");
+}
+
+#[test]
+fn a_failure_after_a_pause_that_should_be_tolerated_is_caught() {
+    let mut scenario = Scenario::new(Kind::Pause, 5, SwimConfig::lifeguard(), 1);
+    scenario.tolerated_pause = Some(Duration::from_secs(5));
+    // What excuses a failure for the other rule does not for this one.
+    scenario.excuse = Some(Duration::from_hours(1));
+    let paused = scenario.script.steps().iter().find_map(|(at, step)| match step {
+        Step::Fault(Fault::Pause(node)) => Some((*at, *node)),
+        _ => None,
+    });
+    let (at, node) = paused.expect("somebody pauses in this scenario");
+    let mut world = World::new(&scenario, 1, Trace::off(), checks(&scenario));
+    world.run_until(at + Duration::from_secs(1));
+    let liar = if node == NodeIndex(1) { 2 } else { 1 };
+    let known = registry(&world, liar).get(&node.id()).expect("all know each other by then");
+    plant(&world, liar, known.with_state(NodeState::Failed));
+    world.run_until(scenario.end);
+    assert_eq!(
+        world.broken().map(|broken| broken.invariant),
+        Some("a pause that is tolerated never ends in a failure")
+    );
+}
+
+#[test]
+fn a_reaped_member_that_old_news_brings_back_is_caught() {
+    let config = SwimConfig { tombstone_ttl: Duration::from_secs(20), ..SwimConfig::lifeguard() };
+    let mut scenario = Scenario::new(Kind::Join, 3, config, 1);
+    scenario.script.fault(Duration::from_secs(10), Fault::Crash(NodeIndex(2)));
+    scenario.end = Instant::ORIGIN + Duration::from_mins(3);
+    let mut world = World::new(&scenario, 1, Trace::off(), checks(&scenario));
+    world.run_until(Instant::ORIGIN + Duration::from_secs(9));
+    let alive = registry(&world, 1).get(&NodeIndex(2).id()).expect("all know each other by then");
+    let mut now = world.now();
+    while registry(&world, 1).get(&NodeIndex(2).id()).is_some() && now < scenario.end {
+        now += Duration::from_millis(100);
+        world.run_until(now);
+    }
+    assert_eq!(world.broken(), None);
+    plant(&world, 1, NodeStatus::clone(&alive));
+    world.run_until(scenario.end);
+    assert_eq!(
+        world.broken().map(|broken| broken.invariant),
+        Some("a reaped name comes back only with a new incarnation")
+    );
 }
 
 #[test]

@@ -47,8 +47,11 @@ pub fn decode(bytes: &[u8]) -> Result<Message, CodecError> {
     Ok(message)
 }
 
-/// How many bytes `value` takes in a message.
-pub(crate) fn encoded_len<T: Serialize + ?Sized>(value: &T) -> usize {
+/// How many bytes `value` takes in a message, or as one.
+///
+/// # Panics
+/// If it cannot be encoded, as all types of the protocol can.
+pub fn encoded_len<T: Serialize + ?Sized>(value: &T) -> usize {
     postcard::experimental::serialized_size(value).expect("the protocol's types can all be encoded")
 }
 

@@ -1,6 +1,8 @@
 //! The one place where the state of members lives. Every change goes through [`SharedNodeRegistry::apply`], which holds
 //! the precedence law; the [`Change`] that it returns is what events and gossip are made from.
 
+mod digest;
+mod entry;
 mod snapshot;
 mod sync;
 
@@ -8,7 +10,7 @@ mod sync;
 #[cfg(kinfolk_loom)]
 mod loom_registry;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,6 +21,8 @@ use crate::node::NodeId;
 use crate::precedence;
 use crate::state::NodeState;
 use crate::status::NodeStatus;
+use digest::Digest;
+use entry::Entry;
 use sync::RwLock;
 
 /// What one claim changed.
@@ -62,11 +66,15 @@ pub struct SharedNodeRegistry {
     nodes_max: usize,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Members {
-    nodes: HashMap<NodeId, Arc<NodeStatus>>,
+    /// Found by name, which each entry holds itself: no second copy of it is kept as a key.
+    nodes: HashSet<Entry, foldhash::fast::RandomState>,
     /// How many nodes are in each state, by the state's place in [`NodeState::ALL`].
     counts: [usize; 4],
+    /// How many are not complete.
+    incomplete: usize,
+    digest: Digest,
     /// Counts the changes; a snapshot carries the number it was taken at.
     version: u64,
     /// The snapshot of this version, once somebody has asked for it.
@@ -87,19 +95,26 @@ impl SharedNodeRegistry {
         Self { members: Arc::new(RwLock::new(Members::default())), nodes_max }
     }
 
+    /// A registry of its own, with the same bound, that begins with what this one knows. The entries are shared.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        let members = self.members.read().clone();
+        Self { members: Arc::new(RwLock::new(members)), nodes_max: self.nodes_max }
+    }
+
     /// Joins `claim` with what is known, by the law of [`precedence`].
     pub fn apply(&self, claim: impl Into<Arc<NodeStatus>>) -> Change {
         let claim = claim.into();
         let mut members = self.members.write();
-        let before = members.nodes.get(&claim.id).cloned();
-        let after = match &before {
+        let (before, after) = match members.get(&claim.id) {
             None if members.nodes.len() >= self.nodes_max => return Change::Full,
-            None => claim,
+            None => (None, claim),
+            Some(known) if Arc::ptr_eq(known, &claim) => return Change::None,
             Some(known) => match precedence::join(known, &claim) {
                 None => return Change::None,
                 // The claim itself is kept where it wins whole, so that equal views share their memory.
-                Some(joined) if joined == *claim => claim,
-                Some(joined) => Arc::new(joined),
+                Some(joined) if joined == *claim => (Some(Arc::clone(known)), claim),
+                Some(joined) => (Some(Arc::clone(known)), Arc::new(joined)),
             },
         };
         members.replace(before.as_deref(), &after);
@@ -108,7 +123,7 @@ impl SharedNodeRegistry {
 
     /// What is known of `id`.
     pub fn get(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {
-        self.members.read().nodes.get(id).cloned()
+        self.members.read().get(id).cloned()
     }
 
     /// All nodes at one moment, ordered by name. Costs O(1) while nothing has changed since the last one, and one copy
@@ -120,7 +135,11 @@ impl SharedNodeRegistry {
         let mut members = self.members.write();
         let version = members.version;
         let Members { nodes, snapshot, .. } = &mut *members;
-        snapshot.get_or_insert_with(|| Arc::new(Snapshot::new(version, nodes.values().cloned()))).clone()
+        snapshot
+            .get_or_insert_with(|| {
+                Arc::new(Snapshot::new(version, nodes.iter().map(|entry| Arc::clone(&entry.0))))
+            })
+            .clone()
     }
 
     /// The members (alive or suspect) whose tag `key` has this `value`, ordered by name.
@@ -139,6 +158,28 @@ impl SharedNodeRegistry {
         members.counts[NodeState::Alive as usize] + members.counts[NodeState::Suspect as usize]
     }
 
+    /// A digest of who belongs to the group: the wrapping sum of [`bucket_digests`](Self::bucket_digests).
+    pub fn digest(&self) -> u64 {
+        self.members.read().digest.root()
+    }
+
+    /// A digest of the members of each bucket: of the name, incarnation, state and `described_at` of each that is alive or
+    /// suspect. Equal views have equal digests, whatever the order in which they came about; views that differ in a
+    /// bucket have equal digests of it with a chance of 2^-64.
+    pub fn bucket_digests(&self) -> [u64; 256] {
+        *self.members.read().digest.buckets()
+    }
+
+    /// Into which bucket a member of this name falls, at every member alike.
+    pub fn bucket_of(id: &NodeId) -> u8 {
+        digest::bucket_of(id)
+    }
+
+    /// How many nodes are known without their description, see [`NodeStatus::is_complete`].
+    pub fn incomplete_count(&self) -> usize {
+        self.members.read().incomplete
+    }
+
     /// How many nodes are known, tombstones included.
     pub fn len(&self) -> usize {
         self.members.read().nodes.len()
@@ -152,9 +193,11 @@ impl SharedNodeRegistry {
     /// Forgets a tombstone: removes `id` if it is failed or left and still at this incarnation. Returns what was known.
     pub fn reap(&self, id: &NodeId, incarnation: Incarnation) -> Option<Arc<NodeStatus>> {
         let mut members = self.members.write();
-        members.nodes.get(id).filter(|node| !node.state.is_member() && node.incarnation == incarnation)?;
-        let reaped = members.nodes.remove(id)?;
+        members.get(id).filter(|node| !node.state.is_member() && node.incarnation == incarnation)?;
+        let Entry(reaped) = members.nodes.take(id)?;
         members.counts[reaped.state as usize] -= 1;
+        members.incomplete -= usize::from(!reaped.is_complete());
+        members.digest.replace(Some(&reaped), None);
         members.changed();
         Some(reaped)
     }
@@ -164,17 +207,26 @@ impl SharedNodeRegistry {
         let mut members = self.members.write();
         members.nodes.clear();
         members.counts = [0; 4];
+        members.incomplete = 0;
+        members.digest = Digest::default();
         members.changed();
     }
 }
 
 impl Members {
+    fn get(&self, id: &NodeId) -> Option<&Arc<NodeStatus>> {
+        self.nodes.get(id).map(|entry| &entry.0)
+    }
+
     fn replace(&mut self, before: Option<&NodeStatus>, after: &Arc<NodeStatus>) {
         if let Some(before) = before {
             self.counts[before.state as usize] -= 1;
+            self.incomplete -= usize::from(!before.is_complete());
         }
         self.counts[after.state as usize] += 1;
-        self.nodes.insert(after.id.clone(), Arc::clone(after));
+        self.incomplete += usize::from(!after.is_complete());
+        self.digest.replace(before, Some(after));
+        self.nodes.replace(Entry(Arc::clone(after)));
         self.changed();
     }
 

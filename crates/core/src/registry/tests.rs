@@ -107,6 +107,35 @@ fn only_a_tombstone_of_that_incarnation_is_reaped() {
 }
 
 #[test]
+fn those_without_description_are_counted_until_it_comes_or_they_go() {
+    let registry = SharedNodeRegistry::new();
+    let _ = registry.apply(claim("a", 1, NodeState::Alive));
+    let _ = registry.apply(claim("b", 2, NodeState::Alive).without_description());
+    let _ = registry.apply(claim("c", 2, NodeState::Failed).without_description());
+    assert_eq!(registry.incomplete_count(), 2);
+    let _ = registry.apply(claim("b", 2, NodeState::Alive));
+    assert_eq!(registry.incomplete_count(), 1);
+    let _ = registry.apply(claim("a", 2, NodeState::Alive).without_description());
+    assert_eq!(registry.incomplete_count(), 2);
+    let _ = registry.reap(&id("c"), Incarnation::new(2));
+    assert_eq!(registry.incomplete_count(), 1);
+    registry.clear();
+    assert_eq!(registry.incomplete_count(), 0);
+}
+
+#[test]
+fn a_duplicate_begins_with_the_same_and_goes_its_own_way() {
+    let registry = SharedNodeRegistry::with_nodes_max(2);
+    let _ = registry.apply(claim("a", 1, NodeState::Alive));
+    let other = registry.duplicate();
+    assert_eq!((other.digest(), other.snapshot()), (registry.digest(), registry.snapshot()));
+    assert!(Arc::ptr_eq(&other.get(&id("a")).unwrap(), &registry.get(&id("a")).unwrap()));
+    let _ = other.apply(claim("b", 1, NodeState::Alive));
+    assert_eq!((registry.len(), other.len()), (1, 2));
+    assert_eq!(other.apply(claim("c", 1, NodeState::Alive)), Change::Full);
+}
+
+#[test]
 fn concurrent_access() {
     let registry = SharedNodeRegistry::new();
     std::thread::scope(|scope| {

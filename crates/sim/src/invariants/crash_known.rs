@@ -33,7 +33,7 @@ impl Invariant for CrashKnown {
 
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
         match &moment.what {
-            Observed::Step(Step::Fault(Fault::Crash(node))) => {
+            Observed::Step(Step::Fault(Fault::Crash(node) | Fault::Silence(node))) => {
                 let news = News::new(moment, *node, self.within, format!("{node} has crashed"));
                 self.crashed.insert(*node, news);
             }

@@ -42,7 +42,7 @@ impl ReachesAll {
             Step::Leave(node) => (*node, Topic::Leave),
             Step::SetTags(node, tags) => (*node, Topic::Tags(tags.clone())),
             Step::Broadcast(node, payload) => (*node, Topic::Broadcast(payload.clone())),
-            Step::Fault(Fault::Crash(node)) => {
+            Step::Fault(Fault::Crash(node) | Fault::Silence(node)) => {
                 // Who dies in the middle of a sentence owes nobody the end of it.
                 self.under_way.remove(&node.id());
                 return;

@@ -1,78 +1,115 @@
 //! Messages: from a machine's output through the codec and the network to another machine's input. A request comes back
-//! exactly once, as its answer or as silence at the deadline, as the real driver sees to it.
+//! exactly once, as its answer or as silence at its deadline, as the real driver sees to it.
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use kinfolk_swim::{Message, codec};
 
 use super::{
-    Arrival, Asker, CHECK_INTERVAL, Happening, Input, NoReply, NodeId, NodeIndex, Observed, ReplyId,
+    Arrival, Body, CHECK_INTERVAL, Detail, Happening, Input, NoReply, NodeId, NodeIndex, Observed, ReplyId,
     RequestId, World,
 };
 use crate::network::Fate;
-use crate::node::Flight;
+use crate::node::Asker;
 use crate::trace::Told;
-
-/// When a request without an answer is given up.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How many messages wait for a node that pauses; one more is lost, as in a full socket buffer.
 const WAITING_MAX: usize = 10_000;
+
+/// A message that is ready to go.
+#[derive(Debug)]
+pub(crate) struct Letter {
+    to: NodeIndex,
+    arrival: Arrival,
+    /// Whether it may arrive twice.
+    doubles: bool,
+}
 
 impl World {
     pub(super) fn send(
         &mut self,
         from: NodeIndex,
         to: &NodeId,
-        message: &Message,
+        message: Message,
         request: Option<RequestId>,
+        within: Duration,
     ) {
         let to = self.find(to);
-        let Some(bytes) = self.encode(from, to, message) else { return };
-        let reply_to = request.map(|request| self.open(from, request));
-        let fate = self.network.fate(from, to, request.is_none());
-        for delay in self.delays(from, to, fate) {
-            let arrival = Arrival::Message { from, bytes: bytes.clone(), reply_to };
-            self.schedule(self.now + delay, Happening::Arrives(to, arrival));
-        }
+        let Some(body) = self.pack(from, to, message) else { return };
+        let reply_to = request.map(|request| self.open(from, request, within));
+        let letter =
+            Letter { to, arrival: Arrival::Message { from, body, reply_to }, doubles: request.is_none() };
+        self.post(from, letter);
     }
 
-    pub(super) fn reply(&mut self, from: NodeIndex, to: ReplyId, message: &Message) {
+    pub(super) fn reply(&mut self, from: NodeIndex, to: ReplyId, message: Message) {
+        let Asker { node, life, request } = Asker::of(to);
         // The asker may have given up, or be gone.
-        let Some(Asker { node, life, request }) = self.asked.get(&to).copied() else { return };
-        let Some(bytes) = self.encode(from, node, message) else { return };
-        let fate = self.network.fate(from, node, false);
-        for delay in self.delays(from, node, fate) {
-            let arrival = Arrival::Reply { life, request, from, bytes: bytes.clone() };
-            self.schedule(self.now + delay, Happening::Arrives(node, arrival));
-        }
-    }
-
-    /// Something comes to a node that may be gone, another life of itself, or pausing.
-    pub(super) fn arrives(&mut self, node: NodeIndex, arrival: Arrival) {
-        let over = match &arrival {
-            Arrival::Message { .. } => self.nodes[node.0].process.is_none(),
-            Arrival::Reply { life, .. }
-            | Arrival::Deadline { life, .. }
-            | Arrival::Check { life }
-            | Arrival::JoinAgain { life, .. }
-            | Arrival::Stop { life } => !self.lives(node, *life),
-        };
-        if over {
+        let waits = |process: &mut super::Process| process.requests.contains(&request);
+        if !self.lives(node, life) || !self.process(node).is_some_and(waits) {
             return;
         }
-        if self.truth.node(node).paused {
+        let Some(body) = self.pack(from, node, message) else { return };
+        let letter =
+            Letter { to: node, arrival: Arrival::Reply { life, request, from, body }, doubles: false };
+        self.post(from, letter);
+    }
+
+    /// Sends a letter, at once or when the sender is no longer blocked.
+    fn post(&mut self, from: NodeIndex, letter: Letter) {
+        if !self.truth.node(from).blocked {
+            return self.transmit(from, letter);
+        }
+        let held = &mut self.nodes[from.0].held;
+        if held.len() < WAITING_MAX {
+            held.push_back(letter);
+        } else {
+            self.trace.line(self.now, Some(from), "lost", "too many messages wait to go out");
+        }
+    }
+
+    pub(super) fn transmit(&mut self, from: NodeIndex, letter: Letter) {
+        let Letter { to, arrival, doubles } = letter;
+        let at = self.now + self.nodes[to.0].slow;
+        match self.network.fate(from, to, doubles) {
+            Fate::Arrives(delay) => self.schedule(at + delay, Happening::Arrives(to, arrival)),
+            Fate::Twice(first, second) => {
+                self.schedule(at + first, Happening::Arrives(to, arrival.clone()));
+                self.schedule(at + second, Happening::Arrives(to, arrival));
+            }
+            fate @ (Fate::Lost | Fate::Cut) => {
+                self.trace.line(self.now, Some(from), "lost", format_args!("to {to}  {fate:?}"));
+            }
+        }
+    }
+
+    /// Something comes to a node that may be gone, another life of itself, pausing, or blocked.
+    pub(super) fn arrives(&mut self, node: NodeIndex, arrival: Arrival) {
+        let (life, is_letter) = match &arrival {
+            Arrival::Message { .. } => (None, true),
+            Arrival::Reply { life, .. } => (Some(*life), true),
+            Arrival::Deadline { life, .. }
+            | Arrival::PortChecked { life, .. }
+            | Arrival::Check { life }
+            | Arrival::JoinAgain { life, .. }
+            | Arrival::Stop { life } => (Some(*life), false),
+        };
+        let truth = self.truth.node(node);
+        if !truth.running || life.is_some_and(|life| life != truth.life) {
+            return;
+        }
+        if truth.paused || truth.blocked && is_letter {
             let waiting = &mut self.nodes[node.0].waiting;
-            if matches!(arrival, Arrival::Message { .. }) && waiting.len() >= WAITING_MAX {
+            if is_letter && waiting.len() >= WAITING_MAX {
                 return self.trace.line(self.now, Some(node), "lost", "too many messages wait already");
             }
             return waiting.push_back(arrival);
         }
         match arrival {
-            Arrival::Message { from, bytes, reply_to } => self.message(node, from, &bytes, reply_to),
-            Arrival::Reply { request, from, bytes, .. } => self.answer(node, request, from, &bytes),
+            Arrival::Message { from, body, reply_to } => self.message(node, from, body, reply_to),
+            Arrival::Reply { request, from, body, .. } => self.answer(node, request, from, body),
             Arrival::Deadline { request, .. } => self.deadline(node, request),
+            Arrival::PortChecked { check, closed, .. } => self.port_checked(node, check, closed),
             Arrival::Check { life } => self.check(node, life),
             Arrival::JoinAgain { via, attempt, .. } => self.join(node, via, attempt),
             Arrival::Stop { .. } => {
@@ -82,17 +119,17 @@ impl World {
         }
     }
 
-    fn message(&mut self, node: NodeIndex, from: NodeIndex, bytes: &Bytes, reply_to: Option<ReplyId>) {
-        let Some(message) = self.decode(from, node, bytes) else { return };
+    fn message(&mut self, node: NodeIndex, from: NodeIndex, body: Body, reply_to: Option<ReplyId>) {
+        let Some(message) = self.unpack(from, node, body) else { return };
         self.heartbeat(node, from);
         self.feed(node, Input::Message { from: self.id(from), message, reply_to });
     }
 
-    fn answer(&mut self, node: NodeIndex, request: RequestId, from: NodeIndex, bytes: &Bytes) {
+    fn answer(&mut self, node: NodeIndex, request: RequestId, from: NodeIndex, body: Body) {
         if !self.close(node, request) {
             return;
         }
-        let Some(message) = self.decode(from, node, bytes) else { return };
+        let Some(message) = self.unpack(from, node, body) else { return };
         self.heartbeat(node, from);
         self.feed(node, Input::Reply { request, from: self.id(from), message });
     }
@@ -106,64 +143,71 @@ impl World {
 
     /// The health checker looks, and the machine hears what it found.
     fn check(&mut self, node: NodeIndex, life: u32) {
-        let now = self.now;
-        let Some(process) = self.process(node) else { return };
-        for verdict in process.health.check(now) {
+        let now = self.nodes[node.0].clock.shows(self.now);
+        let Some(health) = self.process(node).and_then(|process| process.health.as_ref()) else { return };
+        for verdict in health.check(now) {
             self.event(node, &verdict.event);
             self.feed(node, Input::Health { change: verdict.change, cause: verdict.cause });
         }
-        self.schedule(now + CHECK_INTERVAL, Happening::Arrives(node, Arrival::Check { life }));
+        self.after(node, CHECK_INTERVAL, Arrival::Check { life });
     }
 
     fn heartbeat(&mut self, node: NodeIndex, from: NodeIndex) {
-        let (now, from) = (self.now, self.id(from));
-        if let Some(event) = self.process(node).and_then(|process| process.health.heartbeat(&from, now)) {
+        let now = self.nodes[node.0].clock.shows(self.now);
+        let from = &self.nodes[from.0].id;
+        let health = self.nodes[node.0].process.as_ref().and_then(|process| process.health.as_ref());
+        if let Some(event) = health.and_then(|health| health.heartbeat(from, now)) {
             self.event(node, &event);
         }
     }
 
     /// Notes that a request is on its way, and when it is given up.
-    fn open(&mut self, node: NodeIndex, request: RequestId) -> ReplyId {
-        let (life, reply) = (self.life(node), ReplyId(self.requests_made));
-        self.requests_made += 1;
-        self.asked.insert(reply, Asker { node, life, request });
-        let given_up = Happening::Arrives(node, Arrival::Deadline { life, request });
-        let deadline = self.schedule(self.now + REQUEST_DEADLINE, given_up);
-        let flight = Flight { reply, deadline };
-        let double = self.process(node).and_then(|process| process.requests.insert(request, flight));
-        assert!(double.is_none(), "a machine never gives one number to two requests");
-        reply
+    fn open(&mut self, node: NodeIndex, request: RequestId, within: Duration) -> ReplyId {
+        let life = self.life(node);
+        let new = self.process(node).is_some_and(|process| process.requests.insert(request));
+        assert!(new, "a machine never gives one number to two requests");
+        self.after(node, within, Arrival::Deadline { life, request });
+        Asker { node, life, request }.name()
     }
 
     /// Whether this is the one end of the request; from now on it has ended.
     fn close(&mut self, node: NodeIndex, request: RequestId) -> bool {
-        let Some(flight) = self.process(node).and_then(|process| process.requests.remove(&request)) else {
-            return false;
-        };
-        self.queue.remove(&flight.deadline);
-        self.asked.remove(&flight.reply);
-        true
+        self.process(node).is_some_and(|process| process.requests.remove(&request))
     }
 
-    /// To bytes. What breaks a bound of the codec is a bug of the machine.
-    fn encode(&mut self, from: NodeIndex, to: NodeIndex, message: &Message) -> Option<Bytes> {
-        self.trace.line(self.now, Some(from), "send", format_args!("to {to}  {}", Told(message)));
-        match codec::encode(message) {
+    /// Makes a message ready for the way, and counts it. What breaks a bound of the codec is a bug of the machine.
+    fn pack(&mut self, from: NodeIndex, to: NodeIndex, message: Message) -> Option<Body> {
+        if self.detail == Detail::Light {
+            let len = codec::encoded_len(&message);
+            self.nodes[from.0].traffic.sent(len);
+            return Some(Body::Plain { message, len });
+        }
+        self.trace.line(self.now, Some(from), "send", format_args!("to {to}  {}", Told(&message)));
+        match codec::encode(&message) {
             Ok(bytes) => {
+                self.nodes[from.0].traffic.sent(bytes.len());
                 self.observe(Observed::Sent { bytes: bytes.len() });
-                Some(bytes)
+                Some(Body::Encoded(bytes))
             }
             Err(error) => {
-                let how = format!("{from} to {to}, {}: {error}", Told(message));
+                let how = format!("{from} to {to}, {}: {error}", Told(&message));
                 self.checks.violate("every message can be encoded", self.now, how);
                 None
             }
         }
     }
 
-    fn decode(&mut self, from: NodeIndex, to: NodeIndex, bytes: &Bytes) -> Option<Message> {
-        match codec::decode(bytes) {
+    fn unpack(&mut self, from: NodeIndex, to: NodeIndex, body: Body) -> Option<Message> {
+        let bytes = match body {
+            Body::Plain { message, len } => {
+                self.nodes[to.0].traffic.received(len);
+                return Some(message);
+            }
+            Body::Encoded(bytes) => bytes,
+        };
+        match codec::decode(&bytes) {
             Ok(message) => {
+                self.nodes[to.0].traffic.received(bytes.len());
                 self.trace.line(self.now, Some(to), "recv", format_args!("of {from}  {}", Told(&message)));
                 Some(message)
             }
@@ -173,22 +217,5 @@ impl World {
                 None
             }
         }
-    }
-
-    fn delays(
-        &mut self,
-        from: NodeIndex,
-        to: NodeIndex,
-        fate: Fate,
-    ) -> impl Iterator<Item = Duration> + use<> {
-        let (first, second) = match fate {
-            Fate::Arrives(delay) => (Some(delay), None),
-            Fate::Twice(first, second) => (Some(first), Some(second)),
-            Fate::Lost | Fate::Cut => (None, None),
-        };
-        if first.is_none() {
-            self.trace.line(self.now, Some(from), "lost", format_args!("to {to}  {fate:?}"));
-        }
-        first.into_iter().chain(second)
     }
 }

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use kinfolk_core::{ClusterEvent, NodeStatus, Snapshot};
 
-use super::{NodeIndex, Observed, World};
+use super::{Detail, NodeIndex, Observed, World};
 use crate::observed::Moment;
+use crate::seen::Seen;
 use crate::trace::View;
 
 impl World {
     /// Shows one thing to every observer.
     pub(super) fn observe(&mut self, what: Observed<'_>) {
+        if self.detail == Detail::Light {
+            return;
+        }
         let moment = Moment { now: self.now, truth: &self.truth, what };
         self.checks.observe(&moment);
         self.figures.observe(&moment);
@@ -18,6 +22,9 @@ impl World {
 
     /// Shows how the view of `node` differs from what was seen of it last.
     pub(super) fn watch(&mut self, node: NodeIndex) {
+        if self.detail == Detail::Light {
+            return;
+        }
         let Some(process) = self.process(node) else { return };
         let (seen, stats) = (Arc::clone(&process.seen), process.machine.stats());
         let now = process.machine.registry().snapshot();
@@ -36,6 +43,9 @@ impl World {
     }
 
     pub(super) fn event(&mut self, node: NodeIndex, event: &ClusterEvent) {
+        if self.detail == Detail::Light {
+            return self.seen.extend(Seen::of(self.now, node, event));
+        }
         self.trace.line(self.now, Some(node), "event", Named(event));
         self.observe(Observed::Event { node, event });
     }

@@ -1,0 +1,85 @@
+//! How fast the simulator is, on one core, and how much memory it takes.
+
+use std::fmt;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use kinfolk_sim::{Fault, NodeIndex, Scenario, Step, World};
+use kinfolk_swim::SwimConfig;
+
+/// What is to be simulated.
+pub(crate) struct Plan {
+    /// How many nodes, which know each other from the beginning.
+    pub nodes: usize,
+    /// How much virtual time, in whole seconds.
+    pub seconds: u64,
+    /// Which protocol.
+    pub config: SwimConfig,
+    /// Whether members watch each other's silence beside it.
+    pub phi: bool,
+    /// Whether a node crashes halfway.
+    pub crash: bool,
+}
+
+/// What it took.
+pub(crate) struct Speed {
+    nodes: usize,
+    virtual_time: Duration,
+    formed_in: Duration,
+    took: Duration,
+    messages: u64,
+    memory_max: Option<u64>,
+}
+
+/// Runs it on this thread, in a light world.
+pub(crate) fn measure(plan: &Plan) -> Result<Speed> {
+    let mut scenario = Scenario::bare(plan.nodes, plan.config.clone());
+    scenario.phi = plan.phi;
+    if plan.crash {
+        let crash = Step::Fault(Fault::Crash(NodeIndex(0)));
+        scenario.script.at(Duration::from_secs(plan.seconds) / 2, crash);
+    }
+    let virtual_time = Duration::from_secs(plan.seconds);
+    let begun = Instant::now();
+    let mut world = World::light_preformed(&scenario, 1);
+    let formed = Instant::now();
+    world.run_until(kinfolk_core::Instant::ORIGIN + virtual_time);
+    Ok(Speed {
+        nodes: plan.nodes,
+        virtual_time,
+        formed_in: formed - begun,
+        took: formed.elapsed(),
+        messages: world.traffic_of_all().messages_sent,
+        memory_max: memory_max()?,
+    })
+}
+
+/// The most memory that this process has had at a time, in KiB, where the system tells.
+fn memory_max() -> Result<Option<u64>> {
+    let Ok(status) = fs::read_to_string("/proc/self/status") else { return Ok(None) };
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    Ok(kib.map(str::parse).transpose()?)
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (virtual_seconds, took) = (self.virtual_time.as_secs_f64(), self.took.as_secs_f64());
+        let node_seconds = self.nodes as f64 * virtual_seconds;
+        write!(
+            f,
+            "{} nodes, {virtual_seconds:.0} virtual seconds in {took:.2} s (formed in {:.2} s): {:.0} virtual seconds a \
+             second on one core, {:.2} us and {:.2} messages a node and virtual second",
+            self.nodes,
+            self.formed_in.as_secs_f64(),
+            virtual_seconds / took,
+            took / node_seconds * 1e6,
+            self.messages as f64 / node_seconds,
+        )?;
+        match self.memory_max {
+            Some(kib) => write!(f, ", {:.0} MiB at the most", kib as f64 / 1024.0),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! How a world begins: empty, with a script that starts its nodes, or with a group that has formed already.
+
+use std::time::Duration;
+
+use kinfolk_core::{Incarnation, Instant, NodeStatus, SharedNodeRegistry, Tags};
+
+use super::{
+    Arrival, CHECK_INTERVAL, Checks, Detail, Figures, Happening, Network, Node, NodeIndex, Observed,
+};
+use super::{Process, Queue, Streams, Trace, Truth, World};
+use crate::scenario::Scenario;
+
+/// When a node's wall clock stood at the origin, since the Unix epoch. Small, so that incarnations are easy to read.
+const UNIX_AT_ORIGIN: Duration = Duration::from_secs(1);
+
+impl World {
+    /// The world of this scenario at its origin, in full detail. Nobody has started yet: that is up to the script.
+    pub fn new(scenario: &Scenario, seed: u64, trace: Trace, checks: Checks) -> Self {
+        Self::empty(scenario, seed, Detail::Full, trace, checks)
+    }
+
+    /// The same, with all nodes running at the origin as a group that has formed: each knows all others, and nothing is
+    /// left to be told. The script must not start them.
+    pub fn preformed(scenario: &Scenario, seed: u64, trace: Trace, checks: Checks) -> Self {
+        let mut world = Self::new(scenario, seed, trace, checks);
+        world.form();
+        world
+    }
+
+    /// The world of this scenario for experiments with many nodes or runs: without trace, invariants and figures, and
+    /// messages go from machine to machine as they are. What members are told is in [`seen`](Self::seen), what they
+    /// send in [`traffic`](Self::traffic). Machines, network and faults are the same, and so is every run of a seed.
+    pub fn light(scenario: &Scenario, seed: u64) -> Self {
+        Self::empty(scenario, seed, Detail::Light, Trace::off(), Checks::default())
+    }
+
+    /// [`light`](Self::light), with a group that has formed already, as [`preformed`](Self::preformed) has it.
+    pub fn light_preformed(scenario: &Scenario, seed: u64) -> Self {
+        let mut world = Self::light(scenario, seed);
+        world.form();
+        world
+    }
+
+    fn empty(scenario: &Scenario, seed: u64, detail: Detail, trace: Trace, checks: Checks) -> Self {
+        let mut streams = Streams::new(seed);
+        let network = Network::new(scenario.network, streams.network.fork());
+        let nodes: Vec<Node> = (0..scenario.nodes).map(|place| Node::new(NodeIndex(place))).collect();
+        let mut world = Self {
+            now: Instant::ORIGIN,
+            queue: Queue::default(),
+            config: scenario.config.clone(),
+            phi: scenario.phi,
+            remembers: scenario.remembers,
+            script: scenario.script.steps().to_vec(),
+            streams,
+            network,
+            truth: Truth::new(nodes.iter().map(|node| node.id.clone())),
+            figures: Figures::new(nodes.len()),
+            nodes,
+            trace,
+            checks,
+            detail,
+            seen: Vec::new(),
+        };
+        for step in 0..world.script.len() {
+            world.schedule(world.script[step].0, Happening::Step(step));
+        }
+        world.schedule(Instant::ORIGIN + CHECK_INTERVAL, Happening::Second);
+        world
+    }
+
+    /// Starts all nodes at once, each with a view of all. Equal entries of their views share their memory.
+    fn form(&mut self) {
+        let incarnation = self.incarnation(NodeIndex(0));
+        let all = SharedNodeRegistry::new();
+        for node in &self.nodes {
+            let known = all.apply(own_statement(node, incarnation));
+            assert!(known.after().is_some(), "the registry has room for a whole world");
+        }
+        // Taken once, it is shared by all until their views change.
+        let snapshot = all.snapshot();
+        for node in (0..self.nodes.len()).map(NodeIndex) {
+            self.begin_life(node, incarnation, all.duplicate());
+            self.truth.node_mut(node).joined = true;
+            let own = snapshot.get(&self.nodes[node.0].id).map(|own| &**own);
+            self.observe(Observed::View { node, before: None, after: own });
+            if let Some(process) = self.process(node) {
+                process.seen = snapshot.clone();
+            }
+            self.rearm(node);
+        }
+        self.figures.join = Some(Duration::ZERO);
+    }
+
+    /// The incarnation that a node would start with now.
+    pub(super) fn incarnation(&self, node: NodeIndex) -> Incarnation {
+        let node = &self.nodes[node.0];
+        let time_of_day = (UNIX_AT_ORIGIN + self.now.since_origin()).saturating_sub(node.set_back);
+        Incarnation::at_start(time_of_day, node.remembered)
+    }
+
+    /// The process of a node begins, with what it knows.
+    pub(super) fn begin_life(
+        &mut self,
+        node: NodeIndex,
+        incarnation: Incarnation,
+        registry: SharedNodeRegistry,
+    ) {
+        let truth = self.truth.node_mut(node);
+        assert!(!truth.running, "the script starts only what does not run");
+        truth.life += 1;
+        (truth.running, truth.silent, truth.left) = (true, false, false);
+        truth.born = incarnation;
+        let life = truth.life;
+        let rng = self.streams.node(node.0, life);
+        let of = &self.nodes[node.0];
+        let now = of.clock.shows(self.now);
+        let me = own_statement(of, incarnation);
+        self.nodes[node.0].process = Some(Process::start(me, registry, &self.config, self.phi, rng, now));
+        if self.phi {
+            self.after(node, CHECK_INTERVAL, Arrival::Check { life });
+        }
+    }
+
+    /// Something comes to a node when its clock has gone on by `wait`.
+    pub(super) fn after(&mut self, node: NodeIndex, wait: Duration, arrival: Arrival) {
+        let clock = &self.nodes[node.0].clock;
+        let at = clock.when(clock.shows(self.now) + wait);
+        self.schedule(at, Happening::Arrives(node, arrival));
+    }
+}
+
+fn own_statement(node: &Node, incarnation: Incarnation) -> NodeStatus {
+    NodeStatus::alive(node.id.clone(), node.addr, incarnation, Tags::empty())
+}
