@@ -57,7 +57,7 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
         /// Which protocol.
-        #[arg(long, default_value = "lifeguard", value_parser = Scenario::modes().map(|(name, _)| name))]
+        #[arg(long, default_value = "verified", value_parser = Scenario::modes().map(|(name, _)| name))]
         mode: String,
         /// Members watch each other's silence (phi) too.
         #[arg(long)]
@@ -77,7 +77,7 @@ struct Which {
     #[arg(long, default_value_t = 5)]
     nodes: usize,
     /// Which protocol.
-    #[arg(long, default_value = "lifeguard", value_parser = Scenario::modes().map(|(name, _)| name))]
+    #[arg(long, default_value = "verified", value_parser = Scenario::modes().map(|(name, _)| name))]
     mode: String,
     /// Which scenario.
     #[arg(long, default_value = "random", value_parser = Kind::ALL.map(Kind::name))]

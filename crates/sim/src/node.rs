@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::{Incarnation, Instant, NodeAddr, NodeId, NodeStatus, Rng, SharedNodeRegistry, Snapshot};
-use kinfolk_detector::{HealthChecker, HealthConfig, PhiConfig};
+use kinfolk_detector::{HealthChecker, HealthConfig};
 use kinfolk_swim::{Command, CommandId, Machine, ReplyId, RequestId, SwimConfig};
 
 use crate::clock::Clock;
@@ -153,9 +153,7 @@ impl Process {
         now: Instant,
     ) -> Self {
         let health = phi.then(|| {
-            let phi = PhiConfig { expected_interval: config.probe_interval, ..PhiConfig::default() };
-            let health = HealthConfig { phi, ..HealthConfig::default() };
-            HealthChecker::new(health, me.id.clone(), registry.clone(), now)
+            HealthChecker::new(config.adapt(HealthConfig::default()), me.id.clone(), registry.clone(), now)
                 .expect("the default settings are valid")
         });
         Self {

@@ -161,6 +161,7 @@ impl Scenario {
         Self {
             kind: Kind::Join,
             crash_within: crash_within(&config, nodes),
+            tolerated_pause: (config.mode == Mode::Verified).then_some(config.tolerated_pause),
             nodes,
             config,
             network: NetworkConfig::default(),
@@ -168,15 +169,18 @@ impl Scenario {
             end: Instant::ORIGIN,
             news_within: NEWS_WITHIN,
             excuse: None,
-            tolerated_pause: None,
             phi: true,
             remembers: false,
         }
     }
 
     /// The names of modes on the command line, with their configurations.
-    pub fn modes() -> [(&'static str, SwimConfig); 2] {
-        [("swim", SwimConfig::swim()), ("lifeguard", SwimConfig::lifeguard())]
+    pub fn modes() -> [(&'static str, SwimConfig); 3] {
+        [
+            ("swim", SwimConfig::swim()),
+            ("lifeguard", SwimConfig::lifeguard()),
+            ("verified", SwimConfig::verified()),
+        ]
     }
 
     /// The mode's name on the command line.
@@ -184,6 +188,7 @@ impl Scenario {
         match self.config.mode {
             Mode::Swim => "swim",
             Mode::Lifeguard => "lifeguard",
+            Mode::Verified => "verified",
             _ => "other",
         }
     }
@@ -276,13 +281,21 @@ impl Scenario {
 
     /// A fault of this length is over well before the first suspicion that it can cause runs out.
     fn shorter_than_a_suspicion(&self) -> Duration {
+        if self.config.mode == Mode::Verified {
+            return self.config.tolerated_pause.mul_f64(0.95);
+        }
         self.config.suspicion.min(self.nodes, self.config.probe_interval).mul_f64(0.75)
     }
 }
 
 /// How long a crash may take at the worst until all know of it: the round-robin comes to it after at most `2 N - 1`
 /// periods (SWIM, section 4.3), the probe takes one more, the suspicion its longest time, and then the news spreads.
+///
+/// In `Verified` mode the promise is `tolerated_pause` and 3 s, at any size.
 fn crash_within(config: &SwimConfig, nodes: usize) -> Duration {
+    if config.mode == Mode::Verified {
+        return config.tolerated_pause + Duration::from_secs(3);
+    }
     let periods = u32::try_from(2 * nodes).unwrap_or(u32::MAX);
     config.probe_interval * periods + config.suspicion.max(nodes, config.probe_interval) + NEWS_WITHIN
 }

@@ -64,7 +64,7 @@ impl fmt::Display for Told<'_> {
             Message::Nack { closed: false } => write!(f, "nack"),
             Message::Nack { closed: true } => write!(f, "nack, port closed"),
             Message::Gossip { gossip } => write!(f, "gossip{}", Gossip(gossip)),
-            Message::Sync { nodes, after, want } => {
+            Message::Sync { nodes, after, want, .. } => {
                 write!(f, "sync {} nodes", nodes.len())?;
                 match after {
                     _ if !want => write!(f, ", wants none"),
@@ -72,6 +72,8 @@ impl fmt::Display for Told<'_> {
                     None => Ok(()),
                 }
             }
+            Message::Compare { .. } => write!(f, "compare"),
+            Message::Differ { .. } => write!(f, "differ"),
             Message::Describe { id } => write!(f, "describe {id}"),
             Message::Page { nodes, more } => {
                 write!(f, "page {} nodes{}", nodes.len(), if *more { ", more to come" } else { "" })

@@ -276,7 +276,12 @@ impl World {
             }
             Output::Reply { to, message } => self.reply(node, to, message),
             Output::CheckPort { check, node: subject, .. } => self.check_port(node, check, &subject),
-            Output::Watch { .. } => {}
+            Output::Watch { subjects } => {
+                let Node { clock, process: Some(process), .. } = &mut self.nodes[node.0] else { return };
+                if let Some(health) = &process.health {
+                    health.watch(&subjects, clock.shows(self.now));
+                }
+            }
             Output::Event(event) => self.event(node, &event),
             Output::Done { id, outcome } => self.done(node, id, &outcome),
         }

@@ -1,6 +1,7 @@
 //! Every scenario keeps every invariant in groups of five and of the smallest size, in both modes. More sizes and seeds
 //! are the business of `kinfolk-sim smoke`.
 
+use kinfolk_swim::SwimConfig;
 use kinfolk_sim::{Kind, Scenario, Trace, run};
 
 #[test]
@@ -18,8 +19,7 @@ fn every_scenario_keeps_every_invariant_in_both_modes() {
 #[test]
 fn each_scenario_measures_what_it_is_about() {
     let figures = |kind| {
-        let [_, (_, lifeguard)] = Scenario::modes();
-        run(&Scenario::new(kind, 5, lifeguard, 1), 1, Trace::off()).figures
+        run(&Scenario::new(kind, 5, SwimConfig::default(), 1), 1, Trace::off()).figures
     };
     assert!(figures(Kind::Join).join.is_some() && figures(Kind::Join).messages > 0);
     let crash = figures(Kind::Crash);

@@ -16,6 +16,8 @@ pub const UPDATES_MAX: usize = 20;
 pub const GOSSIP_BYTES_MAX: usize = 4_096;
 /// How many bytes of nodes a page has at the most, unless a single node is larger.
 pub const PAGE_BYTES_MAX: usize = 24 * 1024;
+/// How many buckets views are compared in.
+pub const BUCKETS: usize = 256;
 /// How many bytes an application's broadcast has at the most.
 pub const USER_PAYLOAD_MAX: usize = 1_024;
 /// How many bytes any message has at the most: a page and, on its edge, one node with the largest tags.
@@ -77,7 +79,8 @@ fn check(message: &Message, len: usize) -> Result<(), CodecError> {
             rule(len <= MESSAGE_BYTES_MAX, "it is larger than any message may be")?;
             nodes.iter().try_for_each(|node| check_status(node))
         }
-        Message::Nack { .. } | Message::Describe { .. } => Ok(()),
+        Message::Compare { buckets } => rule(buckets.len() == BUCKETS, "a comparison has not 256 buckets"),
+        Message::Nack { .. } | Message::Describe { .. } | Message::Differ { .. } => Ok(()),
     }
 }
 
@@ -162,8 +165,7 @@ mod tests {
             (nodes(), prop::option::of(id()), any::<bool>()).prop_map(|(nodes, after, want)| Message::Sync {
                 nodes,
                 after,
-                want
-            }),
+                want, only: crate::compare::Buckets::ALL }),
             (nodes(), any::<bool>()).prop_map(|(nodes, more)| Message::Page { nodes, more }),
         ]
     }

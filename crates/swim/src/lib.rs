@@ -42,6 +42,7 @@ mod verdict;
 mod watch;
 mod witness;
 
+pub use compare::Buckets;
 pub use config::{Mode, SwimConfig};
 pub use error::{CodecError, CommandError, ConfigError};
 pub use input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};

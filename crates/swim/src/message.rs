@@ -7,6 +7,8 @@ use bytes::Bytes;
 use kinfolk_core::{Incarnation, NodeId, NodeStatus};
 use serde::{Deserialize, Serialize};
 
+use crate::compare::Buckets;
+
 /// A message from one member to another. Who sent it is known from its connection and stands nowhere in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Message {
@@ -61,6 +63,18 @@ pub enum Message {
         after: Option<NodeId>,
         /// Whether an answer with nodes is wanted at all: false once the sender has them all.
         want: bool,
+        /// In which buckets the members are that this is about, on both sides.
+        only: Buckets,
+    },
+    /// "These are the digests of the buckets of my view." Answered by [`Differ`](Self::Differ).
+    Compare {
+        /// One each, [`BUCKETS`](crate::codec::BUCKETS) of them.
+        buckets: Vec<u32>,
+    },
+    /// "In these buckets my view differs from yours."
+    Differ {
+        /// Which.
+        buckets: Buckets,
     },
     /// "Send me all that you know of this member": its tags were too large to ride on gossip. Answered by
     /// [`Page`](Self::Page).

@@ -32,17 +32,22 @@ impl Machine {
                 self.on_ping_req(now, PingReq { reply_to, target, within_ms, nack, check_port });
             }
             (Message::Gossip { gossip }, _) => self.on_gossip(now, from, gossip),
-            (Message::Sync { nodes, after, want }, Some(to)) => {
-                self.on_sync(now, from, to, nodes, (after, want));
+            (Message::Sync { nodes, after, want, only }, Some(to)) => {
+                self.on_sync(now, from, to, nodes, (after, want, only));
             }
+            (Message::Compare { buckets }, Some(to)) => self.on_compare(to, &buckets),
             (Message::Describe { id }, Some(to)) => self.on_describe(&id, to),
             // An answer that was not asked for, or a question that cannot be answered: the peer is confused, and
             // nothing that it says is used.
-            (Message::Ack { .. } | Message::Nack { .. } | Message::Page { .. }, _)
+            (
+                Message::Ack { .. } | Message::Nack { .. } | Message::Page { .. } | Message::Differ { .. },
+                _,
+            )
             | (
                 Message::Ping { .. }
                 | Message::PingReq { .. }
                 | Message::Sync { .. }
+                | Message::Compare { .. }
                 | Message::Describe { .. },
                 None,
             ) => {

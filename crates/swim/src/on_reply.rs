@@ -44,6 +44,13 @@ impl Machine {
                 self.on_gossip(now, from, gossip);
                 self.on_relay_ack(&relay, from);
             }
+            (Some(Purpose::Glance), Message::Ack { differs, gossip, .. }) => {
+                self.on_gossip(now, from, gossip);
+                if differs {
+                    self.compare_with(from);
+                }
+            }
+            (Some(Purpose::Compare), Message::Differ { buckets }) => self.on_differ(from, buckets),
             (Some(Purpose::Sync(session)), Message::Page { nodes, more }) => {
                 self.on_page(now, from, session, nodes, more);
             }
@@ -83,6 +90,7 @@ impl Machine {
                 }
             }
             Purpose::Describe(asked) => self.on_described(&asked),
+            Purpose::Glance | Purpose::Compare => {}
             Purpose::Leave => self.on_leave_told(false),
         }
     }

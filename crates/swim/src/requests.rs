@@ -44,6 +44,10 @@ pub(crate) enum Purpose {
     },
     /// A probe for somebody else.
     Relay(Relay),
+    /// A look at whether a random member's view differs.
+    Glance,
+    /// A comparison of the buckets of two views.
+    Compare,
     /// An exchange of views.
     Sync(Session),
     /// A description that was too large for gossip.
@@ -102,8 +106,11 @@ impl Requests {
 
     /// Drops the periodic exchange of views that is still under way, if there is one.
     pub(crate) fn drop_periodic_sync(&mut self) {
-        self.waiting
-            .retain(|_, purpose| !matches!(purpose, Purpose::Sync(session) if session.command.is_none()));
+        self.waiting.retain(|_, purpose| match purpose {
+            Purpose::Glance | Purpose::Compare => false,
+            Purpose::Sync(session) => session.command.is_some(),
+            _ => true,
+        });
     }
 
     #[cfg(test)]

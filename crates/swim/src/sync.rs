@@ -10,6 +10,7 @@ use std::time::Duration;
 use kinfolk_core::{Instant, NodeAddr, NodeId, NodeState, NodeStatus};
 
 use crate::codec::{self, PAGE_BYTES_MAX};
+use crate::compare::Buckets;
 use crate::input::{CommandId, NoReply, ReplyId};
 use crate::machine::Machine;
 use crate::message::{Message, Update};
@@ -37,6 +38,7 @@ pub(crate) struct Session {
     /// How far the peer's are received.
     received: Cursor,
     pages_left: u32,
+    only: Buckets,
 }
 
 /// How far one direction has got.
@@ -63,7 +65,10 @@ impl Machine {
         }
         self.next_sync = self.timers.schedule(now + self.config.sync_interval, Timer::Sync);
         self.requests.drop_periodic_sync();
-        if let Some(peer) = self.random_members(1, None).pop() {
+        let Some(peer) = self.random_members(1, None).pop() else { return };
+        if self.config.is_verified() {
+            self.glance_at(&peer.id);
+        } else {
             self.exchange(Session::new(None, peer.id.clone(), peer.addr));
         }
     }
@@ -72,7 +77,7 @@ impl Machine {
     pub(crate) fn exchange(&mut self, mut session: Session) {
         let mut nodes = Vec::new();
         if let Cursor::After(after) = &session.sent {
-            let page = self.page(after.as_ref());
+            let page = self.page(after.as_ref(), session.only);
             session.sent =
                 page.1.then(|| page.0.last().map(|node| node.id.clone())).map_or(Cursor::End, Cursor::After);
             nodes = page.0;
@@ -82,9 +87,10 @@ impl Machine {
             Cursor::End => (None, false),
         };
         session.pages_left -= 1;
+        let only = session.only;
         let (to, addr) = (session.peer.clone(), session.addr);
         let request = Some(self.requests.add(Purpose::Sync(session)));
-        let message = Message::Sync { nodes, after, want };
+        let message = Message::Sync { nodes, after, want, only };
         self.output(Output::Send { to, addr, message, request, within: Self::DELIVERED_WITHIN });
     }
 
@@ -137,11 +143,11 @@ impl Machine {
         from: &NodeId,
         to: ReplyId,
         nodes: Vec<Arc<NodeStatus>>,
-        (after, want): (Option<NodeId>, bool),
+        (after, want, only): (Option<NodeId>, bool, Buckets),
     ) {
         // First theirs is taken in: if it makes us refute something, our page says so already.
         self.take_in_and_complete(now, from, nodes, Spread::ToAllBut(from));
-        let (page, more) = if want { self.page(after.as_ref()) } else { (Vec::new(), false) };
+        let (page, more) = if want { self.page(after.as_ref(), only) } else { (Vec::new(), false) };
         self.output(Output::Reply { to, message: Message::Page { nodes: page, more } });
     }
 
@@ -176,26 +182,34 @@ impl Machine {
         }
     }
 
-    /// Our nodes after that name, as many as fit into a page, and whether more come.
-    fn page(&self, after: Option<&NodeId>) -> (Vec<Arc<NodeStatus>>, bool) {
+    /// Our nodes in those buckets after that name, as many as fit into a page, and whether more come.
+    fn page(&self, after: Option<&NodeId>, only: Buckets) -> (Vec<Arc<NodeStatus>>, bool) {
         let snapshot = self.registry.snapshot();
-        let nodes = snapshot.nodes();
-        let begin = nodes.partition_point(|node| Some(&node.id) <= after);
+        let begin = snapshot.nodes().partition_point(|node| Some(&node.id) <= after);
+        let mut nodes = snapshot.nodes()[begin..].iter().filter(|node| only.hold(&node.id)).peekable();
         let mut bytes = 0;
-        let fits = |node: &&Arc<NodeStatus>| {
+        let mut fits = |node: &&Arc<NodeStatus>| {
             let first = bytes == 0;
             bytes += codec::encoded_len(node);
             first || bytes <= PAGE_BYTES_MAX
         };
-        let page: Vec<_> = nodes[begin..].iter().take_while(fits).cloned().collect();
-        let more = begin + page.len() < nodes.len();
-        (page, more)
+        let mut page = Vec::new();
+        while let Some(node) = nodes.next_if(&mut fits) {
+            page.push(Arc::clone(node));
+        }
+        (page, nodes.peek().is_some())
     }
 }
 
 impl Session {
     pub(crate) fn new(command: Option<CommandId>, peer: NodeId, addr: NodeAddr) -> Self {
         let begin = Cursor::After(None);
-        Self { command, peer, addr, sent: begin.clone(), received: begin, pages_left: PAGES_MAX }
+        let (sent, received) = (begin.clone(), begin);
+        Self { command, peer, addr, sent, received, pages_left: PAGES_MAX, only: Buckets::ALL }
+    }
+
+    /// The same about the members in these buckets alone.
+    pub(crate) fn only(self, only: Buckets) -> Self {
+        Self { only, ..self }
     }
 }

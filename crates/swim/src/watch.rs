@@ -43,6 +43,8 @@ pub(crate) struct Watch {
     pub checks: BTreeMap<CheckId, Checked>,
     pub checks_made: u64,
     pub rounds_made: u64,
+    /// When we last compared views with a subject.
+    pub compared: Option<Instant>,
 }
 
 /// A member that we watch.
@@ -86,6 +88,7 @@ impl Watch {
             checks: BTreeMap::new(),
             checks_made: 0,
             rounds_made: 0,
+            compared: None,
         }
     }
 

@@ -150,9 +150,11 @@ fn short(message: &Message) -> String {
             }
         }
         Message::Gossip { gossip } => format!("Gossip{}", updates(gossip)),
-        Message::Sync { nodes, after, want } => {
+        Message::Sync { nodes, after, want, .. } => {
             format!("Sync({} nodes, after {after:?}, want {want})", nodes.len())
         }
+        Message::Compare { .. } => "Compare".into(),
+        Message::Differ { buckets } => format!("Differ({})", *buckets != crate::compare::Buckets::NONE),
         Message::Describe { id } => format!("Describe({id})"),
         Message::Page { nodes, more } => format!("Page({} nodes, more {more})", nodes.len()),
     }
