@@ -1,8 +1,8 @@
 //! Every scenario keeps every invariant in groups of five and of the smallest size, in both modes. More sizes and seeds
 //! are the business of `kinfolk-sim smoke`.
 
-use kinfolk_swim::SwimConfig;
 use kinfolk_sim::{Kind, Scenario, Trace, run};
+use kinfolk_swim::SwimConfig;
 
 #[test]
 fn every_scenario_keeps_every_invariant_in_both_modes() {
@@ -18,9 +18,7 @@ fn every_scenario_keeps_every_invariant_in_both_modes() {
 
 #[test]
 fn each_scenario_measures_what_it_is_about() {
-    let figures = |kind| {
-        run(&Scenario::new(kind, 5, SwimConfig::default(), 1), 1, Trace::off()).figures
-    };
+    let figures = |kind| run(&Scenario::new(kind, 5, SwimConfig::default(), 1), 1, Trace::off()).figures;
     assert!(figures(Kind::Join).join.is_some() && figures(Kind::Join).messages > 0);
     let crash = figures(Kind::Crash);
     assert!(crash.crash_first.is_some() && crash.crash_first <= crash.crash_last);

@@ -165,7 +165,9 @@ mod tests {
             (nodes(), prop::option::of(id()), any::<bool>()).prop_map(|(nodes, after, want)| Message::Sync {
                 nodes,
                 after,
-                want, only: crate::compare::Buckets::ALL }),
+                want,
+                only: crate::compare::Buckets::ALL
+            }),
             (nodes(), any::<bool>()).prop_map(|(nodes, more)| Message::Page { nodes, more }),
         ]
     }

@@ -9,11 +9,12 @@ use crate::on_change::Spread;
 use crate::queue::Priority;
 use crate::timer::{Timer, TimerKey};
 
-/// A suspected member's clock.
+/// A suspected member: who accuses it, and when we shall declare it failed. `None` in `Mode::Verified`, where only those
+/// judge who accuse by their own evidence (`verdict.rs`).
 #[derive(Debug)]
 pub(crate) struct Suspected {
     pub suspicion: Suspicion,
-    timer: TimerKey,
+    timer: Option<TimerKey>,
 }
 
 impl Machine {
@@ -49,7 +50,9 @@ impl Machine {
         let rule = &self.config.suspicion;
         let news = accusers.iter().filter(|accuser| suspected.suspicion.confirm(accuser, rule)).count();
         if news > 0 {
-            self.timers.cancel(suspected.timer);
+            if let Some(timer) = suspected.timer {
+                self.timers.cancel(timer);
+            }
             suspected.timer = self.schedule_suspicion(&node.id, &suspected.suspicion);
         }
         let accusers = suspected.suspicion.accusers().to_vec();
@@ -61,7 +64,9 @@ impl Machine {
 
     pub(crate) fn end_suspicion(&mut self, id: &NodeId) {
         if let Some(ended) = self.suspicions.remove(id) {
-            self.timers.cancel(ended.timer);
+            if let Some(timer) = ended.timer {
+                self.timers.cancel(timer);
+            }
         }
     }
 
@@ -91,8 +96,9 @@ impl Machine {
         self.on_change(now, &change, &Cause { reason, accusers }, Spread::ToAll);
     }
 
-    fn schedule_suspicion(&mut self, id: &NodeId, suspicion: &Suspicion) -> TimerKey {
-        self.timers.schedule(self.deadline(suspicion), Timer::Suspicion(id.clone()))
+    fn schedule_suspicion(&mut self, id: &NodeId, suspicion: &Suspicion) -> Option<TimerKey> {
+        let judges = !self.config.is_verified();
+        judges.then(|| self.timers.schedule(self.deadline(suspicion), Timer::Suspicion(id.clone())))
     }
 
     fn deadline(&self, suspicion: &Suspicion) -> Instant {

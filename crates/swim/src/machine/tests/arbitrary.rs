@@ -59,8 +59,9 @@ fn any_message() -> impl Strategy<Value = Message> {
         }),
         any::<bool>().prop_map(|closed| Message::Nack { closed }),
         any_name().prop_map(|id| Message::Describe { id }),
-        (nodes(), prop::option::of(any_name()), any::<bool>())
-            .prop_map(|(nodes, after, want)| Message::Sync { nodes, after, want, only: crate::compare::Buckets::ALL }),
+        (nodes(), prop::option::of(any_name()), any::<bool>()).prop_map(|(nodes, after, want)| {
+            Message::Sync { nodes, after, want, only: crate::compare::Buckets::ALL }
+        }),
         (nodes(), any::<bool>()).prop_map(|(nodes, more)| Message::Page { nodes, more }),
     ]
 }

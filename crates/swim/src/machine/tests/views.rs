@@ -145,7 +145,15 @@ fn views_are_exchanged_with_a_random_member_each_interval() {
 fn a_suspicion_learned_from_a_view_has_the_peer_as_accuser() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
     let suspect: NodeStatus = status("a", 1, NodeState::Suspect);
-    let told = bench.message("b", Message::Sync { nodes: vec![suspect.into()], after: None, want: false, only: crate::compare::Buckets::ALL });
+    let told = bench.message(
+        "b",
+        Message::Sync {
+            nodes: vec![suspect.into()],
+            after: None,
+            want: false,
+            only: crate::compare::Buckets::ALL,
+        },
+    );
     assert!(told.contains("event suspected a: reported; accused by b"), "{told}");
 }
 
