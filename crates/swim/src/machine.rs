@@ -114,10 +114,9 @@ impl Machine {
         let next_sync = timers.schedule(spread(&mut rng, config.sync_interval), Timer::Sync);
         let gossip_at = spread(&mut rng, config.gossip_interval);
         let next_gossip = (gossip_at, timers.schedule(gossip_at, Timer::Gossip));
-        let mut overlay = Overlay::default();
-        for node in registry.snapshot().members().filter(|node| node.id != me.id) {
-            overlay.insert(&node.id, &mut rng);
-        }
+        let snapshot = registry.snapshot();
+        let others = snapshot.members().filter(|node| node.id != me.id).map(|node| node.id.clone());
+        let overlay = Overlay::of(others, &mut rng);
         let myself = Me {
             id: me.id.clone(),
             life: me.incarnation,

@@ -25,16 +25,17 @@ impl Machine {
 
     /// Follows one change of the registry through. `spread` says whether it is passed on.
     pub(crate) fn on_change(&mut self, now: Instant, change: &Change, cause: &Cause, spread: bool) {
-        let after = match change {
+        let (before, after) = match change {
             Change::None => return,
             Change::Full => return self.stats.registry_full += 1,
-            Change::Applied { after, .. } => Arc::clone(after),
+            Change::Applied { before, after } => (before, Arc::clone(after)),
         };
         for event in ClusterEvent::of_change(change, cause) {
             self.output(Output::Event(event));
         }
         if after.id != self.me.id {
-            self.follow(now, &after, cause);
+            let was_member = before.as_ref().is_some_and(|before| before.state.is_member());
+            self.follow(now, was_member, &after, cause);
         }
         if spread {
             self.pass_on(after, &cause.accusers);
@@ -42,17 +43,18 @@ impl Machine {
     }
 
     /// Keeps the order of probes, the clocks of suspicion and the tombstones in step with the registry.
-    fn follow(&mut self, now: Instant, after: &NodeStatus, cause: &Cause) {
+    fn follow(&mut self, now: Instant, was_member: bool, after: &NodeStatus, cause: &Cause) {
+        match (was_member, after.state.is_member()) {
+            (false, true) => self.overlay.insert(&after.id, &mut self.rng),
+            (true, false) => self.overlay.remove(&after.id),
+            _ => {}
+        }
         if let Some(former) = self.tombstones.remove(&after.id) {
             self.timers.cancel(former);
         }
         match after.state {
-            NodeState::Alive => {
-                self.overlay.insert(&after.id, &mut self.rng);
-                self.end_suspicion(&after.id);
-            }
+            NodeState::Alive => self.end_suspicion(&after.id),
             NodeState::Suspect => {
-                self.overlay.insert(&after.id, &mut self.rng);
                 let known = self.suspicions.get(&after.id);
                 if known.is_some_and(|known| known.suspicion.incarnation() == after.incarnation) {
                     self.confirm(now, after, &cause.accusers);
@@ -61,7 +63,6 @@ impl Machine {
                 }
             }
             NodeState::Failed | NodeState::Left => {
-                self.overlay.remove(&after.id);
                 self.end_suspicion(&after.id);
                 let at = now + self.config.tombstone_ttl;
                 let timer = self.timers.schedule(at, Timer::Reap(after.id.clone(), after.incarnation));
