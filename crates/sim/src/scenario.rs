@@ -207,6 +207,11 @@ impl Scenario {
         let start = FORMED + Duration::from_secs(5).mul_f64(rng.unit());
         let one = NodeIndex(rng.below(self.nodes));
         let other = NodeIndex((one.0 + 1 + rng.below(self.nodes.saturating_sub(1))) % self.nodes);
+        if matches!(kind, Kind::Partition | Kind::OneWay | Kind::Pause) {
+            // A suspect has to hear of it, and its refutation has to be heard, while messages may be lost. SWIM leaves that
+            // to chance once the update has been sent often enough; with Lifeguard's buddy system it fails seldom.
+            self.excuse = (self.config.mode != Mode::Verified).then_some(REPAIR);
+        }
         let (short, script) = (self.shorter_than_a_suspicion(), &mut self.script);
         match kind {
             Kind::Join => Duration::from_mins(1),
@@ -262,9 +267,6 @@ impl Scenario {
 
     /// Cuts some off, or the way from `one` to all others, and ends it before a suspicion runs out.
     fn cut(&mut self, kind: Kind, start: Duration, one: NodeIndex, rng: &mut Rng) {
-        // SWIM's paper has no way to tell a suspect once the update has been sent often enough, and that was into the
-        // cut. Lifeguard's buddy system has, so there is no excuse for it.
-        self.excuse = (self.config.mode == Mode::Swim).then_some(REPAIR);
         let mut all: Vec<_> = (0..self.nodes).map(NodeIndex).collect();
         if kind == Kind::Partition {
             rng.shuffle(&mut all);

@@ -14,7 +14,9 @@ use crate::requests::{DESCRIBES_MAX, Describe, Purpose};
 impl Machine {
     /// `from` has just spoken of `id`: if we lack its description, ask for it.
     pub(crate) fn complete(&mut self, from: &NodeId, id: &NodeId) {
-        if let (true, Some(teller)) = (self.lacks_description(id), self.registry.get(from)) {
+        if self.lacks_description(id)
+            && let Some(teller) = self.registry.get(from)
+        {
             self.ask_for_description(&teller, id);
         }
     }
@@ -33,7 +35,10 @@ impl Machine {
     }
 
     fn lacks_description(&self, id: &NodeId) -> bool {
-        *id != self.me.id && self.registry.get(id).is_some_and(|node| !node.is_complete())
+        // Mostly nobody lacks it: then no name is looked up.
+        self.registry.incomplete_count() > 0
+            && *id != self.me.id
+            && self.registry.get(id).is_some_and(|node| !node.is_complete())
     }
 
     fn ask_for_description(&mut self, whom: &NodeStatus, id: &NodeId) {

@@ -125,11 +125,11 @@ impl Machine {
             let at = spread(&mut rng, config.gossip_interval);
             next_gossip = Some((at, timers.schedule(at, Timer::Gossip)));
         }
-        let (mut overlay, mut watch) = (Overlay::default(), Watch::new(&me.id));
-        for node in registry.snapshot().members().filter(|node| node.id != me.id) {
-            overlay.insert(&node.id, &mut rng);
-            watch.rings.insert(&node.id);
-        }
+        let snapshot = registry.snapshot();
+        let others = snapshot.members().filter(|node| node.id != me.id).map(|node| node.id.clone());
+        let overlay = Overlay::of(others, &mut rng);
+        let mut watch = Watch::new(&me.id);
+        overlay.ids().iter().for_each(|id| watch.rings.insert(id));
         let myself = Me {
             id: me.id.clone(),
             life: me.incarnation,

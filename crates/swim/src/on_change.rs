@@ -38,17 +38,18 @@ impl Machine {
 
     /// Follows one change of the registry through, and passes it on as `spread` says.
     pub(crate) fn on_change(&mut self, now: Instant, change: &Change, cause: &Cause, spread: Spread<'_>) {
-        let after = match change {
+        let (before, after) = match change {
             Change::None => return,
             Change::Full => return self.stats.registry_full += 1,
-            Change::Applied { after, .. } => Arc::clone(after),
+            Change::Applied { before, after } => (before, Arc::clone(after)),
         };
         for event in ClusterEvent::of_change(change, cause) {
             self.output(Output::Event(event));
         }
         self.note_change(now, change, cause);
         if after.id != self.me.id {
-            self.follow(now, &after, cause);
+            let was_member = before.as_ref().is_some_and(|before| before.state.is_member());
+            self.follow(now, was_member, &after, cause);
         }
         match spread {
             Spread::ToNobody => {}
@@ -58,19 +59,22 @@ impl Machine {
     }
 
     /// Keeps the order of probes, the clocks of suspicion and the tombstones in step with the registry.
-    fn follow(&mut self, now: Instant, after: &NodeStatus, cause: &Cause) {
+    fn follow(&mut self, now: Instant, was_member: bool, after: &NodeStatus, cause: &Cause) {
+        match (was_member, after.state.is_member()) {
+            (false, true) => self.come(now, &after.id),
+            (true, false) => self.go(now, &after.id),
+            _ => {}
+        }
         if let Some(former) = self.tombstones.remove(&after.id) {
             self.timers.cancel(former);
         }
         match after.state {
             NodeState::Alive => {
-                self.come(now, &after.id);
                 self.end_suspicion(&after.id);
                 // It has just said so itself.
                 self.heard_from(now, &after.id);
             }
             NodeState::Suspect => {
-                self.come(now, &after.id);
                 self.on_subject_suspected(now, &after.id);
                 let known = self.suspicions.get(&after.id);
                 if known.is_some_and(|known| known.suspicion.incarnation() == after.incarnation) {
@@ -80,7 +84,6 @@ impl Machine {
                 }
             }
             NodeState::Failed | NodeState::Left => {
-                self.go(now, &after.id);
                 self.end_suspicion(&after.id);
                 let at = now + self.config.tombstone_ttl;
                 let timer = self.timers.schedule(at, Timer::Reap(after.id.clone(), after.incarnation));
@@ -90,17 +93,15 @@ impl Machine {
     }
 
     fn come(&mut self, now: Instant, id: &NodeId) {
-        if self.overlay.insert(id, &mut self.rng) {
-            self.watch.rings.insert(id);
-            self.rewatch(now);
-        }
+        self.overlay.insert(id, &mut self.rng);
+        self.watch.rings.insert(id);
+        self.rewatch(now);
     }
 
     fn go(&mut self, now: Instant, id: &NodeId) {
-        if self.overlay.remove(id) {
-            self.watch.rings.remove(id, self.overlay.ids().iter());
-            self.rewatch(now);
-        }
+        self.overlay.remove(id);
+        self.watch.rings.remove(id, self.overlay.ids().iter());
+        self.rewatch(now);
     }
 
     fn pass_on(&mut self, status: Arc<NodeStatus>, accusers: &[NodeId], teller: Option<&NodeId>) {

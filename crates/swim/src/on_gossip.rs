@@ -44,15 +44,17 @@ impl Machine {
         if accusers.is_empty() && status.state == NodeState::Suspect {
             accusers.push(from.clone());
         }
-        let change = self.registry.apply(Arc::clone(status));
-        let known = change.after().cloned().or_else(|| self.registry.get(&status.id));
-        let same = known
-            .filter(|known| (known.incarnation, known.state) == (status.incarnation, NodeState::Suspect));
-        match same {
-            Some(known) if change == Change::None && status.state == NodeState::Suspect => {
-                self.confirm(now, &known, &accusers);
+        match self.registry.apply(Arc::clone(status)) {
+            Change::None if status.state == NodeState::Suspect => {
+                let same = |known: &Arc<NodeStatus>| {
+                    (known.incarnation, known.state) == (status.incarnation, NodeState::Suspect)
+                };
+                if let Some(known) = self.registry.get(&status.id).filter(same) {
+                    self.confirm(now, &known, &accusers);
+                }
             }
-            _ => self.on_change(now, &change, &Cause { reason: Reason::Reported, accusers }, spread),
+            Change::None => {}
+            change => self.on_change(now, &change, &Cause { reason: Reason::Reported, accusers }, spread),
         }
     }
 

@@ -1,8 +1,6 @@
 //! Whom this member talks to: the round-robin order of probes (SWIM, section 4.3), and random members as helpers and
 //! for gossip.
 
-use std::collections::HashSet;
-
 use kinfolk_core::{NodeId, Rng};
 
 /// All members other than ourselves, in the shuffled order in which they are probed.
@@ -12,7 +10,6 @@ use kinfolk_core::{NodeId, Rng};
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
     order: Vec<NodeId>,
-    present: HashSet<NodeId>,
     next: usize,
 }
 
@@ -20,28 +17,27 @@ impl Overlay {
     /// Below this many members a random choice shuffles them all; above, it draws and skips doubles.
     const SHUFFLED_WHOLE_MAX: usize = 64;
 
-    /// Adds a member at a random place. Returns whether it is new.
-    pub(crate) fn insert(&mut self, id: &NodeId, rng: &mut Rng) -> bool {
-        if !self.present.insert(id.clone()) {
-            return false;
-        }
+    /// These members, each once.
+    pub(crate) fn of(members: impl Iterator<Item = NodeId>, rng: &mut Rng) -> Self {
+        let mut order: Vec<_> = members.collect();
+        rng.shuffle(&mut order);
+        Self { order, next: 0 }
+    }
+
+    /// Adds one who has become a member, at a random place.
+    pub(crate) fn insert(&mut self, id: &NodeId, rng: &mut Rng) {
         let place = rng.below(self.order.len() + 1);
         self.order.insert(place, id.clone());
         // What was next stays next; in the first round every place is still to come.
         self.next += usize::from(place < self.next);
-        true
     }
 
-    /// Removes a member. Returns whether it was there.
-    pub(crate) fn remove(&mut self, id: &NodeId) -> bool {
-        if !self.present.remove(id) {
-            return false;
-        }
+    /// Removes one who is no member any more.
+    pub(crate) fn remove(&mut self, id: &NodeId) {
         if let Some(place) = self.order.iter().position(|other| other == id) {
             self.order.remove(place);
             self.next -= usize::from(place < self.next);
         }
-        true
     }
 
     /// All members other than ourselves, in no order that means anything.
@@ -105,7 +101,7 @@ mod tests {
 
     fn overlay(count: usize, rng: &mut Rng) -> Overlay {
         let mut overlay = Overlay::default();
-        (0..count).for_each(|number| assert!(overlay.insert(&id(number), rng)));
+        (0..count).for_each(|number| overlay.insert(&id(number), rng));
         overlay
     }
 

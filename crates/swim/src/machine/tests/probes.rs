@@ -34,21 +34,21 @@ fn an_answered_probe_is_the_end_of_it() {
 fn a_silent_target_is_asked_through_three_helpers_and_then_suspected() {
     let mut bench = lifeguard(&["a", "b", "c", "d", "e"]);
     expect![[r"
-        Ping[] -> b #0
+        Ping[] -> e #0
     "]]
     .assert_eq(&bench.tick());
     expect![[r"
-        PingReq(b, 500 ms, nack true)[] -> a #1
-        PingReq(b, 500 ms, nack true)[] -> e #2
-        PingReq(b, 500 ms, nack true)[] -> d #3
+        PingReq(e, 500 ms, nack true)[] -> b #1
+        PingReq(e, 500 ms, nack true)[] -> d #2
+        PingReq(e, 500 ms, nack true)[] -> c #3
     "]]
     .assert_eq(&bench.tick());
-    for (request, helper) in [(1, "a"), (2, "e"), (3, "d")] {
+    for (request, helper) in [(1, "b"), (2, "d"), (3, "c")] {
         assert_eq!(bench.reply(request, helper, Message::Nack { closed: false }), "");
     }
     expect![[r"
-        event suspected b: answered neither our probe nor 3 indirect ones (3 nacks); accused by me
-        Ping[b i1 suspect by [me]] -> c #4
+        event suspected e: answered neither our probe nor 3 indirect ones (3 nacks); accused by me
+        Ping[e i1 suspect by [me]] -> c #4
     "]]
     .assert_eq(&bench.tick());
     assert_eq!(bench.machine.stats().local_health, 0, "the helpers' nacks say that we are well");

@@ -85,6 +85,7 @@ fn the_one_who_is_asked_answers_from_where_it_is_told_and_takes_in_what_it_gets(
         nodes: nodes.iter().map(|name| Arc::new(status(name, 1, NodeState::Alive))).collect(),
         after: after.map(id),
         want,
+        only: crate::compare::Buckets::ALL,
     };
     expect![[r"
         event joined x
