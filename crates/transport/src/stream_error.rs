@@ -55,6 +55,12 @@ pub enum ServiceError {
         /// The name.
         service: String,
     },
+    /// The transport has stopped: nothing comes in any more.
+    #[error("`{service}` is not accepted: this node has shut down")]
+    Stopped {
+        /// The name.
+        service: String,
+    },
     /// Somebody in this program accepts the service already.
     #[error("`{service}` is accepted already: drop the other `Listener` first")]
     Taken {

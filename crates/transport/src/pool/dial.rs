@@ -60,10 +60,10 @@ impl<C: Connect> Dial<C> {
 
     fn settle(&mut self, outcome: Result<C::Connection, PoolError>) {
         self.open = false;
-        let now = self.pool.now();
         match outcome {
             Ok(conn) => {
                 debug!("connected");
+                let now = self.pool.now();
                 let wake = self.pool.with(|slots| slots.dial_ok(self.id, conn, now));
                 self.pool.wake(wake, &PoolError::Closed);
                 self.pool.drains_changed();
@@ -71,7 +71,7 @@ impl<C: Connect> Dial<C> {
             Err(error) => {
                 debug!(%error, "no connection");
                 add(&self.pool.counters.dials_failed, 1);
-                let wake = self.pool.with(|slots| slots.dial_failed(self.id, now));
+                let wake = self.pool.with(|slots| slots.dial_failed(self.id));
                 self.pool.wake(wake, &error);
             }
         }
@@ -92,7 +92,7 @@ impl<C: Connect> Inner<C> {
     pub(super) fn wake(self: &Arc<Self>, wake: Wake<C::Connection, Caller<C>>, error: &PoolError) {
         for caller in wake.waiters {
             let outcome = match &wake.with {
-                Some((id, conn)) => Ok(Lease::of_counted(Arc::clone(self), *id, conn.clone())),
+                Some(pooled) => Ok(Lease::of_counted(Arc::clone(self), Arc::clone(pooled))),
                 None => Err(error.clone()),
             };
             // A caller that has gone away gives the lease back by dropping it.

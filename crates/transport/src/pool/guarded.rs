@@ -5,7 +5,9 @@ use super::CloseReason;
 use super::slots::{Limits, Slots, Waiter};
 use super::sync::Mutex;
 
-/// Slots that many threads share.
+/// Slots that many threads share, with cache lines to themselves: whoever takes the lock takes no more than that away from
+/// the others.
+#[repr(align(128))]
 pub(super) struct Guarded<C, W>(Mutex<Slots<C, W>>);
 
 impl<C: Clone, W: Waiter> Guarded<C, W> {

@@ -10,7 +10,8 @@ use loom::thread;
 
 use super::guarded::Guarded;
 use super::lane::{Lane, Route};
-use super::slots::{Acquired, Adopted, Limits, Refused, Waiter, Wake};
+use super::pooled::Pooled;
+use super::slots::{Acquired, Adopted, Limits, Refused, Slots, Waiter, Wake};
 use super::tie::{Side, Tie};
 use super::{CloseReason, ConnId};
 
@@ -84,13 +85,24 @@ fn in_use(conn: &Conn) {
     assert_ne!(conn.load(SeqCst), CLOSED, "a closed connection is not handed out");
 }
 
+/// Uses a connection and gives it back, as a lease does. Says whether the slots wanted to know of the end.
+fn use_up(pool: &Pool, pooled: &Pooled<Conn>) -> bool {
+    in_use(&pooled.conn);
+    thread::yield_now();
+    in_use(&pooled.conn);
+    let tell = pooled.end(NOW);
+    if tell {
+        pool.with(|slots| slots.unused(pooled.id, NOW), close);
+    }
+    tell
+}
+
 fn wake(pool: &Pool, wake: Wake<Conn, Caller>) {
     for caller in wake.waiters {
         match &wake.with {
-            Some((conn_id, conn)) => {
-                in_use(conn);
+            Some(pooled) => {
                 caller.given.fetch_add(1, SeqCst);
-                pool.with(|slots| slots.release(*conn_id, NOW), close);
+                use_up(pool, pooled);
             }
             None => {
                 caller.failed.fetch_add(1, SeqCst);
@@ -101,11 +113,10 @@ fn wake(pool: &Pool, wake: Wake<Conn, Caller>) {
 
 /// Asks for a connection as the pool's callers do. Returns whether this caller had to dial.
 fn acquire(pool: &Pool, peer: &NodeId, new_id: u64, caller: &Caller, dial_works: bool) -> bool {
-    match pool.with(|slots| slots.acquire(to(peer), ConnId(new_id), || caller.clone()), close) {
-        Ok(Acquired::Ready { id, conn }) => {
-            in_use(&conn);
+    match pool.with(|slots| slots.acquire(to(peer), || ConnId(new_id), || caller.clone()), close) {
+        Ok(Acquired::Ready(pooled)) => {
             caller.given.fetch_add(1, SeqCst);
-            pool.with(|slots| slots.release(id, NOW), close);
+            use_up(pool, &pooled);
             false
         }
         Ok(Acquired::Waiting) => false,
@@ -117,7 +128,7 @@ fn acquire(pool: &Pool, peer: &NodeId, new_id: u64, caller: &Caller, dial_works:
                 let conn = open();
                 pool.with(|slots| slots.dial_ok(id, conn, NOW), close)
             } else {
-                pool.with(|slots| slots.dial_failed(id, NOW), close)
+                pool.with(|slots| slots.dial_failed(id), close)
             };
             wake(pool, woken);
             true
@@ -203,7 +214,7 @@ fn loom_the_peers_dial_and_ours_end_in_one_connection() {
             let other = {
                 let (pool, theirs) = (pool.clone(), theirs.clone());
                 thread::spawn(move || {
-                    let adopt = |slots: &mut super::slots::Slots<_, _>| {
+                    let adopt = |slots: &mut Slots<_, _>| {
                         slots.adopt(ConnId(1), to(&id(peer)), theirs, Side::Remote, NOW)
                     };
                     match pool.with(adopt, close) {
@@ -231,9 +242,9 @@ fn loom_a_doubted_connection_is_closed_once_whoever_lets_go_last() {
             pool.with(|slots| slots.adopt(ConnId(1), to(&id("p")), conn.clone(), Side::Local, NOW), close);
         assert!(matches!(adopted, Adopted::Ready(_)));
         let user = |pool: Pool| {
-            if pool.with(|slots| slots.enter(ConnId(1)), close) {
+            if let Some(pooled) = pool.with(|slots| slots.enter(ConnId(1)), close) {
                 pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
-                pool.with(|slots| slots.release(ConnId(1), NOW), close);
+                use_up(&pool, &pooled);
             }
         };
         let other = {
@@ -315,12 +326,12 @@ fn loom_a_dial_without_a_name_holds_its_place_until_it_ends() {
                     assert!(total(&pool) == 1);
                     if found {
                         let conn = open();
-                        let adopt = |slots: &mut super::slots::Slots<_, _>| {
+                        let adopt = |slots: &mut Slots<_, _>| {
                             slots.adopt(ConnId(1), to(&id("s")), conn, Side::Local, NOW)
                         };
                         assert!(matches!(pool.with(adopt, close), Adopted::Ready(_)), "its place is kept");
                     } else {
-                        wake(&pool, pool.with(|slots| slots.dial_failed(ConnId(1), NOW), close));
+                        wake(&pool, pool.with(|slots| slots.dial_failed(ConnId(1)), close));
                     }
                 })
             };
@@ -349,9 +360,8 @@ fn loom_a_dial_that_is_overtaken_counts_until_it_ends() {
             thread::spawn(move || {
                 let conn = open();
                 let theirs = conn.clone();
-                let adopt = |slots: &mut super::slots::Slots<_, _>| {
-                    slots.adopt(ConnId(2), to(&id("a")), theirs, Side::Remote, NOW)
-                };
+                let adopt =
+                    |slots: &mut Slots<_, _>| slots.adopt(ConnId(2), to(&id("a")), theirs, Side::Remote, NOW);
                 match pool.with(adopt, close) {
                     Adopted::Ready(woken) => wake(&pool, woken),
                     Adopted::NoRoom => close(conn, CloseReason::Evicted),
@@ -369,5 +379,60 @@ fn loom_a_dial_that_is_overtaken_counts_until_it_ends() {
             assert_eq!(given + failed, 1, "an answer or an error, once");
         }
         assert_eq!(pool.read(|slots| slots.uses()), 0);
+    });
+}
+
+#[test]
+fn loom_whoever_waits_for_the_last_use_to_end_is_told_of_it() {
+    check(|| {
+        let pool = pool(4);
+        let adopted =
+            pool.with(|slots| slots.adopt(ConnId(1), to(&id("p")), open(), Side::Local, NOW), close);
+        assert!(matches!(adopted, Adopted::Ready(_)));
+        let told = Arc::new(AtomicUsize::new(0));
+        let users: Vec<_> = (0..2)
+            .map(|_| {
+                let (pool, told) = (pool.clone(), told.clone());
+                let pooled = pool.with(|slots| slots.enter(ConnId(1)), close).expect("it is there");
+                thread::spawn(move || {
+                    if use_up(&pool, &pooled) {
+                        told.fetch_add(1, SeqCst);
+                    }
+                })
+            })
+            .collect();
+        let in_use = pool.with(Slots::watch_uses, close);
+        for user in users {
+            user.join().expect("no thread panics");
+        }
+        assert_eq!(
+            told.load(SeqCst),
+            usize::from(in_use > 0),
+            "told once, if there was something to wait for"
+        );
+        assert_eq!(pool.read(Slots::uses), 0);
+    });
+}
+
+#[test]
+fn loom_a_connection_whose_use_has_just_ended_is_not_idle() {
+    const IDLE: Duration = Duration::from_mins(1);
+    check(|| {
+        let (pool, late) = (pool(4), NOW + 2 * IDLE);
+        let adopted =
+            pool.with(|slots| slots.adopt(ConnId(1), to(&id("p")), open(), Side::Local, NOW), close);
+        assert!(matches!(adopted, Adopted::Ready(_)));
+        let users: Vec<_> = (0..2)
+            .map(|_| {
+                let pooled = pool.with(|slots| slots.enter(ConnId(1)), close).expect("it is there");
+                thread::spawn(move || assert!(!pooled.end(late), "nobody waits for it"))
+            })
+            .collect();
+        let idle = pool.with(|slots| slots.sweep(late, IDLE), close);
+        assert_eq!(idle, 0, "it was in use until now");
+        for user in users {
+            user.join().expect("no thread panics");
+        }
+        assert_eq!(pool.with(|slots| slots.sweep(late + IDLE, IDLE), close), 1);
     });
 }

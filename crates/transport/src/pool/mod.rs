@@ -14,6 +14,7 @@ mod lease;
 #[cfg(all(test, kinfolk_loom))]
 mod loom_slots;
 mod maintenance;
+mod pooled;
 mod reservation;
 mod slots;
 mod stats;
@@ -45,6 +46,7 @@ pub(crate) use tie::Side;
 pub use times::DialTimes;
 
 use guarded::Guarded;
+use pooled::Pooled;
 use slots::{Acquired, Adopted, Limits, Refused, Slots, Waiter};
 use stats::{Counters, add};
 use tie::Tie;
@@ -171,7 +173,7 @@ impl<C: Connect> ConnectionPool<C> {
             tokio::pin!(unused);
             // Listening begins before the look, so that a last use that ends in between is not missed.
             unused.as_mut().enable();
-            if self.0.slots.read(Slots::uses) == 0 {
+            if self.0.with(Slots::watch_uses) == 0 {
                 return;
             }
             unused.await;
@@ -233,9 +235,9 @@ impl<C: Connect> ConnectionPool<C> {
     }
 
     /// A lease of a connection by its number, for a request that came in on it. None if the pool does not hold it.
-    pub(crate) fn enter(&self, id: ConnId, conn: &C::Connection) -> Option<Lease<C>> {
+    pub(crate) fn enter(&self, id: ConnId) -> Option<Lease<C>> {
         let entered = self.0.with(|slots| slots.enter(id));
-        entered.then(|| Lease::of_counted(Arc::clone(&self.0), id, conn.clone()))
+        entered.map(|pooled| Lease::of_counted(Arc::clone(&self.0), pooled))
     }
 
     /// A connection has ended by itself.
@@ -285,23 +287,23 @@ impl<C: Connect> Inner<C> {
                 queue = Some(receiver);
                 Caller(sender)
             };
-            let id = self.new_id();
+            let new_id = || self.new_id();
             let acquired = self.with(|slots| {
                 if another {
-                    slots.acquire_another(route, id, caller)
+                    slots.acquire_another(route, new_id, caller)
                 } else {
-                    slots.acquire(route, id, caller)
+                    slots.acquire(route, new_id, caller)
                 }
             });
             match acquired.map_err(|refused| self.refused(Some(&peer.id), refused))? {
-                Acquired::Ready { id, conn } => {
-                    let lease = Lease::of_counted(Arc::clone(self), id, conn);
+                Acquired::Ready(pooled) => {
+                    let lease = Lease::of_counted(Arc::clone(self), pooled);
                     if lease.is_open() {
                         add(&self.counters.reused, 1);
                         return Ok(Place::Lease(lease));
                     }
                     // It has ended and its watcher has not said so yet. Each round removes one such.
-                    self.with(|slots| slots.remove(id));
+                    self.with(|slots| slots.remove(lease.id()));
                     continue;
                 }
                 Acquired::Waiting => add(&self.counters.reused, 1),
@@ -320,13 +322,17 @@ impl<C: Connect> Inner<C> {
         self.slots.with(f, close)
     }
 
-    fn release(&self, id: ConnId) {
+    fn release(&self, pooled: &Pooled<C::Connection>) {
         let now = self.now();
-        self.with(|slots| slots.release(id, now));
-        self.unused.notify_waiters();
+        if pooled.end(now) {
+            self.with(|slots| slots.unused(pooled.id, now));
+            self.drains_changed();
+            self.unused.notify_waiters();
+        }
     }
 
     fn doubt(&self, id: ConnId) {
+        add(&self.counters.timed_out, 1);
         let now = self.now();
         self.with(|slots| slots.doubt(id, now));
         self.drains_changed();

@@ -30,9 +30,8 @@ impl<'a, C: Connect> Reservation<'a, C> {
 
 impl<C: Connect> Drop for Reservation<'_, C> {
     fn drop(&mut self) {
-        let now = self.pool.now();
         // If a connection has the place, its slot is not a dial's and this does nothing.
-        let nobody_waits = self.pool.with(|slots| slots.dial_failed(self.id, now));
+        let nobody_waits = self.pool.with(|slots| slots.dial_failed(self.id));
         debug_assert!(nobody_waits.waiters.is_empty(), "nobody waits for a dial without a name");
     }
 }

@@ -43,6 +43,8 @@ pub struct PoolStats {
     pub evicted: u64,
     /// Closed after the idle time-out.
     pub idle_closed: u64,
+    /// Requests that timed out on a connection ([`Lease::doubt`](super::Lease::doubt)).
+    pub timed_out: u64,
     /// Closed because a request on them timed out.
     pub doubtful: u64,
     /// Closed because another connection took their place.
@@ -86,6 +88,11 @@ pub enum ConnectionState {
 }
 
 impl PoolStats {
+    /// Connections that are ready: in use or idle.
+    pub const fn ready(&self) -> usize {
+        self.in_use + self.idle
+    }
+
     /// The share of requests for a connection that needed no dial, from 0 to 1; 0 before the first request.
     pub fn reuse_ratio(&self) -> f64 {
         let all = self.reused + self.dials;
@@ -93,8 +100,9 @@ impl PoolStats {
     }
 }
 
-/// The counters behind [`PoolStats`].
+/// The counters behind [`PoolStats`], with cache lines to themselves.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(super) struct Counters {
     pub(super) reused: AtomicU64,
     pub(super) dials: AtomicU64,
@@ -106,6 +114,7 @@ pub(super) struct Counters {
     pub(super) refused_queue: AtomicU64,
     evicted: AtomicU64,
     idle_closed: AtomicU64,
+    pub(super) timed_out: AtomicU64,
     doubtful: AtomicU64,
     superseded: AtomicU64,
     overdue: AtomicU64,
@@ -153,6 +162,7 @@ impl Counters {
             refused_queue: self.refused_queue.load(Relaxed),
             evicted: self.evicted.load(Relaxed),
             idle_closed: self.idle_closed.load(Relaxed),
+            timed_out: self.timed_out.load(Relaxed),
             doubtful: self.doubtful.load(Relaxed),
             superseded: self.superseded.load(Relaxed),
             overdue: self.overdue.load(Relaxed),

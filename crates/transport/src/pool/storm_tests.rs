@@ -185,7 +185,7 @@ async fn visit(pool: TestPool, world: Arc<World>, peer: NodeId, lane: Lane, mut 
         conn.die();
     }
     for _ in 0..rng.below(5) {
-        let lease = pool.enter(id, &conn);
+        let lease = pool.enter(id);
         pass(Duration::from_millis(rng.below(60) as u64)).await;
         drop(lease);
     }

@@ -1,9 +1,14 @@
-//! The only lock of the pool, so that loom's can stand in for it under `--cfg kinfolk_loom`. It is held for look-ups and
-//! changes of state, never across an `.await` and never while a connection is closed or opened.
+//! What threads share in the pool goes through here, so that loom's can stand in for it under `--cfg kinfolk_loom`: its
+//! only lock, and the atomics beside it. The lock is held for look-ups and changes of state, never across an `.await` and
+//! never while a connection is closed or opened.
 
 #[cfg(not(kinfolk_loom))]
 pub(crate) use parking_lot::Mutex;
+#[cfg(not(kinfolk_loom))]
+pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+#[cfg(kinfolk_loom)]
+pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 #[cfg(kinfolk_loom)]
 pub(crate) use under_loom::Mutex;
 

@@ -336,9 +336,11 @@ async fn stats_tell_of_each_connection_and_how_long_dials_took() {
         ]
     );
     assert_eq!((world.dials.load(SeqCst), stats.dial_times.count()), (3, 2));
+    assert_eq!((stats.total, stats.ready(), stats.connecting, stats.timed_out), (3, 2, 1, 0));
     assert_eq!(stats.dial_times.quantile(1.0), Some(Duration::from_millis(10)));
     one.doubt();
     assert_eq!(pool.stats().connections[0].state, ConnectionState::Draining);
+    assert_eq!((pool.stats().timed_out, pool.stats().ready()), (1, 1));
     dialling.await.unwrap().unwrap();
 }
 

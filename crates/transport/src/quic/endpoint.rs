@@ -122,7 +122,7 @@ impl Transport {
     pub async fn request(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<Bytes, RequestError> {
         let span = debug_span!("request", %peer);
         let talk = self.talk(peer, StreamKind::Request, &body, deadline).instrument(span);
-        let outcome = self.counted(peer.into(), talk).await;
+        let outcome = self.counted(|| peer.into(), talk).await;
         // An exchange of this kind has a reply.
         outcome.map(Option::unwrap_or_default)
     }
@@ -138,7 +138,7 @@ impl Transport {
     pub async fn send(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<(), RequestError> {
         let span = debug_span!("message", %peer);
         let talk = self.talk(peer, StreamKind::OneWay, &body, deadline).instrument(span);
-        self.counted(peer.into(), talk).await.map(|_| ())
+        self.counted(|| peer.into(), talk).await.map(|_| ())
     }
 
     /// Dials an address whose node is not known, such as a seed, and gives the name in its certificate. The connection
@@ -152,7 +152,7 @@ impl Transport {
     /// The dial is given up.
     pub async fn identify(&self, addr: SocketAddr, deadline: Duration) -> Result<NodeId, RequestError> {
         let dial = self.dial_unnamed(addr, deadline).instrument(debug_span!("identify", %addr));
-        self.counted(Target { id: None, addr: addr.into() }, dial).await
+        self.counted(|| Target { id: None, addr: addr.into() }, dial).await
     }
 
     /// Opens a stream to a service of `peer`, within `deadline` (dialling included). It returns when the peer's transport
@@ -173,7 +173,7 @@ impl Transport {
     ) -> Result<AppStream, RequestError> {
         let span = debug_span!("open_stream", %peer, service);
         let opening = self.dial_service(peer, service, deadline).instrument(span);
-        let outcome = self.counted(peer.into(), opening).await;
+        let outcome = self.counted(|| peer.into(), opening).await;
         add(&self.0.hub.counters.streams_opened, u64::from(outcome.is_ok()));
         outcome
     }
@@ -181,7 +181,7 @@ impl Transport {
     /// Accepts the streams that peers open to a service of this node, until the listener is dropped.
     ///
     /// # Errors
-    /// [`ServiceError`]: the name cannot be one, or the service is accepted already.
+    /// [`ServiceError`]: the name cannot be one, the service is accepted already, or the transport has stopped.
     pub fn accept(&self, service: &str) -> Result<Listener, ServiceError> {
         let hub = &self.0.hub;
         hub.services.listen(service, hub.config.stream_backlog, hub.watch_stage())
@@ -237,20 +237,22 @@ impl Transport {
         body: &Bytes,
         deadline: Duration,
     ) -> Result<Option<Bytes>, RequestError> {
-        let max = self.0.hub.config.frame_bytes_max;
-        let frame = encode(Some(kind), body, max)
-            .map_err(|cause| RequestError::TooLarge { peer: Target::from(peer), cause })?;
         let until = after(deadline);
-        let mut outcome = self.talk_once(peer, kind, frame.clone(), deadline, until).await;
+        let mut outcome = self.talk_once(peer, kind, body, deadline, until).await;
         // A message may have been taken up and only its acknowledgement be lost; a request that was has its connection
         // in use until it is answered.
         if kind == StreamKind::Request
             && matches!(outcome, Err(RequestError::Closed { cause: Ending::Unused { .. }, .. }))
         {
-            outcome = self.talk_once(peer, kind, frame, deadline, until).await;
+            add(&self.0.hub.counters.requests_repeated, 1);
+            outcome = self.talk_once(peer, kind, body, deadline, until).await;
         }
-        if outcome.is_ok() {
-            self.0.hub.counters.frame_sent(body.len());
+        if let Ok(reply) = &outcome {
+            let counters = &self.0.hub.counters;
+            counters.frame_sent(body.len());
+            if let Some(reply) = reply {
+                counters.frame_received(reply.len());
+            }
         }
         outcome
     }
@@ -259,34 +261,37 @@ impl Transport {
         &self,
         peer: &Peer,
         kind: StreamKind,
-        frame: Bytes,
+        body: &Bytes,
         deadline: Duration,
         until: Instant,
     ) -> Result<Option<Bytes>, RequestError> {
-        let hub = &self.0.hub;
-        let late = |phase| RequestError::Timeout { peer: Target::from(peer), deadline, phase };
-        let lease =
-            timeout_at(until, self.0.pool.acquire(peer)).await.map_err(|_| late(Phase::Connecting))?;
-        let lease = lease.map_err(|error| RequestError::of_pool(Target::from(peer), error))?;
-        let turn = timeout_at(until, lease.turn()).await.map_err(|_| late(Phase::Queued))?;
-        let turn = turn.map_err(|fault| fault.about(Target::from(peer)))?;
-        let talk = async {
-            if kind == StreamKind::Request {
-                lease.exchange(frame, hub.config.frame_bytes_max, &turn).await.map(Some)
+        let target = || Target::from(peer);
+        let max = self.0.hub.config.frame_bytes_max;
+        let frame = encode(Some(kind), body, max)
+            .map_err(|cause| RequestError::TooLarge { peer: target(), cause })?;
+        // One timer for all three steps: it costs as much as everything else here. These two tell what it cut off.
+        let (mut phase, mut held) = (Phase::Connecting, None);
+        let steps = async {
+            let lease = self.0.pool.acquire(peer).await;
+            let lease = &*held.insert(lease.map_err(|error| RequestError::of_pool(target(), error))?);
+            phase = Phase::Queued;
+            let turn = lease.turn().await.map_err(|fault| fault.about(target()))?;
+            phase = Phase::Answer;
+            let talked = if kind == StreamKind::Request {
+                lease.exchange(frame, max, &turn).await.map(Some)
             } else {
                 lease.send(frame, &turn).await.map(|()| None)
+            };
+            talked.map_err(|fault| fault.about(target()))
+        };
+        let in_time = timeout_at(until, steps).await;
+        in_time.unwrap_or_else(|_| {
+            if let (Phase::Answer, Some(lease)) = (phase, held) {
+                debug!("no answer in time: the connection is doubtful");
+                lease.doubt();
             }
-        };
-        let Ok(outcome) = timeout_at(until, talk).await else {
-            debug!("no answer in time: the connection is doubtful");
-            lease.doubt();
-            return Err(late(Phase::Answer));
-        };
-        let reply = outcome.map_err(|fault| fault.about(Target::from(peer)))?;
-        if let Some(reply) = &reply {
-            hub.counters.frame_received(reply.len());
-        }
-        Ok(reply)
+            Err(RequestError::Timeout { peer: target(), deadline, phase })
+        })
     }
 
     async fn dial_service(
@@ -326,26 +331,29 @@ impl Transport {
             }
             Ok(name)
         };
-        let outcome = timeout_at(after(deadline), dial).await;
-        outcome.map_err(|_| RequestError::Timeout { peer: target(), deadline, phase: Phase::Connecting })?
+        // No pool and no connection ends it when the transport stops, so that it has to look for that by itself.
+        tokio::select! {
+            biased;
+            outcome = timeout_at(after(deadline), dial) => {
+                outcome.map_err(|_| RequestError::Timeout { peer: target(), deadline, phase: Phase::Connecting })?
+            }
+            () = self.0.hub.stopped() => Err(RequestError::ShuttingDown { peer: target() }),
+        }
     }
 
-    /// Runs a request unless the transport is on its way out, cuts it off when the transport stops, and counts it.
+    /// Runs a request unless the transport is on its way out, and counts it. What is under way when the transport stops
+    /// ends with its connection, or with the pool if it waits for one: both end then.
     async fn counted<T>(
         &self,
-        peer: Target,
+        peer: impl FnOnce() -> Target,
         request: impl Future<Output = Result<T, RequestError>>,
     ) -> Result<T, RequestError> {
         let hub = &self.0.hub;
         add(&hub.counters.requests, 1);
         let outcome = if hub.stage() == Stage::Open {
-            tokio::select! {
-                biased;
-                outcome = request => outcome,
-                () = hub.stopped() => Err(RequestError::ShuttingDown { peer }),
-            }
+            request.await
         } else {
-            Err(RequestError::ShuttingDown { peer })
+            Err(RequestError::ShuttingDown { peer: peer() })
         };
         if let Err(error) = &outcome {
             add(&hub.counters.requests_failed, 1);

@@ -11,6 +11,8 @@ mod io;
 mod lanes;
 mod limits;
 mod listener;
+#[cfg(test)]
+mod odd_peer_tests;
 mod outcome;
 mod owner;
 mod peer;

@@ -187,7 +187,7 @@ pub(super) async fn read_frame(
 
 impl Connection for PeerConnection {
     fn is_open(&self) -> bool {
-        !matches!(self.0.facts.status(), Status::Closed(_))
+        !self.0.facts.is_closed()
     }
 
     fn rtt(&self) -> Option<Duration> {

@@ -191,3 +191,86 @@ pub(super) fn dial_error(error: connection::Error, tls_fault: Option<&str>) -> D
         error => DialError::Other { reason: error.to_string() },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// Log lines, kept.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What `refuse` writes into the log, line by line.
+    async fn lines_of(refuse: impl AsyncFnOnce(&Refusals)) -> Vec<String> {
+        let log = Log::default();
+        let writer = log.clone();
+        let format = tracing_subscriber::fmt().with_ansi(false).without_time().with_target(false);
+        let _here = tracing::subscriber::set_default(format.with_writer(move || writer.clone()).finish());
+        refuse(&Refusals::new(Arc::default())).await;
+        let text = String::from_utf8(log.0.lock().clone()).unwrap();
+        text.lines().map(|line| line.trim().to_owned()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_one_line_that_says_who_refused_whom_and_why() {
+        let source = Some("127.0.0.1:7".parse().unwrap());
+        let lines = lines_of(async |refusals: &Refusals| {
+            let expired = TlsFault { fault: Fault::Expired, text: "its certificate has expired".to_owned() };
+            refusals.refused_here(Side::Remote, source, &expired);
+            refusals.name_refused(Side::Local, source, &DialError::OwnName);
+            refusals.name_refused_there(Side::Local, None, &"another node was expected at this address");
+            assert_eq!(refusals.counters.stats().refused_expired, 1);
+            assert_eq!(
+                (refusals.counters.stats().refused_name, refusals.counters.stats().refused_by_peer),
+                (1, 1)
+            );
+        });
+        let own_name = DialError::OwnName;
+        let tail = "source=127.0.0.1:7 withheld=0";
+        assert_eq!(
+            lines.await,
+            [
+                format!("WARN connection from 127.0.0.1:7 refused here: its certificate has expired {tail}"),
+                format!("WARN connection to 127.0.0.1:7 refused here: {own_name} {tail}"),
+                "WARN connection to an unknown address refused by the peer: another node was expected at this \
+                 address source=an unknown address withheld=0"
+                    .to_owned(),
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_refusals_a_second_are_logged_and_the_next_line_tells_of_the_others() {
+        let lines = lines_of(async |refusals: &Refusals| {
+            let refuse = |times: u32| {
+                for _ in 0..times {
+                    refusals.name_refused(Side::Remote, None, &"no name");
+                }
+            };
+            refuse(LINES_A_SECOND + 5);
+            advance(Duration::from_millis(999)).await;
+            refuse(1);
+            advance(Duration::from_millis(1)).await;
+            refuse(1);
+            assert_eq!(refusals.counters.stats().refused_name, 17, "all are counted");
+        });
+        let lines = lines.await;
+        let withheld: Vec<bool> = lines.iter().map(|line| line.ends_with("withheld=0")).collect();
+        assert_eq!(withheld, [[true; 10].as_slice(), &[false]].concat());
+        assert!(lines[10].ends_with("withheld=6"), "{}", lines[10]);
+    }
+}

@@ -61,7 +61,7 @@ struct Opened {
 
 /// Reads what a stream is for and sees to it.
 async fn take(hub: Arc<Hub>, conn: PeerConnection, stream: PeerStream) {
-    let lease = hub.pool().and_then(|pool| pool.enter(conn.id(), &conn));
+    let lease = hub.pool().and_then(|pool| pool.enter(conn.id()));
     let (receive, send) = match stream {
         PeerStream::Bidirectional(stream) => {
             let (receive, send) = stream.split();

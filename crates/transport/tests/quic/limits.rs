@@ -1,9 +1,12 @@
 //! What is counted where, at the bounds.
 
-use bytes::Bytes;
-use kinfolk_transport::{Evidence, RequestError, Transport};
+use std::net::UdpSocket;
+use std::time::Duration;
 
-use crate::support::{LONG, bind, ca, config, echo, peer, soon};
+use bytes::Bytes;
+use kinfolk_transport::{Evidence, RequestError, Transport, TransportConfig};
+
+use crate::support::{LONG, bind, ca, config, echo, echo_with, peer, soon};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_pool_still_serves_a_peer_that_dials_and_dials_nobody() {
@@ -36,4 +39,53 @@ async fn a_full_pool_still_serves_a_peer_that_dials_and_dials_nobody() {
     assert_eq!((a.pool().stats().total, a.connection_count(), a.stats().unpooled), (1, 2, 1));
     unanswered.respond(Bytes::new()).await.unwrap();
     held.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_listener_refuses_connections_over_its_limit_in_total_and_from_one_address() {
+    let limits: [fn(&mut TransportConfig); 2] =
+        [|config| config.inbound_max = 1, |config| config.inbound_per_ip_max = 1];
+    for limit in limits {
+        let ca = ca("c");
+        let mut small = config(&ca, "b");
+        limit(&mut small);
+        let b = echo_with(small);
+        let (a, x) = (echo(&ca, "a"), echo(&ca, "x"));
+        a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+        let error = x.request(&peer(&b), Bytes::new(), LONG).await.unwrap_err();
+        assert_eq!(error.evidence(), Evidence::Answered, "{error}");
+        assert!(b.stats().refused_limit >= 1);
+        a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_that_stops_in_its_handshake_loses_its_place_at_the_handshake_timeout() {
+    let ca = ca("c");
+    let mut small = config(&ca, "b");
+    small.inbound_per_ip_max = 1;
+    small.handshake_timeout = Duration::from_secs(4);
+    let b = echo_with(small);
+    let (a, stranger) = (echo(&ca, "a"), bind(&ca, "x").0);
+
+    // What the stranger sends first is passed on, and nothing after it, in either direction.
+    let between = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (hole, b_addr) = (between.local_addr().unwrap(), b.local_addr().socket());
+    let dialling = tokio::spawn({
+        let stranger = stranger.clone();
+        async move { stranger.identify(hole, LONG).await }
+    });
+    let passed = tokio::task::spawn_blocking(move || {
+        let mut packet = [0; 2048];
+        let (len, _) = between.recv_from(&mut packet).unwrap();
+        between.send_to(&packet[..len], b_addr).unwrap();
+        while between.recv_from(&mut packet).unwrap().1 != b_addr {}
+        between
+    });
+    let _between = soon(passed).await.unwrap();
+    let error = a.request(&peer(&b), Bytes::new(), LONG).await.unwrap_err();
+    assert_eq!(error.evidence(), Evidence::Answered, "the only place is taken: {error}");
+    assert_eq!(b.connection_count(), 0, "and nobody has been let in");
+    soon(async { while a.request(&peer(&b), Bytes::new(), LONG).await.is_err() {} }).await;
+    dialling.abort();
 }

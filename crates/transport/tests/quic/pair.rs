@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::support::{LONG, ca, config, echo, echo_with, peer, until};
+use crate::support::{LONG, ca, echo, peer, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_inbound_connection_serves_outbound_requests() {
@@ -34,17 +34,4 @@ async fn simultaneous_dials_end_in_one_connection_and_no_request_is_lost() {
         a.request(&b_peer, Bytes::new(), LONG).await.unwrap();
         b.request(&a_peer, Bytes::new(), LONG).await.unwrap();
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_listener_refuses_connections_over_its_limit() {
-    let ca = ca("c");
-    let mut small = config(&ca, "b");
-    small.inbound_per_ip_max = 1;
-    let b = echo_with(small);
-    let (a, c) = (echo(&ca, "a"), echo(&ca, "x"));
-    a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
-    let error = c.request(&peer(&b), Bytes::new(), LONG).await.unwrap_err();
-    assert_eq!(error.evidence(), kinfolk_transport::Evidence::Answered, "{error}");
-    assert!(b.stats().refused_limit >= 1);
 }

@@ -1,4 +1,4 @@
-//! What tracing shows of a request.
+//! What tracing shows of requests, dials and refusals.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::support::{LONG, bind, ca, echo, peer};
+use crate::support::{LONG, bind, ca, echo, peer, until};
 
 /// Log lines, kept.
 #[derive(Clone, Default)]
@@ -22,8 +22,14 @@ impl Write for Lines {
     }
 }
 
-#[tokio::test]
-async fn spans_of_requests_and_dials_carry_the_peers_name() {
+impl Lines {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no writer panics").clone()).expect("log is text")
+    }
+}
+
+/// Keeps what this thread, on which everything of these tests runs, writes into the log.
+fn listen() -> (Lines, tracing::subscriber::DefaultGuard) {
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -32,12 +38,35 @@ async fn spans_of_requests_and_dials_carry_the_peers_name() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let _here = tracing::subscriber::set_default(subscriber);
+    (lines, tracing::subscriber::set_default(subscriber))
+}
+
+#[tokio::test]
+async fn spans_of_requests_and_dials_carry_the_peers_name() {
+    let (lines, _here) = listen();
     let ca = ca("c");
     let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
     a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     assert!(text.contains(&format!("request{{peer=b at {}}}: ", b.local_addr())), "{text}");
     assert!(text.contains("dial{peer=b at "), "{text}");
     assert!(text.contains("connected"), "{text}");
+}
+
+#[tokio::test]
+async fn a_refused_handshake_is_one_line_on_each_side_that_names_the_cause() {
+    let (lines, _here) = listen();
+    let (stranger, b) = (bind(&ca("c"), "a").0, echo(&ca("c"), "b"));
+    stranger.request(&peer(&b), Bytes::new(), LONG).await.unwrap_err();
+    until(|| stranger.stats().refused_untrusted == 1 && b.stats().refused_by_peer == 1).await;
+    let text = lines.text();
+    let warnings: Vec<&str> = text.lines().filter(|line| line.contains(" WARN ")).collect();
+    let has = |what: &str| warnings.iter().filter(|line| line.contains(what)).count();
+    let here = format!(
+        "connection to {} refused here: its certificate is signed by another CA than this cluster's",
+        b.local_addr()
+    );
+    assert_eq!((warnings.len(), has(&here)), (2, 1), "{text}");
+    assert_eq!(has("refused by the peer: it does not accept this node's certificate"), 1, "{text}");
+    assert_eq!(has("connection from 127.0.0.1:"), 1, "{text}");
 }

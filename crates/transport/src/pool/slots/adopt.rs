@@ -1,6 +1,8 @@
 //! How a connection that nobody waits for finds its place among the slots: the peer's own dial, or a dial to an address
 //! whose name was not known. Dials by name are in `mod.rs`.
 
+use std::sync::Arc;
+
 use kinfolk_core::Instant;
 
 use super::super::lane::Route;
@@ -37,7 +39,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
         if self.closed {
             return Adopted::Closed;
         }
-        let live = Live { conn, side, uses: 0, since: now, idle_since: now };
+        let live = self.new_live(id, conn, side, 0, now);
         if let Some(dial) = self.connecting(route) {
             return self.adopt_during_dial(id, route, live, dial, now);
         }
@@ -49,7 +51,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
         let rival = rival.filter(|_| self.counted(route) >= self.limits.max_per_peer);
         let Some(rival) = rival else { return self.insert_ready(id, route, live, Vec::new()) };
         let (rival_side, rival_since) =
-            self.ready_mut(rival).map(|live| (live.side, live.since)).expect("is ready");
+            self.ready_live(rival).map(|live| (live.side, live.since)).expect("is ready");
         if self.limits.tie.newer_wins(route.peer, rival_side, now.since(rival_since), side) {
             self.drain(rival, CloseReason::Superseded, now);
             return self.insert_ready(id, route, live, Vec::new());
@@ -94,13 +96,13 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
         &mut self,
         id: ConnId,
         route: Route<'_>,
-        mut live: Live<C>,
+        live: Live<C>,
         waiters: Vec<W>,
     ) -> Adopted<C, W> {
-        live.uses += waiters.len();
-        let conn = live.conn.clone();
+        live.pooled.begin(waiters.len());
+        let pooled = Arc::clone(&live.pooled);
         self.insert(id, route, State::Ready(live));
-        Adopted::Ready(Wake { waiters, with: Some((id, conn)) })
+        Adopted::Ready(Wake { waiters, with: Some(pooled) })
     }
 
     fn insert_draining(&mut self, id: ConnId, route: Route<'_>, live: Live<C>, now: Instant) {
@@ -111,10 +113,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     /// The connection that a new one of `side` competes with, if the peer's limit is met: one of the same side first,
     /// then the oldest.
     fn rival(&self, route: Route<'_>, side: Side) -> Option<ConnId> {
-        let ready = self.on_route(route).filter_map(|(id, slot)| match &slot.state {
-            State::Ready(live) => Some((live.side != side, live.since, id)),
-            _ => None,
-        });
-        ready.min().map(|(_, _, id)| id)
+        let ready = self.on_route(route).filter_map(|(id, slot)| Some((id, slot.ready()?)));
+        ready.map(|(id, live)| (live.side != side, live.since, id)).min().map(|(_, _, id)| id)
     }
 }

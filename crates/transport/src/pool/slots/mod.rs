@@ -9,12 +9,14 @@ mod table_tests;
 mod tests;
 mod upkeep;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId};
 
 use super::lane::{Lane, Route};
+use super::pooled::Pooled;
 use super::tie::{Side, Tie};
 use super::{CloseReason, ConnId};
 
@@ -75,13 +77,9 @@ enum State<C, W> {
 /// An established connection.
 #[derive(Debug)]
 struct Live<C> {
-    conn: C,
+    pooled: Arc<Pooled<C>>,
     side: Side,
-    /// Requests in flight, in both directions.
-    uses: usize,
     since: Instant,
-    /// When the last use ended; only meaningful while there are no uses.
-    idle_since: Instant,
 }
 
 #[derive(Debug)]
@@ -102,8 +100,8 @@ pub(crate) enum Refused {
 /// What a caller gets.
 #[derive(Debug)]
 pub(crate) enum Acquired<C> {
-    /// A connection. One use is counted for it: [`Slots::release`] ends it.
-    Ready { id: ConnId, conn: C },
+    /// A connection. One use is counted for it: [`Pooled::end`] ends it.
+    Ready(Arc<Pooled<C>>),
     /// The waiter has been kept: somebody dials already.
     Waiting,
     /// The waiter has been kept, and the caller has to start a dial that ends in [`Slots::dial_ok`] or
@@ -115,7 +113,7 @@ pub(crate) enum Acquired<C> {
 #[derive(Debug)]
 pub(crate) struct Wake<C, W> {
     pub(crate) waiters: Vec<W>,
-    pub(crate) with: Option<(ConnId, C)>,
+    pub(crate) with: Option<Arc<Pooled<C>>>,
 }
 
 pub(crate) use adopt::Adopted;
@@ -128,10 +126,12 @@ pub(crate) type ToClose<C> = (C, CloseReason);
 pub(crate) struct Slots<C, W> {
     limits: Limits,
     by_id: BTreeMap<ConnId, Slot<C, W>>,
-    by_peer: BTreeMap<NodeId, Vec<ConnId>>,
+    by_peer: HashMap<NodeId, Vec<ConnId>>,
     /// Dials that hold a place and have no slot: their peer's name is not known yet, or its own dial was preferred.
     loose: BTreeSet<ConnId>,
     closed: bool,
+    /// The end of the last use of each connection is waited for, also of those to come.
+    watched: bool,
     /// Connections that calls since the last [`take_closable`](Self::take_closable) have put out.
     closable: Vec<ToClose<C>>,
 }
@@ -141,9 +141,10 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
         Self {
             limits,
             by_id: BTreeMap::new(),
-            by_peer: BTreeMap::new(),
+            by_peer: HashMap::new(),
             loose: BTreeSet::new(),
             closed: false,
+            watched: false,
             closable: Vec::new(),
         }
     }
@@ -157,16 +158,15 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     pub(crate) fn acquire(
         &mut self,
         route: Route<'_>,
-        new_id: ConnId,
+        new_id: impl FnOnce() -> ConnId,
         waiter: impl FnOnce() -> W,
     ) -> Result<Acquired<C>, Refused> {
         if self.closed {
             return Err(Refused::Closed);
         }
-        if let Some(id) = self.least_used(route) {
-            let live = self.ready_mut(id).expect("least_used gives ready slots only");
-            live.uses += 1;
-            return Ok(Acquired::Ready { id, conn: live.conn.clone() });
+        if let Some(pooled) = self.least_used(route) {
+            pooled.begin(1);
+            return Ok(Acquired::Ready(Arc::clone(pooled)));
         }
         if let Some(id) = self.connecting(route) {
             return self.enqueue(id, waiter()).map(|()| Acquired::Waiting);
@@ -178,7 +178,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     pub(crate) fn acquire_another(
         &mut self,
         route: Route<'_>,
-        new_id: ConnId,
+        new_id: impl FnOnce() -> ConnId,
         waiter: impl FnOnce() -> W,
     ) -> Result<Acquired<C>, Refused> {
         if self.closed {
@@ -189,8 +189,9 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
             return Err(Refused::Full { current, max });
         }
         self.make_room(route.lane)?;
-        self.insert(new_id, route, State::Connecting { waiters: vec![waiter()], standby: None });
-        Ok(Acquired::Dial { id: new_id })
+        let id = new_id();
+        self.insert(id, route, State::Connecting { waiters: vec![waiter()], standby: None });
+        Ok(Acquired::Dial { id })
     }
 
     /// A dial has come through. Every waiter gets one counted use. If the slot is no longer waiting for it (the peer's
@@ -201,29 +202,28 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
             self.closable.push((conn, CloseReason::Superseded));
             return Wake { waiters: Vec::new(), with: None };
         };
-        let live =
-            Live { conn: conn.clone(), side: Side::Local, uses: waiters.len(), since: now, idle_since: now };
+        let live = self.new_live(id, conn, Side::Local, waiters.len(), now);
+        let pooled = Arc::clone(&live.pooled);
         self.set(id, State::Ready(live));
         if let Some(standby) = standby {
             self.drain(standby, CloseReason::Superseded, now);
         }
-        Wake { waiters, with: Some((id, conn)) }
+        Wake { waiters, with: Some(pooled) }
     }
 
     /// A dial has failed or was given up. Its slot is free; a standby connection takes its place if there is one.
-    pub(crate) fn dial_failed(&mut self, id: ConnId, now: Instant) -> Wake<C, W> {
+    pub(crate) fn dial_failed(&mut self, id: ConnId) -> Wake<C, W> {
         let Some((waiters, standby)) = self.take_connecting(id) else {
             self.loose.remove(&id);
             return Wake { waiters: Vec::new(), with: None };
         };
         self.forget(id);
         let promoted = standby.and_then(|standby| {
-            let mut live = self.take_live(standby)?;
-            live.uses += waiters.len();
-            live.idle_since = now;
-            let conn = live.conn.clone();
+            let live = self.take_live(standby)?;
+            live.pooled.begin(waiters.len());
+            let pooled = Arc::clone(&live.pooled);
             self.set(standby, State::Ready(live));
-            Some((standby, conn))
+            Some(pooled)
         });
         Wake { waiters, with: promoted }
     }
@@ -240,22 +240,20 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
         Ok(())
     }
 
-    /// Counts a use of a connection, for a request that the peer sends on it. False if the slot is not there (any more).
-    pub(crate) fn enter(&mut self, id: ConnId) -> bool {
-        let live = self.live_mut(id);
-        live.map(|live| live.uses += 1).is_some()
+    /// Counts a use of a connection, for a request that the peer sends on it. None if the slot is not there (any more).
+    pub(crate) fn enter(&mut self, id: ConnId) -> Option<Arc<Pooled<C>>> {
+        let pooled = &self.by_id.get(&id)?.live()?.pooled;
+        pooled.begin(1);
+        Some(Arc::clone(pooled))
     }
 
-    /// Ends a use.
-    pub(crate) fn release(&mut self, id: ConnId, now: Instant) {
-        let Some(live) = self.live_mut(id) else { return };
-        live.uses = live.uses.checked_sub(1).expect("each use is ended once");
-        live.idle_since = now;
-        let unused = live.uses == 0;
-        if let Some(Slot { state: State::Draining { not_before, reason, .. }, .. }) = self.by_id.get(&id)
-            && unused
-            && *not_before <= now
-        {
+    /// The last use of a connection has ended, and [`Pooled::end`] asked for this call: what drains is closed.
+    pub(crate) fn unused(&mut self, id: ConnId, now: Instant) {
+        let Some(Slot { state: State::Draining { live, not_before, reason, .. }, .. }) = self.by_id.get(&id)
+        else {
+            return;
+        };
+        if live.pooled.uses() == 0 && *not_before <= now {
             let reason = *reason;
             self.close(id, reason);
         }
@@ -264,19 +262,17 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     /// A request on this connection timed out: it is not handed out any more, and closed as soon as it carries nothing.
     /// Says whether this call changed that.
     pub(crate) fn doubt(&mut self, id: ConnId, now: Instant) -> bool {
-        let Some(live) = self.ready_mut(id) else { return false };
-        let unused = live.uses == 0;
-        if unused {
-            self.close(id, CloseReason::Doubtful);
-        } else {
-            self.drain(id, CloseReason::Doubtful, now);
+        if self.ready_live(id).is_none() {
+            return false;
         }
+        self.drain(id, CloseReason::Doubtful, now);
+        self.unused(id, now);
         true
     }
 
     /// A connection has ended by itself. Says whether it had a slot.
     pub(crate) fn remove(&mut self, id: ConnId) -> bool {
-        let had = self.live_mut(id).is_some();
+        let had = self.by_id.get(&id).is_some_and(|slot| slot.live().is_some());
         if had {
             self.close(id, CloseReason::Dead);
         }
@@ -286,7 +282,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     /// Every ready connection, to be checked outside the lock.
     pub(crate) fn ready(&self) -> Vec<(ConnId, C)> {
         let ready = self.by_id.iter().filter_map(|(id, slot)| match &slot.state {
-            State::Ready(live) => Some((*id, live.conn.clone())),
+            State::Ready(live) => Some((*id, live.pooled.conn.clone())),
             _ => None,
         });
         ready.collect()
@@ -300,7 +296,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
             match slot.state {
                 State::Connecting { waiters: more, .. } => waiters.extend(more),
                 State::Ready(live) | State::Standby(live) | State::Draining { live, .. } => {
-                    self.closable.push((live.conn, CloseReason::Shutdown));
+                    self.closable.push((live.pooled.conn.clone(), CloseReason::Shutdown));
                 }
             }
         }
@@ -309,8 +305,15 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     }
 
     /// Requests in flight on all connections.
+    #[cfg(test)]
     pub(crate) fn uses(&self) -> usize {
-        self.by_id.values().map(|slot| slot.live().map_or(0, |live| live.uses)).sum()
+        self.by_id.values().filter_map(Slot::live).map(|live| live.pooled.uses()).sum()
+    }
+
+    /// Requests in flight on all connections; and from now on, whoever ends the last use of a connection is asked to say so.
+    pub(crate) fn watch_uses(&mut self) -> usize {
+        self.watched = true;
+        self.by_id.values().filter_map(Slot::live).map(|live| live.pooled.watch()).sum()
     }
 
     /// The connections by state: (connecting, ready and in use, ready and idle, standby or draining).
@@ -319,7 +322,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
         for slot in self.by_id.values() {
             match &slot.state {
                 State::Connecting { .. } => counts.0 += 1,
-                State::Ready(live) if live.uses > 0 => counts.1 += 1,
+                State::Ready(live) if live.pooled.uses() > 0 => counts.1 += 1,
                 State::Ready(_) => counts.2 += 1,
                 State::Standby(_) | State::Draining { .. } => counts.3 += 1,
             }
@@ -329,7 +332,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
 
     /// The ready connection to a peer, without counting a use.
     pub(crate) fn peek(&self, route: Route<'_>) -> Option<C> {
-        self.least_used(route).and_then(|id| self.by_id.get(&id)?.live()).map(|live| live.conn.clone())
+        self.least_used(route).map(|pooled| pooled.conn.clone())
     }
 
     // ---- look-ups ----
@@ -344,12 +347,9 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
         slots.filter(move |(_, slot)| slot.lane == route.lane)
     }
 
-    fn least_used(&self, route: Route<'_>) -> Option<ConnId> {
-        let ready = self.on_route(route).filter_map(|(id, slot)| match &slot.state {
-            State::Ready(live) => Some((live.uses, id)),
-            _ => None,
-        });
-        ready.min().map(|(_, id)| id)
+    fn least_used(&self, route: Route<'_>) -> Option<&Arc<Pooled<C>>> {
+        let ready = self.on_route(route).filter_map(|(_, slot)| slot.ready());
+        ready.map(|live| &live.pooled).min_by_key(|pooled| (pooled.uses(), pooled.id))
     }
 
     fn connecting(&self, route: Route<'_>) -> Option<ConnId> {
@@ -368,18 +368,20 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
         self.by_id.len() + self.loose.len()
     }
 
-    fn ready_mut(&mut self, id: ConnId) -> Option<&mut Live<C>> {
-        match &mut self.by_id.get_mut(&id)?.state {
-            State::Ready(live) => Some(live),
-            _ => None,
-        }
-    }
-
-    fn live_mut(&mut self, id: ConnId) -> Option<&mut Live<C>> {
-        self.by_id.get_mut(&id)?.live_mut()
+    fn ready_live(&self, id: ConnId) -> Option<&Live<C>> {
+        self.by_id.get(&id)?.ready()
     }
 
     // ---- changes ----
+
+    /// What a slot holds for a new connection, which `uses` callers have from the start.
+    fn new_live(&self, id: ConnId, conn: C, side: Side, uses: usize, now: Instant) -> Live<C> {
+        let pooled = Arc::new(Pooled::new(id, conn, uses, now));
+        if self.watched {
+            pooled.watch();
+        }
+        Live { pooled, side, since: now }
+    }
 
     fn insert(&mut self, id: ConnId, Route { peer, lane }: Route<'_>, state: State<C, W>) {
         self.by_peer.entry(peer.clone()).or_default().push(id);
@@ -410,7 +412,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
             self.unlink_standby(&slot.peer, id);
         }
         if let State::Ready(live) | State::Standby(live) | State::Draining { live, .. } = slot.state {
-            self.closable.push((live.conn, reason));
+            self.closable.push((live.pooled.conn.clone(), reason));
         }
     }
 
@@ -467,10 +469,10 @@ impl<C, W> Slot<C, W> {
         }
     }
 
-    fn live_mut(&mut self) -> Option<&mut Live<C>> {
-        match &mut self.state {
-            State::Ready(live) | State::Standby(live) | State::Draining { live, .. } => Some(live),
-            State::Connecting { .. } => None,
+    fn ready(&self) -> Option<&Live<C>> {
+        match &self.state {
+            State::Ready(live) => Some(live),
+            _ => None,
         }
     }
 }

@@ -44,11 +44,12 @@ const STATES: [&str; 8] =
 fn slots_in(state: &str, to: Route<'_>) -> Bare {
     let mut slots = empty(8);
     let dial = |slots: &mut Bare| {
-        assert!(matches!(slots.acquire(to, IT, || Nobody), Ok(Acquired::Dial { id: IT })));
+        assert!(matches!(slots.acquire(to, || IT, || Nobody), Ok(Acquired::Dial { id: IT })));
     };
     let use_it = |slots: &mut Bare| {
         dial(slots);
-        assert_eq!(slots.dial_ok(IT, IT, T0).waiters.len(), 1);
+        let wake = slots.dial_ok(IT, IT, T0);
+        assert_eq!(wake.waiters.len(), 1);
     };
     match state {
         "free" => {}
@@ -56,15 +57,15 @@ fn slots_in(state: &str, to: Route<'_>) -> Bare {
         "in use" => use_it(&mut slots),
         "idle" => {
             use_it(&mut slots);
-            slots.release(IT, T0);
+            end_use(&mut slots);
         }
         "standby" => {
-            assert!(matches!(slots.acquire(to, DIAL, || Nobody), Ok(Acquired::Dial { .. })));
+            assert!(matches!(slots.acquire(to, || DIAL, || Nobody), Ok(Acquired::Dial { .. })));
             assert!(matches!(slots.adopt(IT, to, IT, Side::Remote, T0), Adopted::Spare));
         }
         "draining" => {
             use_it(&mut slots);
-            slots.release(IT, T0);
+            end_use(&mut slots);
             // Superseded and dialled from here: it stays for a moment, in case that the peer still uses it.
             assert!(matches!(slots.adopt(DIAL, to, DIAL, Side::Local, T0), Adopted::Ready(_)));
         }
@@ -79,16 +80,24 @@ fn slots_in(state: &str, to: Route<'_>) -> Bare {
     slots
 }
 
+/// Ends a use of `IT`, as far as there is one.
+fn end_use(slots: &mut Bare) {
+    let Some(live) = slots.by_id.get(&IT).and_then(Slot::live) else { return };
+    if live.pooled.end(T0) {
+        slots.unused(IT, T0);
+    }
+}
+
 fn state_of(slots: &Bare) -> &'static str {
     let Some(slot) = slots.by_id.get(&IT) else {
         return if slots.loose.contains(&IT) { "loose" } else { "free" };
     };
     match &slot.state {
         State::Connecting { .. } => "connecting",
-        State::Ready(live) if live.uses > 0 => "in use",
+        State::Ready(live) if live.pooled.uses() > 0 => "in use",
         State::Ready(_) => "idle",
         State::Standby(_) => "standby",
-        State::Draining { live, .. } if live.uses > 0 => "draining, in use",
+        State::Draining { live, .. } if live.pooled.uses() > 0 => "draining, in use",
         State::Draining { .. } => "draining",
     }
 }
@@ -116,18 +125,18 @@ fn apply(slots: &mut Bare, event: &str, state: &str, to: Route<'_>) {
     let dial = if ["connecting", "loose"].contains(&state) { IT } else { DIAL };
     let new = ConnId(20);
     match event {
-        "acquire" => drop(slots.acquire(to, if state == "free" { IT } else { new }, || Nobody)),
+        "acquire" => drop(slots.acquire(to, || if state == "free" { IT } else { new }, || Nobody)),
         "enter" => drop(slots.enter(IT)),
-        "release" => slots.release(IT, T0),
+        "release" => end_use(slots),
         "doubt" => drop(slots.doubt(IT, T0)),
         "remove" => drop(slots.remove(IT)),
         "dial_ok" => drop(slots.dial_ok(dial, dial, T0)),
-        "dial_failed" => drop(slots.dial_failed(dial, T0)),
+        "dial_failed" => drop(slots.dial_failed(dial)),
         "adopt, theirs" => drop(slots.adopt(new, to, new, Side::Remote, T0)),
         "adopt, ours" => drop(slots.adopt(new, to, new, Side::Local, T0)),
         "room needed" => {
             slots.limits.max_total = slots.total();
-            drop(slots.acquire(Route::new(&id("other"), Lane::Requests), new, || Nobody));
+            drop(slots.acquire(Route::new(&id("other"), Lane::Requests), || new, || Nobody));
         }
         "sweep, 1 s later" => drop(slots.sweep(T0 + Duration::from_secs(1), Duration::from_mins(1))),
         "sweep, 1 h later" => drop(slots.sweep(hour, Duration::from_mins(1))),

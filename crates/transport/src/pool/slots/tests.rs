@@ -69,7 +69,7 @@ struct Books {
     /// Dials of addresses.
     unnamed: Vec<ConnId>,
     /// Uses that somebody holds.
-    uses: Vec<ConnId>,
+    uses: Vec<Arc<Pooled<ConnId>>>,
     waiting: BTreeSet<u64>,
     /// Every connection that was brought in; false once closed.
     conns: BTreeMap<ConnId, bool>,
@@ -89,9 +89,9 @@ impl Books {
     fn woken(&mut self, wake: Wake<ConnId, Numbered>) {
         for waiter in wake.waiters {
             assert!(self.waiting.remove(&waiter.0), "a waiter is woken once");
-            if let Some((id, conn)) = &wake.with {
-                assert_eq!(id, conn);
-                self.uses.push(*id);
+            if let Some(pooled) = &wake.with {
+                assert_eq!(pooled.id, pooled.conn);
+                self.uses.push(Arc::clone(pooled));
             }
         }
     }
@@ -104,7 +104,14 @@ impl Books {
     }
 }
 
-fn take<T: Copy>(from: &mut Vec<T>, at: usize) -> Option<T> {
+/// Ends a use, as whoever held it does.
+fn release(slots: &mut Slots<ConnId, Numbered>, used: &Pooled<ConnId>, now: Instant) {
+    if used.end(now) {
+        slots.unused(used.id, now);
+    }
+}
+
+fn take<T>(from: &mut Vec<T>, at: usize) -> Option<T> {
     if from.is_empty() { None } else { Some(from.swap_remove(at % from.len())) }
 }
 
@@ -128,7 +135,7 @@ fn run(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, step: &Step) {
         }
         Step::DialFailed(at) => {
             if let Some(id) = take(&mut books.dials, at) {
-                let wake = slots.dial_failed(id, now);
+                let wake = slots.dial_failed(id);
                 books.woken(wake);
             }
         }
@@ -149,21 +156,21 @@ fn run(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, step: &Step) {
             }
         }
         Step::Release(at) => {
-            if let Some(id) = take(&mut books.uses, at) {
-                slots.release(id, now);
+            if let Some(used) = take(&mut books.uses, at) {
+                release(slots, &used, now);
             }
         }
         Step::Enter(at) => {
             if let Some(id) = books.conns.keys().nth(at % books.conns.len().max(1)).copied()
-                && slots.enter(id)
+                && let Some(pooled) = slots.enter(id)
             {
                 assert!(books.conns[&id], "a closed connection has no slot");
-                books.uses.push(id);
+                books.uses.push(pooled);
             }
         }
         Step::Doubt(at) => {
-            if let Some(id) = books.uses.get(at % books.uses.len().max(1)) {
-                slots.doubt(*id, now);
+            if let Some(used) = books.uses.get(at % books.uses.len().max(1)) {
+                slots.doubt(used.id, now);
             }
         }
         Step::Remove(at) => {
@@ -182,14 +189,14 @@ fn run(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, step: &Step) {
 fn acquire(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, route: Route<'_>, another: bool) {
     let (id, waiter) = (ConnId(books.number()), books.number());
     let result = if another {
-        slots.acquire_another(route, id, || Numbered(waiter))
+        slots.acquire_another(route, || id, || Numbered(waiter))
     } else {
-        slots.acquire(route, id, || Numbered(waiter))
+        slots.acquire(route, || id, || Numbered(waiter))
     };
     match result {
-        Ok(Acquired::Ready { id, conn }) => {
-            assert!(books.conns[&conn], "an open connection is handed out");
-            books.uses.push(id);
+        Ok(Acquired::Ready(pooled)) => {
+            assert!(books.conns[&pooled.conn], "an open connection is handed out");
+            books.uses.push(pooled);
         }
         Ok(Acquired::Waiting) => assert!(books.waiting.insert(waiter)),
         Ok(Acquired::Dial { id }) => {
@@ -232,7 +239,7 @@ fn check(slots: &Slots<ConnId, Numbered>, books: &Books) {
     assert_eq!(connecting, books.dials.len() + books.unnamed.len());
     let open = books.conns.values().filter(|open| **open).count();
     assert_eq!(open, in_use + idle + other, "each open connection has one slot");
-    let held = books.uses.iter().filter(|id| books.conns[*id]).count();
+    let held = books.uses.iter().filter(|used| books.conns[&used.conn]).count();
     assert_eq!(held, slots.uses(), "each use is counted once");
     assert!(slots.by_peer.values().map(Vec::len).sum::<usize>() == slots.by_id.len());
 }
@@ -257,16 +264,16 @@ proptest! {
         }
         // Once every dial has ended and every use too, nobody waits, and closing leaves nothing open.
         for id in std::mem::take(&mut books.dials) {
-            let wake = slots.dial_failed(id, books.now);
+            let wake = slots.dial_failed(id);
             books.woken(wake);
         }
         for id in std::mem::take(&mut books.unnamed) {
-            let wake = slots.dial_failed(id, books.now);
+            let wake = slots.dial_failed(id);
             books.woken(wake);
         }
         prop_assert!(books.waiting.is_empty());
-        for id in std::mem::take(&mut books.uses) {
-            slots.release(id, books.now);
+        for used in std::mem::take(&mut books.uses) {
+            release(&mut slots, &used, books.now);
         }
         prop_assert_eq!(slots.uses(), 0);
         prop_assert!(slots.close_all().is_empty());

@@ -19,7 +19,9 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     pub(crate) fn sweep(&mut self, now: Instant, idle_timeout: Duration) -> usize {
         self.sweep_drained(now);
         let idle = |slot: &Slot<C, W>| match &slot.state {
-            State::Ready(live) => live.uses == 0 && now.since(live.idle_since) >= idle_timeout,
+            State::Ready(live) => {
+                live.pooled.uses() == 0 && now.since(live.pooled.idle_since()) >= idle_timeout
+            }
             _ => false,
         };
         let due: Vec<ConnId> = self.by_id.iter().filter(|(_, slot)| idle(slot)).map(|(id, _)| *id).collect();
@@ -32,7 +34,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     /// Puts out the draining connections that are unused or whose time is up.
     pub(crate) fn sweep_drained(&mut self, now: Instant) {
         let due = |slot: &Slot<C, W>| match &slot.state {
-            State::Draining { live, not_before, reason, .. } if live.uses == 0 => {
+            State::Draining { live, not_before, reason, .. } if live.pooled.uses() == 0 => {
                 (*not_before <= now).then_some(*reason)
             }
             State::Draining { until, .. } => (*until <= now).then_some(CloseReason::Overdue),
@@ -54,9 +56,9 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
                 State::Draining { .. } => ConnectionState::Draining,
             };
             let (peer, lane, live) = (slot.peer.clone(), slot.lane, slot.live());
-            let uses = live.map_or(0, |live| live.uses);
+            let uses = live.map_or(0, |live| live.pooled.uses());
             let stats = ConnectionStats { peer, lane, state, uses, rtt: None };
-            (stats, live.map(|live| live.conn.clone()))
+            (stats, live.map(|live| live.pooled.conn.clone()))
         };
         self.by_id.values().map(describe).collect()
     }
@@ -65,7 +67,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     pub(crate) fn next_drain(&self) -> Option<Instant> {
         let due = self.by_id.values().filter_map(|slot| match &slot.state {
             State::Draining { live, not_before, until, .. } => {
-                Some(if live.uses == 0 { *not_before } else { *until })
+                Some(if live.pooled.uses() == 0 { *not_before } else { *until })
             }
             _ => None,
         });
@@ -88,8 +90,8 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
         }
         let candidate = |(id, slot): (&ConnId, &Slot<C, W>)| match &slot.state {
             _ if share_is_met && !slot.lane.is_streams() => None,
-            State::Draining { live, until, .. } if live.uses == 0 => Some((false, *until, *id)),
-            State::Ready(live) if live.uses == 0 => Some((true, live.idle_since, *id)),
+            State::Draining { live, until, .. } if live.pooled.uses() == 0 => Some((false, *until, *id)),
+            State::Ready(live) if live.pooled.uses() == 0 => Some((true, live.pooled.idle_since(), *id)),
             _ => None,
         };
         let (_, _, victim) =
@@ -110,6 +112,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
             (CloseReason::Superseded, Side::Remote) => self.limits.drain,
             _ => Duration::ZERO,
         };
+        live.pooled.watch();
         let (not_before, until) = (now + grace, now + limit);
         self.set(id, State::Draining { live, not_before, until, reason });
     }

@@ -27,6 +27,9 @@ impl Services {
         if !is_service(service) {
             return Err(ServiceError::Name { service: service.to_owned() });
         }
+        if *stage.borrow() == Stage::Stopped {
+            return Err(ServiceError::Stopped { service: service.to_owned() });
+        }
         let mut services = self.0.lock();
         // Those whose listener has gone are swept here, so that the map holds no more than were ever in use at once.
         services.retain(|_, backlog| !backlog.is_closed());

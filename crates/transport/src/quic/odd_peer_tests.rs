@@ -1,0 +1,134 @@
+//! Peers that close in the wrong moment or stop in the middle of a frame, which no [`Transport`] does by itself: these
+//! take hold of its connections from within.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kinfolk_core::{ClusterId, NodeId};
+use s2n_quic::stream::BidirectionalStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::code::CloseCode;
+use super::outcome::Fault;
+use super::{Inbound, Incoming, Transport};
+use crate::config::TransportConfig;
+use crate::frame::{StreamKind, encode};
+use crate::identity::ClusterCa;
+use crate::peer::{Peer, Target};
+use crate::request::{Ending, Evidence, Rejection, RequestError};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Two nodes, of which the second gives a frame this long.
+fn pair(frame_timeout: Duration) -> (Transport, Transport, Incoming) {
+    let ca = ClusterCa::create(&ClusterId::new("c").unwrap()).unwrap();
+    let config = |name: &str| {
+        let identity = ca.issue(&NodeId::new(name).unwrap(), Duration::from_hours(24)).unwrap();
+        let mut config = TransportConfig::new("127.0.0.1:0".parse().unwrap(), identity);
+        config.handshake_timeout = Duration::from_secs(10);
+        config.frame_timeout = frame_timeout;
+        config
+    };
+    let (a, _) = Transport::bind(config("a")).unwrap();
+    let (b, incoming) = Transport::bind(config("b")).unwrap();
+    (a, b, incoming)
+}
+
+fn peer(transport: &Transport) -> Peer {
+    Peer::new(transport.id().clone(), transport.local_addr())
+}
+
+async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(LONG, future).await.expect("what was waited for did not come")
+}
+
+/// A request from `a` to `b`, under way.
+fn ask(a: &Transport, b: &Transport) -> JoinHandle<Result<Bytes, RequestError>> {
+    let (a, to) = (a.clone(), peer(b));
+    tokio::spawn(async move { a.request(&to, Bytes::from_static(b"ping"), LONG).await })
+}
+
+/// Lets the next request come in, and closes its connection as if it had not been seen.
+async fn cross(b: &Transport, incoming: &mut Incoming, code: CloseCode) -> Inbound {
+    let inbound = soon(incoming.recv()).await.unwrap();
+    b.hub().close_connections(code);
+    inbound
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_crosses_the_peers_close_is_sent_once_more() {
+    let (a, b, mut incoming) = pair(LONG);
+    let request = ask(&a, &b);
+    let _crossed = cross(&b, &mut incoming, CloseCode::Unused).await;
+    let again = soon(incoming.recv()).await.unwrap();
+    assert_eq!(again.body, "ping");
+    again.responder.unwrap().respond(Bytes::from_static(b"ack")).await.unwrap();
+    assert_eq!(soon(request).await.unwrap().unwrap(), "ack");
+    let stats = a.stats();
+    assert_eq!((stats.requests, stats.requests_repeated, stats.requests_failed), (1, 1, 0));
+    assert_eq!(a.pool().stats().dials, 2, "the second went over a fresh connection");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_crosses_a_close_twice_is_given_up_with_the_cause() {
+    let (a, b, mut incoming) = pair(LONG);
+    let request = ask(&a, &b);
+    let _first = cross(&b, &mut incoming, CloseCode::Unused).await;
+    let _second = cross(&b, &mut incoming, CloseCode::Superseded).await;
+    let error = soon(request).await.unwrap().unwrap_err();
+    assert!(matches!(error, RequestError::Closed { cause: Ending::Unused { .. }, .. }), "{error}");
+    assert_eq!((error.evidence(), a.stats().requests_repeated), (Evidence::Answered, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_the_peer_may_have_taken_up_is_not_sent_again() {
+    let (a, b, mut incoming) = pair(LONG);
+    let request = ask(&a, &b);
+    let _taken = cross(&b, &mut incoming, CloseCode::Stopped).await;
+    let error = soon(request).await.unwrap().unwrap_err();
+    assert!(matches!(error, RequestError::Closed { cause: Ending::ByPeer { .. }, .. }), "{error}");
+    assert_eq!((a.stats().requests_repeated, a.pool().stats().dials), (0, 1));
+}
+
+/// A request's stream from `a` to `b`, of whose frame the first `len` bytes have been sent; and the rest.
+async fn begin(a: &Transport, b: &Transport, len: usize) -> (BidirectionalStream, Bytes) {
+    drop(a.pool().acquire(&peer(b)).await.unwrap());
+    let conn = a.pool().peek(b.id()).unwrap();
+    let mut frame = encode(Some(StreamKind::Request), b"ping", 100).unwrap();
+    let mut stream = conn.open_bidirectional().await.unwrap();
+    let rest = frame.split_off(len);
+    stream.send(frame).await.unwrap();
+    (stream, rest)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_that_stops_half_way_is_refused_after_the_frame_timeout_and_costs_only_its_stream() {
+    // Only the kind, half of the header, or nearly all: wherever it stops, the time ends the wait.
+    for len in [1, 2, 9] {
+        let (a, b, mut incoming) = pair(Duration::from_millis(100));
+        let (mut stream, _rest) = begin(&a, &b, len).await;
+        let error = soon(stream.receive()).await.unwrap_err();
+        let error = Fault::from(error).about(Target::from(&peer(&b)));
+        assert!(matches!(error, RequestError::Rejected { why: Rejection::TooSlow, .. }), "{len}: {error}");
+        assert_eq!((b.stats().bad_streams, b.stats().frames_received), (1, 0));
+
+        let request = ask(&a, &b);
+        soon(incoming.recv()).await.unwrap().responder.unwrap().respond(Bytes::new()).await.unwrap();
+        soon(request).await.unwrap().unwrap();
+        assert_eq!(a.pool().stats().dials, 1, "the connection is as good as before");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_in_pieces_within_the_frame_timeout_is_read_whole() {
+    let (a, b, mut incoming) = pair(LONG);
+    let (mut stream, mut rest) = begin(&a, &b, 1).await;
+    while !rest.is_empty() {
+        stream.send(rest.split_to(1)).await.unwrap();
+        stream.flush().await.unwrap();
+    }
+    stream.finish().unwrap();
+    assert_eq!(soon(incoming.recv()).await.unwrap().body, "ping");
+    assert_eq!(b.stats().bad_streams, 0);
+}
