@@ -27,7 +27,13 @@ async fn gossip_message_size_limit() {
                 .into()
         })
         .collect();
-    let sync = codec::encode(&Message::Sync { nodes: page, after: None, want: false }).unwrap();
+    let sync = codec::encode(&Message::Sync {
+        nodes: page,
+        after: None,
+        want: false,
+        only: kinfolk_swim::Buckets::ALL,
+    })
+    .unwrap();
     stranger.request(&group.nodes[0].peer(), sync, crate::fixture::DEADLINE).await.unwrap();
     group.settle(|registry| registry.len() == 53).await;
 

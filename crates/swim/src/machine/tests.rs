@@ -6,4 +6,5 @@ mod commands;
 mod gossip;
 mod probes;
 mod suspicions;
+mod verified;
 mod views;

@@ -1,0 +1,231 @@
+//! `Mode::Verified` step by step: watching, witnesses, accusation, the last check, closed ports, pauses of our own.
+
+use std::time::Duration;
+
+use expect_test::expect;
+use kinfolk_core::NodeState;
+
+use super::bench::{Bench, claim, id, quiet};
+use crate::config::SwimConfig;
+use crate::input::{CheckId, Input, NoReply};
+use crate::message::Message;
+use crate::output::Output;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn bench(others: &[&str]) -> Bench {
+    let mut bench = Bench::new(quiet(&SwimConfig::verified()), others);
+    while bench.machine.poll_output().is_some() {}
+    bench
+}
+
+/// Goes on until something is sent.
+fn until_sent(bench: &mut Bench) -> String {
+    loop {
+        let text = bench.tick();
+        if !text.is_empty() {
+            return text;
+        }
+    }
+}
+
+fn requests_to(bench: &Bench, whom: &str) -> Vec<u64> {
+    let request = |output: &Output| match output {
+        Output::Send { to, request: Some(request), .. } if *to == id(whom) => Some(request.0),
+        _ => None,
+    };
+    bench.outputs.iter().filter_map(request).collect()
+}
+
+/// `a` does not answer; what we ask then.
+fn silent(bench: &mut Bench) -> String {
+    while !until_sent(bench).contains("-> a #") {
+        let asked: Vec<_> = bench.outputs.clone();
+        for output in asked {
+            if let Output::Send { to, request: Some(request), .. } = output {
+                bench.ack(request.0, to.as_str());
+            }
+        }
+    }
+    until_sent(bench)
+}
+
+fn nack(closed: bool) -> Message {
+    Message::Nack { closed }
+}
+
+#[test]
+fn a_silent_subject_has_its_port_checked_and_witnesses_asked_before_anything_is_said() {
+    let mut bench = bench(&["a", "b", "c"]);
+    let text = silent(&mut bench);
+    assert!(text.starts_with("check the port of a\n"), "{text}");
+    assert!(text.contains("PingReq(a, 500 ms, nack true)[] -> b") && text.contains("-> c"), "{text}");
+    assert_eq!(bench.known("a"), (1, NodeState::Alive));
+}
+
+#[test]
+fn any_witness_that_is_answered_clears_the_subject_and_raises_our_doubt_in_ourselves() {
+    let mut bench = bench(&["a", "b", "c"]);
+    silent(&mut bench);
+    let [b, c] = [requests_to(&bench, "b")[0], requests_to(&bench, "c")[0]];
+    assert_eq!(bench.reply(b, "b", nack(false)), "");
+    assert_eq!(bench.ack(c, "c"), "");
+    assert_eq!((bench.known("a"), bench.machine.stats().local_health), ((1, NodeState::Alive), 1));
+    assert_eq!(bench.machine.explain(&id("a"))[0].finding.to_string(), "path at fault");
+}
+
+#[test]
+fn who_gets_no_answer_from_anybody_is_the_sick_one_and_says_nothing() {
+    let mut bench = bench(&["a", "b", "c"]);
+    silent(&mut bench);
+    for witness in ["b", "c"] {
+        let request = requests_to(&bench, witness);
+        let _ = request;
+    }
+    bench.pass(SECOND * 3);
+    assert_eq!(bench.known("a"), (1, NodeState::Alive));
+    assert!(bench.machine.stats().unheard > 0 && bench.machine.stats().local_health > 0);
+}
+
+/// Lets time pass in which `a` and its port are silent, and the witnesses say so.
+fn pass_in_silence(bench: &mut Bench, time: Duration) -> String {
+    let (end, mut told) = (bench.now + time, String::new());
+    while bench.machine.next_timeout().is_some_and(|at| at <= end) {
+        told += &bench.tick();
+        let outputs = std::mem::take(&mut bench.outputs);
+        for output in outputs {
+            told += &match output {
+                Output::Send { to, message: Message::PingReq { .. }, request: Some(request), .. } => {
+                    bench.reply(request.0, to.as_str(), nack(false))
+                }
+                Output::Send { to, request: Some(request), .. } if to != id("a") => {
+                    bench.ack(request.0, to.as_str())
+                }
+                Output::CheckPort { check, .. } => bench.input(Input::PortChecked { check, closed: false }),
+                _ => String::new(),
+            };
+        }
+    }
+    told
+}
+
+#[test]
+fn a_witness_that_is_not_answered_either_makes_the_subject_suspect_and_only_the_last_check_makes_it_failed() {
+    let mut bench = bench(&["a", "b", "c"]);
+    silent(&mut bench);
+    let begun = bench.now;
+    for witness in ["b", "c"] {
+        let request = requests_to(&bench, witness).first().copied();
+        if let Some(request) = request {
+            let outputs = bench.outputs.clone();
+            bench.reply(request, witness, nack(false));
+            bench.outputs = outputs;
+        }
+    }
+    assert_eq!(bench.known("a"), (1, NodeState::Suspect));
+    // The probe was sent half a second before its silence was noticed.
+    pass_in_silence(&mut bench, Duration::from_millis(4_400));
+    assert_eq!(bench.known("a"), (1, NodeState::Suspect), "{:?} after the probe", bench.now.since(begun));
+    let told = pass_in_silence(&mut bench, SECOND);
+    assert!(told.contains("event failed a: silent for 5.0 s; 2 of 2 witnesses could not reach it"), "{told}");
+    assert_eq!(bench.known("a"), (1, NodeState::Failed));
+}
+
+#[test]
+fn an_answer_that_is_only_late_stops_the_clock() {
+    let mut bench = bench(&["a", "b", "c"]);
+    silent(&mut bench);
+    let outputs = bench.outputs.clone();
+    for witness in ["b", "c"] {
+        bench.outputs.clone_from(&outputs);
+        let request = requests_to(&bench, witness)[0];
+        bench.reply(request, witness, nack(false));
+    }
+    pass_in_silence(&mut bench, SECOND * 4);
+    let sent = bench.machine.stats().probes;
+    assert!(sent > 4, "a silent subject is probed each interval");
+    // A probe of before is answered now.
+    let late = (0..200).find(|request| {
+        bench.ack(*request, "a");
+        !bench.machine.watch.is_silent(&id("a"))
+    });
+    assert!(late.is_some());
+    pass_in_silence(&mut bench, Duration::from_millis(4_500));
+    assert_ne!(bench.known("a").1, NodeState::Failed);
+}
+
+#[test]
+fn a_port_that_is_closed_to_us_and_to_a_witness_is_a_failure_at_once_and_to_one_alone_it_is_not() {
+    let mut bench = bench(&["a", "b", "c"]);
+    silent(&mut bench);
+    let b = requests_to(&bench, "b")[0];
+    assert_eq!(bench.input(Input::PortChecked { check: CheckId(0), closed: true }), "");
+    let text = bench.reply(b, "b", nack(true));
+    assert!(text.contains("its port is closed, as 2 found; accused by me, b"), "{text}");
+    assert_eq!(bench.known("a"), (1, NodeState::Failed));
+}
+
+#[test]
+fn in_a_group_of_two_the_closed_port_alone_is_enough() {
+    let mut bench = bench(&["a"]);
+    silent(&mut bench);
+    let text = bench.input(Input::PortChecked { check: CheckId(0), closed: true });
+    assert!(text.contains("event failed a"), "{text}");
+}
+
+#[test]
+fn a_pause_of_our_own_voids_what_we_were_about_to_judge() {
+    let mut bench = bench(&["a", "b", "c"]);
+    silent(&mut bench);
+    let outputs = bench.outputs.clone();
+    for witness in ["b", "c"] {
+        bench.outputs.clone_from(&outputs);
+        let request = requests_to(&bench, witness)[0];
+        bench.reply(request, witness, nack(false));
+    }
+    assert_eq!(bench.known("a").1, NodeState::Suspect);
+    bench.now += SECOND * 60;
+    bench.input(Input::Timeout);
+    assert_eq!((bench.known("a").1, bench.machine.stats().pauses), (NodeState::Suspect, 1));
+    pass_in_silence(&mut bench, SECOND * 3);
+    assert_eq!(bench.known("a").1, NodeState::Suspect, "the pause is not counted as its silence");
+    pass_in_silence(&mut bench, SECOND * 4);
+    assert_eq!(bench.known("a").1, NodeState::Failed);
+}
+
+#[test]
+fn a_suspicion_of_others_makes_a_watcher_probe_at_once_and_never_judge_by_itself() {
+    let mut bench = bench(&["a", "b", "c"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    let told = bench.pass(Duration::from_millis(1));
+    assert!(told.contains("Ping[a i1 suspect by [b]] -> a"), "{told}");
+    let ack = requests_to(&bench, "a").first().copied().unwrap_or_default();
+    bench.ack(ack, "a");
+    let mut bench = self::bench(&["a", "b", "c"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b", "c"])]);
+    bench.machine.watch.subjects.clear();
+    bench.pass(SECOND * 100);
+    assert_eq!(bench.known("a").1, NodeState::Suspect);
+}
+
+#[test]
+fn a_connection_that_ends_under_a_probe_is_tried_once_more_before_it_means_anything() {
+    let mut bench = bench(&["a", "b", "c"]);
+    while !until_sent(&mut bench).contains("-> a #") {}
+    let first = requests_to(&bench, "a")[0];
+    let text = bench.no_reply(first, NoReply::Silent);
+    assert!(text.contains("Ping[] -> a #"), "{text}");
+    let second = requests_to(&bench, "a")[0];
+    assert!(bench.no_reply(second, NoReply::Silent).contains("check the port of a"));
+    assert!(!bench.no_reply(first, NoReply::Silent).contains("check the port"));
+}
+
+#[test]
+fn news_goes_to_every_neighbour_at_once_but_not_back_to_whom_it_came_from() {
+    let mut bench = bench(&["a", "b", "c"]);
+    bench.gossip("b", vec![claim("x", 1, NodeState::Alive, &[])]);
+    let told = bench.pass(Duration::from_millis(10));
+    for (whom, told_of) in [("a", true), ("b", false), ("c", true), ("x", true)] {
+        assert_eq!(told.contains(&format!("Gossip[x i1 alive] -> {whom}\n")), told_of, "{whom}: {told}");
+    }
+}
