@@ -151,21 +151,20 @@ impl Machine {
         nodes: Vec<Arc<NodeStatus>>,
         spread: bool,
     ) {
-        let ids: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
-        self.take_in(now, from, nodes, spread);
-        for id in ids {
-            self.complete(from, &id);
+        self.take_in(now, from, &nodes, spread);
+        for node in nodes {
+            self.complete(from, &node.id);
         }
     }
 
     /// Takes in a page of nodes from `from`.
-    pub(crate) fn take_in(&mut self, now: Instant, from: &NodeId, nodes: Vec<Arc<NodeStatus>>, spread: bool) {
+    pub(crate) fn take_in(&mut self, now: Instant, from: &NodeId, nodes: &[Arc<NodeStatus>], spread: bool) {
         for status in nodes {
             let accusers = match status.state {
                 NodeState::Suspect | NodeState::Failed => vec![from.clone()],
                 NodeState::Alive | NodeState::Left => Vec::new(),
             };
-            self.on_claim(now, from, &status, accusers, spread);
+            self.on_claim(now, from, status, accusers, spread);
         }
     }
 
