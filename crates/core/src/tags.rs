@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::TagsError;
 
@@ -21,9 +22,18 @@ use crate::error::TagsError;
 /// assert_eq!(tags.with("zone", "b")?.get("zone"), Some("b"));
 /// # Ok::<(), kinfolk_core::TagsError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
-pub struct Tags(Option<Arc<BTreeMap<String, String>>>);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
+#[serde(try_from = "BTreeMap<String, String>")]
+pub struct Tags(Option<Arc<Packed>>);
+
+/// All keys and values in one piece of text, so that most claims about a member, which say what is known already, are
+/// compared and dropped at little cost.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Packed {
+    text: Box<str>,
+    /// Where each key, then its value, ends in the text; ordered by key.
+    ends: Box<[u32]>,
+}
 
 impl Tags {
     /// How many entries a member may have.
@@ -62,22 +72,22 @@ impl Tags {
     pub fn without(&self, key: &str) -> Self {
         let mut map = self.to_map();
         map.remove(key);
-        Self::from_bounded(map)
+        Self::from_bounded(&map)
     }
 
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.as_ref()?.get(key).map(String::as_str)
+        self.iter().find(|(found, _)| *found == key).map(|(_, value)| value)
     }
 
     /// All pairs, ordered by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().flat_map(|map| map.iter()).map(|(k, v)| (k.as_str(), v.as_str()))
+        self.0.iter().flat_map(|packed| packed.iter())
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |map| map.len())
+        self.0.as_ref().map_or(0, |packed| packed.ends.len() / 2)
     }
 
     /// Whether there is none.
@@ -87,15 +97,38 @@ impl Tags {
 
     /// How many bytes keys and values take together.
     pub fn byte_len(&self) -> usize {
-        self.iter().map(|(k, v)| k.len() + v.len()).sum()
+        self.0.as_ref().map_or(0, |packed| packed.text.len())
     }
 
     fn to_map(&self) -> BTreeMap<String, String> {
-        self.0.as_deref().cloned().unwrap_or_default()
+        self.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 
-    fn from_bounded(map: BTreeMap<String, String>) -> Self {
-        Self((!map.is_empty()).then(|| Arc::new(map)))
+    fn from_bounded(map: &BTreeMap<String, String>) -> Self {
+        Self((!map.is_empty()).then(|| Arc::new(Packed::of(map))))
+    }
+}
+
+impl Packed {
+    fn of(map: &BTreeMap<String, String>) -> Self {
+        let (mut text, mut ends) = (String::new(), Vec::with_capacity(2 * map.len()));
+        for part in map.iter().flat_map(|(key, value)| [key, value]) {
+            text.push_str(part);
+            ends.push(
+                u32::try_from(text.len()).expect("tags within their bounds have fewer than 2^32 bytes"),
+            );
+        }
+        Self { text: text.into(), ends: ends.into() }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut begin = 0;
+        let mut next = move |end: u32| {
+            let part = &self.text[begin..end as usize];
+            begin = end as usize;
+            part
+        };
+        self.ends.chunks_exact(2).map(move |ends| (next(ends[0]), next(ends[1])))
     }
 }
 
@@ -113,13 +146,21 @@ impl TryFrom<BTreeMap<String, String>> for Tags {
         if map.contains_key("") {
             return Err(TagsError::EmptyKey);
         }
-        Ok(Self::from_bounded(map))
+        Ok(Self::from_bounded(&map))
+    }
+}
+
+impl Serialize for Tags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.len()))?;
+        self.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
+        map.end()
     }
 }
 
 impl From<Tags> for BTreeMap<String, String> {
     fn from(tags: Tags) -> Self {
-        tags.0.map(Arc::unwrap_or_clone).unwrap_or_default()
+        tags.to_map()
     }
 }
 
@@ -158,6 +199,16 @@ mod tests {
         assert!(postcard::from_bytes::<Tags>(&bytes).is_err());
         let tags = numbered(64).unwrap();
         assert_eq!(postcard::from_bytes::<Tags>(&postcard::to_stdvec(&tags).unwrap()), Ok(tags));
+    }
+
+    #[test]
+    fn tags_that_join_to_the_same_text_are_not_the_same() {
+        let of = |pairs: &[(&str, &str)]| Tags::new(pairs.iter().copied()).unwrap();
+        let tags = of(&[("a", "bc"), ("d", "")]);
+        assert_ne!(tags, of(&[("ab", "c"), ("d", "")]));
+        assert_ne!(tags, of(&[("a", "bcd")]));
+        assert_eq!(tags.iter().collect::<Vec<_>>(), [("a", "bc"), ("d", "")]);
+        assert_eq!((tags.get("d"), tags.get("bc"), tags.len(), tags.byte_len()), (Some(""), None, 2, 4));
     }
 
     #[test]

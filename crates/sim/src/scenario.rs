@@ -248,6 +248,9 @@ impl Scenario {
                 REPAIR
             }
             Kind::Pause => {
+                // The answers to pings that waited come too late, and may use up all tellings of the refutation: SWIM's
+                // paper has nobody who would ask for it again. Lifeguard's buddy system has.
+                self.excuse = (self.config.mode == Mode::Swim).then_some(REPAIR);
                 script.fault(start, Fault::Pause(one));
                 script.fault(start + short, Fault::Resume(one));
                 REPAIR

@@ -158,10 +158,9 @@ impl Machine {
         nodes: Vec<Arc<NodeStatus>>,
         spread: Spread<'_>,
     ) {
-        let ids: Vec<NodeId> = nodes.iter().map(|node| node.id.clone()).collect();
-        self.take_in(now, from, nodes, spread);
-        for id in ids {
-            self.complete(from, &id);
+        self.take_in(now, from, &nodes, spread);
+        for node in nodes {
+            self.complete(from, &node.id);
         }
     }
 
@@ -170,7 +169,7 @@ impl Machine {
         &mut self,
         now: Instant,
         from: &NodeId,
-        nodes: Vec<Arc<NodeStatus>>,
+        nodes: &[Arc<NodeStatus>],
         spread: Spread<'_>,
     ) {
         for status in nodes {
@@ -178,7 +177,7 @@ impl Machine {
                 NodeState::Suspect | NodeState::Failed => vec![from.clone()],
                 NodeState::Alive | NodeState::Left => Vec::new(),
             };
-            self.on_claim(now, from, &status, accusers, spread);
+            self.on_claim(now, from, status, accusers, spread);
         }
     }
 
