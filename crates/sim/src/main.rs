@@ -71,6 +71,8 @@ enum Command {
     },
     /// SWIM's paper: first detection, false detections, load, spread, joins under loss.
     Swim(Options),
+    /// Lifeguard's paper: false failures and latency with members that do not process messages, mode by mode.
+    Lifeguard(Options),
 }
 
 #[derive(Args)]
@@ -98,6 +100,7 @@ fn main() -> ExitCode {
         Command::Run { which, trace } => one(&which, trace),
         Command::Replay { which } => one(&which, true),
         Command::Swim(options) => experiment_command::run("swim", &options),
+        Command::Lifeguard(options) => experiment_command::run("lifeguard", &options),
         Command::Speed { nodes, seconds, mode, phi, crash } => speed(nodes, seconds, &mode, phi, crash),
     };
     match done {

@@ -9,6 +9,8 @@
 //! ```
 
 mod bar;
+mod lab;
+mod lifeguard;
 mod page;
 mod plot;
 mod row;
@@ -22,7 +24,7 @@ pub use page::Page;
 pub use plot::{Axis, Plot};
 pub use row::{Cell, Row};
 pub use runner::{run_all, workers};
-pub use stats::{Sample, Share};
+pub use stats::{Sample, Share, ratio};
 pub use table::{Column, Table};
 
 /// An experiment.
@@ -64,7 +66,8 @@ impl Settings {
 
 impl Experiment {
     /// Every experiment.
-    pub const ALL: [Self; 1] = [Self { name: "swim", run: swim::run }];
+    pub const ALL: [Self; 2] =
+        [Self { name: "swim", run: swim::run }, Self { name: "lifeguard", run: lifeguard::run }];
 
     /// The experiment of this name.
     pub fn find(name: &str) -> Option<Self> {

@@ -11,6 +11,11 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// The values in rising order.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.values.len()
@@ -66,6 +71,18 @@ impl FromIterator<f64> for Sample {
     }
 }
 
+/// The sum of `values` divided by the sum of `of`, and half the width of its interval by the scatter of the pairs (the
+/// linear approximation for ratios of sums); `None` if there is nothing to divide by.
+pub fn ratio(values: &[f64], of: &[f64]) -> Option<(f64, f64)> {
+    let whole: f64 = of.iter().sum();
+    if whole <= 0.0 {
+        return None;
+    }
+    let ratio = values.iter().sum::<f64>() / whole;
+    let squares: f64 = values.iter().zip(of).map(|(value, of)| (value - ratio * of).powi(2)).sum();
+    Some((ratio, Z95 * squares.sqrt() / whole))
+}
+
 /// How often something happened of how many times that it could.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Share {
@@ -117,6 +134,15 @@ mod tests {
         // The deviation is 2.138, divided by the root of 8 it is 0.756.
         assert!((sample.mean_within().unwrap() - 1.4816).abs() < 1e-3);
         assert_eq!([1.0].into_iter().collect::<Sample>().mean_within(), None);
+    }
+
+    #[test]
+    fn a_ratio_of_pairs_in_proportion_has_no_scatter() {
+        let (value, within) = ratio(&[1.0, 2.0, 3.0], &[2.0, 4.0, 6.0]).unwrap();
+        assert!((value - 0.5).abs() < 1e-12 && within.abs() < 1e-12);
+        let (value, within) = ratio(&[0.0, 4.0], &[4.0, 4.0]).unwrap();
+        assert!((value - 0.5).abs() < 1e-12 && (within - Z95 * 8.0_f64.sqrt() / 8.0).abs() < 1e-9);
+        assert_eq!(ratio(&[1.0], &[0.0]), None);
     }
 
     #[test]

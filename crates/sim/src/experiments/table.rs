@@ -36,8 +36,13 @@ impl Table {
         text: impl Into<String>,
         columns: [(&'static str, &'static str); N],
     ) -> Self {
-        let columns = columns.into_iter().map(|(cell, heading)| Column { cell, heading }).collect();
+        let columns = Self::columns(columns);
         Self { name, title: title.into(), text: text.into(), columns, rows: Vec::new() }
+    }
+
+    /// Columns from pairs of cell and heading.
+    pub fn columns(pairs: impl IntoIterator<Item = (&'static str, &'static str)>) -> Vec<Column> {
+        pairs.into_iter().map(|(cell, heading)| Column { cell, heading }).collect()
     }
 
     /// Adds a row.
