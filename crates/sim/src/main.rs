@@ -1,5 +1,6 @@
-//! The command line of the simulator: the smoke list, one run, the trace of one run, and the simulator's own speed.
+//! The command line of the simulator: the smoke list, one run, the trace of one run, the simulator's own speed, and the experiments.
 
+mod experiment_command;
 mod smoke;
 mod speed;
 
@@ -11,6 +12,8 @@ use anyhow::{Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand, value_parser};
 use kinfolk_sim::{Kind, Scenario, Trace, run};
 use kinfolk_swim::SwimConfig;
+
+use experiment_command::Options;
 
 /// Runs the real protocol machine and health checker in virtual time, from a seed.
 #[derive(Parser)]
@@ -66,6 +69,10 @@ enum Command {
         #[arg(long)]
         crash: bool,
     },
+    /// SWIM's paper: first detection, false detections, load, spread, joins under loss.
+    Swim(Options),
+    /// Lifeguard's paper: false failures and latency with members that do not process messages, mode by mode.
+    Lifeguard(Options),
 }
 
 #[derive(Args)]
@@ -92,6 +99,8 @@ fn main() -> ExitCode {
         }
         Command::Run { which, trace } => one(&which, trace),
         Command::Replay { which } => one(&which, true),
+        Command::Swim(options) => experiment_command::run("swim", &options),
+        Command::Lifeguard(options) => experiment_command::run("lifeguard", &options),
         Command::Speed { nodes, seconds, mode, phi, crash } => speed(nodes, seconds, &mode, phi, crash),
     };
     match done {

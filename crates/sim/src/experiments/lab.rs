@@ -1,0 +1,46 @@
+//! What the experiments set up alike: the modes that are compared, and a group of one of them.
+
+use kinfolk_detector::SuspicionRule;
+use kinfolk_swim::SwimConfig;
+
+use crate::scenario::Scenario;
+
+/// A protocol that is compared with others.
+#[derive(Debug, Clone)]
+pub(super) struct Mode {
+    /// Its name in tables.
+    pub name: &'static str,
+    pub config: SwimConfig,
+    /// Whether members watch each other's silence beside the protocol. The papers know no such thing.
+    pub phi: bool,
+}
+
+impl Mode {
+    /// The one that all others are measured by.
+    pub(super) fn swim() -> Self {
+        Self { name: "SWIM", config: SwimConfig::swim(), phi: false }
+    }
+
+    /// Lifeguard as its paper has it, with alpha 5 or another, and beta 6.
+    pub(super) fn lifeguard(alpha: f64) -> Self {
+        let suspicion = SuspicionRule { alpha, beta: 6.0, ..SuspicionRule::lifeguard() };
+        Self { name: "Lifeguard", config: SwimConfig { suspicion, ..SwimConfig::lifeguard() }, phi: false }
+    }
+
+    /// All that Lifeguard's paper compares, all at alpha 5.
+    pub(super) fn all() -> Vec<Self> {
+        let part = |name, config| Self { name, config, phi: false };
+        vec![
+            Self::swim(),
+            part("LHA-Probe", SwimConfig::lha_probe()),
+            part("LHA-Suspicion", SwimConfig::lha_suspicion()),
+            part("Buddy", SwimConfig::buddy()),
+            Self::lifeguard(5.0),
+        ]
+    }
+
+    /// A group of it in which nothing happens until a script says so.
+    pub(super) fn group(&self, nodes: usize) -> Scenario {
+        Scenario { phi: self.phi, ..Scenario::bare(nodes, self.config.clone()) }
+    }
+}

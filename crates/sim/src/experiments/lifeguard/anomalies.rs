@@ -1,0 +1,160 @@
+//! The runs of E3's "Interval" family: C members at once do not process messages for D, do for I, and so on.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kinfolk_core::{Instant, Rng};
+
+use super::super::lab::Mode;
+use super::super::{Settings, run_all};
+use crate::faults::Fault;
+use crate::node::NodeIndex;
+use crate::scenario::Scenario;
+use crate::seen::{Seen, What};
+use crate::world::World;
+
+/// The size of every group (the paper's).
+pub(super) const NODES: usize = 128;
+/// How many members have anomalies at once (the paper's axis).
+pub(super) const CONCURRENT: [usize; 9] = [1, 4, 8, 12, 16, 20, 24, 28, 32];
+/// How long an anomaly lasts, in milliseconds.
+const DURATIONS_MS: [u64; 9] = [128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 32_768];
+/// How long the pause between two anomalies is, in milliseconds.
+const INTERVALS_MS: [u64; 8] = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384];
+/// The group is left alone for so long before the first anomaly.
+pub(super) const QUIET: Duration = Duration::from_secs(5);
+/// How long a run is.
+const LASTS: Duration = Duration::from_mins(2);
+/// In the one-way condition: so many members without anomalies hear less than they should, and how much is lost.
+const DEAF: usize = 8;
+const DEAF_LOSS: f64 = 0.2;
+
+/// What the network does beside the anomalies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Condition {
+    /// Nothing.
+    Clean,
+    /// This share of all messages is lost.
+    Loss(f64),
+    /// Some members without anomalies lose a part of what is sent to them, and nothing of what they send.
+    OneWay,
+}
+
+/// One run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cell {
+    pub concurrent: usize,
+    duration: Duration,
+    interval: Duration,
+    seed: u64,
+}
+
+/// What came of one run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Outcome {
+    pub concurrent: usize,
+    /// Failure events about members that were well, at anybody.
+    pub fp: u64,
+    /// Those at members that were well too.
+    pub fp_healthy: u64,
+    pub messages: u64,
+    pub bytes: u64,
+}
+
+/// What came of all runs of one mode, in the order of the cells, which is the same for all modes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Totals(pub Vec<Outcome>);
+
+impl Totals {
+    pub(super) fn of(&self, figure: fn(&Outcome) -> u64) -> Vec<f64> {
+        self.0.iter().map(|outcome| figure(outcome) as f64).collect()
+    }
+
+    pub(super) fn sum(&self, figure: fn(&Outcome) -> u64) -> u64 {
+        self.0.iter().map(figure).sum()
+    }
+
+    /// Those with so many anomalies at once.
+    pub(super) fn with(&self, concurrent: usize) -> Self {
+        Self(self.0.iter().filter(|outcome| outcome.concurrent == concurrent).copied().collect())
+    }
+}
+
+/// How often each cell of the grid is run. Where the network is at fault too, a third of the grid is run once.
+pub(super) fn repetitions(settings: &Settings, condition: Condition) -> u64 {
+    if condition == Condition::Clean { settings.seeds(3, 1) } else { 1 }
+}
+
+/// All runs of the grid.
+fn cells(settings: &Settings, condition: Condition) -> Vec<Cell> {
+    let step = if condition == Condition::Clean { 1 } else { 3 };
+    let mut cells = Vec::new();
+    for concurrent in settings.either(&CONCURRENT[..], &[8, 32]) {
+        for duration in settings.either(&DURATIONS_MS[..], &[2_048, 16_384]) {
+            for interval in settings.either(&INTERVALS_MS[..], &[16, 1_024]) {
+                for seed in 1..=repetitions(settings, condition) {
+                    let (duration, interval) =
+                        (Duration::from_millis(*duration), Duration::from_millis(*interval));
+                    cells.push(Cell { concurrent: *concurrent, duration, interval, seed });
+                }
+            }
+        }
+    }
+    cells.into_iter().step_by(if settings.quick { 1 } else { step }).collect()
+}
+
+/// Runs the whole grid in one mode.
+pub(super) fn totals(mode: &Mode, settings: &Settings, condition: Condition) -> Totals {
+    Totals(run_all(&cells(settings, condition), |cell| run(mode, *cell, condition)))
+}
+
+/// C different members of the group, by chance, and after them the others.
+pub(super) fn chosen(concurrent: usize, seed: u64) -> (Vec<NodeIndex>, Vec<NodeIndex>) {
+    let mut all: Vec<NodeIndex> = (0..NODES).map(NodeIndex).collect();
+    Rng::from_seed(seed).shuffle(&mut all);
+    let others = all.split_off(concurrent);
+    (all, others)
+}
+
+fn run(mode: &Mode, cell: Cell, condition: Condition) -> Outcome {
+    let mut scenario = mode.group(NODES);
+    let (sick, well) = chosen(cell.concurrent, cell.seed);
+    alternate(&mut scenario, &sick, cell.duration, cell.interval);
+    let mut deaf = BTreeSet::new();
+    match condition {
+        Condition::Clean => {}
+        Condition::Loss(loss) => scenario.network.loss = loss,
+        Condition::OneWay => {
+            deaf.extend(&well[..DEAF]);
+            for node in deaf.iter().copied() {
+                scenario.script.fault(Duration::ZERO, Fault::Ingress { node, loss: DEAF_LOSS });
+            }
+        }
+    }
+    let mut world = World::light_preformed(&scenario, cell.seed);
+    world.run_until(Instant::ORIGIN + LASTS);
+    let sick: BTreeSet<NodeIndex> = sick.into_iter().collect();
+    let is_false = |seen: &Seen| matches!(seen.what, What::Failed(_)) && !sick.contains(&seen.subject);
+    let wrong: Vec<Seen> = world.take_seen().into_iter().filter(is_false).collect();
+    let healthy = wrong.iter().filter(|seen| !sick.contains(&seen.node) && !deaf.contains(&seen.node));
+    let traffic = world.traffic_of_all();
+    Outcome {
+        concurrent: cell.concurrent,
+        fp: wrong.len() as u64,
+        fp_healthy: healthy.count() as u64,
+        messages: traffic.messages_sent,
+        bytes: traffic.bytes_sent,
+    }
+}
+
+/// Anomalies of all these at once, and pauses between them, until the end of the run.
+fn alternate(scenario: &mut Scenario, sick: &[NodeIndex], duration: Duration, interval: Duration) {
+    let mut at = QUIET;
+    while at < LASTS {
+        for node in sick {
+            scenario.script.fault(at, Fault::Block(*node));
+            scenario.script.fault(at + duration, Fault::Unblock(*node));
+        }
+        at += duration + interval;
+    }
+}

@@ -1,0 +1,50 @@
+//! Lifeguard's paper (Dadgar, Phillips, Currey, arXiv 1707.00788, DSN 2018): E3, false failures and latency in a group
+//! some of whose members do not process messages for a while; E3b, the same by how many; E4, what a shorter suspicion
+//! buys and costs; E5, members short of processor time. Each table's set-up stands in its own file.
+
+mod accuracy;
+mod anomalies;
+mod latency;
+mod stress;
+mod tuning;
+
+use super::lab::Mode;
+use super::{Page, Settings};
+
+/// A mode and what came of it.
+struct Measured {
+    mode: Mode,
+    accuracy: anomalies::Totals,
+    latency: latency::Latency,
+}
+
+/// Runs all of it.
+pub(super) fn run(settings: &Settings) -> Page {
+    let mut page = Page::new(
+        "lifeguard",
+        "Lifeguard's paper, measured on this code",
+        settings,
+        "N = 128. Some members have anomalies: while one lasts, nothing that the member sends goes out and nothing that \
+         comes reaches it, all of it waits, and its timers run. (The paper's process stood still in the very call that \
+         sends; this code hands its messages to a driver and goes on. So what a blocked member concludes of others is \
+         told when it is through, and false failures at healthy members are a larger part of all here than there.) \
+         An FP is a failure event about a member that never had an anomaly and never crashed, at any member; an FP- is \
+         one raised at a member that never had one either. Which members have anomalies comes from the seed, the same \
+         ones for all modes. SWIM's time-out is alpha log10 N periods at alpha = 5; Lifeguard has alpha = 5 and beta = 6 \
+         where nothing else is said. Percentages are of SWIM's sum; ± is half an interval of 95 % confidence, by the \
+         scatter of the runs. Percentages of the paper are from its tables, [F] marks what was read off a figure.",
+    );
+    let measure = |mode: Mode| Measured {
+        accuracy: anomalies::totals(&mode, settings, anomalies::Condition::Clean),
+        latency: latency::measure(&mode, settings),
+        mode,
+    };
+    let measured: Vec<Measured> = Mode::all().into_iter().map(measure).collect();
+    let tuned: Vec<Measured> = [4.0, 2.0].map(Mode::lifeguard).into_iter().map(measure).collect();
+    accuracy::tables(settings, &measured, &mut page);
+    latency::table(settings, &measured, &mut page);
+    tuning::table(&measured, &tuned, &mut page);
+    accuracy::under_loss(settings, &mut page);
+    stress::run(settings, &mut page);
+    page
+}

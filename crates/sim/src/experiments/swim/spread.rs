@@ -1,0 +1,117 @@
+//! E1, spread and removal: from the first suspicion of a crashed member until all know of it and have removed it.
+
+use std::collections::BTreeMap;
+
+use kinfolk_core::Instant;
+
+use super::super::{Axis, Page, Plot, Row, Sample, Settings, Table, run_all};
+use super::detection::{crashed, in_periods};
+use super::paper::{self, PERIOD};
+use crate::node::NodeIndex;
+use crate::seen::What;
+
+const SIZES: [usize; 9] = [6, 13, 20, 28, 35, 43, 52, 56, 128];
+/// The median infection time that the paper's figure shows at these sizes, in periods.
+const PAPER: [Option<f64>; 9] =
+    [Some(1.0), Some(1.3), Some(3.0), Some(3.0), Some(2.0), Some(2.5), Some(1.5), Some(2.3), None];
+
+/// What became of one crash, in periods.
+struct Course {
+    /// From the first suspicion until half of the others knew, and until all did.
+    half: f64,
+    all: f64,
+    /// What share of the others knew after `2 ln N` periods.
+    known: f64,
+    /// From the crash until the last of the others had removed it.
+    removed: f64,
+}
+
+/// `None` if somebody did not hear of it in time.
+fn course(nodes: usize, seed: u64) -> Option<Course> {
+    let (mut world, victim) = crashed(nodes, seed);
+    let crash = world.now();
+    let longest = 2.0 * nodes as f64 + paper::suspicion_periods(nodes) + 30.0;
+    world.run_until(crash + PERIOD.mul_f64(longest));
+    let (mut heard, mut failed) = (BTreeMap::new(), BTreeMap::new());
+    for seen in world.take_seen().into_iter().filter(|seen| seen.subject == victim) {
+        let first = |of: &mut BTreeMap<NodeIndex, Instant>| {
+            of.entry(seen.node).or_insert(seen.at);
+        };
+        match seen.what {
+            What::Suspected(_) => first(&mut heard),
+            What::Failed(_) => {
+                first(&mut heard);
+                first(&mut failed);
+            }
+            _ => {}
+        }
+    }
+    let others = nodes - 1;
+    let began = *heard.values().min()?;
+    let after: Sample = heard.values().map(|at| in_periods(at.since(began))).collect();
+    let bound = 2.0 * (nodes as f64).ln();
+    let known = after.values().iter().filter(|time| **time <= bound).count();
+    let last = failed.values().max().filter(|_| failed.len() == others && heard.len() == others)?;
+    Some(Course {
+        half: after.median()?,
+        all: after.max()?,
+        known: known as f64 / others as f64,
+        removed: in_periods(last.since(crash)),
+    })
+}
+
+pub(super) fn run(settings: &Settings, page: &mut Page) {
+    let seeds = settings.seeds(1_000, 50);
+    let text = format!(
+        "The same crashes, {seeds} a size, no loss: from the first suspicion until half of the others, and all, had heard of \
+         it; how many had after 2 ln N periods, of which the paper's section 4.1 promises all but N^-2 members with \
+         lambda = 2; and from the crash until the last had removed it, which the time-out of the suspicion (3 ceil(ln(N + 1)) \
+         periods) is the most of. Medians and 99 % over the crashes."
+    );
+    let columns = [
+        ("n", "N"),
+        ("half", "half know, periods"),
+        ("paper", "paper [F]"),
+        ("half99", "99 %"),
+        ("all", "all know"),
+        ("all99", "99 %"),
+        ("known", "known after 2 ln N, %"),
+        ("timeout", "time-out"),
+        ("removed", "removed by all"),
+        ("removed99", "99 %"),
+        ("lost", "not by all"),
+    ];
+    let mut table = Table::new("spread", "E1: infection and removal", text, columns);
+    let (mut half_curve, mut all_curve) = (Vec::new(), Vec::new());
+    let jobs: Vec<u64> = (1..=seeds).collect();
+    let sizes = settings.either(&SIZES[..], &SIZES[..4]);
+    for (nodes, published) in sizes.iter().copied().zip(PAPER) {
+        let courses = run_all(&jobs, |seed| course(nodes, *seed));
+        let lost = courses.iter().filter(|course| course.is_none()).count();
+        let sample = |of: fn(&Course) -> f64| -> Sample { courses.iter().flatten().map(of).collect() };
+        let (half, all, removed) = (sample(|c| c.half), sample(|c| c.all), sample(|c| c.removed));
+        half_curve.extend(half.median().map(|half| (nodes as f64, half)));
+        all_curve.extend(all.median().map(|all| (nodes as f64, all)));
+        let row = Row::new().with("n", nodes).real("half", half.median(), 2).real("paper", published, 1);
+        let row = row.real("half99", half.percentile(99.0), 2).real("all", all.median(), 2);
+        let row = row.real("all99", all.percentile(99.0), 2);
+        let row = row.real("known", sample(|c| c.known).mean().map(|share| share * 100.0), 3);
+        let row =
+            row.real("timeout", paper::suspicion_periods(nodes), 0).real("removed", removed.median(), 2);
+        table.push(row.real("removed99", removed.percentile(99.0), 2).with("lost", lost));
+    }
+    let published = sizes.iter().zip(PAPER).filter_map(|(n, paper)| Some((*n as f64, paper?))).collect();
+    page.plots.push(Plot {
+        name: "spread",
+        after: table.name,
+        title: "From the first suspicion until the others know".to_owned(),
+        x: Axis { label: "N", log: false },
+        y: Axis { label: "protocol periods", log: false },
+        curves: vec![
+            ("half know".to_owned(), half_curve),
+            ("all know".to_owned(), all_curve),
+            ("half know, paper".to_owned(), published),
+        ],
+    });
+    page.tables.push(table);
+}
