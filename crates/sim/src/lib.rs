@@ -15,6 +15,7 @@
 
 mod checks;
 mod clock;
+pub mod experiments;
 mod faults;
 mod figures;
 pub mod invariants;

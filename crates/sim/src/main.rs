@@ -1,5 +1,7 @@
-//! The command line of the simulator: the smoke list, one run, the trace of one run, and the simulator's own speed.
+//! The command line of the simulator: the smoke list, one run, the trace of one run, the experiments, and the simulator's
+//! own speed.
 
+mod experiment_command;
 mod smoke;
 mod speed;
 
@@ -11,6 +13,8 @@ use anyhow::{Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand, value_parser};
 use kinfolk_sim::{Kind, Scenario, Trace, run};
 use kinfolk_swim::SwimConfig;
+
+use experiment_command::Options;
 
 /// Runs the real protocol machine and health checker in virtual time, from a seed.
 #[derive(Parser)]
@@ -66,6 +70,8 @@ enum Command {
         #[arg(long)]
         crash: bool,
     },
+    /// SWIM's paper: first detection, false detections, load, spread, joins under loss.
+    Swim(Options),
 }
 
 #[derive(Args)]
@@ -93,6 +99,7 @@ fn main() -> ExitCode {
         Command::Run { which, trace } => one(&which, trace),
         Command::Replay { which } => one(&which, true),
         Command::Speed { nodes, seconds, mode, phi, crash } => speed(nodes, seconds, &mode, phi, crash),
+        Command::Swim(options) => experiment_command::run("swim", &options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

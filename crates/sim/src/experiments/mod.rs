@@ -1,0 +1,94 @@
+//! The experiments of the papers, each in a file of its own: what is set up stands at its top, what was published beside
+//! what came out here in its tables. This file says what an experiment is and knows them all; the rest is shared: rows
+//! and tables, the page and its plots, statistics, and the runner.
+//!
+//! ```text
+//!   Experiment::run(&Settings) -> Page ── Table ── Row ──> JSON, one object a row
+//!        │                          ├──── Plot ──────────> docs/results/NAME-PLOT.svg
+//!        └── run_all(jobs, ...)     └──── Bar             all of it: Markdown
+//! ```
+
+mod bar;
+mod page;
+mod plot;
+mod row;
+mod runner;
+mod stats;
+mod swim;
+mod table;
+
+pub use bar::Bar;
+pub use page::Page;
+pub use plot::{Axis, Plot};
+pub use row::{Cell, Row};
+pub use runner::{run_all, workers};
+pub use stats::{Sample, Share};
+pub use table::{Column, Table};
+
+/// An experiment.
+#[derive(Debug, Clone, Copy)]
+pub struct Experiment {
+    /// Its name on the command line and of its page.
+    pub name: &'static str,
+    /// Runs it.
+    pub run: fn(&Settings) -> Page,
+}
+
+/// How an experiment is run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The form of under a minute: fewer cells and seeds.
+    pub quick: bool,
+    /// How many seeds a cell has, if not as many as the experiment itself says.
+    pub seeds: Option<u64>,
+}
+
+impl Settings {
+    /// How many seeds a cell has: as many as were asked for, or so many in the full and the quick form.
+    pub fn seeds(&self, full: u64, quick: u64) -> u64 {
+        self.seeds.unwrap_or(if self.quick { quick } else { full })
+    }
+
+    /// One of two values, by the form.
+    pub fn either<T>(&self, full: T, quick: T) -> T {
+        if self.quick { quick } else { full }
+    }
+
+    /// What follows the experiment's name on the command line.
+    pub fn args(&self) -> String {
+        let quick = if self.quick { " --quick" } else { "" };
+        let seeds = self.seeds.map(|seeds| format!(" --seeds {seeds}")).unwrap_or_default();
+        format!("{quick}{seeds}")
+    }
+}
+
+impl Experiment {
+    /// Every experiment.
+    pub const ALL: [Self; 1] = [Self { name: "swim", run: swim::run }];
+
+    /// The experiment of this name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|experiment| experiment.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_experiment_is_found_by_its_name() {
+        assert!(
+            Experiment::ALL.iter().all(|one| Experiment::find(one.name).is_some_and(|f| f.name == one.name))
+        );
+        assert!(Experiment::find("nonsense").is_none());
+    }
+
+    #[test]
+    fn seeds_that_were_asked_for_count_in_either_form() {
+        let settings = |quick, seeds| Settings { quick, seeds };
+        assert_eq!((settings(false, None).seeds(100, 5), settings(true, None).seeds(100, 5)), (100, 5));
+        assert_eq!((settings(false, Some(7)).seeds(100, 5), settings(true, Some(7)).seeds(100, 5)), (7, 7));
+        assert_eq!(settings(true, Some(7)).args(), " --quick --seeds 7");
+    }
+}
