@@ -72,6 +72,8 @@ enum Command {
     },
     /// SWIM's paper: first detection, false detections, load, spread, joins under loss.
     Swim(Options),
+    /// Phi accrual's paper: mistake rate against detection time, for our phi and others'.
+    Phi(Options),
 }
 
 #[derive(Args)]
@@ -100,6 +102,7 @@ fn main() -> ExitCode {
         Command::Replay { which } => one(&which, true),
         Command::Speed { nodes, seconds, mode, phi, crash } => speed(nodes, seconds, &mode, phi, crash),
         Command::Swim(options) => experiment_command::run("swim", &options),
+        Command::Phi(options) => experiment_command::run("phi", &options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

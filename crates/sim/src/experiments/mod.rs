@@ -10,6 +10,7 @@
 
 mod bar;
 mod page;
+mod phi;
 mod plot;
 mod row;
 mod runner;
@@ -64,7 +65,7 @@ impl Settings {
 
 impl Experiment {
     /// Every experiment.
-    pub const ALL: [Self; 1] = [Self { name: "swim", run: swim::run }];
+    pub const ALL: [Self; 2] = [Self { name: "swim", run: swim::run }, Self { name: "phi", run: phi::run }];
 
     /// The experiment of this name.
     pub fn find(name: &str) -> Option<Self> {
