@@ -74,6 +74,10 @@ enum Command {
     Swim(Options),
     /// Phi accrual's paper: mistake rate against detection time, for our phi and others'.
     Phi(Options),
+    /// Rapid's paper: bootstrap, members that go bad, cost.
+    Rapid(Options),
+    /// Groups of 32 to 10,000: detection, dissemination, traffic, connections, memory.
+    Scale(Options),
 }
 
 #[derive(Args)]
@@ -103,6 +107,8 @@ fn main() -> ExitCode {
         Command::Speed { nodes, seconds, mode, phi, crash } => speed(nodes, seconds, &mode, phi, crash),
         Command::Swim(options) => experiment_command::run("swim", &options),
         Command::Phi(options) => experiment_command::run("phi", &options),
+        Command::Rapid(options) => experiment_command::run("rapid", &options),
+        Command::Scale(options) => experiment_command::run("scale", &options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

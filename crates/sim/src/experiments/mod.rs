@@ -9,11 +9,14 @@
 //! ```
 
 mod bar;
+mod large;
 mod page;
 mod phi;
 mod plot;
+mod rapid;
 mod row;
 mod runner;
+mod scale;
 mod stats;
 mod swim;
 mod table;
@@ -65,7 +68,12 @@ impl Settings {
 
 impl Experiment {
     /// Every experiment.
-    pub const ALL: [Self; 2] = [Self { name: "swim", run: swim::run }, Self { name: "phi", run: phi::run }];
+    pub const ALL: [Self; 4] = [
+        Self { name: "swim", run: swim::run },
+        Self { name: "phi", run: phi::run },
+        Self { name: "rapid", run: rapid::run },
+        Self { name: "scale", run: scale::run },
+    ];
 
     /// The experiment of this name.
     pub fn find(name: &str) -> Option<Self> {
