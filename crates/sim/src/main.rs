@@ -1,4 +1,5 @@
-//! The command line of the simulator: the smoke list, one run, the trace of one run, the simulator's own speed, and the experiments.
+//! The command line of the simulator: the smoke list, one run, the trace of one run, the experiments, and the simulator's
+//! own speed.
 
 mod experiment_command;
 mod smoke;
@@ -73,6 +74,12 @@ enum Command {
     Swim(Options),
     /// Lifeguard's paper: false failures and latency with members that do not process messages, mode by mode.
     Lifeguard(Options),
+    /// Phi accrual's paper: mistake rate against detection time, for our phi and others'.
+    Phi(Options),
+    /// Rapid's paper: bootstrap, members that go bad, cost.
+    Rapid(Options),
+    /// Groups of 32 to 10,000: detection, dissemination, traffic, connections, memory.
+    Scale(Options),
 }
 
 #[derive(Args)]
@@ -102,6 +109,9 @@ fn main() -> ExitCode {
         Command::Swim(options) => experiment_command::run("swim", &options),
         Command::Lifeguard(options) => experiment_command::run("lifeguard", &options),
         Command::Speed { nodes, seconds, mode, phi, crash } => speed(nodes, seconds, &mode, phi, crash),
+        Command::Phi(options) => experiment_command::run("phi", &options),
+        Command::Rapid(options) => experiment_command::run("rapid", &options),
+        Command::Scale(options) => experiment_command::run("scale", &options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,12 +3,14 @@
 //! wrong in `world/trouble.rs`, and what observers see in `world/watch.rs`.
 
 mod begin;
+mod peers;
 mod ports;
 mod steps;
 mod traffic;
 mod trouble;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -56,6 +58,8 @@ pub struct World {
     detail: Detail,
     /// What members were told, in a light world.
     seen: Vec<Seen>,
+    /// With whom each node has exchanged messages, if that is counted.
+    peers: Option<Vec<BTreeSet<NodeIndex>>>,
 }
 
 /// How much is looked at, at what cost.

@@ -10,11 +10,15 @@
 
 mod bar;
 mod lab;
+mod large;
 mod lifeguard;
 mod page;
+mod phi;
 mod plot;
+mod rapid;
 mod row;
 mod runner;
+mod scale;
 mod stats;
 mod swim;
 mod table;
@@ -66,8 +70,13 @@ impl Settings {
 
 impl Experiment {
     /// Every experiment.
-    pub const ALL: [Self; 2] =
-        [Self { name: "swim", run: swim::run }, Self { name: "lifeguard", run: lifeguard::run }];
+    pub const ALL: [Self; 5] = [
+        Self { name: "swim", run: swim::run },
+        Self { name: "lifeguard", run: lifeguard::run },
+        Self { name: "phi", run: phi::run },
+        Self { name: "rapid", run: rapid::run },
+        Self { name: "scale", run: scale::run },
+    ];
 
     /// The experiment of this name.
     pub fn find(name: &str) -> Option<Self> {

@@ -61,6 +61,7 @@ impl World {
             checks,
             detail,
             seen: Vec::new(),
+            peers: None,
         };
         for step in 0..world.script.len() {
             world.schedule(world.script[step].0, Happening::Step(step));

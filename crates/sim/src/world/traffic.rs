@@ -70,6 +70,7 @@ impl World {
 
     pub(super) fn transmit(&mut self, from: NodeIndex, letter: Letter) {
         let Letter { to, arrival, doubles } = letter;
+        self.meet(from, to);
         let at = self.now + self.nodes[to.0].slow;
         match self.network.fate(from, to, doubles) {
             Fate::Arrives(delay) => self.schedule(at + delay, Happening::Arrives(to, arrival)),

@@ -1,0 +1,300 @@
+//! How soon it is known, first to one and then to all, that a process crashed (its host says that the port is closed) or
+//! that a host fell silent.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kinfolk_core::{Instant, Rng};
+
+use super::super::large::Mode;
+use super::super::{Bar, Row, Sample, Settings, Table, run_all};
+use crate::faults::{Fault, Step};
+use crate::node::NodeIndex;
+use crate::seen::{Seen, What};
+use crate::world::World;
+
+/// The group runs so long before the first one ends.
+const SETTLE: Duration = Duration::from_secs(10);
+/// What nobody has heard after so long counts as never heard.
+const LIMIT: Duration = Duration::from_secs(150);
+/// How often it is asked whether all know.
+const TICK: Duration = Duration::from_millis(500);
+/// Those that end in one round do so at chance times within a second, which is a probe interval.
+const SPREAD: Duration = Duration::from_secs(1);
+/// One in so many ends in a round at the most, so that they hardly meet.
+const APART: usize = 100;
+const ROUND_MAX: usize = 20;
+/// How many rounds one world has at the most.
+const ROUNDS_MAX: usize = 10;
+
+/// How a member ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Crash,
+    Silence,
+}
+
+impl End {
+    pub(super) const ALL: [Self; 2] = [Self::Crash, Self::Silence];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Crash => "crash, port closed",
+            Self::Silence => "silent host",
+        }
+    }
+
+    pub(super) fn plot(self) -> &'static str {
+        match self {
+            Self::Crash => "crash",
+            Self::Silence => "silence",
+        }
+    }
+
+    fn fault(self, node: NodeIndex) -> Fault {
+        match self {
+            Self::Crash => Fault::Crash(node),
+            Self::Silence => Fault::Silence(node),
+        }
+    }
+}
+
+/// What came of one kind of end in one mode and size; times in seconds since the end.
+pub(super) struct Detection {
+    pub end: End,
+    pub mode: &'static str,
+    pub nodes: usize,
+    ended: usize,
+    first: Sample,
+    /// Of those that all came to know.
+    pub all: Sample,
+    false_failures: u64,
+}
+
+/// One run: of each that ended, when the first and the last knew.
+#[derive(Default)]
+struct Run {
+    ended: usize,
+    first: Vec<f64>,
+    all: Vec<f64>,
+    false_failures: u64,
+}
+
+/// How many ends are to be seen in a group of this size; the larger ones take long.
+fn wanted(nodes: usize, settings: &Settings) -> usize {
+    let full = match nodes {
+        0..=1_000 => 100,
+        1_001..=5_000 => 60,
+        _ => 40,
+    };
+    settings.either(full, 10)
+}
+
+fn in_a_round(nodes: usize) -> usize {
+    (nodes / APART).clamp(1, ROUND_MAX)
+}
+
+/// How many rounds a world has: never so many that the group becomes much smaller.
+fn rounds(nodes: usize, wanted: usize) -> usize {
+    wanted.div_ceil(in_a_round(nodes)).min(ROUNDS_MAX).min(nodes / 4)
+}
+
+pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<Detection> {
+    let of = |end| sizes.iter().flat_map(move |nodes| modes.iter().map(move |mode| (end, *nodes, mode)));
+    let mut cells: Vec<_> = End::ALL.into_iter().flat_map(of).collect();
+    // The largest first, so that no worker is left with one of them at the end.
+    cells.sort_by_key(|(_, nodes, _)| std::cmp::Reverse(*nodes));
+    let worlds = |nodes: usize| {
+        let wanted = wanted(nodes, settings);
+        let worlds = wanted.div_ceil(in_a_round(nodes) * rounds(nodes, wanted)) as u64;
+        1..=settings.seeds(worlds, worlds)
+    };
+    let jobs: Vec<_> = cells.iter().flat_map(|cell| worlds(cell.1).map(move |seed| (*cell, seed))).collect();
+    let mut runs = run_all(&jobs, |((end, nodes, mode), seed)| {
+        run(mode, *end, *nodes, rounds(*nodes, wanted(*nodes, settings)), *seed)
+    })
+    .into_iter();
+    let mut found: Vec<_> = cells
+        .into_iter()
+        .map(|(end, nodes, mode)| {
+            Detection::of(
+                end,
+                mode.name,
+                nodes,
+                &runs.by_ref().take(worlds(nodes).count()).collect::<Vec<_>>(),
+            )
+        })
+        .collect();
+    found.sort_by_key(|one| (one.end == End::Silence, one.nodes));
+    found
+}
+
+fn run(mode: &Mode, end: End, nodes: usize, rounds: usize, seed: u64) -> Run {
+    let mut rng = Rng::from_seed(seed);
+    let mut order: Vec<_> = (0..nodes).map(NodeIndex).collect();
+    rng.shuffle(&mut order);
+    let mut world = World::light_preformed(&mode.group(nodes), seed);
+    let (mut run, mut alive) = (Run::default(), nodes);
+    let mut now = Instant::ORIGIN + SETTLE;
+    for round in order.chunks(in_a_round(nodes)).take(rounds) {
+        let mut due: Vec<_> = round.iter().map(|node| (now + SPREAD.mul_f64(rng.unit()), *node)).collect();
+        due.sort_unstable();
+        world.run_until(now);
+        for (at, node) in &due {
+            world.run_until(*at);
+            world.act(&Step::Fault(end.fault(*node)));
+        }
+        alive -= due.len();
+        now = await_all(&mut world, &due, alive, &mut run);
+    }
+    run
+}
+
+/// Lets the world run until every one of `alive` members knows of all that ended, and says when that was.
+fn await_all(world: &mut World, due: &[(Instant, NodeIndex)], alive: usize, run: &mut Run) -> Instant {
+    let mut waiting: BTreeMap<NodeIndex, (Instant, usize)> =
+        due.iter().map(|(at, node)| (*node, (*at, 0))).collect();
+    let give_up = world.now() + LIMIT;
+    while !waiting.is_empty() && world.now() < give_up {
+        let next = world.now() + TICK;
+        world.run_until(next);
+        for seen in world.take_seen().into_iter().filter(is_failed) {
+            let runs = |node| world.truth().node(node).running;
+            let ended = waiting.get_mut(&seen.subject).filter(|(ended, _)| *ended <= seen.at);
+            let Some((ended, known)) = ended else {
+                run.false_failures += u64::from(runs(seen.subject));
+                continue;
+            };
+            // Those that end in the same round need not know.
+            if !runs(seen.node) {
+                continue;
+            }
+            let took = seen.at.since(*ended).as_secs_f64();
+            if *known == 0 {
+                run.first.push(took);
+            }
+            *known += 1;
+            if *known == alive {
+                run.all.push(took);
+                waiting.remove(&seen.subject);
+            }
+        }
+    }
+    run.ended += due.len();
+    world.now()
+}
+
+fn is_failed(seen: &Seen) -> bool {
+    matches!(seen.what, What::Failed(_))
+}
+
+impl Detection {
+    fn of(end: End, mode: &'static str, nodes: usize, runs: &[Run]) -> Self {
+        Self {
+            end,
+            mode,
+            nodes,
+            ended: runs.iter().map(|run| run.ended).sum(),
+            first: runs.iter().flat_map(|run| run.first.iter().copied()).collect(),
+            all: runs.iter().flat_map(|run| run.all.iter().copied()).collect(),
+            false_failures: runs.iter().map(|run| run.false_failures).sum(),
+        }
+    }
+
+    fn row(&self) -> Row {
+        Row::new()
+            .with("end", self.end.name())
+            .with("mode", self.mode)
+            .with("n", self.nodes)
+            .with("ended", self.ended)
+            .with("known", self.all.len())
+            .real("first", self.first.median(), 2)
+            .real("first_p99", self.first.percentile(99.0), 2)
+            .real("all", self.all.median(), 2)
+            .real("all_p99", self.all.percentile(99.0), 2)
+            .with("false_failures", self.false_failures)
+    }
+
+    fn bar(&self, median_max: f64, p99_max: f64) -> Bar {
+        let promise = format!(
+            "{}, N = {}: known to all in {median_max} s at the median, {p99_max} s at the 99th percentile",
+            self.end.name(),
+            self.nodes
+        );
+        let complete = self.all.len() == self.ended;
+        let times = self.all.median().zip(self.all.percentile(99.0)).filter(|_| complete);
+        let found = times.map_or_else(
+            || format!("{} of {} known to all", self.all.len(), self.ended),
+            |(median, p99)| format!("{median:.2} s, {p99:.2} s"),
+        );
+        Bar::new(promise, found, times.is_some_and(|(median, p99)| median <= median_max && p99 <= p99_max))
+    }
+}
+
+pub(super) fn table(found: &[Detection]) -> Table {
+    let columns = [
+        ("end", "what ends"),
+        ("mode", "mode"),
+        ("n", "N"),
+        ("ended", "ended"),
+        ("known", "known to all"),
+        ("first", "first, median, s"),
+        ("first_p99", "p99"),
+        ("all", "all, median, s"),
+        ("all_p99", "p99"),
+        ("false_failures", "false failures"),
+    ];
+    let text = "From the end until the first member, and until every member that runs, holds it for failed. A few end in a round, at \
+                most one in a hundred members, at chance times; the next round begins when all know, or after 150 s, when \
+                what is still unknown counts as never known to all.";
+    let mut table = Table::new("detection", "Detection", text, columns);
+    found.iter().for_each(|one| table.push(one.row()));
+    table
+}
+
+pub(super) fn bars(found: &[Detection]) -> Vec<Bar> {
+    let promised = || found.iter().filter(|one| one.mode == Mode::PROMISED);
+    let pause = Mode::tolerated_pause().as_secs_f64();
+    let mut bars: Vec<_> = promised()
+        .map(|one| match one.end {
+            End::Crash => one.bar(1.5, 3.0),
+            End::Silence => one.bar(pause + 1.5, pause + 3.0),
+        })
+        .collect();
+    for end in End::ALL {
+        let medians =
+            promised().filter(|one| one.end == end).filter_map(|one| Some((one.nodes, one.all.median()?)));
+        bars.extend(super::flat(
+            &format!("{}, median until all know", end.name()),
+            &medians.collect::<Vec<_>>(),
+        ));
+    }
+    bars
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_is_known_to_the_first_and_then_to_all_in_every_mode() {
+        for (mode, end) in Mode::all().iter().flat_map(|mode| End::ALL.map(|end| (mode, end))) {
+            let found = Detection::of(end, mode.name, 20, &[run(mode, end, 20, 3, 1)]);
+            assert_eq!(
+                (found.ended, found.all.len(), found.false_failures),
+                (3, 3, 0),
+                "{}: {end:?}",
+                mode.name
+            );
+            assert!(found.first.median() <= found.all.median(), "{}: {end:?}", mode.name);
+        }
+    }
+
+    #[test]
+    fn a_bar_is_missed_where_somebody_never_came_to_know() {
+        let run = |all: &[f64]| Run { ended: 2, first: vec![0.5, 0.6], all: all.to_vec(), false_failures: 0 };
+        let bar = |all| Detection::of(End::Crash, "x", 100, &[run(all)]).bar(1.5, 3.0);
+        assert!(bar(&[1.0, 2.0]).met);
+        assert!(!bar(&[1.0]).met && !bar(&[1.0, 3.1]).met && !bar(&[1.6, 2.0]).met);
+    }
+}

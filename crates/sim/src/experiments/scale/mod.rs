@@ -1,0 +1,78 @@
+//! Groups of 32 to 10,000 members: how soon a crash and a silent host are known, how fast news spreads, what a member costs
+//! in traffic, connections and memory. Nothing was published to compare with; the promise is that it stays flat.
+
+mod detection;
+mod idle;
+mod memory;
+mod news;
+
+use self::detection::{Detection, End};
+use super::large::Mode;
+use super::{Axis, Bar, Page, Plot, Settings};
+
+/// The sizes: half a power of ten apart, and the sizes of the papers.
+const SIZES: [usize; 6] = [32, 128, 316, 1_000, 3_162, 10_000];
+const SIZES_QUICK: [usize; 3] = [32, 128, 316];
+
+/// How far values that are to be flat may lie apart.
+const FLAT: f64 = 1.10;
+
+/// Runs it.
+pub(super) fn run(settings: &Settings) -> Page {
+    let (modes, sizes) = (Mode::all(), settings.either(&SIZES[..], &SIZES_QUICK));
+    let text = "Groups that have formed already, on links of 1 ms in the mean if nothing else is said, watched from 10 s on. \
+                Everything is measured in messages as the codec makes them; what QUIC, UDP and IP add to each is not.";
+    let mut page = Page::new("scale", "Large groups", settings, text);
+    // First, before anything else has used the process's memory.
+    let memory = memory::measure(&modes, sizes);
+    let idle = idle::measure(&modes, sizes, settings);
+    let detections = detection::measure(&modes, sizes, settings);
+    let news = news::measure(&modes, sizes, settings);
+    page.bars = [detection::bars(&detections), news::bars(&news), idle::bars(&idle)].concat();
+    page.tables =
+        vec![detection::table(&detections), news::table(&news), idle::table(&idle), memory::table(&memory)];
+    page.plots = End::ALL.map(|end| detection_plot(end, &modes, &detections)).into();
+    page.plots.push(idle::plot(&modes, &idle));
+    page
+}
+
+fn detection_plot(end: End, modes: &[Mode], detections: &[Detection]) -> Plot {
+    let of = |mode: &Mode| {
+        let own = detections.iter().filter(|one| one.end == end && one.mode == mode.name);
+        let points = own.filter_map(|one| Some((one.nodes as f64, one.all.median()?)));
+        (mode.name.to_owned(), points.collect())
+    };
+    Plot {
+        name: end.plot(),
+        after: "detection",
+        title: format!("{}: known to all, median", end.name()),
+        x: Axis { label: "members", log: true },
+        y: Axis { label: "s", log: false },
+        curves: modes.iter().map(of).collect(),
+    }
+}
+
+/// Whether the values, each with the size of its group, lie within a tenth of each other; and how far they do.
+fn flat(what: &str, values: &[(usize, f64)]) -> Option<Bar> {
+    let by = |a: &&(usize, f64), b: &&(usize, f64)| a.1.total_cmp(&b.1);
+    let (least, most) = (values.iter().min_by(by)?, values.iter().max_by(by)?);
+    let apart = most.1 / least.1;
+    let (first, last) = (values.first()?.0, values.last()?.0);
+    let promise = format!("{what}: within 10 % of each other from N = {first} to {last}");
+    let found =
+        format!("{:.2} at N = {}, {:.2} at N = {}: {apart:.2} times", least.1, least.0, most.1, most.0);
+    Some(Bar::new(promise, found, apart <= FLAT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flat_is_within_a_tenth() {
+        assert!(flat("x", &[(32, 100.0), (128, 109.0)]).unwrap().met);
+        let steep = flat("x", &[(32, 100.0), (128, 90.0), (316, 111.0)]).unwrap();
+        assert!(!steep.met && steep.found.contains("90.00 at N = 128, 111.00 at N = 316"), "{}", steep.found);
+        assert!(flat("x", &[]).is_none());
+    }
+}
