@@ -7,6 +7,7 @@ mod layers;
 mod loom;
 mod shell;
 mod sim;
+mod storm;
 mod tidy;
 
 use std::process::ExitCode;
@@ -53,6 +54,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// 100,000 requests over simulated QUIC with cancellations, crashes and evictions leave nothing behind. Not part of the
+    /// gate, which runs a small storm among the tests.
+    Storm {
+        /// Passed on to `kinfolk-scenarios`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Each crate builds by itself, with only the features that it asks for.
     Alone,
     /// Measures, prints a table, and keeps it in `docs/bench/`. Not part of the gate.
@@ -81,6 +89,7 @@ fn main() -> ExitCode {
         Task::Rustdoc => cargo_steps::rustdoc(),
         Task::Loom { full } => loom::check(full),
         Task::Sim { args } => sim::smoke(&args),
+        Task::Storm { args } => storm::run(&args),
         Task::Alone => cargo_steps::alone(),
         Task::Bench { what, quick, json } => bench::run(what, quick, json),
     };

@@ -28,6 +28,17 @@ pub(crate) fn cargo<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     command
 }
 
+/// A command that builds a program with the dev profile and these crates of ours optimised, and runs it. Nothing that the
+/// gate's other steps built is built again, and debug assertions and overflow checks stay on.
+pub(crate) fn optimised_run(package: &str, optimised: &[&str]) -> Command {
+    let mut command = cargo(["run", "--package", package]);
+    for package in optimised {
+        command.arg("--config").arg(format!("profile.dev.package.{package}.opt-level=2"));
+    }
+    command.arg("--");
+    command
+}
+
 /// Runs the command with its output shown.
 ///
 /// # Errors

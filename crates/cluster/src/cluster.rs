@@ -10,7 +10,7 @@ use kinfolk_core::{
 };
 use kinfolk_detector::HealthChecker;
 use kinfolk_gossip::{Clock, LeaveReport, Parts, SwimProtocol};
-use kinfolk_transport::{Transport, TransportConfig};
+use kinfolk_transport::{Incoming, Transport, TransportConfig, TransportError};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
@@ -54,18 +54,46 @@ impl Cluster {
     /// setting is out of its range. Nothing is left open.
     pub fn start(config: ClusterConfig) -> Result<Self, ClusterError> {
         let seed = getrandom::u64().map_err(|error| ClusterError::Randomness(error.to_string()))?;
+        // A clock that stands before the epoch counts as standing at it.
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::start_with(config, seed, since_epoch, Transport::bind)
+    }
+
+    /// As [`start`](Self::start), on a machine of a simulated network where it is `since_epoch` after the Unix epoch. All
+    /// that is left to chance comes from the machine's seed.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    #[cfg(feature = "simulation")]
+    #[doc(hidden)]
+    pub fn start_on(
+        config: ClusterConfig,
+        host: kinfolk_transport::simulation::Host,
+        since_epoch: Duration,
+    ) -> Result<Self, ClusterError> {
+        let seed = host.seed;
+        Self::start_with(config, seed, since_epoch, |config| Transport::bind_on(config, host))
+    }
+
+    fn start_with(
+        config: ClusterConfig,
+        seed: u64,
+        since_epoch: Duration,
+        bind: impl FnOnce(TransportConfig) -> Result<(Transport, Incoming), TransportError>,
+    ) -> Result<Self, ClusterError> {
         let mut rng = Rng::from_seed(seed);
         let mut transport_config = TransportConfig::new(config.listen, config.identity.clone());
         transport_config.advertise = config.advertise;
         transport_config.pool = config.pool;
-        let (transport, incoming) = Transport::bind(transport_config)?;
+        let (transport, incoming) = bind(transport_config)?;
         let addr = transport.advertised_addr();
         if !addr.is_dialable() {
             transport.abort();
             return Err(ClusterError::Advertise { addr });
         }
         let (registry, events, clock) = (SharedNodeRegistry::new(), EventBus::new(), Clock::start());
-        let me = NodeStatus::alive(config.identity.id().clone(), addr, first_incarnation(), config.tags);
+        let incarnation = Incarnation::at_start(since_epoch, None);
+        let me = NodeStatus::alive(config.identity.id().clone(), addr, incarnation, config.tags);
         let health = HealthChecker::new(
             config.swim.adapt(config.health),
             me.id.clone(),
@@ -210,10 +238,4 @@ impl Cluster {
     pub fn shutdown_now(&self) {
         self.inner.stop_now();
     }
-}
-
-/// Milliseconds since the Unix epoch; a clock that stands before it counts as standing at it.
-fn first_incarnation() -> Incarnation {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Incarnation::at_start(since_epoch, None)
 }

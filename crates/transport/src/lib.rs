@@ -56,6 +56,9 @@ mod port_check;
 mod quic;
 #[cfg(not(kinfolk_loom))]
 mod request;
+#[cfg(all(feature = "simulation", not(kinfolk_loom)))]
+#[doc(hidden)]
+pub mod simulation;
 #[cfg(not(kinfolk_loom))]
 mod stats;
 #[cfg(not(kinfolk_loom))]

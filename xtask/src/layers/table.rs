@@ -49,6 +49,13 @@ pub(super) const CRATES: &[Crate] = &[
         dev: &[],
     },
     Crate {
+        name: "kinfolk-scenarios",
+        layer: TOOLS,
+        normal: &["kinfolk", "kinfolk-core", "kinfolk-transport"],
+        build: &[],
+        dev: &[],
+    },
+    Crate {
         name: "kinfolk-benches",
         layer: TOOLS,
         normal: &["kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-transport"],

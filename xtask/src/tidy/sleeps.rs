@@ -1,5 +1,6 @@
 //! Tests never sleep and hope. One that must sleep says why, in a comment that begins `// Sleeps because`. Where every
-//! test of a file runs in tokio's paused time, a sleep is the passing of virtual time and needs no reason.
+//! test of a file runs in tokio's paused time, as do all whole-stack scenarios, a sleep is the passing of virtual time and
+//! needs no reason.
 
 use std::path::Path;
 
@@ -8,9 +9,12 @@ use super::source::Source;
 
 const EXCUSE: &str = "// Sleeps because";
 
+/// Here every test runs in a world whose clock is paused.
+const VIRTUAL: &str = "crates/scenarios";
+
 /// Every call of a sleep in test code that no comment explains.
 pub(super) fn find(source: &Source) -> Vec<Finding> {
-    if all_in_paused_time(source) {
+    if source.file.starts_with(VIRTUAL) || all_in_paused_time(source) {
         return Vec::new();
     }
     let regions = test_regions(source);
@@ -105,6 +109,11 @@ mod tests {
         assert!(lines("crates/gossip/tests/a.rs", paused).is_empty());
         let real = "#[tokio::test]\nasync fn u() {}";
         assert_eq!(lines("crates/gossip/tests/a.rs", &format!("{paused}{real}")), [3]);
+    }
+
+    #[test]
+    fn scenarios_run_in_virtual_time_and_may_sleep() {
+        assert!(lines("crates/scenarios/tests/a.rs", "#[test]\nfn t() { sleep(d); }").is_empty());
     }
 
     #[test]

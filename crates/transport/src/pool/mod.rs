@@ -224,7 +224,7 @@ impl<C: Connect> ConnectionPool<C> {
     }
 
     /// How many more dials may run now.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn dials_free(&self) -> usize {
         self.0.dials.available_permits()
     }

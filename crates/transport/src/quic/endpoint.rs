@@ -17,9 +17,9 @@ use super::context::Events;
 use super::dialer::Dialer;
 use super::hub::{Hub, Stage};
 use super::inbound::Incoming;
-use super::io::Io;
+use super::io::Host;
 use super::limits::{Door, Sources};
-use super::owner::Owner;
+use super::owner::{Owner, Ports};
 use super::refusal::Refusals;
 use super::streams::{self, AppStream, Listener};
 use super::{listener, start};
@@ -52,6 +52,23 @@ impl Transport {
     /// [`TransportError`]: the port is in use or cannot be bound, the TLS library does not take the identity, a setting is
     /// out of its range, or there is no tokio runtime. Nothing is left open.
     pub fn bind(config: TransportConfig) -> Result<(Self, Incoming), TransportError> {
+        Self::bind_at(config, Host::System)
+    }
+
+    /// As [`bind`](Self::bind), on a machine of a simulated network.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    #[cfg(feature = "simulation")]
+    #[doc(hidden)]
+    pub fn bind_on(
+        config: TransportConfig,
+        host: crate::simulation::Host,
+    ) -> Result<(Self, Incoming), TransportError> {
+        Self::bind_at(config, Host::Simulated(host))
+    }
+
+    fn bind_at(config: TransportConfig, host: Host) -> Result<(Self, Incoming), TransportError> {
         let runtime = Handle::try_current().map_err(|_| TransportError::NoRuntime)?;
         start::check(&config)?;
         let counters = Arc::new(Counters::default());
@@ -63,8 +80,8 @@ impl Transport {
             sources: Arc::clone(&sources),
             refusals: Arc::clone(&refusals),
         };
-        let (listen_io, listen_task, local) = Io::bind(config.listen)?;
-        let (dial_io, dial_task, _) = Io::bind(SocketAddr::new(config.listen.ip(), 0))?;
+        let (listen_io, listen_task, local) = host.bind(config.listen)?;
+        let (dial_io, dial_task, _) = host.bind(SocketAddr::new(config.listen.ip(), 0))?;
         let door = Door {
             sources: Arc::clone(&sources),
             counters: Arc::clone(&counters),
@@ -81,8 +98,8 @@ impl Transport {
         hub.set_pool(&pool);
         tokio::spawn(listener::run(server, Arc::clone(&hub)));
         let incoming = Incoming::new(queue, hub.watch_stage());
-        let io = [listen_task, dial_task];
-        Ok((Self(Owner::new(hub, pool, sources, local, io, runtime)), incoming))
+        let ports = Ports { host, local, tasks: [listen_task, dial_task] };
+        Ok((Self(Owner::new(hub, pool, sources, ports, runtime)), incoming))
     }
 
     /// This node's name.
@@ -92,7 +109,7 @@ impl Transport {
 
     /// The address listened on, with the real port.
     pub fn local_addr(&self) -> NodeAddr {
-        NodeAddr::new(self.0.local)
+        NodeAddr::new(self.0.ports.local)
     }
 
     /// The address to tell others: the configured one, or else the one listened on.
@@ -223,10 +240,12 @@ impl Transport {
         self.0.abort();
     }
 
-    /// What everything in the transport shares.
-    #[cfg(test)]
-    pub(super) fn hub(&self) -> &Hub {
-        &self.0.hub
+    /// Whether no dial runs and no place for a request or a stream is taken on any connection: every permit is back.
+    #[cfg(any(test, feature = "simulation"))]
+    #[doc(hidden)]
+    pub fn is_at_rest(&self) -> bool {
+        let pool = &self.0.pool;
+        pool.dials_free() == pool.config().dials_max && self.0.hub.is_at_rest()
     }
 
     /// One request or message, and once more if it crossed the peer's closing of an idle connection.

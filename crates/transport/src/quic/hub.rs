@@ -154,7 +154,7 @@ impl Hub {
     }
 
     /// Whether no connection is in use by anybody.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "simulation"))]
     pub(super) fn is_at_rest(&self) -> bool {
         self.connections.lock().values().all(|conn| conn.is_at_rest(&self.config))
     }

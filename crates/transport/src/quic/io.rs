@@ -1,68 +1,110 @@
 //! The only place where sockets are made: one for listening, one for dialling (QUIC's client and server cannot share
-//! one), each run by a task that can be ended. A simulated network would take this file's place.
+//! one), each run by a task that can be ended. A test of the whole stack may make them on a simulated network instead.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, OnceLock};
 
-use s2n_quic::provider::io;
+use s2n_quic::provider::io as quic_io;
 use s2n_quic_core::endpoint::Endpoint;
 use s2n_quic_core::inet::SocketAddress;
 use tokio::task::AbortHandle;
 
+#[cfg(feature = "simulation")]
+use super::simulated_io::SimulatedIo;
 use crate::error::TransportError;
 
-/// A bound socket, to be run by a QUIC endpoint.
-pub(super) struct Io {
-    socket: UdpSocket,
-    task: Arc<OnceLock<AbortHandle>>,
+/// Where a transport runs, and thus what its sockets are.
+#[derive(Debug, Clone)]
+pub(super) enum Host {
+    /// This machine: UDP.
+    System,
+    #[cfg(feature = "simulation")]
+    Simulated(crate::simulation::Host),
 }
+
+/// A bound socket, to be run by a QUIC endpoint.
+pub(super) enum Io {
+    System(SystemIo),
+    #[cfg(feature = "simulation")]
+    Simulated(SimulatedIo, super::simulated_io::Seeded),
+}
+
+/// A UDP socket of the system.
+pub(super) struct SystemIo {
+    socket: UdpSocket,
+    started: Started,
+}
+
+/// The task that runs an endpoint, once it has been started.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Started(Arc<OnceLock<AbortHandle>>);
 
 /// Ends the task of an endpoint: its socket is closed, and nothing more is sent, not even that connections end.
 #[derive(Debug, Clone)]
-pub(super) struct IoTask(Arc<OnceLock<AbortHandle>>);
+pub(super) struct IoTask(Started);
 
-impl Io {
-    pub(super) fn bind(addr: SocketAddr) -> Result<(Self, IoTask, SocketAddr), TransportError> {
-        let failed = |cause: std::io::Error| match cause.kind() {
+impl Host {
+    pub(super) fn bind(&self, addr: SocketAddr) -> Result<(Io, IoTask, SocketAddr), TransportError> {
+        let failed = |cause: io::Error| match cause.kind() {
             ErrorKind::AddrInUse => TransportError::PortInUse { addr },
             _ => TransportError::Bind { addr, cause: cause.to_string() },
         };
-        let socket = UdpSocket::bind(addr).map_err(failed)?;
-        let local = socket.local_addr().map_err(failed)?;
-        let task = Arc::new(OnceLock::new());
-        Ok((Self { socket, task: Arc::clone(&task) }, IoTask(task), local))
+        let started = Started::default();
+        let task = IoTask(started.clone());
+        match self {
+            Self::System => {
+                let socket = UdpSocket::bind(addr).map_err(failed)?;
+                let local = socket.local_addr().map_err(failed)?;
+                Ok((Io::System(SystemIo { socket, started }), task, local))
+            }
+            #[cfg(feature = "simulation")]
+            Self::Simulated(host) => {
+                let socket = host.network.bind(addr).map_err(failed)?;
+                let local = socket.addr;
+                // A sequence of its own for each socket.
+                let seeded = super::simulated_io::Seeded::new(host.seed ^ u64::from(local.port()));
+                Ok((Io::Simulated(SimulatedIo { socket, started }, seeded), task, local))
+            }
+        }
+    }
+
+    /// Whether nobody listens at `addr` any more.
+    pub(super) fn is_free(&self, addr: SocketAddr) -> bool {
+        match self {
+            Self::System => UdpSocket::bind(addr).is_ok(),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(host) => host.network.bind(addr).is_ok(),
+        }
     }
 }
 
-impl io::Provider for Io {
-    type PathHandle = <io::tokio::Provider as io::Provider>::PathHandle;
-    type Error = std::io::Error;
+impl quic_io::Provider for SystemIo {
+    type PathHandle = <quic_io::tokio::Provider as quic_io::Provider>::PathHandle;
+    type Error = io::Error;
 
-    fn start<E: Endpoint<PathHandle = Self::PathHandle>>(
-        self,
-        endpoint: E,
-    ) -> std::io::Result<SocketAddress> {
-        let io = io::tokio::Builder::default().with_rx_socket(self.socket)?.build()?;
+    fn start<E: Endpoint<PathHandle = Self::PathHandle>>(self, endpoint: E) -> io::Result<SocketAddress> {
+        let io = quic_io::tokio::Builder::default().with_rx_socket(self.socket)?.build()?;
         let (task, addr) = io.start(endpoint)?;
-        self.task.set(task.abort_handle()).expect("an endpoint is started once");
+        self.started.set(task.abort_handle());
         Ok(addr)
+    }
+}
+
+impl Started {
+    pub(super) fn set(&self, task: AbortHandle) {
+        self.0.set(task).expect("an endpoint is started once");
     }
 }
 
 impl IoTask {
     pub(super) fn abort(&self) {
-        if let Some(task) = self.0.get() {
+        if let Some(task) = self.0.0.get() {
             task.abort();
         }
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        self.0.get().is_none_or(AbortHandle::is_finished)
+        self.0.0.get().is_none_or(AbortHandle::is_finished)
     }
-}
-
-/// Whether nobody listens at `addr` any more.
-pub(super) fn is_free(addr: SocketAddr) -> bool {
-    UdpSocket::bind(addr).is_ok()
 }

@@ -19,6 +19,8 @@ mod peer;
 mod refusal;
 mod reset;
 mod serve;
+#[cfg(feature = "simulation")]
+mod simulated_io;
 mod start;
 #[cfg(test)]
 mod storm_tests;

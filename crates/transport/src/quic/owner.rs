@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::code::CloseCode;
 use super::dialer::Dialer;
 use super::hub::{Hub, Stage};
-use super::io::{IoTask, is_free};
+use super::io::{Host, IoTask};
 use super::limits::Sources;
 use crate::pool::ConnectionPool;
 
@@ -28,10 +28,17 @@ const FAREWELL: Duration = Duration::from_millis(200);
 pub(super) struct Owner {
     pub(super) hub: Arc<Hub>,
     pub(super) pool: ConnectionPool<Dialer>,
-    pub(super) local: SocketAddr,
+    pub(super) ports: Ports,
     sources: Arc<Sources>,
-    io: [IoTask; 2],
     runtime: Handle,
+}
+
+/// The two ports: for listening and for dialling.
+pub(super) struct Ports {
+    pub(super) host: Host,
+    /// The address listened on.
+    pub(super) local: SocketAddr,
+    pub(super) tasks: [IoTask; 2],
 }
 
 impl Owner {
@@ -39,11 +46,10 @@ impl Owner {
         hub: Arc<Hub>,
         pool: ConnectionPool<Dialer>,
         sources: Arc<Sources>,
-        local: SocketAddr,
-        io: [IoTask; 2],
+        ports: Ports,
         runtime: Handle,
     ) -> Arc<Self> {
-        Arc::new(Self { hub, pool, local, sources, io, runtime })
+        Arc::new(Self { hub, pool, ports, sources, runtime })
     }
 
     /// Ends in good order. Each step may be done again.
@@ -55,14 +61,14 @@ impl Owner {
         // The close frames are sent by the endpoints' tasks, at once; QUIC forgets the connections a few round trips later,
         // which is not waited for when that is long.
         let _in_time = timeout_at(until.min(Instant::now() + FAREWELL), self.sources.none_known()).await;
-        end_io(&self.io);
+        end_io(&self.ports.tasks);
         let _in_time = timeout_at(until, self.port_freed()).await;
     }
 
     /// Ends as a crash would.
     pub(super) fn abort(&self) {
-        end_io(&self.io);
-        let (hub, pool, io) = (Arc::clone(&self.hub), self.pool.clone(), self.io.clone());
+        end_io(&self.ports.tasks);
+        let (hub, pool, io) = (Arc::clone(&self.hub), self.pool.clone(), self.ports.tasks.clone());
         self.runtime.spawn(async move {
             // What follows would write close frames, if the endpoints' tasks still ran.
             while !io.iter().all(IoTask::is_finished) {
@@ -77,7 +83,8 @@ impl Owner {
     }
 
     async fn port_freed(&self) {
-        while !self.io.iter().all(IoTask::is_finished) || !is_free(self.local) {
+        let Ports { host, local, tasks } = &self.ports;
+        while !tasks.iter().all(IoTask::is_finished) || !host.is_free(*local) {
             sleep(PORT_POLL).await;
         }
     }
@@ -86,7 +93,7 @@ impl Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.stop(CloseCode::Stopped);
-        let (sources, io) = (Arc::clone(&self.sources), self.io.clone());
+        let (sources, io) = (Arc::clone(&self.sources), self.ports.tasks.clone());
         self.runtime.spawn(async move {
             let _in_time = timeout(FAREWELL, sources.none_known()).await;
             end_io(&io);

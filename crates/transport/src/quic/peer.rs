@@ -156,7 +156,7 @@ impl PeerConnection {
     }
 
     /// Whether nobody has a stream of it, or waits for one.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "simulation"))]
     pub(super) fn is_at_rest(&self, config: &TransportConfig) -> bool {
         self.0.streams.available_permits() == config.streams_max
             && self.0.queued.load(Relaxed) == 0

@@ -55,21 +55,43 @@ pub(super) fn server(
     io: Io,
 ) -> Result<Server, TransportError> {
     let Ok(builder) = Server::builder().with_tls(tls::server(&config.identity)?);
-    let Ok(builder) = builder.with_io(io);
     let Ok(builder) = builder.with_limits(of_connection(config)?);
     let Ok(builder) = builder.with_endpoint_limits(door);
     let Ok(builder) = builder.with_stateless_reset_token(ResetTokens::of(&config.identity));
     let Ok(builder) = builder.with_event(events);
-    builder.start().map_err(|fault| not_started(config, &fault))
+    let started = match io {
+        Io::System(io) => {
+            let Ok(builder) = builder.with_io(io);
+            builder.start()
+        }
+        #[cfg(feature = "simulation")]
+        Io::Simulated(io, random) => {
+            let Ok(builder) = builder.with_io(io);
+            let Ok(builder) = builder.with_random(random);
+            builder.start()
+        }
+    };
+    started.map_err(|fault| not_started(config, &fault))
 }
 
 /// The dialling endpoint.
 pub(super) fn client(config: &TransportConfig, events: Events, io: Io) -> Result<Client, TransportError> {
     let Ok(builder) = Client::builder().with_tls(tls::client(&config.identity)?);
-    let Ok(builder) = builder.with_io(io);
     let Ok(builder) = builder.with_limits(of_connection(config)?);
     let Ok(builder) = builder.with_event(events);
-    builder.start().map_err(|fault| not_started(config, &fault))
+    let started = match io {
+        Io::System(io) => {
+            let Ok(builder) = builder.with_io(io);
+            builder.start()
+        }
+        #[cfg(feature = "simulation")]
+        Io::Simulated(io, random) => {
+            let Ok(builder) = builder.with_io(io);
+            let Ok(builder) = builder.with_random(random);
+            builder.start()
+        }
+    };
+    started.map_err(|fault| not_started(config, &fault))
 }
 
 fn not_started(config: &TransportConfig, fault: &dyn std::fmt::Display) -> TransportError {

@@ -190,8 +190,7 @@ async fn at_rest(transport: &Transport) {
     let rest = until(|| {
         let stats = transport.pool().stats();
         let slots_rest = stats.in_use + stats.connecting + stats.draining == 0;
-        let dials_rest = transport.pool().dials_free() == transport.pool().config().dials_max;
-        slots_rest && dials_rest && transport.hub().is_at_rest()
+        slots_rest && transport.is_at_rest()
     });
     let rested = timeout(LONG, rest).await;
     rested.unwrap_or_else(|_| panic!("{:?}", transport.pool().stats()));

@@ -1,0 +1,234 @@
+//! A fleet: the members of one cluster on the machines of a world, what they told, and what must hold of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use kinfolk::{Cluster, ClusterConfig, Incarnation, NodeId, NodeState, NodeStatus, Tags};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::history::History;
+use crate::wait::until;
+use crate::world::World;
+
+/// Members `n0`, `n1`, ... on the machines of the same numbers. `n0` is everybody's first seed.
+pub struct Fleet {
+    /// Where it runs.
+    pub world: World,
+    /// What its members told.
+    pub history: History,
+    /// The machines that a member is told to join through.
+    pub seeds: Vec<usize>,
+    begin: Instant,
+    configs: Vec<ClusterConfig>,
+    running: BTreeMap<usize, Cluster>,
+    lives: Vec<usize>,
+}
+
+/// What one member knows of another, as far as all must agree.
+type Known = (NodeId, NodeState, Incarnation, Tags);
+
+impl Fleet {
+    /// `size` members, none of which runs yet.
+    pub fn new(world: World, size: usize) -> Self {
+        let config = |n| ClusterConfig::new(world.identity(&format!("n{n}")), World::addr(n));
+        let configs = (0..size).map(config).collect();
+        let history = History::default();
+        let begin = Instant::now();
+        Self {
+            world,
+            history,
+            seeds: vec![0],
+            begin,
+            configs,
+            running: BTreeMap::new(),
+            lives: vec![0; size],
+        }
+    }
+
+    /// `size` members that have become one cluster.
+    ///
+    /// # Panics
+    /// If they do not within a minute.
+    pub async fn formed(world: World, size: usize) -> Self {
+        let mut fleet = Self::new(world, size);
+        fleet.start_all(&(0..size).collect::<Vec<_>>()).await;
+        fleet.settle(Duration::from_mins(1)).await;
+        fleet
+    }
+
+    /// The name of member `n`.
+    pub fn id(&self, n: usize) -> NodeId {
+        self.configs[n].identity.id().clone()
+    }
+
+    /// The names of some members.
+    pub fn ids(&self, of: &[usize]) -> Vec<NodeId> {
+        of.iter().map(|n| self.id(*n)).collect()
+    }
+
+    /// The running member `n`.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn member(&self, n: usize) -> &Cluster {
+        &self.running[&n]
+    }
+
+    /// Starts some members at the same moment, and lets them join through the seeds.
+    ///
+    /// # Panics
+    /// If one cannot start or its join fails.
+    pub async fn start_all(&mut self, which: &[usize]) {
+        let seeds: Vec<String> = self.seeds.iter().map(|n| World::addr(*n).to_string()).collect();
+        let mut joins = JoinSet::new();
+        for n in which {
+            let member = self.start(*n);
+            let seeds = seeds.clone();
+            joins.spawn(async move { member.join(&seeds).await });
+        }
+        for joined in joins.join_all().await {
+            joined.expect("a seed can be reached");
+        }
+    }
+
+    /// Starts member `n`, without a join.
+    ///
+    /// # Panics
+    /// If it cannot start.
+    pub fn start(&mut self, n: usize) -> Cluster {
+        let host = self.world.host(n, self.lives[n]);
+        let member = Cluster::start_on(self.configs[n].clone(), host, self.world.since_epoch());
+        let member = member.expect("the address is free and the settings are good");
+        self.history.record(self.id(n), self.begin, member.subscribe());
+        let before = self.running.insert(n, member.clone());
+        assert!(before.is_none(), "n{n} runs already");
+        member
+    }
+
+    /// Ends members as a crash would, all at the same moment.
+    ///
+    /// # Panics
+    /// If one does not run, or keeps a port.
+    pub async fn crash(&mut self, which: &[usize]) {
+        for n in which {
+            let member = self.running.remove(n).expect("only what runs can crash");
+            member.shutdown_now();
+            self.lives[*n] += 1;
+        }
+        let free = || which.iter().all(|n| self.world.net.sockets_of(World::ip(*n)) == 0);
+        assert!(until(Duration::from_secs(1), free).await, "a crash frees the ports");
+    }
+
+    /// Ends a member in good order.
+    ///
+    /// # Panics
+    /// If it does not run, or its shutdown is not clean.
+    pub async fn leave(&mut self, n: usize) {
+        let member = self.running.remove(&n).expect("only what runs can leave");
+        let report = member.shutdown().await;
+        assert!(report.is_clean(), "n{n}: {report:?}\n{}", self.report());
+        self.lives[n] += 1;
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    /// Waits until all running members have the same view: each other, all alive, with the same incarnation and tags.
+    ///
+    /// # Panics
+    /// If that does not come about within `limit`; with all views and the history.
+    pub async fn settle(&self, limit: Duration) {
+        self.settle_apart(&[&self.numbers()], limit).await;
+    }
+
+    /// As [`settle`](Self::settle), for parts of the fleet each of which sees only itself.
+    ///
+    /// # Panics
+    /// As [`settle`](Self::settle).
+    pub async fn settle_apart(&self, parts: &[&[usize]], limit: Duration) {
+        let settled = until(limit, || parts.iter().all(|part| self.is_settled(part))).await;
+        assert!(settled, "not {parts:?} within {limit:?}\n{}", self.report());
+    }
+
+    /// Whether each of these members has exactly these in its view, alive, and they agree about them.
+    pub fn is_settled(&self, part: &[usize]) -> bool {
+        let mut views = part.iter().map(|n| self.view(*n));
+        let Some(first) = views.next() else { return true };
+        let names: BTreeSet<NodeId> = part.iter().map(|n| self.id(*n)).collect();
+        let all_alive = first.iter().all(|known| known.1 == NodeState::Alive);
+        let complete = first.iter().map(|known| known.0.clone()).eq(names);
+        all_alive && complete && views.all(|view| view == first)
+    }
+
+    /// Asserts that nobody was declared failed.
+    ///
+    /// # Panics
+    /// If somebody was.
+    pub fn assert_no_failure(&self) {
+        assert_eq!(self.history.failures(), [], "{}", self.report());
+    }
+
+    /// Asserts that each of `by` declared each of `victims` failed exactly once, and that there were no other failures.
+    ///
+    /// # Panics
+    /// If it is not so.
+    pub fn assert_failures(&self, expected: &[(&[usize], &[usize])]) {
+        let pairs = |(by, victims): &(&[usize], &[usize])| -> Vec<_> {
+            let victims = self.ids(victims);
+            self.ids(by)
+                .into_iter()
+                .flat_map(|by| {
+                    victims.iter().map(move |victim| (by.clone(), victim.clone())).collect::<Vec<_>>()
+                })
+                .collect()
+        };
+        let mut expected: Vec<_> = expected.iter().flat_map(pairs).collect();
+        let mut found = self.history.failures();
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected, "{}", self.report());
+    }
+
+    /// Ends every member in good order, and asserts that nothing is left of the fleet on the network. Returns the history.
+    ///
+    /// # Panics
+    /// If a shutdown is not clean, or a socket is left.
+    pub async fn end(mut self) -> Vec<String> {
+        for n in self.numbers() {
+            self.leave(n).await;
+        }
+        let closed = until(Duration::from_secs(10), || self.world.net.socket_count() == 0).await;
+        assert!(closed, "{} sockets are left", self.world.net.socket_count());
+        self.history.lines()
+    }
+
+    fn numbers(&self) -> Vec<usize> {
+        self.running.keys().copied().collect()
+    }
+
+    fn view(&self, n: usize) -> Vec<Known> {
+        let known = |node: &std::sync::Arc<NodeStatus>| {
+            (node.id.clone(), node.state, node.incarnation, node.tags.clone())
+        };
+        self.member(n).members().members().map(known).collect()
+    }
+
+    /// All views and the whole history, for a failed assertion.
+    fn report(&self) -> String {
+        let mut text = String::new();
+        for n in self.numbers() {
+            writeln!(text, "n{n} sees:").expect("a String takes all");
+            for (id, state, incarnation, _) in self.view(n) {
+                writeln!(text, "    {id} {state:?} @{incarnation}").expect("a String takes all");
+            }
+        }
+        for line in self.history.lines() {
+            writeln!(text, "{line}").expect("a String takes all");
+        }
+        text
+    }
+}

@@ -1,0 +1,270 @@
+//! A network of datagrams in memory: links with their conditions, cuts, and what became of every datagram. It has no task
+//! and no clock of its own: who receives waits until the next datagram is due, on tokio's clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use kinfolk_core::Rng;
+use kinfolk_transport::simulation::{Datagram, Network, Socket};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::link::Link;
+use crate::socket;
+
+/// How many datagrams may be on their way to one socket; further ones are lost, as in a system's buffer.
+const MAILBOX_MAX: usize = 4096;
+
+/// The first port that the network chooses by itself.
+const FIRST_FREE_PORT: u16 = 49_152;
+
+/// What became of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// It is on its way.
+    Sent,
+    /// It is on its way, twice.
+    Doubled,
+    /// The link lost it.
+    Lost,
+    /// The link is cut.
+    Cut,
+    /// Nobody is bound to its address.
+    Refused,
+    /// Too many others are on their way to the same socket.
+    Overflowed,
+}
+
+/// How often each fate came about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NetStats {
+    /// [`Fate::Sent`].
+    pub sent: u64,
+    /// [`Fate::Doubled`].
+    pub doubled: u64,
+    /// [`Fate::Lost`].
+    pub lost: u64,
+    /// [`Fate::Cut`].
+    pub cut: u64,
+    /// [`Fate::Refused`].
+    pub refused: u64,
+    /// [`Fate::Overflowed`].
+    pub overflowed: u64,
+}
+
+/// A simulated network. Clones share it.
+#[derive(Clone)]
+pub struct Net(Arc<Mutex<State>>);
+
+struct State {
+    origin: Instant,
+    seed: u64,
+    boxes: BTreeMap<SocketAddr, Mailbox>,
+    free_ports: BTreeMap<IpAddr, u16>,
+    usual: Link,
+    /// Conditions of all links of a machine, before the usual ones.
+    of_host: BTreeMap<IpAddr, Link>,
+    /// From, to.
+    cuts: BTreeSet<(IpAddr, IpAddr)>,
+    /// Each direction of a link draws its own fates, so that traffic elsewhere does not change them.
+    chance: BTreeMap<(IpAddr, IpAddr), Rng>,
+    stats: NetStats,
+    trace: DefaultHasher,
+    posted: u64,
+}
+
+/// What is on its way to a socket.
+#[derive(Default)]
+pub(crate) struct Mailbox {
+    /// By the time when it is due, then in the order of sending.
+    waiting: BTreeMap<(Instant, u64), Datagram>,
+    waker: Option<Waker>,
+}
+
+impl Net {
+    /// A network of good links.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            origin: Instant::now(),
+            seed,
+            boxes: BTreeMap::new(),
+            free_ports: BTreeMap::new(),
+            usual: Link::GOOD,
+            of_host: BTreeMap::new(),
+            cuts: BTreeSet::new(),
+            chance: BTreeMap::new(),
+            stats: NetStats::default(),
+            trace: DefaultHasher::new(),
+            posted: 0,
+        })))
+    }
+
+    /// Sets the conditions of all links that have none of their own.
+    pub fn set_links(&self, link: Link) {
+        self.0.lock().usual = link;
+    }
+
+    /// Sets the conditions of all links to and from one machine.
+    pub fn set_links_of(&self, host: IpAddr, link: Link) {
+        self.0.lock().of_host.insert(host, link);
+    }
+
+    /// Cuts every link between the two sides, in both directions. What is on its way arrives.
+    pub fn cut(&self, one: &[IpAddr], other: &[IpAddr]) {
+        self.cut_one_way(one, other);
+        self.cut_one_way(other, one);
+    }
+
+    /// Cuts every link from one side to the other.
+    pub fn cut_one_way(&self, from: &[IpAddr], to: &[IpAddr]) {
+        let pairs = from.iter().flat_map(|from| to.iter().map(|to| (*from, *to)));
+        self.0.lock().cuts.extend(pairs);
+    }
+
+    /// Mends every cut.
+    pub fn mend(&self) {
+        self.0.lock().cuts.clear();
+    }
+
+    /// What became of the datagrams so far.
+    pub fn stats(&self) -> NetStats {
+        self.0.lock().stats
+    }
+
+    /// A digest of all datagrams so far: when each was sent, from where, to where, and what became of it.
+    pub fn trace(&self) -> u64 {
+        self.0.lock().trace.finish()
+    }
+
+    /// How many sockets are bound on one machine.
+    pub fn sockets_of(&self, host: IpAddr) -> usize {
+        self.0.lock().boxes.keys().filter(|addr| addr.ip() == host).count()
+    }
+
+    /// How many sockets are bound.
+    pub fn socket_count(&self) -> usize {
+        self.0.lock().boxes.len()
+    }
+
+    pub(crate) fn send(&self, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
+        // Woken after the lock is free.
+        let waker = self.0.lock().send(from, to, payload);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Takes what is due at `addr`, or leaves word to be woken by what comes before the next that is due.
+    pub(crate) fn receive(
+        &self,
+        addr: SocketAddr,
+        into: &mut Vec<Datagram>,
+        waker: &Waker,
+    ) -> Option<Instant> {
+        let now = Instant::now();
+        let mut state = self.0.lock();
+        let mailbox = state.boxes.get_mut(&addr).expect("a receiver keeps its socket bound");
+        while let Some(first) = mailbox.waiting.first_entry() {
+            let due = first.key().0;
+            if due > now {
+                mailbox.waker = Some(waker.clone());
+                return Some(due);
+            }
+            into.push(first.remove());
+        }
+        mailbox.waker = Some(waker.clone());
+        None
+    }
+
+    pub(crate) fn unbind(&self, addr: SocketAddr) {
+        self.0.lock().boxes.remove(&addr);
+    }
+}
+
+impl Network for Net {
+    fn bind(&self, addr: SocketAddr) -> io::Result<Socket> {
+        let mut state = self.0.lock();
+        let addr = if addr.port() == 0 { state.free_addr(addr.ip()) } else { addr };
+        if state.boxes.contains_key(&addr) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        state.boxes.insert(addr, Mailbox::default());
+        drop(state);
+        Ok(socket::new(self.clone(), addr))
+    }
+}
+
+impl State {
+    /// A port is not used again before all others were.
+    fn free_addr(&mut self, ip: IpAddr) -> SocketAddr {
+        let next = self.free_ports.entry(ip).or_insert(FIRST_FREE_PORT);
+        loop {
+            let addr = SocketAddr::new(ip, *next);
+            *next = next.checked_add(1).unwrap_or(FIRST_FREE_PORT);
+            if !self.boxes.contains_key(&addr) {
+                return addr;
+            }
+        }
+    }
+
+    fn send(&mut self, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> Option<Waker> {
+        let now = Instant::now();
+        let (fate, arrivals) = self.fate(from, to);
+        self.note(now, from, to, fate);
+        let mailbox = self.boxes.get_mut(&to)?;
+        let first_before = mailbox.waiting.first_key_value().map(|(key, _)| *key);
+        for takes in arrivals {
+            self.posted += 1;
+            let datagram = Datagram { from, payload: payload.to_vec() };
+            mailbox.waiting.insert((now + takes, self.posted), datagram);
+        }
+        let first = mailbox.waiting.first_key_value().map(|(key, _)| *key);
+        if first == first_before { None } else { mailbox.waker.take() }
+    }
+
+    fn fate(&mut self, from: SocketAddr, to: SocketAddr) -> (Fate, Vec<Duration>) {
+        let pair = (from.ip(), to.ip());
+        let link = self.of_host.get(&pair.0).or_else(|| self.of_host.get(&pair.1)).unwrap_or(&self.usual);
+        let seed = self.seed;
+        let rng = self.chance.entry(pair).or_insert_with(|| Rng::from_seed(seed ^ hash(pair)));
+        let arrivals = link.arrivals(rng);
+        let none = Vec::new;
+        if self.cuts.contains(&pair) {
+            return (Fate::Cut, none());
+        }
+        match (arrivals.len(), self.boxes.get(&to)) {
+            (0, _) => (Fate::Lost, none()),
+            (_, None) => (Fate::Refused, none()),
+            (copies, Some(mailbox)) if mailbox.waiting.len() + copies > MAILBOX_MAX => {
+                (Fate::Overflowed, none())
+            }
+            (1, Some(_)) => (Fate::Sent, arrivals),
+            (_, Some(_)) => (Fate::Doubled, arrivals),
+        }
+    }
+
+    fn note(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, fate: Fate) {
+        (now.duration_since(self.origin), from, to, fate).hash(&mut self.trace);
+        let stats = &mut self.stats;
+        *match fate {
+            Fate::Sent => &mut stats.sent,
+            Fate::Doubled => &mut stats.doubled,
+            Fate::Lost => &mut stats.lost,
+            Fate::Cut => &mut stats.cut,
+            Fate::Refused => &mut stats.refused,
+            Fate::Overflowed => &mut stats.overflowed,
+        } += 1;
+    }
+}
+
+/// The same in every run: this hasher has fixed keys.
+pub(crate) fn hash(value: impl std::hash::Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,303 @@
+//! A storm over QUIC: requests, streams and unnamed dials with random deadlines and cancellations between two nodes, and to four more that
+//! crash and start again on their addresses, with too few places in the pools, over links that lose and delay. Everything
+//! is decided by the seed. Afterwards nothing may be left, and no request may have taken longer than its deadline.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use kinfolk_core::Rng;
+use kinfolk_transport::{AppStream, Incoming, Listener, Peer, RequestError, Transport, TransportConfig};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::link::Link;
+use crate::wait::until;
+use crate::world::World;
+
+/// These send the requests, to each other too, and do not stop.
+const SENDERS: [&str; 2] = ["m0", "m1"];
+/// These only answer, and crash. Names lower and higher than the senders', for ties of both kinds.
+const ANSWERERS: [&str; 4] = ["a0", "a1", "z0", "z1"];
+/// How many requests are under way at a time.
+pub const CALLERS: usize = 40;
+/// Less than what the peers would need, so that connections are evicted.
+const MAX_TOTAL: usize = 4;
+/// Tokio's timers fire up to a millisecond late, also under the paused clock.
+const GRAIN: Duration = Duration::from_millis(2);
+
+/// What became of the requests of a storm, each in one way; and what the pools did meanwhile.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Requests that got their answer, dials that learnt a name, and streams that were opened.
+    pub answered: usize,
+    /// The deadline passed.
+    pub timed_out: usize,
+    /// The caller gave up before.
+    pub cancelled: usize,
+    /// A limit of the pool or of a queue.
+    pub full: usize,
+    /// Any other error: the connection was lost, could not be made, the peer had no answer, and so on.
+    pub failed: usize,
+    /// Connections that made room for others.
+    pub evicted: u64,
+    /// Connections that were given up after a time-out.
+    pub doubtful: u64,
+    /// Times that a peer crashed.
+    pub crashes: usize,
+    /// How long the storm took, in virtual time.
+    pub took: Duration,
+    /// The digest of all datagrams.
+    pub trace: u64,
+}
+
+impl Tally {
+    /// How many requests have ended.
+    pub fn ended(&self) -> usize {
+        self.answered + self.timed_out + self.cancelled + self.full + self.failed
+    }
+
+    /// Adds the counts of another storm, or of a part of this one.
+    pub fn add(&mut self, other: &Self) {
+        self.answered += other.answered;
+        self.timed_out += other.timed_out;
+        self.cancelled += other.cancelled;
+        self.full += other.full;
+        self.failed += other.failed;
+        self.evicted += other.evicted;
+        self.doubtful += other.doubtful;
+        self.crashes += other.crashes;
+        self.took += other.took;
+        self.trace ^= other.trace;
+    }
+
+    fn count<T>(&mut self, outcome: &Result<T, RequestError>) {
+        *match outcome {
+            Ok(_) => &mut self.answered,
+            Err(RequestError::Timeout { .. }) => &mut self.timed_out,
+            Err(
+                RequestError::PoolFull { .. }
+                | RequestError::QueueFull { .. }
+                | RequestError::TooManyStreams { .. },
+            ) => &mut self.full,
+            Err(_) => &mut self.failed,
+        } += 1;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { answered, timed_out, cancelled, full, failed, .. } = self;
+        write!(
+            f,
+            "{} requests: {answered} answered, {timed_out} timed out, {cancelled} cancelled, ",
+            self.ended()
+        )?;
+        write!(f, "{full} met a limit, {failed} failed; {} evictions, ", self.evicted)?;
+        write!(f, "{} doubtful connections, {} crashes; ", self.doubtful, self.crashes)?;
+        write!(f, "{:.1} s of virtual time; trace {:016x}", self.took.as_secs_f64(), self.trace)
+    }
+}
+
+/// Runs a storm of `requests`, rounded down to a multiple of [`CALLERS`].
+///
+/// # Panics
+/// If a request outlives its deadline or gets the answer to another one; or if anything is left afterwards: a slot, a
+/// permit, a connection, a socket or a task.
+pub async fn storm(mut world: World, requests: usize) -> Tally {
+    let tasks_before = Handle::current().metrics().num_alive_tasks();
+    world.net.set_links(Link { loss: 0.01, duplication: 0.01, ..Link::GOOD });
+    let mut services = JoinSet::new();
+    let senders = [0, 1].map(|n| start(&world, n, 0, config(&world, n, SENDERS[n]), &mut services));
+    let configs: Vec<_> = (0..4).map(|k| config(&world, k + SENDERS.len(), ANSWERERS[k])).collect();
+    let peers: Vec<Peer> = configs
+        .iter()
+        .map(|config| Peer::new(config.identity.id().clone(), config.listen.into()))
+        .chain(senders.iter().map(|sender| Peer::new(sender.id().clone(), sender.local_addr())))
+        .collect();
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        let sender = senders[caller % SENDERS.len()].clone();
+        let peers = peers.iter().filter(|peer| peer.id != *sender.id()).cloned().collect();
+        callers.spawn(call(sender, peers, world.rng.fork(), requests / CALLERS));
+    }
+    let begun = Instant::now();
+    let crashes = Arc::new(AtomicUsize::new(0));
+    let forks: Vec<Rng> = configs.iter().map(|_| world.rng.fork()).collect();
+    let world = Arc::new(world);
+    let mut crashing = JoinSet::new();
+    for (k, (config, rng)) in configs.into_iter().zip(forks).enumerate() {
+        let (world, crashes) = (Arc::clone(&world), Arc::clone(&crashes));
+        crashing.spawn(crash_again_and_again(world, k + SENDERS.len(), config, rng, crashes));
+    }
+    let mut tally = Tally::default();
+    while let Some(part) = callers.join_next().await {
+        tally.add(&part.expect("no caller panics"));
+    }
+    tally.took = begun.elapsed();
+    tally.crashes = crashes.load(Relaxed);
+    for sender in &senders {
+        let stats = sender.pool().stats();
+        tally.evicted += stats.evicted;
+        tally.doubtful += stats.doubtful;
+        at_rest(sender).await;
+        sender.close(Duration::from_secs(2)).await;
+        assert_eq!((sender.connection_count(), sender.pool().stats().total), (0, 0));
+    }
+    tally.trace = world.net.trace();
+    crashing.shutdown().await;
+    drop(senders);
+    while services.join_next().await.is_some() {}
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let none_left = until(Duration::from_mins(2), || tasks() <= tasks_before).await;
+    assert!(none_left, "{} tasks are left of a storm, {tasks_before} were there before", tasks());
+    assert_eq!(world.net.socket_count(), 0, "no socket is left");
+    tally
+}
+
+fn config(world: &World, n: usize, name: &str) -> TransportConfig {
+    let mut config = world.config(n, name);
+    config.pool.max_total = MAX_TOTAL;
+    (config.streams_max, config.queue_max, config.app_streams_max) = (8, 16, 4);
+    config
+}
+
+fn start(
+    world: &World,
+    n: usize,
+    life: usize,
+    config: TransportConfig,
+    services: &mut JoinSet<()>,
+) -> Transport {
+    let (transport, incoming) = world.bind(n, life, config).expect("the address is free");
+    let listener = transport.accept("echo").expect("nobody else accepts for it");
+    services.spawn(answer(incoming));
+    services.spawn(echo(listener));
+    transport
+}
+
+async fn crash_again_and_again(
+    world: Arc<World>,
+    n: usize,
+    config: TransportConfig,
+    mut rng: Rng,
+    crashes: Arc<AtomicUsize>,
+) {
+    for life in 0.. {
+        let mut services = JoinSet::new();
+        let sockets_before = world.net.sockets_of(config.listen.ip());
+        assert_eq!(sockets_before, 0, "a crash frees the ports");
+        let transport = start(&world, n, life, config.clone(), &mut services);
+        sleep(Duration::from_millis(500 + rng.below(4_000) as u64)).await;
+        transport.abort();
+        crashes.fetch_add(1, Relaxed);
+        sleep(Duration::from_millis(10 + rng.below(300) as u64)).await;
+    }
+}
+
+/// Answers most requests, some late, some never.
+async fn answer(mut incoming: Incoming) {
+    let mut late = JoinSet::new();
+    while let Some(inbound) = incoming.recv().await {
+        let Some(responder) = inbound.responder else { continue };
+        match inbound.body.first() {
+            Some(255) => drop(responder),
+            Some(wait @ 1..) => {
+                let wait = Duration::from_millis(u64::from(*wait));
+                late.spawn(async move {
+                    sleep(wait).await;
+                    drop(responder.respond(inbound.body).await);
+                });
+            }
+            _ => drop(responder.respond(inbound.body).await),
+        }
+        while late.try_join_next().is_some() {}
+    }
+}
+
+async fn echo(mut listener: Listener) {
+    let mut streams = JoinSet::new();
+    while let Some((_, mut stream)) = listener.accept().await {
+        streams.spawn(async move {
+            while let Ok(Some(piece)) = stream.receive().await {
+                if stream.send(piece).await.is_err() {
+                    return;
+                }
+            }
+            drop(stream.finish());
+        });
+        while streams.try_join_next().is_some() {}
+    }
+}
+
+/// One caller: its share of the requests, one after another.
+async fn call(transport: Transport, peers: Vec<Peer>, mut rng: Rng, share: usize) -> Tally {
+    let (mut tally, start) = (Tally::default(), Instant::now());
+    for _ in 0..share {
+        // All callers turn to the same peers for a while, so that connections to others fall idle and are evicted.
+        let focus = usize::try_from(start.elapsed().as_secs()).expect("a storm does not last for ages");
+        let peer = &peers[(focus + rng.below(2)) % peers.len()];
+        let deadline = Duration::from_millis(20 + rng.below(400) as u64);
+        // Cancelled at a random moment, one in ten.
+        let gives_up = rng.below(10) == 0;
+        let patience = if gives_up { Duration::from_millis(rng.below(20) as u64) } else { Duration::MAX };
+        let what = rng.below(40);
+        let kind = [0, 0, 0, 0, 0, 2, 50, 255][rng.below(8)];
+        let body = Bytes::from(vec![kind; 1 + rng.below(8) * rng.below(512)]);
+        let begun = Instant::now();
+        let one = async {
+            match what {
+                0 => transport.identify(peer.addr.socket(), deadline).await.map(drop),
+                1..3 => stream(&transport, peer, deadline).await,
+                _ => ask(&transport, peer, body, deadline).await,
+            }
+        };
+        match timeout(patience, one).await {
+            Ok(outcome) => tally.count(&outcome),
+            Err(_) => tally.cancelled += 1,
+        }
+        let took = begun.elapsed();
+        assert!(took <= deadline + GRAIN, "{took:?} for a deadline of {deadline:?}");
+        sleep(Duration::from_millis(rng.below(20) as u64)).await;
+    }
+    tally
+}
+
+async fn ask(
+    transport: &Transport,
+    peer: &Peer,
+    body: Bytes,
+    deadline: Duration,
+) -> Result<(), RequestError> {
+    let answer = transport.request(peer, body.clone(), deadline).await?;
+    assert_eq!(answer, body, "the answer is the one to this request");
+    Ok(())
+}
+
+/// A stream that is used for a moment. How it fares once it is open, is not its opener's error.
+async fn stream(transport: &Transport, peer: &Peer, deadline: Duration) -> Result<(), RequestError> {
+    let until = Instant::now() + deadline;
+    let stream = transport.open_stream(peer, "echo", deadline).await?;
+    drop(timeout_at(until, chat(stream)).await);
+    Ok(())
+}
+
+async fn chat(mut stream: AppStream) -> Option<()> {
+    stream.send(Bytes::from_static(b"over and out")).await.ok()?;
+    stream.finish().ok()?;
+    while stream.receive().await.ok()?.is_some() {}
+    Some(())
+}
+
+/// Waits until no slot, permit or place is taken.
+async fn at_rest(transport: &Transport) {
+    let rests = || {
+        let stats = transport.pool().stats();
+        stats.in_use + stats.connecting + stats.draining == 0 && transport.is_at_rest()
+    };
+    let rested = until(Duration::from_mins(2), rests).await;
+    assert!(rested, "{:?}", transport.pool().stats());
+}

@@ -1,0 +1,13 @@
+//! Whole members on a simulated network in virtual time: each scenario in a file of its own. What they assert, any mode of
+//! the protocol must hold; so their deadlines are far beyond what it should need.
+
+mod crash;
+mod forms;
+mod leave;
+mod loss;
+mod mass_crash;
+mod partition;
+mod seeds;
+mod slow_peer;
+mod tags;
+mod twice;
