@@ -197,6 +197,14 @@ impl Network for Net {
         drop(state);
         Ok(socket::new(self.clone(), addr))
     }
+
+    fn port_is_closed(&self, from: IpAddr, to: SocketAddr) -> bool {
+        let mut state = self.0.lock();
+        let (asker, back) = (SocketAddr::new(from, 0), (to.ip(), from));
+        let (fate, _) = state.fate(asker, to);
+        state.note(Instant::now(), asker, to, fate);
+        fate == Fate::Refused && !state.cuts.contains(&back)
+    }
 }
 
 impl State {

@@ -6,7 +6,7 @@
 //! wants it from two places.
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
@@ -15,18 +15,15 @@ use tokio::time::timeout;
 /// No QUIC packet, so that whoever does listen drops it unread.
 const PROBE: &[u8] = &[0];
 
-/// Whether the host at `addr` says, within that time, that nobody listens there. False for every other outcome.
-pub(crate) async fn is_closed(addr: SocketAddr, within: Duration) -> bool {
-    matches!(timeout(within, refusal(addr)).await, Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused)
+/// Whether the host at `addr` says, within that time, that nobody listens there; asked from the address `local`, which is
+/// the one that traffic to it takes. False for every other outcome.
+pub(crate) async fn is_closed(local: IpAddr, addr: SocketAddr, within: Duration) -> bool {
+    matches!(timeout(within, refusal(local, addr)).await, Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused)
 }
 
 /// Returns only with an error: nobody answers such a datagram.
-async fn refusal(addr: SocketAddr) -> io::Result<()> {
-    let any: SocketAddr = match addr {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = UdpSocket::bind(any).await?;
+async fn refusal(local: IpAddr, addr: SocketAddr) -> io::Result<()> {
+    let socket = UdpSocket::bind((local, 0)).await?;
     socket.connect(addr).await?;
     socket.send(PROBE).await?;
     loop {
@@ -46,13 +43,14 @@ mod tests {
             let socket = std::net::UdpSocket::bind((ip, 0)).unwrap();
             let addr = socket.local_addr().unwrap();
             drop(socket);
-            assert!(is_closed(addr, LONG).await, "{ip}");
+            assert!(is_closed(ip.parse().unwrap(), addr, LONG).await, "{ip}");
         }
     }
 
     #[tokio::test]
     async fn a_port_that_a_process_holds_is_not_closed_even_if_it_reads_nothing() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert!(!is_closed(socket.local_addr().unwrap(), Duration::from_millis(50)).await);
+        let addr = socket.local_addr().unwrap();
+        assert!(!is_closed(addr.ip(), addr, Duration::from_millis(50)).await);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -25,6 +25,9 @@ pub trait Network: Send + Sync {
     /// # Errors
     /// As from a system: [`AddrInUse`](io::ErrorKind::AddrInUse), or whatever else is wrong with the address.
     fn bind(&self, addr: SocketAddr) -> io::Result<Socket>;
+
+    /// Whether a datagram from `from` to `to` is answered with the word that nobody listens there.
+    fn port_is_closed(&self, from: IpAddr, to: SocketAddr) -> bool;
 }
 
 /// A bound socket in its two halves. It is closed when both are dropped.

@@ -29,7 +29,6 @@ use crate::frame::{StreamKind, encode};
 use crate::hello;
 use crate::peer::{Peer, Target};
 use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Route, Side, Taken};
-use crate::port_check;
 use crate::request::{Ending, Phase, RequestError};
 use crate::stats::{Counters, TransportStats, add};
 use crate::stream_error::ServiceError;
@@ -123,7 +122,7 @@ impl Transport {
     /// # Cancel safety
     /// Nothing is left behind.
     pub async fn port_is_closed(&self, peer: &Peer, within: Duration) -> bool {
-        port_check::is_closed(peer.addr.socket(), within).await
+        self.0.ports.host.port_is_closed(self.0.ports.local, peer.addr.socket(), within).await
     }
 
     /// Sends `body` to `peer` and waits for its answer, at most for `deadline` in all (dialling included).

@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use s2n_quic::provider::io as quic_io;
 use s2n_quic_core::endpoint::Endpoint;
@@ -13,6 +14,7 @@ use tokio::task::AbortHandle;
 #[cfg(feature = "simulation")]
 use super::simulated_io::SimulatedIo;
 use crate::error::TransportError;
+use crate::port_check;
 
 /// Where a transport runs, and thus what its sockets are.
 #[derive(Debug, Clone)]
@@ -45,6 +47,15 @@ pub(super) struct Started(Arc<OnceLock<AbortHandle>>);
 pub(super) struct IoTask(Started);
 
 impl Host {
+    /// Whether the host at `addr` says, within that time, that nobody listens there; asked from `local`.
+    pub(super) async fn port_is_closed(&self, local: SocketAddr, addr: SocketAddr, within: Duration) -> bool {
+        match self {
+            Self::System => port_check::is_closed(local.ip(), addr, within).await,
+            #[cfg(feature = "simulation")]
+            Self::Simulated(host) => host.network.port_is_closed(local.ip(), addr),
+        }
+    }
+
     pub(super) fn bind(&self, addr: SocketAddr) -> Result<(Io, IoTask, SocketAddr), TransportError> {
         let failed = |cause: io::Error| match cause.kind() {
             ErrorKind::AddrInUse => TransportError::PortInUse { addr },

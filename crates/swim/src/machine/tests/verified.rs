@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use expect_test::expect;
 use kinfolk_core::NodeState;
 
 use super::bench::{Bench, claim, id, quiet};
