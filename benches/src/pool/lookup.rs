@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Barrier;
+use std::sync::{Barrier, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -129,13 +129,14 @@ impl Contest<'_> {
 
 /// Lets threads ask for `window`, and gives how long each batch took that ended within it, in nanoseconds.
 fn contend(pool: &Filled, threads: usize, window: Duration) -> Result<Vec<f64>> {
-    let start = Barrier::new(threads);
+    let (start, origin) = (Barrier::new(threads), OnceLock::new());
     let ask = |first: usize| {
         // Each thread begins elsewhere, so that they do not go through the peers in step.
         let mut peers = pool.peers.iter().cycle().skip(first * pool.peers.len() / threads);
         let mut batches = Vec::new();
         start.wait();
-        let mut begun = Instant::now();
+        // The window is the same for all: a thread that gets its core late gets no longer one for it.
+        let mut begun = *origin.get_or_init(Instant::now);
         let end = begun + window;
         loop {
             for peer in peers.by_ref().take(BATCH) {

@@ -30,6 +30,8 @@ pub struct ClusterConfig {
     /// The connection pool's limits. Up to `max_total` members all connections are kept; in a larger group some
     /// are closed and opened again.
     pub pool: PoolConfig,
+    /// How long opening a stream to a service of another member may take, dialling included. Default 5 s.
+    pub stream_timeout: Duration,
     /// How to join.
     pub join: JoinPolicy,
     /// How long each phase of a shutdown may take.
@@ -48,6 +50,7 @@ impl ClusterConfig {
             gossip: GossipConfig::default(),
             health: HealthConfig::default(),
             pool: PoolConfig::default(),
+            stream_timeout: Duration::from_secs(5),
             join: JoinPolicy::default(),
             shutdown: ShutdownLimits::default(),
         }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use kinfolk_core::{NodeId, NodeState};
 use kinfolk_detector::ConfigError as HealthConfigError;
 use kinfolk_gossip::GossipError;
-use kinfolk_transport::TransportError;
+use kinfolk_transport::{RequestError, TransportError};
 use thiserror::Error;
 
 /// Why a member did not start, or a call did nothing.
@@ -29,6 +30,35 @@ pub enum ClusterError {
     /// The system gave no randomness to begin with. Nothing was started.
     #[error("the operating system gave no random number ({0})")]
     Randomness(String),
+}
+
+/// Why there is no stream to a member.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No member of that name is known. Nothing was sent.
+    #[error("no member is named {node}; `members` lists those who are known")]
+    Unknown {
+        /// The name.
+        node: NodeId,
+    },
+    /// The member has failed or left, as far as is known here. Nothing was sent.
+    #[error("{node} is no member any more: it has {}", state.as_str())]
+    Gone {
+        /// The member.
+        node: NodeId,
+        /// What is known of it: `Failed` or `Left`.
+        state: NodeState,
+    },
+    /// The name is our own: a program needs no network to talk to itself. Nothing was sent.
+    #[error("the stream would lead to this very member")]
+    Ourselves,
+    /// This member has left the group or been shut down. Nothing was sent.
+    #[error("no stream is opened: this member has left or been shut down")]
+    Stopped,
+    /// The stream was not opened, or not in time.
+    #[error(transparent)]
+    Request(#[from] RequestError),
 }
 
 /// One seed that did not let us join, and why.

@@ -45,10 +45,11 @@ mod health;
 mod join;
 mod shutdown;
 mod stats;
+mod streams;
 
 pub use cluster::Cluster;
 pub use config::{ClusterConfig, JoinPolicy, ShutdownLimits};
-pub use error::{ClusterError, JoinError, SeedFailure};
+pub use error::{ClusterError, JoinError, OpenError, SeedFailure};
 pub use join::JoinReport;
 pub use shutdown::{Phase, PhaseOutcome, PhaseReport, ShutdownReport};
 pub use stats::ClusterStats;
@@ -61,6 +62,7 @@ pub use kinfolk_detector::{HealthConfig, PhiConfig, Rhythm};
 pub use kinfolk_gossip::{GossipConfig, GossipError, GossipStats, LeaveReport};
 pub use kinfolk_swim::{Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};
 pub use kinfolk_transport::{
-    ClusterCa, IdentityError, NodeIdentity, PeerName, PoolConfig, PoolError, PoolStats, TransportError,
+    AppStream, ClusterCa, IdentityError, Listener, NodeIdentity, PeerName, PoolConfig, PoolError, PoolStats,
+    Rejection, RequestError, ServiceError, StreamError, StreamReader, StreamWriter, TransportError,
     TransportStats,
 };

@@ -11,6 +11,9 @@ use kinfolk::{
     USER_PAYLOAD_MAX,
 };
 
+#[path = "member/streams.rs"]
+mod streams;
+
 /// Beyond what any step here takes on the slowest machine.
 const DEADLINE: Duration = Duration::from_mins(1);
 

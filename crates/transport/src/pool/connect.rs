@@ -40,7 +40,8 @@ pub enum CloseReason {
 
 /// A connection: a cheap handle that any number of callers use at the same time.
 pub trait Connection: Clone + Send + Sync + 'static {
-    /// Whether it is still open, as far as is known without asking the peer. Cheap: called at each look-up.
+    /// Whether it is still open, as far as is known without asking the peer. It must be cheap and take no lock: each
+    /// look-up asks, with the pool's own lock held.
     fn is_open(&self) -> bool;
 
     /// The smoothed round trip, once measured. None if it is not known.

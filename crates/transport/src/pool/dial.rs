@@ -8,7 +8,7 @@ use tracing::{Instrument as _, debug, debug_span};
 
 use super::slots::Wake;
 use super::stats::add;
-use super::{Caller, ConnId, Connect, DialError, Inner, Lane, Lease, PoolError};
+use super::{Caller, ConnId, Connect, DialError, Housed, Inner, Lane, Lease, PoolError};
 use crate::peer::Peer;
 
 /// Starts the dial of a slot that has just been reserved.
@@ -64,15 +64,16 @@ impl<C: Connect> Dial<C> {
             Ok(conn) => {
                 debug!("connected");
                 let now = self.pool.now();
-                let wake = self.pool.with(|slots| slots.dial_ok(self.id, conn, now));
-                self.pool.wake(wake, &PoolError::Closed);
+                let housed = self.pool.house(conn);
+                let woken = self.pool.with(|slots| slots.dial_ok(self.id, housed, now));
+                wake(woken, &PoolError::Closed);
                 self.pool.drains_changed();
             }
             Err(error) => {
                 debug!(%error, "no connection");
                 add(&self.pool.counters.dials_failed, 1);
-                let wake = self.pool.with(|slots| slots.dial_failed(self.id));
-                self.pool.wake(wake, &error);
+                let woken = self.pool.with(|slots| slots.dial_failed(self.id));
+                wake(woken, &error);
             }
         }
     }
@@ -87,16 +88,14 @@ impl<C: Connect> Drop for Dial<C> {
     }
 }
 
-impl<C: Connect> Inner<C> {
-    /// Hands the callers that waited what they waited for: each a lease, or `error` if there is no connection.
-    pub(super) fn wake(self: &Arc<Self>, wake: Wake<C::Connection, Caller<C>>, error: &PoolError) {
-        for caller in wake.waiters {
-            let outcome = match &wake.with {
-                Some(pooled) => Ok(Lease::of_counted(Arc::clone(self), Arc::clone(pooled))),
-                None => Err(error.clone()),
-            };
-            // A caller that has gone away gives the lease back by dropping it.
-            drop(caller.0.send(outcome));
-        }
+/// Hands the callers that waited what they waited for: each a lease, or `error` if there is no connection.
+pub(super) fn wake<C: Connect>(wake: Wake<Housed<C>, Caller<C>>, error: &PoolError) {
+    for caller in wake.waiters {
+        let outcome = match &wake.with {
+            Some(pooled) => Ok(Lease::of_counted(Arc::clone(pooled))),
+            None => Err(error.clone()),
+        };
+        // A caller that has gone away gives the lease back by dropping it.
+        drop(caller.0.send(outcome));
     }
 }

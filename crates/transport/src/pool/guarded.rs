@@ -2,17 +2,17 @@
 //! connection is closed, a caller is woken, or anything is awaited.
 
 use super::CloseReason;
-use super::slots::{Limits, Slots, Waiter};
-use super::sync::Mutex;
+use super::slots::{Held, Limits, Slots, Waiter};
+use super::sync::RwLock;
 
 /// Slots that many threads share, with cache lines to themselves: whoever takes the lock takes no more than that away from
 /// the others.
 #[repr(align(128))]
-pub(super) struct Guarded<C, W>(Mutex<Slots<C, W>>);
+pub(super) struct Guarded<C, W>(RwLock<Slots<C, W>>);
 
-impl<C: Clone, W: Waiter> Guarded<C, W> {
+impl<C: Held, W: Waiter> Guarded<C, W> {
     pub(super) fn new(limits: Limits) -> Self {
-        Self(Mutex::new(Slots::new(limits)))
+        Self(RwLock::new(Slots::new(limits)))
     }
 
     /// Runs `f` on the slots; afterwards, outside the lock, `close` on each connection that this put out.
@@ -21,7 +21,7 @@ impl<C: Clone, W: Waiter> Guarded<C, W> {
         f: impl FnOnce(&mut Slots<C, W>) -> R,
         mut close: impl FnMut(C, CloseReason),
     ) -> R {
-        let mut slots = self.0.lock();
+        let mut slots = self.0.write();
         let result = f(&mut slots);
         let closable = slots.take_closable();
         drop(slots);
@@ -31,8 +31,8 @@ impl<C: Clone, W: Waiter> Guarded<C, W> {
         result
     }
 
-    /// Looks at the slots without changing them.
+    /// Looks at the slots without changing them, at the same time as others.
     pub(super) fn read<R>(&self, f: impl FnOnce(&Slots<C, W>) -> R) -> R {
-        f(&self.0.lock())
+        f(&self.0.read())
     }
 }

@@ -2,32 +2,53 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use super::{ConnId, Connect, Inner, Pooled};
+use super::clock::Clock;
+use super::slots::Held;
+use super::{ConnId, Connect, Connection as _, Inner, Pooled};
 
-/// The right to use one connection, shared with others. Dropping it ends the use.
-pub struct Lease<C: Connect> {
-    pool: Arc<Inner<C>>,
-    pooled: Arc<Pooled<C::Connection>>,
+/// A connection as the slots hold it, with the way back to its pool: so that a lease is one counted reference, and to take
+/// and give back one writes nothing that leases of other connections write too.
+pub(crate) struct Housed<C: Connect> {
+    pub(super) conn: C::Connection,
+    pub(super) pool: Weak<Inner<C>>,
+    pub(super) clock: Clock,
 }
+
+impl<C: Connect> Held for Housed<C> {
+    fn is_open(&self) -> bool {
+        self.conn.is_open()
+    }
+}
+
+impl<C: Connect> Clone for Housed<C> {
+    fn clone(&self) -> Self {
+        Self { conn: self.conn.clone(), pool: Weak::clone(&self.pool), clock: self.clock }
+    }
+}
+
+/// The right to use one connection, shared with others. Dropping it ends the use. It does not keep the pool.
+pub struct Lease<C: Connect>(Arc<Pooled<Housed<C>>>);
 
 impl<C: Connect> Lease<C> {
     /// A lease of a use that has been counted.
-    pub(super) fn of_counted(pool: Arc<Inner<C>>, pooled: Arc<Pooled<C::Connection>>) -> Self {
-        Self { pool, pooled }
+    pub(super) fn of_counted(pooled: Arc<Pooled<Housed<C>>>) -> Self {
+        Self(pooled)
     }
 
     /// The connection's number.
     pub fn id(&self) -> ConnId {
-        self.pooled.id
+        self.0.id
     }
 
     /// Says that a request on this connection timed out. It is not handed out any more: the next caller dials afresh.
     /// It is closed when the requests in flight on it have ended, after 2 s at the latest
     /// ([`drain_timeout`](super::PoolConfig::drain_timeout)).
     pub fn doubt(&self) {
-        self.pool.doubt(self.id());
+        if let Some(pool) = self.0.conn.pool.upgrade() {
+            pool.doubt(self.id());
+        }
     }
 }
 
@@ -35,13 +56,18 @@ impl<C: Connect> Deref for Lease<C> {
     type Target = C::Connection;
 
     fn deref(&self) -> &C::Connection {
-        &self.pooled.conn
+        &self.0.conn.conn
     }
 }
 
 impl<C: Connect> Drop for Lease<C> {
     fn drop(&mut self) {
-        self.pool.release(&self.pooled);
+        let Housed { pool, clock, .. } = &self.0.conn;
+        if self.0.end(clock.now())
+            && let Some(pool) = pool.upgrade()
+        {
+            pool.unused(self.id());
+        }
     }
 }
 

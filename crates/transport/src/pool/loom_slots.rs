@@ -11,7 +11,7 @@ use loom::thread;
 use super::guarded::Guarded;
 use super::lane::{Lane, Route};
 use super::pooled::Pooled;
-use super::slots::{Acquired, Adopted, Limits, Refused, Slots, Waiter, Wake};
+use super::slots::{Acquired, Adopted, Held, Limits, Refused, Slots, Waiter, Wake};
 use super::tie::{Side, Tie};
 use super::{CloseReason, ConnId};
 
@@ -19,6 +19,12 @@ const NOW: Instant = Instant::ORIGIN;
 
 /// A connection that knows whether it was closed, and how.
 type Conn = Arc<AtomicUsize>;
+
+impl Held for Conn {
+    fn is_open(&self) -> bool {
+        self.load(SeqCst) == OPEN
+    }
+}
 
 const OPEN: usize = 0;
 /// By a decision of the pool, which must never hit a connection in use.
@@ -88,7 +94,7 @@ fn in_use(conn: &Conn) {
 /// Uses a connection and gives it back, as a lease does. Says whether the slots wanted to know of the end.
 fn use_up(pool: &Pool, pooled: &Pooled<Conn>) -> bool {
     in_use(&pooled.conn);
-    thread::yield_now();
+    // Again at the end: nobody may have closed it in between.
     in_use(&pooled.conn);
     let tell = pooled.end(NOW);
     if tell {
@@ -113,6 +119,11 @@ fn wake(pool: &Pool, wake: Wake<Conn, Caller>) {
 
 /// Asks for a connection as the pool's callers do. Returns whether this caller had to dial.
 fn acquire(pool: &Pool, peer: &NodeId, new_id: u64, caller: &Caller, dial_works: bool) -> bool {
+    if let Some(pooled) = pool.read(|slots| slots.acquire_ready(to(peer))) {
+        caller.given.fetch_add(1, SeqCst);
+        use_up(pool, &pooled);
+        return false;
+    }
     match pool.with(|slots| slots.acquire(to(peer), || ConnId(new_id), || caller.clone()), close) {
         Ok(Acquired::Ready(pooled)) => {
             caller.given.fetch_add(1, SeqCst);
@@ -242,7 +253,7 @@ fn loom_a_doubted_connection_is_closed_once_whoever_lets_go_last() {
             pool.with(|slots| slots.adopt(ConnId(1), to(&id("p")), conn.clone(), Side::Local, NOW), close);
         assert!(matches!(adopted, Adopted::Ready(_)));
         let user = |pool: Pool| {
-            if let Some(pooled) = pool.with(|slots| slots.enter(ConnId(1)), close) {
+            if let Some(pooled) = pool.read(|slots| slots.enter(ConnId(1))) {
                 pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
                 use_up(&pool, &pooled);
             }
@@ -393,7 +404,7 @@ fn loom_whoever_waits_for_the_last_use_to_end_is_told_of_it() {
         let users: Vec<_> = (0..2)
             .map(|_| {
                 let (pool, told) = (pool.clone(), told.clone());
-                let pooled = pool.with(|slots| slots.enter(ConnId(1)), close).expect("it is there");
+                let pooled = pool.read(|slots| slots.enter(ConnId(1))).expect("it is there");
                 thread::spawn(move || {
                     if use_up(&pool, &pooled) {
                         told.fetch_add(1, SeqCst);
@@ -424,7 +435,7 @@ fn loom_a_connection_whose_use_has_just_ended_is_not_idle() {
         assert!(matches!(adopted, Adopted::Ready(_)));
         let users: Vec<_> = (0..2)
             .map(|_| {
-                let pooled = pool.with(|slots| slots.enter(ConnId(1)), close).expect("it is there");
+                let pooled = pool.read(|slots| slots.enter(ConnId(1))).expect("it is there");
                 thread::spawn(move || assert!(!pooled.end(late), "nobody waits for it"))
             })
             .collect();
@@ -434,5 +445,24 @@ fn loom_a_connection_whose_use_has_just_ended_is_not_idle() {
             user.join().expect("no thread panics");
         }
         assert_eq!(pool.with(|slots| slots.sweep(late + IDLE, IDLE), close), 1);
+    });
+}
+
+#[test]
+fn loom_a_connection_doubted_by_one_who_does_not_use_it_is_closed_when_its_user_lets_go() {
+    check(|| {
+        let (pool, conn) = (pool(4), open());
+        let adopted =
+            pool.with(|slots| slots.adopt(ConnId(1), to(&id("p")), conn.clone(), Side::Local, NOW), close);
+        assert!(matches!(adopted, Adopted::Ready(_)));
+        let pooled = pool.read(|slots| slots.enter(ConnId(1))).expect("it is there");
+        let user = {
+            let pool = pool.clone();
+            thread::spawn(move || use_up(&pool, &pooled))
+        };
+        pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
+        user.join().expect("no thread panics");
+        assert_eq!(conn.load(SeqCst), CLOSED);
+        assert_eq!(total(&pool), 0);
     });
 }

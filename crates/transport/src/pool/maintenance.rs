@@ -49,8 +49,8 @@ fn check<C: Connect>(pool: &Inner<C>) {
         slots.sweep(now, idle_timeout);
         slots.ready()
     });
-    for (id, conn) in ready {
-        if !conn.check() {
+    for (id, housed) in ready {
+        if !housed.conn.check() {
             pool.with(|slots| slots.remove(id));
         }
     }

@@ -2,6 +2,7 @@
 //! asynchronous shell; what may happen to a connection is decided in `slots`, which draws it, under a lock that is never
 //! held over an `.await`. Nothing here knows QUIC.
 
+mod clock;
 mod config;
 mod connect;
 mod dial;
@@ -39,12 +40,14 @@ pub use connect::{CloseReason, ConnId, Connect, Connection};
 pub use error::{DialError, PoolError};
 pub use lane::Lane;
 pub(crate) use lane::Route;
+use lease::Housed;
 pub use lease::Lease;
 pub(crate) use reservation::Reservation;
 pub use stats::{ConnectionState, ConnectionStats, PoolStats};
 pub(crate) use tie::Side;
 pub use times::DialTimes;
 
+use clock::Clock;
 use guarded::Guarded;
 use pooled::Pooled;
 use slots::{Acquired, Adopted, Limits, Refused, Slots, Waiter};
@@ -60,14 +63,13 @@ use crate::peer::Peer;
 pub struct ConnectionPool<C: Connect>(Arc<Inner<C>>);
 
 pub(crate) struct Inner<C: Connect> {
-    slots: Guarded<C::Connection, Caller<C>>,
+    slots: Guarded<Housed<C>, Caller<C>>,
     connector: C,
     config: PoolConfig,
     counters: Counters,
     dials: Semaphore,
     next_id: AtomicU64,
-    /// The origin of the times in the slots.
-    origin: tokio::time::Instant,
+    clock: Clock,
     closing: watch::Sender<bool>,
     /// Wakes the maintenance task: the time of the next drain may have changed.
     drains_changed: Arc<Notify>,
@@ -105,7 +107,7 @@ impl<C: Connect> ConnectionPool<C> {
             dials: Semaphore::new(config.dials_max.clamp(1, Semaphore::MAX_PERMITS)),
             config,
             next_id: AtomicU64::new(1),
-            origin: tokio::time::Instant::now(),
+            clock: Clock::start(),
             closing: watch::Sender::new(false),
             drains_changed: Arc::new(Notify::new()),
             unused: Notify::new(),
@@ -150,12 +152,13 @@ impl<C: Connect> ConnectionPool<C> {
 
     /// What the pool holds and has done.
     pub fn stats(&self) -> PoolStats {
-        let (counts, connections) = self.0.slots.read(|slots| (slots.counts(), slots.connections()));
-        let describe = |(mut stats, conn): (ConnectionStats, Option<C::Connection>)| {
-            stats.rtt = conn.and_then(|conn| conn.rtt());
+        let look = |slots: &Slots<_, _>| (slots.counts(), slots.reused(), slots.connections());
+        let (counts, reused, connections) = self.0.slots.read(look);
+        let describe = |(mut stats, housed): (ConnectionStats, Option<Housed<C>>)| {
+            stats.rtt = housed.and_then(|housed| housed.conn.rtt());
             stats
         };
-        self.0.counters.stats(counts, connections.into_iter().map(describe).collect())
+        self.0.counters.stats(counts, reused, connections.into_iter().map(describe).collect())
     }
 
     /// The limits.
@@ -193,7 +196,8 @@ impl<C: Connect> ConnectionPool<C> {
 
     /// The ready connection for requests to a peer, if there is one. It counts no use, so it may be closed at any time.
     pub(crate) fn peek(&self, peer: &NodeId) -> Option<C::Connection> {
-        self.0.slots.read(|slots| slots.peek(Route::new(peer, Lane::Requests)))
+        let housed = self.0.slots.read(|slots| slots.peek(Route::new(peer, Lane::Requests)));
+        housed.map(|housed| housed.conn)
     }
 
     /// The number for a connection that is not dialled through the pool.
@@ -203,13 +207,13 @@ impl<C: Connect> ConnectionPool<C> {
 
     /// Takes up a connection that was not dialled through the pool.
     pub(crate) fn adopt(&self, id: ConnId, route: Route<'_>, conn: C::Connection, side: Side) -> Taken {
-        let now = self.0.now();
-        let adopted = self.0.with(|slots| slots.adopt(id, route, conn, side, now));
+        let (housed, now) = (self.0.house(conn), self.0.now());
+        let adopted = self.0.with(|slots| slots.adopt(id, route, housed, side, now));
         self.0.drains_changed();
         match adopted {
             Adopted::Ready(wake) => {
                 add(&self.0.counters.adopted, 1);
-                self.0.wake(wake, &PoolError::Closed);
+                dial::wake(wake, &PoolError::Closed);
                 Taken::InUse
             }
             Adopted::Spare => Taken::Spare,
@@ -236,8 +240,8 @@ impl<C: Connect> ConnectionPool<C> {
 
     /// A lease of a connection by its number, for a request that came in on it. None if the pool does not hold it.
     pub(crate) fn enter(&self, id: ConnId) -> Option<Lease<C>> {
-        let entered = self.0.with(|slots| slots.enter(id));
-        entered.map(|pooled| Lease::of_counted(Arc::clone(&self.0), pooled))
+        let entered = self.0.slots.read(|slots| slots.enter(id));
+        entered.map(Lease::of_counted)
     }
 
     /// A connection has ended by itself.
@@ -251,6 +255,11 @@ impl<C: Connect> ConnectionPool<C> {
     }
 
     async fn get(&self, peer: &Peer, lane: Lane, another: bool) -> Result<Lease<C>, PoolError> {
+        if !another
+            && let Some(pooled) = self.0.slots.read(|slots| slots.acquire_ready(Route::new(&peer.id, lane)))
+        {
+            return Ok(Lease::of_counted(pooled));
+        }
         match self.0.look_up(peer, lane, another)? {
             Place::Lease(lease) => Ok(lease),
             // The sender lives in the slot until the dial is settled, and every way to settle it answers.
@@ -280,55 +289,48 @@ impl<C: Connect> Inner<C> {
     /// A lease or a place in a queue; starts the dial if that is this caller's task.
     fn look_up(self: &Arc<Self>, peer: &Peer, lane: Lane, another: bool) -> Result<Place<C>, PoolError> {
         let route = Route::new(&peer.id, lane);
-        loop {
-            let mut queue = None;
-            let caller = || {
-                let (sender, receiver) = oneshot::channel();
-                queue = Some(receiver);
-                Caller(sender)
-            };
-            let new_id = || self.new_id();
-            let acquired = self.with(|slots| {
-                if another {
-                    slots.acquire_another(route, new_id, caller)
-                } else {
-                    slots.acquire(route, new_id, caller)
-                }
-            });
-            match acquired.map_err(|refused| self.refused(Some(&peer.id), refused))? {
-                Acquired::Ready(pooled) => {
-                    let lease = Lease::of_counted(Arc::clone(self), pooled);
-                    if lease.is_open() {
-                        add(&self.counters.reused, 1);
-                        return Ok(Place::Lease(lease));
-                    }
-                    // It has ended and its watcher has not said so yet. Each round removes one such.
-                    self.with(|slots| slots.remove(lease.id()));
-                    continue;
-                }
-                Acquired::Waiting => add(&self.counters.reused, 1),
-                Acquired::Dial { id } => dial::start(self, peer.clone(), lane, id),
+        let mut queue = None;
+        let caller = || {
+            let (sender, receiver) = oneshot::channel();
+            queue = Some(receiver);
+            Caller(sender)
+        };
+        let new_id = || self.new_id();
+        let acquired = self.with(|slots| {
+            if another {
+                slots.acquire_another(route, new_id, caller)
+            } else {
+                slots.acquire(route, new_id, caller)
             }
-            return Ok(Place::Queue(queue.expect("a place in the queue was taken")));
+        });
+        match acquired.map_err(|refused| self.refused(Some(&peer.id), refused))? {
+            Acquired::Ready(pooled) => return Ok(Place::Lease(Lease::of_counted(pooled))),
+            Acquired::Waiting => {}
+            Acquired::Dial { id } => dial::start(self, peer.clone(), lane, id),
         }
+        Ok(Place::Queue(queue.expect("a place in the queue was taken")))
+    }
+
+    /// The connection as the slots hold it.
+    fn house(self: &Arc<Self>, conn: C::Connection) -> Housed<C> {
+        Housed { conn, pool: Arc::downgrade(self), clock: self.clock }
     }
 
     /// Runs `f` on the slots, and afterwards, outside the lock, closes the connections that it put out.
-    fn with<R>(&self, f: impl FnOnce(&mut Slots<C::Connection, Caller<C>>) -> R) -> R {
-        let close = |conn: C::Connection, reason| {
+    fn with<R>(&self, f: impl FnOnce(&mut Slots<Housed<C>, Caller<C>>) -> R) -> R {
+        let close = |housed: Housed<C>, reason| {
             self.counters.closed(reason);
-            conn.close(reason);
+            housed.conn.close(reason);
         };
         self.slots.with(f, close)
     }
 
-    fn release(&self, pooled: &Pooled<C::Connection>) {
+    /// The last use of a connection has ended, and somebody waits for that.
+    fn unused(&self, id: ConnId) {
         let now = self.now();
-        if pooled.end(now) {
-            self.with(|slots| slots.unused(pooled.id, now));
-            self.drains_changed();
-            self.unused.notify_waiters();
-        }
+        self.with(|slots| slots.unused(id, now));
+        self.drains_changed();
+        self.unused.notify_waiters();
     }
 
     fn doubt(&self, id: ConnId) {
@@ -359,7 +361,7 @@ impl<C: Connect> Inner<C> {
     }
 
     fn now(&self) -> Instant {
-        Instant::from_origin(self.origin.elapsed())
+        self.clock.now()
     }
 
     fn drains_changed(&self) {
@@ -369,7 +371,7 @@ impl<C: Connect> Inner<C> {
     fn next_drain(&self) -> Option<tokio::time::Instant> {
         let due = self.slots.read(Slots::next_drain)?;
         // A millisecond more than due, the timer's own grain, so that the sweep finds it due.
-        Some(self.origin + due.since_origin() + Duration::from_millis(1))
+        Some(self.clock.time_of(due) + Duration::from_millis(1))
     }
 }
 

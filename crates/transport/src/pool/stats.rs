@@ -104,7 +104,6 @@ impl PoolStats {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(super) struct Counters {
-    pub(super) reused: AtomicU64,
     pub(super) dials: AtomicU64,
     pub(super) dials_failed: AtomicU64,
     dial_micros: AtomicU64,
@@ -143,6 +142,7 @@ impl Counters {
     pub(super) fn stats(
         &self,
         counts: (usize, usize, usize, usize),
+        reused: u64,
         connections: Vec<ConnectionStats>,
     ) -> PoolStats {
         let (connecting, in_use, idle, draining) = counts;
@@ -152,7 +152,7 @@ impl Counters {
             in_use,
             idle,
             draining,
-            reused: self.reused.load(Relaxed),
+            reused,
             dials: self.dials.load(Relaxed),
             dials_failed: self.dials_failed.load(Relaxed),
             dial_time: Duration::from_micros(self.dial_micros.load(Relaxed)),

@@ -239,6 +239,12 @@ impl Transport {
         self.0.abort();
     }
 
+    /// What everything in the transport shares.
+    #[cfg(test)]
+    pub(super) fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
     /// Whether no dial runs and no place for a request or a stream is taken on any connection: every permit is back.
     #[cfg(any(test, feature = "simulation"))]
     #[doc(hidden)]

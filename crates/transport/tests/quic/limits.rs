@@ -4,9 +4,9 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_transport::{Evidence, RequestError, Transport, TransportConfig};
+use kinfolk_transport::{Connection as _, Evidence, RequestError, Transport, TransportConfig};
 
-use crate::support::{LONG, bind, ca, config, echo, echo_with, peer, soon};
+use crate::support::{LONG, bind, ca, config, echo, echo_with, peer, soon, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_pool_still_serves_a_peer_that_dials_and_dials_nobody() {
@@ -88,4 +88,38 @@ async fn a_stranger_that_stops_in_its_handshake_loses_its_place_at_the_handshake
     assert_eq!(b.connection_count(), 0, "and nobody has been let in");
     soon(async { while a.request(&peer(&b), Bytes::new(), LONG).await.is_err() {} }).await;
     dialling.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn max_total_connections_enforced_over_quic() {
+    let ca = ca("c");
+    let mut small = config(&ca, "a");
+    small.pool.max_total = 2;
+    let a = Transport::bind(small).unwrap().0;
+    let others = ["x", "y", "z"].map(|name| echo(&ca, name));
+    let [x, y, z] = &others;
+    let (on_x, on_y) = (a.pool().acquire(&peer(x)).await.unwrap(), a.pool().acquire(&peer(y)).await.unwrap());
+    let error = a.request(&peer(z), Bytes::new(), LONG).await.unwrap_err();
+    assert!(matches!(error, RequestError::PoolFull { current: 2, max: 2, .. }), "{error}");
+
+    drop(on_x);
+    a.request(&peer(z), Bytes::new(), LONG).await.unwrap();
+    assert_eq!((a.pool().stats().evicted, a.pool().stats().total), (1, 2));
+    // The idle one was closed, and its peer told; the one in use is as it was.
+    until(|| x.connection_count() == 0).await;
+    assert_eq!((y.connection_count(), on_y.is_open()), (1, true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn single_flight_connect_over_quic() {
+    let ca = ca("c");
+    let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
+    let callers = (0..20).map(|_| {
+        let (a, to) = (a.clone(), peer(&b));
+        tokio::spawn(async move { a.request(&to, Bytes::new(), LONG).await })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap().unwrap();
+    }
+    assert_eq!((a.pool().stats().dials, a.connection_count(), b.connection_count()), (1, 1, 1));
 }

@@ -8,7 +8,7 @@ use kinfolk_core::Instant;
 use super::super::lane::Route;
 use super::super::tie::Side;
 use super::super::{CloseReason, ConnId};
-use super::{Live, Slot, Slots, State, Waiter, Wake};
+use super::{Held, Live, Slot, Slots, State, Waiter, Wake};
 
 /// What became of a connection that the peer (or an unnamed dial) opened.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) enum Adopted<C, W> {
     Closed,
 }
 
-impl<C: Clone, W: Waiter> Slots<C, W> {
+impl<C: Held, W: Waiter> Slots<C, W> {
     /// Takes up a connection that nobody here waits for by its id: the peer's own dial (`Side::Remote`), or one to an
     /// address whose name was not known (`Side::Local`).
     pub(crate) fn adopt(

@@ -33,6 +33,12 @@ pub(crate) struct Limits {
     pub(crate) tie: Tie,
 }
 
+/// What the slots hold: a connection, which may end by itself at any time.
+pub(crate) trait Held: Clone {
+    /// Whether it is still open, as far as is known. Asked with the lock held.
+    fn is_open(&self) -> bool;
+}
+
 /// What wakes a caller that waits for a dial.
 pub(crate) trait Waiter {
     /// Whether the caller has gone away; nobody needs to be woken then.
@@ -45,7 +51,7 @@ pub(crate) trait Waiter {
 ///           reserve                dial_ok                       doubt / replaced in a tie
 ///  (free) ----------> Connecting ----------> Ready ---------------------------------------> Draining
 ///     ^                 |   ^                ^  |                                           ^    |
-///     |     dial_failed |   | adopt, own     |  | remove (dead), sweep (idle), evict        |    | last use ends,
+///     |     dial_failed |   | adopt, own     |  | ended (remove, acquire), idle, evicted    |    | last use ends,
 ///     |<----------------'   | dial may win   |  |                                           |    | or time is up
 ///     |                     v                |  |                                           |    |
 ///     |                  Standby ------------'  |                                           |    |
@@ -130,13 +136,15 @@ pub(crate) struct Slots<C, W> {
     /// Dials that hold a place and have no slot: their peer's name is not known yet, or its own dial was preferred.
     loose: BTreeSet<ConnId>,
     closed: bool,
+    /// Callers that found a dial under way, or a connection that is closed by now.
+    reused: u64,
     /// The end of the last use of each connection is waited for, also of those to come.
     watched: bool,
     /// Connections that calls since the last [`take_closable`](Self::take_closable) have put out.
     closable: Vec<ToClose<C>>,
 }
 
-impl<C: Clone, W: Waiter> Slots<C, W> {
+impl<C: Held, W: Waiter> Slots<C, W> {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -144,6 +152,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
             by_peer: HashMap::new(),
             loose: BTreeSet::new(),
             closed: false,
+            reused: 0,
             watched: false,
             closable: Vec::new(),
         }
@@ -152,6 +161,14 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     /// The connections to close, outside the lock.
     pub(crate) fn take_closable(&mut self) -> Vec<ToClose<C>> {
         std::mem::take(&mut self.closable)
+    }
+
+    /// A ready connection, with one use counted. None if there is none that is known to be open: then
+    /// [`acquire`](Self::acquire) says what is to be done. It changes no state, so that many may look at the same time.
+    pub(crate) fn acquire_ready(&self, route: Route<'_>) -> Option<Arc<Pooled<C>>> {
+        let pooled = self.least_used(route).filter(|pooled| pooled.conn.is_open())?;
+        pooled.reuse();
+        Some(Arc::clone(pooled))
     }
 
     /// A ready connection, or a place in the queue for the one being dialled, or the task to dial.
@@ -164,12 +181,18 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
         if self.closed {
             return Err(Refused::Closed);
         }
-        if let Some(pooled) = self.least_used(route) {
-            pooled.begin(1);
-            return Ok(Acquired::Ready(Arc::clone(pooled)));
+        while let Some(pooled) = self.least_used(route).map(Arc::clone) {
+            if pooled.conn.is_open() {
+                pooled.reuse();
+                return Ok(Acquired::Ready(pooled));
+            }
+            // It has ended, and who watches it has not said so yet.
+            self.close(pooled.id, CloseReason::Dead);
         }
         if let Some(id) = self.connecting(route) {
-            return self.enqueue(id, waiter()).map(|()| Acquired::Waiting);
+            self.enqueue(id, waiter())?;
+            self.reused += 1;
+            return Ok(Acquired::Waiting);
         }
         self.acquire_another(route, new_id, waiter)
     }
@@ -241,7 +264,7 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
     }
 
     /// Counts a use of a connection, for a request that the peer sends on it. None if the slot is not there (any more).
-    pub(crate) fn enter(&mut self, id: ConnId) -> Option<Arc<Pooled<C>>> {
+    pub(crate) fn enter(&self, id: ConnId) -> Option<Arc<Pooled<C>>> {
         let pooled = &self.by_id.get(&id)?.live()?.pooled;
         pooled.begin(1);
         Some(Arc::clone(pooled))
@@ -296,12 +319,17 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
             match slot.state {
                 State::Connecting { waiters: more, .. } => waiters.extend(more),
                 State::Ready(live) | State::Standby(live) | State::Draining { live, .. } => {
-                    self.closable.push((live.pooled.conn.clone(), CloseReason::Shutdown));
+                    self.put_out(&live.pooled, CloseReason::Shutdown);
                 }
             }
         }
         self.by_peer.clear();
         waiters
+    }
+
+    /// How many callers found a connection, or a dial for one.
+    pub(crate) fn reused(&self) -> u64 {
+        self.reused + self.by_id.values().filter_map(Slot::live).map(|live| live.pooled.reused()).sum::<u64>()
     }
 
     /// Requests in flight on all connections.
@@ -412,8 +440,14 @@ impl<C: Clone, W: Waiter> Slots<C, W> {
             self.unlink_standby(&slot.peer, id);
         }
         if let State::Ready(live) | State::Standby(live) | State::Draining { live, .. } = slot.state {
-            self.closable.push((live.pooled.conn.clone(), reason));
+            self.put_out(&live.pooled, reason);
         }
+    }
+
+    /// A connection without a slot is to be closed.
+    fn put_out(&mut self, pooled: &Pooled<C>, reason: CloseReason) {
+        self.reused += pooled.reused();
+        self.closable.push((pooled.conn.clone(), reason));
     }
 
     fn unlink_standby(&mut self, peer: &NodeId, gone: ConnId) {

@@ -16,6 +16,12 @@ const MAX_TOTAL: usize = 4;
 const MAX_STREAMS: usize = 2;
 const MAX_PER_PEER: usize = 2;
 
+impl Held for ConnId {
+    fn is_open(&self) -> bool {
+        true
+    }
+}
+
 /// A waiter with a number.
 #[derive(Debug)]
 struct Numbered(u64);

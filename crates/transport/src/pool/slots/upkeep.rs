@@ -7,13 +7,13 @@ use kinfolk_core::Instant;
 use super::super::lane::Lane;
 use super::super::tie::Side;
 use super::super::{CloseReason, ConnId, ConnectionState, ConnectionStats};
-use super::{Refused, Slot, Slots, State, Waiter};
+use super::{Held, Refused, Slot, Slots, State, Waiter};
 
 /// How long a connection that is not handed out any more may carry the streams of applications: as good as for ever. A
 /// dead one ends by itself, at QUIC's idle time-out.
 const STREAMS_DRAIN: Duration = Duration::from_hours(365 * 24);
 
-impl<C: Clone, W: Waiter> Slots<C, W> {
+impl<C: Held, W: Waiter> Slots<C, W> {
     /// Puts out the connections that are idle for `idle_timeout`, and the draining ones whose time is up. Returns how
     /// many were idle.
     pub(crate) fn sweep(&mut self, now: Instant, idle_timeout: Duration) -> usize {
