@@ -130,7 +130,7 @@ mod tests {
         let gossip = vec![Update::Node { status, accusers: vec![NodeIndex(1).id()] }];
         let mut trace = Trace::on();
         let at = |ms| Instant::ORIGIN + Duration::from_millis(ms);
-        trace.line(at(7), Some(NodeIndex(12)), "send", Told(&Message::Ping { gossip, .. }));
+        trace.line(at(7), Some(NodeIndex(12)), "send", Told(&Message::Ping { digest: 0, gossip }));
         trace.line(at(1_234_567), None, "step", "n0001 crashes");
         let expected = concat!(
             "     0.007000  n0012   send     ping: n0003 alive @5 (by 1)\n",

@@ -177,7 +177,7 @@ impl SwimConfig {
     pub fn adapt(&self, mut health: HealthConfig) -> HealthConfig {
         health.phi.expected_interval = self.probe_interval;
         if self.is_verified() {
-            health.phi.expected_interval = self.probe_interval * RINGS as u32;
+            health.phi.expected_interval = self.probe_interval * u32::try_from(RINGS).unwrap_or(u32::MAX);
             (health.rhythm, health.scope) = (Rhythm::Regular, Scope::Listed);
         }
         health

@@ -14,10 +14,10 @@ use crate::timer::Timer;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Spread<'a> {
     /// The group knows it already.
-    ToNobody,
-    ToAll,
+    Nobody,
+    All,
     /// To all but the one who told us.
-    ToAllBut(&'a NodeId),
+    AllBut(&'a NodeId),
 }
 
 impl Machine {
@@ -30,7 +30,7 @@ impl Machine {
 
     pub(crate) fn on_health(&mut self, now: Instant, id: &NodeId, change: &Change, cause: &Cause) {
         self.stats.suspicions += u64::from(change.after().is_some());
-        self.on_change(now, change, cause, Spread::ToAll);
+        self.on_change(now, change, cause, Spread::All);
         if self.config.is_verified() {
             self.on_phi(now, id, cause.reason);
         }
@@ -52,9 +52,9 @@ impl Machine {
             self.follow(now, was_member, &after, cause);
         }
         match spread {
-            Spread::ToNobody => {}
-            Spread::ToAll => self.pass_on(after, &cause.accusers, None),
-            Spread::ToAllBut(teller) => self.pass_on(after, &cause.accusers, Some(teller)),
+            Spread::Nobody => {}
+            Spread::All => self.pass_on(after, &cause.accusers, None),
+            Spread::AllBut(teller) => self.pass_on(after, &cause.accusers, Some(teller)),
         }
     }
 

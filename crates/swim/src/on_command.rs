@@ -62,7 +62,7 @@ impl Machine {
         let Some(mine) = self.registry.get(&self.me.id) else { return };
         self.me.leave = Some(Leave { command, told: 0, confirmed: 0, waiting: 0 });
         let change = self.registry.apply(mine.with_state(NodeState::Left));
-        self.on_change(now, &change, &Cause::by(self.me.id.clone(), Reason::Reported), Spread::ToAll);
+        self.on_change(now, &change, &Cause::by(self.me.id.clone(), Reason::Reported), Spread::All);
         // What still waits goes along: nobody will pass it on for us later.
         let members = self.random_members(LEAVE_TOLD_MAX, None);
         for member in &members {

@@ -21,7 +21,7 @@ impl Machine {
         for update in gossip {
             match update {
                 Update::Node { status, accusers } => {
-                    self.on_claim(now, from, &status, accusers, Spread::ToAllBut(from));
+                    self.on_claim(now, from, &status, accusers, Spread::AllBut(from));
                     self.complete(from, &status.id);
                 }
                 Update::User(message) => self.on_user_message(from, message),
@@ -43,6 +43,10 @@ impl Machine {
         }
         if accusers.is_empty() && status.state == NodeState::Suspect {
             accusers.push(from.clone());
+        }
+        if !status.state.is_member() && self.registry.get(&status.id).is_none() {
+            // Nobody who was a member here has gone; and tombstones that members told each other would never be reaped.
+            return;
         }
         match self.registry.apply(Arc::clone(status)) {
             Change::None if status.state == NodeState::Suspect => {

@@ -55,7 +55,7 @@ impl Machine {
                 self.on_page(now, from, session, nodes, more);
             }
             (Some(Purpose::Describe(asked)), Message::Page { nodes, .. }) => {
-                self.take_in(now, from, &nodes, Spread::ToAllBut(from));
+                self.take_in(now, from, &nodes, Spread::AllBut(from));
                 self.on_described(&asked);
             }
             (Some(Purpose::Leave), Message::Ack { .. }) => self.on_leave_told(true),

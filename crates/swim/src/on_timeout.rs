@@ -12,7 +12,7 @@ impl Machine {
             match timer {
                 Timer::Probe => self.on_probe_due(now),
                 Timer::ProbeTimeout(request) if self.config.is_verified() => {
-                    self.on_watch_timeout(now, request)
+                    self.on_watch_timeout(now, request);
                 }
                 Timer::ProbeTimeout(request) => self.on_probe_timeout(now, request),
                 Timer::Watch(id) => self.on_watch_due(now, &id),

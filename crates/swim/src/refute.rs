@@ -81,7 +81,7 @@ impl Machine {
         let statement = NodeStatus::alive(self.me.id.clone(), mine.addr, incarnation, tags);
         let change = self.registry.apply(statement);
         let cause = Cause::by(self.me.id.clone(), Reason::Reported);
-        self.on_change(now, &change, &cause, Spread::ToNobody);
+        self.on_change(now, &change, &cause, Spread::Nobody);
         if let Some(status) = change.after() {
             self.queue.push(Update::Node { status: status.clone(), accusers: Vec::new() }, priority);
         }

@@ -41,7 +41,9 @@ mod tests {
 
     fn after(millis: &[u64]) -> (u128, u128) {
         let mut trip = RoundTrip::default();
-        millis.iter().for_each(|millis| trip.sample(Duration::from_millis(*millis)));
+        for millis in millis {
+            trip.sample(Duration::from_millis(*millis));
+        }
         let micros = |duration: Option<Duration>| duration.unwrap().as_micros();
         (micros(trip.smoothed()), micros(trip.timeout()))
     }

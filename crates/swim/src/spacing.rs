@@ -69,7 +69,7 @@ mod tests {
                 let now = due[first];
                 let shift = spacing.probed(&watchers[first], &watchers, CYCLE, now);
                 let by = Duration::from_millis(u64::from(shift.unsigned_abs()));
-                due[first] = now + if shift < 0 { CYCLE - by } else { CYCLE + by };
+                due[first] = now + if shift < 0 { CYCLE.saturating_sub(by) } else { CYCLE + by };
             }
             due.sort_unstable();
             let gaps = due.windows(2).map(|pair| pair[1].since(pair[0]));

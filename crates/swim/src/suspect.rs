@@ -27,7 +27,7 @@ impl Machine {
         }
         self.stats.suspicions += 1;
         let change = self.registry.apply(node.with_state(NodeState::Suspect));
-        self.on_change(now, &change, &Cause::by(me, reason), Spread::ToAll);
+        self.on_change(now, &change, &Cause::by(me, reason), Spread::All);
     }
 
     /// A member has become suspect: its clock starts.
@@ -63,10 +63,8 @@ impl Machine {
     }
 
     pub(crate) fn end_suspicion(&mut self, id: &NodeId) {
-        if let Some(ended) = self.suspicions.remove(id) {
-            if let Some(timer) = ended.timer {
-                self.timers.cancel(timer);
-            }
+        if let Some(timer) = self.suspicions.remove(id).and_then(|ended| ended.timer) {
+            self.timers.cancel(timer);
         }
     }
 
@@ -93,7 +91,7 @@ impl Machine {
         let accusers = suspicion.accusers().iter().take(Cause::ACCUSERS_MAX).cloned().collect();
         let reason = Reason::SuspicionExpired { suspected_for: now.since(suspicion.started()) };
         let change = self.registry.apply(node.with_state(NodeState::Failed));
-        self.on_change(now, &change, &Cause { reason, accusers }, Spread::ToAll);
+        self.on_change(now, &change, &Cause { reason, accusers }, Spread::All);
     }
 
     fn schedule_suspicion(&mut self, id: &NodeId, suspicion: &Suspicion) -> Option<TimerKey> {

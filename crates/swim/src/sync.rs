@@ -104,7 +104,7 @@ impl Machine {
     ) {
         let last = nodes.last().map(|node| node.id.clone());
         // What the group tells somebody who joins is no news to the group.
-        let spread = if session.command.is_some() { Spread::ToNobody } else { Spread::ToAllBut(from) };
+        let spread = if session.command.is_some() { Spread::Nobody } else { Spread::AllBut(from) };
         self.take_in_and_complete(now, from, nodes, spread);
         session.received = match (session.received, last) {
             (Cursor::After(before), Some(last)) if more && Some(&last) > before.as_ref() => {
@@ -146,7 +146,7 @@ impl Machine {
         (after, want, only): (Option<NodeId>, bool, Buckets),
     ) {
         // First theirs is taken in: if it makes us refute something, our page says so already.
-        self.take_in_and_complete(now, from, nodes, Spread::ToAllBut(from));
+        self.take_in_and_complete(now, from, nodes, Spread::AllBut(from));
         let (page, more) = if want { self.page(after.as_ref(), only) } else { (Vec::new(), false) };
         self.output(Output::Reply { to, message: Message::Page { nodes: page, more } });
     }

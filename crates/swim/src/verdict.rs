@@ -60,7 +60,7 @@ impl Machine {
         self.stats.suspicions += 1;
         let change = self.registry.apply(node.with_state(NodeState::Suspect));
         let cause = self.cause(nacks, reason);
-        self.on_change(now, &change, &cause, Spread::ToAll);
+        self.on_change(now, &change, &cause, Spread::All);
     }
 
     /// The time that a subject has is over. If it still is silent, a last check decides; it is repeated until witnesses
@@ -84,7 +84,7 @@ impl Machine {
         self.stats.failures += 1;
         let change = self.registry.apply(node.with_state(NodeState::Failed));
         let cause = self.cause(nacks, reason);
-        self.on_change(now, &change, &cause, Spread::ToAll);
+        self.on_change(now, &change, &cause, Spread::All);
     }
 
     /// Somebody says that a subject of ours is suspect: we probe it at once, so that it can refute, or so that we can

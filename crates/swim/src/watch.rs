@@ -222,7 +222,7 @@ impl Machine {
         }
         self.heard_from(now, id);
         let by = Duration::from_millis(shift.unsigned_abs().into()).min(cycle / 8);
-        let next = if shift < 0 { cycle - by } else { cycle + by };
+        let next = if shift < 0 { cycle.saturating_sub(by) } else { cycle + by };
         self.watch_again(id, (sent + next).max(now));
     }
 

@@ -22,7 +22,7 @@ const BEGIN: Duration = Duration::from_secs(30);
 /// For how long it is watched after that.
 const WATCHED: Duration = Duration::from_mins(5);
 /// Within this time the bad ones are to be out.
-pub(super) const OUT_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const OUT_WITHIN: Duration = Duration::from_mins(1);
 /// How long the loss that comes and goes lasts, and how long it is away.
 const FLAP: Duration = Duration::from_secs(20);
 const SECOND: Duration = Duration::from_secs(1);

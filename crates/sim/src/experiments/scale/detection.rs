@@ -248,7 +248,9 @@ pub(super) fn table(found: &[Detection]) -> Table {
                 most one in a hundred members, at chance times; the next round begins when all know, or after 150 s, when \
                 what is still unknown counts as never known to all.";
     let mut table = Table::new("detection", "Detection", text, columns);
-    found.iter().for_each(|one| table.push(one.row()));
+    for one in found {
+        table.push(one.row());
+    }
     table
 }
 
