@@ -16,6 +16,7 @@ use crate::world::World;
 
 /// The group, and how many of it go bad.
 const NODES: usize = 1_000;
+const NODES_QUICK: usize = 100;
 const BAD: usize = 10;
 /// When they do: the group has formed, and its timers have drifted apart.
 const BEGIN: Duration = Duration::from_secs(30);
@@ -209,8 +210,8 @@ pub(super) struct Outcome {
 }
 
 pub(super) fn measure(modes: &[Mode], settings: &Settings) -> Vec<Outcome> {
-    let seeds = settings.seeds(5, 1);
-    let nodes = settings.either(NODES, NODES / 4);
+    let seeds = settings.seeds(2, 1);
+    let nodes = settings.either(NODES, NODES_QUICK);
     let cells: Vec<_> =
         Case::ALL.into_iter().flat_map(|case| modes.iter().map(move |mode| (case, mode))).collect();
     let jobs: Vec<_> = cells.iter().flat_map(|cell| (1..=seeds).map(move |seed| (*cell, seed))).collect();

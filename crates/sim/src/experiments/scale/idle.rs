@@ -78,9 +78,7 @@ pub(super) fn table(found: &[Idle]) -> Table {
                 the member with the most. *Peers*: with how many others it exchanged a message in that time, each of which \
                 needs a connection.";
     let mut table = Table::new("idle", "At rest", text, columns);
-    for one in found {
-        table.push(one.row());
-    }
+    table.rows = found.iter().map(Idle::row).collect();
     table
 }
 

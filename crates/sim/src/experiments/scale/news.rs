@@ -159,9 +159,7 @@ pub(super) fn table(found: &[News]) -> Table {
                 members and changes together, *last* of the last member of each change. Whom a change has not reached after \
                 2 minutes it has not reached.";
     let mut table = Table::new("news", "Dissemination", text, columns);
-    for one in found {
-        table.push(one.row());
-    }
+    table.rows = found.iter().map(News::row).collect();
     table
 }
 
