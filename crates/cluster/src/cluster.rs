@@ -8,7 +8,7 @@ use kinfolk_core::{
     EventBus, Incarnation, NodeAddr, NodeId, NodeStatus, Rng, SharedNodeRegistry, Snapshot, Subscription,
     Tags,
 };
-use kinfolk_detector::HealthChecker;
+use kinfolk_detector::{Evidence, HealthChecker};
 use kinfolk_gossip::{Clock, LeaveReport, Parts, SwimProtocol};
 use kinfolk_transport::{Incoming, Transport, TransportConfig, TransportError};
 use parking_lot::Mutex;
@@ -195,12 +195,24 @@ impl Cluster {
     }
 
     /// The suspicion level of `id` by its silence: 0 right after it was heard from, growing without bound; `None` for
-    /// ourselves and those who are no members.
+    /// whom we do not watch: by default all but about four members (see [`Mode`](kinfolk_swim::Mode)).
     pub fn phi(&self, id: &NodeId) -> Option<f64> {
         self.inner.health.phi(id, self.inner.clock.now())
     }
 
-    /// For how long nothing has been heard from `id` itself; `None` for ourselves and those who are no members.
+    /// Why `id` was suspected, spared or declared failed: our latest findings about it with their evidence, the oldest
+    /// first, at most 8. Empty for a member that never gave cause for any.
+    ///
+    /// # Errors
+    /// [`ClusterError::Gossip`] once this member has shut down.
+    ///
+    /// # Cancel safety
+    /// Nothing is left behind.
+    pub async fn explain(&self, id: &NodeId) -> Result<Vec<Evidence>, ClusterError> {
+        Ok(self.inner.protocol.explain(id.clone()).await?)
+    }
+
+    /// For how long nothing has been heard from `id` itself; `None` for whom we do not watch.
     pub fn silence(&self, id: &NodeId) -> Option<Duration> {
         self.inner.health.silence(id, self.inner.clock.now())
     }

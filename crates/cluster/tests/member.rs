@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use kinfolk::{
     Cluster, ClusterCa, ClusterConfig, ClusterError, ClusterEvent, ClusterId, GossipError, JoinPolicy,
-    NodeId, NodeState, Phase, PhaseOutcome, ShutdownLimits, Subscription, SwimConfig, Tags, TransportError,
-    USER_PAYLOAD_MAX,
+    NodeId, NodeState, Phase, PhaseOutcome, Reason, ShutdownLimits, Subscription, SwimConfig, Tags,
+    TransportError, USER_PAYLOAD_MAX,
 };
 
 #[path = "member/streams.rs"]
@@ -200,12 +200,19 @@ async fn force_shutdown_is_immediate() {
     let addr = members[0].addr().socket();
     members[0].shutdown_now();
     assert!(members[0].members().nodes().is_empty() && members[0].subscribe().recv().is_none());
-    let suspected = |event: &ClusterEvent| match event {
-        ClusterEvent::NodeSuspected { node, .. } => Some(node.id.clone()),
+    let failed = |event: &ClusterEvent| match event {
+        ClusterEvent::NodeFailed { node, cause } => Some((node.id.clone(), cause.clone())),
         ClusterEvent::NodeLeft { .. } => panic!("it said goodbye"),
         _ => None,
     };
-    assert_eq!(event(&mut events, suspected).await, id("a"));
+    let (failed, cause) = event(&mut events, failed).await;
+    assert!(failed == id("a") && matches!(cause.reason, Reason::PortClosed { .. }), "{cause}");
+    let findings = members[1].explain(&id("a")).await.unwrap();
+    assert_eq!(
+        findings.last().map(|evidence| &evidence.cause),
+        Some(&cause),
+        "it can be explained afterwards"
+    );
     until(|| std::net::UdpSocket::bind(addr).is_ok()).await;
 }
 

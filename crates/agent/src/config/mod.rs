@@ -75,6 +75,7 @@ impl AgentConfig {
 impl Settings {
     fn swim(&self) -> SwimConfig {
         let mut swim = match self.mode {
+            Some(ModeSetting::Verified) => SwimConfig::verified(),
             Some(ModeSetting::Swim) => SwimConfig::swim(),
             Some(ModeSetting::Lifeguard) => SwimConfig::lifeguard(),
             None => SwimConfig::default(),
@@ -82,6 +83,8 @@ impl Settings {
         set(&mut swim.probe_interval, self.probe_interval.map(|span| span.0));
         let half = swim.probe_timeout.min(swim.probe_interval / 2);
         swim.probe_timeout = self.probe_timeout.map_or(half, |span| span.0);
+        let tolerated = swim.tolerated_pause.max(swim.probe_interval * 2);
+        swim.tolerated_pause = self.tolerated_pause.map_or(tolerated, |span| span.0);
         // News should not wait longer than the probes that they could have travelled with.
         swim.gossip_interval = swim.gossip_interval.min(swim.probe_interval).max(Duration::from_millis(1));
         swim

@@ -49,9 +49,13 @@ pub(crate) struct Settings {
     /// How to log [default: text]
     #[arg(long, value_name = "FORMAT", env = "KINFOLK_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
-    /// The protocol; the same for all members [default: lifeguard]
+    /// The protocol; the same for all members [default: verified]
     #[arg(long, value_name = "MODE", env = "KINFOLK_MODE")]
     pub(crate) mode: Option<ModeSetting>,
+    /// A member that stalls for less is never declared failed; a host that fell silent is known to be within this and 3 s
+    /// [default: 5s, at least twice the probe interval]
+    #[arg(long, value_name = "DURATION", env = "KINFOLK_TOLERATED_PAUSE")]
+    pub(crate) tolerated_pause: Option<Span>,
     /// One member is probed in each interval; shorter finds crashes sooner and costs more traffic [default: 1s]
     #[arg(long, value_name = "DURATION", env = "KINFOLK_PROBE_INTERVAL")]
     pub(crate) probe_interval: Option<Span>,
@@ -73,6 +77,8 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ModeSetting {
+    /// Rings of watchers, witnesses and closed ports (the default)
+    Verified,
     /// SWIM with Lifeguard
     Lifeguard,
     /// SWIM as in its paper
@@ -102,6 +108,7 @@ impl Settings {
             log_level: self.log_level.or(file.log_level),
             log_format: self.log_format.or(file.log_format),
             mode: self.mode.or(file.mode),
+            tolerated_pause: self.tolerated_pause.or(file.tolerated_pause),
             probe_interval: self.probe_interval.or(file.probe_interval),
             probe_timeout: self.probe_timeout.or(file.probe_timeout),
             pool_max_total: self.pool_max_total.or(file.pool_max_total),

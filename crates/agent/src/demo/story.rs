@@ -147,14 +147,13 @@ async fn rest(stage: &mut Stage, summary: &mut Summary, watch: Duration) -> Resu
 }
 
 async fn crash(stage: &mut Stage, summary: &mut Summary, victim: &NodeId) -> Result<(), Failure> {
-    let (swim, count) = (stage.nodes.swim.clone(), stage.names.len());
-    let shortest = swim.suspicion.min(count, swim.probe_interval).as_secs_f64();
+    let swim = stage.nodes.swim.clone();
     let about = format!(
-        "It gets no chance to say so, as if it were killed: the others have to find out. A member that answers \
-         no probe, neither a direct one nor through up to {} others, is suspected. The suspicion is passed on, so \
-         that the member can refute it if it lives. If it has not after {shortest:.0} s (longer if few accuse it), it is \
-         declared failed.",
-        swim.indirect_probes
+        "It gets no chance to say so, as if it were killed: the others have to find out. Who watches it misses an \
+         answer, asks its host whether anybody still listens at its port, and asks up to {} witnesses to try as well. \
+         Where two hear that the port is closed, it is declared failed at once. A host that says nothing at all would be \
+         given {:?}.",
+        swim.indirect_probes, swim.tolerated_pause
     );
     stage.begin("crash", &format!("{victim} crashes"), &about)?;
     let member = stage.nodes.take(victim).ok_or_else(|| stage.failed("it does not run"))?;
@@ -163,7 +162,7 @@ async fn crash(stage: &mut Stage, summary: &mut Summary, victim: &NodeId) -> Res
     member.shutdown_now();
     stage.say(&format!("{victim} is gone without a word"))?;
     let awaited = Awaited::new(Sight::Failed, since, about_one(stage, victim));
-    let limit = swim.suspicion.max(count, swim.probe_interval) * 2 + STEP_LIMIT;
+    let limit = swim.tolerated_pause * 2 + STEP_LIMIT;
     let known = stage.wait(awaited, &format!("members know that {victim} failed"), limit).await?;
     summary.crashed(&known);
     stage.say(&format!(

@@ -27,7 +27,12 @@ impl Mode {
         Self { name: "Lifeguard", config: SwimConfig { suspicion, ..SwimConfig::lifeguard() }, phi: false }
     }
 
-    /// All that Lifeguard's paper compares, all at alpha 5.
+    /// The default of this code, whole: with phi beside it, as members run it.
+    pub(super) fn verified() -> Self {
+        Self { name: "Verified", config: SwimConfig::verified(), phi: true }
+    }
+
+    /// All that Lifeguard's paper compares, all at alpha 5, and the default of this code.
     pub(super) fn all() -> Vec<Self> {
         let part = |name, config| Self { name, config, phi: false };
         vec![
@@ -36,6 +41,7 @@ impl Mode {
             part("LHA-Suspicion", SwimConfig::lha_suspicion()),
             part("Buddy", SwimConfig::buddy()),
             Self::lifeguard(5.0),
+            Self::verified(),
         ]
     }
 
