@@ -15,7 +15,7 @@ use kinfolk_transport::{Incoming, Peer, Transport};
 use serde::Serialize;
 
 use super::bed::{Server, bind, peer};
-use crate::host::cores;
+use crate::host::{cores, cpu_time};
 use crate::numbers::{Rounds, Spread, quantile};
 
 /// How many connections the pools have.
@@ -50,6 +50,9 @@ pub struct LookupCell {
     /// What a lookup costs of all cores that the threads can use, in nanoseconds, over the rounds: the length of the
     /// window times the cores, by the lookups of all threads.
     pub core_ns: Spread,
+    /// The time that the process really spent on cores, in nanoseconds a lookup, over the rounds: what `core_ns` is on a
+    /// machine that does nothing else.
+    pub cpu_ns: Spread,
 }
 
 impl Lookup {
@@ -88,7 +91,8 @@ impl Lookup {
 
 /// Measures every pool with every number of threads, all of them once a round.
 pub(super) fn measure(lookup: &Lookup, rounds: Rounds) -> Result<Vec<LookupCell>> {
-    let contest = |pool, threads| Contest { pool, threads, medians: Vec::new(), costs: Vec::new() };
+    let contest =
+        |pool, threads| Contest { pool, threads, medians: Vec::new(), costs: Vec::new(), spent: Vec::new() };
     let mut contests: Vec<Contest<'_>> =
         lookup.pools.iter().flat_map(|pool| THREADS.map(|threads| contest(pool, threads))).collect();
     for _ in 0..rounds.count {
@@ -105,15 +109,20 @@ struct Contest<'a> {
     threads: usize,
     medians: Vec<f64>,
     costs: Vec<f64>,
+    spent: Vec<f64>,
 }
 
 impl Contest<'_> {
     fn run(&mut self, window: Duration) -> Result<()> {
+        let cpu_before = cpu_time();
         let mut batches = contend(self.pool, self.threads, window)?;
+        let spent = cpu_time().saturating_sub(cpu_before);
         batches.sort_unstable_by(f64::total_cmp);
         self.medians.push(quantile(&batches, 0.5) / BATCH as f64);
         let core_time = window.as_secs_f64() * 1e9 * self.threads.min(cores()) as f64;
-        self.costs.push(core_time / (batches.len() * BATCH) as f64);
+        let count = (batches.len() * BATCH) as f64;
+        self.costs.push(core_time / count);
+        self.spent.push(spent.as_secs_f64() * 1e9 / count);
         Ok(())
     }
 
@@ -123,6 +132,7 @@ impl Contest<'_> {
             threads: self.threads,
             median_ns: Spread::of(self.medians),
             core_ns: Spread::of(self.costs),
+            cpu_ns: Spread::of(self.spent),
         }
     }
 }

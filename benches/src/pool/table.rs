@@ -123,15 +123,16 @@ fn lookups(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
     writeln!(
         f,
         "Nanoseconds, median over {} windows of {:?}. *Median*: what one lookup takes, timed in batches of 100 by each \
-         thread. *Core time*: the window times the cores in use, by the lookups of all threads.\n",
+         thread. *Core time*: the window times the cores in use, by the lookups of all threads; it is what is judged, and \
+         counts as a cost what other programs take of those cores. *Spent*: the time that this process was on a core.\n",
         report.plan.lookup.count, report.plan.lookup.window
     )?;
-    writeln!(f, "| connections | threads | median | core time |\n|---|---|---|---|")?;
+    writeln!(f, "| connections | threads | median | core time | spent |\n|---|---|---|---|---|")?;
     for cell in &report.lookups {
         writeln!(
             f,
-            "| {} | {} | {:.0} | {:.0} |",
-            cell.connections, cell.threads, cell.median_ns.median, cell.core_ns.median
+            "| {} | {} | {:.0} | {:.0} | {:.0} |",
+            cell.connections, cell.threads, cell.median_ns.median, cell.core_ns.median, cell.cpu_ns.median
         )?;
     }
     Ok(())
