@@ -24,6 +24,7 @@ const GATE: &[Step] = &[
     Step { name: "rustdoc", run: cargo_steps::rustdoc },
     Step { name: "loom", run: || loom::check(false) },
     Step { name: "sim", run: || sim::smoke(&[]) },
+    Step { name: "experiments", run: sim::experiments },
     Step { name: "alone", run: cargo_steps::alone },
 ];
 
@@ -68,15 +69,15 @@ fn run_in_order(steps: &[Step]) -> Result<String> {
 }
 
 fn table(steps: &[Step], done: &[Done], total: Duration) -> String {
-    let mut text = String::from("step          time  outcome\n");
+    let mut text = String::from("step            time  outcome\n");
     for step in done {
         let (Ok(note) | Err(note)) = &step.outcome;
-        writeln!(text, "{:<9}{:>9}  {note}", step.name, seconds(step.took)).expect("a String takes all");
+        writeln!(text, "{:<11}{:>9}  {note}", step.name, seconds(step.took)).expect("a String takes all");
     }
     for step in &steps[done.len()..] {
-        writeln!(text, "{:<9}{:>9}  not run", step.name, "-").expect("a String takes all");
+        writeln!(text, "{:<11}{:>9}  not run", step.name, "-").expect("a String takes all");
     }
-    write!(text, "{:<9}{:>9}", "total", seconds(total)).expect("a String takes all");
+    write!(text, "{:<11}{:>9}", "total", seconds(total)).expect("a String takes all");
     text
 }
 
@@ -107,10 +108,10 @@ mod tests {
     fn the_table_shows_every_step_that_ran_and_every_one_that_did_not() {
         let done =
             [Done { name: "good", took: Duration::from_millis(1_250), outcome: Ok("3 things".to_owned()) }];
-        let expected = "step          time  outcome\n\
-                        good         1.2 s  3 things\n\
-                        never            -  not run\n\
-                        total        2.0 s";
+        let expected = "step            time  outcome\n\
+                        good           1.2 s  3 things\n\
+                        never              -  not run\n\
+                        total          2.0 s";
         assert_eq!(table(&[GOOD, NEVER], &done, Duration::from_secs(2)), expected);
     }
 

@@ -61,6 +61,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// The papers' experiments in their quick form; fails if one misses what it promises.
+    Experiments,
     /// Each crate builds by itself, with only the features that it asks for.
     Alone,
     /// Measures, prints a table, and keeps it in `docs/bench/`. Not part of the gate.
@@ -90,6 +92,7 @@ fn main() -> ExitCode {
         Task::Loom { full } => loom::check(full),
         Task::Sim { args } => sim::smoke(&args),
         Task::Storm { args } => storm::run(&args),
+        Task::Experiments => sim::experiments(),
         Task::Alone => cargo_steps::alone(),
         Task::Bench { what, quick, json } => bench::run(what, quick, json),
     };

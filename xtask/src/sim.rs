@@ -1,4 +1,5 @@
-//! Runs the simulator's smoke test. What it simulates is the simulator's own business. For long runs use
+//! Runs the simulator: its smoke test, and the quick form of its experiments. What it simulates is its own business.
+//! For long runs use
 //! `cargo run --release -p kinfolk-sim -- ...` instead.
 
 use anyhow::Result;
@@ -8,6 +9,9 @@ use crate::shell;
 /// The crates that do the simulator's work. The rest of its dependencies are optimised by the workspace's dev profile.
 const OPTIMISED: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-sim"];
 
+/// The experiments that judge what they find, by their commands.
+const EXPERIMENTS: &[&str] = &["swim", "lifeguard"];
+
 /// Runs `kinfolk-sim smoke` with these arguments after it.
 ///
 /// # Errors
@@ -15,4 +19,15 @@ const OPTIMISED: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-swim",
 pub(crate) fn smoke(args: &[String]) -> Result<String> {
     shell::run(shell::optimised_run("kinfolk-sim", OPTIMISED).arg("smoke").args(args))?;
     Ok("smoke passed".to_owned())
+}
+
+/// Runs every experiment in its quick form.
+///
+/// # Errors
+/// When it does not build or a promise is missed.
+pub(crate) fn experiments() -> Result<String> {
+    for name in EXPERIMENTS {
+        shell::run(shell::optimised_run("kinfolk-sim", OPTIMISED).args([name, "--quick"]))?;
+    }
+    Ok(format!("{} experiments kept their promises", EXPERIMENTS.len()))
 }

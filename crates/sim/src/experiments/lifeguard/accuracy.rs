@@ -4,7 +4,7 @@
 use super::super::lab::Mode;
 use super::super::{Axis, Bar, Page, Plot, Row, Settings, Table, ratio};
 use super::Measured;
-use super::anomalies::{self, CONCURRENT, Condition, Outcome, Totals};
+use super::anomalies::{self, CONCURRENT, Condition, Outcome, QUICK, Totals};
 
 /// The paper's table: FP and FP- as percentages of SWIM's, then messages and bytes.
 const PAPER: [(&str, [f64; 4]); 5] = [
@@ -49,8 +49,9 @@ const COLUMNS: [(&str, &str); 15] = [
 pub(super) fn tables(settings: &Settings, measured: &[Measured], page: &mut Page) {
     let Some(swim) = measured.first() else { return };
     let text = format!(
-        "C of the members alternate between anomalies of D and pauses of I for 115 s: C in 1..32, D in 128..32,768 ms, I \
-         in 1..16,384 ms; {} runs a mode, {} for each cell of the grid.",
+        "C of the members alternate between anomalies of D and pauses of I for 115 s: C is 1, 4, 8 and so on \
+         to 32, D 512, 2,048, 8,192 or 32,768 ms, I 1, 64, 1,024 or 16,384 ms (the paper's grid has 9 D and 8 I); {} runs a \
+         mode, {} for each cell of the grid.",
         swim.accuracy.0.len(),
         anomalies::repetitions(settings, Condition::Clean)
     );
@@ -113,7 +114,7 @@ fn by_concurrency(settings: &Settings, measured: &[Measured], page: &mut Page) {
     let mut table = Table::new("by-concurrency", "E3b: false failures by concurrency", text, columns);
     let mut curves: Vec<(String, Vec<(f64, f64)>)> =
         measured.iter().map(|one| (one.mode.name.to_owned(), Vec::new())).collect();
-    for concurrent in settings.either(&CONCURRENT[..], &[8, 32]) {
+    for concurrent in settings.either(&CONCURRENT[..], &QUICK[..]) {
         let swim = measured[0].accuracy.with(*concurrent);
         for (one, (_, curve)) in measured.iter().zip(&mut curves) {
             let fp = one.accuracy.with(*concurrent);
@@ -164,7 +165,7 @@ pub(super) fn under_loss(settings: &Settings, page: &mut Page) {
             .map(|mode| (mode.clone(), anomalies::totals(&mode, settings, condition)))
             .collect();
         let Some((_, swim)) = all.first() else { return };
-        let text = format!("{text} Every third cell of the grid, once: {} runs a mode.", swim.0.len());
+        let text = format!("{text} Every seventh cell of the grid, once: {} runs a mode.", swim.0.len());
         let columns = COLUMNS.into_iter().filter(|(cell, _)| !cell.ends_with("_paper"));
         let mut table = Table { columns: Table::columns(columns), ..Table::new(name, title, text, []) };
         for (mode, totals) in &all {

@@ -17,10 +17,15 @@ use crate::world::World;
 pub(super) const NODES: usize = 128;
 /// How many members have anomalies at once (the paper's axis).
 pub(super) const CONCURRENT: [usize; 9] = [1, 4, 8, 12, 16, 20, 24, 28, 32];
-/// How long an anomaly lasts, in milliseconds.
-const DURATIONS_MS: [u64; 9] = [128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 32_768];
-/// How long the pause between two anomalies is, in milliseconds.
-const INTERVALS_MS: [u64; 8] = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384];
+/// The same in the quick form.
+pub(super) const QUICK: [usize; 1] = [16];
+/// How long an anomaly lasts, in milliseconds: every second of the paper's from 512 on.
+const DURATIONS_MS: [u64; 4] = [512, 2_048, 8_192, 32_768];
+/// How long the pause between two anomalies is, in milliseconds: four of the paper's eight.
+const INTERVALS_MS: [u64; 4] = [1, 64, 1_024, 16_384];
+/// Where the network is at fault too, only each cell after so many is run: no divisor of a row of the grid, so that all
+/// durations and intervals come up.
+pub(super) const THINNED: usize = 7;
 /// The group is left alone for so long before the first anomaly.
 pub(super) const QUIET: Duration = Duration::from_secs(5);
 /// How long a run is.
@@ -80,18 +85,18 @@ impl Totals {
     }
 }
 
-/// How often each cell of the grid is run. Where the network is at fault too, a third of the grid is run once.
+/// How often each cell of the grid is run; where the network is at fault too, once.
 pub(super) fn repetitions(settings: &Settings, condition: Condition) -> u64 {
-    if condition == Condition::Clean { settings.seeds(3, 1) } else { 1 }
+    if condition == Condition::Clean { settings.seeds(1, 1) } else { 1 }
 }
 
 /// All runs of the grid.
 fn cells(settings: &Settings, condition: Condition) -> Vec<Cell> {
-    let step = if condition == Condition::Clean { 1 } else { 3 };
+    let step = if condition == Condition::Clean { 1 } else { THINNED };
     let mut cells = Vec::new();
-    for concurrent in settings.either(&CONCURRENT[..], &[8, 32]) {
-        for duration in settings.either(&DURATIONS_MS[..], &[2_048, 16_384]) {
-            for interval in settings.either(&INTERVALS_MS[..], &[16, 1_024]) {
+    for concurrent in settings.either(&CONCURRENT[..], &QUICK[..]) {
+        for duration in settings.either(&DURATIONS_MS[..], &[8_192]) {
+            for interval in settings.either(&INTERVALS_MS[..], &[64, 1_024]) {
                 for seed in 1..=repetitions(settings, condition) {
                     let (duration, interval) =
                         (Duration::from_millis(*duration), Duration::from_millis(*interval));
@@ -100,7 +105,7 @@ fn cells(settings: &Settings, condition: Condition) -> Vec<Cell> {
             }
         }
     }
-    cells.into_iter().step_by(if settings.quick { 1 } else { step }).collect()
+    cells.into_iter().step_by(step).collect()
 }
 
 /// Runs the whole grid in one mode.

@@ -8,7 +8,7 @@ use kinfolk_core::{Instant, Rng};
 use super::super::lab::Mode;
 use super::super::{Bar, Page, Row, Sample, Settings, Table, run_all};
 use super::Measured;
-use super::anomalies::{CONCURRENT, NODES, QUIET, chosen};
+use super::anomalies::{CONCURRENT, NODES, QUICK, QUIET, chosen};
 use crate::faults::Fault;
 use crate::node::NodeIndex;
 use crate::seen::What;
@@ -31,7 +31,7 @@ pub(super) struct Latency {
 /// Runs the family in one mode.
 pub(super) fn measure(mode: &Mode, settings: &Settings) -> Latency {
     let mut jobs = Vec::new();
-    for concurrent in settings.either(&CONCURRENT[..], &[8, 32]) {
+    for concurrent in settings.either(&CONCURRENT[..], &QUICK[..]) {
         jobs.extend((1..=repetitions(settings)).map(|seed| (*concurrent, seed)));
     }
     let found: Vec<_> =
@@ -44,7 +44,7 @@ pub(super) fn measure(mode: &Mode, settings: &Settings) -> Latency {
 }
 
 fn repetitions(settings: &Settings) -> u64 {
-    settings.seeds(20, 1)
+    settings.seeds(5, 1)
 }
 
 /// For each member with an anomaly: when the first and the last of the others declared it failed.
@@ -81,7 +81,7 @@ pub(super) fn table(settings: &Settings, measured: &[Measured], page: &mut Page)
          the first healthy member declared a failure, and until all had. The paper's own table could not be opened: its \
          medians are about 12.4 s at alpha 5.",
         LASTS.as_secs_f64(),
-        repetitions(settings) * settings.either(CONCURRENT.len() as u64, 2),
+        repetitions(settings) * settings.either(CONCURRENT.len(), QUICK.len()) as u64,
         repetitions(settings)
     );
     let columns = [

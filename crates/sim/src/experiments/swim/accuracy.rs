@@ -33,7 +33,7 @@ fn first_probes(loss: f64, helpers: usize, seed: u64) -> Share {
 }
 
 pub(super) fn run(settings: &Settings, page: &mut Page) {
-    let most = settings.seeds(200_000, 4_000);
+    let most = settings.seeds(100_000, 4_000);
     let text = format!(
         "N = {NODES}, no suspicion: each run ends with the first probe of every member, before anybody is known to be \
          suspect; enough runs for about {HITS_WANTED:.0} accusations, {most} at the most. The formula counts accusations of \

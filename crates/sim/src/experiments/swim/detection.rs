@@ -15,11 +15,11 @@ use crate::scenario::Scenario;
 use crate::seen::{Seen, What};
 use crate::world::World;
 
-const SIZES: [usize; 6] = [8, 16, 32, 56, 128, 256];
+const SIZES: [usize; 5] = [8, 16, 32, 56, 128];
 /// From this size on a finite group is near enough to the limit e/(e-1) to be judged by it.
 const JUDGED_FROM: usize = 32;
 /// The mean that the paper's figure shows around this size.
-const PAPER: [Option<f64>; 6] = [Some(1.1), Some(3.3), Some(1.4), None, None, None];
+const PAPER: [Option<f64>; 5] = [Some(1.1), Some(3.3), Some(1.4), None, None];
 
 /// A group of the paper's protocol, one member of which has just crashed after some periods.
 pub(super) fn crashed(nodes: usize, seed: u64) -> (World, NodeIndex) {

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kinfolk_core::Instant;
-
 use super::super::{Axis, Page, Plot, Row, Sample, Settings, Table, run_all};
 use super::detection::{crashed, in_periods};
 use super::paper::{self, PERIOD};
-use crate::node::NodeIndex;
 use crate::seen::What;
 
 const SIZES: [usize; 9] = [6, 13, 20, 28, 35, 43, 52, 56, 128];
@@ -31,22 +28,19 @@ fn course(nodes: usize, seed: u64) -> Option<Course> {
     let (mut world, victim) = crashed(nodes, seed);
     let crash = world.now();
     let longest = 2.0 * nodes as f64 + paper::suspicion_periods(nodes) + 30.0;
-    world.run_until(crash + PERIOD.mul_f64(longest));
-    let (mut heard, mut failed) = (BTreeMap::new(), BTreeMap::new());
-    for seen in world.take_seen().into_iter().filter(|seen| seen.subject == victim) {
-        let first = |of: &mut BTreeMap<NodeIndex, Instant>| {
-            of.entry(seen.node).or_insert(seen.at);
-        };
-        match seen.what {
-            What::Suspected(_) => first(&mut heard),
-            What::Failed(_) => {
-                first(&mut heard);
-                first(&mut failed);
+    let end = crash + PERIOD.mul_f64(longest);
+    let (others, mut heard, mut failed) = (nodes - 1, BTreeMap::new(), BTreeMap::new());
+    while world.now() < end && failed.len() < others {
+        world.run_until(world.now() + PERIOD);
+        for seen in world.take_seen().into_iter().filter(|seen| seen.subject == victim) {
+            if matches!(seen.what, What::Suspected(_) | What::Failed(_)) {
+                heard.entry(seen.node).or_insert(seen.at);
             }
-            _ => {}
+            if matches!(seen.what, What::Failed(_)) {
+                failed.entry(seen.node).or_insert(seen.at);
+            }
         }
     }
-    let others = nodes - 1;
     let began = *heard.values().min()?;
     let after: Sample = heard.values().map(|at| in_periods(at.since(began))).collect();
     let bound = 2.0 * (nodes as f64).ln();
@@ -61,7 +55,7 @@ fn course(nodes: usize, seed: u64) -> Option<Course> {
 }
 
 pub(super) fn run(settings: &Settings, page: &mut Page) {
-    let seeds = settings.seeds(1_000, 50);
+    let seeds = settings.seeds(500, 50);
     let text = format!(
         "The same crashes, {seeds} a size, no loss: from the first suspicion until half of the others, and all, had heard of \
          it; how many had after 2 ln N periods, of which the paper's section 4.1 promises all but N^-2 members with \
