@@ -44,10 +44,6 @@ impl Machine {
         if accusers.is_empty() && status.state == NodeState::Suspect {
             accusers.push(from.clone());
         }
-        if !status.state.is_member() && self.registry.get(&status.id).is_none() {
-            // Nobody who was a member here has gone; and tombstones that members told each other would never be reaped.
-            return;
-        }
         match self.registry.apply(Arc::clone(status)) {
             Change::None if status.state == NodeState::Suspect => {
                 let same = |known: &Arc<NodeStatus>| {

@@ -8,7 +8,7 @@ use crate::process::{command, is_one_line, run};
 
 #[test]
 fn the_story_as_json_ends_in_a_summary_of_what_happened() {
-    let run = run(&["demo", "--json", "--nodes", "3", "--watch", "1"]);
+    let run = run(&["demo", "--json", "--nodes", "3", "--watch", "8"]);
     run.must_succeed();
     let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let (summary, events) = lines.split_last().unwrap();
