@@ -10,7 +10,7 @@ use crate::shell;
 const OPTIMISED: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-sim"];
 
 /// The experiments that judge what they find, by their commands.
-const EXPERIMENTS: &[&str] = &["swim", "lifeguard"];
+const EXPERIMENTS: &[&str] = &["swim"];
 
 /// Runs `kinfolk-sim smoke` with these arguments after it.
 ///
