@@ -129,9 +129,9 @@ impl Transport {
     ///
     /// # Errors
     /// [`RequestError`]; its [`evidence`](RequestError::evidence) says what the failure shows about the peer. The peer may
-    /// have acted on the request unless the evidence is `Local` or the peer rejected it. After a time-out in the answer
-    /// phase the connection is given up: the next request dials afresh. A request that crosses the peer's closing of an
-    /// idle connection is sent once more by itself.
+    /// have acted on the request unless the error says that nothing was sent, or that the peer rejected it. After a
+    /// time-out in the answer phase the connection is given up: the next request dials afresh. A request that crosses the
+    /// peer's closing of an idle connection is sent once more by itself.
     ///
     /// # Cancel safety
     /// Nothing is left behind; whether the peer acts on the request is open.
