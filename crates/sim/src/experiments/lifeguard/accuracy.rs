@@ -70,16 +70,13 @@ fn promised(one: &Measured, swim: &Totals, page: &mut Page) {
     for ((what, most), figure) in ["FP", "FP-", "messages"].iter().zip(most).zip(FIGURES) {
         let Some(most) = most else { continue };
         let promise = format!("E3: {what} of {} at most {most} % of SWIM's", one.mode.name);
-        page.bars.push(match ratio(&one.accuracy.of(figure), &swim.of(figure)) {
-            Some((found, within)) => {
-                let found_within = format!("{:.2} ± {:.2} %", found * 100.0, within * 100.0);
-                Bar::new(promise, found_within, found * 100.0 <= *most)
-            }
+        page.bars.push(if let Some((found, within)) = ratio(&one.accuracy.of(figure), &swim.of(figure)) {
+            let found_within = format!("{:.2} ± {:.2} %", found * 100.0, within * 100.0);
+            Bar::new(promise, found_within, found * 100.0 <= *most)
+        } else {
             // SWIM has none in so few runs: then only none is no more.
-            None => {
-                let count = one.accuracy.sum(figure);
-                Bar::new(promise, format!("{count} where SWIM has none"), count == 0)
-            }
+            let count = one.accuracy.sum(figure);
+            Bar::new(promise, format!("{count} where SWIM has none"), count == 0)
         });
     }
 }
