@@ -1,6 +1,5 @@
-//! Runs the simulator: its smoke test, and the quick form of its experiments. What it simulates is its own business.
-//! For long runs use
-//! `cargo run --release -p kinfolk-sim -- ...` instead.
+//! Runs the simulator: its smoke test, and the quick form of an experiment. What it simulates is its own business. For
+//! long runs use `cargo run --release -p kinfolk-sim -- ...` instead.
 
 use anyhow::Result;
 
@@ -9,7 +8,8 @@ use crate::shell;
 /// The crates that do the simulator's work. The rest of its dependencies are optimised by the workspace's dev profile.
 const OPTIMISED: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-sim"];
 
-/// The experiments that judge what they find, by their commands.
+/// The experiments that the gate runs, by their commands: those whose quick form is quick in debug builds too, and judges
+/// enough to mean something.
 const EXPERIMENTS: &[&str] = &["swim"];
 
 /// Runs `kinfolk-sim smoke` with these arguments after it.
@@ -21,7 +21,7 @@ pub(crate) fn smoke(args: &[String]) -> Result<String> {
     Ok("smoke passed".to_owned())
 }
 
-/// Runs every experiment in its quick form.
+/// Runs each of them in its quick form.
 ///
 /// # Errors
 /// When it does not build or a promise is missed.

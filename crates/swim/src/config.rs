@@ -47,10 +47,11 @@ pub struct SwimConfig {
     /// that it measured and four deviations, between this and `probe_timeout`). Default 100 ms; lower finds a crash sooner
     /// on a fast network and asks witnesses in vain more often.
     pub probe_timeout_min: Duration,
-    /// How many helpers are asked for an indirect probe (SWIM's k). Default 3; 0 turns indirect probes off. More
+    /// How many helpers, or witnesses, are asked for an indirect probe (SWIM's k). Default 3; 0 turns indirect probes off,
+    /// which [`Mode::Verified`] does not allow: without witnesses nobody could be accused. More
     /// helpers make false suspicions under loss rarer and cost one more round trip each, only when a probe fails.
     pub indirect_probes: usize,
-    /// How long a suspicion lasts before it becomes a failure. Default: [`SuspicionRule::lifeguard`], between
+    /// How long a suspicion lasts before it becomes a failure ([`Mode::Swim`] and [`Mode::Lifeguard`]). Default: [`SuspicionRule::lifeguard`], between
     /// `4 log10 N` and `24 log10 N` intervals by the number of independent accusers. Longer means fewer false failures
     /// and later true ones.
     pub suspicion: SuspicionRule,
@@ -61,16 +62,19 @@ pub struct SwimConfig {
     /// Default true. Costs one update in each message to a suspect; without it a suspect hears so by chance.
     pub buddy: bool,
     /// How often updates that wait are sent to random members, beyond those that ride on probes. Default 200 ms; above zero.
+    /// In [`Mode::Verified`] there are no such rounds: fresh news goes to all neighbours once.
     pub gossip_interval: Duration,
     /// To how many members each time. Default 3; 0 leaves updates to probes alone, as in SWIM's paper.
     pub gossip_fanout: usize,
     /// A fresh update is sent on after this time, and once more after as long again, rather than at the next gossip
-    /// interval; those that come together travel together. Default 20 ms; `None` waits for the interval.
+    /// interval; those that come together travel together. Default 20 ms; `None` waits for the interval. In
+    /// [`Mode::Verified`] it is sent once, to all neighbours, after 5 ms by default, and `None` is no delay at all.
     pub push_delay: Option<Duration>,
     /// Each update is sent at most `retransmit * ceil(log2(N + 1))` times by each member. Default 3; at least 1.
     pub retransmit: u32,
     /// How often the whole view is exchanged with a random member, which repairs whatever gossip lost. Default 30 s;
-    /// above zero. Costs about 60 bytes a known node each time.
+    /// above zero. Costs about 60 bytes a known node each time. In [`Mode::Verified`] only the digests are compared first, at
+    /// the price of one probe while they are equal.
     pub sync_interval: Duration,
     /// How often one failed member, chosen at random, is contacted, in case that it was the network that failed. Default
     /// 10 s, each time half as much shorter or longer at random; above zero; `None` leaves the failed alone. Costs one
@@ -160,7 +164,10 @@ impl SwimConfig {
                 interval: self.probe_interval,
             });
         }
-        if self.tolerated_pause < self.probe_interval * 2 {
+        if self.is_verified() && self.indirect_probes == 0 {
+            return Err(ConfigError::Zero { field: "indirect_probes" });
+        }
+        if self.is_verified() && self.tolerated_pause < self.probe_interval * 2 {
             return Err(ConfigError::ToleratedPause {
                 pause: self.tolerated_pause,
                 interval: self.probe_interval,
@@ -199,8 +206,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_presets_are_valid() {
-        assert_eq!((SwimConfig::swim().validate(), SwimConfig::lifeguard().validate()), (Ok(()), Ok(())));
+    fn every_preset_is_valid() {
+        let parts = [SwimConfig::lha_probe(), SwimConfig::lha_suspicion(), SwimConfig::buddy()];
+        let whole = [SwimConfig::swim(), SwimConfig::lifeguard(), SwimConfig::verified()];
+        assert!(parts.iter().chain(&whole).all(|config| config.validate() == Ok(())));
+    }
+
+    #[test]
+    fn a_pause_of_two_intervals_is_the_shortest_that_can_be_tolerated() {
+        let with = |tolerated_pause, mode| SwimConfig { mode, tolerated_pause, ..SwimConfig::verified() };
+        let (two, less) = (Duration::from_secs(2), Duration::from_millis(1_999));
+        assert_eq!(with(two, Mode::Verified).validate(), Ok(()));
+        let refused = ConfigError::ToleratedPause { pause: less, interval: Duration::from_secs(1) };
+        assert_eq!(with(less, Mode::Verified).validate(), Err(refused));
+        assert_eq!(with(less, Mode::Swim).validate(), Ok(()), "the papers' modes know no such thing");
     }
 
     #[test]
@@ -216,5 +235,6 @@ mod tests {
         assert!(with(|c| c.suspicion.alpha = f64::NAN).contains("alpha"));
         assert!(with(|c| c.suspicion.beta = 0.5).contains("beta"));
         assert!(with(|c| c.sync_interval = Duration::ZERO).contains("sync_interval"));
+        assert!(with(|c| c.indirect_probes = 0).contains("indirect_probes"));
     }
 }

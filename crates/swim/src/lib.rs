@@ -1,6 +1,6 @@
-//! The SWIM membership protocol (Das, Gupta and Motivala, DSN 2002) with Lifeguard (Dadgar, Phillips and Currey, DSN
-//! 2018) as a pure state machine: time, chance, messages and failures come in as inputs, and what is to be done comes
-//! out as outputs.
+//! Membership by gossip as a pure state machine: time, chance, messages and failures come in as inputs, and what is to be
+//! done comes out as outputs. [`Mode::Verified`] is the default: rings of watchers, witnesses, checks of ports. SWIM (Das,
+//! Gupta and Motivala, DSN 2002) and Lifeguard (Dadgar, Phillips and Currey, DSN 2018) are there as their papers have them.
 //!
 //! Nothing here knows a clock, a socket, a runtime or the operating system's randomness; `cargo xtask layers` checks it.
 

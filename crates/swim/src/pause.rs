@@ -15,10 +15,13 @@ impl Machine {
     /// Something comes to be handled at `now`. If a timer should have been handled long before, we were paused: then
     /// every judgement that is under way is void, and the pause is taken out of every silence.
     pub(crate) fn guard_against_pause(&mut self, now: Instant) {
-        let late = self.timers.next().map_or(Duration::ZERO, |due| now.since(due));
-        if late <= LATE_MAX || !self.config.is_verified() {
+        let Some(due) = self.timers.next().filter(|_| self.config.is_verified()) else { return };
+        // What came first after the pause has dealt with it, though the timer itself may still be due.
+        let late = now.since(due.max(self.watch.pause_ended));
+        if late <= LATE_MAX {
             return;
         }
+        self.watch.pause_ended = now;
         self.stats.pauses += 1;
         for subject in self.watch.subjects.values_mut() {
             // What we sent before the pause may have been answered during it, unheard.

@@ -43,6 +43,8 @@ pub(crate) struct Watch {
     pub checks: BTreeMap<CheckId, Checked>,
     pub checks_made: u64,
     pub rounds_made: u64,
+    /// When the last pause of our own ended.
+    pub pause_ended: Instant,
     /// When we last compared views with a subject.
     pub compared: Option<Instant>,
 }
@@ -88,6 +90,7 @@ impl Watch {
             checks: BTreeMap::new(),
             checks_made: 0,
             rounds_made: 0,
+            pause_ended: Instant::ORIGIN,
             compared: None,
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn run(settings: &Settings) -> Page {
         "N = 128. Some members have anomalies: while one lasts, nothing that the member sends goes out and nothing that \
          comes reaches it, all of it waits, and its timers run. (The paper's process stood still in the very call that \
          sends; this code hands its messages to a driver and goes on. So what a blocked member concludes of others is \
-         told when it is through, and false failures at healthy members are a larger part of all here than there.) \
+         told when it is through.) \
          An FP is a failure event about a member that never had an anomaly and never crashed, at any member; an FP- is \
          one raised at a member that never had one either. Which members have anomalies comes from the seed, the same \
          ones for all modes. SWIM's time-out is alpha log10 N periods at alpha = 5; Lifeguard has alpha = 5 and beta = 6 \

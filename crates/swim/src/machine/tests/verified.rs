@@ -58,6 +58,18 @@ fn nack(closed: bool) -> Message {
     Message::Nack { closed }
 }
 
+/// `a` does not answer us, and the witnesses say that it did not answer them either.
+fn accused(bench: &mut Bench) {
+    silent(bench);
+    let asked = bench.outputs.clone();
+    for output in asked {
+        if let Output::Send { to, message: Message::PingReq { .. }, request: Some(request), .. } = output {
+            bench.reply(request.0, to.as_str(), nack(false));
+        }
+    }
+    assert_eq!(bench.known("a"), (1, NodeState::Suspect));
+}
+
 #[test]
 fn a_silent_subject_has_its_port_checked_and_witnesses_asked_before_anything_is_said() {
     let mut bench = bench(&["a", "b", "c"]);
@@ -112,20 +124,10 @@ fn pass_in_silence(bench: &mut Bench, time: Duration) -> String {
 #[test]
 fn a_witness_that_is_not_answered_either_makes_the_subject_suspect_and_only_the_last_check_makes_it_failed() {
     let mut bench = bench(&["a", "b", "c"]);
-    silent(&mut bench);
-    let begun = bench.now;
-    for witness in ["b", "c"] {
-        let request = requests_to(&bench, witness).first().copied();
-        if let Some(request) = request {
-            let outputs = bench.outputs.clone();
-            bench.reply(request, witness, nack(false));
-            bench.outputs = outputs;
-        }
-    }
-    assert_eq!(bench.known("a"), (1, NodeState::Suspect));
+    accused(&mut bench);
     // The probe was sent half a second before its silence was noticed.
     pass_in_silence(&mut bench, Duration::from_millis(4_400));
-    assert_eq!(bench.known("a"), (1, NodeState::Suspect), "{:?} after the probe", bench.now.since(begun));
+    assert_eq!(bench.known("a"), (1, NodeState::Suspect));
     let told = pass_in_silence(&mut bench, SECOND);
     assert!(told.contains("event failed a: silent for 5.0 s; 2 of 2 witnesses could not reach it"), "{told}");
     assert_eq!(bench.known("a"), (1, NodeState::Failed));
@@ -134,13 +136,7 @@ fn a_witness_that_is_not_answered_either_makes_the_subject_suspect_and_only_the_
 #[test]
 fn an_answer_that_is_only_late_stops_the_clock() {
     let mut bench = bench(&["a", "b", "c"]);
-    silent(&mut bench);
-    let outputs = bench.outputs.clone();
-    for witness in ["b", "c"] {
-        bench.outputs.clone_from(&outputs);
-        let request = requests_to(&bench, witness)[0];
-        bench.reply(request, witness, nack(false));
-    }
+    accused(&mut bench);
     pass_in_silence(&mut bench, SECOND * 4);
     let sent = bench.machine.stats().probes;
     assert!(sent > 4, "a silent subject is probed each interval");
@@ -176,15 +172,11 @@ fn in_a_group_of_two_the_closed_port_alone_is_enough() {
 #[test]
 fn a_pause_of_our_own_voids_what_we_were_about_to_judge() {
     let mut bench = bench(&["a", "b", "c"]);
-    silent(&mut bench);
-    let outputs = bench.outputs.clone();
-    for witness in ["b", "c"] {
-        bench.outputs.clone_from(&outputs);
-        let request = requests_to(&bench, witness)[0];
-        bench.reply(request, witness, nack(false));
-    }
-    assert_eq!(bench.known("a").1, NodeState::Suspect);
+    accused(&mut bench);
     bench.now += SECOND * 60;
+    // What waited comes first, then what is due: it is one pause all the same.
+    bench.gossip("b", Vec::new());
+    bench.gossip("c", Vec::new());
     bench.input(Input::Timeout);
     assert_eq!((bench.known("a").1, bench.machine.stats().pauses), (NodeState::Suspect, 1));
     pass_in_silence(&mut bench, SECOND * 3);
@@ -228,4 +220,44 @@ fn news_goes_to_every_neighbour_at_once_but_not_back_to_whom_it_came_from() {
     for (whom, told_of) in [("a", true), ("b", false), ("c", true), ("x", true)] {
         assert_eq!(told.contains(&format!("Gossip[x i1 alive] -> {whom}\n")), told_of, "{whom}: {told}");
     }
+}
+
+/// Lets one more probe of `a` be answered with the word whether views differ.
+fn answered(bench: &mut Bench, differs: bool) -> String {
+    until_probed(bench);
+    let request = requests_to(bench, "a")[0];
+    bench.reply(request, "a", Message::Ack { stranger: false, differs, shift_ms: 0, gossip: Vec::new() })
+}
+
+#[test]
+fn views_that_differ_twice_in_a_row_are_compared_and_only_what_differs_is_exchanged() {
+    let mut bench = bench(&["a", "b", "c"]);
+    assert_eq!(answered(&mut bench, true), "");
+    assert_eq!(answered(&mut bench, false), "");
+    assert_eq!(answered(&mut bench, true), "", "once is a change on its way");
+    assert!(answered(&mut bench, true).starts_with("Compare -> a #"));
+    let compare = requests_to(&bench, "a")[0];
+
+    // The peer has all that we have, and one member more.
+    let mut peer = self::bench(&["a", "b", "c", "x"]);
+    let Some(Output::Send { message, .. }) = bench.outputs.pop() else { panic!("the comparison is sent") };
+    assert_eq!(peer.message("me", message), "Differ(true) -> reply 7\n");
+    let Some(Output::Reply { message, .. }) = peer.outputs.pop() else { panic!("it is answered") };
+    assert_eq!(bench.reply(compare, "a", message).lines().count(), 1);
+    let Some(Output::Send { message: Message::Sync { only, .. }, .. }) = bench.outputs.pop() else {
+        panic!("what differs is exchanged")
+    };
+    assert!(only.hold(&id("x")) && !only.hold(&id("b")));
+}
+
+#[test]
+fn equal_views_have_equal_digests_and_nothing_to_exchange() {
+    let (one, mut other) = (bench(&["a", "b"]), bench(&["b", "a"]));
+    assert_eq!(one.machine.view_digest(), other.machine.view_digest());
+    let buckets = one.machine.registry.bucket_digests();
+    let mut asker = bench(&["a", "b"]);
+    asker.machine.compare_with(&id("a"));
+    let Some(Output::Send { message, .. }) = asker.machine.poll_output() else { panic!("it asks") };
+    assert_eq!(other.message("me", message), "Differ(false) -> reply 7\n");
+    assert_eq!(buckets, other.machine.registry.bucket_digests());
 }
