@@ -37,6 +37,10 @@ pub struct SwimConfig {
     /// that is cut off. Default 30 s; raising it delays its view of a real disaster, lowering it lets a member that lost its
     /// network declare all others failed sooner (they refute when it is back).
     pub isolation_grace: Duration,
+    /// A member that is declared failed again within this time of its return comes back only once it has reached its
+    /// neighbours for as long ([`Mode::Verified`]). Default 1 min. Zero lets it return whenever it reaches them, however often
+    /// that has gone wrong; longer keeps a member with an unsteady link out for longer.
+    pub return_probation: Duration,
     /// One member is probed each interval (SWIM's protocol period T'). Default 1 s; above zero. Halving it halves the
     /// time to a first suspicion and doubles the idle traffic. Lifeguard stretches it by local health + 1.
     pub probe_interval: Duration,
@@ -108,6 +112,7 @@ impl SwimConfig {
             mode: Mode::Lifeguard,
             tolerated_pause: Duration::from_secs(5),
             isolation_grace: Duration::from_secs(30),
+            return_probation: Duration::from_mins(1),
             probe_timeout_min: Duration::from_millis(100),
             probe_interval: Duration::from_secs(1),
             probe_timeout: Duration::from_millis(500),

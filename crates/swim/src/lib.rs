@@ -6,6 +6,7 @@
 
 mod broadcast;
 pub mod codec;
+mod comeback;
 mod compare;
 mod config;
 mod describe;
@@ -14,6 +15,7 @@ mod explain;
 mod flood;
 mod healer;
 mod input;
+mod loss;
 mod machine;
 mod message;
 mod on_change;

@@ -6,10 +6,11 @@
 //!   Message      on_message.rs ─┬─ Ping, Gossip   on_gossip.rs    a claim about us      refute.rs
 //!   Reply        on_reply.rs    ├─ PingReq        relay.rs        a change of state     on_change.rs
 //!   NoReply      on_reply.rs    ├─ Sync           sync.rs         a suspicion           suspect.rs
-//!                               └─ Describe       describe.rs     why                   explain.rs
+//!                               └─ Describe       describe.rs     back after a failure  comeback.rs
+//!                                                                 why                   explain.rs
 //!   Timeout      on_timeout.rs ──── on_gossip.rs, flood.rs, sync.rs, healer.rs, relay.rs, and
 //!                                   round-robin:  probe.rs, suspect.rs        (Swim, Lifeguard)
-//!                                   rings:        watch.rs, witness.rs, verdict.rs   (Verified)
+//!                                   rings:        watch.rs, witness.rs, verdict.rs, loss.rs   (Verified)
 //!   PortChecked  port.rs
 //!   Health       on_change.rs
 //!   Command      on_command.rs
@@ -23,6 +24,7 @@ use kinfolk_core::{Incarnation, Instant, NodeId, NodeState, NodeStatus, Rng, Sha
 use kinfolk_detector::LocalHealth;
 
 use crate::broadcast::Seen;
+use crate::comeback::Comeback;
 use crate::config::SwimConfig;
 use crate::explain::Findings;
 use crate::input::{CommandId, Input, RequestId};
@@ -56,6 +58,7 @@ pub struct Machine {
     /// The probe of the round-robin, in the modes that have one.
     pub(crate) probe: Option<Probe>,
     pub(crate) watch: Watch,
+    pub(crate) comeback: Comeback,
     pub(crate) findings: Findings,
     pub(crate) suspicions: BTreeMap<NodeId, Suspected>,
     /// When each failed or left member is forgotten.
@@ -149,6 +152,7 @@ impl Machine {
             overlay,
             probe: None,
             watch,
+            comeback: Comeback::default(),
             findings: Findings::default(),
             suspicions: BTreeMap::new(),
             tombstones: BTreeMap::new(),

@@ -22,6 +22,7 @@ impl Machine {
                 Timer::Suspicion(id) => self.on_suspicion_due(now, &id),
                 Timer::Gossip => self.on_gossip_due(now),
                 Timer::Sync => self.on_sync_due(now),
+                Timer::Comeback => self.on_comeback_due(now),
                 Timer::Heal => self.on_heal_due(now),
                 Timer::Reap(id, incarnation) => self.on_reap_due(&id, incarnation),
             }

@@ -27,6 +27,8 @@ pub(crate) enum Timer {
     Gossip,
     /// When to exchange views with a random member.
     Sync,
+    /// When a trial of our own is over, or the next one begins.
+    Comeback,
     /// When to contact a failed member.
     Heal,
     /// When to forget the tombstone of this member, if it is still of this incarnation.

@@ -20,6 +20,7 @@ use std::time::Duration;
 use kinfolk_core::{Instant, NodeId, NodeState, NodeStatus, Reason};
 
 use crate::input::{CheckId, NoReply, RequestId};
+use crate::loss::Losses;
 use crate::machine::Machine;
 use crate::message::Message;
 use crate::output::Output;
@@ -67,6 +68,8 @@ pub(crate) struct Subject {
     pub verdict: Option<TimerKey>,
     /// Its suspicion level when phi crossed the threshold during this silence.
     pub phi: Option<f64>,
+    /// What became of the latest probes.
+    pub losses: Losses,
     /// How many times in a row its answers said that its view differs from ours.
     pub differs: u32,
 }
@@ -160,7 +163,8 @@ impl Machine {
     pub(crate) fn on_watch_due(&mut self, now: Instant, id: &NodeId) {
         let (Some(node), false) = (self.registry.get(id), self.has_left()) else { return };
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
-        let troubled = subject.silent_since.is_some() || node.state == NodeState::Suspect;
+        let suspect = node.state == NodeState::Suspect;
+        let troubled = suspect || subject.silent_since.is_some() || subject.losses.look_odd();
         let next = if troubled { self.config.probe_interval } else { self.watch_cycle() };
         self.watch_again(id, now + next);
         self.stats.probes += 1;
@@ -213,8 +217,11 @@ impl Machine {
         (id, sent): (&NodeId, Instant),
         shift: i16,
     ) {
-        let cycle = self.watch_cycle();
+        let (interval, cycle) = (self.config.probe_interval, self.watch_cycle());
+        self.note_answered(id);
+        self.note_contact(now);
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        let cycle = if subject.losses.look_odd() { interval } else { cycle };
         subject.trip.sample(now.since(sent));
         if subject.probe.is_some_and(|probe| probe.request == request) {
             subject.probe = None;
@@ -308,6 +315,7 @@ impl Subject {
             round: None,
             verdict: None,
             phi: None,
+            losses: Losses::default(),
             differs: 0,
         }
     }
