@@ -127,7 +127,7 @@ impl Machine {
         self.comeback.trials += 1;
         let mut open = 0;
         for neighbour in neighbours.iter().cycle().take(PROBES as usize) {
-            let gossip = self.gossip_for(&neighbour.id);
+            let gossip = self.gossip_for(neighbour);
             self.request(neighbour, Message::Ping { digest: 0, gossip }, Purpose::Comeback(number), within);
             open += 1;
         }

@@ -51,7 +51,7 @@ impl Machine {
         let within = Duration::from_millis(within_ms.into()).min(WITHIN_MAX).mul_f64(NACK_AT);
         let timer = self.timers.schedule(now + within, Timer::Nack(self.requests.next_id()));
         let lossy = self.is_lossy(&target.id);
-        let gossip = self.gossip_for(&target.id);
+        let gossip = self.gossip_for(&target);
         let relay = Purpose::Relay(Relay { reply_to, nack, lossy, timer });
         let request = self.request(&target, Message::Ping { digest: 0, gossip }, relay, within);
         if check_port {

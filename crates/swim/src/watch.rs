@@ -79,6 +79,8 @@ pub(crate) struct Subject {
 pub(crate) struct InFlight {
     pub request: RequestId,
     pub sent: Instant,
+    /// When its time is over.
+    timer: TimerKey,
     /// Whether it was sent a second time, because the first failed before its time was over.
     again: bool,
 }
@@ -191,12 +193,12 @@ impl Machine {
         let timeout = self.watch_timeout(&node.id);
         // A late answer still says that it lives: until the next probe at least it is worth waiting for.
         let within = self.config.probe_interval.max(timeout);
-        let (digest, gossip) = (self.view_digest(), self.gossip_for(&node.id));
+        let (digest, gossip) = (self.view_digest(), self.gossip_for(node));
         let purpose = Purpose::Watch { id: node.id.clone(), sent: now };
         let request = self.request(node, Message::Ping { digest, gossip }, purpose, within);
-        self.timers.schedule(now + timeout, Timer::ProbeTimeout(request));
+        let timer = self.timers.schedule(now + timeout, Timer::ProbeTimeout(request));
         if let Some(subject) = self.watch.subjects.get_mut(&node.id) {
-            subject.probe = Some(InFlight { request, sent: now, again });
+            subject.probe = Some(InFlight { request, sent: now, timer, again });
         }
     }
 
@@ -223,8 +225,8 @@ impl Machine {
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
         let cycle = if subject.losses.look_odd() { interval } else { cycle };
         subject.trip.sample(now.since(sent));
-        if subject.probe.is_some_and(|probe| probe.request == request) {
-            subject.probe = None;
+        if let Some(probe) = subject.probe.take_if(|probe| probe.request == request) {
+            self.timers.cancel(probe.timer);
             self.stats.acks += 1;
             self.local_health.lower();
         } else {

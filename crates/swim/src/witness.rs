@@ -88,7 +88,7 @@ impl Machine {
         self.watch.rounds_made += 1;
         let mut open = BTreeMap::new();
         for witness in self.witnesses_for(id) {
-            let gossip = self.gossip_for(&witness.id);
+            let gossip = self.gossip_for(&witness);
             let within_ms = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
             let message =
                 Message::PingReq { target: id.clone(), within_ms, nack: true, check_port: true, gossip };
