@@ -18,14 +18,19 @@ pub(crate) const ENVELOPE_BYTES: usize = 96;
 
 impl Machine {
     pub(crate) fn on_gossip(&mut self, now: Instant, from: &NodeId, gossip: Vec<Update>) {
+        let mut told = Vec::with_capacity(gossip.len());
         for update in gossip {
             match update {
                 Update::Node { status, accusers } => {
                     self.on_claim(now, from, &status, accusers, Spread::AllBut(from));
-                    self.complete(from, &status.id);
+                    told.push(status);
                 }
                 Update::User(message) => self.on_user_message(from, message),
             }
+        }
+        // Mostly nobody lacks a description: then no name is looked up.
+        if self.registry.incomplete_count() > 0 {
+            told.iter().for_each(|status| self.complete(from, &status.id));
         }
     }
 
