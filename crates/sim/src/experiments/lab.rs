@@ -16,15 +16,20 @@ pub(super) struct Mode {
 }
 
 impl Mode {
+    /// A protocol as its paper has it: news travels with its rounds, not as soon as it is there.
+    fn of_paper(name: &'static str, config: SwimConfig) -> Self {
+        Self { name, config: SwimConfig { push_delay: None, ..config }, phi: false }
+    }
+
     /// The one that all others are measured by.
     pub(super) fn swim() -> Self {
-        Self { name: "SWIM", config: SwimConfig::swim(), phi: false }
+        Self::of_paper("SWIM", SwimConfig::swim())
     }
 
     /// Lifeguard as its paper has it, with alpha 5 or another, and beta 6.
     pub(super) fn lifeguard(alpha: f64) -> Self {
         let suspicion = SuspicionRule { alpha, beta: 6.0, ..SuspicionRule::lifeguard() };
-        Self { name: "Lifeguard", config: SwimConfig { suspicion, ..SwimConfig::lifeguard() }, phi: false }
+        Self::of_paper("Lifeguard", SwimConfig { suspicion, ..SwimConfig::lifeguard() })
     }
 
     /// The default of this code, whole: with phi beside it, as members run it.
@@ -34,12 +39,11 @@ impl Mode {
 
     /// All that Lifeguard's paper compares, all at alpha 5, and the default of this code.
     pub(super) fn all() -> Vec<Self> {
-        let part = |name, config| Self { name, config, phi: false };
         vec![
             Self::swim(),
-            part("LHA-Probe", SwimConfig::lha_probe()),
-            part("LHA-Suspicion", SwimConfig::lha_suspicion()),
-            part("Buddy", SwimConfig::buddy()),
+            Self::of_paper("LHA-Probe", SwimConfig::lha_probe()),
+            Self::of_paper("LHA-Suspicion", SwimConfig::lha_suspicion()),
+            Self::of_paper("Buddy", SwimConfig::buddy()),
             Self::lifeguard(5.0),
             Self::verified(),
         ]

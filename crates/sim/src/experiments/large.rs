@@ -11,7 +11,8 @@ use crate::scenario::Scenario;
 pub(super) struct Mode {
     /// Its name, as on the command line.
     pub name: &'static str,
-    /// As it ships; Lifeguard's is what memberlist sets for a LAN (alpha 4, beta 6).
+    /// As it ships; Lifeguard's is what memberlist sets for a LAN (alpha 4, beta 6). In both papers' modes news travels with
+    /// the rounds of gossip, as there, not as soon as it is there.
     pub config: SwimConfig,
 }
 
@@ -21,7 +22,12 @@ impl Mode {
 
     /// All of them.
     pub(super) fn all() -> Vec<Self> {
-        Scenario::modes().into_iter().map(|(name, config)| Self { name, config }).collect()
+        let of_paper = |config: SwimConfig| SwimConfig { push_delay: None, ..config };
+        let as_run = |name, config| if name == Self::PROMISED { config } else { of_paper(config) };
+        Scenario::modes()
+            .into_iter()
+            .map(|(name, config)| Self { name, config: as_run(name, config) })
+            .collect()
     }
 
     /// What a member may stall in the mode that is meant to be used without being declared failed.

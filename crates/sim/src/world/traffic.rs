@@ -6,8 +6,8 @@ use std::time::Duration;
 use kinfolk_swim::{Message, codec};
 
 use super::{
-    Arrival, Body, CHECK_INTERVAL, Detail, Happening, Input, NoReply, NodeId, NodeIndex, Observed, ReplyId,
-    RequestId, World,
+    Arrival, Body, CHECK_INTERVAL, Detail, Happening, Input, Instant, NoReply, NodeId, NodeIndex, Observed,
+    ReplyId, RequestId, World,
 };
 use crate::network::Fate;
 use crate::node::Asker;
@@ -23,6 +23,8 @@ pub(crate) struct Letter {
     arrival: Arrival,
     /// Whether it may arrive twice.
     doubles: bool,
+    /// While it is held back: when it is of no use any more, and dropped, as by the real driver.
+    until: Option<Instant>,
 }
 
 impl World {
@@ -37,8 +39,9 @@ impl World {
         let to = self.find(to);
         let Some(body) = self.pack(from, to, message) else { return };
         let reply_to = request.map(|request| self.open(from, request, within));
-        let letter =
-            Letter { to, arrival: Arrival::Message { from, body, reply_to }, doubles: request.is_none() };
+        let until = Some(self.now + within);
+        let arrival = Arrival::Message { from, body, reply_to };
+        let letter = Letter { to, arrival, doubles: request.is_none(), until };
         self.post(from, letter);
     }
 
@@ -50,8 +53,9 @@ impl World {
             return;
         }
         let Some(body) = self.pack(from, node, message) else { return };
-        let letter =
-            Letter { to: node, arrival: Arrival::Reply { life, request, from, body }, doubles: false };
+        // Whoever asked has given up when it comes too late.
+        let arrival = Arrival::Reply { life, request, from, body };
+        let letter = Letter { to: node, arrival, doubles: false, until: None };
         self.post(from, letter);
     }
 
@@ -68,8 +72,17 @@ impl World {
         }
     }
 
-    pub(super) fn transmit(&mut self, from: NodeIndex, letter: Letter) {
-        let Letter { to, arrival, doubles } = letter;
+    /// What was held back goes out, unless it has become too old.
+    pub(super) fn release(&mut self, from: NodeIndex) {
+        for held in std::mem::take(&mut self.nodes[from.0].held) {
+            if held.until.is_none_or(|until| self.now <= until) {
+                self.transmit(from, held);
+            }
+        }
+    }
+
+    fn transmit(&mut self, from: NodeIndex, letter: Letter) {
+        let Letter { to, arrival, doubles, .. } = letter;
         self.meet(from, to);
         let at = self.now + self.nodes[to.0].slow;
         match self.network.fate(from, to, doubles) {

@@ -72,9 +72,7 @@ impl World {
 
     /// What waited while the node was blocked goes out, then what waited comes in.
     fn unblock(&mut self, node: NodeIndex) {
-        for held in std::mem::take(&mut self.nodes[node.0].held) {
-            self.transmit(node, held);
-        }
+        self.release(node);
         for arrival in std::mem::take(&mut self.nodes[node.0].waiting) {
             self.arrives(node, arrival);
         }
