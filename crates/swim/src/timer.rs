@@ -27,6 +27,10 @@ pub(crate) enum Timer {
     Gossip,
     /// When to exchange views with a random member.
     Sync,
+    /// When to count who is silent.
+    Look,
+    /// When to tell that this member flaps no more, unless it does.
+    Settle(NodeId),
     /// When to contact a failed member.
     Heal,
     /// When to forget the tombstone of this member, if it is still of this incarnation.

@@ -4,6 +4,7 @@ mod arbitrary;
 mod bench;
 mod commands;
 mod gossip;
+mod mass;
 mod probes;
 mod suspicions;
 mod verified;
