@@ -268,3 +268,30 @@ fn equal_views_have_equal_digests_and_nothing_to_exchange() {
     assert_eq!(other.message("me", message), "Differ(false) -> reply 7\n");
     assert_eq!(buckets, other.machine.registry.bucket_digests());
 }
+
+#[test]
+fn one_who_doubts_itself_judges_a_silent_member_all_the_same_also_when_a_witness_says_nothing() {
+    let mut bench = bench(&["a", "b", "c", "d"]);
+    accused(&mut bench);
+    bench.machine.local_health.raise(1);
+    let end = bench.now + SECOND * 30;
+    while bench.machine.next_timeout().is_some_and(|at| at <= end) && bench.known("a").1 == NodeState::Suspect {
+        bench.tick();
+        for output in std::mem::take(&mut bench.outputs) {
+            match output {
+                Output::Send { to, message: Message::PingReq { .. }, request: Some(request), .. }
+                    if to != id("c") =>
+                {
+                    bench.reply(request.0, to.as_str(), nack(false));
+                }
+                Output::Send { to, message: Message::Ping { .. }, request: Some(request), .. } if to != id("a") => {
+                    bench.ack(request.0, to.as_str());
+                    bench.machine.local_health.raise(1);
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(bench.known("a").1, NodeState::Failed);
+    assert!(bench.now < end && bench.machine.stats().local_health > 0);
+}
