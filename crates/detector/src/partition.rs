@@ -111,7 +111,7 @@ impl PartitionDetector {
     /// We were paused ourselves for this long: no time that we noticed.
     pub fn paused(&mut self, by: Duration) {
         for since in [&mut self.since, &mut self.below].into_iter().flatten() {
-            *since = *since + by;
+            *since += by;
         }
     }
 

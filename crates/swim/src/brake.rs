@@ -4,7 +4,7 @@
 //! ```text
 //!                nearly half are silent                        the grace is over
 //!      armed ───────────────────────────────> held ───────────────────────────────> released
-//!        ^  ^      no longer nearly half       │                                        │
+//!        ^  ^   for tolerated_pause no longer      │                                        │
 //!        │  └──────────────────────────────────┘                                        │
 //!        └──────────────────────────────────────────────────────────────────────────────┘
 //!                                  nobody has been silent for a grace
@@ -30,19 +30,26 @@ enum Brake {
     /// No more than a few are silent.
     #[default]
     Armed,
-    /// Verdicts are held, since then.
-    Held { since: Instant },
+    /// Verdicts are held, since then. `eased`: since when it is no longer nearly half that is silent. The rest may well be
+    /// about to answer.
+    Held { since: Instant, eased: Option<Instant> },
     /// The grace is over and verdicts go ahead. `calm`: since when nobody has been silent.
     Released { calm: Option<Instant> },
 }
 
 impl Brake {
     /// So many of so many members are silent at `now`.
-    fn observe(&mut self, now: Instant, silent: usize, members: usize, grace: Duration) {
+    fn observe(&mut self, now: Instant, (silent, members): (usize, usize), Times { grace, tolerated }: Times) {
+        let mass = is_mass(silent, members);
         *self = match *self {
-            Self::Armed if is_mass(silent, members) && !grace.is_zero() => Self::Held { since: now },
-            Self::Held { .. } if !is_mass(silent, members) => Self::Armed,
-            Self::Held { since } if now.since(since) >= grace => Self::Released { calm: None },
+            Self::Armed if mass && !grace.is_zero() => Self::Held { since: now, eased: None },
+            Self::Held { since, .. } if now.since(since) >= grace => Self::Released { calm: None },
+            Self::Held { since, .. } if mass => Self::Held { since, eased: None },
+            Self::Held { since, eased } => {
+                let eased = eased.unwrap_or(now);
+                let over = now.since(eased) >= tolerated;
+                if over { Self::Armed } else { Self::Held { since, eased: Some(eased) } }
+            }
             Self::Released { calm } if silent == 0 => {
                 let since = calm.unwrap_or(now);
                 if now.since(since) >= grace { Self::Armed } else { Self::Released { calm: Some(since) } }
@@ -54,10 +61,18 @@ impl Brake {
 
     /// We were paused for so long: no time in which somebody could have answered.
     fn paused(&mut self, by: Duration) {
-        if let Self::Held { since } = self {
-            *since = *since + by;
+        if let Self::Held { since, eased } = self {
+            *since += by;
+            *eased = eased.map(|eased| eased + by);
         }
     }
+}
+
+/// The two times of the configuration that matter to the brake.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    grace: Duration,
+    tolerated: Duration,
 }
 
 /// What the machine keeps about a failure of many.
@@ -165,7 +180,9 @@ impl Machine {
             let many = silent >= 2 && silent * 4 >= counts.members && !isolated;
             self.close_rings(now, many || self.mass.closed.is_some() && silent > 0);
             silent += if many { self.orphans() } else { 0 };
-            self.mass.brake.observe(now, silent, counts.members, self.config.partition_grace);
+            let times =
+                Times { grace: self.config.partition_grace, tolerated: self.config.tolerated_pause };
+            self.mass.brake.observe(now, (silent, counts.members), times);
         }
         silent > 0 || self.mass.brake != Brake::Armed || !self.mass.partition.is_whole()
     }
@@ -224,7 +241,7 @@ impl Machine {
 mod tests {
     use super::*;
 
-    const GRACE: Duration = Duration::from_secs(30);
+    const TIMES: Times = Times { grace: Duration::from_secs(30), tolerated: Duration::from_secs(5) };
 
     fn at(second: u64) -> Instant {
         Instant::ORIGIN + Duration::from_secs(second)
@@ -232,7 +249,7 @@ mod tests {
 
     /// Shows the brake so many silent ones of ten at each of these seconds.
     fn pass(brake: &mut Brake, seconds: std::ops::RangeInclusive<u64>, silent: usize) {
-        seconds.for_each(|second| brake.observe(at(second), silent, 10, GRACE));
+        seconds.for_each(|second| brake.observe(at(second), (silent, 10), TIMES));
     }
 
     #[test]
@@ -241,19 +258,32 @@ mod tests {
         pass(&mut brake, 0..=100, 4);
         assert_eq!(brake, Brake::Armed);
         pass(&mut brake, 100..=129, 5);
-        assert_eq!(brake, Brake::Held { since: at(100) });
+        assert_eq!(brake, Brake::Held { since: at(100), eased: None });
         pass(&mut brake, 130..=130, 5);
         assert_eq!(brake, Brake::Released { calm: None });
     }
 
     #[test]
-    fn when_enough_answer_again_within_the_grace_the_rest_are_judged_at_once_and_the_next_time_is_held_in_full() {
+    fn when_enough_answer_again_the_rest_have_the_tolerated_pause_to_do_so_and_the_next_time_is_held_in_full() {
         let mut brake = Brake::default();
-        pass(&mut brake, 0..=20, 5);
-        pass(&mut brake, 21..=21, 4);
+        pass(&mut brake, 0..=10, 5);
+        pass(&mut brake, 11..=15, 4);
+        assert_eq!(brake, Brake::Held { since: at(0), eased: Some(at(11)) });
+        pass(&mut brake, 16..=16, 4);
         assert_eq!(brake, Brake::Armed);
-        pass(&mut brake, 22..=51, 5);
-        assert_eq!(brake, Brake::Held { since: at(22) });
+        pass(&mut brake, 17..=46, 5);
+        assert_eq!(brake, Brake::Held { since: at(17), eased: None });
+    }
+
+    #[test]
+    fn the_grace_ends_in_time_whatever_answers_and_falls_silent_again() {
+        let mut brake = Brake::default();
+        for second in 0..30 {
+            pass(&mut brake, second..=second, if second % 3 == 0 { 5 } else { 4 });
+            assert!(matches!(brake, Brake::Held { .. }), "{second}");
+        }
+        pass(&mut brake, 30..=30, 5);
+        assert_eq!(brake, Brake::Released { calm: None });
     }
 
     #[test]
@@ -282,7 +312,7 @@ mod tests {
     #[test]
     fn without_a_grace_nothing_is_held() {
         let mut brake = Brake::default();
-        brake.observe(at(0), 5, 10, Duration::ZERO);
+        brake.observe(at(0), (5, 10), Times { grace: Duration::ZERO, ..TIMES });
         assert_eq!(brake, Brake::Armed);
     }
 }
