@@ -163,9 +163,8 @@ impl Machine {
     /// It is time to probe a subject.
     pub(crate) fn on_watch_due(&mut self, now: Instant, id: &NodeId) {
         let (Some(node), false) = (self.registry.get(id), self.has_left()) else { return };
-        let timeout = self.watch_timeout(id);
         let in_flight = self.watch.subjects.get(id).and_then(|subject| subject.probe);
-        if in_flight.is_some_and(|probe| now >= probe.sent + timeout) {
+        if in_flight.is_some_and(|probe| now >= probe.sent + self.watch_timeout(id)) {
             // The time of the last one ends at this very moment.
             self.missed(now, id);
         }
