@@ -37,7 +37,7 @@ pub(super) fn judge(ratios: &[Ratio], lookups: &[LookupCell]) -> Vec<Bar> {
         bars.push(at_least(claim, 0.9, cells.map(|ratio| ratio.split_to_raw)));
     }
     flat(&mut bars, "median", lookups, |cell| cell.median_ns.median);
-    flat(&mut bars, "cost in core time", lookups, |cell| cell.core_ns.median);
+    flat(&mut bars, "cost in time spent on cores", lookups, |cell| cell.cpu_ns.median);
     bars
 }
 

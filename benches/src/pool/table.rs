@@ -123,8 +123,9 @@ fn lookups(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
     writeln!(
         f,
         "Nanoseconds, median over {} windows of {:?}. *Median*: what one lookup takes, timed in batches of 100 by each \
-         thread. *Core time*: the window times the cores in use, by the lookups of all threads; it is what is judged, and \
-         counts as a cost what other programs take of those cores. *Spent*: the time that this process was on a core.\n",
+         thread. *Core time*: the window times the cores in use, by the lookups of all threads; it \
+         counts as a cost what other programs take of those cores. *Spent*: the time that this process was on a core. \
+         Judged are *median* and *spent*.\n",
         report.plan.lookup.count, report.plan.lookup.window
     )?;
     writeln!(f, "| connections | threads | median | core time | spent |\n|---|---|---|---|---|")?;

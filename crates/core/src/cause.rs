@@ -65,6 +65,13 @@ pub enum Reason {
         /// How many witnesses were told the same, beside ourselves.
         witnesses: usize,
     },
+    /// Most of its watchers can reach it only now and then, while others reach it and they reach others.
+    Lossy {
+        /// How many of our latest probes it answered.
+        answered: u32,
+        /// Of how many.
+        probes: u32,
+    },
     /// Somebody else says so.
     Reported,
     /// It was suspected and did not refute in time.
@@ -97,6 +104,9 @@ impl fmt::Display for Reason {
             Self::PortClosed { silence, witnesses } => {
                 let silence = silence.as_secs_f64();
                 write!(f, "silent for {silence:.1} s; its port is closed, as {} found", 1 + witnesses)
+            }
+            Self::Lossy { answered, probes } => {
+                write!(f, "answered {answered} of {probes} probes, as most of its watchers found")
             }
             Self::Reported => write!(f, "reported"),
             Self::SuspicionExpired { suspected_for } => {

@@ -24,16 +24,15 @@ use crate::error::TagsError;
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>")]
-pub struct Tags(Option<Arc<Packed>>);
+pub struct Tags(Option<Packed>);
 
-/// All keys and values in one piece of text, so that most claims about a member, which say what is known already, are
+/// All keys and values in one piece of memory, so that most claims about a member, which say what is known already, are
 /// compared and dropped at little cost.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Packed {
-    text: Box<str>,
-    /// Where each key, then its value, ends in the text; ordered by key.
-    ends: Box<[u32]>,
-}
+///
+/// First the number of entries, in one byte; then where each key, and its value, ends in the text, two bytes each; then the
+/// text of them all, ordered by key.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Packed(Arc<[u8]>);
 
 impl Tags {
     /// How many entries a member may have.
@@ -87,7 +86,7 @@ impl Tags {
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |packed| packed.ends.len() / 2)
+        self.0.as_ref().map_or(0, Packed::entries)
     }
 
     /// Whether there is none.
@@ -97,7 +96,7 @@ impl Tags {
 
     /// How many bytes keys and values take together.
     pub fn byte_len(&self) -> usize {
-        self.0.as_ref().map_or(0, |packed| packed.text.len())
+        self.0.as_ref().map_or(0, |packed| packed.text().len())
     }
 
     fn to_map(&self) -> BTreeMap<String, String> {
@@ -105,30 +104,45 @@ impl Tags {
     }
 
     fn from_bounded(map: &BTreeMap<String, String>) -> Self {
-        Self((!map.is_empty()).then(|| Arc::new(Packed::of(map))))
+        Self((!map.is_empty()).then(|| Packed::of(map)))
     }
 }
 
 impl Packed {
+    /// Of a map within its bounds, which make every number fit.
     fn of(map: &BTreeMap<String, String>) -> Self {
-        let (mut text, mut ends) = (String::new(), Vec::with_capacity(2 * map.len()));
-        for part in map.iter().flat_map(|(key, value)| [key, value]) {
-            text.push_str(part);
-            ends.push(
-                u32::try_from(text.len()).expect("tags within their bounds have fewer than 2^32 bytes"),
-            );
+        let parts = || map.iter().flat_map(|(key, value)| [key, value]);
+        let mut bytes = vec![u8::try_from(map.len()).unwrap_or(u8::MAX)];
+        let mut end = 0;
+        for part in parts() {
+            end += part.len();
+            bytes.extend(u16::try_from(end).unwrap_or(u16::MAX).to_le_bytes());
         }
-        Self { text: text.into(), ends: ends.into() }
+        parts().for_each(|part| bytes.extend(part.as_bytes()));
+        Self(bytes.into())
+    }
+
+    fn entries(&self) -> usize {
+        usize::from(self.0[0])
+    }
+
+    fn ends(&self) -> &[u8] {
+        &self.0[1..1 + 4 * self.entries()]
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.0[1 + 4 * self.entries()..]
     }
 
     fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut begin = 0;
-        let mut next = move |end: u32| {
-            let part = &self.text[begin..end as usize];
-            begin = end as usize;
+        let (text, mut begin) = (self.text(), 0);
+        let mut next = move |end: [u8; 2]| {
+            let end = usize::from(u16::from_le_bytes(end));
+            let part = str::from_utf8(&text[begin..end]).expect("only whole strings were put together");
+            begin = end;
             part
         };
-        self.ends.chunks_exact(2).map(move |ends| (next(ends[0]), next(ends[1])))
+        self.ends().chunks_exact(4).map(move |ends| (next([ends[0], ends[1]]), next([ends[2], ends[3]])))
     }
 }
 

@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn nack() -> Bytes {
-        codec::encode(&Message::Nack { closed: false }).unwrap()
+        codec::encode(&Message::Nack { closed: false, lossy: false }).unwrap()
     }
 
     #[test]

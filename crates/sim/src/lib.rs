@@ -28,6 +28,7 @@ mod report;
 mod scenario;
 mod seed;
 mod seen;
+mod tickets;
 mod trace;
 mod traffic;
 mod truth;

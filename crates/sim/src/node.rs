@@ -1,6 +1,6 @@
 //! One simulated node: its name and address, which stay, and its process, which comes and goes with each life.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use kinfolk_detector::{HealthChecker, HealthConfig};
 use kinfolk_swim::{Command, CommandId, Machine, ReplyId, RequestId, SwimConfig};
 
 use crate::clock::Clock;
+use crate::tickets::Ticket;
 use crate::traffic::Traffic;
 use crate::world::{Arrival, Letter};
 
@@ -66,10 +67,8 @@ pub(crate) struct Process {
     pub health: Option<HealthChecker>,
     /// What observers have seen of its view.
     pub seen: Arc<Snapshot>,
-    /// When the machine will be woken next.
-    pub wake: Option<Instant>,
-    /// The requests that wait for their one end.
-    pub requests: BTreeSet<RequestId>,
+    /// The requests that wait for their one end, each with its deadline.
+    pub requests: BTreeMap<RequestId, Ticket>,
     pub commands: Commands,
 }
 
@@ -160,8 +159,7 @@ impl Process {
             machine: Machine::new(config.clone(), me, registry, rng, now),
             health,
             seen: Arc::default(),
-            wake: None,
-            requests: BTreeSet::new(),
+            requests: BTreeMap::new(),
             commands: Commands::default(),
         }
     }

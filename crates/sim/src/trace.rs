@@ -61,8 +61,10 @@ impl fmt::Display for Told<'_> {
                 let nack = if *nack { ", nack" } else { "" };
                 write!(f, "ping-req {target} ({within_ms} ms{nack}){}", Gossip(gossip))
             }
-            Message::Nack { closed: false } => write!(f, "nack"),
-            Message::Nack { closed: true } => write!(f, "nack, port closed"),
+            Message::Nack { closed, lossy } => {
+                let say = |what: bool, text: &'static str| if what { text } else { "" };
+                write!(f, "nack{}{}", say(*closed, ", port closed"), say(*lossy, ", lossy"))
+            }
             Message::Gossip { gossip } => write!(f, "gossip{}", Gossip(gossip)),
             Message::Sync { nodes, after, want, .. } => {
                 write!(f, "sync {} nodes", nodes.len())?;

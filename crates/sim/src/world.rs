@@ -28,6 +28,7 @@ use crate::observed::{Ending, Observed};
 use crate::queue::Queue;
 use crate::seed::Streams;
 use crate::seen::Seen;
+use crate::tickets::{Ticket, Tickets};
 use crate::trace::Trace;
 use crate::traffic::Traffic;
 use crate::truth::Truth;
@@ -51,6 +52,10 @@ pub struct World {
     streams: Streams,
     network: Network,
     nodes: Vec<Node>,
+    /// When the machine of each node will be woken next; what else is in the queue is of an older plan.
+    wakes: Vec<Option<Instant>>,
+    /// The deadlines of all requests.
+    tickets: Tickets,
     truth: Truth,
     trace: Trace,
     checks: Checks,
@@ -103,6 +108,7 @@ pub(crate) enum Arrival {
     Deadline {
         life: u32,
         request: RequestId,
+        ticket: Ticket,
     },
     /// A check of a port has ended.
     PortChecked {
@@ -147,6 +153,7 @@ impl World {
             match happening {
                 Happening::Step(step) => self.take_step(step),
                 Happening::Wake(node) => self.wake(node),
+                Happening::Arrives(_, Arrival::Deadline { ticket, .. }) if !self.tickets.redeem(ticket) => {}
                 Happening::Arrives(node, arrival) => self.arrives(node, arrival),
                 Happening::Knocks(knock) => self.knocks(knock),
                 Happening::Second => self.second(),
@@ -244,17 +251,14 @@ impl World {
 
     fn wake(&mut self, node: NodeIndex) {
         let now = self.now;
-        let paused = self.truth.node(node).paused;
-        let Node { clock, process: Some(process), .. } = &mut self.nodes[node.0] else { return };
-        if process.wake != Some(now) {
-            // It has been woken earlier, and this is what is left of an older plan.
+        if self.wakes[node.0].take_if(|planned| *planned == now).is_none() {
             return;
         }
-        process.wake = None;
         // What is due while it pauses is done when it resumes.
-        if paused {
+        if self.truth.node(node).paused {
             return;
         }
+        let Node { clock, process: Some(process), .. } = &mut self.nodes[node.0] else { return };
         if process.machine.next_timeout().is_some_and(|due| due <= clock.shows(now)) {
             self.feed(node, Input::Timeout);
         } else {
@@ -296,8 +300,7 @@ impl World {
         let Node { clock, slow, process: Some(process), .. } = &mut self.nodes[node.0] else { return };
         let Some(due) = process.machine.next_timeout() else { return };
         let at = (clock.when(due) + *slow).max(self.now);
-        if process.wake.is_none_or(|planned| at < planned) {
-            process.wake = Some(at);
+        if self.wakes[node.0].replace(at) != Some(at) {
             self.schedule(at, Happening::Wake(node));
         }
     }

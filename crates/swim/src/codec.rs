@@ -160,7 +160,7 @@ mod tests {
                     Message::PingReq { target, within_ms, nack, check_port, gossip }
                 }
             ),
-            any::<bool>().prop_map(|closed| Message::Nack { closed }),
+            any::<[bool; 2]>().prop_map(|[closed, lossy]| Message::Nack { closed, lossy }),
             id().prop_map(|id| Message::Describe { id }),
             (nodes(), prop::option::of(id()), any::<bool>()).prop_map(|(nodes, after, want)| Message::Sync {
                 nodes,
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn serialization_failure_is_an_error() {
-        let bytes = encode(&Message::Nack { closed: false }).unwrap();
+        let bytes = encode(&Message::Nack { closed: false, lossy: false }).unwrap();
         let mut longer = bytes.to_vec();
         longer.push(0);
         assert_eq!(decode(&longer), Err(CodecError::TrailingBytes(1)));

@@ -67,7 +67,7 @@ impl Machine {
     /// Asks a member whether its view differs, and in which buckets if so.
     pub(crate) fn glance_at(&mut self, id: &NodeId) {
         if let Some(node) = self.registry.get(id) {
-            let (digest, gossip) = (self.view_digest(), self.gossip_for(id));
+            let (digest, gossip) = (self.view_digest(), self.gossip_for(&node));
             self.request(&node, Message::Ping { digest, gossip }, Purpose::Glance, Self::DELIVERED_WITHIN);
         }
     }

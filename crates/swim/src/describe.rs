@@ -35,10 +35,7 @@ impl Machine {
     }
 
     fn lacks_description(&self, id: &NodeId) -> bool {
-        // Mostly nobody lacks it: then no name is looked up.
-        self.registry.incomplete_count() > 0
-            && *id != self.me.id
-            && self.registry.get(id).is_some_and(|node| !node.is_complete())
+        *id != self.me.id && self.registry.get(id).is_some_and(|node| !node.is_complete())
     }
 
     fn ask_for_description(&mut self, whom: &NodeStatus, id: &NodeId) {

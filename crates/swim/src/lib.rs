@@ -7,6 +7,7 @@
 mod brake;
 mod broadcast;
 pub mod codec;
+mod comeback;
 mod compare;
 mod config;
 mod describe;
@@ -16,6 +17,7 @@ mod flaps;
 mod flood;
 mod healer;
 mod input;
+mod loss;
 mod machine;
 mod message;
 mod on_change;

@@ -6,10 +6,11 @@
 //!   Message      on_message.rs ─┬─ Ping, Gossip   on_gossip.rs    a claim about us      refute.rs
 //!   Reply        on_reply.rs    ├─ PingReq        relay.rs        a change of state     on_change.rs
 //!   NoReply      on_reply.rs    ├─ Sync           sync.rs         a suspicion           suspect.rs
-//!                               └─ Describe       describe.rs     why                   explain.rs
+//!                               └─ Describe       describe.rs     back after a failure  comeback.rs
+//!                                                                 why                   explain.rs
 //!   Timeout      on_timeout.rs ──── on_gossip.rs, flood.rs, sync.rs, healer.rs, relay.rs, and
 //!                                   round-robin:  probe.rs, suspect.rs        (Swim, Lifeguard)
-//!                                   rings:        watch.rs, witness.rs, verdict.rs   (Verified)
+//!                                   rings:        watch.rs, witness.rs, verdict.rs, loss.rs   (Verified)
 //!                                   many silent:  brake.rs      what is told: flaps.rs
 //!   PortChecked  port.rs
 //!   Health       on_change.rs
@@ -25,6 +26,7 @@ use kinfolk_detector::{FlapDamper, LocalHealth, PartitionConfig, PartitionDetect
 
 use crate::brake::Mass;
 use crate::broadcast::Seen;
+use crate::comeback::Comeback;
 use crate::config::SwimConfig;
 use crate::explain::Findings;
 use crate::input::{CommandId, Input, RequestId};
@@ -60,6 +62,7 @@ pub struct Machine {
     pub(crate) watch: Watch,
     pub(crate) mass: Mass,
     pub(crate) flaps: Option<FlapDamper>,
+    pub(crate) comeback: Comeback,
     pub(crate) findings: Findings,
     pub(crate) suspicions: BTreeMap<NodeId, Suspected>,
     /// When each failed or left member is forgotten.
@@ -162,6 +165,7 @@ impl Machine {
             watch,
             mass,
             flaps,
+            comeback: Comeback::default(),
             findings: Findings::default(),
             suspicions: BTreeMap::new(),
             tombstones: BTreeMap::new(),

@@ -49,6 +49,8 @@ pub enum Message {
     Nack {
         /// Whether its host said that nobody listens at its port.
         closed: bool,
+        /// Whether the sender watches it and finds that it can be reached only now and then.
+        lossy: bool,
     },
     /// Updates alone; not answered.
     Gossip {

@@ -18,14 +18,19 @@ pub(crate) const ENVELOPE_BYTES: usize = 96;
 
 impl Machine {
     pub(crate) fn on_gossip(&mut self, now: Instant, from: &NodeId, gossip: Vec<Update>) {
+        let mut told = Vec::with_capacity(gossip.len());
         for update in gossip {
             match update {
                 Update::Node { status, accusers } => {
                     self.on_claim(now, from, &status, accusers, Spread::AllBut(from));
-                    self.complete(from, &status.id);
+                    told.push(status);
                 }
                 Update::User(message) => self.on_user_message(from, message),
             }
+        }
+        // Mostly nobody lacks a description: then no name is looked up.
+        if self.registry.incomplete_count() > 0 {
+            told.iter().for_each(|status| self.complete(from, &status.id));
         }
     }
 
@@ -69,13 +74,16 @@ impl Machine {
 
     /// The updates to go with a message to `to`: first what we hold against it, so that it can refute at once
     /// (Lifeguard's buddy system, section IV-C), then what waits.
-    pub(crate) fn gossip_for(&mut self, to: &NodeId) -> Vec<Update> {
+    pub(crate) fn gossip_for(&mut self, to: &NodeStatus) -> Vec<Update> {
         self.gossip_beginning_with(self.claim_against(to))
     }
 
     /// `first`, then what waits, as much as fits into one message.
     pub(crate) fn gossip_beginning_with(&mut self, first: Option<Update>) -> Vec<Update> {
         let mut gossip: Vec<Update> = first.into_iter().collect();
+        if self.queue.is_empty() {
+            return gossip;
+        }
         let used: usize = gossip.iter().map(codec::encoded_len).sum();
         let budget = GOSSIP_BYTES_MAX - ENVELOPE_BYTES - used;
         let members = self.registry.member_count();
@@ -93,14 +101,13 @@ impl Machine {
     }
 
     /// A claim that `to` is not alive. SWIM's paper tells only those that it has removed already.
-    fn claim_against(&self, to: &NodeId) -> Option<Update> {
-        let state = self.registry.get(to)?.state;
-        let tell = match state {
+    fn claim_against(&self, to: &NodeStatus) -> Option<Update> {
+        let tell = match to.state {
             NodeState::Alive => false,
             NodeState::Suspect => self.config.buddy,
             NodeState::Failed | NodeState::Left => true,
         };
-        if tell { self.gossip_about(to) } else { None }
+        if tell { self.gossip_about(&to.id) } else { None }
     }
 
     pub(crate) fn on_gossip_due(&mut self, now: Instant) {
@@ -113,7 +120,7 @@ impl Machine {
             return;
         }
         for member in self.random_members(self.config.gossip_fanout, None) {
-            let gossip = self.gossip_for(&member.id);
+            let gossip = self.gossip_for(&member);
             if !gossip.is_empty() {
                 self.send(&member, Message::Gossip { gossip });
             }

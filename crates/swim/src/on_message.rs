@@ -21,7 +21,12 @@ impl Machine {
                 self.on_gossip(now, from, gossip);
                 let differs = digest != 0 && digest != self.view_digest();
                 let shift_ms = self.spacing_of(now, from);
-                let (stranger, gossip) = (self.registry.get(from).is_none(), self.gossip_for(from));
+                let known = self.registry.get(from);
+                let stranger = known.is_none();
+                let gossip = match known {
+                    Some(known) => self.gossip_for(&known),
+                    None => self.gossip_beginning_with(None),
+                };
                 self.output(Output::Reply {
                     to,
                     message: Message::Ack { stranger, differs, shift_ms, gossip },

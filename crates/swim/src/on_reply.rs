@@ -25,8 +25,15 @@ impl Machine {
                 self.on_witness_ack(now, &id, round);
                 self.on_gossip(now, from, gossip);
             }
-            (Some(Purpose::Witness { id, round }), Message::Nack { closed }) => {
+            (Some(Purpose::Witness { id, round }), Message::Nack { closed, lossy }) => {
+                if lossy {
+                    self.note_fellow(now, &id, from);
+                }
                 self.on_witness_nack(now, request, (&id, round), closed);
+            }
+            (Some(Purpose::Comeback(trial)), Message::Ack { gossip, .. }) => {
+                self.on_gossip(now, from, gossip);
+                self.on_trial(now, trial, None);
             }
             (Some(Purpose::Probe), Message::Ack { stranger, gossip, .. }) => {
                 self.on_direct_ack(from);
@@ -79,7 +86,13 @@ impl Machine {
 
     fn without_answer(&mut self, now: Instant, purpose: Purpose, request: RequestId, why: NoReply) {
         match purpose {
-            Purpose::Watch { id, .. } => self.on_watch_silence(now, request, &id, why),
+            Purpose::Watch { id, sent } => {
+                self.on_watch_silence(now, request, &id, why);
+                if why != NoReply::Local {
+                    self.note_unanswered(now, &id, sent);
+                }
+            }
+            Purpose::Comeback(trial) => self.on_trial(now, trial, Some(why)),
             Purpose::Witness { id, round } => self.on_witness_silence(now, request, (&id, round)),
             Purpose::Probe => self.on_direct_silence(now, why),
             Purpose::IndirectProbe => self.on_indirect_silence(request, why),

@@ -55,7 +55,7 @@ impl Machine {
             return;
         };
         self.stats.probes += 1;
-        let gossip = self.gossip_for(&target.id);
+        let gossip = self.gossip_for(&target);
         let direct =
             self.request(&target, Message::Ping { digest: 0, gossip }, Purpose::Probe, ends.since(now));
         let timeout = now + self.local_health.scale(self.config.probe_timeout);
@@ -127,7 +127,7 @@ impl Machine {
             if helper.state != NodeState::Alive {
                 continue;
             }
-            let gossip = self.gossip_for(&helper.id);
+            let gossip = self.gossip_for(&helper);
             let (target, within_ms) = (target.clone(), whole_millis(within));
             let message = Message::PingReq { target, within_ms, nack, check_port: false, gossip };
             asked.push(self.request(&helper, message, Purpose::IndirectProbe, within));

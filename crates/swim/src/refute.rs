@@ -33,6 +33,11 @@ impl Machine {
         if is_another_process(claim, &mine) && !self.may_contend(now, claim) {
             return;
         }
+        let failed = claim.state == NodeState::Failed
+            || claim.state == NodeState::Suspect && self.may_have_failed(now);
+        if failed && self.config.is_verified() {
+            return self.on_declared_failed(now, claim.incarnation);
+        }
         if claim.state != NodeState::Alive {
             self.stats.refutations += 1;
             // We were too slow for somebody (Lifeguard, section IV-A).

@@ -42,13 +42,17 @@ impl Machine {
         let Some(target) = known.filter(|_| !busy) else {
             // A nack is owed in any case: that we cannot help says nothing about the requester's health.
             self.stats.relays_refused += 1;
-            return self.output(Output::Reply { to: reply_to, message: Message::Nack { closed: false } });
+            return self.output(Output::Reply {
+                to: reply_to,
+                message: Message::Nack { closed: false, lossy: false },
+            });
         };
         self.stats.relays += 1;
         let within = Duration::from_millis(within_ms.into()).min(WITHIN_MAX).mul_f64(NACK_AT);
         let timer = self.timers.schedule(now + within, Timer::Nack(self.requests.next_id()));
-        let gossip = self.gossip_for(&target.id);
-        let relay = Purpose::Relay(Relay { reply_to, nack, timer });
+        let lossy = self.is_lossy(&target.id);
+        let gossip = self.gossip_for(&target);
+        let relay = Purpose::Relay(Relay { reply_to, nack, lossy, timer });
         let request = self.request(&target, Message::Ping { digest: 0, gossip }, relay, within);
         if check_port {
             self.check_port(&target.id, Checked::Relay(request));
@@ -76,7 +80,10 @@ impl Machine {
 
     pub(crate) fn nack(&mut self, relay: &Relay, closed: bool) {
         if relay.nack {
-            self.output(Output::Reply { to: relay.reply_to, message: Message::Nack { closed } });
+            self.output(Output::Reply {
+                to: relay.reply_to,
+                message: Message::Nack { closed, lossy: relay.lossy },
+            });
         }
     }
 }

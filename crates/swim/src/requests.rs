@@ -1,7 +1,7 @@
 //! The requests of ours that wait for an answer, and what each was for.
 //!
 //! Bounded by construction: one probe with its helpers, [`RELAYS_MAX`] relays, [`DESCRIBES_MAX`] descriptions,
-//! [`JOINS_MAX`] joins and one periodic exchange, and the pings of one leave. What a probe or a relay has asked is
+//! [`JOINS_MAX`] joins and one periodic exchange, the pings of one trial, and those of one leave. What a probe or a relay has asked is
 //! forgotten when its time is over, so that an answer which never comes leaves nothing behind.
 
 use std::collections::BTreeMap;
@@ -42,6 +42,8 @@ pub(crate) enum Purpose {
         /// In which round.
         round: u64,
     },
+    /// A probe of the trial of this number, before we come back.
+    Comeback(u64),
     /// A probe for somebody else.
     Relay(Relay),
     /// A look at whether a random member's view differs.
@@ -72,6 +74,8 @@ pub(crate) struct Relay {
     pub reply_to: ReplyId,
     /// Whether it wants to hear that there was no answer.
     pub nack: bool,
+    /// Whether we found the member lossy when we were asked.
+    pub lossy: bool,
     /// When its time is over.
     pub timer: TimerKey,
 }

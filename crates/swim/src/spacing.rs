@@ -6,7 +6,6 @@
 //! the mean, but 2.7 in one case of a hundred). Spread evenly it comes within one interval, always. Each watcher moves
 //! towards the middle of its neighbours in time, which ends in equal gaps (Degesys et al., "DESYNC", IPSN 2007).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId};
@@ -14,7 +13,15 @@ use kinfolk_core::{Instant, NodeId};
 /// When each of our watchers probed us last, and when it will probe us next.
 #[derive(Debug, Default)]
 pub(crate) struct Spacing {
-    probed: BTreeMap<NodeId, (Instant, Instant)>,
+    /// Not more than watch us.
+    probed: Vec<Probed>,
+}
+
+#[derive(Debug)]
+struct Probed {
+    by: NodeId,
+    last: Instant,
+    next: Instant,
 }
 
 impl Spacing {
@@ -30,15 +37,18 @@ impl Spacing {
         if !watchers.contains(watcher) {
             return 0;
         }
-        self.probed.retain(|id, (last, _)| watchers.contains(id) && now.since(*last) <= cycle * 2);
-        self.probed.remove(watcher);
-        let before = self.probed.values().map(|(last, _)| whole_millis(now.since(*last))).min();
-        let after = self.probed.values().map(|(_, next)| whole_millis(next.since(now))).min();
+        let old = cycle * 2;
+        self.probed
+            .retain(|one| one.by != *watcher && now.since(one.last) <= old && watchers.contains(&one.by));
+        let before = self.probed.iter().map(|one| now.since(one.last)).min();
+        let after = self.probed.iter().map(|one| one.next.since(now)).min();
         let most = whole_millis(cycle) / 8;
-        let shift = before.zip(after).map_or(0, |(before, after)| ((after - before) / 2).clamp(-most, most));
+        let middle = |(before, after)| (whole_millis(after) - whole_millis(before)) / 2;
+        let shift = before.zip(after).map_or(0, middle).clamp(-most, most);
         let next = now + cycle;
         let by = Duration::from_millis(shift.unsigned_abs());
-        self.probed.insert(watcher.clone(), (now, if shift < 0 { next - by } else { next + by }));
+        let next = if shift < 0 { next - by } else { next + by };
+        self.probed.push(Probed { by: watcher.clone(), last: now, next });
         i16::try_from(shift).unwrap_or(0)
     }
 }

@@ -35,6 +35,12 @@ pub struct SwimStats {
     pub flapping: u64,
     /// Members that our own clock declared failed.
     pub failures: u64,
+    /// Of these, members that most of their watchers could reach only now and then.
+    pub lossy: u64,
+    /// Trials, before we came back, in which too few members answered us.
+    pub trials_failed: u64,
+    /// Times that we were declared failed again so soon that we had to do well for a while before we came back.
+    pub probations: u64,
     /// Claims about ourselves that we refuted.
     pub refutations: u64,
     /// Claims about ourselves that lay implausibly far ahead and were refused.

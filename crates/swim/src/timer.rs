@@ -31,6 +31,8 @@ pub(crate) enum Timer {
     Look,
     /// When to tell that this member flaps no more, unless it does.
     Settle(NodeId),
+    /// When a trial of our own is over, or the next one begins.
+    Comeback,
     /// When to contact a failed member.
     Heal,
     /// When to forget the tombstone of this member, if it is still of this incarnation.

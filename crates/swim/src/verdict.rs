@@ -86,7 +86,7 @@ impl Machine {
         }
     }
 
-    fn pronounce(&mut self, now: Instant, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
+    pub(crate) fn pronounce(&mut self, now: Instant, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
         let Some(node) = self.registry.get(id).filter(|node| node.state.is_member()) else { return };
         self.stats.failures += 1;
         let change = self.registry.apply(node.with_state(NodeState::Failed));

@@ -20,6 +20,7 @@ use std::time::Duration;
 use kinfolk_core::{Instant, NodeId, NodeState, NodeStatus, Reason};
 
 use crate::input::{CheckId, NoReply, RequestId};
+use crate::loss::Losses;
 use crate::machine::Machine;
 use crate::message::Message;
 use crate::output::Output;
@@ -67,6 +68,8 @@ pub(crate) struct Subject {
     pub verdict: Option<TimerKey>,
     /// Its suspicion level when phi crossed the threshold during this silence.
     pub phi: Option<f64>,
+    /// What became of the latest probes.
+    pub losses: Losses,
     /// How many times in a row its answers said that its view differs from ours.
     pub differs: u32,
 }
@@ -76,6 +79,8 @@ pub(crate) struct Subject {
 pub(crate) struct InFlight {
     pub request: RequestId,
     pub sent: Instant,
+    /// When its time is over.
+    timer: TimerKey,
     /// Whether it was sent a second time, because the first failed before its time was over.
     again: bool,
 }
@@ -169,7 +174,8 @@ impl Machine {
             self.missed(now, id);
         }
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
-        let troubled = subject.silent_since.is_some() || node.state == NodeState::Suspect;
+        let suspect = node.state == NodeState::Suspect;
+        let troubled = suspect || subject.silent_since.is_some() || subject.losses.look_odd();
         let next = if troubled { self.config.probe_interval } else { self.watch_cycle() };
         self.watch_again(id, now + next);
         self.stats.probes += 1;
@@ -196,12 +202,12 @@ impl Machine {
         let timeout = self.watch_timeout(&node.id);
         // A late answer still says that it lives: until the next probe at least it is worth waiting for.
         let within = self.config.probe_interval.max(timeout);
-        let (digest, gossip) = (self.view_digest(), self.gossip_for(&node.id));
+        let (digest, gossip) = (self.view_digest(), self.gossip_for(node));
         let purpose = Purpose::Watch { id: node.id.clone(), sent: now };
         let request = self.request(node, Message::Ping { digest, gossip }, purpose, within);
-        self.timers.schedule(now + timeout, Timer::ProbeTimeout(request));
+        let timer = self.timers.schedule(now + timeout, Timer::ProbeTimeout(request));
         if let Some(subject) = self.watch.subjects.get_mut(&node.id) {
-            subject.probe = Some(InFlight { request, sent: now, again });
+            subject.probe = Some(InFlight { request, sent: now, timer, again });
         }
     }
 
@@ -222,11 +228,14 @@ impl Machine {
         (id, sent): (&NodeId, Instant),
         shift: i16,
     ) {
-        let cycle = self.watch_cycle();
+        let (interval, cycle) = (self.config.probe_interval, self.watch_cycle());
+        self.note_answered(id);
+        self.note_contact(now);
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        let cycle = if subject.losses.look_odd() { interval } else { cycle };
         subject.trip.sample(now.since(sent));
-        if subject.probe.is_some_and(|probe| probe.request == request) {
-            subject.probe = None;
+        if let Some(probe) = subject.probe.take_if(|probe| probe.request == request) {
+            self.timers.cancel(probe.timer);
             self.stats.acks += 1;
             self.local_health.lower();
         } else {
@@ -322,6 +331,7 @@ impl Subject {
             round: None,
             verdict: None,
             phi: None,
+            losses: Losses::default(),
             differs: 0,
         }
     }

@@ -88,7 +88,7 @@ impl Machine {
         self.watch.rounds_made += 1;
         let mut open = BTreeMap::new();
         for witness in self.witnesses_for(id) {
-            let gossip = self.gossip_for(&witness.id);
+            let gossip = self.gossip_for(&witness);
             let within_ms = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
             let message =
                 Message::PingReq { target: id.clone(), within_ms, nack: true, check_port: true, gossip };
@@ -114,7 +114,9 @@ impl Machine {
         let mut neighbours = self.watch.neighbours();
         self.rng.shuffle(&mut fellows);
         self.rng.shuffle(&mut neighbours);
-        fellows.truncate(FELLOWS_MAX.min(wanted));
+        // Where its link may be bad, it is they who can tell.
+        let odd = self.watch.subjects.get(id).is_some_and(|subject| subject.losses.look_odd());
+        fellows.truncate(if odd { wanted } else { FELLOWS_MAX.min(wanted) });
         // Twice as many, because some will not do.
         let anybody = self.overlay.random(wanted * 2, Some(id), &mut self.rng);
         let mut chosen: Vec<Arc<NodeStatus>> = Vec::new();
@@ -129,6 +131,7 @@ impl Machine {
 
     /// A witness says that the subject answered it.
     pub(crate) fn on_witness_ack(&mut self, now: Instant, id: &NodeId, number: u64) {
+        self.note_reached(now, id);
         if let Some(round) = self.round(id, number) {
             round.acked = true;
             self.stats.indirect_acks += 1;

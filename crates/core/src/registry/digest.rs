@@ -15,6 +15,8 @@ pub(super) const BUCKETS: usize = 256;
 #[derive(Debug, Clone)]
 pub(super) struct Digest {
     buckets: [u64; BUCKETS],
+    /// The wrapping sum of the buckets.
+    root: u64,
 }
 
 impl Digest {
@@ -23,7 +25,9 @@ impl Digest {
         let Some(one) = after.or(before) else { return };
         let name = hash_of_name(&one.id);
         let bucket = &mut self.buckets[usize::from(bucket(name))];
-        *bucket = bucket.wrapping_sub(hash(name, before)).wrapping_add(hash(name, after));
+        let change = hash(name, after).wrapping_sub(hash(name, before));
+        *bucket = bucket.wrapping_add(change);
+        self.root = self.root.wrapping_add(change);
     }
 
     /// The digest of each bucket.
@@ -33,13 +37,13 @@ impl Digest {
 
     /// The digest of all.
     pub(super) fn root(&self) -> u64 {
-        self.buckets.iter().fold(0, |sum, bucket| sum.wrapping_add(*bucket))
+        self.root
     }
 }
 
 impl Default for Digest {
     fn default() -> Self {
-        Self { buckets: [0; BUCKETS] }
+        Self { buckets: [0; BUCKETS], root: 0 }
     }
 }
 

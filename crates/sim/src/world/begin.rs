@@ -9,6 +9,7 @@ use super::{
 };
 use super::{Process, Queue, Streams, Trace, Truth, World};
 use crate::scenario::Scenario;
+use crate::tickets::Tickets;
 
 /// When a node's wall clock stood at the origin, since the Unix epoch. Small, so that incarnations are easy to read.
 const UNIX_AT_ORIGIN: Duration = Duration::from_secs(1);
@@ -55,6 +56,8 @@ impl World {
             streams,
             network,
             truth: Truth::new(nodes.iter().map(|node| node.id.clone())),
+            wakes: vec![None; nodes.len()],
+            tickets: Tickets::default(),
             figures: Figures::new(nodes.len()),
             nodes,
             trace,

@@ -45,7 +45,7 @@ impl World {
     pub(super) fn reply(&mut self, from: NodeIndex, to: ReplyId, message: Message) {
         let Asker { node, life, request } = Asker::of(to);
         // The asker may have given up, or be gone.
-        let waits = |process: &mut super::Process| process.requests.contains(&request);
+        let waits = |process: &mut super::Process| process.requests.contains_key(&request);
         if !self.lives(node, life) || !self.process(node).is_some_and(waits) {
             return;
         }
@@ -165,15 +165,17 @@ impl World {
     /// Notes that a request is on its way, and when it is given up.
     fn open(&mut self, node: NodeIndex, request: RequestId, within: Duration) -> ReplyId {
         let life = self.life(node);
-        let new = self.process(node).is_some_and(|process| process.requests.insert(request));
-        assert!(new, "a machine never gives one number to two requests");
-        self.after(node, within, Arrival::Deadline { life, request });
+        let ticket = self.tickets.issue();
+        let before = self.process(node).and_then(|process| process.requests.insert(request, ticket));
+        assert!(before.is_none(), "a machine never gives one number to two requests");
+        self.after(node, within, Arrival::Deadline { life, request, ticket });
         Asker { node, life, request }.name()
     }
 
     /// Whether this is the one end of the request; from now on it has ended.
     fn close(&mut self, node: NodeIndex, request: RequestId) -> bool {
-        self.process(node).is_some_and(|process| process.requests.remove(&request))
+        let ticket = self.process(node).and_then(|process| process.requests.remove(&request));
+        ticket.inspect(|ticket| self.tickets.call_off(*ticket)).is_some()
     }
 
     /// Makes a message ready for the way, and counts it. What breaks a bound of the codec is a bug of the machine.

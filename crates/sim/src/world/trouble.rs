@@ -52,6 +52,7 @@ impl World {
         let remembers = self.remembers;
         let Node { id, process, waiting, held, remembered, .. } = &mut self.nodes[node.0];
         let Some(process) = process.take() else { return };
+        self.wakes[node.0] = None;
         if remembers {
             *remembered = process.machine.registry().get(id).map(|own| own.incarnation);
         }

@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod bench;
+mod comeback;
 mod commands;
 mod gossip;
 mod mass;

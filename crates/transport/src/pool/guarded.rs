@@ -5,9 +5,7 @@ use super::CloseReason;
 use super::slots::{Held, Limits, Slots, Waiter};
 use super::sync::RwLock;
 
-/// Slots that many threads share, with cache lines to themselves: whoever takes the lock takes no more than that away from
-/// the others.
-#[repr(align(128))]
+/// Slots that many threads share.
 pub(super) struct Guarded<C, W>(RwLock<Slots<C, W>>);
 
 impl<C: Held, W: Waiter> Guarded<C, W> {

@@ -3,18 +3,47 @@
 //! of state, by one; never across an `.await` and never while a connection is closed or opened.
 
 #[cfg(not(kinfolk_loom))]
-pub(crate) use parking_lot::RwLock;
+pub(crate) use sharded::RwLock;
 #[cfg(not(kinfolk_loom))]
-pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(kinfolk_loom)]
-pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(kinfolk_loom)]
 pub(crate) use under_loom::RwLock;
 
+#[cfg(not(kinfolk_loom))]
+mod sharded {
+    //! A lock whose readers on different threads write to different cache lines. Look-ups are many and must not slow
+    //! each other; changes of state are few and may take all eight parts.
+
+    use std::sync::PoisonError;
+
+    use crossbeam_utils::sync::{ShardedLock, ShardedLockReadGuard, ShardedLockWriteGuard};
+
+    #[derive(Debug)]
+    pub(crate) struct RwLock<T>(ShardedLock<T>);
+
+    impl<T> RwLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(ShardedLock::new(value))
+        }
+
+        /// After a panic under the lock others go on with what it left, as with `parking_lot`'s locks.
+        pub(crate) fn read(&self) -> ShardedLockReadGuard<'_, T> {
+            self.0.read().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        /// As [`read`](Self::read).
+        pub(crate) fn write(&self) -> ShardedLockWriteGuard<'_, T> {
+            self.0.write().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}
+
 #[cfg(kinfolk_loom)]
 mod under_loom {
-    //! Loom's lock behind the face of `parking_lot`'s.
+    //! Loom's lock behind the same face.
 
     use loom::sync::{RwLockReadGuard, RwLockWriteGuard};
 

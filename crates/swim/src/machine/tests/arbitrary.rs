@@ -57,7 +57,7 @@ fn any_message() -> impl Strategy<Value = Message> {
         (any_name(), any::<u32>(), any::<bool>(), gossip()).prop_map(|(target, within_ms, nack, gossip)| {
             Message::PingReq { target, within_ms, nack, check_port: nack, gossip }
         }),
-        any::<bool>().prop_map(|closed| Message::Nack { closed }),
+        any::<[bool; 2]>().prop_map(|[closed, lossy]| Message::Nack { closed, lossy }),
         any_name().prop_map(|id| Message::Describe { id }),
         (nodes(), prop::option::of(any_name()), any::<bool>()).prop_map(|(nodes, after, want)| {
             Message::Sync { nodes, after, want, only: crate::compare::Buckets::ALL }

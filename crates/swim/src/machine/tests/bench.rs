@@ -142,7 +142,7 @@ fn short(message: &Message) -> String {
         Message::PingReq { target, within_ms, nack, gossip, .. } => {
             format!("PingReq({target}, {within_ms} ms, nack {nack}){}", updates(gossip))
         }
-        Message::Nack { closed } => {
+        Message::Nack { closed, .. } => {
             if *closed {
                 "Nack(port closed)".into()
             } else {

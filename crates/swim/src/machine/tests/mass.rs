@@ -44,7 +44,7 @@ impl Group {
         match output {
             Output::Send { to, message, request: Some(request), .. } if speaks(to.as_str()) => match message {
                 Message::PingReq { target, .. } if !speaks(target.as_str()) => {
-                    self.bench.reply(request.0, to.as_str(), Message::Nack { closed: self.closed })
+                    self.bench.reply(request.0, to.as_str(), Message::Nack { closed: self.closed, lossy: false })
                 }
                 _ => self.bench.ack(request.0, to.as_str()),
             },

@@ -44,7 +44,7 @@ fn a_silent_target_is_asked_through_three_helpers_and_then_suspected() {
     "]]
     .assert_eq(&bench.tick());
     for (request, helper) in [(1, "b"), (2, "d"), (3, "c")] {
-        assert_eq!(bench.reply(request, helper, Message::Nack { closed: false }), "");
+        assert_eq!(bench.reply(request, helper, Message::Nack { closed: false, lossy: false }), "");
     }
     expect![[r"
         event suspected e: answered neither our probe nor 3 indirect ones (3 nacks); accused by me
@@ -60,7 +60,7 @@ fn an_answer_through_one_helper_clears_the_target() {
     bench.tick();
     bench.tick();
     bench.ack(1, "a");
-    bench.reply(2, "c", Message::Nack { closed: false });
+    bench.reply(2, "c", Message::Nack { closed: false, lossy: false });
     let next = bench.tick();
     assert!(!next.contains("suspected"), "{next}");
     assert_eq!(bench.machine.stats().indirect_acks, 1);

@@ -55,7 +55,7 @@ fn silent(bench: &mut Bench) -> String {
 }
 
 fn nack(closed: bool) -> Message {
-    Message::Nack { closed }
+    Message::Nack { closed, lossy: false }
 }
 
 /// `a` does not answer us, and the witnesses say that it did not answer them either.

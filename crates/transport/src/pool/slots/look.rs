@@ -51,10 +51,11 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         slots.filter(move |(_, slot)| slot.lane == route.lane)
     }
 
-    /// The ready connection of a peer's lane that the fewest use.
+    /// The ready connection of a peer's lane that the fewest use. Where there is but one, its count is not even read:
+    /// threads that count uses would make the others wait for that.
     pub(super) fn least_used(&self, route: Route<'_>) -> Option<&Arc<Pooled<C>>> {
         let ready = self.on_route(route).filter_map(|(_, slot)| slot.ready());
-        ready.map(|live| &live.pooled).min_by_key(|pooled| (pooled.uses(), pooled.id))
+        ready.map(|live| &live.pooled).min_by(|a, b| a.uses().cmp(&b.uses()).then(a.id.cmp(&b.id)))
     }
 
     /// The dial for a peer's lane.
