@@ -5,7 +5,7 @@ use std::io::Write as _;
 use kinfolk::Tags;
 
 use crate::cli::MembersArgs;
-use crate::control::{self, Answer, MembersView, Question};
+use crate::control::{self, Answer, MembersView, PartitionView, Question};
 use crate::exit::{Failure, Status};
 use crate::render::{Cell, Paint, Tone, table};
 
@@ -47,8 +47,21 @@ fn as_table(paint: Paint, view: &MembersView) -> String {
     let count = view.members.iter().filter(|member| member.state.is_member()).count();
     let members = if count == 1 { "member" } else { "members" };
     let head = format!("{count} {members} of cluster {}, as {} sees it", view.cluster, view.node);
+    let head = paint.tone(Tone::Strong, &head);
+    let parted = parted(view.partition).map(|text| format!("{}\n", paint.tone(Tone::Bad, &text)));
     let body = table(paint, &["name", "address", "state", "incarnation", "phi", "tags"], &rows);
-    format!("{}\n\n{body}", paint.tone(Tone::Strong, &head))
+    format!("{head}\n{}\n{body}", parted.unwrap_or_default())
+}
+
+/// What to say of a partition, if there is one.
+fn parted(PartitionView { live, known, partitioned, minority, read_only }: PartitionView) -> Option<String> {
+    let side = match (partitioned, minority, read_only) {
+        (_, _, true) => ", a minority for longer than the grace: read only",
+        (_, true, false) => ", a minority",
+        (true, false, false) => "",
+        (false, false, false) => return None,
+    };
+    Some(format!("partition: {live} of {known} live{side}"))
 }
 
 fn tags(tags: &Tags) -> String {
@@ -74,6 +87,17 @@ mod tests {
     }
 
     #[test]
+    fn a_partition_is_told_with_its_side_and_a_whole_group_is_not() {
+        let told = |partitioned, minority, read_only| {
+            parted(PartitionView { live: 2, known: 5, partitioned, minority, read_only })
+        };
+        assert_eq!(told(false, false, false), None);
+        assert_eq!(told(true, false, false).unwrap(), "partition: 2 of 5 live");
+        assert_eq!(told(true, true, false).unwrap(), "partition: 2 of 5 live, a minority");
+        assert!(told(true, true, true).unwrap().ends_with("a minority for longer than the grace: read only"));
+    }
+
+    #[test]
     fn the_table_shows_each_node_with_what_is_known_of_it() {
         let view = MembersView {
             node: "a".parse().unwrap(),
@@ -83,9 +107,11 @@ mod tests {
                 member("bb", NodeState::Suspect, Some(9.26), &[]),
                 member("c", NodeState::Failed, None, &[]),
             ],
+            partition: PartitionView { live: 1, known: 3, partitioned: true, minority: true, read_only: false },
         };
         let expected = "\
 2 members of cluster prod, as a sees it
+partition: 1 of 3 live, a minority
 
 name  address        state    incarnation  phi  tags
 a     10.0.0.1:7946  alive    17           -    role=db zone=1

@@ -32,6 +32,9 @@ pub struct ClusterConfig {
     pub pool: PoolConfig,
     /// How long opening a stream to a service of another member may take, dialling included. Default 5 s.
     pub stream_timeout: Duration,
+    /// Whether [`is_read_only`](crate::Cluster::is_read_only) turns true after `swim.partition_grace` in the minority, so that
+    /// the application can stop writing. Kinfolk itself goes on. Default false.
+    pub read_only_in_minority: bool,
     /// How to join.
     pub join: JoinPolicy,
     /// How long each phase of a shutdown may take.
@@ -51,6 +54,7 @@ impl ClusterConfig {
             health: HealthConfig::default(),
             pool: PoolConfig::default(),
             stream_timeout: Duration::from_secs(5),
+            read_only_in_minority: false,
             join: JoinPolicy::default(),
             shutdown: ShutdownLimits::default(),
         }

@@ -43,6 +43,7 @@ mod config;
 mod error;
 mod health;
 mod join;
+mod partition;
 mod shutdown;
 mod stats;
 mod streams;
@@ -58,7 +59,7 @@ pub use kinfolk_core::{
     Cause, ClusterEvent, ClusterId, Incarnation, NameError, NodeAddr, NodeId, NodeState, NodeStatus, Reason,
     SharedNodeRegistry, Snapshot, Subscription, Tags, TagsError,
 };
-pub use kinfolk_detector::{Evidence, Finding, HealthConfig, PhiConfig, Rhythm, Scope};
+pub use kinfolk_detector::{Evidence, Finding, FlapPolicy, HealthConfig, PartitionStatus, PhiConfig, Rhythm, Scope};
 pub use kinfolk_gossip::{GossipConfig, GossipError, GossipStats, LeaveReport};
 pub use kinfolk_swim::{Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};
 pub use kinfolk_transport::{

@@ -91,6 +91,44 @@ pub enum ClusterEvent {
         /// Where the other one listens.
         addr: NodeAddr,
     },
+    /// More than two fifths of the group have been silent or failed for `tolerated_pause`, or fewer live than the quorum:
+    /// the network is cut, or it is a disaster. Told once for each such time, and once more where we come to be in the
+    /// minority only later.
+    PartitionDetected {
+        /// Whether fewer live, as far as we know, than the quorum of the group: 50 % by default.
+        minority: bool,
+        /// How many live and are not suspected, ourselves included.
+        live: usize,
+        /// How many the group has had at the most, less those that left and those that are forgotten.
+        known: usize,
+    },
+    /// Enough of the group are back: it ends what [`PartitionDetected`](Self::PartitionDetected) began.
+    PartitionHealed {
+        /// How many live.
+        live: usize,
+        /// Of how many.
+        known: usize,
+        /// How long it has lasted.
+        #[serde(rename = "lasted_ms", serialize_with = "crate::time::as_millis")]
+        lasted: Duration,
+    },
+    /// A member fails and returns again and again. From now on its coming and going is not told, until it has been the
+    /// same for `quiet`: then [`NodeSettled`](Self::NodeSettled) says what it is. The registry is always up to date.
+    NodeFlapping {
+        /// Who.
+        id: NodeId,
+        /// How often it has returned lately.
+        returns: u32,
+        /// For how long it must not change; each further return doubles that, up to a bound.
+        #[serde(rename = "quiet_ms", serialize_with = "crate::time::as_millis")]
+        quiet: Duration,
+    },
+    /// A member that was [flapping](Self::NodeFlapping) has been in one state for long enough. Its state is in `node`; from
+    /// now on its changes are told again.
+    NodeSettled {
+        /// What is known of it.
+        node: Arc<NodeStatus>,
+    },
     /// This subscriber was too slow: the oldest events that it had not read were dropped, exactly here.
     EventsDropped {
         /// How many.
@@ -99,7 +137,7 @@ pub enum ClusterEvent {
 }
 
 impl ClusterEvent {
-    /// The member that it is about; `None` for [`EventsDropped`](Self::EventsDropped).
+    /// The member that it is about; `None` for what is about the group or the subscriber.
     pub fn node(&self) -> Option<&NodeId> {
         match self {
             Self::NodeJoined { node }
@@ -107,13 +145,15 @@ impl ClusterEvent {
             | Self::NodeSuspected { node, .. }
             | Self::NodeRecovered { node }
             | Self::NodeFailed { node, .. }
-            | Self::NodeLeft { node } => Some(&node.id),
+            | Self::NodeLeft { node }
+            | Self::NodeSettled { node } => Some(&node.id),
             Self::NodeReaped { id }
             | Self::HealthCheckFailed { id, .. }
             | Self::HealthCheckRecovered { id, .. }
             | Self::Broadcast { from: id, .. }
-            | Self::NameConflict { id, .. } => Some(id),
-            Self::EventsDropped { .. } => None,
+            | Self::NameConflict { id, .. }
+            | Self::NodeFlapping { id, .. } => Some(id),
+            Self::PartitionDetected { .. } | Self::PartitionHealed { .. } | Self::EventsDropped { .. } => None,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::error::ConfigError;
 
 /// The longest duration that any setting of this crate takes: far beyond use, and small enough that no sum overflows.
 const LONGEST: Duration = Duration::from_hours(24);
-const SHORTEST: Duration = Duration::from_millis(1);
+pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The settings of one [`PhiAccrualDetector`](crate::PhiAccrualDetector).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -149,7 +149,8 @@ impl Default for HealthConfig {
     }
 }
 
-fn in_range(name: &'static str, found: Duration, min: Duration) -> Result<(), ConfigError> {
+/// Whether a duration lies between `min` and a day.
+pub(crate) fn in_range(name: &'static str, found: Duration, min: Duration) -> Result<(), ConfigError> {
     if (min..=LONGEST).contains(&found) {
         Ok(())
     } else {

@@ -50,6 +50,12 @@ pub enum ConfigError {
         /// The value given.
         found: usize,
     },
+    /// [`FlapPolicy::returns`](crate::FlapPolicy::returns) is out of range.
+    #[error("flapping after {found} returns: give 2 or more")]
+    FlapReturns {
+        /// The value given.
+        found: u32,
+    },
     /// [`SuspicionRule::alpha`] is out of range.
     #[error("suspicion alpha {found}: give a number above 0")]
     SuspicionAlpha {

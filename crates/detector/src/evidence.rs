@@ -40,6 +40,8 @@ pub enum Finding {
     Unheard,
     /// Nobody else answers us either: the verdict is held back.
     Isolated,
+    /// Nearly half of the group or more are silent: it may be we who are cut off, and the verdict is held back.
+    Held,
     /// It was heard from again, and we accuse it no longer.
     Withdrawn,
     /// It is believed to be in this state from now on.
@@ -52,6 +54,7 @@ impl fmt::Display for Finding {
             Self::PathAtFault => f.pad("path at fault"),
             Self::Unheard => f.pad("unheard"),
             Self::Isolated => f.pad("isolated"),
+            Self::Held => f.pad("held back"),
             Self::Withdrawn => f.pad("withdrawn"),
             Self::State(state) => f.pad(state.as_str()),
         }

@@ -3,13 +3,17 @@
 //!
 //! - [`PhiAccrualDetector`]: how improbable one peer's silence is, learned from its past.
 //! - [`HealthChecker`]: phi for every member of the shared registry, as verdicts, once an episode.
+//! - [`PartitionDetector`]: whether the group is cut in two, and whether we are the smaller part.
+//! - [`FlapDamper`]: which members fail and return again and again.
 //! - [`LocalHealth`] and [`SuspicionRule`]: Lifeguard's two formulas, which the protocol machine applies.
 
 mod config;
 mod error;
 mod evidence;
+mod flap;
 mod health;
 mod local_health;
+mod partition;
 mod phi;
 mod schedule;
 mod suspicion;
@@ -19,7 +23,9 @@ mod window;
 pub use config::{HealthConfig, PhiConfig, Rhythm, Scope};
 pub use error::ConfigError;
 pub use evidence::{Evidence, Finding};
+pub use flap::{FlapDamper, FlapPolicy, Telling};
 pub use health::{HealthChecker, HealthVerdict};
 pub use local_health::LocalHealth;
+pub use partition::{Counts, PartitionConfig, PartitionDetector, PartitionStatus, is_mass};
 pub use phi::PhiAccrualDetector;
 pub use suspicion::{Suspicion, SuspicionRule};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use kinfolk_core::{EventBus, NodeId};
-use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict};
+use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus};
 use kinfolk_swim::{Command, CommandId, Input, Machine, Outcome, Output, SwimStats};
 use kinfolk_transport::Peer;
 use parking_lot::Mutex;
@@ -41,6 +41,7 @@ pub(crate) struct Driver<C, I: Arrivals> {
     pub events: EventBus,
     pub health: HealthChecker,
     pub stats: Arc<Mutex<SwimStats>>,
+    pub partition: watch::Sender<PartitionStatus>,
 }
 
 /// Where the ends of commands are told. Bounded by the machine, which runs a bounded number at a time.
@@ -62,6 +63,8 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
             }
             self.machine.handle(self.clock.now(), input);
             *self.stats.lock() = self.machine.stats();
+            let partition = self.machine.partition();
+            self.partition.send_if_modified(|known| std::mem::replace(known, partition) != partition);
         }
     }
 

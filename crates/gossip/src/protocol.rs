@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kinfolk_core::{EventBus, NodeId, NodeStatus, Rng, SharedNodeRegistry, Tags};
-use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict};
+use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus};
 use kinfolk_swim::{Command, Machine, NoReply, Outcome, SwimConfig, SwimStats};
 use kinfolk_transport::Peer;
 use parking_lot::Mutex;
@@ -42,6 +42,7 @@ pub struct SwimProtocol {
     ended: watch::Receiver<()>,
     swim: Arc<Mutex<SwimStats>>,
     counters: Arc<Counters>,
+    partition: watch::Receiver<PartitionStatus>,
 }
 
 /// How a leave was told.
@@ -80,6 +81,7 @@ impl SwimProtocol {
         let (stop, stopped) = watch::channel(false);
         let (running, ended) = watch::channel(());
         let stats = Arc::new(Mutex::new(machine.stats()));
+        let (told, partition) = watch::channel(machine.partition());
         let driver = Driver {
             machine,
             clock,
@@ -93,12 +95,13 @@ impl SwimProtocol {
             events,
             health,
             stats: Arc::clone(&stats),
+            partition: told,
         };
         tokio::spawn(async move {
             driver.run().await;
             drop(running);
         });
-        Ok(Self { id, asks, stop: Arc::new(stop), ended, swim: stats, counters })
+        Ok(Self { id, asks, stop: Arc::new(stop), ended, swim: stats, counters, partition })
     }
 
     /// Our name.
@@ -193,6 +196,11 @@ impl SwimProtocol {
     /// Counters.
     pub fn stats(&self) -> GossipStats {
         self.counters.read(*self.swim.lock())
+    }
+
+    /// How the group stands: it changes whenever that does, and is closed when the driver has ended.
+    pub fn partition(&self) -> watch::Receiver<PartitionStatus> {
+        self.partition.clone()
     }
 
     /// Ends the driver and whatever it has on its way, without a word to anybody, and does not wait for it.

@@ -32,7 +32,11 @@ type Known = (NodeId, NodeState, Incarnation, Tags);
 impl Fleet {
     /// `size` members, none of which runs yet.
     pub fn new(world: World, size: usize) -> Self {
-        let config = |n| ClusterConfig::new(world.identity(&format!("n{n}")), World::addr(n));
+        let config = |n| {
+            let mut config = ClusterConfig::new(world.identity(&format!("n{n}")), World::addr(n));
+            config.read_only_in_minority = true;
+            config
+        };
         let configs = (0..size).map(config).collect();
         let history = History::default();
         let begin = Instant::now();

@@ -7,6 +7,7 @@ mod news;
 mod no_false_failure;
 mod no_resurrection;
 mod pause_tolerated;
+mod partition;
 mod precedence;
 mod reaches_all;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use incarnations::Incarnations;
 pub use no_false_failure::NoFalseFailure;
 pub use no_resurrection::NoResurrection;
 pub use pause_tolerated::PauseTolerated;
+pub use partition::PartitionHeld;
 pub use precedence::Precedence;
 pub use reaches_all::ReachesAll;
 pub use views_agree::ViewsAgree;

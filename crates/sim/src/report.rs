@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use kinfolk_core::Instant;
+use kinfolk_swim::Mode;
 
 use crate::checks::{Checks, Violation};
 use crate::figures::Figures;
 use crate::invariants::{
-    Bounded, CrashKnown, Incarnations, Invariant, NoFalseFailure, NoResurrection, PauseTolerated, Precedence,
+    Bounded, CrashKnown, Incarnations, Invariant, NoFalseFailure, NoResurrection, PartitionHeld, PauseTolerated,
+    Precedence,
     ReachesAll, ViewsAgree, ViewsTrue,
 };
 use crate::scenario::Scenario;
@@ -48,13 +50,16 @@ pub fn checks(scenario: &Scenario) -> Checks {
         Box::new(NoResurrection::default()),
         Box::new(Bounded),
         Box::new(no_false_failure),
-        Box::new(CrashKnown::within(scenario.crash_within)),
+        Box::new(CrashKnown::within(scenario.crash_within, scenario.config.partition_grace)),
         Box::new(ReachesAll::within(scenario.news_within)),
         Box::new(ViewsAgree),
         Box::new(ViewsTrue),
     ];
     if let Some(tolerated) = scenario.tolerated_pause {
         invariants.push(Box::new(PauseTolerated::below(tolerated)));
+    }
+    if scenario.config.mode == Mode::Verified {
+        invariants.push(Box::new(PartitionHeld::by(&scenario.config)));
     }
     Checks::new(invariants)
 }

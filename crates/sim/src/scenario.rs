@@ -22,6 +22,8 @@ const FORMED: Duration = Duration::from_secs(10);
 const START_SPREAD: Duration = Duration::from_millis(500);
 /// How long news may take on a healthy network.
 const NEWS_WITHIN: Duration = Duration::from_secs(5);
+/// How long a group is cut in halves: longer than the partition grace, and what follows it.
+const CUT: Duration = Duration::from_mins(1);
 /// How long a failed exchange of views, a late refutation or a lost update may take to be repaired, once all is well.
 const REPAIR: Duration = Duration::from_secs(65);
 
@@ -53,6 +55,10 @@ pub enum Kind {
     Restart,
     /// A crash that is detected, then a restart under the same name.
     Return,
+    /// Half of the nodes are cut off from the other half for a minute, longer than the partition grace.
+    Halves,
+    /// Half of the nodes fall silent at once, for good.
+    Disaster,
     /// Whatever the seed says.
     Random,
 }
@@ -89,7 +95,7 @@ pub struct Scenario {
 
 impl Kind {
     /// Every kind, in the order of the smoke list.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Join,
         Self::Crash,
         Self::Leave,
@@ -102,6 +108,8 @@ impl Kind {
         Self::Pause,
         Self::Restart,
         Self::Return,
+        Self::Halves,
+        Self::Disaster,
         Self::Random,
     ];
 
@@ -125,6 +133,8 @@ impl Kind {
             Self::Pause => "pause",
             Self::Restart => "restart",
             Self::Return => "return",
+            Self::Halves => "halves",
+            Self::Disaster => "disaster",
             Self::Random => "random",
         }
     }
@@ -135,6 +145,7 @@ impl Kind {
             Self::Join | Self::Tags | Self::BigTags | Self::Broadcast => 1,
             Self::Crash | Self::Leave | Self::Loss | Self::Pause | Self::Restart | Self::Return => 2,
             Self::OneWay | Self::Random => 3,
+            Self::Halves | Self::Disaster => 4,
             Self::Partition => 5,
         }
     }
@@ -260,6 +271,16 @@ impl Scenario {
                 script.fault(start + Duration::from_secs(1), Fault::Restart { node: one, via: other });
                 REPAIR
             }
+            Kind::Halves => {
+                self.excuse = Some(REPAIR);
+                script.fault(start, Fault::Partition(half(self.nodes, rng)));
+                script.fault(start + CUT, Fault::Heal);
+                REPAIR
+            }
+            Kind::Disaster => {
+                half(self.nodes, rng).into_iter().for_each(|node| script.fault(start, Fault::Silence(node)));
+                self.crash_within + self.config.partition_grace
+            }
             Kind::Return => {
                 script.fault(start, Fault::Crash(one));
                 script.fault(start + self.crash_within, Fault::Restart { node: one, via: other });
@@ -291,6 +312,14 @@ impl Scenario {
         }
         self.config.suspicion.min(self.nodes, self.config.probe_interval).mul_f64(0.75)
     }
+}
+
+/// Half of so many nodes, by chance; of an odd number the larger half.
+fn half(nodes: usize, rng: &mut Rng) -> Vec<NodeIndex> {
+    let mut all: Vec<_> = (0..nodes).map(NodeIndex).collect();
+    rng.shuffle(&mut all);
+    all.truncate(nodes.div_ceil(2));
+    all
 }
 
 /// How long a crash may take at the worst until all know of it: the round-robin comes to it after at most `2 N - 1`

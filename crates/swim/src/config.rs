@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinfolk_detector::{HealthConfig, Rhythm, Scope, SuspicionRule};
+use kinfolk_detector::{FlapPolicy, HealthConfig, Rhythm, Scope, SuspicionRule};
 
 use crate::error::ConfigError;
 use crate::rings::RINGS;
@@ -33,10 +33,18 @@ pub struct SwimConfig {
     /// process that died is known at once by its closed port, whatever this says.) Stretched by local health + 1 of who
     /// judges.
     pub tolerated_pause: Duration,
-    /// For how long a member to which *everybody* is silent holds its verdicts back ([`Mode::Verified`]): mostly it is itself
-    /// that is cut off. Default 30 s; raising it delays its view of a real disaster, lowering it lets a member that lost its
-    /// network declare all others failed sooner (they refute when it is back).
-    pub isolation_grace: Duration,
+    /// The mass-failure brake ([`Mode::Verified`]): for how long a member holds its verdicts by silence back while more than
+    /// two fifths of the group, and at least two, are silent: it may be itself that is cut off. In every mode it is also for
+    /// how long fewer than the quorum must live until the partition status says that one should only read. Default 30 s; 0
+    /// holds nothing. Raising it delays the view of a real disaster; lowering it lets both sides of a short cut declare each
+    /// other failed, which they refute when it ends. A closed port and a leave are never held.
+    pub partition_grace: Duration,
+    /// With how many in a hundred of its highest known size the group has its quorum. Default 50, with which both halves of
+    /// an even split have it; 1 to 100. It decides nothing here, but what is told of a partition.
+    pub quorum_percent: u32,
+    /// When a member that fails and returns again and again is told of as flapping instead of with each event. `None` tells
+    /// everything, as the papers' modes do by default.
+    pub flaps: Option<FlapPolicy>,
     /// A member that is declared failed again within this time of its return comes back only once it has reached its
     /// neighbours for as long ([`Mode::Verified`]). Default 1 min. Zero lets it return whenever it reaches them, however often
     /// that has gone wrong; longer keeps a member with an unsteady link out for longer.
@@ -103,7 +111,12 @@ impl SwimConfig {
 
     /// Rings of watchers, witnesses and checks of ports: the default.
     pub fn verified() -> Self {
-        Self { mode: Mode::Verified, push_delay: Some(Duration::from_millis(5)), ..Self::lifeguard() }
+        Self {
+            mode: Mode::Verified,
+            push_delay: Some(Duration::from_millis(5)),
+            flaps: Some(FlapPolicy::default()),
+            ..Self::lifeguard()
+        }
     }
 
     /// SWIM with Lifeguard.
@@ -111,7 +124,9 @@ impl SwimConfig {
         Self {
             mode: Mode::Lifeguard,
             tolerated_pause: Duration::from_secs(5),
-            isolation_grace: Duration::from_secs(30),
+            partition_grace: Duration::from_secs(30),
+            quorum_percent: 50,
+            flaps: None,
             return_probation: Duration::from_mins(1),
             probe_timeout_min: Duration::from_millis(100),
             probe_interval: Duration::from_secs(1),
@@ -178,6 +193,12 @@ impl SwimConfig {
                 interval: self.probe_interval,
             });
         }
+        if !(1..=100).contains(&self.quorum_percent) {
+            return Err(ConfigError::Quorum { found: self.quorum_percent });
+        }
+        if let Some(flaps) = &self.flaps {
+            flaps.validate().map_err(ConfigError::Flaps)?;
+        }
         if self.retransmit == 0 {
             return Err(ConfigError::Zero { field: "retransmit" });
         }
@@ -241,5 +262,14 @@ mod tests {
         assert!(with(|c| c.suspicion.beta = 0.5).contains("beta"));
         assert!(with(|c| c.sync_interval = Duration::ZERO).contains("sync_interval"));
         assert!(with(|c| c.indirect_probes = 0).contains("indirect_probes"));
+        assert!(with(|c| c.quorum_percent = 0).contains("quorum_percent"));
+        assert!(with(|c| c.quorum_percent = 101).contains("quorum_percent"));
+        let flaps = |change: fn(&mut FlapPolicy)| {
+            let mut policy = FlapPolicy::default();
+            change(&mut policy);
+            SwimConfig { flaps: Some(policy), ..SwimConfig::default() }.validate().unwrap_err().to_string()
+        };
+        assert!(flaps(|policy| policy.returns = 1).contains("returns"));
+        assert!(flaps(|policy| policy.quiet = Duration::ZERO).contains("quiet"));
     }
 }

@@ -32,6 +32,15 @@ pub enum ConfigError {
         /// The interval given.
         interval: Duration,
     },
+    /// The quorum is no share of the group.
+    #[error("quorum_percent is {found}: give 1 to 100")]
+    Quorum {
+        /// The value given.
+        found: u32,
+    },
+    /// The policy about members that fail and return is out of its range.
+    #[error("flaps: {0}")]
+    Flaps(kinfolk_detector::ConfigError),
     /// The suspicion rule is out of its range.
     #[error("suspicion: {0}")]
     Suspicion(#[from] kinfolk_detector::ConfigError),

@@ -47,6 +47,14 @@ impl Machine {
         self.note_with(now, id, finding, cause);
     }
 
+    /// Notes it, unless it is what was noted last.
+    pub(crate) fn note_once(&mut self, now: Instant, id: &NodeId, finding: Finding, reason: Reason) {
+        let last = self.findings.of.get(id).and_then(VecDeque::back).map(|evidence| evidence.finding);
+        if last != Some(finding) {
+            self.note(now, id, finding, reason);
+        }
+    }
+
     /// Notes that we no longer accuse a member, because it has been heard from.
     pub(crate) fn note_withdrawn(&mut self, now: Instant, id: &NodeId, silence: Duration) {
         self.note(now, id, Finding::Withdrawn, Reason::Silent { silence, witnesses: 0, nacks: 0 });

@@ -4,6 +4,7 @@
 //!
 //! Nothing here knows a clock, a socket, a runtime or the operating system's randomness; `cargo xtask layers` checks it.
 
+mod brake;
 mod broadcast;
 pub mod codec;
 mod comeback;
@@ -12,6 +13,7 @@ mod config;
 mod describe;
 mod error;
 mod explain;
+mod flaps;
 mod flood;
 mod healer;
 mod input;

@@ -11,6 +11,7 @@
 //!   Timeout      on_timeout.rs ──── on_gossip.rs, flood.rs, sync.rs, healer.rs, relay.rs, and
 //!                                   round-robin:  probe.rs, suspect.rs        (Swim, Lifeguard)
 //!                                   rings:        watch.rs, witness.rs, verdict.rs, loss.rs   (Verified)
+//!                                   many silent:  brake.rs      what is told: flaps.rs
 //!   PortChecked  port.rs
 //!   Health       on_change.rs
 //!   Command      on_command.rs
@@ -21,8 +22,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::{Incarnation, Instant, NodeId, NodeState, NodeStatus, Rng, SharedNodeRegistry};
-use kinfolk_detector::LocalHealth;
+use kinfolk_detector::{FlapDamper, LocalHealth, PartitionConfig, PartitionDetector};
 
+use crate::brake::Mass;
 use crate::broadcast::Seen;
 use crate::comeback::Comeback;
 use crate::config::SwimConfig;
@@ -58,6 +60,8 @@ pub struct Machine {
     /// The probe of the round-robin, in the modes that have one.
     pub(crate) probe: Option<Probe>,
     pub(crate) watch: Watch,
+    pub(crate) mass: Mass,
+    pub(crate) flaps: Option<FlapDamper>,
     pub(crate) comeback: Comeback,
     pub(crate) findings: Findings,
     pub(crate) suspicions: BTreeMap<NodeId, Suspected>,
@@ -133,6 +137,13 @@ impl Machine {
         let overlay = Overlay::of(others, &mut rng);
         let mut watch = Watch::new(&me.id);
         overlay.ids().iter().for_each(|id| watch.rings.insert(id));
+        let partition = PartitionConfig {
+            quorum_percent: config.quorum_percent,
+            notice: config.tolerated_pause,
+            grace: config.partition_grace,
+        };
+        let mass = Mass::new(PartitionDetector::new(partition), now);
+        let flaps = config.flaps.map(FlapDamper::new);
         let myself = Me {
             id: me.id.clone(),
             life: me.incarnation,
@@ -152,6 +163,8 @@ impl Machine {
             overlay,
             probe: None,
             watch,
+            mass,
+            flaps,
             comeback: Comeback::default(),
             findings: Findings::default(),
             suspicions: BTreeMap::new(),
@@ -164,6 +177,7 @@ impl Machine {
             outputs: VecDeque::new(),
         };
         machine.introduce(me);
+        machine.recount(now);
         machine.rewatch(now);
         machine.schedule_heal(now);
         machine
@@ -172,6 +186,9 @@ impl Machine {
     /// Takes one input. Outputs that it causes wait in [`poll_output`](Self::poll_output).
     pub fn handle(&mut self, now: Instant, input: Input) {
         self.guard_against_pause(now);
+        if matches!(input, Input::Message { .. } | Input::Reply { .. }) {
+            self.mass.heard(now);
+        }
         match input {
             Input::Message { from, message, reply_to } => self.on_message(now, &from, message, reply_to),
             Input::Reply { request, from, message } => self.on_reply(now, request, &from, message),

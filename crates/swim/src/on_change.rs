@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use kinfolk_core::{Cause, Change, ClusterEvent, Instant, NodeId, NodeState, NodeStatus};
+use kinfolk_core::{Cause, Change, Instant, NodeId, NodeState, NodeStatus};
 
 use crate::machine::Machine;
 use crate::message::Update;
-use crate::output::Output;
 use crate::queue::Priority;
 use crate::timer::Timer;
 
@@ -43,14 +42,17 @@ impl Machine {
             Change::Full => return self.stats.registry_full += 1,
             Change::Applied { before, after } => (before, Arc::clone(after)),
         };
-        for event in ClusterEvent::of_change(change, cause) {
-            self.output(Output::Event(event));
-        }
+        self.tell_change(now, change, cause);
         self.note_change(now, change, cause);
         if after.id != self.me.id {
             let was_member = before.as_ref().is_some_and(|before| before.state.is_member());
             self.follow(now, was_member, &after, cause);
         }
+        let has_left = |before: &Arc<NodeStatus>| before.state != after.state && after.state == NodeState::Left;
+        if before.as_ref().is_some_and(has_left) {
+            self.mass.left();
+        }
+        self.recount(now);
         match spread {
             Spread::Nobody => {}
             Spread::All => self.pass_on(after, &cause.accusers, None),

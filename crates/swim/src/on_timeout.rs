@@ -22,17 +22,21 @@ impl Machine {
                 Timer::Suspicion(id) => self.on_suspicion_due(now, &id),
                 Timer::Gossip => self.on_gossip_due(now),
                 Timer::Sync => self.on_sync_due(now),
+                Timer::Look => self.on_look_due(now),
+                Timer::Settle(id) => self.on_settle_due(now, &id),
                 Timer::Comeback => self.on_comeback_due(now),
                 Timer::Heal => self.on_heal_due(now),
-                Timer::Reap(id, incarnation) => self.on_reap_due(&id, incarnation),
+                Timer::Reap(id, incarnation) => self.on_reap_due(now, &id, incarnation),
             }
         }
     }
 
-    fn on_reap_due(&mut self, id: &NodeId, incarnation: Incarnation) {
+    fn on_reap_due(&mut self, now: Instant, id: &NodeId, incarnation: Incarnation) {
         self.tombstones.remove(id);
+        self.forget_flaps(id);
         if let Some(reaped) = self.registry.reap(id, incarnation) {
             self.output(Output::Event(ClusterEvent::NodeReaped { id: reaped.id.clone() }));
+            self.recount(now);
         }
     }
 }

@@ -23,6 +23,7 @@ impl Machine {
         }
         self.watch.pause_ended = now;
         self.stats.pauses += 1;
+        self.mass.paused(now, late);
         for subject in self.watch.subjects.values_mut() {
             // What we sent before the pause may have been answered during it, unheard.
             subject.probe = None;

@@ -72,6 +72,22 @@ pub(crate) fn watchers_of<'a>(subject: &NodeId, members: impl Iterator<Item = &'
     rings.watchers()
 }
 
+/// How many of those that still speak, ourselves not counted, are watched by silent ones alone, so that nobody is left who
+/// could tell whether they live. `members` are all, each with whether it still speaks. Costs `O(N log N)`.
+pub(crate) fn orphans<'a>(me: &NodeId, members: impl Iterator<Item = (&'a NodeId, bool)>) -> usize {
+    let members: Vec<_> = members.map(|(id, speaks)| (places(id), speaks, id != me)).collect();
+    let mut watched = vec![false; members.len()];
+    for ring in 0..RINGS {
+        let mut order: Vec<usize> = (0..members.len()).collect();
+        order.sort_unstable_by_key(|at| members[*at].0[ring]);
+        let watchers = order.iter().cycle().skip(order.len().saturating_sub(1));
+        for (watcher, subject) in watchers.zip(&order) {
+            watched[*subject] |= watcher != subject && members[*watcher].1;
+        }
+    }
+    members.iter().zip(watched).filter(|((_, speaks, other), watched)| *speaks && *other && !watched).count()
+}
+
 fn each_once(side: &[Option<Neighbour>; RINGS]) -> Vec<NodeId> {
     let mut ids: Vec<_> = side.iter().flatten().map(|neighbour| neighbour.id.clone()).collect();
     ids.sort_unstable();
@@ -158,6 +174,24 @@ mod tests {
             reached.extend(reached.clone().iter().flat_map(|at| neighbours[at].clone()));
         }
         assert_eq!(reached.len(), 1_000);
+    }
+
+    #[test]
+    fn an_orphan_is_whom_only_silent_ones_watch() {
+        let members: Vec<_> = (0..100).map(id).collect();
+        let speaks = |number: usize| number % 3 == 0;
+        let count = orphans(&id(200), members.iter().zip(0..).map(|(id, number)| (id, speaks(number))));
+        let is_orphan = |me: &NodeId| {
+            let watchers = watchers_of(me, members.iter());
+            members.iter().zip(0..).all(|(id, number)| !watchers.contains(id) || !speaks(number))
+        };
+        let expected = members.iter().zip(0..).filter(|(id, number)| speaks(*number) && is_orphan(id)).count();
+        assert_eq!(count, expected);
+        assert!(count > 0);
+        assert_eq!(orphans(&id(200), members.iter().map(|id| (id, true))), 0);
+        let orphan = members.iter().zip(0..).find(|(id, number)| speaks(*number) && is_orphan(id)).unwrap().0;
+        let others = orphans(orphan, members.iter().zip(0..).map(|(id, number)| (id, speaks(number))));
+        assert_eq!(others, expected - 1, "ourselves we know to live");
     }
 
     proptest! {

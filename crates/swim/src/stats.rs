@@ -29,6 +29,10 @@ pub struct SwimStats {
     pub pauses: u64,
     /// Suspicions that we raised ourselves.
     pub suspicions: u64,
+    /// Times that a verdict was held back, because nearly half of the group was silent.
+    pub verdicts_held: u64,
+    /// Members that were told of as flapping.
+    pub flapping: u64,
     /// Members that our own clock declared failed.
     pub failures: u64,
     /// Of these, members that most of their watchers could reach only now and then.

@@ -27,6 +27,10 @@ pub(crate) enum Timer {
     Gossip,
     /// When to exchange views with a random member.
     Sync,
+    /// When to count who is silent.
+    Look,
+    /// When to tell that this member flaps no more, unless it does.
+    Settle(NodeId),
     /// When a trial of our own is over, or the next one begins.
     Comeback,
     /// When to contact a failed member.

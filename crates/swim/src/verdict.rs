@@ -31,10 +31,12 @@ impl Machine {
                 self.stats.unheard += 1;
                 self.local_health.raise(1);
                 self.note(now, id, Finding::Unheard, reason);
+                self.look_soon(now);
             }
-            Found::Isolated if silence < self.config.isolation_grace => {
+            Found::Isolated if silence < self.config.tolerated_pause || self.holds_verdicts(now) => {
                 self.stats.unheard += 1;
-                self.note(now, id, Finding::Isolated, reason);
+                self.note_once(now, id, Finding::Isolated, reason);
+                self.look_soon(now);
             }
             Found::PortClosed => {
                 self.pronounce(
@@ -45,6 +47,9 @@ impl Machine {
                 );
             }
             Found::Isolated => self.pronounce(now, id, nacks, reason),
+            Found::Confirmed | Found::NobodyElse if last && self.holds_verdicts(now) => {
+                self.note_once(now, id, Finding::Held, reason);
+            }
             Found::Confirmed | Found::NobodyElse if last => self.pronounce(now, id, nacks, reason),
             Found::Confirmed | Found::NobodyElse => self.accuse(now, id, nacks, reason),
         }
@@ -72,7 +77,9 @@ impl Machine {
         let due = since + tolerated;
         let next = if now < due { due } else { now + self.config.probe_interval };
         subject.verdict = Some(self.timers.schedule(next, Timer::Verdict(id.clone())));
-        if now >= due {
+        // The last check may end at this very moment: another would take its place.
+        let asked = subject.round.as_ref().is_some_and(|round| round.last);
+        if now >= due && !asked {
             self.watch_now(now, id);
             self.check_port_of_subject(id);
             self.ask_witnesses(now, id, true);

@@ -125,7 +125,11 @@ impl Machine {
             all.sort_unstable();
             (all.clone(), all)
         } else {
-            (self.watch.rings.subjects(), self.watch.rings.watchers())
+            let mut subjects = self.watch.rings.subjects();
+            subjects.extend(self.more_subjects());
+            subjects.sort_unstable();
+            subjects.dedup();
+            (subjects, self.watch.rings.watchers())
         };
         self.watch.watchers = watchers;
         if self.watch.subjects.keys().eq(&subjects) {
@@ -135,10 +139,10 @@ impl Machine {
         for id in gone {
             self.unwatch(&id);
         }
-        let cycle = self.watch_cycle();
+        let spread = if self.mass.is_urgent() { self.config.probe_interval } else { self.watch_cycle() };
         for id in &subjects {
             if !self.watch.subjects.contains_key(id) {
-                let at = now + cycle.mul_f64(self.rng.unit());
+                let at = now + spread.mul_f64(self.rng.unit());
                 let timer = self.timers.schedule(at, Timer::Watch(id.clone()));
                 self.watch.subjects.insert(id.clone(), Subject::new(timer));
             }
@@ -164,6 +168,11 @@ impl Machine {
     /// It is time to probe a subject.
     pub(crate) fn on_watch_due(&mut self, now: Instant, id: &NodeId) {
         let (Some(node), false) = (self.registry.get(id), self.has_left()) else { return };
+        let in_flight = self.watch.subjects.get(id).and_then(|subject| subject.probe);
+        if in_flight.is_some_and(|probe| now >= probe.sent + self.watch_timeout(id)) {
+            // The time of the last one ends at this very moment.
+            self.missed(now, id);
+        }
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
         let suspect = node.state == NodeState::Suspect;
         let troubled = suspect || subject.silent_since.is_some() || subject.losses.look_odd();
@@ -307,6 +316,11 @@ impl Machine {
 }
 
 impl Subject {
+    /// Whether it does not answer us, and nothing says that its process is gone.
+    pub(crate) fn is_mute(&self) -> bool {
+        self.silent_since.is_some() && !self.port_closed
+    }
+
     fn new(timer: TimerKey) -> Self {
         Self {
             timer,

@@ -45,6 +45,20 @@ fn log(event: &ClusterEvent) {
             "our own name is alive elsewhere: once is our former life; again and again is another process that uses our \
              certificate, so issue it one of its own"
         ),
+        E::PartitionDetected { minority, live, known } => tracing::warn!(
+            minority, live, known,
+            "the group may be parted: nearly half or more are silent or gone; verdicts by silence are held for the grace"
+        ),
+        E::PartitionHealed { live, known, lasted } => {
+            tracing::info!(live, known, ?lasted, "enough of the group are back");
+        }
+        E::NodeFlapping { id, returns, quiet } => tracing::warn!(
+            node = %id, returns, ?quiet,
+            "a member fails and returns again and again: told of again when it has been the same for so long"
+        ),
+        E::NodeSettled { node } => {
+            tracing::info!(node = %node.id, state = %node.state, "a flapping member has settled");
+        }
         E::EventsDropped { count } => tracing::warn!(count, "events were lost: logging them is too slow"),
         other => tracing::info!(event = ?other, "an event"),
     }

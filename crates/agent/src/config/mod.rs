@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kinfolk::{ClusterConfig, NodeAddr, NodeIdentity, SwimConfig, Tags};
+use kinfolk::{ClusterConfig, FlapPolicy, NodeAddr, NodeIdentity, SwimConfig, Tags};
 
 pub(crate) use settings::Settings;
 
@@ -85,6 +85,9 @@ impl Settings {
         swim.probe_timeout = self.probe_timeout.map_or(half, |span| span.0);
         let tolerated = swim.tolerated_pause.max(swim.probe_interval * 2);
         swim.tolerated_pause = self.tolerated_pause.map_or(tolerated, |span| span.0);
+        set(&mut swim.partition_grace, self.partition_grace.map(|span| span.0));
+        set(&mut swim.quorum_percent, self.quorum_percent.map(u32::from));
+        set(&mut swim.flaps, self.flap_damping.map(|damps| damps.then(FlapPolicy::default)));
         // News should not wait longer than the probes that they could have travelled with.
         swim.gossip_interval = swim.gossip_interval.min(swim.probe_interval).max(Duration::from_millis(1));
         swim

@@ -62,6 +62,17 @@ pub(crate) struct Settings {
     /// How long a probe waits for its answer [default: half the interval, at most 500ms]
     #[arg(long, value_name = "DURATION", env = "KINFOLK_PROBE_TIMEOUT")]
     pub(crate) probe_timeout: Option<Span>,
+    /// For how long verdicts by silence are held while nearly half of the group is silent, and a minority is no read-only one
+    /// [default: 30s]
+    #[arg(long, value_name = "DURATION", env = "KINFOLK_PARTITION_GRACE")]
+    pub(crate) partition_grace: Option<Span>,
+    /// With how many in a hundred of its highest known size the group has its quorum, 1 to 100 [default: 50]
+    #[arg(long, value_name = "N", env = "KINFOLK_QUORUM_PERCENT", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(crate) quorum_percent: Option<u16>,
+    /// Whether a member that fails and returns again and again is told of as flapping [default: true, in the papers' modes
+    /// false]
+    #[arg(long, value_name = "BOOL", env = "KINFOLK_FLAP_DAMPING")]
+    pub(crate) flap_damping: Option<bool>,
     /// How many connections are kept at most, 1 to 65535 [default: 50]
     #[arg(long, value_name = "N", env = "KINFOLK_POOL_MAX_TOTAL", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) pool_max_total: Option<u16>,
@@ -111,6 +122,9 @@ impl Settings {
             tolerated_pause: self.tolerated_pause.or(file.tolerated_pause),
             probe_interval: self.probe_interval.or(file.probe_interval),
             probe_timeout: self.probe_timeout.or(file.probe_timeout),
+            partition_grace: self.partition_grace.or(file.partition_grace),
+            quorum_percent: self.quorum_percent.or(file.quorum_percent),
+            flap_damping: self.flap_damping.or(file.flap_damping),
             pool_max_total: self.pool_max_total.or(file.pool_max_total),
             pool_idle_timeout: self.pool_idle_timeout.or(file.pool_idle_timeout),
             leave_timeout: self.leave_timeout.or(file.leave_timeout),

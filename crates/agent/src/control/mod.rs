@@ -14,7 +14,7 @@ pub(crate) use server::serve;
 pub(crate) use socket::ControlSocket;
 #[cfg(test)]
 pub(crate) use view::MemberView;
-pub(crate) use view::MembersView;
+pub(crate) use view::{MembersView, PartitionView};
 
 /// What can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

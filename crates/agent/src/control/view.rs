@@ -12,6 +12,25 @@ pub(crate) struct MembersView {
     pub(crate) cluster: ClusterId,
     /// Every node that it knows, tombstones included, ordered by name.
     pub(crate) members: Vec<MemberView>,
+    /// How the group stands.
+    #[serde(default)]
+    pub(crate) partition: PartitionView,
+}
+
+/// How the group stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own to whoever reads the JSON")]
+pub(crate) struct PartitionView {
+    /// How many live and are not suspected.
+    pub(crate) live: usize,
+    /// Of how many: the highest known size, less those that left or were forgotten.
+    pub(crate) known: usize,
+    /// Whether it is a partition.
+    pub(crate) partitioned: bool,
+    /// Whether those that live are fewer than the quorum.
+    pub(crate) minority: bool,
+    /// Whether that has been so for the whole grace.
+    pub(crate) read_only: bool,
 }
 
 /// One node.
@@ -39,6 +58,14 @@ impl MembersView {
             phi: cluster.phi(&node.id).filter(|_| node.state.is_member()),
         };
         let members = snapshot.nodes().iter().map(member).collect();
-        Self { node: cluster.id().clone(), cluster: id, members }
+        let status = cluster.partition_status();
+        let partition = PartitionView {
+            live: status.live,
+            known: status.known,
+            partitioned: status.partitioned,
+            minority: status.minority,
+            read_only: status.read_only,
+        };
+        Self { node: cluster.id().clone(), cluster: id, members, partition }
     }
 }

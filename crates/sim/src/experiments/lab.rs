@@ -34,7 +34,7 @@ impl Mode {
 
     /// The default of this code, whole: with phi beside it, as members run it.
     pub(super) fn verified() -> Self {
-        Self { name: "Verified", config: SwimConfig::verified(), phi: true }
+        Self { name: "Verified", config: SwimConfig { flaps: None, ..SwimConfig::verified() }, phi: true }
     }
 
     /// All that Lifeguard's paper compares, all at alpha 5, and the default of this code.

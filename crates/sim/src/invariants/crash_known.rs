@@ -1,10 +1,11 @@
 //! A crashed member is failed in every view within a stated time (SWIM's strong completeness, section 3.1: every crash
-//! is detected by every member).
+//! is detected by every member). Where nearly half of all fall silent, the partition grace is added.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinfolk_core::NodeState;
+use kinfolk_detector::is_mass;
 
 use super::Invariant;
 use super::news::News;
@@ -16,13 +17,23 @@ use crate::observed::{Moment, Observed};
 #[derive(Debug)]
 pub struct CrashKnown {
     within: Duration,
+    grace: Duration,
     crashed: BTreeMap<NodeIndex, News>,
 }
 
 impl CrashKnown {
-    /// A crash must be known to all within this time.
-    pub fn within(within: Duration) -> Self {
-        Self { within, crashed: BTreeMap::new() }
+    /// A crash must be known to all within this time, and a `grace` later where nearly half of all have fallen silent.
+    pub fn within(within: Duration, grace: Duration) -> Self {
+        Self { within, grace, crashed: BTreeMap::new() }
+    }
+
+    /// If so many are silent that verdicts are held, whatever is not known yet may take that much longer.
+    fn allow_grace(&mut self, moment: &Moment<'_>) {
+        let silent = moment.truth.all().filter(|(_, node)| node.silent && !node.running).count();
+        if is_mass(silent, silent + moment.truth.members().count()) {
+            let deadline = moment.now + self.within + self.grace;
+            self.crashed.values_mut().for_each(|news| news.extend(deadline));
+        }
     }
 }
 
@@ -36,6 +47,7 @@ impl Invariant for CrashKnown {
             Observed::Step(Step::Fault(Fault::Crash(node) | Fault::Silence(node))) => {
                 let news = News::new(moment, *node, self.within, format!("{node} has crashed"));
                 self.crashed.insert(*node, news);
+                self.allow_grace(moment);
             }
             Observed::Step(Step::Fault(Fault::Restart { node, .. })) => {
                 self.crashed.remove(node);
@@ -70,7 +82,7 @@ mod tests {
     use crate::truth::Truth;
 
     fn crashed() -> (CrashKnown, Truth) {
-        let (mut rule, mut truth) = (CrashKnown::within(Duration::from_secs(10)), truth(3));
+        let (mut rule, mut truth) = (CrashKnown::within(Duration::from_secs(10), Duration::from_secs(30)), truth(3));
         truth.node_mut(A).running = false;
         show(&mut rule, &truth, 0, Observed::Step(&Step::Fault(Fault::Crash(A)))).unwrap();
         (rule, truth)
@@ -83,6 +95,21 @@ mod tests {
         assert!(show(&mut rule, &truth, 10, Observed::Second).is_ok());
         let caught = show(&mut rule, &truth, 11, Observed::Second).unwrap_err();
         assert!(caught.starts_with("n0002 and 0 others"), "{caught}");
+    }
+
+    #[test]
+    fn where_nearly_half_fall_silent_the_grace_is_added_and_for_one_alone_it_is_not() {
+        for (silent, late) in [(vec![A], false), (vec![A, B], true)] {
+            let mut rule = CrashKnown::within(Duration::from_secs(10), Duration::from_secs(30));
+            let mut truth = truth(4);
+            for node in silent {
+                (truth.node_mut(node).running, truth.node_mut(node).silent) = (false, true);
+                show(&mut rule, &truth, 0, Observed::Step(&Step::Fault(Fault::Silence(node)))).unwrap();
+            }
+            let just_in_time = show(&mut rule, &truth, if late { 40 } else { 10 }, Observed::Second);
+            assert!(just_in_time.is_ok());
+            assert!(show(&mut rule, &truth, if late { 41 } else { 11 }, Observed::Second).is_err());
+        }
     }
 
     #[test]

@@ -25,6 +25,11 @@ impl News {
         Self { what, deadline: moment.now + within, waiting }
     }
 
+    /// It may take until then.
+    pub(super) fn extend(&mut self, deadline: Instant) {
+        self.deadline = self.deadline.max(deadline);
+    }
+
     /// It has reached `node`.
     pub(super) fn reached(&mut self, node: NodeIndex) {
         self.waiting.retain(|(waiting, _)| *waiting != node);

@@ -5,6 +5,7 @@ mod bench;
 mod comeback;
 mod commands;
 mod gossip;
+mod mass;
 mod probes;
 mod suspicions;
 mod verified;

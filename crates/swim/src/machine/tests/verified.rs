@@ -104,19 +104,25 @@ fn pass_in_silence(bench: &mut Bench, time: Duration) -> String {
     let (end, mut told) = (bench.now + time, String::new());
     while bench.machine.next_timeout().is_some_and(|at| at <= end) {
         told += &bench.tick();
-        let outputs = std::mem::take(&mut bench.outputs);
-        for output in outputs {
-            told += &match output {
-                Output::Send { to, message: Message::PingReq { .. }, request: Some(request), .. } => {
-                    bench.reply(request.0, to.as_str(), nack(false))
-                }
-                Output::Send { to, request: Some(request), .. } if to != id("a") => {
-                    bench.ack(request.0, to.as_str())
-                }
-                Output::CheckPort { check, .. } => bench.input(Input::PortChecked { check, closed: false }),
-                _ => String::new(),
-            };
-        }
+        told += &all_but_a_answer(bench);
+    }
+    told
+}
+
+/// What was sent last is answered, by all but `a`.
+fn all_but_a_answer(bench: &mut Bench) -> String {
+    let mut told = String::new();
+    for output in std::mem::take(&mut bench.outputs) {
+        told += &match output {
+            Output::Send { to, message: Message::PingReq { .. }, request: Some(request), .. } => {
+                bench.reply(request.0, to.as_str(), nack(false))
+            }
+            Output::Send { to, request: Some(request), .. } if to != id("a") => {
+                bench.ack(request.0, to.as_str())
+            }
+            Output::CheckPort { check, .. } => bench.input(Input::PortChecked { check, closed: false }),
+            _ => String::new(),
+        };
     }
     told
 }
@@ -178,6 +184,7 @@ fn a_pause_of_our_own_voids_what_we_were_about_to_judge() {
     bench.gossip("b", Vec::new());
     bench.gossip("c", Vec::new());
     bench.input(Input::Timeout);
+    all_but_a_answer(&mut bench);
     assert_eq!((bench.known("a").1, bench.machine.stats().pauses), (NodeState::Suspect, 1));
     pass_in_silence(&mut bench, SECOND * 3);
     assert_eq!(bench.known("a").1, NodeState::Suspect, "the pause is not counted as its silence");
@@ -260,4 +267,31 @@ fn equal_views_have_equal_digests_and_nothing_to_exchange() {
     let Some(Output::Send { message, .. }) = asker.machine.poll_output() else { panic!("it asks") };
     assert_eq!(other.message("me", message), "Differ(false) -> reply 7\n");
     assert_eq!(buckets, other.machine.registry.bucket_digests());
+}
+
+#[test]
+fn one_who_doubts_itself_judges_a_silent_member_all_the_same_also_when_a_witness_says_nothing() {
+    let mut bench = bench(&["a", "b", "c", "d"]);
+    accused(&mut bench);
+    bench.machine.local_health.raise(1);
+    let end = bench.now + SECOND * 30;
+    while bench.machine.next_timeout().is_some_and(|at| at <= end) && bench.known("a").1 == NodeState::Suspect {
+        bench.tick();
+        for output in std::mem::take(&mut bench.outputs) {
+            match output {
+                Output::Send { to, message: Message::PingReq { .. }, request: Some(request), .. }
+                    if to != id("c") =>
+                {
+                    bench.reply(request.0, to.as_str(), nack(false));
+                }
+                Output::Send { to, message: Message::Ping { .. }, request: Some(request), .. } if to != id("a") => {
+                    bench.ack(request.0, to.as_str());
+                    bench.machine.local_health.raise(1);
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(bench.known("a").1, NodeState::Failed);
+    assert!(bench.now < end && bench.machine.stats().local_health > 0);
 }

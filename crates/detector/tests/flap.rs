@@ -1,0 +1,129 @@
+//! Flap damping: when it begins, what is told while it lasts, when it ends, and its bound.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kinfolk_core::{Change, Incarnation, Instant, NodeAddr, NodeId, NodeState, NodeStatus, Tags};
+use kinfolk_detector::{FlapDamper, FlapPolicy, Telling};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn at(seconds: u64) -> Instant {
+    Instant::ORIGIN + Duration::from_secs(seconds)
+}
+
+fn id(name: usize) -> NodeId {
+    NodeId::new(&format!("n{name}")).unwrap()
+}
+
+fn change(name: usize, before: NodeState, after: NodeState) -> Change {
+    let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
+    let status = |state| {
+        Arc::new(NodeStatus::alive(id(name), addr, Incarnation::new(1), Tags::empty()).with_state(state))
+    };
+    Change::Applied { before: Some(status(before)), after: status(after) }
+}
+
+struct Bench(FlapDamper);
+
+impl Bench {
+    fn new() -> Self {
+        Self(FlapDamper::new(FlapPolicy::default()))
+    }
+
+    /// The member fails, and returns at this second; what is told of its return.
+    fn returns(&mut self, name: usize, second: u64) -> Telling {
+        self.0.changed(at(second.saturating_sub(1)), &change(name, NodeState::Alive, NodeState::Failed));
+        self.0.changed(at(second), &change(name, NodeState::Failed, NodeState::Alive))
+    }
+
+    fn flapping() -> Self {
+        let mut bench = Self::new();
+        assert_eq!([10, 20].map(|second| bench.returns(0, second)), [Telling::All; 2]);
+        assert!(matches!(bench.returns(0, 30), Telling::Flapping { .. }));
+        assert_eq!(bench.0.settles_at(&id(0)), Some(at(30) + MINUTE));
+        bench
+    }
+}
+
+#[test]
+fn the_third_return_within_ten_minutes_is_one_too_many_and_the_second_is_not() {
+    let mut bench = Bench::new();
+    assert_eq!([bench.returns(0, 1), bench.returns(0, 300)], [Telling::All; 2]);
+    assert_eq!(bench.returns(0, 601), Telling::Flapping { returns: 3, quiet: MINUTE });
+    let mut bench = Bench::new();
+    let told = [1, 300, 602, 902, 1_203].map(|second| bench.returns(0, second));
+    assert_eq!(told, [Telling::All; 5], "three within ten minutes and a second are none too many");
+}
+
+#[test]
+fn while_a_member_flaps_nothing_of_its_coming_and_going_is_told() {
+    use NodeState::{Alive, Failed, Suspect};
+    let mut bench = Bench::flapping();
+    for (before, after) in [(Alive, Suspect), (Suspect, Failed), (Failed, Alive), (Alive, Suspect), (Suspect, Alive)]
+    {
+        assert_eq!(bench.0.changed(at(40), &change(0, before, after)), Telling::Muted, "{before} to {after}");
+    }
+    assert_eq!(bench.0.changed(at(40), &change(1, Alive, Failed)), Telling::All, "of others it is");
+}
+
+#[test]
+fn it_settles_after_a_quiet_minute_and_not_before_and_is_then_told_of_again() {
+    let mut bench = Bench::flapping();
+    assert!(!bench.0.settle(at(89), &id(0)));
+    assert!(bench.0.settle(at(90), &id(0)));
+    assert!(!bench.0.settle(at(91), &id(0)), "once");
+    assert_eq!(bench.returns(0, 100), Telling::All);
+}
+
+#[test]
+fn every_change_begins_the_quiet_time_anew_and_each_return_doubles_it_up_to_ten_minutes() {
+    let mut bench = Bench::flapping();
+    bench.0.changed(at(80), &change(0, NodeState::Alive, NodeState::Suspect));
+    assert_eq!(bench.0.settles_at(&id(0)), Some(at(80) + MINUTE));
+    let mut quiet = Vec::new();
+    for second in (100..160).step_by(10) {
+        bench.returns(0, second);
+        quiet.push(bench.0.settles_at(&id(0)).unwrap().since(at(second)).as_secs() / 60);
+    }
+    assert_eq!(quiet, [2, 4, 8, 10, 10, 10]);
+}
+
+#[test]
+fn new_tags_alone_do_not_lengthen_it() {
+    let mut bench = Bench::flapping();
+    bench.0.changed(at(80), &change(0, NodeState::Alive, NodeState::Alive));
+    assert_eq!(bench.0.settles_at(&id(0)), Some(at(90)));
+}
+
+#[test]
+fn who_leaves_has_settled_and_who_returns_from_a_leave_does_not_flap() {
+    let mut bench = Bench::flapping();
+    assert_eq!(bench.0.changed(at(40), &change(0, NodeState::Alive, NodeState::Left)), Telling::All);
+    assert_eq!(bench.0.settles_at(&id(0)), None);
+    for second in 50..60 {
+        assert_eq!(bench.0.changed(at(second), &change(0, NodeState::Left, NodeState::Alive)), Telling::All);
+    }
+}
+
+#[test]
+fn the_last_place_is_given_and_for_one_more_the_oldest_that_does_not_flap_is_forgotten() {
+    let mut bench = Bench::flapping();
+    for name in 1..=FlapDamper::MEMBERS_MAX {
+        bench.returns(name, 40);
+        bench.returns(name, 41);
+    }
+    // The first of those that do not flap had to go: it needs three returns again.
+    assert_eq!(bench.returns(1, 42), Telling::All);
+    assert!(matches!(bench.returns(200, 43), Telling::Flapping { .. }));
+    assert!(bench.0.settles_at(&id(0)).is_some(), "who flaps is not forgotten");
+}
+
+#[test]
+fn where_all_flap_one_more_is_told_as_always() {
+    let mut bench = Bench::new();
+    for name in 0..FlapDamper::MEMBERS_MAX {
+        assert!(matches!([1, 2, 3].map(|second| bench.returns(name, second))[2], Telling::Flapping { .. }));
+    }
+    assert_eq!([4, 5, 6, 7].map(|second| bench.returns(999, second)), [Telling::All; 4]);
+}

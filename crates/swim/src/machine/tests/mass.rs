@@ -1,0 +1,156 @@
+//! Many silent at once: what is held and for how long, what is not, what is said; and a member that comes and goes.
+
+use std::time::Duration;
+
+use kinfolk_core::NodeState::{Alive, Failed, Left, Suspect};
+
+use super::bench::{Bench, claim, id, quiet};
+use crate::config::SwimConfig;
+use crate::input::Input;
+use crate::message::Message;
+use crate::output::Output;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// We and these others, of whom some do not answer; the port of the others is open.
+struct Group {
+    bench: Bench,
+    silent: Vec<&'static str>,
+    /// Whether the hosts of the silent ones say that nobody listens there.
+    closed: bool,
+}
+
+impl Group {
+    fn new(others: &[&str], silent: &[&'static str]) -> Self {
+        let mut bench = Bench::new(quiet(&SwimConfig::verified()), others);
+        while bench.machine.poll_output().is_some() {}
+        Self { bench, silent: silent.to_vec(), closed: false }
+    }
+
+    /// Lets time pass, and says what was put out.
+    fn pass(&mut self, time: Duration) -> String {
+        let (end, mut told) = (self.bench.now + time, String::new());
+        while self.bench.machine.next_timeout().is_some_and(|at| at <= end) {
+            told += &self.bench.tick();
+            let outputs = std::mem::take(&mut self.bench.outputs);
+            outputs.into_iter().for_each(|output| told += &self.answer(output));
+        }
+        self.bench.now = end;
+        told
+    }
+
+    fn answer(&mut self, output: Output) -> String {
+        let speaks = |name: &str| !self.silent.contains(&name);
+        match output {
+            Output::Send { to, message, request: Some(request), .. } if speaks(to.as_str()) => match message {
+                Message::PingReq { target, .. } if !speaks(target.as_str()) => {
+                    self.bench.reply(request.0, to.as_str(), Message::Nack { closed: self.closed, lossy: false })
+                }
+                _ => self.bench.ack(request.0, to.as_str()),
+            },
+            Output::CheckPort { check, node, .. } => {
+                let closed = self.closed && !speaks(node.as_str());
+                self.bench.input(Input::PortChecked { check, closed })
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn states(&self, names: &[&str]) -> Vec<kinfolk_core::NodeState> {
+        names.iter().map(|name| self.bench.known(name).1).collect()
+    }
+}
+
+#[test]
+fn verdicts_about_half_of_the_group_are_held_for_the_grace_and_then_go_ahead() {
+    let mut group = Group::new(&["a", "b", "c"], &["a", "b"]);
+    let told = group.pass(SECOND * 30);
+    assert_eq!(group.states(&["a", "b"]), [Suspect, Suspect]);
+    let said = told.lines().filter(|line| line.contains("Partition")).collect::<Vec<_>>();
+    assert_eq!(said, ["event PartitionDetected { minority: false, live: 2, known: 4 }"]);
+    assert!(group.bench.machine.stats().verdicts_held > 0);
+    let explained = group.bench.machine.explain(&id("a"));
+    assert_eq!(explained.last().unwrap().finding.to_string(), "held back");
+
+    group.pass(SECOND * 10);
+    assert_eq!(group.states(&["a", "b"]), [Failed, Failed]);
+    let status = group.bench.machine.partition();
+    assert!(status.partitioned && !status.minority && (status.live, status.known) == (2, 4), "{status:?}");
+}
+
+#[test]
+fn who_answers_again_within_the_grace_is_never_failed_and_healing_is_told() {
+    let mut group = Group::new(&["a", "b", "c"], &["a", "b"]);
+    group.pass(SECOND * 20);
+    group.silent.clear();
+    let mut told = group.pass(SECOND * 2);
+    for name in ["a", "b"] {
+        told += &group.bench.gossip(name, vec![claim(name, 2, Alive, &[])]);
+    }
+    told += &group.pass(SECOND * 60);
+    assert_eq!(group.states(&["a", "b"]), [Alive, Alive]);
+    assert!(told.contains("PartitionHealed { live: 4, known: 4"), "{told}");
+    assert!(!told.contains("event failed"), "{told}");
+}
+
+#[test]
+fn two_of_five_and_one_of_two_are_judged_without_delay() {
+    for (others, silent) in [(&["a", "b", "c", "d"][..], &["a", "b"][..]), (&["a"], &["a"])] {
+        let mut group = Group::new(others, silent);
+        let told = group.pass(SECOND * 8);
+        assert_eq!(group.states(silent), vec![Failed; silent.len()]);
+        assert!(!told.contains("Partition"), "{told}");
+    }
+}
+
+#[test]
+fn closed_ports_and_leaves_and_the_verdicts_of_others_are_never_held() {
+    let mut group = Group::new(&["a", "b", "c", "d"], &["a", "b", "c"]);
+    group.closed = true;
+    group.pass(SECOND * 8);
+    assert_eq!(group.states(&["a", "b", "c"]), [Failed; 3]);
+
+    let mut group = Group::new(&["a", "b", "c"], &["a", "b"]);
+    group.pass(SECOND * 10);
+    assert_eq!(group.states(&["a", "b"]), [Suspect, Suspect]);
+    group.bench.gossip("c", vec![claim("a", 1, Failed, &["c"]), claim("b", 1, Left, &[])]);
+    assert_eq!(group.states(&["a", "b"]), [Failed, Left]);
+}
+
+#[test]
+fn who_hears_from_nobody_says_that_it_is_alone_and_judges_nobody_within_the_grace() {
+    let mut group = Group::new(&["a", "b", "c"], &["a", "b", "c"]);
+    let told = group.pass(SECOND * 30);
+    assert!(told.contains("PartitionDetected { minority: true, live: 1, known: 4 }"), "{told}");
+    assert_eq!(group.states(&["a", "b", "c"]), [Alive; 3]);
+    group.pass(SECOND * 25);
+    assert!(group.bench.machine.partition().read_only);
+    assert_eq!(group.states(&["a", "b", "c"]), [Failed; 3]);
+}
+
+#[test]
+fn a_member_that_returns_for_the_third_time_is_told_as_flapping_and_then_only_when_it_has_settled() {
+    let mut group = Group::new(&["a", "b", "c"], &[]);
+    let mut incarnation = 1;
+    let mut fail_and_return = |group: &mut Group| {
+        let failed = group.bench.gossip("b", vec![claim("a", incarnation, Failed, &["b"])]);
+        incarnation += 1;
+        failed + &group.bench.gossip("b", vec![claim("a", incarnation, Alive, &[])])
+    };
+    let events = |text: &str| {
+        let lines = text.lines().filter(|line| line.starts_with("event"));
+        lines.map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for expected in [vec!["failed", "joined"], vec!["failed", "joined"], vec!["failed", "joined", "NodeFlapping"]] {
+        assert_eq!(events(&fail_and_return(&mut group)), expected);
+        group.pass(SECOND * 5);
+    }
+    assert_eq!(events(&fail_and_return(&mut group)), Vec::<String>::new());
+    assert_eq!(group.states(&["a"]), [Alive], "the registry is not delayed");
+    let told = group.pass(SECOND * 119);
+    assert!(!told.contains("event"), "{told}");
+    let told = group.pass(SECOND * 2);
+    assert_eq!(events(&told), ["NodeSettled"]);
+    assert_eq!(events(&fail_and_return(&mut group)), ["failed", "joined"]);
+    assert_eq!(group.bench.machine.stats().flapping, 1);
+}
