@@ -9,15 +9,18 @@ use kinfolk_core::{
     Tags,
 };
 use kinfolk_detector::{Evidence, HealthChecker};
-use kinfolk_gossip::{Clock, LeaveReport, Parts, SwimProtocol};
+use kinfolk_gossip::{Clock, LeaveReport, Parts, Reserve, SwimProtocol};
 use kinfolk_transport::{Incoming, Transport, TransportConfig, TransportError};
 use parking_lot::Mutex;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use crate::config::{ClusterConfig, JoinPolicy, ShutdownLimits};
+use crate::contacts::{Contacts, SharedContacts};
 use crate::error::{ClusterError, JoinError};
 use crate::health::HealthLoop;
 use crate::join::{self, JoinReport};
+use crate::memory::{Memory, Opened};
+use crate::reunion::{Reunion, Seeker};
 use crate::shutdown::ShutdownReport;
 use crate::stats::ClusterStats;
 
@@ -43,6 +46,9 @@ pub(crate) struct Inner {
     pub join: JoinPolicy,
     pub limits: ShutdownLimits,
     pub rng: Mutex<Rng>,
+    pub contacts: SharedContacts,
+    pub memory: Option<Memory>,
+    pub reunion: Option<Reunion>,
     pub shutdown: OnceCell<ShutdownReport>,
 }
 
@@ -93,7 +99,15 @@ impl Cluster {
             return Err(ClusterError::Advertise { addr });
         }
         let (registry, events, clock) = (SharedNodeRegistry::new(), EventBus::new(), Clock::start());
-        let incarnation = Incarnation::at_start(since_epoch, None);
+        let opened = match &config.state_dir {
+            Some(dir) => Some(
+                Opened::open(dir, config.identity.cluster(), config.identity.id(), since_epoch)
+                    .inspect_err(|_| transport.abort())?,
+            ),
+            None => None,
+        };
+        let incarnation =
+            opened.as_ref().map_or_else(|| Incarnation::at_start(since_epoch, None), |opened| opened.incarnation);
         let me = NodeStatus::alive(config.identity.id().clone(), addr, incarnation, config.tags);
         let health = HealthChecker::new(
             config.swim.adapt(config.health),
@@ -101,10 +115,34 @@ impl Cluster {
             registry.clone(),
             clock.now(),
         )?;
-        let parts =
-            Parts { registry: registry.clone(), events: events.clone(), health: health.clone(), clock };
+        let contacts = Contacts::new(me.id.clone(), opened.as_ref().map(|opened| &opened.record));
+        let contacts = SharedContacts::new(Mutex::new(contacts));
+        let (wanted, wants) = watch::channel(incarnation);
+        let reserve = opened.as_ref().map(|opened| Reserve { up_to: opened.record.ceiling, wanted });
+        let parts = Parts {
+            registry: registry.clone(),
+            events: events.clone(),
+            health: health.clone(),
+            clock,
+            reserve,
+        };
         let carried = (transport.clone(), incoming);
+        let heal_interval = config.swim.heal_interval;
         let protocol = SwimProtocol::start((config.swim, config.gossip), me, rng.next_u64(), carried, parts)?;
+        let memory = opened.map(|opened| {
+            Memory::start(opened, contacts.clone(), registry.clone(), protocol.clone(), wants)
+        });
+        let reunion = heal_interval.map(|interval| {
+            Reunion::start(Seeker {
+                transport: transport.clone(),
+                protocol: protocol.clone(),
+                registry: registry.clone(),
+                contacts: contacts.clone(),
+                policy: config.join,
+                interval,
+                rng: rng.fork(),
+            })
+        });
         let health_loop = HealthLoop::start(
             health.clone(),
             config.health.check_interval,
@@ -124,6 +162,9 @@ impl Cluster {
             join: config.join,
             limits: config.shutdown,
             rng: Mutex::new(rng),
+            contacts,
+            memory,
+            reunion,
             shutdown: OnceCell::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -151,7 +192,12 @@ impl Cluster {
     /// No attempt is begun after the future is dropped; one that is under way may still succeed.
     pub async fn join(&self, seeds: &[impl AsRef<str>]) -> Result<JoinReport, JoinError> {
         let seeds: Vec<String> = seeds.iter().map(|seed| seed.as_ref().to_owned()).collect();
-        join::join(&self.inner, &seeds).await
+        let save_soon = || self.inner.memory.iter().for_each(Memory::save_soon);
+        self.inner.contacts.lock().given(&seeds);
+        save_soon();
+        let joined = join::join(&self.inner, &seeds).await;
+        save_soon();
+        joined
     }
 
     /// The group as we see it now: every known node, tombstones included. Costs next to nothing while nothing changes.
@@ -219,7 +265,17 @@ impl Cluster {
 
     /// What all layers have counted.
     pub fn stats(&self) -> ClusterStats {
+        let (remembered, left) = self.inner.contacts.lock().remembered();
+        let (contacts, contacts_met) = self.inner.reunion.as_ref().map(Reunion::counted).unwrap_or_default();
+        let (state_writes, state_write_failures) =
+            self.inner.memory.as_ref().map(Memory::counted).unwrap_or_default();
         ClusterStats {
+            remembered,
+            left,
+            contacts,
+            contacts_met,
+            state_writes,
+            state_write_failures,
             gossip: self.inner.protocol.stats(),
             transport: self.inner.transport.stats(),
             pool: self.inner.transport.pool().stats(),

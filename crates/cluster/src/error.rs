@@ -8,6 +8,8 @@ use kinfolk_gossip::GossipError;
 use kinfolk_transport::{RequestError, TransportError};
 use thiserror::Error;
 
+use crate::memory::StateError;
+
 /// Why a member did not start, or a call did nothing.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
@@ -27,6 +29,9 @@ pub enum ClusterError {
     /// The protocol refused: a setting out of its range, a broadcast too large, or it has stopped.
     #[error(transparent)]
     Gossip(#[from] GossipError),
+    /// The state directory cannot be used. Nothing was started.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The system gave no randomness to begin with. Nothing was started.
     #[error("the operating system gave no random number ({0})")]
     Randomness(String),

@@ -29,9 +29,13 @@ pub struct JoinReport {
 }
 
 /// What became of one seed at one attempt.
-enum Tried {
-    Joined(NodeId),
-    Ourselves,
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Tried {
+    /// Whom it is, and at which address.
+    Joined(NodeId, SocketAddr),
+    Ourselves(SocketAddr),
+    /// It was not contacted, because a living member has its address.
+    WithUs,
     Failed(String),
 }
 
@@ -63,8 +67,8 @@ async fn try_all(member: &Inner, seeds: &[String]) -> (Vec<NodeId>, Vec<SeedFail
     for some in seeds.chunks(SEEDS_AT_ONCE) {
         for (seed, tried) in some.iter().zip(try_some(member, some).await) {
             match tried {
-                Tried::Joined(node) if !through.contains(&node) => through.push(node),
-                Tried::Joined(_) | Tried::Ourselves => {}
+                Tried::Joined(node, _) if !through.contains(&node) => through.push(node),
+                Tried::Joined(..) | Tried::Ourselves(_) | Tried::WithUs => {}
                 Tried::Failed(cause) => failed.push(SeedFailure { seed: seed.clone(), cause }),
             }
         }
@@ -78,36 +82,46 @@ async fn try_some(member: &Inner, seeds: &[String]) -> Vec<Tried> {
     for (at, seed) in seeds.iter().enumerate() {
         let (transport, protocol) = (member.transport.clone(), member.protocol.clone());
         let (seed, policy) = (seed.clone(), member.join);
-        tasks.spawn(async move { (at, try_one(&transport, &protocol, &seed, &policy).await) });
+        tasks.spawn(async move { (at, try_one(&transport, &protocol, &seed, &policy, |_| false).await) });
     }
     let mut tried: Vec<(usize, Tried)> = tasks.join_all().await;
     tried.sort_unstable_by_key(|(at, _)| *at);
     tried.into_iter().map(|(_, tried)| tried).collect()
 }
 
-async fn try_one(transport: &Transport, protocol: &SwimProtocol, seed: &str, policy: &JoinPolicy) -> Tried {
+/// One attempt at a seed. The addresses that are `with_us` already are not contacted.
+pub(crate) async fn try_one(
+    transport: &Transport,
+    protocol: &SwimProtocol,
+    seed: &str,
+    policy: &JoinPolicy,
+    with_us: impl Fn(SocketAddr) -> bool,
+) -> Tried {
     let addresses = match resolve(seed, policy.seed_timeout).await {
         Ok(addresses) => addresses,
         Err(cause) => return Tried::Failed(cause),
     };
-    let mut cause = String::new();
+    let mut cause = None;
     for addr in addresses {
+        if with_us(addr) {
+            continue;
+        }
         let id = match transport.identify(addr, policy.seed_timeout).await {
             Ok(id) => id,
             Err(RequestError::Connect { cause: DialError::OwnName, .. }) if is_ours(transport, addr) => {
-                return Tried::Ourselves;
+                return Tried::Ourselves(addr);
             }
             Err(error) => {
-                cause = error.to_string();
+                cause = Some(error.to_string());
                 continue;
             }
         };
         match protocol.join(&Peer::new(id.clone(), addr.into())).await {
-            Ok(_) => return Tried::Joined(id),
-            Err(error) => cause = error.to_string(),
+            Ok(_) => return Tried::Joined(id, addr),
+            Err(error) => cause = Some(error.to_string()),
         }
     }
-    Tried::Failed(cause)
+    cause.map_or(Tried::WithUs, Tried::Failed)
 }
 
 /// Whether `addr` is where we listen, and not a process elsewhere that uses our certificate.

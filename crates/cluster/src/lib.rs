@@ -40,9 +40,12 @@
 
 mod cluster;
 mod config;
+mod contacts;
 mod error;
 mod health;
 mod join;
+mod memory;
+mod reunion;
 mod shutdown;
 mod stats;
 mod streams;
@@ -51,6 +54,7 @@ pub use cluster::Cluster;
 pub use config::{ClusterConfig, JoinPolicy, ShutdownLimits};
 pub use error::{ClusterError, JoinError, OpenError, SeedFailure};
 pub use join::JoinReport;
+pub use memory::StateError;
 pub use shutdown::{Phase, PhaseOutcome, PhaseReport, ShutdownReport};
 pub use stats::ClusterStats;
 

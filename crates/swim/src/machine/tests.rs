@@ -5,6 +5,7 @@ mod bench;
 mod commands;
 mod gossip;
 mod probes;
+mod reserve;
 mod suspicions;
 mod verified;
 mod views;
