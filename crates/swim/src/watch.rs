@@ -159,7 +159,16 @@ impl Machine {
     /// It is time to probe a subject.
     pub(crate) fn on_watch_due(&mut self, now: Instant, id: &NodeId) {
         let (Some(node), false) = (self.registry.get(id), self.has_left()) else { return };
-        let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        let Some(subject) = self.watch.subjects.get(id) else { return };
+        // A probe that is still on its way is not replaced, so that each comes to its end.
+        if let Some(probe) = subject.probe {
+            let over = probe.sent + self.config.probe_interval;
+            if now < over {
+                return self.watch_again(id, over);
+            }
+            self.missed(now, id);
+        }
+        let Some(subject) = self.watch.subjects.get(id) else { return };
         let troubled = subject.silent_since.is_some() || node.state == NodeState::Suspect;
         let next = if troubled { self.config.probe_interval } else { self.watch_cycle() };
         self.watch_again(id, now + next);

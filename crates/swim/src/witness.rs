@@ -27,7 +27,7 @@ pub(crate) struct Round {
     /// When it is over.
     pub timer: TimerKey,
     /// Whether its outcome is the verdict.
-    last: bool,
+    pub last: bool,
     asked: usize,
     /// Those that have not answered yet.
     open: BTreeMap<RequestId, NodeId>,
