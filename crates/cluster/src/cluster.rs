@@ -106,8 +106,9 @@ impl Cluster {
             ),
             None => None,
         };
-        let incarnation =
-            opened.as_ref().map_or_else(|| Incarnation::at_start(since_epoch, None), |opened| opened.incarnation);
+        let incarnation = opened
+            .as_ref()
+            .map_or_else(|| Incarnation::at_start(since_epoch, None), |opened| opened.incarnation);
         let me = NodeStatus::alive(config.identity.id().clone(), addr, incarnation, config.tags);
         let health = HealthChecker::new(
             config.swim.adapt(config.health),
@@ -129,9 +130,8 @@ impl Cluster {
         let carried = (transport.clone(), incoming);
         let heal_interval = config.swim.heal_interval;
         let protocol = SwimProtocol::start((config.swim, config.gossip), me, rng.next_u64(), carried, parts)?;
-        let memory = opened.map(|opened| {
-            Memory::start(opened, contacts.clone(), registry.clone(), protocol.clone(), wants)
-        });
+        let memory = opened
+            .map(|opened| Memory::start(opened, contacts.clone(), registry.clone(), protocol.clone(), wants));
         let reunion = heal_interval.map(|interval| {
             Reunion::start(Seeker {
                 transport: transport.clone(),

@@ -177,7 +177,8 @@ impl Contacts {
             return Sought::default();
         }
         let absent = self.members.iter().filter(|(id, _)| view.get(id).is_none());
-        let absent = absent.map(|(_, member)| member.addr).filter(|addr| !self.is_with_us(view, addr.socket()));
+        let absent =
+            absent.map(|(_, member)| member.addr).filter(|addr| !self.is_with_us(view, addr.socket()));
         Sought { seeds: self.seeds.clone(), absent: absent.collect() }
     }
 

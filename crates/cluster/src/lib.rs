@@ -52,7 +52,7 @@ mod streams;
 
 pub use cluster::Cluster;
 pub use config::{ClusterConfig, JoinPolicy, ShutdownLimits};
-pub use error::{ClusterError, JoinError, OpenError, SeedFailure};
+pub use error::{ClusterError, JoinError, OpenError, SeedError, SeedFailure};
 pub use join::JoinReport;
 pub use memory::StateError;
 pub use shutdown::{Phase, PhaseOutcome, PhaseReport, ShutdownReport};

@@ -234,6 +234,14 @@ impl SwimProtocol {
     /// The driver ends even if the future is dropped.
     pub async fn stop(&self) {
         self.signal_stop();
+        self.ended().await;
+    }
+
+    /// Waits until the driver has ended.
+    ///
+    /// # Cancel safety
+    /// Nothing is left behind.
+    pub async fn ended(&self) {
         let mut ended = self.ended.clone();
         // Nothing is ever sent: the channel closes when the driver has ended.
         while ended.changed().await.is_ok() {}

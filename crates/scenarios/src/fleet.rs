@@ -147,7 +147,8 @@ impl Fleet {
             member.shutdown_now();
             self.lives[*n] += 1;
         }
-        let free = || which.iter().all(|n| self.world.net.sockets_of(World::ip(*n)) == 0 && self.is_forgotten(*n));
+        let free =
+            || which.iter().all(|n| self.world.net.sockets_of(World::ip(*n)) == 0 && self.is_forgotten(*n));
         assert!(until(Duration::from_secs(1), free).await, "a crash frees the ports");
     }
 

@@ -78,7 +78,9 @@ async fn join_and_stay(cluster: &Cluster, seeds: &[String]) -> Failure {
         }
         Err(error) => tracing::warn!(%error, "joined through others than the seeds"),
         Ok(_) if seeds.is_empty() && cluster.stats().left => {
-            tracing::warn!("this node left on purpose and does not return by itself: give it a seed with --join");
+            tracing::warn!(
+                "this node left on purpose and does not return by itself: give it a seed with --join"
+            );
         }
         Ok(_) if seeds.is_empty() && cluster.stats().remembered > 0 => {
             tracing::info!(remembered = cluster.stats().remembered, "returning to those of its former life");

@@ -60,8 +60,7 @@ impl Opened {
     ) -> Result<Self, StateError> {
         let store = Store::open(dir)?;
         let former = store.read(cluster, node)?;
-        let incarnation =
-            Incarnation::at_start(since_epoch, former.as_ref().map(|former| former.ceiling));
+        let incarnation = Incarnation::at_start(since_epoch, former.as_ref().map(|former| former.ceiling));
         let blank = || Record {
             cluster: cluster.clone(),
             node: node.clone(),
@@ -250,7 +249,10 @@ impl Keeper {
     fn failed(&mut self, why: &str) -> bool {
         self.counters.failures.fetch_add(1, Ordering::Relaxed);
         if !std::mem::replace(&mut self.failing, true) {
-            tracing::warn!(why, "the state is not saved: a restart will remember less; it is tried again each 5 s");
+            tracing::warn!(
+                why,
+                "the state is not saved: a restart will remember less; it is tried again each 5 s"
+            );
         }
         false
     }

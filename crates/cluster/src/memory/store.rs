@@ -57,7 +57,9 @@ impl Store {
         };
         let mut bytes = Vec::new();
         // What is longer than any record has its end cut off here, and so the wrong checksum.
-        file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(StateError::io(&self.dir, "reading its file"))?;
+        file.take(BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .map_err(StateError::io(&self.dir, "reading its file"))?;
         let why = match Record::from_bytes(&bytes, cluster, node) {
             Ok(record) => return Ok(Some(record)),
             Err(why) => why,
