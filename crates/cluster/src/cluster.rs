@@ -9,15 +9,18 @@ use kinfolk_core::{
     Tags,
 };
 use kinfolk_detector::{Evidence, HealthChecker};
-use kinfolk_gossip::{Clock, LeaveReport, Parts, SwimProtocol};
+use kinfolk_gossip::{Clock, LeaveReport, Parts, Reserve, SwimProtocol};
 use kinfolk_transport::{Incoming, Transport, TransportConfig, TransportError};
 use parking_lot::Mutex;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use crate::config::{ClusterConfig, JoinPolicy, ShutdownLimits};
+use crate::contacts::{Contacts, SharedContacts};
 use crate::error::{ClusterError, JoinError};
 use crate::health::HealthLoop;
 use crate::join::{self, JoinReport};
+use crate::memory::{Memory, Opened};
+use crate::reunion::{Reunion, Seeker};
 use crate::shutdown::ShutdownReport;
 use crate::stats::ClusterStats;
 
@@ -44,6 +47,9 @@ pub(crate) struct Inner {
     pub join: JoinPolicy,
     pub limits: ShutdownLimits,
     pub rng: Mutex<Rng>,
+    pub contacts: SharedContacts,
+    pub memory: Option<Memory>,
+    pub reunion: Option<Reunion>,
     pub shutdown: OnceCell<ShutdownReport>,
 }
 
@@ -84,17 +90,17 @@ impl Cluster {
         bind: impl FnOnce(TransportConfig) -> Result<(Transport, Incoming), TransportError>,
     ) -> Result<Self, ClusterError> {
         let mut rng = Rng::from_seed(seed);
-        let mut transport_config = TransportConfig::new(config.listen, config.identity.clone());
-        transport_config.advertise = config.advertise;
-        transport_config.pool = config.pool;
-        let (transport, incoming) = bind(transport_config)?;
+        let (transport, incoming) = bind(transport_config(&config))?;
         let addr = transport.advertised_addr();
         if !addr.is_dialable() {
             transport.abort();
             return Err(ClusterError::Advertise { addr });
         }
         let (registry, events, clock) = (SharedNodeRegistry::new(), EventBus::new(), Clock::start());
-        let incarnation = Incarnation::at_start(since_epoch, None);
+        let open = |dir| Opened::open(dir, &config.identity, since_epoch);
+        let opened = config.state_dir.as_deref().map(open).transpose().inspect_err(|_| transport.abort())?;
+        let at_clock = || Incarnation::at_start(since_epoch, None);
+        let incarnation = opened.as_ref().map_or_else(at_clock, |opened| opened.incarnation);
         let me = NodeStatus::alive(config.identity.id().clone(), addr, incarnation, config.tags);
         let health = HealthChecker::new(
             config.swim.adapt(config.health),
@@ -102,17 +108,35 @@ impl Cluster {
             registry.clone(),
             clock.now(),
         )?;
-        let parts =
-            Parts { registry: registry.clone(), events: events.clone(), health: health.clone(), clock };
-        let carried = (transport.clone(), incoming);
-        let protocol = SwimProtocol::start((config.swim, config.gossip), me, rng.next_u64(), carried, parts)?;
-        let health_loop = HealthLoop::start(
-            health.clone(),
-            config.health.check_interval,
+        let former = opened.as_ref().map(|opened| &opened.record);
+        let contacts = SharedContacts::new(Mutex::new(Contacts::new(me.id.clone(), former)));
+        let (wanted, wants) = watch::channel(incarnation);
+        let reserve = former.map(|former| Reserve { up_to: former.ceiling, wanted });
+        let parts = Parts {
+            registry: registry.clone(),
+            events: events.clone(),
+            health: health.clone(),
             clock,
-            protocol.clone(),
-            events.clone(),
-        );
+            reserve,
+        };
+        let carried = (transport.clone(), incoming);
+        let heal_interval = config.swim.heal_interval;
+        let protocol = SwimProtocol::start((config.swim, config.gossip), me, rng.next_u64(), carried, parts)?;
+        let memory = opened
+            .map(|opened| Memory::start(opened, contacts.clone(), registry.clone(), protocol.clone(), wants));
+        let reunion = heal_interval.map(|interval| {
+            Reunion::start(Seeker {
+                transport: transport.clone(),
+                protocol: protocol.clone(),
+                registry: registry.clone(),
+                contacts: contacts.clone(),
+                policy: config.join,
+                interval,
+                rng: rng.fork(),
+            })
+        });
+        let every = config.health.check_interval;
+        let health_loop = HealthLoop::start(health.clone(), every, clock, protocol.clone(), events.clone());
         let inner = Inner {
             transport,
             protocol,
@@ -126,6 +150,9 @@ impl Cluster {
             join: config.join,
             limits: config.shutdown,
             rng: Mutex::new(rng),
+            contacts,
+            memory,
+            reunion,
             shutdown: OnceCell::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -153,7 +180,12 @@ impl Cluster {
     /// No attempt is begun after the future is dropped; one that is under way may still succeed.
     pub async fn join(&self, seeds: &[impl AsRef<str>]) -> Result<JoinReport, JoinError> {
         let seeds: Vec<String> = seeds.iter().map(|seed| seed.as_ref().to_owned()).collect();
-        join::join(&self.inner, &seeds).await
+        let save_soon = || self.inner.memory.iter().for_each(Memory::save_soon);
+        self.inner.contacts.lock().given(&seeds);
+        save_soon();
+        let joined = join::join(&self.inner, &seeds).await;
+        save_soon();
+        joined
     }
 
     /// The group as we see it now: every known node, tombstones included. Costs next to nothing while nothing changes.
@@ -221,7 +253,17 @@ impl Cluster {
 
     /// What all layers have counted.
     pub fn stats(&self) -> ClusterStats {
+        let (remembered, left) = self.inner.contacts.lock().remembered();
+        let (contacts, contacts_met) = self.inner.reunion.as_ref().map(Reunion::counted).unwrap_or_default();
+        let (state_writes, state_write_failures) =
+            self.inner.memory.as_ref().map(Memory::counted).unwrap_or_default();
         ClusterStats {
+            remembered,
+            left,
+            contacts,
+            contacts_met,
+            state_writes,
+            state_write_failures,
             gossip: self.inner.protocol.stats(),
             transport: self.inner.transport.stats(),
             pool: self.inner.transport.pool().stats(),
@@ -254,4 +296,11 @@ impl Cluster {
     pub fn shutdown_now(&self) {
         self.inner.stop_now();
     }
+}
+
+fn transport_config(config: &ClusterConfig) -> TransportConfig {
+    let mut transport = TransportConfig::new(config.listen, config.identity.clone());
+    transport.advertise = config.advertise;
+    transport.pool = config.pool.clone();
+    transport
 }

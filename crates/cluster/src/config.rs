@@ -1,6 +1,7 @@
 //! What a member is started with. Only the identity and the address have no default.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kinfolk_core::{NodeAddr, Tags};
@@ -39,6 +40,11 @@ pub struct ClusterConfig {
     pub join: JoinPolicy,
     /// How long each phase of a shutdown may take.
     pub shutdown: ShutdownLimits,
+    /// The directory in which the member keeps what it remembers of one life for the next: how high its incarnation has
+    /// risen, its seeds, and whom it knew. One member's alone; it is made if it is not there. A member that starts with
+    /// it returns to its group by itself, in the background, unless it had left on purpose: then it waits for a
+    /// [`join`](crate::Cluster::join). Default: none, nothing is remembered.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl ClusterConfig {
@@ -57,6 +63,7 @@ impl ClusterConfig {
             read_only_in_minority: false,
             join: JoinPolicy::default(),
             shutdown: ShutdownLimits::default(),
+            state_dir: None,
         }
     }
 }

@@ -1,12 +1,15 @@
 //! What starting, joining and calling a member can end in. Each says what to do about it.
 
 use std::fmt;
+use std::time::Duration;
 
 use kinfolk_core::{NodeId, NodeState};
 use kinfolk_detector::ConfigError as HealthConfigError;
 use kinfolk_gossip::GossipError;
 use kinfolk_transport::{RequestError, TransportError};
 use thiserror::Error;
+
+use crate::memory::StateError;
 
 /// Why a member did not start, or a call did nothing.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -27,6 +30,9 @@ pub enum ClusterError {
     /// The protocol refused: a setting out of its range, a broadcast too large, or it has stopped.
     #[error(transparent)]
     Gossip(#[from] GossipError),
+    /// The state directory cannot be used. Nothing was started.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The system gave no randomness to begin with. Nothing was started.
     #[error("the operating system gave no random number ({0})")]
     Randomness(String),
@@ -61,23 +67,49 @@ pub enum OpenError {
     Request(#[from] RequestError),
 }
 
+/// Why a seed did not let us join: the step at which it failed, and what to do.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum SeedError {
+    /// It has no address.
+    #[error("cannot be resolved ({cause}): give it as host:port, with a name that resolves or an address")]
+    Resolve {
+        /// What the system says.
+        cause: String,
+    },
+    /// The name server did not answer in time.
+    #[error("was not resolved within {after:?}: is the name server up?")]
+    ResolveTimeout {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// It did not say who it is, or is nobody of this cluster.
+    #[error(transparent)]
+    Identify(#[from] RequestError),
+    /// It did not exchange views with us.
+    #[error(transparent)]
+    Exchange(#[from] GossipError),
+}
+
 /// One seed that did not let us join, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SeedFailure {
     /// The seed as it was given.
     pub seed: String,
     /// What happened at the last attempt.
-    pub cause: String,
+    pub cause: SeedError,
 }
 
-/// No seed let us join. The member runs on and can try again.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+/// No seed let us join. The member runs on and can try again, unless it was stopped meanwhile.
+#[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub struct JoinError {
     /// How often every seed was tried.
     pub attempts: u32,
     /// Every seed with its last cause, in the order given.
     pub seeds: Vec<SeedFailure>,
+    /// Whether no more was tried because this member has left or been shut down.
+    pub stopped: bool,
 }
 
 impl fmt::Display for SeedFailure {
@@ -89,6 +121,9 @@ impl fmt::Display for SeedFailure {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let times = if self.attempts == 1 { "attempt" } else { "attempts" };
+        if self.stopped {
+            write!(f, "this member has left or been shut down: start it again to join; ")?;
+        }
         write!(f, "no seed let us join in {} {times}", self.attempts)?;
         for (i, seed) in self.seeds.iter().enumerate() {
             write!(f, "{}{seed}", if i == 0 { ": " } else { "; " })?;

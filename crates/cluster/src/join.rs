@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use kinfolk_core::NodeId;
+use kinfolk_core::{NodeId, NodeState};
 use kinfolk_gossip::SwimProtocol;
 use kinfolk_transport::{DialError, Peer, RequestError, Transport};
 use tokio::task::JoinSet;
 
 use crate::cluster::Inner;
 use crate::config::JoinPolicy;
-use crate::error::{JoinError, SeedFailure};
+use crate::error::{JoinError, SeedError, SeedFailure};
 
 /// How many addresses of one seed's name are tried.
 const ADDRESSES_MAX: usize = 4;
@@ -18,7 +18,7 @@ const ADDRESSES_MAX: usize = 4;
 const SEEDS_AT_ONCE: usize = 16;
 
 /// How a join went.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct JoinReport {
     /// How many members we then know, ourselves included.
     pub members: usize,
@@ -29,17 +29,28 @@ pub struct JoinReport {
 }
 
 /// What became of one seed at one attempt.
-enum Tried {
-    Joined(NodeId),
-    Ourselves,
-    Failed(String),
+#[derive(Debug, PartialEq)]
+pub(crate) enum Tried {
+    /// Whom it is, and at which address.
+    Joined(NodeId, SocketAddr),
+    Ourselves(SocketAddr),
+    /// It was not contacted, because a living member has its address.
+    WithUs,
+    Failed(SeedError),
 }
 
 pub(crate) async fn join(member: &Inner, seeds: &[String]) -> Result<JoinReport, JoinError> {
     let attempts = member.join.attempts.max(1);
-    let mut attempt = 0;
+    let (mut attempt, mut last) = (0, Vec::new());
     loop {
-        let (through, failed) = try_all(member, seeds).await;
+        let tried = tokio::select! {
+            biased;
+            () = member.protocol.ended() => None,
+            tried = try_all(member, seeds) => Some(tried),
+        };
+        let Some((through, failed)) = tried.filter(|_| !has_left(member)) else {
+            return Err(JoinError { attempts: attempt, seeds: last, stopped: true });
+        };
         if !through.is_empty() || failed.is_empty() {
             for failure in &failed {
                 tracing::warn!(seed = %failure.seed, cause = %failure.cause, "a seed did not let us join; others did");
@@ -48,13 +59,22 @@ pub(crate) async fn join(member: &Inner, seeds: &[String]) -> Result<JoinReport,
         }
         attempt += 1;
         if attempt == attempts {
-            return Err(JoinError { attempts, seeds: failed });
+            return Err(JoinError { attempts, seeds: failed, stopped: false });
         }
         let delay = member.join.delay(attempt - 1, member.rng.lock().unit());
-        let last = failed.last().map(ToString::to_string).unwrap_or_default();
-        tracing::info!(attempt, attempts, ?delay, %last, "no seed let us join yet");
-        tokio::time::sleep(delay).await;
+        let example = failed.last().map(ToString::to_string).unwrap_or_default();
+        tracing::info!(attempt, attempts, ?delay, last = example, "no seed let us join yet");
+        last = failed;
+        tokio::select! {
+            () = member.protocol.ended() => {}
+            () = tokio::time::sleep(delay) => {}
+        }
     }
+}
+
+/// Whether we have said that we leave, or the registry is cleared already.
+fn has_left(member: &Inner) -> bool {
+    member.registry.get(member.protocol.id()).is_none_or(|mine| mine.state == NodeState::Left)
 }
 
 /// One attempt at every seed: those that let us join, and those that did not, both in the order given.
@@ -63,8 +83,8 @@ async fn try_all(member: &Inner, seeds: &[String]) -> (Vec<NodeId>, Vec<SeedFail
     for some in seeds.chunks(SEEDS_AT_ONCE) {
         for (seed, tried) in some.iter().zip(try_some(member, some).await) {
             match tried {
-                Tried::Joined(node) if !through.contains(&node) => through.push(node),
-                Tried::Joined(_) | Tried::Ourselves => {}
+                Tried::Joined(node, _) if !through.contains(&node) => through.push(node),
+                Tried::Joined(..) | Tried::Ourselves(_) | Tried::WithUs => {}
                 Tried::Failed(cause) => failed.push(SeedFailure { seed: seed.clone(), cause }),
             }
         }
@@ -78,36 +98,46 @@ async fn try_some(member: &Inner, seeds: &[String]) -> Vec<Tried> {
     for (at, seed) in seeds.iter().enumerate() {
         let (transport, protocol) = (member.transport.clone(), member.protocol.clone());
         let (seed, policy) = (seed.clone(), member.join);
-        tasks.spawn(async move { (at, try_one(&transport, &protocol, &seed, &policy).await) });
+        tasks.spawn(async move { (at, try_one(&transport, &protocol, &seed, &policy, |_| false).await) });
     }
     let mut tried: Vec<(usize, Tried)> = tasks.join_all().await;
     tried.sort_unstable_by_key(|(at, _)| *at);
     tried.into_iter().map(|(_, tried)| tried).collect()
 }
 
-async fn try_one(transport: &Transport, protocol: &SwimProtocol, seed: &str, policy: &JoinPolicy) -> Tried {
+/// One attempt at a seed. The addresses that are `with_us` already are not contacted.
+pub(crate) async fn try_one(
+    transport: &Transport,
+    protocol: &SwimProtocol,
+    seed: &str,
+    policy: &JoinPolicy,
+    with_us: impl Fn(SocketAddr) -> bool,
+) -> Tried {
     let addresses = match resolve(seed, policy.seed_timeout).await {
         Ok(addresses) => addresses,
         Err(cause) => return Tried::Failed(cause),
     };
-    let mut cause = String::new();
+    let mut cause = None;
     for addr in addresses {
+        if with_us(addr) {
+            continue;
+        }
         let id = match transport.identify(addr, policy.seed_timeout).await {
             Ok(id) => id,
             Err(RequestError::Connect { cause: DialError::OwnName, .. }) if is_ours(transport, addr) => {
-                return Tried::Ourselves;
+                return Tried::Ourselves(addr);
             }
             Err(error) => {
-                cause = error.to_string();
+                cause = Some(error.into());
                 continue;
             }
         };
         match protocol.join(&Peer::new(id.clone(), addr.into())).await {
-            Ok(_) => return Tried::Joined(id),
-            Err(error) => cause = error.to_string(),
+            Ok(_) => return Tried::Joined(id, addr),
+            Err(error) => cause = Some(error.into()),
         }
     }
-    Tried::Failed(cause)
+    cause.map_or(Tried::WithUs, Tried::Failed)
 }
 
 /// Whether `addr` is where we listen, and not a process elsewhere that uses our certificate.
@@ -120,13 +150,15 @@ fn is_ours(transport: &Transport, addr: SocketAddr) -> bool {
         || (addr.port() == listen.port() && listen.ip().is_unspecified() && bindable())
 }
 
-async fn resolve(seed: &str, limit: Duration) -> Result<Vec<SocketAddr>, String> {
-    let advice = "give it as host:port, with a name that resolves or an address";
+async fn resolve(seed: &str, limit: Duration) -> Result<Vec<SocketAddr>, SeedError> {
     let found = tokio::time::timeout(limit, tokio::net::lookup_host(seed)).await;
     let addresses: Vec<_> = match found {
         Ok(Ok(addresses)) => addresses.take(ADDRESSES_MAX).collect(),
-        Ok(Err(error)) => return Err(format!("cannot be resolved ({error}): {advice}")),
-        Err(_) => return Err(format!("was not resolved within {limit:?}: is the name server up?")),
+        Ok(Err(error)) => return Err(SeedError::Resolve { cause: error.to_string() }),
+        Err(_) => return Err(SeedError::ResolveTimeout { after: limit }),
     };
-    if addresses.is_empty() { Err(format!("resolves to no address: {advice}")) } else { Ok(addresses) }
+    if addresses.is_empty() {
+        return Err(SeedError::Resolve { cause: "the name has no address".to_owned() });
+    }
+    Ok(addresses)
 }

@@ -40,18 +40,22 @@
 
 mod cluster;
 mod config;
+mod contacts;
 mod error;
 mod health;
 mod join;
+mod memory;
 mod partition;
+mod reunion;
 mod shutdown;
 mod stats;
 mod streams;
 
 pub use cluster::Cluster;
 pub use config::{ClusterConfig, JoinPolicy, ShutdownLimits};
-pub use error::{ClusterError, JoinError, OpenError, SeedFailure};
+pub use error::{ClusterError, JoinError, OpenError, SeedError, SeedFailure};
 pub use join::JoinReport;
+pub use memory::StateError;
 pub use shutdown::{Phase, PhaseOutcome, PhaseReport, ShutdownReport};
 pub use stats::ClusterStats;
 
@@ -59,7 +63,9 @@ pub use kinfolk_core::{
     Cause, ClusterEvent, ClusterId, Incarnation, NameError, NodeAddr, NodeId, NodeState, NodeStatus, Reason,
     SharedNodeRegistry, Snapshot, Subscription, Tags, TagsError,
 };
-pub use kinfolk_detector::{Evidence, Finding, FlapPolicy, HealthConfig, PartitionStatus, PhiConfig, Rhythm, Scope};
+pub use kinfolk_detector::{
+    Evidence, Finding, FlapPolicy, HealthConfig, PartitionStatus, PhiConfig, Rhythm, Scope,
+};
 pub use kinfolk_gossip::{GossipConfig, GossipError, GossipStats, LeaveReport};
 pub use kinfolk_swim::{Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};
 pub use kinfolk_transport::{

@@ -8,13 +8,15 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use crate::cluster::Inner;
+use crate::memory::Memory;
+use crate::reunion::Reunion;
 
 /// The phases of a shutdown, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// The others are told that we leave.
     BroadcastLeave,
-    /// The protocol ends: no probe, no answer.
+    /// The protocol ends: no probe, no answer. What it knew is written into the state directory, if there is one.
     StopGossip,
     /// The health checker ends.
     StopHealthChecker,
@@ -66,11 +68,24 @@ impl Inner {
     }
 
     pub(crate) fn stop_now(&self) {
+        self.reunion.iter().for_each(Reunion::signal_stop);
+        self.memory.iter().for_each(Memory::signal_stop);
         self.protocol.signal_stop();
         self.health_loop.signal_stop();
         self.transport.abort();
         self.registry.clear();
         self.events.close();
+    }
+
+    /// Ends the protocol and what works with it; what it knew at its end is what the memory keeps.
+    async fn stop_gossip(&self) {
+        if let Some(reunion) = &self.reunion {
+            reunion.stop().await;
+        }
+        self.protocol.stop().await;
+        if let Some(memory) = &self.memory {
+            memory.stop().await;
+        }
     }
 
     async fn run_phases(&self) -> ShutdownReport {
@@ -82,7 +97,7 @@ impl Inner {
         };
         let phases = vec![
             phase(Phase::BroadcastLeave, limits.leave, leave).await,
-            phase(Phase::StopGossip, limits.stop, self.protocol.stop()).await,
+            phase(Phase::StopGossip, limits.stop, self.stop_gossip()).await,
             phase(Phase::StopHealthChecker, limits.stop, self.health_loop.stop()).await,
             // The transport keeps its limit itself, so that what is closed at its end is closed in good order.
             phase(Phase::CloseConnections, limits.close * 2, self.transport.close(limits.close)).await,

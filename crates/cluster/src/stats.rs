@@ -13,6 +13,18 @@ pub struct ClusterStats {
     pub transport: TransportStats,
     /// Connections.
     pub pool: PoolStats,
+    /// Members that are remembered and could be contacted, those in the registry included.
+    pub remembered: usize,
+    /// Whether they are not contacted, because this member left in its former life and nobody has brought it back.
+    pub left: bool,
+    /// Seeds and members of old that were contacted to find the group again.
+    pub contacts: u64,
+    /// Those of them that led to a member.
+    pub contacts_met: u64,
+    /// How often the state directory was written.
+    pub state_writes: u64,
+    /// How often that failed.
+    pub state_write_failures: u64,
     /// Events that slow subscribers have lost.
     pub events_dropped: u64,
 }

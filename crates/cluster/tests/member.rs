@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kinfolk::{
@@ -11,6 +13,10 @@ use kinfolk::{
     TransportError, USER_PAYLOAD_MAX,
 };
 
+#[path = "member/errors.rs"]
+mod errors;
+#[path = "member/states.rs"]
+mod states;
 #[path = "member/streams.rs"]
 mod streams;
 
@@ -86,6 +92,26 @@ async fn event<T>(events: &mut Subscription, wanted: impl Fn(&ClusterEvent) -> O
         }
     };
     tokio::time::timeout(DEADLINE, waiting).await.expect("the event came in time")
+}
+
+/// Log lines, kept.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
 }
 
 fn state_of(member: &Cluster, name: &str) -> Option<NodeState> {

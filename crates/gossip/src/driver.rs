@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kinfolk_core::{EventBus, NodeId};
+use kinfolk_core::{EventBus, Incarnation, NodeId};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus};
 use kinfolk_swim::{Command, CommandId, Input, Machine, Outcome, Output, SwimStats};
 use kinfolk_transport::Peer;
@@ -23,6 +23,8 @@ pub(crate) enum Ask {
     Command(Command, oneshot::Sender<Outcome>),
     /// A verdict of the health checker.
     Health(HealthVerdict),
+    /// How far our incarnation may rise.
+    Reserved(Incarnation),
     /// What was found out about a member.
     Explain(NodeId, oneshot::Sender<Vec<Evidence>>),
 }
@@ -37,6 +39,8 @@ pub(crate) struct Driver<C, I: Arrivals> {
     pub replies: mpsc::Receiver<Input>,
     pub asks: mpsc::Receiver<Ask>,
     pub ends: Ends,
+    /// Is told which incarnation should be reserved.
+    pub wanted: Option<watch::Sender<Incarnation>>,
     pub stop: watch::Receiver<bool>,
     pub events: EventBus,
     pub health: HealthChecker,
@@ -117,6 +121,11 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                     }
                 }
                 Output::Watch { subjects } => self.health.watch(&subjects, self.clock.now()),
+                Output::Reserve { at_least } => {
+                    if let Some(wanted) = &self.wanted {
+                        wanted.send_replace(at_least);
+                    }
+                }
                 Output::Event(event) => self.events.publish(&event),
                 Output::Done { id, outcome } => self.ends.tell(id, outcome),
             }
@@ -134,6 +143,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
 fn asked(ask: Ask, ends: &mut Ends, machine: &Machine) -> Option<Input> {
     match ask {
         Ask::Health(HealthVerdict { id, change, cause, .. }) => Some(Input::Health { id, change, cause }),
+        Ask::Reserved(up_to) => Some(Input::Reserved { up_to }),
         Ask::Command(command, end) => Some(ends.command(command, end)),
         Ask::Explain(id, answer) => {
             // Whoever asked may have gone; then nobody needs to know.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kinfolk_core::{EventBus, NodeId, NodeStatus, Rng, SharedNodeRegistry, Tags};
+use kinfolk_core::{EventBus, Incarnation, NodeId, NodeStatus, Rng, SharedNodeRegistry, Tags};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus};
-use kinfolk_swim::{Command, Machine, NoReply, Outcome, SwimConfig, SwimStats};
+use kinfolk_swim::{Command, Input, Machine, NoReply, Outcome, SwimConfig, SwimStats};
 use kinfolk_transport::Peer;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -30,6 +30,18 @@ pub struct Parts {
     pub health: HealthChecker,
     /// The clock that the health checker is asked by too.
     pub clock: Clock,
+    /// Where the incarnations that we may take are written down; `None` if they are not, and have no bound.
+    pub reserve: Option<Reserve>,
+}
+
+/// How the protocol and whoever writes down its incarnation agree.
+#[derive(Debug)]
+pub struct Reserve {
+    /// The highest incarnation that we may take to begin with; at least that of our first statement.
+    pub up_to: Incarnation,
+    /// Is told which one is wanted when that is above. The answer is [`SwimProtocol::reserved`]; what we want to say
+    /// waits for it.
+    pub wanted: watch::Sender<Incarnation>,
 }
 
 /// A running protocol. Clones share it; the last one dropped stops it.
@@ -71,9 +83,13 @@ impl SwimProtocol {
         parts: Parts,
     ) -> Result<Self, GossipError> {
         swim.validate()?;
-        let Parts { registry, events, health, clock } = parts;
+        let Parts { registry, events, health, clock, reserve } = parts;
         let id = me.id.clone();
-        let machine = Machine::new(swim, me, registry, Rng::from_seed(seed), clock.now());
+        let mut machine = Machine::new(swim, me, registry, Rng::from_seed(seed), clock.now());
+        let wanted = reserve.map(|Reserve { up_to, wanted }| {
+            machine.handle(clock.now(), Input::Reserved { up_to });
+            wanted
+        });
         let counters = Arc::new(Counters::default());
         let (outbox, replies) = Outbox::new(carrier, config.outbox_max, Arc::clone(&counters));
         let questions = Questions::new(config.answers_max, Arc::clone(&counters));
@@ -91,6 +107,7 @@ impl SwimProtocol {
             replies,
             asks: asked,
             ends: Ends::default(),
+            wanted,
             stop: stopped,
             events,
             health,
@@ -179,6 +196,17 @@ impl SwimProtocol {
         self.asks.send(Ask::Health(verdict)).await.map_err(|_| GossipError::Stopped)
     }
 
+    /// Says that the incarnations up to this one may be taken: they are written down.
+    ///
+    /// # Errors
+    /// [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// It is not said if the future is dropped while the queue is full.
+    pub async fn reserved(&self, up_to: Incarnation) -> Result<(), GossipError> {
+        self.asks.send(Ask::Reserved(up_to)).await.map_err(|_| GossipError::Stopped)
+    }
+
     /// What we have found out about a member, and what we were told of it: the latest findings with their evidence, the
     /// oldest first, at most 8. Empty for a member that never gave cause for any.
     ///
@@ -214,6 +242,14 @@ impl SwimProtocol {
     /// The driver ends even if the future is dropped.
     pub async fn stop(&self) {
         self.signal_stop();
+        self.ended().await;
+    }
+
+    /// Waits until the driver has ended.
+    ///
+    /// # Cancel safety
+    /// Nothing is left behind.
+    pub async fn ended(&self) {
         let mut ended = self.ended.clone();
         // Nothing is ever sent: the channel closes when the driver has ended.
         while ended.changed().await.is_ok() {}

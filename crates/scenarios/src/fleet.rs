@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs::File;
 use std::time::Duration;
 
 use kinfolk::{Cluster, ClusterConfig, Incarnation, NodeId, NodeState, NodeStatus, Tags};
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -24,6 +26,8 @@ pub struct Fleet {
     configs: Vec<ClusterConfig>,
     running: BTreeMap<usize, Cluster>,
     lives: Vec<usize>,
+    /// Where the members keep their state, if they do.
+    memories: Option<TempDir>,
 }
 
 /// What one member knows of another, as far as all must agree.
@@ -48,7 +52,25 @@ impl Fleet {
             configs,
             running: BTreeMap::new(),
             lives: vec![0; size],
+            memories: None,
         }
+    }
+
+    /// Gives each member a state directory, for all its lives to come.
+    ///
+    /// # Panics
+    /// If no directory can be made.
+    pub fn remember(&mut self) {
+        let memories = tempfile::tempdir().expect("a temporary directory can be made");
+        for (n, config) in self.configs.iter_mut().enumerate() {
+            config.state_dir = Some(memories.path().join(format!("n{n}")));
+        }
+        self.memories = Some(memories);
+    }
+
+    /// The configuration of member `n` in its lives to come.
+    pub fn config(&mut self, n: usize) -> &mut ClusterConfig {
+        &mut self.configs[n]
     }
 
     /// `size` members that have become one cluster.
@@ -102,8 +124,16 @@ impl Fleet {
     /// # Panics
     /// If it cannot start.
     pub fn start(&mut self, n: usize) -> Cluster {
+        self.start_at(n, self.world.since_epoch())
+    }
+
+    /// As [`start`](Self::start), on a machine whose clock is `since_epoch` after the Unix epoch.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn start_at(&mut self, n: usize, since_epoch: Duration) -> Cluster {
         let host = self.world.host(n, self.lives[n]);
-        let member = Cluster::start_on(self.configs[n].clone(), host, self.world.since_epoch());
+        let member = Cluster::start_on(self.configs[n].clone(), host, since_epoch);
         let member = member.expect("the address is free and the settings are good");
         self.history.record(self.id(n), self.begin, member.subscribe());
         let before = self.running.insert(n, member.clone());
@@ -121,7 +151,8 @@ impl Fleet {
             member.shutdown_now();
             self.lives[*n] += 1;
         }
-        let free = || which.iter().all(|n| self.world.net.sockets_of(World::ip(*n)) == 0);
+        let free =
+            || which.iter().all(|n| self.world.net.sockets_of(World::ip(*n)) == 0 && self.is_forgotten(*n));
         assert!(until(Duration::from_secs(1), free).await, "a crash frees the ports");
     }
 
@@ -208,6 +239,12 @@ impl Fleet {
         let closed = until(Duration::from_secs(10), || self.world.net.socket_count() == 0).await;
         assert!(closed, "{} sockets are left", self.world.net.socket_count());
         self.history.lines()
+    }
+
+    /// Whether member `n` has given up its state directory, if it has one.
+    fn is_forgotten(&self, n: usize) -> bool {
+        let lock = self.configs[n].state_dir.as_ref().map(|dir| File::open(dir.join("kinfolk.lock")));
+        lock.is_none_or(|lock| lock.is_ok_and(|lock| lock.try_lock().is_ok()))
     }
 
     fn numbers(&self) -> Vec<usize> {

@@ -290,6 +290,8 @@ impl World {
                     health.watch(&subjects, clock.shows(self.now));
                 }
             }
+            // The nodes here have no memory that could bound their incarnations.
+            Output::Reserve { .. } => {}
             Output::Event(event) => self.event(node, &event),
             Output::Done { id, outcome } => self.done(node, id, &outcome),
         }

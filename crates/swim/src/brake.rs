@@ -39,7 +39,12 @@ enum Brake {
 
 impl Brake {
     /// So many of so many members are silent at `now`.
-    fn observe(&mut self, now: Instant, (silent, members): (usize, usize), Times { grace, tolerated }: Times) {
+    fn observe(
+        &mut self,
+        now: Instant,
+        (silent, members): (usize, usize),
+        Times { grace, tolerated }: Times,
+    ) {
         let mass = is_mass(silent, members);
         *self = match *self {
             Self::Armed if mass && !grace.is_zero() => Self::Held { since: now, eased: None },
@@ -180,8 +185,7 @@ impl Machine {
             let many = silent >= 2 && silent * 4 >= counts.members && !isolated;
             self.close_rings(now, many || self.mass.closed.is_some() && silent > 0);
             silent += if many { self.orphans() } else { 0 };
-            let times =
-                Times { grace: self.config.partition_grace, tolerated: self.config.tolerated_pause };
+            let times = Times { grace: self.config.partition_grace, tolerated: self.config.tolerated_pause };
             self.mass.brake.observe(now, (silent, counts.members), times);
         }
         silent > 0 || self.mass.brake != Brake::Armed || !self.mass.partition.is_whole()
@@ -264,7 +268,8 @@ mod tests {
     }
 
     #[test]
-    fn when_enough_answer_again_the_rest_have_the_tolerated_pause_to_do_so_and_the_next_time_is_held_in_full() {
+    fn when_enough_answer_again_the_rest_have_the_tolerated_pause_to_do_so_and_the_next_time_is_held_in_full()
+    {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=10, 5);
         pass(&mut brake, 11..=15, 4);

@@ -186,7 +186,7 @@ impl Machine {
         let Some(mine) = self.registry.get(&self.me.id).filter(|_| !self.has_left()) else { return };
         if claimed >= mine.incarnation {
             self.stats.refutations += 1;
-            self.state_anew(now, claimed.next(), mine.tags.clone(), Priority::Critical);
+            self.state_anew(now, claimed.next(), None, Priority::Critical);
         }
     }
 }

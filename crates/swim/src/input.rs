@@ -1,6 +1,6 @@
 //! What the world tells the machine.
 
-use kinfolk_core::{Cause, Change, NodeAddr, NodeId, Tags};
+use kinfolk_core::{Cause, Change, Incarnation, NodeAddr, NodeId, Tags};
 
 use bytes::Bytes;
 
@@ -68,6 +68,12 @@ pub enum Input {
         change: Change,
         /// The evidence.
         cause: Cause,
+    },
+    /// Our incarnation may rise so far and no further: a record that outlives us says so, and our next life will begin
+    /// above it. Without any such input it is not bounded. A lower one than the last changes nothing.
+    Reserved {
+        /// The highest incarnation that we may take.
+        up_to: Incarnation,
     },
     /// The application wants something.
     Command {

@@ -35,6 +35,7 @@ mod queue;
 mod refute;
 mod relay;
 mod requests;
+mod reserve;
 mod rings;
 mod round_trip;
 mod spacing;

@@ -15,6 +15,7 @@
 //!   PortChecked  port.rs
 //!   Health       on_change.rs
 //!   Command      on_command.rs
+//!   Reserved     reserve.rs
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -36,6 +37,7 @@ use crate::overlay::Overlay;
 use crate::probe::Probe;
 use crate::queue::GossipQueue;
 use crate::requests::{Purpose, Requests};
+use crate::reserve::Reserve;
 use crate::stats::SwimStats;
 use crate::suspect::Suspected;
 use crate::timer::{Timer, TimerKey, Timers};
@@ -88,6 +90,8 @@ pub(crate) struct Me {
     pub broadcasts: u64,
     /// When we last contended with another process for our name.
     pub contended: Option<Instant>,
+    /// How high our incarnation may rise, and what waits until it may rise higher.
+    pub reserve: Reserve,
     /// Set once we have said that we leave.
     pub leave: Option<Leave>,
 }
@@ -150,6 +154,7 @@ impl Machine {
             started: now,
             broadcasts: 0,
             contended: None,
+            reserve: Reserve::default(),
             leave: None,
         };
         let mut machine = Self {
@@ -196,6 +201,7 @@ impl Machine {
             Input::PortChecked { check, closed } => self.on_port_checked(now, check, closed),
             Input::Timeout => self.on_timeout(now),
             Input::Health { id, change, cause } => self.on_health(now, &id, &change, &cause),
+            Input::Reserved { up_to } => self.on_reserved(now, up_to),
             Input::Command { id, command } => self.on_command(now, id, command),
         }
         self.hurry_gossip(now);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{ClusterEvent, NodeAddr, NodeId};
+use kinfolk_core::{ClusterEvent, Incarnation, NodeAddr, NodeId};
 
 use crate::error::CommandError;
 use crate::input::{CheckId, CommandId, NoReply, ReplyId, RequestId};
@@ -46,6 +46,11 @@ pub enum Output {
     Watch {
         /// Whom, ordered by name.
         subjects: Vec<NodeId>,
+    },
+    /// A statement of ours waits: its incarnation lies above those that are [reserved](crate::Input::Reserved).
+    Reserve {
+        /// Up to which incarnation at the least more have to be reserved.
+        at_least: Incarnation,
     },
     /// Tell the application.
     Event(ClusterEvent),

@@ -11,6 +11,7 @@ use crate::message::{Message, Update};
 use crate::on_change::Spread;
 use crate::output::Output;
 use crate::queue::Priority;
+use crate::reserve::Held;
 
 /// How often we contend with another process for our name.
 const CONTEND_AFTER: Duration = Duration::from_secs(10);
@@ -43,7 +44,7 @@ impl Machine {
             // We were too slow for somebody (Lifeguard, section IV-A).
             self.local_health.raise(1);
         }
-        self.state_anew(now, claim.incarnation.next(), mine.tags.clone(), Priority::Critical);
+        self.state_anew(now, claim.incarnation.next(), None, Priority::Critical);
     }
 
     /// Somebody else is alive under our name: what is remembered of a former life of ours, which one statement
@@ -74,15 +75,20 @@ impl Machine {
         }
     }
 
-    /// Says who we are once more, at a higher incarnation.
+    /// Says who we are once more, at a higher incarnation, and with other tags where some are given; as soon as that
+    /// incarnation is reserved.
     pub(crate) fn state_anew(
         &mut self,
         now: Instant,
         incarnation: Incarnation,
-        tags: Tags,
+        tags: Option<Tags>,
         priority: Priority,
     ) {
         let Some(mine) = self.registry.get(&self.me.id) else { return };
+        if !self.is_reserved(incarnation) {
+            return self.hold(Held { incarnation, tags, priority });
+        }
+        let tags = tags.unwrap_or_else(|| mine.tags.clone());
         let statement = NodeStatus::alive(self.me.id.clone(), mine.addr, incarnation, tags);
         let change = self.registry.apply(statement);
         let cause = Cause::by(self.me.id.clone(), Reason::Reported);

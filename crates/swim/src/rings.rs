@@ -185,7 +185,8 @@ mod tests {
             let watchers = watchers_of(me, members.iter());
             members.iter().zip(0..).all(|(id, number)| !watchers.contains(id) || !speaks(number))
         };
-        let expected = members.iter().zip(0..).filter(|(id, number)| speaks(*number) && is_orphan(id)).count();
+        let expected =
+            members.iter().zip(0..).filter(|(id, number)| speaks(*number) && is_orphan(id)).count();
         assert_eq!(count, expected);
         assert!(count > 0);
         assert_eq!(orphans(&id(200), members.iter().map(|id| (id, true))), 0);

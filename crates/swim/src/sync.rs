@@ -31,6 +31,8 @@ const CATCH_UP_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Session {
     /// Set if the application asked for it, as a join.
     pub command: Option<CommandId>,
+    /// Whether we joined with nobody at our side: what we learn is then no news to the group. Else two groups meet.
+    alone: bool,
     peer: NodeId,
     addr: NodeAddr,
     /// How far our nodes are sent.
@@ -56,7 +58,8 @@ impl Machine {
         if joins >= JOINS_MAX || self.has_left() {
             return self.done(command, Outcome::JoinFailed { why: NoReply::Local });
         }
-        self.exchange(Session::new(Some(command), peer, addr));
+        let alone = self.registry.member_count() <= 1;
+        self.exchange(Session { alone, ..Session::new(Some(command), peer, addr) });
     }
 
     pub(crate) fn on_sync_due(&mut self, now: Instant) {
@@ -103,8 +106,7 @@ impl Machine {
         more: bool,
     ) {
         let last = nodes.last().map(|node| node.id.clone());
-        // What the group tells somebody who joins is no news to the group.
-        let spread = if session.command.is_some() { Spread::Nobody } else { Spread::AllBut(from) };
+        let spread = if session.alone { Spread::Nobody } else { Spread::AllBut(from) };
         self.take_in_and_complete(now, from, nodes, spread);
         session.received = match (session.received, last) {
             (Cursor::After(before), Some(last)) if more && Some(&last) > before.as_ref() => {
@@ -204,7 +206,7 @@ impl Session {
     pub(crate) fn new(command: Option<CommandId>, peer: NodeId, addr: NodeAddr) -> Self {
         let begin = Cursor::After(None);
         let (sent, received) = (begin.clone(), begin);
-        Self { command, peer, addr, sent, received, pages_left: PAGES_MAX, only: Buckets::ALL }
+        Self { command, alone: false, peer, addr, sent, received, pages_left: PAGES_MAX, only: Buckets::ALL }
     }
 
     /// The same about the members in these buckets alone.

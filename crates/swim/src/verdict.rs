@@ -77,9 +77,9 @@ impl Machine {
         let due = since + tolerated;
         let next = if now < due { due } else { now + self.config.probe_interval };
         subject.verdict = Some(self.timers.schedule(next, Timer::Verdict(id.clone())));
-        // The last check may end at this very moment: another would take its place.
-        let asked = subject.round.as_ref().is_some_and(|round| round.last);
-        if now >= due && !asked {
+        // A check that may take as long as we wait for the next must still come to its end.
+        let under_way = subject.round.as_ref().is_some_and(|round| round.last);
+        if now >= due && !under_way {
             self.watch_now(now, id);
             self.check_port_of_subject(id);
             self.ask_witnesses(now, id, true);

@@ -168,12 +168,16 @@ impl Machine {
     /// It is time to probe a subject.
     pub(crate) fn on_watch_due(&mut self, now: Instant, id: &NodeId) {
         let (Some(node), false) = (self.registry.get(id), self.has_left()) else { return };
-        let in_flight = self.watch.subjects.get(id).and_then(|subject| subject.probe);
-        if in_flight.is_some_and(|probe| now >= probe.sent + self.watch_timeout(id)) {
-            // The time of the last one ends at this very moment.
+        let Some(subject) = self.watch.subjects.get(id) else { return };
+        // A probe that is still on its way is not replaced, so that each comes to its end.
+        if let Some(probe) = subject.probe {
+            let over = probe.sent + self.config.probe_interval;
+            if now < over {
+                return self.watch_again(id, over);
+            }
             self.missed(now, id);
         }
-        let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        let Some(subject) = self.watch.subjects.get(id) else { return };
         let suspect = node.state == NodeState::Suspect;
         let troubled = suspect || subject.silent_since.is_some() || subject.losses.look_odd();
         let next = if troubled { self.config.probe_interval } else { self.watch_cycle() };

@@ -72,7 +72,19 @@ async fn live(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Result<(
 /// Joins, and then lasts for ever; it returns only if the join failed.
 async fn join_and_stay(cluster: &Cluster, seeds: &[String]) -> Failure {
     match cluster.join(seeds).await {
-        Err(error) => return Failure::new(Status::Join, error),
+        // What it remembers may have brought it in where no seed could.
+        Err(error) if cluster.members().members().nth(1).is_none() => {
+            return Failure::new(Status::Join, error);
+        }
+        Err(error) => tracing::warn!(%error, "joined through others than the seeds"),
+        Ok(_) if seeds.is_empty() && cluster.stats().left => {
+            tracing::warn!(
+                "this node left on purpose and does not return by itself: give it a seed with --join"
+            );
+        }
+        Ok(_) if seeds.is_empty() && cluster.stats().remembered > 0 => {
+            tracing::info!(remembered = cluster.stats().remembered, "returning to those of its former life");
+        }
         Ok(_) if seeds.is_empty() => {
             tracing::info!("waiting for others: they join with --join {}", cluster.addr());
         }
@@ -96,6 +108,7 @@ fn start_failure(error: ClusterError) -> Failure {
         ClusterError::Transport(TransportError::Tls { .. }) => Status::Identity,
         ClusterError::Transport(TransportError::Config { .. })
         | ClusterError::Health(_)
+        | ClusterError::State(_)
         | ClusterError::Gossip(_) => Status::Config,
         _ => Status::Failed,
     };

@@ -62,6 +62,7 @@ impl AgentConfig {
         let settings = &self.settings;
         config.advertise = settings.advertise.map(NodeAddr::new);
         config.tags = self.tags.clone();
+        config.state_dir.clone_from(&settings.state_dir);
         config.swim = settings.swim();
         config.health.phi.expected_interval = config.swim.probe_interval;
         set(&mut config.pool.max_total, settings.pool_max_total.map(usize::from));

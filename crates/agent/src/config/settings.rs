@@ -40,6 +40,10 @@ pub(crate) struct Settings {
     #[arg(long = "tag", value_name = "KEY=VALUE", env = "KINFOLK_TAGS", value_delimiter = ',')]
     #[serde(deserialize_with = "tags_of_table")]
     pub(crate) tags: Option<Vec<TagPair>>,
+    /// Where this node keeps what it remembers of one life for the next; with it, it returns to its cluster by itself after a
+    /// crash [default: nothing is remembered]
+    #[arg(long, value_name = "DIR", env = "KINFOLK_STATE_DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
     /// The control socket [default: `$XDG_RUNTIME_DIR/kinfolk.sock`, or /run/kinfolk.sock]
     #[arg(long, value_name = "PATH", env = "KINFOLK_SOCKET")]
     pub(crate) socket: Option<PathBuf>,
@@ -115,6 +119,7 @@ impl Settings {
             join: self.join.or(file.join),
             join_attempts: self.join_attempts.or(file.join_attempts),
             tags: self.tags.or(file.tags),
+            state_dir: self.state_dir.or(file.state_dir),
             socket: self.socket.or(file.socket),
             log_level: self.log_level.or(file.log_level),
             log_format: self.log_format.or(file.log_format),
@@ -133,7 +138,8 @@ impl Settings {
 
     /// These settings with their paths seen from `folder`.
     pub(super) fn relative_to(mut self, folder: &Path) -> Self {
-        for path in [&mut self.cert, &mut self.key, &mut self.ca, &mut self.socket].into_iter().flatten() {
+        let paths = [&mut self.cert, &mut self.key, &mut self.ca, &mut self.state_dir, &mut self.socket];
+        for path in paths.into_iter().flatten() {
             *path = folder.join(&*path);
         }
         self

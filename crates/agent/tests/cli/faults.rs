@@ -99,6 +99,7 @@ fn an_address_that_cannot_be_used() {
     agent(&town, "a", &["--listen", &addr]).must_fail(5, &[&addr, "in use"]);
     agent(&town, "a", &["--listen", "192.0.2.1:7946"])
         .must_fail(5, &["192.0.2.1:7946", "address of this machine"]);
+    assert!(!town.path("a.sock").exists(), "the socket goes with its agent");
     agent(&town, "a", &["--listen", "0.0.0.0:0"]).must_fail(5, &["advertise"]);
 }
 
@@ -109,6 +110,7 @@ fn a_seed_that_does_not_answer_and_one_that_does_not_exist() {
     let silent = silent.local_addr().unwrap().to_string();
     let more = ["--join", &silent, "--join", "no-port", "--join-attempts", "1"];
     agent(&town, "a", &more).must_fail(6, &[&silent, "no answer", "no-port", "host:port"]);
+    assert!(!town.path("a.sock").exists(), "the socket goes with its agent");
 }
 
 #[test]

@@ -6,5 +6,6 @@ mod agents;
 mod ca;
 mod demo;
 mod faults;
+mod memory;
 mod process;
 mod town;

@@ -7,6 +7,7 @@ mod commands;
 mod gossip;
 mod mass;
 mod probes;
+mod reserve;
 mod suspicions;
 mod verified;
 mod views;

@@ -76,7 +76,7 @@ fn any_command() -> impl Strategy<Value = Command> {
 }
 
 /// An input, after some milliseconds; requests are named relative to the newest.
-fn any_step() -> impl Strategy<Value = (u64, Input)> {
+pub(super) fn any_step() -> impl Strategy<Value = (u64, Input)> {
     let request = || (0..8_u64).prop_map(RequestId);
     let why = prop_oneof![Just(NoReply::Silent), Just(NoReply::Refused), Just(NoReply::Local)];
     let input = prop_oneof![
@@ -87,6 +87,7 @@ fn any_step() -> impl Strategy<Value = (u64, Input)> {
             .prop_map(|(request, from, message)| Input::Reply { request, from, message }),
         2 => (request(), why).prop_map(|(request, why)| Input::NoReply { request, why }),
         6 => Just(Input::Timeout),
+        1 => (1..60_u64).prop_map(|up_to| Input::Reserved { up_to: Incarnation::new(up_to) }),
         1 => any_command().prop_map(|command| Input::Command { id: CommandId(1), command }),
     ];
     (0..3_000_u64, input)

@@ -128,6 +128,7 @@ fn line(output: &Output) -> String {
         Output::Reply { to, message } => format!("{} -> reply {}", short(message), to.0),
         Output::CheckPort { node, .. } => format!("check the port of {node}"),
         Output::Watch { subjects } => format!("watch {subjects:?}"),
+        Output::Reserve { at_least } => format!("reserve {at_least:?}"),
         Output::Event(event) => format!("event {}", short_event(event)),
         Output::Done { outcome, .. } => format!("done {outcome:?}"),
     }

@@ -99,6 +99,41 @@ fn who_gets_no_answer_from_anybody_is_the_sick_one_and_says_nothing() {
     assert!(bench.machine.stats().unheard > 0 && bench.machine.stats().local_health > 0);
 }
 
+#[test]
+fn who_is_cut_off_from_everybody_declares_all_failed_in_the_end_however_little_it_trusts_itself() {
+    for late in [Duration::ZERO, Duration::from_millis(1)] {
+        let mut bench = bench(&["a", "b", "c"]);
+        bench.machine.local_health.raise(2);
+        // No request is answered. It ends when its time is over, at the very moment of the next probe or right after it.
+        let mut ends = Vec::new();
+        let end = bench.now + SECOND * 120;
+        while let Some(due) = bench.machine.next_timeout().filter(|due| *due <= end) {
+            ends.sort_unstable_by_key(|(at, request)| std::cmp::Reverse((*at, *request)));
+            match ends.last().copied() {
+                Some((at, request)) if at <= due => {
+                    ends.pop();
+                    bench.now = at;
+                    bench.no_reply(request, NoReply::Silent);
+                }
+                _ => drop(bench.tick()),
+            }
+            for output in std::mem::take(&mut bench.outputs) {
+                match output {
+                    Output::Send { request: Some(request), within, .. } => {
+                        ends.push((bench.now + within + late, request.0));
+                    }
+                    Output::CheckPort { check, .. } => {
+                        bench.input(Input::PortChecked { check, closed: false });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let states = ["a", "b", "c"].map(|name| bench.known(name).1);
+        assert_eq!(states, [NodeState::Failed; 3], "{late:?}");
+    }
+}
+
 /// Lets time pass in which `a` and its port are silent, and the witnesses say so.
 fn pass_in_silence(bench: &mut Bench, time: Duration) -> String {
     let (end, mut told) = (bench.now + time, String::new());
@@ -275,7 +310,8 @@ fn one_who_doubts_itself_judges_a_silent_member_all_the_same_also_when_a_witness
     accused(&mut bench);
     bench.machine.local_health.raise(1);
     let end = bench.now + SECOND * 30;
-    while bench.machine.next_timeout().is_some_and(|at| at <= end) && bench.known("a").1 == NodeState::Suspect {
+    while bench.machine.next_timeout().is_some_and(|at| at <= end) && bench.known("a").1 == NodeState::Suspect
+    {
         bench.tick();
         for output in std::mem::take(&mut bench.outputs) {
             match output {
@@ -284,7 +320,9 @@ fn one_who_doubts_itself_judges_a_silent_member_all_the_same_also_when_a_witness
                 {
                     bench.reply(request.0, to.as_str(), nack(false));
                 }
-                Output::Send { to, message: Message::Ping { .. }, request: Some(request), .. } if to != id("a") => {
+                Output::Send { to, message: Message::Ping { .. }, request: Some(request), .. }
+                    if to != id("a") =>
+                {
                     bench.ack(request.0, to.as_str());
                     bench.machine.local_health.raise(1);
                 }

@@ -51,6 +51,17 @@ fn a_join_takes_page_after_page_until_there_is_no_more() {
 }
 
 #[test]
+fn what_a_group_learns_when_it_meets_another_is_passed_on() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["friend"]);
+    let addr = status("seed", 1, NodeState::Alive).addr;
+    bench.command(Command::Join { id: id("seed"), addr });
+    bench.reply(0, "seed", page(&["a", "seed"], false));
+    let told = bench.machine.queue.take(0, 4_096, 4, 3);
+    let news = ["a", "seed"].map(|name| claim(name, 1, NodeState::Alive, &[]));
+    assert!(news.iter().all(|news| told.contains(news)), "{told:?}");
+}
+
+#[test]
 fn a_join_without_answer_says_why() {
     for why in [NoReply::Silent, NoReply::Refused, NoReply::Local] {
         let mut bench = joining();

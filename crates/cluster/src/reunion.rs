@@ -1,0 +1,159 @@
+//! Finding the group again: the seeds, and the members of old whom the registry has forgotten, are contacted at a bounded
+//! rate for as long as we run. Those that the registry knows to have failed are contacted by the protocol itself.
+//!
+//! While we are alone, up to [`AT_ONCE`] are contacted side by side: at first after the waits of a join, then at each
+//! interval (`heal_interval`, half as much longer or shorter at random). Among others, one at each interval. A contact is
+//! a join: whoever answers with a certificate of this cluster exchanges views with us, and both sides tell their own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use kinfolk_core::{Rng, SharedNodeRegistry};
+use kinfolk_gossip::SwimProtocol;
+use kinfolk_transport::Transport;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::config::JoinPolicy;
+use crate::contacts::{SharedContacts, Sought};
+use crate::join::{self, Tried};
+
+/// How many are contacted side by side while we are alone.
+const AT_ONCE: usize = 16;
+/// After so many rounds all addresses are asked again whose they are.
+const ROUNDS_TRUSTED: u64 = 100;
+
+/// What the loop works with.
+pub(crate) struct Seeker {
+    pub transport: Transport,
+    pub protocol: SwimProtocol,
+    pub registry: SharedNodeRegistry,
+    pub contacts: SharedContacts,
+    pub policy: JoinPolicy,
+    pub interval: Duration,
+    pub rng: Rng,
+}
+
+/// The running loop.
+#[derive(Debug)]
+pub(crate) struct Reunion {
+    stop: watch::Sender<bool>,
+    /// Closed when the loop has ended.
+    ended: watch::Receiver<()>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    contacts: AtomicU64,
+    met: AtomicU64,
+}
+
+impl Reunion {
+    pub(crate) fn start(seeker: Seeker) -> Self {
+        let (stop, mut stopped) = watch::channel(false);
+        let (running, ended) = watch::channel(());
+        let counters = Arc::new(Counters::default());
+        let counting = Arc::clone(&counters);
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                _ = stopped.wait_for(|stop| *stop) => {}
+                () = seeker.seek(&counting) => {}
+            }
+            drop(running);
+        });
+        Self { stop, ended, counters }
+    }
+
+    /// Ends the loop and does not wait for it.
+    pub(crate) fn signal_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Ends the loop and waits until it has.
+    pub(crate) async fn stop(&self) {
+        self.signal_stop();
+        let mut ended = self.ended.clone();
+        while ended.changed().await.is_ok() {}
+    }
+
+    /// How many contacts were tried, and how many of them led to somebody.
+    pub(crate) fn counted(&self) -> (u64, u64) {
+        (self.counters.contacts.load(Ordering::Relaxed), self.counters.met.load(Ordering::Relaxed))
+    }
+}
+
+impl Seeker {
+    async fn seek(mut self, counters: &Counters) {
+        // How often nobody was met while we were alone.
+        let mut in_vain = 0;
+        for round in 1_u64.. {
+            let alone = self.registry.member_count() <= 1;
+            let some = self.choose(alone, round);
+            let tried_any = !some.is_empty();
+            self.contact(some, alone, counters).await;
+            if round.is_multiple_of(ROUNDS_TRUSTED) {
+                self.contacts.lock().forget_reached();
+            }
+            let interval = self.interval.mul_f64(0.5 + self.rng.unit());
+            let hurried = alone && tried_any && self.registry.member_count() <= 1;
+            let wait = if hurried { self.policy.delay(in_vain, self.rng.unit()) } else { interval };
+            in_vain += u32::from(hurried);
+            sleep(wait.min(interval)).await;
+        }
+    }
+
+    /// Whom to contact in this round, seeds and addresses, in random order.
+    fn choose(&mut self, alone: bool, round: u64) -> Vec<String> {
+        let view = self.registry.snapshot();
+        let Sought { mut seeds, absent } = {
+            let mut contacts = self.contacts.lock();
+            contacts.note(&view);
+            contacts.sought(&view)
+        };
+        let mut absent: Vec<String> = absent.iter().map(ToString::to_string).collect();
+        self.rng.shuffle(&mut seeds);
+        self.rng.shuffle(&mut absent);
+        if alone {
+            seeds.truncate(AT_ONCE / 2);
+            absent.truncate(AT_ONCE - seeds.len());
+            seeds.append(&mut absent);
+            return seeds;
+        }
+        // In turn, so that many of the one do not crowd out the other.
+        let (first, second) = if round.is_multiple_of(2) { (seeds, absent) } else { (absent, seeds) };
+        first.into_iter().chain(second).take(1).collect()
+    }
+
+    async fn contact(&self, some: Vec<String>, alone: bool, counters: &Counters) {
+        let mut tasks = JoinSet::new();
+        for seed in some {
+            let (transport, protocol, policy) = (self.transport.clone(), self.protocol.clone(), self.policy);
+            let (contacts, registry) = (Arc::clone(&self.contacts), self.registry.clone());
+            tasks.spawn(async move {
+                let with_us = |addr| contacts.lock().is_with_us(&registry.snapshot(), addr);
+                let tried = join::try_one(&transport, &protocol, &seed, &policy, with_us).await;
+                (seed, tried)
+            });
+        }
+        for (seed, tried) in tasks.join_all().await {
+            if tried == Tried::WithUs {
+                continue;
+            }
+            counters.contacts.fetch_add(1, Ordering::Relaxed);
+            match tried {
+                Tried::Joined(node, addr) => {
+                    counters.met.fetch_add(1, Ordering::Relaxed);
+                    tracing::info!(%node, %addr, alone, "found a member of the group again");
+                    self.contacts.lock().reached(addr, node);
+                }
+                Tried::Ourselves(addr) => self.contacts.lock().reached(addr, self.protocol.id().clone()),
+                Tried::Failed(cause) => tracing::debug!(contact = %seed, %cause, "nobody was found there"),
+                Tried::WithUs => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What a join or a call can end in: typed, with the seed, the step and the remedy; and what is possible afterwards.
+
+use std::time::Duration;
+
+use kinfolk::{Cluster, GossipError, RequestError, SeedError};
+
+use crate::{DEADLINE, Town, local, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_failed_seed_is_named_with_its_step_and_remedy() {
+    let town = Town::new();
+    let mut config = town.config("a");
+    config.join.attempts = 1;
+    config.join.seed_timeout = Duration::from_millis(100);
+    let member = Cluster::start(config).unwrap();
+    let deaf = std::net::UdpSocket::bind(local()).unwrap();
+    let deaf = deaf.local_addr().unwrap().to_string();
+    let error = member.join(&["no-port", "no-such-host.invalid:1", &deaf]).await.unwrap_err();
+    assert!(!error.stopped && error.attempts == 1, "{error:?}");
+    let remedies = ["host:port", "host:port", "it or the network between may be down"];
+    for (failure, remedy) in error.seeds.iter().zip(remedies) {
+        assert!(
+            failure.to_string().contains(&failure.seed) && failure.to_string().contains(remedy),
+            "{failure}"
+        );
+    }
+    let [first, second, third] = &error.seeds[..] else { panic!("{error}") };
+    assert!(matches!(first.cause, SeedError::Resolve { .. }), "{first:?}");
+    // Whether the name server says no or nothing depends on the machine.
+    assert!(
+        matches!(second.cause, SeedError::Resolve { .. } | SeedError::ResolveTimeout { .. }),
+        "{second:?}"
+    );
+    assert!(matches!(third.cause, SeedError::Identify(RequestError::Timeout { .. })), "{third:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_join_leaves_the_member_ready_for_another_and_for_being_joined() {
+    let town = Town::new();
+    let mut config = town.config("a");
+    config.join.attempts = 2;
+    let member = Cluster::start(config).unwrap();
+    for _ in 0..3 {
+        assert_eq!(member.join(&["nonsense"]).await.unwrap_err().attempts, 2);
+    }
+    let (b, c) = (town.start("b"), town.start("c"));
+    assert_eq!(c.join(&[member.addr().to_string()]).await.unwrap().members, 2);
+    assert_eq!(member.join(&[b.addr().to_string()]).await.unwrap().members, 3);
+    until(|| [&b, &c].iter().all(|other| other.members().members().count() == 3)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_call_gets_wrong_changes_nothing_for_the_next() {
+    let members = Town::new().of(2).await;
+    let too_large = vec![0; kinfolk::USER_PAYLOAD_MAX + 1];
+    let error = members[0].broadcast(too_large).await.unwrap_err();
+    assert!(error.to_string().contains("send a key by broadcast"), "{error}");
+    members[0].broadcast("small enough").await.unwrap();
+    let error = members[0].open_stream(&crate::id("nobody"), "x").await.unwrap_err();
+    assert!(error.to_string().contains("nobody") && error.to_string().contains("`members`"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_who_has_left_or_stopped_is_told_so_by_a_join_at_once() {
+    let town = Town::new();
+    let members = town.of(2).await;
+    let third = town.start("z").addr().to_string();
+    members[0].leave().await.unwrap();
+    let join = async |member: &Cluster| {
+        let joined = tokio::time::timeout(DEADLINE, member.join(std::slice::from_ref(&third))).await;
+        joined.expect("it does not try for ever").unwrap_err()
+    };
+    assert!(join(&members[0]).await.stopped);
+    members[1].shutdown_now();
+    let error = join(&members[1]).await;
+    assert!(error.stopped && error.to_string().contains("start it again"), "{error}");
+    let error = members[1].leave().await.unwrap_err();
+    assert_eq!(error, kinfolk::ClusterError::Gossip(GossipError::Stopped));
+}

@@ -1,0 +1,85 @@
+//! An incarnation that is written down before it is taken.
+
+use expect_test::expect;
+use kinfolk_core::{Incarnation, NodeState, Tags};
+use proptest::prelude::*;
+
+use super::arbitrary::any_step;
+use super::bench::{Bench, claim, id, quiet};
+use crate::config::SwimConfig;
+use crate::input::{Command, Input};
+
+/// A member at incarnation 10 that may rise to 11.
+fn bench() -> Bench {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
+    assert_eq!(reserved(&mut bench, 11), "");
+    bench
+}
+
+fn reserved(bench: &mut Bench, up_to: u64) -> String {
+    bench.input(Input::Reserved { up_to: Incarnation::new(up_to) })
+}
+
+fn tags(value: &str) -> Tags {
+    Tags::new([("tag", value)]).unwrap()
+}
+
+#[test]
+fn a_statement_waits_until_its_incarnation_is_reserved() {
+    let mut bench = bench();
+    bench.command(Command::SetTags(tags("one")));
+    assert_eq!(bench.known("me").0, 11, "as far as is reserved");
+    expect![[r"
+        reserve i12
+        done TagsSet(Ok(()))
+    "]]
+    .assert_eq(&bench.command(Command::SetTags(tags("two"))));
+    assert_eq!(bench.known("me").0, 11);
+    assert_eq!(reserved(&mut bench, 11), "reserve i12\n", "not enough: it is asked for again");
+    expect![[r#"
+        event updated me {"tag": "two"}
+    "#]]
+    .assert_eq(&reserved(&mut bench, 12));
+    assert_eq!(bench.known("me").0, 12);
+    assert_eq!(reserved(&mut bench, 13), "", "it was said once");
+}
+
+#[test]
+fn a_refutation_and_new_tags_that_wait_become_one_statement() {
+    let mut bench = bench();
+    bench.command(Command::SetTags(tags("one")));
+    bench.command(Command::SetTags(tags("two")));
+    bench.gossip("a", vec![claim("me", 30, NodeState::Suspect, &["a"])]);
+    assert_eq!(bench.known("me").0, 11);
+    reserved(&mut bench, 1_000);
+    let mine = bench.machine.registry.get(&id("me")).unwrap();
+    assert_eq!((mine.incarnation.get(), &mine.tags), (31, &tags("two")));
+}
+
+#[test]
+fn one_who_has_left_says_nothing_that_waited() {
+    let mut bench = bench();
+    bench.command(Command::SetTags(tags("one")));
+    bench.command(Command::SetTags(tags("two")));
+    bench.command(Command::Leave);
+    assert_eq!(reserved(&mut bench, 1_000), "");
+    assert_eq!(bench.known("me"), (11, NodeState::Left));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_input_raises_our_incarnation_above_what_is_reserved(steps in prop::collection::vec(any_step(), 1..120)) {
+        let mut bench = bench();
+        let mut highest = 11;
+        for (millis, input) in steps {
+            bench.now += std::time::Duration::from_millis(millis);
+            if let Input::Reserved { up_to } = input {
+                highest = highest.max(up_to.get());
+            }
+            bench.input(input);
+            prop_assert!(bench.known("me").0 <= highest);
+        }
+    }
+}
