@@ -89,26 +89,13 @@ impl Cluster {
         bind: impl FnOnce(TransportConfig) -> Result<(Transport, Incoming), TransportError>,
     ) -> Result<Self, ClusterError> {
         let mut rng = Rng::from_seed(seed);
-        let mut transport_config = TransportConfig::new(config.listen, config.identity.clone());
-        transport_config.advertise = config.advertise;
-        transport_config.pool = config.pool;
-        let (transport, incoming) = bind(transport_config)?;
-        let addr = transport.advertised_addr();
-        if !addr.is_dialable() {
-            transport.abort();
-            return Err(ClusterError::Advertise { addr });
-        }
+        let (transport, incoming) = bind(transport_config(&config))?;
+        let addr = dialable_addr(&transport).inspect_err(|_| transport.abort())?;
         let (registry, events, clock) = (SharedNodeRegistry::new(), EventBus::new(), Clock::start());
-        let opened = match &config.state_dir {
-            Some(dir) => Some(
-                Opened::open(dir, config.identity.cluster(), config.identity.id(), since_epoch)
-                    .inspect_err(|_| transport.abort())?,
-            ),
-            None => None,
-        };
-        let incarnation = opened
-            .as_ref()
-            .map_or_else(|| Incarnation::at_start(since_epoch, None), |opened| opened.incarnation);
+        let open = |dir| Opened::open(dir, &config.identity, since_epoch);
+        let opened = config.state_dir.as_deref().map(open).transpose().inspect_err(|_| transport.abort())?;
+        let at_clock = || Incarnation::at_start(since_epoch, None);
+        let incarnation = opened.as_ref().map_or_else(at_clock, |opened| opened.incarnation);
         let me = NodeStatus::alive(config.identity.id().clone(), addr, incarnation, config.tags);
         let health = HealthChecker::new(
             config.swim.adapt(config.health),
@@ -116,10 +103,10 @@ impl Cluster {
             registry.clone(),
             clock.now(),
         )?;
-        let contacts = Contacts::new(me.id.clone(), opened.as_ref().map(|opened| &opened.record));
-        let contacts = SharedContacts::new(Mutex::new(contacts));
+        let former = opened.as_ref().map(|opened| &opened.record);
+        let contacts = SharedContacts::new(Mutex::new(Contacts::new(me.id.clone(), former)));
         let (wanted, wants) = watch::channel(incarnation);
-        let reserve = opened.as_ref().map(|opened| Reserve { up_to: opened.record.ceiling, wanted });
+        let reserve = former.map(|former| Reserve { up_to: former.ceiling, wanted });
         let parts = Parts {
             registry: registry.clone(),
             events: events.clone(),
@@ -143,13 +130,8 @@ impl Cluster {
                 rng: rng.fork(),
             })
         });
-        let health_loop = HealthLoop::start(
-            health.clone(),
-            config.health.check_interval,
-            clock,
-            protocol.clone(),
-            events.clone(),
-        );
+        let every = config.health.check_interval;
+        let health_loop = HealthLoop::start(health.clone(), every, clock, protocol.clone(), events.clone());
         let inner = Inner {
             transport,
             protocol,
@@ -308,4 +290,16 @@ impl Cluster {
     pub fn shutdown_now(&self) {
         self.inner.stop_now();
     }
+}
+
+fn dialable_addr(transport: &Transport) -> Result<NodeAddr, ClusterError> {
+    let addr = transport.advertised_addr();
+    if addr.is_dialable() { Ok(addr) } else { Err(ClusterError::Advertise { addr }) }
+}
+
+fn transport_config(config: &ClusterConfig) -> TransportConfig {
+    let mut transport = TransportConfig::new(config.listen, config.identity.clone());
+    transport.advertise = config.advertise;
+    transport.pool = config.pool.clone();
+    transport
 }

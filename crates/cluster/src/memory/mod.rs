@@ -19,8 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use kinfolk_core::{ClusterId, Incarnation, NodeId, SharedNodeRegistry};
+use kinfolk_core::{Incarnation, SharedNodeRegistry};
 use kinfolk_gossip::SwimProtocol;
+use kinfolk_transport::NodeIdentity;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -31,9 +32,9 @@ use store::Store;
 
 use crate::contacts::SharedContacts;
 
-/// How far ahead of the incarnation that we have others are written down, as the milliseconds that incarnations begin as:
-/// a process that is killed and started again more often than once a second runs ahead of its clock.
-const AHEAD: Duration = Duration::from_millis(1_000);
+/// How far ahead of the incarnation that we have others are written down, as the milliseconds that incarnations are at a
+/// start: 1,000. A process that is killed and started again more often than once a second runs ahead of its clock.
+const AHEAD: Duration = Duration::from_secs(1);
 /// How often what has changed is written at the most.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// How long a write is waited for. It goes on then, and no other is begun before it has ended.
@@ -54,10 +55,10 @@ impl Opened {
     /// the disk.
     pub(crate) fn open(
         dir: &Path,
-        cluster: &ClusterId,
-        node: &NodeId,
+        identity: &NodeIdentity,
         since_epoch: Duration,
     ) -> Result<Self, StateError> {
+        let (cluster, node) = (identity.cluster(), identity.id());
         let store = Store::open(dir)?;
         let former = store.read(cluster, node)?;
         let incarnation = Incarnation::at_start(since_epoch, former.as_ref().map(|former| former.ceiling));

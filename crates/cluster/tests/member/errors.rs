@@ -67,7 +67,7 @@ async fn one_who_has_left_or_stopped_is_told_so_by_a_join_at_once() {
     let third = town.start("z").addr().to_string();
     members[0].leave().await.unwrap();
     let join = async |member: &Cluster| {
-        let joined = tokio::time::timeout(DEADLINE, member.join(&[third.clone()])).await;
+        let joined = tokio::time::timeout(DEADLINE, member.join(std::slice::from_ref(&third))).await;
         joined.expect("it does not try for ever").unwrap_err()
     };
     assert!(join(&members[0]).await.stopped);

@@ -85,7 +85,7 @@ fn the_incarnation_never_goes_back_when_the_clock_did_and_the_process_was_killed
             fleet.crash(&[2]).await;
             // A clock that was set back by a year.
             let year = Duration::from_hours(24 * 365);
-            let clock = fleet.world.since_epoch() - year;
+            let clock = fleet.world.since_epoch().saturating_sub(year);
             let again = fleet.start_at(2, clock);
             let after = again.members().get(again.id()).expect("itself").incarnation;
             assert!(after > before, "round {round}: {after} after {before}");
@@ -162,6 +162,37 @@ fn a_member_whose_address_has_changed_returns_by_itself() {
         fleet.settle(Duration::from_secs(10)).await;
         let addr = fleet.member(0).members().get(&fleet.id(2)).expect("it is known").addr;
         assert_eq!(addr.socket().port(), 7_000);
+        fleet.end().await
+    });
+}
+
+#[test]
+fn a_member_whose_disk_fails_goes_on_and_writes_again_when_it_can() {
+    // How many updates go into one statement depends on the disk.
+    run(1, async |world| {
+        let mut fleet = remembering(world, 3).await;
+        let next = fleet.config(1).state_dir.clone().expect("it has one").join("kinfolk.state.next");
+        // Where this is, no file can be written.
+        std::fs::create_dir(&next).expect("a folder can be made");
+        for number in 0..2_500 {
+            let tags = Tags::new([("number", number.to_string())]).expect("a short tag");
+            fleet.member(1).update_tags(tags).await.expect("it runs");
+        }
+        let arrived = || (0..3).all(|n| fleet.member(n).nodes_with_tag("number", "2499").len() == 1);
+        assert!(until(LONG, arrived).await, "a full disk keeps nobody from speaking");
+        let stats = fleet.member(1).stats();
+        assert!(stats.state_write_failures > 0, "{stats:?}");
+
+        std::fs::remove_dir(&next).expect("it is empty");
+        let writes = |fleet: &Fleet| fleet.member(1).stats().state_writes;
+        let before = writes(&fleet);
+        assert!(until(SAVED, || writes(&fleet) > before).await, "it is tried again");
+        let highest = incarnation(&fleet, 1, 1);
+        fleet.crash(&[1]).await;
+        let again = fleet.start_at(1, Duration::ZERO);
+        let after = again.members().get(again.id()).expect("itself").incarnation;
+        assert!(after > highest, "{after} after {highest}");
+        fleet.settle(LONG).await;
         fleet.end().await
     });
 }
