@@ -91,11 +91,7 @@ impl Cluster {
     ) -> Result<Self, ClusterError> {
         let mut rng = Rng::from_seed(seed);
         let (transport, incoming) = bind(transport_config(&config))?;
-        let addr = transport.advertised_addr();
-        if !addr.is_dialable() {
-            transport.abort();
-            return Err(ClusterError::Advertise { addr });
-        }
+        let addr = dialable_addr(&transport).inspect_err(|_| transport.abort())?;
         let (registry, events, clock) = (SharedNodeRegistry::new(), EventBus::new(), Clock::start());
         let open = |dir| Opened::open(dir, &config.identity, since_epoch);
         let opened = config.state_dir.as_deref().map(open).transpose().inspect_err(|_| transport.abort())?;
@@ -296,6 +292,11 @@ impl Cluster {
     pub fn shutdown_now(&self) {
         self.inner.stop_now();
     }
+}
+
+fn dialable_addr(transport: &Transport) -> Result<NodeAddr, ClusterError> {
+    let addr = transport.advertised_addr();
+    if addr.is_dialable() { Ok(addr) } else { Err(ClusterError::Advertise { addr }) }
 }
 
 fn transport_config(config: &ClusterConfig) -> TransportConfig {

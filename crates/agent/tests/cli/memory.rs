@@ -52,7 +52,9 @@ fn acquainted(town: &Town) -> Vec<Agent> {
 }
 
 fn kill(agents: &mut [Agent]) -> Vec<String> {
-    agents.iter().for_each(|agent| agent.signal(Signal::KILL));
+    for agent in agents.iter() {
+        agent.signal(Signal::KILL);
+    }
     for agent in agents.iter_mut() {
         agent.end();
     }

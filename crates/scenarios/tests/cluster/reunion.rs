@@ -105,7 +105,14 @@ fn members_that_were_all_cut_off_from_each_other_come_together_from_their_seeds(
             fleet.world.net.cut(&[World::ip(n)], &others);
         }
         fleet.settle_apart(&[&[0], &[1], &[2], &[3]], Duration::from_mins(5)).await;
+        let contacts = |fleet: &Fleet, n: usize| fleet.member(n).stats().contacts;
+        let before: Vec<u64> = (0..4).map(|n| contacts(&fleet, n)).collect();
         fleet.pass(Duration::from_mins(10)).await;
+        for (n, before) in before.into_iter().enumerate() {
+            // A seed and three members of old, at most each 5 s once the first waits are over.
+            let made = contacts(&fleet, n) - before;
+            assert!((1..=4 * 130).contains(&made), "n{n} made {made} contacts");
+        }
         fleet.world.net.mend();
         fleet.settle(Duration::from_secs(30)).await;
         fleet.end().await
