@@ -50,8 +50,8 @@ pub(super) fn tables(settings: &Settings, measured: &[Measured], page: &mut Page
     let Some(swim) = measured.first() else { return };
     let text = format!(
         "C of the members alternate between anomalies of D and pauses of I for 115 s: C is 1, 4, 8 and so on \
-         to 32, D 512, 2,048, 8,192 or 32,768 ms, I 1, 64, 1,024 or 16,384 ms (the paper's grid has 9 D and 8 I); {} runs a \
-         mode, {} for each cell of the grid.",
+         to 32, D 512, 2,048, 8,192 or 32,768 ms, I 1, 64, 1,024 or 16,384 ms (the paper's grid has 9 D and 8 I). Every third \
+         cell of the grid is run (in the quick form C = 16, D = 8,192 and two I): {} runs a mode, {} for each cell.",
         swim.accuracy.0.len(),
         anomalies::repetitions(settings, Condition::Clean)
     );
@@ -167,7 +167,7 @@ pub(super) fn under_loss(settings: &Settings, page: &mut Page) {
             .map(|mode| (mode.clone(), anomalies::totals(&mode, settings, condition)))
             .collect();
         let Some((_, swim)) = all.first() else { return };
-        let text = format!("{text} Every seventh cell of the grid, once: {} runs a mode.", swim.0.len());
+        let text = format!("{text} Every thirteenth cell of the grid, once: {} runs a mode.", swim.0.len());
         let columns = COLUMNS.into_iter().filter(|(cell, _)| !cell.ends_with("_paper"));
         let mut table = Table { columns: Table::columns(columns), ..Table::new(name, title, text, []) };
         for (mode, totals) in &all {

@@ -23,9 +23,10 @@ pub(super) const QUICK: [usize; 1] = [16];
 const DURATIONS_MS: [u64; 4] = [512, 2_048, 8_192, 32_768];
 /// How long the pause between two anomalies is, in milliseconds: four of the paper's eight.
 const INTERVALS_MS: [u64; 4] = [1, 64, 1_024, 16_384];
-/// Where the network is at fault too, only each cell after so many is run: no divisor of a row of the grid, so that all
-/// durations and intervals come up.
-pub(super) const THINNED: usize = 7;
+/// In the full form each cell after so many is run, and of those where the network is at fault too each after so many: no
+/// divisors of a row of the grid, so that all durations and intervals come up.
+const STEP: usize = 3;
+const STEP_AT_FAULT: usize = 13;
 /// The group is left alone for so long before the first anomaly.
 pub(super) const QUIET: Duration = Duration::from_secs(5);
 /// How long a run is.
@@ -92,7 +93,7 @@ pub(super) fn repetitions(settings: &Settings, condition: Condition) -> u64 {
 
 /// All runs of the grid.
 fn cells(settings: &Settings, condition: Condition) -> Vec<Cell> {
-    let step = if condition == Condition::Clean { 1 } else { THINNED };
+    let step = if condition == Condition::Clean { settings.either(STEP, 1) } else { STEP_AT_FAULT };
     let mut cells = Vec::new();
     for concurrent in settings.either(&CONCURRENT[..], &QUICK[..]) {
         for duration in settings.either(&DURATIONS_MS[..], &[8_192]) {
