@@ -81,7 +81,7 @@ impl Tags {
 
     /// All pairs, ordered by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().flat_map(|packed| packed.iter())
+        self.0.iter().flat_map(Packed::iter)
     }
 
     /// How many entries there are.
@@ -127,7 +127,7 @@ impl Packed {
     }
 
     fn ends(&self) -> &[u8] {
-        &self.0[1..1 + 4 * self.entries()]
+        &self.0[1..=4 * self.entries()]
     }
 
     fn text(&self) -> &[u8] {

@@ -30,7 +30,9 @@ impl Machine {
         }
         // Mostly nobody lacks a description: then no name is looked up.
         if self.registry.incomplete_count() > 0 {
-            told.iter().for_each(|status| self.complete(from, &status.id));
+            for status in &told {
+                self.complete(from, &status.id);
+            }
         }
     }
 
