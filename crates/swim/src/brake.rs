@@ -146,21 +146,28 @@ impl Machine {
         }
     }
 
-    /// Whom we watch beside our subjects in the rings of all members, if many are silent: our subjects in the rings of those
-    /// that speak, and whom we accuse already.
-    pub(crate) fn more_subjects(&self) -> Vec<NodeId> {
-        let Some(rings) = &self.mass.closed else { return Vec::new() };
+    /// Whom we watch, and who watches us, beside those in the rings of all members, if many are silent: our neighbours in
+    /// the rings of those that speak, and whom we accuse already.
+    pub(crate) fn more_neighbours(&self) -> (Vec<NodeId>, Vec<NodeId>) {
+        let Some(rings) = &self.mass.closed else { return Default::default() };
         let accused = self.watch.subjects.iter().filter(|(_, subject)| subject.verdict.is_some());
         let mut more = rings.subjects();
         more.extend(accused.map(|(id, _)| id.clone()));
         more.retain(|id| self.registry.get(id).is_some_and(|node| node.state.is_member()));
-        more
+        (more, rings.watchers())
     }
 
-    /// Whether a verdict by silence is held now.
-    pub(crate) fn holds_verdicts(&mut self, now: Instant) -> bool {
+    /// Whether a verdict about one that has been silent for so long is held now. Where many are silent, but not nearly
+    /// half, it is held for one interval: more may be about to be heard of.
+    pub(crate) fn holds_verdict(&mut self, now: Instant, silence: Duration) -> bool {
         self.look(now);
-        let held = matches!(self.mass.brake, Brake::Held { .. });
+        let held = match self.mass.brake {
+            Brake::Armed => {
+                self.mass.closed.is_some() && silence < self.tolerated_pause() + self.config.probe_interval
+            }
+            Brake::Held { .. } => true,
+            Brake::Released { .. } => false,
+        };
         self.stats.verdicts_held += u64::from(held);
         held
     }
@@ -226,6 +233,7 @@ impl Machine {
         if !close && self.mass.closed.is_none() {
             return;
         }
+        let begins = self.mass.closed.is_none();
         self.mass.closed = close.then(|| {
             let snapshot = self.registry.snapshot();
             let mut rings = Rings::new(&self.me.id);
@@ -234,6 +242,21 @@ impl Machine {
             rings
         });
         self.rewatch(now);
+        if begins {
+            self.catch_up();
+        }
+    }
+
+    /// Compares views with our new neighbours: with many cut off, news may not have come round to them, or to us.
+    fn catch_up(&mut self) {
+        if self.overlay.len() >= ALL_WATCH_ALL
+            && let Some(rings) = &self.mass.closed
+        {
+            let mut neighbours = [rings.subjects(), rings.watchers()].concat();
+            neighbours.sort_unstable();
+            neighbours.dedup();
+            neighbours.iter().for_each(|id| self.compare_with(id));
+        }
     }
 }
 
