@@ -107,7 +107,13 @@ mod tests {
                 member("bb", NodeState::Suspect, Some(9.26), &[]),
                 member("c", NodeState::Failed, None, &[]),
             ],
-            partition: PartitionView { live: 1, known: 3, partitioned: true, minority: true, read_only: false },
+            partition: PartitionView {
+                live: 1,
+                known: 3,
+                partitioned: true,
+                minority: true,
+                read_only: false,
+            },
         };
         let expected = "\
 2 members of cluster prod, as a sees it

@@ -59,7 +59,9 @@ pub use kinfolk_core::{
     Cause, ClusterEvent, ClusterId, Incarnation, NameError, NodeAddr, NodeId, NodeState, NodeStatus, Reason,
     SharedNodeRegistry, Snapshot, Subscription, Tags, TagsError,
 };
-pub use kinfolk_detector::{Evidence, Finding, FlapPolicy, HealthConfig, PartitionStatus, PhiConfig, Rhythm, Scope};
+pub use kinfolk_detector::{
+    Evidence, Finding, FlapPolicy, HealthConfig, PartitionStatus, PhiConfig, Rhythm, Scope,
+};
 pub use kinfolk_gossip::{GossipConfig, GossipError, GossipStats, LeaveReport};
 pub use kinfolk_swim::{Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};
 pub use kinfolk_transport::{

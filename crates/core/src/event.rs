@@ -153,7 +153,9 @@ impl ClusterEvent {
             | Self::Broadcast { from: id, .. }
             | Self::NameConflict { id, .. }
             | Self::NodeFlapping { id, .. } => Some(id),
-            Self::PartitionDetected { .. } | Self::PartitionHealed { .. } | Self::EventsDropped { .. } => None,
+            Self::PartitionDetected { .. } | Self::PartitionHealed { .. } | Self::EventsDropped { .. } => {
+                None
+            }
         }
     }
 

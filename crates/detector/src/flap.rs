@@ -157,7 +157,8 @@ impl Returning {
     fn returned(&mut self, now: Instant, policy: &FlapPolicy) {
         self.returns.push_back(now);
         let most = usize::try_from(policy.returns).unwrap_or(usize::MAX);
-        while self.returns.len() > most || self.returns.front().is_some_and(|at| now.since(*at) > policy.window)
+        while self.returns.len() > most
+            || self.returns.front().is_some_and(|at| now.since(*at) > policy.window)
         {
             self.returns.pop_front();
         }

@@ -13,7 +13,7 @@ fn at(seconds: u64) -> Instant {
 }
 
 fn id(name: usize) -> NodeId {
-    NodeId::new(&format!("n{name}")).unwrap()
+    NodeId::new(&format!("n{name}")).expect("it is a name")
 }
 
 fn change(name: usize, before: NodeState, after: NodeState) -> Change {
@@ -60,7 +60,8 @@ fn the_third_return_within_ten_minutes_is_one_too_many_and_the_second_is_not() {
 fn while_a_member_flaps_nothing_of_its_coming_and_going_is_told() {
     use NodeState::{Alive, Failed, Suspect};
     let mut bench = Bench::flapping();
-    for (before, after) in [(Alive, Suspect), (Suspect, Failed), (Failed, Alive), (Alive, Suspect), (Suspect, Alive)]
+    for (before, after) in
+        [(Alive, Suspect), (Suspect, Failed), (Failed, Alive), (Alive, Suspect), (Suspect, Alive)]
     {
         assert_eq!(bench.0.changed(at(40), &change(0, before, after)), Telling::Muted, "{before} to {after}");
     }

@@ -8,9 +8,8 @@ use kinfolk_swim::Mode;
 use crate::checks::{Checks, Violation};
 use crate::figures::Figures;
 use crate::invariants::{
-    Bounded, CrashKnown, Incarnations, Invariant, NoFalseFailure, NoResurrection, PartitionHeld, PauseTolerated,
-    Precedence,
-    ReachesAll, ViewsAgree, ViewsTrue,
+    Bounded, CrashKnown, Incarnations, Invariant, NoFalseFailure, NoResurrection, PartitionHeld,
+    PauseTolerated, Precedence, ReachesAll, ViewsAgree, ViewsTrue,
 };
 use crate::scenario::Scenario;
 use crate::trace::Trace;

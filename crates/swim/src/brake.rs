@@ -39,7 +39,12 @@ enum Brake {
 
 impl Brake {
     /// So many of so many members are silent at `now`.
-    fn observe(&mut self, now: Instant, (silent, members): (usize, usize), Times { grace, tolerated }: Times) {
+    fn observe(
+        &mut self,
+        now: Instant,
+        (silent, members): (usize, usize),
+        Times { grace, tolerated }: Times,
+    ) {
         let mass = is_mass(silent, members);
         *self = match *self {
             Self::Armed if mass && !grace.is_zero() => Self::Held { since: now, eased: None },
@@ -55,7 +60,7 @@ impl Brake {
                 if now.since(since) >= grace { Self::Armed } else { Self::Released { calm: Some(since) } }
             }
             Self::Released { .. } => Self::Released { calm: None },
-            same => same,
+            Self::Armed => Self::Armed,
         };
     }
 
@@ -183,12 +188,12 @@ impl Machine {
         }
         let mut silent = counts.members - counts.live;
         if self.config.is_verified() {
-            // Each member has four watchers at the most: of few silent ones nobody is left an orphan.
-            let many = silent >= 2 && silent * 4 >= counts.members && !isolated;
+            // Of few silent ones hardly anybody is left an orphan, and in a small group everybody watches everybody.
+            let in_rings = self.overlay.len() >= ALL_WATCH_ALL;
+            let many = in_rings && silent * 4 >= counts.members && !isolated;
             self.close_rings(now, many || self.mass.closed.is_some() && silent > 0);
             silent += if many { self.orphans() } else { 0 };
-            let times =
-                Times { grace: self.config.partition_grace, tolerated: self.config.tolerated_pause };
+            let times = Times { grace: self.config.partition_grace, tolerated: self.config.tolerated_pause };
             self.mass.brake.observe(now, (silent, counts.members), times);
         }
         silent > 0 || self.mass.brake != Brake::Armed || !self.mass.partition.is_whole()
@@ -217,11 +222,8 @@ impl Machine {
             && now.since(self.mass.heard) >= self.config.tolerated_pause
     }
 
-    /// How many are watched by silent ones alone. In a small group everybody watches everybody.
+    /// How many are watched by silent ones alone.
     fn orphans(&self) -> usize {
-        if self.overlay.len() < ALL_WATCH_ALL {
-            return 0;
-        }
         let snapshot = self.registry.snapshot();
         let speaks = |node: &NodeStatus| node.state == NodeState::Alive && !self.watch.is_silent(&node.id);
         rings::orphans(&self.me.id, snapshot.members().map(|node| (&node.id, speaks(node))))
@@ -249,13 +251,12 @@ impl Machine {
 
     /// Compares views with our new neighbours: with many cut off, news may not have come round to them, or to us.
     fn catch_up(&mut self) {
-        if self.overlay.len() >= ALL_WATCH_ALL
-            && let Some(rings) = &self.mass.closed
-        {
-            let mut neighbours = [rings.subjects(), rings.watchers()].concat();
-            neighbours.sort_unstable();
-            neighbours.dedup();
-            neighbours.iter().for_each(|id| self.compare_with(id));
+        let Some(rings) = &self.mass.closed else { return };
+        let mut neighbours = [rings.subjects(), rings.watchers()].concat();
+        neighbours.sort_unstable();
+        neighbours.dedup();
+        for id in &neighbours {
+            self.compare_with(id);
         }
     }
 }
@@ -287,7 +288,8 @@ mod tests {
     }
 
     #[test]
-    fn when_enough_answer_again_the_rest_have_the_tolerated_pause_to_do_so_and_the_next_time_is_held_in_full() {
+    fn when_enough_answer_again_the_rest_have_the_tolerated_pause_to_do_so_and_the_next_time_is_held_in_full()
+    {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=10, 5);
         pass(&mut brake, 11..=15, 4);
@@ -325,7 +327,7 @@ mod tests {
     fn a_pause_of_our_own_is_taken_out_of_the_grace() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=10, 5);
-        brake.paused(Duration::from_secs(60));
+        brake.paused(Duration::from_mins(1));
         pass(&mut brake, 70..=89, 5);
         assert!(matches!(brake, Brake::Held { .. }));
         pass(&mut brake, 90..=90, 5);

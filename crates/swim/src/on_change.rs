@@ -48,7 +48,8 @@ impl Machine {
             let was_member = before.as_ref().is_some_and(|before| before.state.is_member());
             self.follow(now, was_member, &after, cause);
         }
-        let has_left = |before: &Arc<NodeStatus>| before.state != after.state && after.state == NodeState::Left;
+        let has_left =
+            |before: &Arc<NodeStatus>| before.state != after.state && after.state == NodeState::Left;
         if before.as_ref().is_some_and(has_left) {
             self.mass.left();
         }

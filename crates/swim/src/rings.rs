@@ -179,13 +179,14 @@ mod tests {
     #[test]
     fn an_orphan_is_whom_only_silent_ones_watch() {
         let members: Vec<_> = (0..100).map(id).collect();
-        let speaks = |number: usize| number % 3 == 0;
+        let speaks = |number: usize| number.is_multiple_of(3);
         let count = orphans(&id(200), members.iter().zip(0..).map(|(id, number)| (id, speaks(number))));
         let is_orphan = |me: &NodeId| {
             let watchers = watchers_of(me, members.iter());
             members.iter().zip(0..).all(|(id, number)| !watchers.contains(id) || !speaks(number))
         };
-        let expected = members.iter().zip(0..).filter(|(id, number)| speaks(*number) && is_orphan(id)).count();
+        let expected =
+            members.iter().zip(0..).filter(|(id, number)| speaks(*number) && is_orphan(id)).count();
         assert_eq!(count, expected);
         assert!(count > 0);
         assert_eq!(orphans(&id(200), members.iter().map(|id| (id, true))), 0);

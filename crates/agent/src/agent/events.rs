@@ -46,7 +46,9 @@ fn log(event: &ClusterEvent) {
              certificate, so issue it one of its own"
         ),
         E::PartitionDetected { minority, live, known } => tracing::warn!(
-            minority, live, known,
+            minority,
+            live,
+            known,
             "the group may be parted: nearly half or more are silent or gone; verdicts by silence are held for the grace"
         ),
         E::PartitionHealed { live, known, lasted } => {

@@ -82,7 +82,8 @@ mod tests {
     use crate::truth::Truth;
 
     fn crashed() -> (CrashKnown, Truth) {
-        let (mut rule, mut truth) = (CrashKnown::within(Duration::from_secs(10), Duration::from_secs(30)), truth(3));
+        let (mut rule, mut truth) =
+            (CrashKnown::within(Duration::from_secs(10), Duration::from_secs(30)), truth(3));
         truth.node_mut(A).running = false;
         show(&mut rule, &truth, 0, Observed::Step(&Step::Fault(Fault::Crash(A)))).unwrap();
         (rule, truth)

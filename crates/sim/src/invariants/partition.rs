@@ -78,7 +78,9 @@ impl PartitionHeld {
             let told = self.told.get(&node).copied();
             let expected = (!mended && cut.is_mass(node, truth)).then(|| cut.is_minority(node, truth));
             if told != expected {
-                return Err(format!("{node} has told of a partition as {told:?}, and it should be {expected:?}"));
+                return Err(format!(
+                    "{node} has told of a partition as {told:?}, and it should be {expected:?}"
+                ));
             }
             for (subject, _) in truth.members() {
                 let apart = !mended && cut.parts(node, subject);
@@ -178,7 +180,13 @@ mod tests {
         show(rule, &truth(4), second, what)
     }
 
-    fn sees(rule: &mut PartitionHeld, second: u64, node: NodeIndex, of: NodeIndex, state: NodeState) -> Result<(), String> {
+    fn sees(
+        rule: &mut PartitionHeld,
+        second: u64,
+        node: NodeIndex,
+        of: NodeIndex,
+        state: NodeState,
+    ) -> Result<(), String> {
         at(rule, second, Observed::View { node, before: None, after: Some(&status(of, 10, state)) })
     }
 

@@ -33,7 +33,9 @@ impl Group {
         while self.bench.machine.next_timeout().is_some_and(|at| at <= end) {
             told += &self.bench.tick();
             let outputs = std::mem::take(&mut self.bench.outputs);
-            outputs.into_iter().for_each(|output| told += &self.answer(output));
+            for output in outputs {
+                told += &self.answer(output);
+            }
         }
         self.bench.now = end;
         told
@@ -42,12 +44,16 @@ impl Group {
     fn answer(&mut self, output: Output) -> String {
         let speaks = |name: &str| !self.silent.contains(&name);
         match output {
-            Output::Send { to, message, request: Some(request), .. } if speaks(to.as_str()) => match message {
-                Message::PingReq { target, .. } if !speaks(target.as_str()) => {
-                    self.bench.reply(request.0, to.as_str(), Message::Nack { closed: self.closed, lossy: false })
+            Output::Send { to, message, request: Some(request), .. } if speaks(to.as_str()) => {
+                match message {
+                    Message::PingReq { target, .. } if !speaks(target.as_str()) => self.bench.reply(
+                        request.0,
+                        to.as_str(),
+                        Message::Nack { closed: self.closed, lossy: false },
+                    ),
+                    _ => self.bench.ack(request.0, to.as_str()),
                 }
-                _ => self.bench.ack(request.0, to.as_str()),
-            },
+            }
             Output::CheckPort { check, node, .. } => {
                 let closed = self.closed && !speaks(node.as_str());
                 self.bench.input(Input::PortChecked { check, closed })
@@ -141,7 +147,9 @@ fn a_member_that_returns_for_the_third_time_is_told_as_flapping_and_then_only_wh
         let lines = text.lines().filter(|line| line.starts_with("event"));
         lines.map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect::<Vec<_>>()
     };
-    for expected in [vec!["failed", "joined"], vec!["failed", "joined"], vec!["failed", "joined", "NodeFlapping"]] {
+    for expected in
+        [vec!["failed", "joined"], vec!["failed", "joined"], vec!["failed", "joined", "NodeFlapping"]]
+    {
         assert_eq!(events(&fail_and_return(&mut group)), expected);
         group.pass(SECOND * 5);
     }

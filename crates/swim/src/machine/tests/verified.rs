@@ -275,7 +275,8 @@ fn one_who_doubts_itself_judges_a_silent_member_all_the_same_also_when_a_witness
     accused(&mut bench);
     bench.machine.local_health.raise(1);
     let end = bench.now + SECOND * 30;
-    while bench.machine.next_timeout().is_some_and(|at| at <= end) && bench.known("a").1 == NodeState::Suspect {
+    while bench.machine.next_timeout().is_some_and(|at| at <= end) && bench.known("a").1 == NodeState::Suspect
+    {
         bench.tick();
         for output in std::mem::take(&mut bench.outputs) {
             match output {
@@ -284,7 +285,9 @@ fn one_who_doubts_itself_judges_a_silent_member_all_the_same_also_when_a_witness
                 {
                     bench.reply(request.0, to.as_str(), nack(false));
                 }
-                Output::Send { to, message: Message::Ping { .. }, request: Some(request), .. } if to != id("a") => {
+                Output::Send { to, message: Message::Ping { .. }, request: Some(request), .. }
+                    if to != id("a") =>
+                {
                     bench.ack(request.0, to.as_str());
                     bench.machine.local_health.raise(1);
                 }
