@@ -13,7 +13,7 @@ fn at(seconds: u64) -> Instant {
 }
 
 fn id(name: usize) -> NodeId {
-    NodeId::new(&format!("n{name}")).unwrap()
+    NodeId::new(&format!("n{name}")).expect("it is a name")
 }
 
 fn change(name: usize, before: NodeState, after: NodeState) -> Change {

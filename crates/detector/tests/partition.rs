@@ -131,7 +131,7 @@ fn the_larger_side_that_then_comes_to_be_the_smaller_is_told_so_once() {
 fn a_pause_of_our_own_is_no_time_in_the_minority() {
     let mut detector = of(5);
     pass(&mut detector, 0..=20, counts(5, 3, 0));
-    detector.paused(Duration::from_secs(60));
+    detector.paused(Duration::from_mins(1));
     pass(&mut detector, 80..=89, counts(5, 3, 0));
     assert!(!detector.status().read_only);
     pass(&mut detector, 90..=90, counts(5, 3, 0));

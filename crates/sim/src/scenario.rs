@@ -278,7 +278,9 @@ impl Scenario {
                 REPAIR
             }
             Kind::Disaster => {
-                half(self.nodes, rng).into_iter().for_each(|node| script.fault(start, Fault::Silence(node)));
+                for node in half(self.nodes, rng) {
+                    script.fault(start, Fault::Silence(node));
+                }
                 self.crash_within + self.config.partition_grace
             }
             Kind::Return => {

@@ -60,7 +60,7 @@ impl Brake {
                 if now.since(since) >= grace { Self::Armed } else { Self::Released { calm: Some(since) } }
             }
             Self::Released { .. } => Self::Released { calm: None },
-            same => same,
+            Self::Armed => Self::Armed,
         };
     }
 
@@ -151,21 +151,28 @@ impl Machine {
         }
     }
 
-    /// Whom we watch beside our subjects in the rings of all members, if many are silent: our subjects in the rings of those
-    /// that speak, and whom we accuse already.
-    pub(crate) fn more_subjects(&self) -> Vec<NodeId> {
-        let Some(rings) = &self.mass.closed else { return Vec::new() };
+    /// Whom we watch, and who watches us, beside those in the rings of all members, if many are silent: our neighbours in
+    /// the rings of those that speak, and whom we accuse already.
+    pub(crate) fn more_neighbours(&self) -> (Vec<NodeId>, Vec<NodeId>) {
+        let Some(rings) = &self.mass.closed else { return Default::default() };
         let accused = self.watch.subjects.iter().filter(|(_, subject)| subject.verdict.is_some());
         let mut more = rings.subjects();
         more.extend(accused.map(|(id, _)| id.clone()));
         more.retain(|id| self.registry.get(id).is_some_and(|node| node.state.is_member()));
-        more
+        (more, rings.watchers())
     }
 
-    /// Whether a verdict by silence is held now.
-    pub(crate) fn holds_verdicts(&mut self, now: Instant) -> bool {
+    /// Whether a verdict about one that has been silent for so long is held now. Where many are silent, but not nearly
+    /// half, it is held for one interval: more may be about to be heard of.
+    pub(crate) fn holds_verdict(&mut self, now: Instant, silence: Duration) -> bool {
         self.look(now);
-        let held = matches!(self.mass.brake, Brake::Held { .. });
+        let held = match self.mass.brake {
+            Brake::Armed => {
+                self.mass.closed.is_some() && silence < self.tolerated_pause() + self.config.probe_interval
+            }
+            Brake::Held { .. } => true,
+            Brake::Released { .. } => false,
+        };
         self.stats.verdicts_held += u64::from(held);
         held
     }
@@ -181,8 +188,9 @@ impl Machine {
         }
         let mut silent = counts.members - counts.live;
         if self.config.is_verified() {
-            // Each member has four watchers at the most: of few silent ones nobody is left an orphan.
-            let many = silent >= 2 && silent * 4 >= counts.members && !isolated;
+            // Of few silent ones hardly anybody is left an orphan, and in a small group everybody watches everybody.
+            let in_rings = self.overlay.len() >= ALL_WATCH_ALL;
+            let many = in_rings && silent * 4 >= counts.members && !isolated;
             self.close_rings(now, many || self.mass.closed.is_some() && silent > 0);
             silent += if many { self.orphans() } else { 0 };
             let times = Times { grace: self.config.partition_grace, tolerated: self.config.tolerated_pause };
@@ -214,11 +222,8 @@ impl Machine {
             && now.since(self.mass.heard) >= self.config.tolerated_pause
     }
 
-    /// How many are watched by silent ones alone. In a small group everybody watches everybody.
+    /// How many are watched by silent ones alone.
     fn orphans(&self) -> usize {
-        if self.overlay.len() < ALL_WATCH_ALL {
-            return 0;
-        }
         let snapshot = self.registry.snapshot();
         let speaks = |node: &NodeStatus| node.state == NodeState::Alive && !self.watch.is_silent(&node.id);
         rings::orphans(&self.me.id, snapshot.members().map(|node| (&node.id, speaks(node))))
@@ -230,6 +235,7 @@ impl Machine {
         if !close && self.mass.closed.is_none() {
             return;
         }
+        let begins = self.mass.closed.is_none();
         self.mass.closed = close.then(|| {
             let snapshot = self.registry.snapshot();
             let mut rings = Rings::new(&self.me.id);
@@ -238,6 +244,20 @@ impl Machine {
             rings
         });
         self.rewatch(now);
+        if begins {
+            self.catch_up();
+        }
+    }
+
+    /// Compares views with our new neighbours: with many cut off, news may not have come round to them, or to us.
+    fn catch_up(&mut self) {
+        let Some(rings) = &self.mass.closed else { return };
+        let mut neighbours = [rings.subjects(), rings.watchers()].concat();
+        neighbours.sort_unstable();
+        neighbours.dedup();
+        for id in &neighbours {
+            self.compare_with(id);
+        }
     }
 }
 
@@ -307,7 +327,7 @@ mod tests {
     fn a_pause_of_our_own_is_taken_out_of_the_grace() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=10, 5);
-        brake.paused(Duration::from_secs(60));
+        brake.paused(Duration::from_mins(1));
         pass(&mut brake, 70..=89, 5);
         assert!(matches!(brake, Brake::Held { .. }));
         pass(&mut brake, 90..=90, 5);

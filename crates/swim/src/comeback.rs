@@ -187,6 +187,8 @@ impl Machine {
         if claimed >= mine.incarnation {
             self.stats.refutations += 1;
             self.state_anew(now, claimed.next(), None, Priority::Critical);
+            // Whoever told us may hold all others for failed, as we may: then there is nobody whom our news would reach.
+            self.contact_a_failed_one();
         }
     }
 }

@@ -16,6 +16,11 @@ impl Machine {
             return;
         }
         self.schedule_heal(now);
+        self.contact_a_failed_one();
+    }
+
+    /// Exchanges views with one failed member, at random, if there is one.
+    pub(crate) fn contact_a_failed_one(&mut self) {
         if self.registry.count(NodeState::Failed) == 0 {
             return;
         }

@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn an_orphan_is_whom_only_silent_ones_watch() {
         let members: Vec<_> = (0..100).map(id).collect();
-        let speaks = |number: usize| number % 3 == 0;
+        let speaks = |number: usize| number.is_multiple_of(3);
         let count = orphans(&id(200), members.iter().zip(0..).map(|(id, number)| (id, speaks(number))));
         let is_orphan = |me: &NodeId| {
             let watchers = watchers_of(me, members.iter());

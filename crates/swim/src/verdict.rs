@@ -33,7 +33,7 @@ impl Machine {
                 self.note(now, id, Finding::Unheard, reason);
                 self.look_soon(now);
             }
-            Found::Isolated if silence < self.config.tolerated_pause || self.holds_verdicts(now) => {
+            Found::Isolated if silence < self.config.tolerated_pause || self.holds_verdict(now, silence) => {
                 self.stats.unheard += 1;
                 self.note_once(now, id, Finding::Isolated, reason);
                 self.look_soon(now);
@@ -47,7 +47,7 @@ impl Machine {
                 );
             }
             Found::Isolated => self.pronounce(now, id, nacks, reason),
-            Found::Confirmed | Found::NobodyElse if last && self.holds_verdicts(now) => {
+            Found::Confirmed | Found::NobodyElse if last && self.holds_verdict(now, silence) => {
                 self.note_once(now, id, Finding::Held, reason);
             }
             Found::Confirmed | Found::NobodyElse if last => self.pronounce(now, id, nacks, reason),
@@ -103,7 +103,7 @@ impl Machine {
     }
 
     /// `tolerated_pause`, longer the less we trust ourselves.
-    fn tolerated_pause(&self) -> Duration {
+    pub(crate) fn tolerated_pause(&self) -> Duration {
         self.local_health.scale(self.config.tolerated_pause)
     }
 

@@ -125,11 +125,15 @@ impl Machine {
             all.sort_unstable();
             (all.clone(), all)
         } else {
-            let mut subjects = self.watch.rings.subjects();
-            subjects.extend(self.more_subjects());
-            subjects.sort_unstable();
-            subjects.dedup();
-            (subjects, self.watch.rings.watchers())
+            let (mut subjects, mut watchers) = (self.watch.rings.subjects(), self.watch.rings.watchers());
+            let (more_subjects, more_watchers) = self.more_neighbours();
+            subjects.extend(more_subjects);
+            watchers.extend(more_watchers);
+            for ids in [&mut subjects, &mut watchers] {
+                ids.sort_unstable();
+                ids.dedup();
+            }
+            (subjects, watchers)
         };
         self.watch.watchers = watchers;
         if self.watch.subjects.keys().eq(&subjects) {

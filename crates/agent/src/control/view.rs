@@ -19,7 +19,6 @@ pub(crate) struct MembersView {
 
 /// How the group stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own to whoever reads the JSON")]
 pub(crate) struct PartitionView {
     /// How many live and are not suspected.
     pub(crate) live: usize,

@@ -17,8 +17,9 @@ pub(super) struct Mode {
 
 impl Mode {
     /// A protocol as its paper has it: news travels with its rounds, not as soon as it is there.
-    fn of_paper(name: &'static str, config: SwimConfig) -> Self {
-        Self { name, config: SwimConfig { push_delay: None, ..config }, phi: false }
+    fn of_paper(name: &'static str, mut config: SwimConfig) -> Self {
+        config.push_delay = None;
+        Self { name, config, phi: false }
     }
 
     /// The one that all others are measured by.
