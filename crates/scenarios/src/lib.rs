@@ -8,6 +8,7 @@ mod fleet;
 mod history;
 mod link;
 mod net;
+pub mod processes;
 mod socket;
 pub mod storm;
 mod wait;
