@@ -60,6 +60,9 @@ struct ChaosArgs {
     /// One JSON object a scenario on standard output.
     #[arg(long)]
     json: bool,
+    /// Keeps the agents' files of sound scenarios too, and says where.
+    #[arg(long)]
+    keep: bool,
 }
 
 fn main() -> ExitCode {
@@ -89,6 +92,7 @@ impl ChaosArgs {
             partition: Duration::from_secs(self.partition),
             seed: self.seed,
             json: self.json,
+            keep: self.keep,
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct ChaosOptions {
     pub seed: u64,
     /// One JSON object a scenario on standard output.
     pub json: bool,
+    /// Keeps the agents' files of sound scenarios too.
+    pub keep: bool,
 }
 
 /// How many agents the two forms have.
@@ -120,11 +122,11 @@ async fn play(story: Story, options: &ChaosOptions) -> Result<Outcome> {
     outcome.false_reports = findings.false_reports;
     outcome.broken.extend(findings.broken);
     outcome.took_s = begun.elapsed().as_secs_f64();
-    if played.is_err() || !outcome.is_sound() {
+    drop(town);
+    if played.is_err() || !outcome.is_sound() || options.keep {
         eprintln!("what the agents of {name} told and logged is kept in {}", folder.display());
         played.with_context(|| format!("{name} could not be played to its end; seed {}", options.seed))?;
     } else {
-        drop(town);
         std::fs::remove_dir_all(&folder)?;
     }
     Ok(outcome)

@@ -1,5 +1,6 @@
 //! What a scenario came to: what was broken, what was measured, and which bars were met; as text and as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(super) struct Outcome {
     pub(super) broken: Vec<String>,
     /// What was measured against its limit.
     pub(super) bars: Vec<Bar>,
+    /// What was counted or measured besides, by its name.
+    pub(super) notes: BTreeMap<String, Vec<u64>>,
 }
 
 /// A measured time and the limit that it is held against.
@@ -50,9 +53,13 @@ impl Outcome {
 
     /// A time is held against its limit.
     pub(super) fn bar(&mut self, what: &str, limit: Duration, measured: Duration) {
-        let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        let (limit_ms, measured_ms) = (ms(limit), ms(measured));
+        let (limit_ms, measured_ms) = (millis(limit), millis(measured));
         self.bars.push(Bar { what: what.to_owned(), limit_ms, measured_ms, met: measured_ms <= limit_ms });
+    }
+
+    /// Something is told that has no limit.
+    pub(super) fn note(&mut self, what: &str, number: u64) {
+        self.notes.entry(what.to_owned()).or_default().push(number);
     }
 
     /// What must be so: if it is not, that is broken.
@@ -78,11 +85,20 @@ impl fmt::Display for Outcome {
             let met = if bar.met { "yes" } else { "NO " };
             writeln!(text, "    {met} {:>7} ms of {:>6}  {}", bar.measured_ms, bar.limit_ms, bar.what)?;
         }
+        for (what, numbers) in &self.notes {
+            let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
+            writeln!(text, "    {what}: {}", numbers.join(" "))?;
+        }
         for line in self.false_reports.iter().chain(&self.broken) {
             writeln!(text, "    ! {line}")?;
         }
         f.write_str(text.trim_end())
     }
+}
+
+/// A span in the unit of the logs.
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The middle one of these; the upper of two.

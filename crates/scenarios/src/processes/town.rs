@@ -212,6 +212,11 @@ impl Town {
         for node in &(&cut(&before) - &cut(&after)) | &sides {
             self.end_trouble(node);
         }
+        // What one side has come to hold of the other reaches that side itself, before its refutations reach all.
+        for &node in &sides {
+            self.allow(node, Kind::NodeFailed, By::All, unix_ms());
+            self.end_trouble(node);
+        }
         Ok(at)
     }
 
@@ -323,9 +328,16 @@ impl Town {
         Ok(judge(&logs, &self.truth))
     }
 
-    /// Those among `nodes`, by their names.
-    pub(super) fn names(&self, nodes: &Nodes) -> BTreeSet<String> {
-        nodes.iter().map(|&node| self.name(node)).collect()
+    /// How often `observers` told of one another, since `since`, that one has failed.
+    pub(super) fn failures_among(&mut self, observers: &Nodes, since: u64) -> Result<u64> {
+        let names: BTreeSet<String> = observers.iter().map(|&node| self.name(node)).collect();
+        let mut count = 0;
+        for &node in observers {
+            let told = self.agents[node].told()?.iter();
+            let failures = told.filter(|event| event.kind == Kind::NodeFailed && event.unix_ms >= since);
+            count += failures.filter(|event| names.contains(&event.subject)).count() as u64;
+        }
+        Ok(count)
     }
 
     /// An agent that runs, by chance.

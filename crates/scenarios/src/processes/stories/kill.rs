@@ -21,6 +21,7 @@ pub(super) async fn play(scene: &mut Scene) -> Result<()> {
         let told = scene.town.all_tell(&others, Kind::NodeFailed, node, at, DEADLINE).await?;
         if let Some(last) = scene.outcome.must("a crash is told once by each", told) {
             known.push(between(at, last));
+            scene.outcome.note("ms until each crash was known to all", last.saturating_sub(at));
         }
         let seeds = scene.town.seeds();
         scene.town.start(node, &seeds)?;

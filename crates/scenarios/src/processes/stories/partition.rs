@@ -36,5 +36,9 @@ pub(super) async fn play(scene: &mut Scene) -> Result<()> {
     if let Some(took) = scene.settles().await? {
         scene.outcome.bar("all hold one view of all after the repair", WITHIN, took);
     }
+    for side in [&left, &right] {
+        let told = scene.town.failures_among(side, at)?;
+        scene.outcome.note("failures that a side told of its own members at the repair", told);
+    }
     Ok(())
 }
