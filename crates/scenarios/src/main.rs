@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
-use kinfolk_scenarios::processes::{ChaosOptions, Story, chaos};
+use kinfolk_scenarios::processes::{ChaosOptions, SoakOptions, Story, chaos, soak};
 use kinfolk_scenarios::run;
 use kinfolk_scenarios::storm::{Tally, storm};
 
@@ -22,6 +23,8 @@ enum Command {
     Storm(StormArgs),
     /// Real agents in network namespaces: each scenario's faults, and what must follow. Needs root.
     Chaos(ChaosArgs),
+    /// Real agents in network namespaces under random faults, and a summary of what came of it. Needs root.
+    Soak(SoakArgs),
 }
 
 #[derive(Args)]
@@ -39,9 +42,9 @@ struct StormArgs {
 
 #[derive(Args)]
 struct ChaosArgs {
-    /// The program `kinfolk` that is put to the test.
-    #[arg(long)]
-    agent: PathBuf,
+    /// The program `kinfolk` that is put to the test [default: the one beside this program].
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
     /// The form of the gate: fewer agents, fewer scenarios, shorter rounds.
     #[arg(long)]
     quick: bool,
@@ -65,13 +68,36 @@ struct ChaosArgs {
     keep: bool,
 }
 
+#[derive(Args)]
+struct SoakArgs {
+    /// The program `kinfolk` that is put to the test [default: the one beside this program].
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
+    /// For how many minutes there are faults.
+    #[arg(long, default_value_t = 30)]
+    minutes: u64,
+    /// How many agents, 5 to 99.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u8).range(5..=99))]
+    agents: u8,
+    /// The seed of all choices.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The summary as one JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+    /// Keeps the agents' files of a sound run too, and says where.
+    #[arg(long)]
+    keep: bool,
+}
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Storm(args) => {
             run_storm(&args);
             Ok(())
         }
-        Command::Chaos(args) => chaos(&args.options()),
+        Command::Chaos(args) => args.options().and_then(|options| chaos(&options)),
+        Command::Soak(args) => args.options().and_then(|options| soak(&options)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -83,9 +109,9 @@ fn main() -> ExitCode {
 }
 
 impl ChaosArgs {
-    fn options(self) -> ChaosOptions {
-        ChaosOptions {
-            agent: self.agent,
+    fn options(self) -> Result<ChaosOptions> {
+        Ok(ChaosOptions {
+            agent: agent(self.agent)?,
             quick: self.quick,
             only: self.only,
             agents: self.agents.map(usize::from),
@@ -93,8 +119,31 @@ impl ChaosArgs {
             seed: self.seed,
             json: self.json,
             keep: self.keep,
-        }
+        })
     }
+}
+
+impl SoakArgs {
+    fn options(self) -> Result<SoakOptions> {
+        Ok(SoakOptions {
+            agent: agent(self.agent)?,
+            lasts: Duration::from_secs(self.minutes.saturating_mul(60)),
+            agents: usize::from(self.agents),
+            seed: self.seed,
+            json: self.json,
+            keep: self.keep,
+        })
+    }
+}
+
+/// The agent that was given, or the one that was built into the same folder as this program.
+fn agent(given: Option<PathBuf>) -> Result<PathBuf> {
+    let path = match given {
+        Some(path) => path,
+        None => std::env::current_exe()?.with_file_name("kinfolk"),
+    };
+    let advice = "build it with `cargo build -p kinfolk-agent` in the same profile, or give it with --agent";
+    path.canonicalize().with_context(|| format!("there is no agent at {}: {advice}", path.display()))
 }
 
 fn run_storm(args: &StormArgs) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use super::told::{EventLog, Told};
@@ -29,7 +30,7 @@ pub(super) struct Program {
 }
 
 /// What a process takes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Usage {
     pub(super) resident_kib: u64,
     pub(super) descriptors: usize,
@@ -129,6 +130,11 @@ impl Agent {
     /// All that it told so far.
     pub(super) fn told(&mut self) -> Result<&[Told]> {
         self.log.told()
+    }
+
+    /// All that it had told when it was last asked.
+    pub(super) fn told_before(&self) -> &[Told] {
+        self.log.told_before()
     }
 
     /// What it takes now.

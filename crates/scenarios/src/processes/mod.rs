@@ -1,5 +1,5 @@
 //! Real agents as processes, each in a network namespace of its own, under real faults: SIGKILL, SIGSTOP, links that go down,
-//! packets that are dropped. A checker reads afterwards what all of them told. Needs root; `cargo xtask chaos` runs it.
+//! packets that are dropped. A checker reads afterwards what all of them told. Needs root; `cargo xtask chaos` and `soak` run it.
 //!
 //! Nothing here runs in virtual time, and nothing links the product: the agents are judged by their event logs and by what
 //! they answer at their control sockets.
@@ -11,6 +11,7 @@ mod host;
 mod judge;
 mod lan;
 mod outcome;
+mod soak;
 mod stories;
 mod told;
 mod town;
@@ -24,6 +25,7 @@ use anyhow::{Context as _, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use outcome::Outcome;
+pub use soak::{SoakOptions, soak};
 use stories::{Extent, Scene};
 pub use stories::Story;
 use town::Town;

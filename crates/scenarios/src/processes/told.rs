@@ -61,6 +61,11 @@ impl EventLog {
         Ok(&self.told)
     }
 
+    /// All that had been told when it was last read.
+    pub(super) fn told_before(&self) -> &[Told] {
+        &self.told
+    }
+
     fn read_on(&mut self) -> Result<()> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,

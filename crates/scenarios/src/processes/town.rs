@@ -15,7 +15,7 @@ use super::command::run;
 use super::faults::{Faults, Nodes, port};
 use super::judge::{Findings, judge, told_once};
 use super::lan::{Lan, first_addr, second_addr};
-use super::told::{Kind, Told, unix_ms};
+use super::told::{Kind, unix_ms};
 use super::truth::{By, Truth};
 use super::view::difference;
 
@@ -320,11 +320,7 @@ impl Town {
         for agent in &mut self.agents {
             agent.told()?;
         }
-        let mut logs: Vec<(String, Vec<Told>)> = Vec::new();
-        for agent in &mut self.agents {
-            logs.push((agent.name.clone(), agent.told()?.to_vec()));
-        }
-        let logs: Vec<(&str, &[Told])> = logs.iter().map(|(name, told)| (name.as_str(), &told[..])).collect();
+        let logs: Vec<_> = self.agents.iter().map(|agent| (&*agent.name, agent.told_before())).collect();
         Ok(judge(&logs, &self.truth))
     }
 
