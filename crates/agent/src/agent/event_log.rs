@@ -10,7 +10,7 @@ use kinfolk::{NodeAddr, NodeId};
 use serde::Serialize;
 
 use crate::exit::{Failure, Status};
-use crate::logs::{Flush, LogFormat, Lines, start_lines};
+use crate::logs::{Flush, Lines, LogFormat, start_lines};
 
 /// The file, to which a thread of its own appends: a slow disk never stalls the member, it costs lines.
 pub(super) struct EventLog {
@@ -44,7 +44,10 @@ impl EventLog {
         let refused = |error: std::io::Error| {
             let advice = "give a path in a folder that you may write to with --event-log";
             let path = path.display();
-            Failure::new(Status::Config, format_args!("the event log {path} cannot be written: {error}; {advice}"))
+            Failure::new(
+                Status::Config,
+                format_args!("the event log {path} cannot be written: {error}; {advice}"),
+            )
         };
         let file = OpenOptions::new().append(true).create(true).open(path).map_err(refused)?;
         let (lines, flush) = start_lines(file, LogFormat::Json).map_err(refused)?;

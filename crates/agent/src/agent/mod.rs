@@ -40,7 +40,8 @@ async fn live(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Result<(
     let cluster = Cluster::start(config.cluster(identity)).map_err(start_failure)?;
     // Subscribed before anything can happen: the log begins with the first event.
     let events = cluster.subscribe();
-    let opened = config.event_log.as_deref().map(|path| EventLog::open(path, cluster.id().clone(), cluster.addr()));
+    let opened =
+        config.event_log.as_deref().map(|path| EventLog::open(path, cluster.id().clone(), cluster.addr()));
     let logging = tokio::spawn(events::log_all(events, opened.transpose()?));
     tracing::info!(
         node = %cluster.id(), cluster = %id, addr = %cluster.addr(), socket = %config.socket.display(),

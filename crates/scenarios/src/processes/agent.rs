@@ -76,7 +76,9 @@ impl Agent {
         for seed in seeds {
             command.args(["--join", seed]);
         }
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KINFOLK_")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KINFOLK_"))
+        {
             command.env_remove(name);
         }
         // In a process group of its own, so that Ctrl-C ends the run in good order and not the agents before it.
@@ -143,7 +145,8 @@ impl Agent {
         let status = fs::read_to_string(process.join("status"))?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let resident = resident.and_then(|text| text.trim().strip_suffix(" kB"));
-        let resident_kib = resident.and_then(|text| text.parse().ok()).context("it has no resident memory")?;
+        let resident_kib =
+            resident.and_then(|text| text.parse().ok()).context("it has no resident memory")?;
         Ok(Usage { resident_kib, descriptors: fs::read_dir(process.join("fd"))?.count() })
     }
 }

@@ -94,7 +94,11 @@ mod tests {
         let log = [told(Kind::NodeJoined, 1), told(Kind::NodeFailed, 10)];
         assert_eq!(found(&log, &crashed_at(5)), (0, 0));
         assert_eq!(found(&log, &crashed_at(15)), (1, 0));
-        assert_eq!(found(&[told(Kind::NodeLeft, 10)], &crashed_at(5)), (1, 0), "it crashed, it did not leave");
+        assert_eq!(
+            found(&[told(Kind::NodeLeft, 10)], &crashed_at(5)),
+            (1, 0),
+            "it crashed, it did not leave"
+        );
     }
 
     #[test]

@@ -28,16 +28,16 @@ impl Lan {
         ip(&format!("-n {} link add br0 type bridge", lan.hub))?;
         ip(&format!("-n {} link set br0 up", lan.hub))?;
         for node in 0..nodes {
-            lan.add(node, format!("{base}{}", port(node)))?;
+            lan.add(node, &format!("{base}{}", port(node)))?;
         }
         lan.set(Faults::default())?;
         Ok(lan)
     }
 
-    fn add(&mut self, node: usize, name: String) -> Result<()> {
+    fn add(&mut self, node: usize, name: &str) -> Result<()> {
         let (hub, port) = (&self.hub, port(node));
         ip(&format!("netns add {name}"))?;
-        self.nodes.push(name.clone());
+        self.nodes.push(name.to_owned());
         ip(&format!("link add {port} netns {hub} type veth peer name eth0 netns {name}"))?;
         ip(&format!("-n {hub} link set {port} master br0 up"))?;
         ip(&format!("-n {name} link set lo up"))?;
@@ -116,7 +116,8 @@ pub(super) fn remove_leftovers() -> Result<()> {
 /// Whether a namespace is one of ours and the run that made it is over.
 fn is_left_over(name: &str) -> bool {
     let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
-    pid.and_then(|pid| pid.parse::<u32>().ok()).is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+    pid.and_then(|pid| pid.parse::<u32>().ok())
+        .is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
 }
 
 #[cfg(test)]

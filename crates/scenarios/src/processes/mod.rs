@@ -26,8 +26,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use outcome::Outcome;
 pub use soak::{SoakOptions, soak};
-use stories::{Extent, Scene};
 pub use stories::Story;
+use stories::{Extent, Scene};
 use town::Town;
 
 /// What to play, and how.
@@ -89,7 +89,9 @@ pub fn chaos(options: &ChaosOptions) -> Result<()> {
 fn is_skipped(what: &str) -> bool {
     let lacking = host::what_is_lacking();
     if let Some(why) = &lacking {
-        eprintln!("*** SKIPPED: {what} was not run: it makes network namespaces, and here it cannot: {why} ***");
+        eprintln!(
+            "*** SKIPPED: {what} was not run: it makes network namespaces, and here it cannot: {why} ***"
+        );
     }
     lacking.is_some()
 }
@@ -98,7 +100,8 @@ fn is_skipped(what: &str) -> bool {
 fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         lan::remove_leftovers()?;
         tokio::select! {
             done = work => done,
@@ -137,6 +140,7 @@ async fn play(story: Story, options: &ChaosOptions) -> Result<Outcome> {
 /// A new folder for the files of a run.
 fn folder(name: &str) -> Result<PathBuf> {
     let folder = std::env::temp_dir().join(format!("kinfolk-chaos-{}-{name}", std::process::id()));
-    std::fs::create_dir(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    std::fs::create_dir(&folder)
+        .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     Ok(folder)
 }

@@ -110,7 +110,8 @@ mod tests {
 
     use super::*;
 
-    const FAILED: &str = r#"{"unix_ms":7,"seen_by":"a","kind":"node_failed","node":{"id":"b","incarnation":3}}"#;
+    const FAILED: &str =
+        r#"{"unix_ms":7,"seen_by":"a","kind":"node_failed","node":{"id":"b","incarnation":3}}"#;
 
     #[test]
     fn a_line_says_when_what_and_about_whom() {

@@ -252,7 +252,11 @@ impl Town {
     }
 
     /// As [`settle`](Self::settle), for a part of the agents that sees only itself.
-    pub(super) async fn settle_among(&mut self, nodes: &Nodes, limit: Duration) -> Result<Result<Duration, String>> {
+    pub(super) async fn settle_among(
+        &mut self,
+        nodes: &Nodes,
+        limit: Duration,
+    ) -> Result<Result<Duration, String>> {
         let begun = Instant::now();
         loop {
             let differs = self.differs(nodes).await?;
@@ -270,7 +274,11 @@ impl Town {
         let mut views = Vec::new();
         for &node in nodes {
             if let Some(status) = self.agents[node].ended_by_itself()? {
-                bail!("{} ended by itself ({status}): see {}", self.name(node), self.program.folder.display());
+                bail!(
+                    "{} ended by itself ({status}): see {}",
+                    self.name(node),
+                    self.program.folder.display()
+                );
             }
             match self.agents[node].view().await {
                 Ok(view) => views.push((self.name(node), view)),
@@ -302,13 +310,19 @@ impl Town {
                     }
                     Err(0) => {}
                     Err(times) => {
-                        return Ok(Err(format!("{} told {kind:?} of {subject} {times} times", self.name(node))));
+                        return Ok(Err(format!(
+                            "{} told {kind:?} of {subject} {times} times",
+                            self.name(node)
+                        )));
                     }
                 }
             }
             if !missing.is_empty() && begun.elapsed() >= limit {
                 let names: Vec<String> = missing.iter().map(|&node| self.name(node)).collect();
-                return Ok(Err(format!("not told within {limit:?}: {kind:?} of {subject}, by {}", names.join(" "))));
+                return Ok(Err(format!(
+                    "not told within {limit:?}: {kind:?} of {subject}, by {}",
+                    names.join(" ")
+                )));
             }
             sleep(LOOK).await;
         }

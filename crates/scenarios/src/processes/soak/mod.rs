@@ -98,8 +98,9 @@ impl Soak {
         let first = self.usage().await?;
         self.trouble_until(self.begun + options.lasts).await?;
         let last = self.usage().await?;
-        self.summary.divergences_at_end =
-            u32::from(self.town.settle(DEADLINE).await?.map_err(|why| self.summary.broken.push(why)).is_err());
+        self.summary.divergences_at_end = u32::from(
+            self.town.settle(DEADLINE).await?.map_err(|why| self.summary.broken.push(why)).is_err(),
+        );
         let pairs = first.into_iter().zip(last).enumerate();
         self.summary.usage = pairs
             .map(|(node, (first, last))| AgentUsage {

@@ -79,7 +79,8 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "soak of {:.1} min, {} agents, seed {}", self.minutes, self.agents, self.seed)?;
-        let troubles: Vec<String> = self.troubles.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        let troubles: Vec<String> =
+            self.troubles.iter().map(|(name, count)| format!("{name} {count}")).collect();
         writeln!(f, "    troubles              {}", troubles.join(", "))?;
         writeln!(f, "    events told           {}", self.events)?;
         writeln!(f, "    false reports         {}", self.false_reports.len())?;
@@ -116,7 +117,8 @@ mod tests {
     fn growth_is_that_of_the_processes_that_lived_through() {
         let mut summary = Summary::default();
         assert_eq!(summary.growth_percent(), None);
-        summary.usage = vec![usage(true, 1_000, 1_040), usage(true, 1_000, 1_000), usage(false, 1_000, 9_000)];
+        summary.usage =
+            vec![usage(true, 1_000, 1_040), usage(true, 1_000, 1_000), usage(false, 1_000, 9_000)];
         assert_eq!(summary.growth_percent().map(f64::round), Some(2.0));
         assert!(summary.to_string().contains("+2.0 %, below 5 %: yes"), "{summary}");
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::Scene;
+use crate::processes::view::Member;
 
 const WITHIN: Duration = Duration::from_secs(10);
 
@@ -21,7 +22,7 @@ pub(super) async fn play(scene: &mut Scene) -> Result<()> {
         let (expected, name) = (scene.town.agent(node).listens_at(), scene.town.name(node));
         for other in scene.town.running() {
             let view = scene.town.agent(other).view().await?;
-            let found = view.get(&name).map(|member| member.addr());
+            let found = view.get(&name).map(Member::addr);
             if found.as_ref() != Some(&expected) {
                 let by = scene.town.name(other);
                 scene.outcome.broken.push(format!("{by} has {name} at {found:?} instead of {expected}"));

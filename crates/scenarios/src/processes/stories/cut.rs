@@ -21,7 +21,11 @@ pub(super) async fn link_down(scene: &mut Scene) -> Result<()> {
     let at = scene.town.link(node, false)?;
     let failed = scene.town.all_tell(&others, Kind::NodeFailed, node, at, LONG).await?;
     if let Some(last) = scene.outcome.must("a member without a link fails", failed) {
-        scene.outcome.bar("a member without a link is known to all", TOLERATED_PAUSE + BEYOND, between(at, last));
+        scene.outcome.bar(
+            "a member without a link is known to all",
+            TOLERATED_PAUSE + BEYOND,
+            between(at, last),
+        );
     }
     sleep(LONG.saturating_sub(since(at))).await;
     let back = scene.town.link(node, true)?;
@@ -48,7 +52,11 @@ async fn one_way(scene: &mut Scene, cut: fn(&mut Faults, usize) -> bool) -> Resu
     let told = scene.town.all_tell(&others, Kind::NodeFailed, node, at, Duration::ZERO).await?;
     // It need not be told: one that is heard, or hears, may hold its place.
     if let Ok(last) = told {
-        scene.outcome.bar("who is cut off one way is known to all", TOLERATED_PAUSE + BEYOND, between(at, last));
+        scene.outcome.bar(
+            "who is cut off one way is known to all",
+            TOLERATED_PAUSE + BEYOND,
+            between(at, last),
+        );
     }
     scene.town.network(|faults| *faults = Faults::default())?;
     if let Some(took) = scene.settles().await? {

@@ -51,7 +51,8 @@ pub(super) async fn returned(scene: &mut Scene, node: usize, at: u64, back: u64)
         let by = scene.town.name(other);
         let told = scene.town.agent(other).told()?;
         let of = |kind| {
-            let wanted = move |event: &&crate::processes::told::Told| event.kind == kind && event.unix_ms >= at;
+            let wanted =
+                move |event: &&crate::processes::told::Told| event.kind == kind && event.unix_ms >= at;
             told.iter().filter(wanted).find(|event| event.subject == name).map(|event| event.incarnation)
         };
         if of(Kind::NodeJoined) <= of(Kind::NodeFailed) {
