@@ -1,8 +1,8 @@
 //! Real agents as processes, each in a network namespace of its own, under real faults: SIGKILL, SIGSTOP, links that go down,
 //! packets that are dropped. A checker reads afterwards what all of them told. Needs root; `cargo xtask chaos` and `soak` run it.
 //!
-//! Nothing here runs in virtual time, and nothing links the product: the agents are judged by their event logs and by what
-//! they answer at their control sockets.
+//! Nothing here runs in virtual time, and nothing of the product is used but its random numbers: the agents are judged by what
+//! they write into their event logs and answer at their control sockets.
 
 mod agent;
 mod command;
@@ -22,8 +22,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
+use lan::PREFIX;
 use outcome::Outcome;
 pub use soak::{SoakOptions, soak};
 pub use stories::Story;
@@ -116,7 +118,7 @@ async fn play(story: Story, options: &ChaosOptions) -> Result<Outcome> {
     let usual = if options.quick { AGENTS_QUICK } else { AGENTS_FULL };
     let agents = options.agents.unwrap_or(usual);
     let folder = folder(&name)?;
-    let town = Town::new(&options.agent, folder.clone(), agents, options.seed)?;
+    let town = Town::new(&options.agent, folder.path().to_owned(), agents, options.seed)?;
     let extent = Extent { quick: options.quick, partition: options.partition };
     let outcome = Outcome { scenario: name.clone(), agents, seed: options.seed, ..Outcome::default() };
     let mut scene = Scene { town, extent, outcome };
@@ -129,18 +131,19 @@ async fn play(story: Story, options: &ChaosOptions) -> Result<Outcome> {
     outcome.took_s = begun.elapsed().as_secs_f64();
     drop(town);
     if played.is_err() || !outcome.is_sound() || options.keep {
-        eprintln!("what the agents of {name} told and logged is kept in {}", folder.display());
-        played.with_context(|| format!("{name} could not be played to its end; seed {}", options.seed))?;
-    } else {
-        std::fs::remove_dir_all(&folder)?;
+        keep(folder);
     }
+    played.with_context(|| format!("{name} could not be played to its end; seed {}", options.seed))?;
     Ok(outcome)
 }
 
-/// A new folder for the files of a run.
-fn folder(name: &str) -> Result<PathBuf> {
-    let folder = std::env::temp_dir().join(format!("kinfolk-chaos-{}-{name}", std::process::id()));
-    std::fs::create_dir(&folder)
-        .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-    Ok(folder)
+/// A new folder for the files of a run, which goes when it is dropped and not [kept](TempDir::keep).
+fn folder(name: &str) -> Result<TempDir> {
+    let prefix = format!("{PREFIX}{}-{name}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir().context("no folder can be made for the agents' files")
+}
+
+/// Says where the agents' files stay.
+fn keep(folder: TempDir) {
+    eprintln!("what the agents told and logged is kept in {}", folder.keep().display());
 }

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::agent::Usage;
 use super::outcome::millis;
 use super::town::{DEADLINE, Town};
-use super::{folder, is_skipped, until_interrupted};
+use super::{folder, is_skipped, keep, until_interrupted};
 use summary::{AgentUsage, Summary};
 use trouble::Trouble;
 
@@ -55,7 +55,7 @@ pub fn soak(options: &SoakOptions) -> Result<()> {
     until_interrupted(async {
         let folder = folder("soak")?;
         let mut soak = Soak {
-            town: Town::new(&options.agent, folder.clone(), options.agents, options.seed)?,
+            town: Town::new(&options.agent, folder.path().to_owned(), options.agents, options.seed)?,
             summary: Summary::new(options),
             begun: Instant::now(),
         };
@@ -71,10 +71,8 @@ pub fn soak(options: &SoakOptions) -> Result<()> {
             println!("{}", serde_json::to_string(&summary)?);
         }
         let is_sound = lived.is_ok() && summary.is_sound();
-        if is_sound && !options.keep {
-            std::fs::remove_dir_all(&folder)?;
-        } else {
-            eprintln!("what the agents told and logged is kept in {}", folder.display());
+        if !is_sound || options.keep {
+            keep(folder);
         }
         lived.with_context(|| format!("the soak ended early; seed {}", options.seed))?;
         if !is_sound {
