@@ -32,7 +32,10 @@ pub(super) struct Program {
 /// What a process takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Usage {
+    /// All of its memory, with what is read from the program's file.
     pub(super) resident_kib: u64,
+    /// What it has asked for itself.
+    pub(super) anonymous_kib: u64,
     pub(super) descriptors: usize,
 }
 
@@ -143,11 +146,14 @@ impl Agent {
     pub(super) fn usage(&self) -> Result<Usage> {
         let process = Path::new("/proc").join(self.pid()?.as_raw_nonzero().to_string());
         let status = fs::read_to_string(process.join("status"))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let resident = resident.and_then(|text| text.trim().strip_suffix(" kB"));
-        let resident_kib =
-            resident.and_then(|text| text.parse().ok()).context("it has no resident memory")?;
-        Ok(Usage { resident_kib, descriptors: fs::read_dir(process.join("fd"))?.count() })
+        let kib = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name));
+            let number =
+                value.and_then(|text| text.trim().strip_suffix(" kB")).and_then(|text| text.parse().ok());
+            number.with_context(|| format!("{} has no {name}", self.name))
+        };
+        let descriptors = fs::read_dir(process.join("fd"))?.count();
+        Ok(Usage { resident_kib: kib("VmRSS:")?, anonymous_kib: kib("RssAnon:")?, descriptors })
     }
 }
 

@@ -214,7 +214,7 @@ impl Town {
         }
         // What one side has come to hold of the other reaches that side itself, before its refutations reach all.
         for &node in &sides {
-            self.allow(node, Kind::NodeFailed, By::All, unix_ms());
+            self.allow(node, Kind::NodeFailed, By::All, at);
             self.end_trouble(node);
         }
         Ok(at)

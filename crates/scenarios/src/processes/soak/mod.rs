@@ -40,6 +40,9 @@ pub(super) const VETERANS: usize = 3;
 /// Before the first measurement the agents run for a tenth of the time, but at most for this long.
 const WARM_UP_MAX: Duration = Duration::from_mins(3);
 
+/// From then on they are measured so many times.
+const PARTS: u32 = 6;
+
 /// How long nothing is done to the agents before they are measured.
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -94,8 +97,13 @@ impl Soak {
         let warm = self.begun + (options.lasts / 10).min(WARM_UP_MAX);
         self.trouble_until(warm).await?;
         let first = self.usage().await?;
-        self.trouble_until(self.begun + options.lasts).await?;
-        let last = self.usage().await?;
+        let mut last = first.clone();
+        let rest = options.lasts.saturating_sub(self.begun.elapsed());
+        for part in 1..=PARTS {
+            self.trouble_until(self.begun + options.lasts.saturating_sub(rest / PARTS * (PARTS - part)))
+                .await?;
+            last = self.usage().await?;
+        }
         self.summary.divergences_at_end = u32::from(
             self.town.settle(DEADLINE).await?.map_err(|why| self.summary.broken.push(why)).is_err(),
         );
@@ -130,6 +138,10 @@ impl Soak {
     /// What each agent takes, when nothing has been done to it for a while.
     async fn usage(&mut self) -> Result<Vec<Usage>> {
         sleep(QUIET).await;
-        (0..self.town.size()).map(|node| self.town.agent(node).usage()).collect()
+        let all =
+            (0..self.town.size()).map(|node| self.town.agent(node).usage()).collect::<Result<Vec<_>>>()?;
+        let sum = |part: fn(&Usage) -> u64| all.iter().take(VETERANS).map(part).sum();
+        self.summary.veterans_kib.push((sum(|usage| usage.resident_kib), sum(|usage| usage.anonymous_kib)));
+        Ok(all)
     }
 }

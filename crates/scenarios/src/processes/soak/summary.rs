@@ -30,6 +30,8 @@ pub(super) struct Summary {
     pub(super) slowest_after: String,
     /// 1 if the views were not the same at the end.
     pub(super) divergences_at_end: u32,
+    /// What the veterans took together in the course of the time, beginning when warm: resident, and asked for by themselves.
+    pub(super) veterans_kib: Vec<(u64, u64)>,
     /// What each agent took when warm and at the end.
     pub(super) usage: Vec<AgentUsage>,
 }
@@ -91,6 +93,11 @@ impl fmt::Display for Summary {
             let met = if growth < GROWTH_BAR_PERCENT { "yes" } else { "NO" };
             writeln!(f, "    memory of veterans    {growth:+.1} %, below {GROWTH_BAR_PERCENT} %: {met}")?;
         }
+        let course = |part: fn(&(u64, u64)) -> u64| {
+            self.veterans_kib.iter().map(|kib| part(kib).to_string()).collect::<Vec<_>>().join(" ")
+        };
+        writeln!(f, "      resident KiB        {}", course(|kib| kib.0))?;
+        writeln!(f, "      their own KiB       {}", course(|kib| kib.1))?;
         writeln!(f, "    agent   KiB warm   at end   descriptors warm   at end")?;
         for AgentUsage { agent, veteran, first, last } in &self.usage {
             let word = if *veteran { "  veteran" } else { "" };
@@ -109,7 +116,7 @@ mod tests {
     use super::*;
 
     fn usage(veteran: bool, first: u64, last: u64) -> AgentUsage {
-        let usage = |resident_kib| Usage { resident_kib, descriptors: 9 };
+        let usage = |resident_kib| Usage { resident_kib, anonymous_kib: 1, descriptors: 9 };
         AgentUsage { agent: "n01".to_owned(), veteran, first: usage(first), last: usage(last) }
     }
 
