@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use crate::{cargo_steps, layers, loom, sim, tidy};
+use crate::{cargo_steps, chaos, layers, loom, sim, tidy};
 
 /// One step: the name is also the task that runs it alone; what it returns is its line in the table.
 struct Step {
@@ -26,6 +26,7 @@ const GATE: &[Step] = &[
     Step { name: "sim", run: || sim::smoke(&[]) },
     Step { name: "experiments", run: sim::experiments },
     Step { name: "alone", run: cargo_steps::alone },
+    Step { name: "chaos", run: || chaos::chaos(&["--quick".to_owned()]) },
 ];
 
 const NEXTEST: Step = Step { name: "nextest", run: cargo_steps::nextest };

@@ -2,6 +2,7 @@
 
 mod bench;
 mod cargo_steps;
+mod chaos;
 mod ci;
 mod layers;
 mod loom;
@@ -61,6 +62,20 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Real agents in network namespaces: crashes, pauses, cuts, loss, restarts, and a checker of all that they tell. Needs
+    /// root; the gate plays the form of `--quick`.
+    Chaos {
+        /// Passed on to `kinfolk-scenarios chaos`: `--quick`, `--only NAME`, `--agents N`, `--partition S`, `--seed S`,
+        /// `--json`, `--keep`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Real agents in network namespaces under random faults for as long as one likes. Needs root; not part of the gate.
+    Soak {
+        /// Passed on to `kinfolk-scenarios soak`: `--minutes M`, `--agents N`, `--seed S`, `--json`, `--keep`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// The papers' experiments in their quick form; fails if one misses what it promises.
     Experiments,
     /// Each crate builds by itself, with only the features that it asks for.
@@ -92,6 +107,8 @@ fn main() -> ExitCode {
         Task::Loom { full } => loom::check(full),
         Task::Sim { args } => sim::smoke(&args),
         Task::Storm { args } => storm::run(&args),
+        Task::Chaos { args } => chaos::chaos(&args),
+        Task::Soak { args } => chaos::soak(&args),
         Task::Experiments => sim::experiments(),
         Task::Alone => cargo_steps::alone(),
         Task::Bench { what, quick, json } => bench::run(what, quick, json),

@@ -13,6 +13,6 @@ const OPTIMISED: &[&str] = &["kinfolk-core", "kinfolk-transport", "kinfolk-scena
 /// # Errors
 /// When it does not build or something is left of the storm; the seed that shows it is the last one printed.
 pub(crate) fn run(args: &[String]) -> Result<String> {
-    shell::run(shell::optimised_run("kinfolk-scenarios", OPTIMISED).args(args))?;
+    shell::run(shell::optimised_run("kinfolk-scenarios", OPTIMISED).arg("storm").args(args))?;
     Ok("the storm left nothing behind".to_owned())
 }

@@ -15,7 +15,7 @@ use crate::inbound::Answerer;
 use crate::stats::{Counters, count};
 
 /// How long a host may take to say that a port of it is closed: hosts that say so do it within a round trip.
-const PORT_CHECKED_WITHIN: Duration = Duration::from_millis(500);
+const PORT_CHECKED_WITHIN: Duration = Duration::from_millis(1_200);
 
 /// Sends for the driver. Dropping it gives up whatever is on its way.
 #[derive(Debug)]

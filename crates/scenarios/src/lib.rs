@@ -3,11 +3,14 @@
 //!
 //! A [`World`] has a network ([`Net`]) and a cluster's authority; on it run transports, or members of a [`Fleet`]. The
 //! scenarios are in `tests/`, each in a file of its own; the [`storm`] is here, as a program runs it too.
+//!
+//! [`processes`] is the other half: real agents, in real time, on real networks with faults.
 
 mod fleet;
 mod history;
 mod link;
 mod net;
+pub mod processes;
 mod socket;
 pub mod storm;
 mod wait;

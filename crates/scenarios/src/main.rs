@@ -1,14 +1,34 @@
-//! The storm as a program, for as many requests as one has time for. `cargo xtask storm` runs it.
+//! Scenarios as a program. `cargo xtask storm`, `chaos` and `soak` run it.
 
-use std::time::Instant;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use clap::Parser;
+use anyhow::{Context as _, Result};
+use clap::{Args, Parser, Subcommand};
+use kinfolk_scenarios::processes::{ChaosOptions, SoakOptions, Story, chaos, soak};
 use kinfolk_scenarios::run;
 use kinfolk_scenarios::storm::{Tally, storm};
 
-/// Requests over simulated QUIC with cancellations, time-outs, crashes and evictions; nothing may be left of them.
+/// Whole members under faults: simulated, or real.
 #[derive(Parser)]
 struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Requests over simulated QUIC with cancellations, time-outs, crashes and evictions; nothing may be left of them.
+    Storm(StormArgs),
+    /// Real agents in network namespaces: each scenario's faults, and what must follow. Needs root.
+    Chaos(ChaosArgs),
+    /// Real agents in network namespaces under random faults, and a summary of what came of it. Needs root.
+    Soak(SoakArgs),
+}
+
+#[derive(Args)]
+struct StormArgs {
     /// How many runs. Each has a world of its own, from a seed of its own.
     #[arg(long, default_value_t = 10)]
     runs: u64,
@@ -20,12 +40,117 @@ struct Cli {
     seed: u64,
 }
 
-fn main() {
-    let cli = Cli::parse();
+#[derive(Args)]
+struct ChaosArgs {
+    /// The program `kinfolk` that is put to the test [default: the one beside this program].
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
+    /// The form of the gate: fewer agents, fewer scenarios, shorter rounds.
+    #[arg(long)]
+    quick: bool,
+    /// Only this scenario; repeat it for more.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<Story>,
+    /// How many agents, 3 to 99 [default: 15, with --quick 6].
+    #[arg(long, value_parser = clap::value_parser!(u8).range(3..=99))]
+    agents: Option<u8>,
+    /// How long the partition of the full form lasts, in seconds.
+    #[arg(long, default_value_t = 60)]
+    partition: u64,
+    /// The seed of all choices.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// One JSON object a scenario on standard output.
+    #[arg(long)]
+    json: bool,
+    /// Keeps the agents' files of sound scenarios too, and says where.
+    #[arg(long)]
+    keep: bool,
+}
+
+#[derive(Args)]
+struct SoakArgs {
+    /// The program `kinfolk` that is put to the test [default: the one beside this program].
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
+    /// For how many minutes there are faults.
+    #[arg(long, default_value_t = 30)]
+    minutes: u64,
+    /// How many agents, 5 to 99.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u8).range(5..=99))]
+    agents: u8,
+    /// The seed of all choices.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The summary as one JSON object on standard output.
+    #[arg(long)]
+    json: bool,
+    /// Keeps the agents' files of a sound run too, and says where.
+    #[arg(long)]
+    keep: bool,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Storm(args) => {
+            run_storm(&args);
+            Ok(())
+        }
+        Command::Chaos(args) => args.options().and_then(|options| chaos(&options)),
+        Command::Soak(args) => args.options().and_then(|options| soak(&options)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl ChaosArgs {
+    fn options(self) -> Result<ChaosOptions> {
+        Ok(ChaosOptions {
+            agent: agent(self.agent)?,
+            quick: self.quick,
+            only: self.only,
+            agents: self.agents.map(usize::from),
+            partition: Duration::from_secs(self.partition),
+            seed: self.seed,
+            json: self.json,
+            keep: self.keep,
+        })
+    }
+}
+
+impl SoakArgs {
+    fn options(self) -> Result<SoakOptions> {
+        Ok(SoakOptions {
+            agent: agent(self.agent)?,
+            lasts: Duration::from_secs(self.minutes.saturating_mul(60)),
+            agents: usize::from(self.agents),
+            seed: self.seed,
+            json: self.json,
+            keep: self.keep,
+        })
+    }
+}
+
+/// The agent that was given, or the one that was built into the same folder as this program.
+fn agent(given: Option<PathBuf>) -> Result<PathBuf> {
+    let path = match given {
+        Some(path) => path,
+        None => std::env::current_exe()?.with_file_name("kinfolk"),
+    };
+    let advice = "build it with `cargo build -p kinfolk-agent` in the same profile, or give it with --agent";
+    path.canonicalize().with_context(|| format!("there is no agent at {}: {advice}", path.display()))
+}
+
+fn run_storm(args: &StormArgs) {
     let (begun, mut all) = (Instant::now(), Tally::default());
-    for seed in (cli.seed..).take(usize::try_from(cli.runs).unwrap_or(usize::MAX)) {
-        println!("run it alone: --seed {seed} --runs 1 --requests {}", cli.requests);
-        let tally = run(seed, async |world| storm(world, cli.requests).await);
+    for seed in (args.seed..).take(usize::try_from(args.runs).unwrap_or(usize::MAX)) {
+        println!("run it alone: --seed {seed} --runs 1 --requests {}", args.requests);
+        let tally = run(seed, async |world| storm(world, args.requests).await);
         println!("    {tally}");
         all.add(&tally);
     }

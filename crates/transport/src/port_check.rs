@@ -10,10 +10,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 /// No QUIC packet, so that whoever does listen drops it unread.
 const PROBE: &[u8] = &[0];
+
+/// How often it is sent. Linux answers an address only a few times, and then once a second (`icmp_ratelimit`), and what QUIC
+/// sends again to the dead port uses up these answers too: one datagram alone often gets none.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Whether the host at `addr` says, within that time, that nobody listens there; asked from the address `local`, which is
 /// the one that traffic to it takes. False for every other outcome.
@@ -25,9 +29,13 @@ pub(crate) async fn is_closed(local: IpAddr, addr: SocketAddr, within: Duration)
 async fn refusal(local: IpAddr, addr: SocketAddr) -> io::Result<()> {
     let socket = UdpSocket::bind((local, 0)).await?;
     socket.connect(addr).await?;
-    socket.send(PROBE).await?;
+    let (mut again, mut unread) = (interval(AGAIN), [0; 16]);
     loop {
-        socket.recv(&mut [0; 16]).await?;
+        tokio::select! {
+            // Whatever comes is no refusal; only an error is.
+            received = socket.recv(&mut unread) => received.map(drop)?,
+            _ = again.tick() => socket.send(PROBE).await.map(drop)?,
+        }
     }
 }
 

@@ -2,11 +2,15 @@
 
 use kinfolk::{ClusterEvent, Subscription};
 
+use super::event_log::EventLog;
 use crate::render::printable;
 
 /// Logs events until the member has been shut down and all are told.
-pub(super) async fn log_all(mut events: Subscription) {
+pub(super) async fn log_all(mut events: Subscription, event_log: Option<EventLog>) {
     while let Some(event) = events.next().await {
+        if let Some(event_log) = &event_log {
+            event_log.write(&event);
+        }
         log(&event);
     }
 }

@@ -1,6 +1,7 @@
 //! `kinfolk agent`: a member that runs until it is told to stop. It starts the member, serves the control socket, joins,
 //! logs every event, and leaves.
 
+mod event_log;
 mod events;
 mod identity;
 mod signals;
@@ -14,6 +15,7 @@ use crate::config::AgentConfig;
 use crate::control::{self, ControlSocket};
 use crate::exit::{Failure, Status};
 use crate::logs;
+use event_log::EventLog;
 use signals::Signals;
 
 pub(crate) fn run(args: Box<AgentArgs>) -> Result<(), Failure> {
@@ -36,7 +38,11 @@ async fn live(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Result<(
     let socket = ControlSocket::bind(&config.socket).await?;
     let id = identity.cluster().clone();
     let cluster = Cluster::start(config.cluster(identity)).map_err(start_failure)?;
-    let logging = tokio::spawn(events::log_all(cluster.subscribe()));
+    // Subscribed before anything can happen: the log begins with the first event.
+    let events = cluster.subscribe();
+    let opened =
+        config.event_log.as_deref().map(|path| EventLog::open(path, cluster.id().clone(), cluster.addr()));
+    let logging = tokio::spawn(events::log_all(events, opened.transpose()?));
     tracing::info!(
         node = %cluster.id(), cluster = %id, addr = %cluster.addr(), socket = %config.socket.display(),
         "started"

@@ -28,6 +28,7 @@ pub(crate) struct AgentConfig {
     pub(crate) socket: PathBuf,
     pub(crate) log_level: String,
     pub(crate) log_format: LogFormat,
+    pub(crate) event_log: Option<PathBuf>,
     tags: Tags,
     settings: Settings,
 }
@@ -51,6 +52,7 @@ impl AgentConfig {
             socket: settings.socket.clone().unwrap_or_else(control::default_path),
             log_level: settings.log_level.clone().unwrap_or_else(|| "info".to_owned()),
             log_format: settings.log_format.unwrap_or_default(),
+            event_log: settings.event_log.clone(),
             tags,
             settings,
         })

@@ -53,6 +53,9 @@ pub(crate) struct Settings {
     /// How to log [default: text]
     #[arg(long, value_name = "FORMAT", env = "KINFOLK_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+    /// Every event of the cluster is appended here, one JSON object a line [default: none]
+    #[arg(long, value_name = "FILE", env = "KINFOLK_EVENT_LOG")]
+    pub(crate) event_log: Option<PathBuf>,
     /// The protocol; the same for all members [default: verified]
     #[arg(long, value_name = "MODE", env = "KINFOLK_MODE")]
     pub(crate) mode: Option<ModeSetting>,
@@ -123,6 +126,7 @@ impl Settings {
             socket: self.socket.or(file.socket),
             log_level: self.log_level.or(file.log_level),
             log_format: self.log_format.or(file.log_format),
+            event_log: self.event_log.or(file.event_log),
             mode: self.mode.or(file.mode),
             tolerated_pause: self.tolerated_pause.or(file.tolerated_pause),
             probe_interval: self.probe_interval.or(file.probe_interval),
@@ -138,7 +142,14 @@ impl Settings {
 
     /// These settings with their paths seen from `folder`.
     pub(super) fn relative_to(mut self, folder: &Path) -> Self {
-        let paths = [&mut self.cert, &mut self.key, &mut self.ca, &mut self.state_dir, &mut self.socket];
+        let paths = [
+            &mut self.cert,
+            &mut self.key,
+            &mut self.ca,
+            &mut self.state_dir,
+            &mut self.socket,
+            &mut self.event_log,
+        ];
         for path in paths.into_iter().flatten() {
             *path = folder.join(&*path);
         }

@@ -43,7 +43,7 @@ fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
 /// Every setting, in the order in which they are declared.
 const ALL: &str = "cert = '1'\nkey = '2'\nca = '3'\nlisten = '127.0.0.1:4'\nadvertise = '127.0.0.1:5'\n\
     join = ['h:6', 'i:6']\njoin_attempts = 7\nstate_dir = '17'\nsocket = '9'\nlog_level = 'warn'\nlog_format = 'json'\n\
-    mode = 'swim'\ntolerated_pause = '30s'\nprobe_interval = '12s'\nprobe_timeout = '13ms'\n\
+    event_log = '10'\nmode = 'swim'\ntolerated_pause = '30s'\nprobe_interval = '12s'\nprobe_timeout = '13ms'\n\
     partition_grace = '17s'\nquorum_percent = 51\nflap_damping = true\npool_max_total = 14\n\
     pool_idle_timeout = '15m'\nleave_timeout = '16s'\n[tags]\nk = '8'\nl = 'm'";
 
@@ -53,7 +53,7 @@ fn every_setting_means_the_same_as_a_flag_and_in_the_file() {
     let from_flags = flags(&[
         "--cert", "1", "--key", "2", "--ca", "3", "--listen", "127.0.0.1:4", "--advertise", "127.0.0.1:5",
         "--join", "h:6,i:6", "--join-attempts", "7", "--tag", "k=8", "--tag", "l=m", "--state-dir", "17", "--socket", "9",
-        "--log-level", "warn", "--log-format", "json", "--mode", "swim", "--tolerated-pause", "30s", "--probe-interval", "12s",
+        "--log-level", "warn", "--log-format", "json", "--event-log", "10", "--mode", "swim", "--tolerated-pause", "30s", "--probe-interval", "12s",
         "--probe-timeout", "13ms", "--partition-grace", "17s", "--quorum-percent", "51", "--flap-damping", "true",
         "--pool-max-total", "14", "--pool-idle-timeout", "15m", "--leave-timeout", "16s",
     ]);

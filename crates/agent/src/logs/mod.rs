@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
-pub(crate) use writer::Flush;
+pub(crate) use writer::{Flush, Lines, start as start_lines};
 
 use crate::exit::{Failure, Status};
 use crate::render::Paint;
@@ -31,7 +31,7 @@ pub(crate) fn start(level: &str, format: LogFormat) -> Result<Flush, Failure> {
         Failure::new(Status::Config, format_args!("`log_level` {level:?} cannot be used ({error}): {advice}"))
     })?;
     let (lines, flush) =
-        writer::start(stdout(), format).map_err(|error| Failure::new(Status::Failed, error))?;
+        start_lines(stdout(), format).map_err(|error| Failure::new(Status::Failed, error))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
     let installed = match format {
         LogFormat::Text => builder.with_ansi(Paint::of_stdout().is_on()).try_init(),

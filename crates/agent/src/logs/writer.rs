@@ -1,4 +1,4 @@
-//! A thread that writes the log, so that a reader that stalls (a paused terminal, a full pipe) never stalls the member:
+//! A thread that writes the log or the event log, so that a reader that stalls (a paused terminal, a full pipe) never stalls the member:
 //! to the others that would look like a crash.
 
 use std::io::{self, Write};
@@ -25,7 +25,7 @@ enum Item {
 
 /// The end that takes lines. It never waits.
 #[derive(Clone)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     queue: SyncSender<Item>,
     lost: Arc<AtomicU64>,
 }
@@ -34,7 +34,7 @@ pub(super) struct Lines {
 pub(crate) struct Flush(SyncSender<Item>);
 
 /// Starts the thread; it ends with the program.
-pub(super) fn start(out: impl Write + Send + 'static, format: LogFormat) -> io::Result<(Lines, Flush)> {
+pub(crate) fn start(out: impl Write + Send + 'static, format: LogFormat) -> io::Result<(Lines, Flush)> {
     let (queue, lines) = sync_channel(LINES_MAX);
     let lost = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&lost);
@@ -63,7 +63,7 @@ fn write_all(mut out: impl Write, lines: &Receiver<Item>, lost: &AtomicU64, form
 }
 
 fn lost_line(lost: u64, format: LogFormat) -> String {
-    let message = "log lines were lost: standard output is not read fast enough";
+    let message = "lines were lost: they are not taken as fast as they come";
     match format {
         LogFormat::Text => format!("WARN kinfolk::logs: {message} lost={lost}\n"),
         LogFormat::Json => {

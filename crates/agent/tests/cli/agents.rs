@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::process::{Agent, command, is_one_line, members, message, run};
 use crate::town::Town;
@@ -55,6 +56,46 @@ fn sigterm_leaves_and_is_seen_as_a_leave() {
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
     assert!(!town.path("b.sock").exists(), "the socket goes with its agent");
     assert_eq!(members(&town.path("a.sock")), states(&[("a", "alive"), ("b", "left")]));
+}
+
+#[test]
+fn the_event_log_has_every_event_as_a_line_of_json_and_grows_over_lives() {
+    let town = Town::new();
+    let log = town.text("a.events");
+    for _ in 0..2 {
+        let mut a = town.start("a", &["--event-log", &log]);
+        let mut b = town.start("b", &["--join", &a.addr]);
+        a.wait_for_event("a member joined", "b");
+        b.wait_for("that it joined", |line| message(line) == "joined");
+        b.signal(Signal::TERM);
+        a.wait_for_event("a member left", "b");
+        b.end();
+        a.signal(Signal::TERM);
+        a.end();
+    }
+    let text = fs::read_to_string(&log).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = lines.iter().map(|line| (line["kind"].as_str().unwrap(), line["node"]["id"].as_str()));
+    let told: Vec<_> =
+        told.filter(|(kind, _)| ["started", "node_joined", "node_left"].contains(kind)).collect();
+    let life =
+        [("started", None), ("node_joined", Some("b")), ("node_left", Some("b")), ("node_left", Some("a"))];
+    assert_eq!(told, [life, life].concat());
+    for line in &lines {
+        assert_eq!(line["seen_by"], "a", "{line}");
+        assert!(line["unix_ms"].as_u64().unwrap() > 0, "{line}");
+    }
+    let left = lines.iter().find(|line| line["kind"] == "node_left").unwrap();
+    assert_eq!((&left["node"]["id"], &left["node"]["state"]), (&"b".into(), &"left".into()));
+}
+
+#[test]
+fn an_event_log_that_cannot_be_written_ends_the_agent_with_its_path() {
+    let town = Town::new();
+    town.issue("a");
+    let log = town.text("no-such-folder/a.events");
+    let args = town.args("a", &["--event-log", &log]);
+    run(&args.iter().map(String::as_str).collect::<Vec<_>>()).must_fail(3, &[&log, "--event-log"]);
 }
 
 #[test]

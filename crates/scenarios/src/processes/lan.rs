@@ -1,0 +1,135 @@
+//! A network of our own: one namespace with a bridge, and one for each node with a link to it. Nothing of it touches the
+//! machine's own network. All of it goes when the [`Lan`] is dropped; what a killed run left behind goes at the next.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::command::{ip, run};
+use super::faults::{Faults, port};
+
+/// What the names of our namespaces begin with; the process id of the run follows.
+pub(super) const PREFIX: &str = "kinfolk-chaos-";
+
+/// The bridge's namespace, and those of the nodes.
+pub(super) struct Lan {
+    hub: String,
+    nodes: Vec<String>,
+    faults: Faults,
+}
+
+impl Lan {
+    /// Makes a bridge with `nodes` links.
+    pub(super) fn new(nodes: usize) -> Result<Self> {
+        let base = format!("{PREFIX}{}-", std::process::id());
+        let mut lan = Self { hub: format!("{base}hub"), nodes: Vec::new(), faults: Faults::default() };
+        ip(&format!("netns add {}", lan.hub))?;
+        ip(&format!("-n {} link add br0 type bridge", lan.hub))?;
+        ip(&format!("-n {} link set br0 up", lan.hub))?;
+        for node in 0..nodes {
+            lan.add(node, &format!("{base}{}", port(node)))?;
+        }
+        lan.set(Faults::default())?;
+        Ok(lan)
+    }
+
+    fn add(&mut self, node: usize, name: &str) -> Result<()> {
+        let (hub, port) = (&self.hub, port(node));
+        ip(&format!("netns add {name}"))?;
+        self.nodes.push(name.to_owned());
+        ip(&format!("link add {port} netns {hub} type veth peer name eth0 netns {name}"))?;
+        ip(&format!("-n {hub} link set {port} master br0 up"))?;
+        ip(&format!("-n {name} link set lo up"))?;
+        ip(&format!("-n {name} addr add {}/24 dev eth0", first_addr(node)))?;
+        ip(&format!("-n {name} link set eth0 up"))?;
+        Ok(())
+    }
+
+    /// The namespace of a node.
+    pub(super) fn namespace(&self, node: usize) -> &str {
+        &self.nodes[node]
+    }
+
+    /// The faults of the moment.
+    pub(super) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// From now on the network has exactly these faults.
+    pub(super) fn set(&mut self, faults: Faults) -> Result<()> {
+        run("ip", &["netns", "exec", &self.hub, "nft", "-f", "-"], &faults.rules())?;
+        self.faults = faults;
+        Ok(())
+    }
+
+    /// Takes a node's own end of its link down, or up again.
+    pub(super) fn link(&self, node: usize, up: bool) -> Result<()> {
+        let word = if up { "up" } else { "down" };
+        ip(&format!("-n {} link set eth0 {word}", self.nodes[node])).map(drop)
+    }
+
+    /// Gives a node another address in place of the one that it has.
+    pub(super) fn renumber(&self, node: usize, from: Ipv4Addr, to: Ipv4Addr) -> Result<()> {
+        let name = &self.nodes[node];
+        ip(&format!("-n {name} addr del {from}/24 dev eth0"))?;
+        ip(&format!("-n {name} addr add {to}/24 dev eth0")).map(drop)
+    }
+}
+
+impl Drop for Lan {
+    fn drop(&mut self) {
+        for name in self.nodes.iter().chain([&self.hub]) {
+            if let Err(error) = ip(&format!("netns del {name}")) {
+                eprintln!("the namespace {name} is left behind ({error:#}); the next run tries again");
+            }
+        }
+    }
+}
+
+/// The address with which a node begins.
+pub(super) fn first_addr(node: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 77, 0, u8::try_from(node + 1).unwrap_or(u8::MAX))
+}
+
+/// The address that it has after it has moved.
+pub(super) fn second_addr(node: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 77, 0, u8::try_from(node + 101).unwrap_or(u8::MAX))
+}
+
+/// Removes the namespaces of runs that are no more, with what still runs in them.
+pub(super) fn remove_leftovers() -> Result<()> {
+    for line in ip("netns list")?.lines() {
+        let Some(name) = line.split_whitespace().next().filter(|name| is_left_over(name)) else { continue };
+        for pid in ip(&format!("netns pids {name}"))?.split_whitespace() {
+            if let Some(pid) = pid.parse().ok().and_then(rustix::process::Pid::from_raw) {
+                // It may just have ended by itself.
+                let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+        eprintln!("removing the namespace {name}, which an earlier run left behind");
+        ip(&format!("netns del {name}"))?;
+    }
+    Ok(())
+}
+
+/// Whether a namespace is one of ours and the run that made it is over.
+fn is_left_over(name: &str) -> bool {
+    let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+    pid.and_then(|pid| pid.parse::<u32>().ok())
+        .is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_namespaces_of_ours_whose_run_is_over_are_left_over() {
+        assert!(!is_left_over("blue"));
+        assert!(!is_left_over(&format!("{PREFIX}{}-hub", std::process::id())));
+        assert!(!is_left_over(&format!("{PREFIX}x-hub")));
+        // No process can have this number: the kernel's highest is 4,194,304.
+        assert!(is_left_over(&format!("{PREFIX}4194305-n01")));
+    }
+}

@@ -1,0 +1,358 @@
+//! The agents of a run on their network, what can be done to them, and what was done: every fault is written into the
+//! [`Truth`] as it is made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use kinfolk_core::Rng;
+use rustix::process::Signal;
+use tokio::time::{Instant, sleep};
+
+use super::agent::{Agent, Program};
+use super::command::run;
+use super::faults::{Faults, Nodes, port};
+use super::judge::{Findings, judge, told_once};
+use super::lan::{Lan, first_addr, second_addr};
+use super::told::{Kind, unix_ms};
+use super::truth::{By, Truth};
+use super::view::difference;
+
+/// A stall of less is never a failure: the agents' default.
+pub(super) const TOLERATED_PAUSE: Duration = Duration::from_secs(5);
+
+/// Beyond what any step takes on the slowest machine.
+pub(super) const DEADLINE: Duration = Duration::from_mins(1);
+
+/// How often it is looked whether something has come true.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Agents on a network. All of it goes when this is dropped.
+pub(super) struct Town {
+    // In this order: the agents end before their namespaces go.
+    agents: Vec<Agent>,
+    lan: Lan,
+    program: Program,
+    truth: Truth,
+    /// For each agent the windows of the truth that its present trouble has opened.
+    troubles: BTreeMap<usize, Vec<usize>>,
+    paused: Nodes,
+    /// Chance, from the seed of the run.
+    pub(super) rng: Rng,
+}
+
+impl Town {
+    /// A network, an authority and certificates for so many agents, none of which runs yet. Their files are in `folder`.
+    pub(super) fn new(program: &Path, folder: PathBuf, agents: usize, seed: u64) -> Result<Self> {
+        let kinfolk = program.to_str().context("the program's path is UTF-8")?;
+        let authority = folder.to_str().context("the folder's path is UTF-8")?;
+        run(kinfolk, &["ca", "init", authority, "--cluster", "chaos"], "")?;
+        let lan = Lan::new(agents)?;
+        let mut made = Vec::new();
+        for node in 0..agents {
+            let name = port(node);
+            run(kinfolk, &["ca", "issue", authority, &name], "")?;
+            made.push(Agent::new(name, first_addr(node), lan.namespace(node).to_owned(), &folder));
+        }
+        let program = Program { path: program.to_owned(), folder, keeps_state: false };
+        let (truth, troubles) = (Truth::default(), BTreeMap::new());
+        let rng = Rng::from_seed(seed);
+        Ok(Self { agents: made, lan, program, truth, troubles, paused: Nodes::new(), rng })
+    }
+
+    /// From now on agents keep what they know in a folder of theirs.
+    ///
+    /// # Errors
+    /// When the program has no such setting.
+    pub(super) fn keep_state(&mut self) -> Result<(), &'static str> {
+        let kinfolk = self.program.path.to_string_lossy();
+        let help = run(&kinfolk, &["agent", "--help"], "").unwrap_or_default();
+        if !help.contains("--state-dir") {
+            return Err("the agent has no --state-dir");
+        }
+        self.program.keeps_state = true;
+        Ok(())
+    }
+
+    /// How many agents there are, running or not.
+    pub(super) fn size(&self) -> usize {
+        self.agents.len()
+    }
+
+    /// The name of an agent.
+    pub(super) fn name(&self, node: usize) -> String {
+        self.agents[node].name.clone()
+    }
+
+    /// An agent.
+    pub(super) fn agent(&mut self, node: usize) -> &mut Agent {
+        &mut self.agents[node]
+    }
+
+    /// All that run, paused ones included.
+    pub(super) fn running(&self) -> Nodes {
+        (0..self.size()).filter(|&node| self.agents[node].runs()).collect()
+    }
+
+    /// All that run and are not paused, without `node`.
+    pub(super) fn others(&self, node: usize) -> Nodes {
+        self.running().into_iter().filter(|other| *other != node && !self.paused.contains(other)).collect()
+    }
+
+    /// The first three agents, by their addresses of the moment.
+    pub(super) fn seeds(&self) -> Vec<String> {
+        self.agents.iter().take(3).map(Agent::listens_at).collect()
+    }
+
+    /// Starts an agent; whatever trouble it was in is over.
+    pub(super) fn start(&mut self, node: usize, seeds: &[String]) -> Result<()> {
+        self.agents[node].start(&self.program, seeds)?;
+        self.end_trouble(node);
+        Ok(())
+    }
+
+    /// Starts all agents and waits until each sees all.
+    pub(super) async fn start_all(&mut self) -> Result<Duration> {
+        let seeds = self.seeds();
+        for node in 0..self.size() {
+            self.start(node, &seeds)?;
+        }
+        self.settle(DEADLINE).await?.map_err(|why| anyhow::anyhow!("the cluster does not form: {why}"))
+    }
+
+    /// Kills an agent with SIGKILL. Gives the time.
+    pub(super) async fn kill(&mut self, node: usize) -> Result<u64> {
+        let at = unix_ms();
+        self.allow(node, Kind::NodeFailed, By::All, at);
+        self.agents[node].signal(Signal::KILL)?;
+        self.paused.remove(&node);
+        self.agents[node].ended(DEADLINE).await?;
+        Ok(at)
+    }
+
+    /// Kills all agents with SIGKILL before any of them can tell anything of the others.
+    pub(super) async fn kill_all(&mut self) -> Result<()> {
+        let (at, running) = (unix_ms(), self.running());
+        for &node in &running {
+            self.allow(node, Kind::NodeFailed, By::All, at);
+            self.agents[node].signal(Signal::KILL)?;
+        }
+        self.paused.clear();
+        for node in running {
+            self.agents[node].ended(DEADLINE).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells an agent to leave, and waits for its end. Gives the time, and how long its end took.
+    pub(super) async fn leave(&mut self, node: usize) -> Result<(u64, Duration)> {
+        let (at, begun) = (unix_ms(), Instant::now());
+        self.allow(node, Kind::NodeLeft, By::All, at);
+        self.agents[node].signal(Signal::TERM)?;
+        let status = self.agents[node].ended(DEADLINE).await?;
+        if !status.success() {
+            bail!("{} left with {status}", self.name(node));
+        }
+        Ok((at, begun.elapsed()))
+    }
+
+    /// Stops an agent's process (SIGSTOP). Gives the time.
+    pub(super) fn pause(&mut self, node: usize) -> Result<u64> {
+        let at = unix_ms();
+        self.silence(node, By::All, at);
+        self.agents[node].signal(Signal::STOP)?;
+        self.paused.insert(node);
+        Ok(at)
+    }
+
+    /// Lets it go on (SIGCONT). Gives the time.
+    pub(super) fn resume(&mut self, node: usize) -> Result<u64> {
+        self.agents[node].signal(Signal::CONT)?;
+        self.paused.remove(&node);
+        self.end_trouble(node);
+        Ok(unix_ms())
+    }
+
+    /// Takes an agent's link down, or up again. Gives the time.
+    pub(super) fn link(&mut self, node: usize, up: bool) -> Result<u64> {
+        let at = unix_ms();
+        if !up {
+            self.silence(node, By::All, at);
+        }
+        self.lan.link(node, up)?;
+        if up {
+            self.end_trouble(node);
+        }
+        Ok(at)
+    }
+
+    /// Changes the faults of the network. Whoever is deaf or mute may be told to have failed; so may each side of a partition
+    /// by the other. Gives the time.
+    pub(super) fn network(&mut self, change: impl FnOnce(&mut Faults)) -> Result<u64> {
+        let before = self.lan.faults().clone();
+        let mut after = before.clone();
+        change(&mut after);
+        let at = unix_ms();
+        let cut = |faults: &Faults| &faults.deaf | &faults.mute;
+        for node in &cut(&after) - &cut(&before) {
+            self.silence(node, By::All, at);
+        }
+        if let Some((left, right)) = after.partition.as_ref().filter(|_| before.partition.is_none()) {
+            for (subjects, observers) in [(left, right), (right, left)] {
+                let observers = By::These(observers.iter().map(|&node| self.name(node)).collect());
+                for &node in subjects {
+                    self.silence(node, observers.clone(), at);
+                }
+            }
+        }
+        self.lan.set(after.clone())?;
+        let healed = before.partition.as_ref().filter(|_| after.partition.is_none());
+        let sides = healed.into_iter().flat_map(|(left, right)| left | right).collect::<Nodes>();
+        for node in &(&cut(&before) - &cut(&after)) | &sides {
+            self.end_trouble(node);
+        }
+        // What one side has come to hold of the other reaches that side itself, before its refutations reach all.
+        for &node in &sides {
+            self.allow(node, Kind::NodeFailed, By::All, at);
+            self.end_trouble(node);
+        }
+        Ok(at)
+    }
+
+    /// Gives an agent that does not run another address.
+    pub(super) fn renumber(&mut self, node: usize) -> Result<()> {
+        let (from, to) = (self.agents[node].addr, second_addr(node));
+        self.lan.renumber(node, from, to)?;
+        self.agents[node].addr = to;
+        Ok(())
+    }
+
+    fn silence(&mut self, node: usize, by: By, at: u64) {
+        let tolerated = u64::try_from(TOLERATED_PAUSE.as_millis()).unwrap_or(u64::MAX);
+        self.allow(node, Kind::NodeFailed, by, at + tolerated);
+    }
+
+    fn allow(&mut self, node: usize, kind: Kind, by: By, from: u64) {
+        let window = self.truth.allow(kind, &self.agents[node].name, by, from);
+        self.troubles.entry(node).or_default().push(window);
+    }
+
+    fn end_trouble(&mut self, node: usize) {
+        let at = unix_ms();
+        for window in self.troubles.remove(&node).unwrap_or_default() {
+            self.truth.end(window, at);
+        }
+    }
+
+    /// Waits until all that run see exactly each other, alike. Gives how long that took, or what still differs at the limit.
+    pub(super) async fn settle(&mut self, limit: Duration) -> Result<Result<Duration, String>> {
+        let all: Nodes = self.running().into_iter().filter(|node| !self.paused.contains(node)).collect();
+        self.settle_among(&all, limit).await
+    }
+
+    /// As [`settle`](Self::settle), for a part of the agents that sees only itself.
+    pub(super) async fn settle_among(
+        &mut self,
+        nodes: &Nodes,
+        limit: Duration,
+    ) -> Result<Result<Duration, String>> {
+        let begun = Instant::now();
+        loop {
+            let differs = self.differs(nodes).await?;
+            match differs {
+                None => return Ok(Ok(begun.elapsed())),
+                Some(why) if begun.elapsed() >= limit => return Ok(Err(why)),
+                Some(_) => sleep(LOOK * 4).await,
+            }
+        }
+    }
+
+    /// What differs among the views of these agents, which should see exactly each other.
+    async fn differs(&mut self, nodes: &Nodes) -> Result<Option<String>> {
+        let expected: Vec<String> = nodes.iter().map(|&node| self.name(node)).collect();
+        let mut views = Vec::new();
+        for &node in nodes {
+            if let Some(status) = self.agents[node].ended_by_itself()? {
+                bail!(
+                    "{} ended by itself ({status}): see {}",
+                    self.name(node),
+                    self.program.folder.display()
+                );
+            }
+            match self.agents[node].view().await {
+                Ok(view) => views.push((self.name(node), view)),
+                Err(error) => return Ok(Some(format!("{error:#}"))),
+            }
+        }
+        Ok(difference(&views, &expected))
+    }
+
+    /// Waits until each of `observers` has told `kind` of `subject` since `since`. Gives the time of the last; it is a fault if
+    /// one tells it twice, or not within the limit.
+    pub(super) async fn all_tell(
+        &mut self,
+        observers: &Nodes,
+        kind: Kind,
+        subject: usize,
+        since: u64,
+        limit: Duration,
+    ) -> Result<Result<u64, String>> {
+        let (subject, begun) = (self.name(subject), Instant::now());
+        let mut missing = observers.clone();
+        let mut last = since;
+        while !missing.is_empty() {
+            for node in missing.clone() {
+                match told_once(self.agents[node].told()?, kind, &subject, since) {
+                    Ok(at) => {
+                        last = last.max(at);
+                        missing.remove(&node);
+                    }
+                    Err(0) => {}
+                    Err(times) => {
+                        return Ok(Err(format!(
+                            "{} told {kind:?} of {subject} {times} times",
+                            self.name(node)
+                        )));
+                    }
+                }
+            }
+            if !missing.is_empty() && begun.elapsed() >= limit {
+                let names: Vec<String> = missing.iter().map(|&node| self.name(node)).collect();
+                return Ok(Err(format!(
+                    "not told within {limit:?}: {kind:?} of {subject}, by {}",
+                    names.join(" ")
+                )));
+            }
+            sleep(LOOK).await;
+        }
+        Ok(Ok(last))
+    }
+
+    /// What all told, compared with what was done.
+    pub(super) fn judge(&mut self) -> Result<Findings> {
+        for agent in &mut self.agents {
+            agent.told()?;
+        }
+        let logs: Vec<_> = self.agents.iter().map(|agent| (&*agent.name, agent.told_before())).collect();
+        Ok(judge(&logs, &self.truth))
+    }
+
+    /// How often `observers` told of one another, since `since`, that one has failed.
+    pub(super) fn failures_among(&mut self, observers: &Nodes, since: u64) -> Result<u64> {
+        let names: BTreeSet<String> = observers.iter().map(|&node| self.name(node)).collect();
+        let mut count = 0;
+        for &node in observers {
+            let told = self.agents[node].told()?.iter();
+            let failures = told.filter(|event| event.kind == Kind::NodeFailed && event.unix_ms >= since);
+            count += failures.filter(|event| names.contains(&event.subject)).count() as u64;
+        }
+        Ok(count)
+    }
+
+    /// An agent that runs, by chance.
+    pub(super) fn any_running(&mut self) -> Result<usize> {
+        let running: Vec<usize> = self.running().into_iter().collect();
+        running.get(self.rng.below(running.len())).copied().context("no agent runs")
+    }
+}

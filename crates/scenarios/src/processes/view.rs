@@ -1,0 +1,116 @@
+//! The cluster as one agent sees it, asked for at its control socket, and whether several see the same.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+/// How long one answer may take before the agent counts as silent for this question.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// One member, as far as all must agree on it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Member {
+    name: String,
+    addr: Value,
+    state: String,
+    incarnation: u64,
+    tags: Value,
+}
+
+impl Member {
+    /// Where it listens.
+    pub(super) fn addr(&self) -> String {
+        self.addr.as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// The members by their names; those that have failed or left are none.
+pub(super) type View = BTreeMap<String, Member>;
+
+#[derive(Deserialize)]
+struct Answer {
+    members: Vec<Member>,
+}
+
+/// Asks the agent at this socket.
+pub(super) async fn ask(socket: &Path) -> Result<View> {
+    let exchange = async {
+        let mut stream = UnixStream::connect(socket).await?;
+        stream.write_all(b"{\"ask\":\"members\"}\n").await?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).await?;
+        Ok::<_, std::io::Error>(line)
+    };
+    let line = timeout(ANSWER_LIMIT, exchange).await.context("it does not answer")??;
+    let answer: Answer = serde_json::from_str(&line).with_context(|| format!("it answers {line:?}"))?;
+    let members = answer.members.into_iter().filter(|member| matches!(&*member.state, "alive" | "suspect"));
+    Ok(members.map(|member| (member.name.clone(), member)).collect())
+}
+
+/// Nothing, if all of these views are the same and hold exactly `expected`, alive; otherwise the first difference.
+pub(super) fn difference(views: &[(String, View)], expected: &[String]) -> Option<String> {
+    let (first_name, first) = views.first()?;
+    for (by, view) in views {
+        if let Some(lost) = expected.iter().find(|name| !view.contains_key(*name)) {
+            return Some(format!("{by} does not see {lost}"));
+        }
+        for (name, member) in view {
+            if !expected.contains(name) {
+                return Some(format!("{by} sees {name}, which is not there"));
+            }
+            if member.state != "alive" {
+                return Some(format!("{by} holds {name} for {}", member.state));
+            }
+            if first.get(name) != Some(member) {
+                return Some(format!("{first_name} and {by} know different things of {name}"));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(members: &[(&str, &str, u64)]) -> View {
+        let member = |&(name, state, incarnation): &(&str, &str, u64)| {
+            let member = Member {
+                name: name.to_owned(),
+                addr: "10.0.0.1:1".into(),
+                state: state.to_owned(),
+                incarnation,
+                tags: Value::Null,
+            };
+            (name.to_owned(), member)
+        };
+        members.iter().map(member).collect()
+    }
+
+    fn told(a: &[(&str, &str, u64)], b: &[(&str, &str, u64)]) -> Option<String> {
+        difference(&[("a".to_owned(), view(a)), ("b".to_owned(), view(b))], &["a".to_owned(), "b".to_owned()])
+    }
+
+    #[test]
+    fn equal_views_of_all_that_are_expected_have_no_difference() {
+        let both = [("a", "alive", 1), ("b", "alive", 2)];
+        assert_eq!(told(&both, &both), None);
+    }
+
+    #[test]
+    fn each_kind_of_difference_is_told() {
+        let both = [("a", "alive", 1), ("b", "alive", 2)];
+        let difference = |other: &[(&str, &str, u64)]| told(&both, other).unwrap();
+        assert_eq!(difference(&both[..1]), "b does not see b");
+        assert_eq!(difference(&[both[0], ("b", "suspect", 2)]), "b holds b for suspect");
+        assert_eq!(difference(&[both[0], ("b", "alive", 3)]), "a and b know different things of b");
+        assert_eq!(difference(&[both[0], both[1], ("c", "alive", 1)]), "b sees c, which is not there");
+    }
+}
