@@ -59,6 +59,8 @@ impl Machine {
                 if let Some(subject) = subject.filter(|subject| subject.silent_since.is_some()) {
                     subject.port_closed = true;
                     self.conclude_if_ready(now, &id);
+                    // Where it comes after we have accused it, witnesses may find it too.
+                    self.doubt(now, &id);
                 }
             }
             Checked::Relay(request) => {

@@ -68,15 +68,16 @@ pub(crate) enum Found {
 }
 
 impl Machine {
-    /// Something speaks against a subject: its port is checked and witnesses are asked, unless that is under way or we
-    /// accuse it already.
+    /// Something speaks against a subject: its port is checked and witnesses are asked, unless that is under way. While we
+    /// accuse it already, witnesses are asked only if they may still find what we have found: that its port is closed.
     pub(crate) fn doubt(&mut self, now: Instant, id: &NodeId) {
         let Some(subject) = self.watch.subjects.get(id) else { return };
         if subject.round.is_some() {
             return;
         }
         self.check_port_of_subject(id);
-        if self.watch.subjects.get(id).is_some_and(|subject| subject.verdict.is_none()) {
+        let subject = self.watch.subjects.get(id);
+        if subject.is_some_and(|subject| subject.verdict.is_none() || subject.port_closed) {
             self.ask_witnesses(now, id, false);
         }
     }
@@ -119,8 +120,12 @@ impl Machine {
         fellows.truncate(if odd { wanted } else { FELLOWS_MAX.min(wanted) });
         // Twice as many, because some will not do.
         let anybody = self.overlay.random(wanted * 2, Some(id), &mut self.rng);
+        // A host says only so often to one and the same that its port is closed, and those who watch it may have heard so
+        // already without noticing. Others hear it at once.
+        let closed = self.watch.subjects.get(id).is_some_and(|subject| subject.port_closed);
+        let (first, last) = if closed { (&anybody, &fellows) } else { (&fellows, &anybody) };
         let mut chosen: Vec<Arc<NodeStatus>> = Vec::new();
-        for candidate in fellows.iter().chain(&neighbours).chain(&anybody) {
+        for candidate in first.iter().chain(&neighbours).chain(last) {
             let fits = *candidate != *id && *candidate != self.me.id && !self.watch.is_silent(candidate);
             if chosen.len() < wanted && fits && chosen.iter().all(|node| node.id != *candidate) {
                 chosen.extend(self.registry.get(candidate).filter(|node| node.state == NodeState::Alive));

@@ -203,6 +203,21 @@ fn a_port_that_is_closed_to_us_and_to_a_witness_is_a_failure_at_once_and_to_one_
 }
 
 #[test]
+fn a_closed_port_that_is_found_late_is_asked_of_witnesses_again_and_decides_at_once() {
+    let mut bench = bench(&["a", "b", "c"]);
+    accused(&mut bench);
+    let told = bench.input(Input::PortChecked { check: CheckId(0), closed: true });
+    assert!(told.contains("PingReq(a"), "it does not wait for the verdict: {told}");
+    let asked = bench.outputs.clone();
+    for output in asked {
+        if let Output::Send { to, message: Message::PingReq { .. }, request: Some(request), .. } = output {
+            bench.reply(request.0, to.as_str(), nack(true));
+        }
+    }
+    assert_eq!(bench.known("a"), (1, NodeState::Failed));
+}
+
+#[test]
 fn in_a_group_of_two_the_closed_port_alone_is_enough() {
     let mut bench = bench(&["a"]);
     silent(&mut bench);
