@@ -54,6 +54,10 @@ impl Machine {
         }
         match checked {
             Checked::Subject(id) => {
+                if self.watch.subjects.get(&id).is_some_and(|subject| subject.probe.is_some()) {
+                    // No answer will come to the probe that is under way.
+                    self.missed(now, &id);
+                }
                 let subject = self.watch.subjects.get_mut(&id);
                 // It may have answered meanwhile, as it does when it has just been started anew.
                 if let Some(subject) = subject.filter(|subject| subject.silent_since.is_some()) {

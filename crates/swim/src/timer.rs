@@ -15,6 +15,8 @@ pub(crate) enum Timer {
     ProbeTimeout(RequestId),
     /// When to tell a requester that the member that we probed for it (by this request) has not answered.
     Nack(RequestId),
+    /// When to check the port of the subject whose probe this request is, if it has no answer yet (`Mode::Verified`).
+    Knock(RequestId),
     /// When to probe this subject (`Mode::Verified`).
     Watch(NodeId),
     /// When the round of this number, about this subject, is over.

@@ -81,6 +81,8 @@ pub(crate) struct InFlight {
     pub sent: Instant,
     /// When its time is over.
     timer: TimerKey,
+    /// When the port is checked, if that is before.
+    knock: Option<TimerKey>,
     /// Whether it was sent a second time, because the first failed before its time was over.
     again: bool,
 }
@@ -214,8 +216,10 @@ impl Machine {
         let purpose = Purpose::Watch { id: node.id.clone(), sent: now };
         let request = self.request(node, Message::Ping { digest, gossip }, purpose, within);
         let timer = self.timers.schedule(now + timeout, Timer::ProbeTimeout(request));
+        let early = self.knock_after(&node.id);
+        let knock = (early < timeout).then(|| self.timers.schedule(now + early, Timer::Knock(request)));
         if let Some(subject) = self.watch.subjects.get_mut(&node.id) {
-            subject.probe = Some(InFlight { request, sent: now, timer, again });
+            subject.probe = Some(InFlight { request, sent: now, timer, knock, again });
         }
     }
 
@@ -226,6 +230,26 @@ impl Machine {
         let known = self.watch.subjects.get(id).and_then(|subject| subject.trip.timeout());
         let timeout = self.local_health.scale(known.unwrap_or(most).clamp(least.min(most), most));
         timeout.min(self.config.probe_interval.max(most))
+    }
+
+    /// After what time without an answer the port is checked: where a probe may take longer than on a fast network, because
+    /// nothing is known of the way yet or we do not trust ourselves, a crash need not take as long to be found.
+    fn knock_after(&self, id: &NodeId) -> Duration {
+        let smoothed = self.watch.subjects.get(id).and_then(|subject| subject.trip.smoothed());
+        smoothed.map_or(Duration::ZERO, |trip| trip * 2).max(self.config.probe_timeout_min)
+    }
+
+    /// A probe has had no answer for longer than usual.
+    pub(crate) fn on_knock_due(&mut self, request: RequestId) {
+        if let Some(id) = self.probed_by(request) {
+            self.check_port_of_subject(&id);
+        }
+    }
+
+    /// Whose probe this request is, while its time is not over.
+    fn probed_by(&self, request: RequestId) -> Option<NodeId> {
+        let is_it = |subject: &Subject| subject.probe.is_some_and(|probe| probe.request == request);
+        self.watch.subjects.iter().find(|(_, subject)| is_it(subject)).map(|(id, _)| id.clone())
     }
 
     /// A subject answered a probe of ours, in time or not.
@@ -243,7 +267,10 @@ impl Machine {
         let cycle = if subject.losses.look_odd() { interval } else { cycle };
         subject.trip.sample(now.since(sent));
         if let Some(probe) = subject.probe.take_if(|probe| probe.request == request) {
-            self.timers.cancel(probe.timer);
+            [Some(probe.timer), probe.knock]
+                .into_iter()
+                .flatten()
+                .for_each(|timer| self.timers.cancel(timer));
             self.stats.acks += 1;
             self.local_health.lower();
         } else {
@@ -257,9 +284,7 @@ impl Machine {
 
     /// The answer to this probe has not come in time.
     pub(crate) fn on_watch_timeout(&mut self, now: Instant, request: RequestId) {
-        let is_it = |subject: &Subject| subject.probe.is_some_and(|probe| probe.request == request);
-        let found = self.watch.subjects.iter().find(|(_, subject)| is_it(subject)).map(|(id, _)| id.clone());
-        if let Some(id) = found {
+        if let Some(id) = self.probed_by(request) {
             self.missed(now, &id);
         }
     }
@@ -280,7 +305,7 @@ impl Machine {
     }
 
     /// A subject has not answered.
-    fn missed(&mut self, now: Instant, id: &NodeId) {
+    pub(crate) fn missed(&mut self, now: Instant, id: &NodeId) {
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
         let Some(probe) = subject.probe.take() else { return };
         subject.silent_since.get_or_insert(probe.sent);

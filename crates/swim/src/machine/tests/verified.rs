@@ -48,10 +48,26 @@ fn until_probed(bench: &mut Bench) {
     }
 }
 
-/// `a` does not answer; what we ask then.
+/// `a` does not answer until its probe's time is over; what we ask then.
 fn silent(bench: &mut Bench) -> String {
     until_probed(bench);
-    until_sent(bench)
+    let (failed, mut told) = (bench.machine.stats().probes_failed, String::new());
+    while bench.machine.stats().probes_failed == failed {
+        told += &bench.tick();
+    }
+    told
+}
+
+#[test]
+fn the_port_of_a_subject_of_which_little_is_known_is_checked_long_before_its_time_is_over() {
+    let mut bench = bench(&["a", "b", "c"]);
+    until_probed(&mut bench);
+    let sent = bench.now;
+    assert_eq!(until_sent(&mut bench), "check the port of a\n");
+    assert_eq!(bench.now.since(sent), bench.machine.config().probe_timeout_min);
+    let told = bench.input(Input::PortChecked { check: CheckId(0), closed: true });
+    assert!(told.contains("PingReq(a"), "no answer will come: {told}");
+    assert_eq!(bench.machine.stats().probes_failed, 1);
 }
 
 fn nack(closed: bool) -> Message {
