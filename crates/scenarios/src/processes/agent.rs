@@ -73,8 +73,6 @@ impl Agent {
         command.arg("--ca").arg(program.folder.join("ca.pem")).arg("--socket").arg(&self.socket);
         command.arg("--event-log").arg(self.log.path()).args(["--listen", &self.listens_at()]);
         command.args(["--log-format", "json", "--log-level", "info,kinfolk=debug"]);
-        // Who is killed again and again is to be told each time.
-        command.args(["--flap-damping", "false"]);
         if program.keeps_state {
             command.arg("--state-dir").arg(file(".state"));
         }

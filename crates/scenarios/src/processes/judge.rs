@@ -48,7 +48,10 @@ fn judge_one(by: &str, told: &[Told], truth: &Truth, findings: &mut Findings) {
                     findings.false_reports.push(format!("false report by {by}: {line}"));
                 }
             }
-            Kind::NodeSuspected | Kind::NameConflict | Kind::Other => {}
+            Kind::NodeFlapping | Kind::NodeSettled => {
+                belongs.remove(&*event.subject);
+            }
+            Kind::Other => {}
         }
     }
 }
@@ -109,6 +112,8 @@ mod tests {
         assert_eq!(found(&joined, &crashed_at(5)), (0, 1));
         let again = [told(Kind::NodeJoined, 1), told(Kind::Started, 2), told(Kind::NodeJoined, 3)];
         assert_eq!(found(&again, &crashed_at(5)), (0, 0));
+        let damped = [told(Kind::NodeFailed, 10), told(Kind::NodeSettled, 11), told(Kind::NodeFailed, 12)];
+        assert_eq!(found(&damped, &crashed_at(5)), (0, 0));
         let lost = [told(Kind::EventsDropped, 1)];
         assert_eq!(found(&lost, &crashed_at(5)), (0, 1));
     }

@@ -18,9 +18,11 @@ pub(super) enum Kind {
     NodeJoined,
     NodeFailed,
     NodeLeft,
-    NodeSuspected,
     EventsDropped,
-    NameConflict,
+    /// From now on the subject's comings and goings are not told each time.
+    NodeFlapping,
+    /// They are told again.
+    NodeSettled,
     #[serde(other)]
     Other,
 }

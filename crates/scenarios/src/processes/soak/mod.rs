@@ -37,8 +37,9 @@ pub struct SoakOptions {
 /// The first so many agents are never ended, so that what a process comes to take in the long run can be seen.
 pub(super) const VETERANS: usize = 3;
 
-/// Before the first measurement the agents run for a tenth of the time, but at most for this long.
-const WARM_UP_MAX: Duration = Duration::from_mins(3);
+/// Before the first measurement the agents run for a third of the time, but at most for this long: a process grows until it has
+/// met every kind of trouble a few times, as the course of its memory shows.
+const WARM_UP_MAX: Duration = Duration::from_mins(10);
 
 /// From then on they are measured so many times.
 const PARTS: u32 = 6;
@@ -94,7 +95,7 @@ struct Soak {
 impl Soak {
     async fn live(&mut self, options: &SoakOptions) -> Result<()> {
         self.town.start_all().await?;
-        let warm = self.begun + (options.lasts / 10).min(WARM_UP_MAX);
+        let warm = self.begun + (options.lasts / 3).min(WARM_UP_MAX);
         self.trouble_until(warm).await?;
         let first = self.usage().await?;
         let mut last = first.clone();

@@ -14,8 +14,10 @@ const WORST: Duration = Duration::from_millis(3_500);
 
 pub(super) async fn play(scene: &mut Scene) -> Result<()> {
     let mut known = Vec::new();
-    for _ in 0..scene.rounds(2, 20) {
-        let node = scene.town.any_running()?;
+    // Each in its turn: one that fails again and again is told of as flapping, and no longer each time.
+    let mut turns: Vec<usize> = scene.town.running().into_iter().collect();
+    scene.town.rng.shuffle(&mut turns);
+    for &node in turns.iter().cycle().take(scene.rounds(2, 20)) {
         let others = scene.town.others(node);
         let at = scene.town.kill(node).await?;
         let told = scene.town.all_tell(&others, Kind::NodeFailed, node, at, DEADLINE).await?;
