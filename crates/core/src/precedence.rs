@@ -17,8 +17,7 @@ use crate::status::NodeStatus;
 /// If the two are about different members, which only a bug can cause.
 pub fn join(known: &NodeStatus, claim: &NodeStatus) -> Option<NodeStatus> {
     assert_eq!(known.id, claim.id, "a claim is joined only with what is known of the same member");
-    let newer_verdict = verdict(claim) > verdict(known);
-    let newer_description = description(claim) > description(known);
+    let (newer_verdict, newer_description) = newer(known, claim);
     if !newer_verdict && !newer_description {
         return None;
     }
@@ -33,6 +32,11 @@ pub fn join(known: &NodeStatus, claim: &NodeStatus) -> Option<NodeStatus> {
         joined.described_at = claim.described_at;
     }
     Some(joined)
+}
+
+/// Whether the verdict, and whether the description, of a claim outranks what is known of the same member.
+pub(crate) fn newer(known: &NodeStatus, claim: &NodeStatus) -> (bool, bool) {
+    (verdict(claim) > verdict(known), description(claim) > description(known))
 }
 
 fn verdict(status: &NodeStatus) -> (crate::Incarnation, NodeState) {

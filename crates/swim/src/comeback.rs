@@ -5,7 +5,7 @@
 //! ```text
 //!   declared failed ──> trial: eight probes of our neighbours at once ──┬─ seven answered, and well for long enough ──> refute
 //!                         ^                                             ├─ seven answered ──> again in 5 s
-//!                         └──────── 5 s, doubled to a minute ───────────┴─ fewer
+//!                         └──────── 1 s, doubled to a minute ───────────┴─ fewer
 //! ```
 //!
 //! *Long enough* is no time at all at first: who was cut off, or stalled, is back a round trip after it is heard again. Who is
@@ -26,10 +26,12 @@ use crate::timer::{Timer, TimerKey};
 const PROBES: u32 = 8;
 /// How many of them may go unanswered.
 const MISSED_MAX: u32 = 1;
-/// Between two trials.
-const AGAIN: Duration = Duration::from_secs(5);
-/// Between two trials, at the most, after several that failed.
+/// After a trial that failed: connections that have not noticed yet that the network is back are opened anew meanwhile.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The same after several, each of which doubles it.
 const AGAIN_MAX: Duration = Duration::from_mins(1);
+/// Between two trials that went well, where we have to do well for a while.
+const AGAIN_WELL: Duration = Duration::from_secs(5);
 
 /// How far we are on our way back.
 #[derive(Debug, Default)]
@@ -170,7 +172,7 @@ impl Machine {
             if now.since(since) >= out.probation {
                 return self.come_back(now);
             }
-            AGAIN
+            AGAIN_WELL
         };
         out.timer = Some(self.timers.schedule(now + again, Timer::Comeback));
     }

@@ -18,11 +18,20 @@ pub(crate) const ENVELOPE_BYTES: usize = 96;
 
 impl Machine {
     pub(crate) fn on_gossip(&mut self, now: Instant, from: &NodeId, gossip: Vec<Update>) {
+        let claims = gossip.iter().filter_map(|update| match update {
+            Update::Node { status, .. } => Some(&**status),
+            Update::User(_) => None,
+        });
+        let mut news = self.registry.news(claims).into_iter();
         let mut told = Vec::with_capacity(gossip.len());
         for update in gossip {
             match update {
                 Update::Node { status, accusers } => {
-                    self.on_claim(now, from, &status, accusers, Spread::AllBut(from));
+                    let is_news = news.next().unwrap_or(true);
+                    // A suspicion that is known may have another accuser, and what is said of us is ours to judge.
+                    if is_news || status.state == NodeState::Suspect || status.id == self.me.id {
+                        self.on_claim(now, from, &status, accusers, Spread::AllBut(from));
+                    }
                     told.push(status);
                 }
                 Update::User(message) => self.on_user_message(from, message),

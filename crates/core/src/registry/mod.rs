@@ -121,6 +121,18 @@ impl SharedNodeRegistry {
         Change::Applied { before, after }
     }
 
+    /// Which of these claims add anything to what is known now; [`apply`](Self::apply) makes nothing of the others. Most of what
+    /// comes by gossip is known already, and one look at all of it costs a part of what as many calls cost.
+    pub fn news<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
+        let members = self.members.read();
+        // All are found first, so that the memory of each need not be waited for in turn.
+        let known: Vec<_> = claims.clone().map(|claim| members.get(&claim.id)).collect();
+        let adds = |(known, claim): (&Option<&Arc<NodeStatus>>, &NodeStatus)| {
+            known.is_none_or(|known| precedence::newer(known, claim) != (false, false))
+        };
+        known.iter().zip(claims).map(adds).collect()
+    }
+
     /// What is known of `id`.
     pub fn get(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {
         self.members.read().get(id).cloned()

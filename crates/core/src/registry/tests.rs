@@ -167,3 +167,21 @@ fn concurrent_access() {
     let counted: usize = NodeState::ALL.into_iter().map(|state| registry.count(state)).sum();
     assert_eq!((counted, registry.len()), (16, 16));
 }
+
+#[test]
+fn what_is_no_news_is_just_what_apply_makes_nothing_of() {
+    let claims: Vec<NodeStatus> = ["a", "b"]
+        .into_iter()
+        .flat_map(|name| (1..4).flat_map(move |at| NodeState::ALL.map(|state| claim(name, at, state))))
+        .flat_map(|claim| [claim.without_description(), claim])
+        .collect();
+    for first in &claims {
+        let registry = SharedNodeRegistry::new();
+        let _applied = registry.apply(first.clone());
+        let news = registry.news(claims.iter());
+        for (claim, is_news) in claims.iter().zip(news) {
+            let changed = registry.duplicate().apply(claim.clone()) != Change::None;
+            assert_eq!(is_news, changed, "{claim:?} after {first:?}");
+        }
+    }
+}
