@@ -85,6 +85,9 @@ impl Machine {
     /// Whether a suspicion that we hear of now may be old news: that somebody has declared us failed since, which we would
     /// hear of later, or never, if we refuted the suspicion first.
     pub(crate) fn may_have_failed(&self, now: Instant) -> bool {
+        if self.comeback.out.is_some() {
+            return true;
+        }
         let longer_ago =
             |at: Option<Instant>| at.is_some_and(|at| now.since(at) > self.config.tolerated_pause);
         let again = self.comeback.reached_again;

@@ -57,8 +57,14 @@ impl Losses {
 
     /// Whether the latest probes should be followed by others soon.
     pub(crate) fn look_odd(&self) -> bool {
-        let latest = self.count.min(8);
-        latest - (self.answered & 0xff).count_ones().min(latest) >= ODD_FROM
+        let (answered, count) = self.latest();
+        count - answered >= ODD_FROM
+    }
+
+    /// How many of the latest eight were answered, and how many there are.
+    fn latest(&self) -> (u32, u32) {
+        let count = self.count.min(8);
+        ((self.answered & 0xff).count_ones().min(count), count)
     }
 
     fn answered_share(&self) -> Option<f64> {
@@ -105,6 +111,14 @@ impl Machine {
     /// Whether we find this subject lossy.
     pub(crate) fn is_lossy(&self, id: &NodeId) -> bool {
         self.watch.subjects.get(id).is_some_and(|subject| subject.losses.are_many()) && self.others_answer(id)
+    }
+
+    /// Whether fewer than half of our own latest probes were answered: then it may be we who can hardly be reached, and what we
+    /// hear of ourselves may be the smaller part of what is said.
+    pub(crate) fn reaches_few(&self) -> bool {
+        let latest = self.watch.subjects.values().map(|subject| subject.losses.latest());
+        let (answered, count) = latest.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        count >= 8 && answered * 2 < count
     }
 
     /// A subject that most of its watchers find lossy is declared failed.

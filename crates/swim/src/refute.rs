@@ -35,7 +35,7 @@ impl Machine {
             return;
         }
         let failed = claim.state == NodeState::Failed
-            || claim.state == NodeState::Suspect && self.may_have_failed(now);
+            || claim.state == NodeState::Suspect && (self.may_have_failed(now) || self.reaches_few());
         if failed && self.config.is_verified() {
             return self.on_declared_failed(now, claim.incarnation);
         }

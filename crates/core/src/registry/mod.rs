@@ -127,10 +127,10 @@ impl SharedNodeRegistry {
         let members = self.members.read();
         // All are found first, so that the memory of each need not be waited for in turn.
         let known: Vec<_> = claims.clone().map(|claim| members.get(&claim.id)).collect();
-        let adds = |(known, claim): (&Option<&Arc<NodeStatus>>, &NodeStatus)| {
+        let adds = |(known, claim): (Option<&Arc<NodeStatus>>, &NodeStatus)| {
             known.is_none_or(|known| precedence::newer(known, claim) != (false, false))
         };
-        known.iter().zip(claims).map(adds).collect()
+        known.into_iter().zip(claims).map(adds).collect()
     }
 
     /// What is known of `id`.

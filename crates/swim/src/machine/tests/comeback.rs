@@ -133,6 +133,27 @@ fn a_suspicion_heard_after_a_long_silence_may_hide_a_failure_and_is_not_refuted_
 }
 
 #[test]
+fn who_reaches_few_and_who_is_out_refutes_no_suspicion_without_a_trial_either() {
+    let mut few = bench(&["a", "b", "c"]);
+    let end = few.now + SECOND * 12;
+    while few.machine.next_timeout().is_some_and(|at| at <= end) {
+        few.tick();
+        let lost: Vec<_> = pings(&few);
+        answer(&mut few, &lost, usize::from(few.machine.stats().probes.is_multiple_of(4)));
+    }
+    few.gossip("b", vec![claim("me", 10, NodeState::Suspect, &["b"])]);
+    assert!(few.known("me").0 == 10 && few.machine.is_out());
+
+    let mut out = bench(&["a", "b", "c"]);
+    pass_well(&mut out, SECOND * 5);
+    let probes = declared_failed(&mut out);
+    out.gossip("b", vec![claim("me", 10, NodeState::Suspect, &["b"])]);
+    assert_eq!(out.known("me").0, 10);
+    answer(&mut out, &probes, 8);
+    assert_eq!(out.known("me").0, 11);
+}
+
+#[test]
 fn who_leaves_while_it_is_out_stays_out() {
     let mut bench = bench(&["a", "b", "c"]);
     let probes = declared_failed(&mut bench);
