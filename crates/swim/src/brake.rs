@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The bar is two fifths and not a half ([`is_mass`]), because what is counted is what a member has heard of so far. What it
-//! sees is told by a [`PartitionDetector`](kinfolk_detector::PartitionDetector), in every mode.
+//! sees is told by a [`PartitionDetector`], in every mode.
 
 use std::time::Duration;
 
