@@ -46,7 +46,7 @@ pub struct SwimConfig {
     /// everything, as the papers' modes do by default.
     pub flaps: Option<FlapPolicy>,
     /// A member that is declared failed again within this time of its return comes back only once it has reached its
-    /// neighbours for as long ([`Mode::Verified`]). Default 1 min. Zero lets it return whenever it reaches them, however often
+    /// neighbours for as long ([`Mode::Verified`]). Default 45 s. Zero lets it return whenever it reaches them, however often
     /// that has gone wrong; longer keeps a member with an unsteady link out for longer.
     pub return_probation: Duration,
     /// One member is probed each interval (SWIM's protocol period T'). Default 1 s; above zero. Halving it halves the
@@ -127,7 +127,7 @@ impl SwimConfig {
             partition_grace: Duration::from_secs(30),
             quorum_percent: 50,
             flaps: None,
-            return_probation: Duration::from_mins(1),
+            return_probation: Duration::from_secs(45),
             probe_timeout_min: Duration::from_millis(100),
             probe_interval: Duration::from_secs(1),
             probe_timeout: Duration::from_millis(500),
