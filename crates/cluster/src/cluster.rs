@@ -17,12 +17,13 @@ use tokio::sync::{OnceCell, watch};
 use crate::config::{ClusterConfig, JoinPolicy, ShutdownLimits};
 use crate::contacts::{Contacts, SharedContacts};
 use crate::error::{ClusterError, JoinError};
-use crate::health::HealthLoop;
+use crate::health;
 use crate::join::{self, JoinReport};
 use crate::memory::{Memory, Opened};
 use crate::reunion::{Reunion, Seeker};
 use crate::shutdown::ShutdownReport;
 use crate::stats::ClusterStats;
+use crate::task::Background;
 
 /// A member of a cluster. Clones share it.
 ///
@@ -40,7 +41,7 @@ pub(crate) struct Inner {
     pub registry: SharedNodeRegistry,
     pub events: EventBus,
     pub health: HealthChecker,
-    pub health_loop: HealthLoop,
+    pub health_loop: Background,
     pub clock: Clock,
     pub stream_timeout: Duration,
     pub read_only_in_minority: bool,
@@ -132,7 +133,7 @@ impl Cluster {
             })
         });
         let every = config.health.check_interval;
-        let health_loop = HealthLoop::start(health.clone(), every, clock, protocol.clone(), events.clone());
+        let health_loop = health::start(health.clone(), every, clock, protocol.clone(), events.clone());
         let inner = Inner {
             transport,
             protocol,

@@ -5,50 +5,19 @@ use std::time::Duration;
 use kinfolk_core::EventBus;
 use kinfolk_detector::HealthChecker;
 use kinfolk_gossip::{Clock, SwimProtocol};
-use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// The running loop.
-#[derive(Debug)]
-pub(crate) struct HealthLoop {
-    stop: watch::Sender<bool>,
-    /// Closed when the loop has ended.
-    ended: watch::Receiver<()>,
-}
+use crate::task::Background;
 
-impl HealthLoop {
-    pub(crate) fn start(
-        checker: HealthChecker,
-        every: Duration,
-        clock: Clock,
-        protocol: SwimProtocol,
-        events: EventBus,
-    ) -> Self {
-        let (stop, mut stopped) = watch::channel(false);
-        let (running, ended) = watch::channel(());
-        tokio::spawn(async move {
-            let checking = check_for_ever(checker, every, clock, protocol, events);
-            tokio::select! {
-                biased;
-                _ = stopped.wait_for(|stop| *stop) => {}
-                () = checking => {}
-            }
-            drop(running);
-        });
-        Self { stop, ended }
-    }
-
-    /// Ends the loop and does not wait for it.
-    pub(crate) fn signal_stop(&self) {
-        self.stop.send_replace(true);
-    }
-
-    /// Ends the loop and waits until it has.
-    pub(crate) async fn stop(&self) {
-        self.signal_stop();
-        let mut ended = self.ended.clone();
-        while ended.changed().await.is_ok() {}
-    }
+/// Asks `checker` at each interval, until it is stopped or the protocol has ended.
+pub(crate) fn start(
+    checker: HealthChecker,
+    every: Duration,
+    clock: Clock,
+    protocol: SwimProtocol,
+    events: EventBus,
+) -> Background {
+    Background::start(check_for_ever(checker, every, clock, protocol, events))
 }
 
 /// Returns only when the protocol has stopped.

@@ -50,6 +50,7 @@ mod reunion;
 mod shutdown;
 mod stats;
 mod streams;
+mod task;
 
 pub use cluster::Cluster;
 pub use config::{ClusterConfig, JoinPolicy, ShutdownLimits};

@@ -12,13 +12,13 @@ use std::time::Duration;
 use kinfolk_core::{Rng, SharedNodeRegistry};
 use kinfolk_gossip::SwimProtocol;
 use kinfolk_transport::Transport;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::config::JoinPolicy;
 use crate::contacts::{SharedContacts, Sought};
 use crate::join::{self, Tried};
+use crate::task::Background;
 
 /// How many are contacted side by side while we are alone.
 const AT_ONCE: usize = 16;
@@ -39,9 +39,7 @@ pub(crate) struct Seeker {
 /// The running loop.
 #[derive(Debug)]
 pub(crate) struct Reunion {
-    stop: watch::Sender<bool>,
-    /// Closed when the loop has ended.
-    ended: watch::Receiver<()>,
+    task: Background,
     counters: Arc<Counters>,
 }
 
@@ -53,31 +51,15 @@ struct Counters {
 
 impl Reunion {
     pub(crate) fn start(seeker: Seeker) -> Self {
-        let (stop, mut stopped) = watch::channel(false);
-        let (running, ended) = watch::channel(());
         let counters = Arc::new(Counters::default());
         let counting = Arc::clone(&counters);
-        tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                _ = stopped.wait_for(|stop| *stop) => {}
-                () = seeker.seek(&counting) => {}
-            }
-            drop(running);
-        });
-        Self { stop, ended, counters }
+        let task = Background::start(async move { seeker.seek(&counting).await });
+        Self { task, counters }
     }
 
-    /// Ends the loop and does not wait for it.
-    pub(crate) fn signal_stop(&self) {
-        self.stop.send_replace(true);
-    }
-
-    /// Ends the loop and waits until it has.
-    pub(crate) async fn stop(&self) {
-        self.signal_stop();
-        let mut ended = self.ended.clone();
-        while ended.changed().await.is_ok() {}
+    /// The loop itself.
+    pub(crate) fn task(&self) -> &Background {
+        &self.task
     }
 
     /// How many contacts were tried, and how many of them led to somebody.

@@ -9,7 +9,6 @@ use tracing::Instrument;
 
 use crate::cluster::Inner;
 use crate::memory::Memory;
-use crate::reunion::Reunion;
 
 /// The phases of a shutdown, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +67,7 @@ impl Inner {
     }
 
     pub(crate) fn stop_now(&self) {
-        self.reunion.iter().for_each(Reunion::signal_stop);
+        self.reunion.iter().for_each(|reunion| reunion.task().signal_stop());
         self.memory.iter().for_each(Memory::signal_stop);
         self.protocol.signal_stop();
         self.health_loop.signal_stop();
@@ -80,7 +79,7 @@ impl Inner {
     /// Ends the protocol and what works with it; what it knew at its end is what the memory keeps.
     async fn stop_gossip(&self) {
         if let Some(reunion) = &self.reunion {
-            reunion.stop().await;
+            reunion.task().stop().await;
         }
         self.protocol.stop().await;
         if let Some(memory) = &self.memory {

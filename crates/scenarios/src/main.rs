@@ -42,9 +42,6 @@ struct StormArgs {
 
 #[derive(Args)]
 struct ChaosArgs {
-    /// The program `kinfolk` that is put to the test [default: the one beside this program].
-    #[arg(long, value_name = "FILE")]
-    agent: Option<PathBuf>,
     /// The form of the gate: fewer agents, fewer scenarios, shorter rounds.
     #[arg(long)]
     quick: bool,
@@ -57,35 +54,35 @@ struct ChaosArgs {
     /// How long the partition of the full form lasts, in seconds.
     #[arg(long, default_value_t = 60)]
     partition: u64,
-    /// The seed of all choices.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// One JSON object a scenario on standard output.
-    #[arg(long)]
-    json: bool,
-    /// Keeps the agents' files of sound scenarios too, and says where.
-    #[arg(long)]
-    keep: bool,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 #[derive(Args)]
 struct SoakArgs {
-    /// The program `kinfolk` that is put to the test [default: the one beside this program].
-    #[arg(long, value_name = "FILE")]
-    agent: Option<PathBuf>,
     /// For how many minutes there are faults.
     #[arg(long, default_value_t = 30)]
     minutes: u64,
     /// How many agents, 5 to 99.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u8).range(5..=99))]
     agents: u8,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// What every run of real agents can be told.
+#[derive(Args)]
+struct RunArgs {
+    /// The program `kinfolk` that is put to the test [default: the one beside this program].
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
     /// The seed of all choices.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The summary as one JSON object on standard output.
+    /// One JSON object a scenario, or the summary as one, on standard output.
     #[arg(long)]
     json: bool,
-    /// Keeps the agents' files of a sound run too, and says where.
+    /// Keeps the agents' files of sound runs too, and says where.
     #[arg(long)]
     keep: bool,
 }
@@ -111,14 +108,14 @@ fn main() -> ExitCode {
 impl ChaosArgs {
     fn options(self) -> Result<ChaosOptions> {
         Ok(ChaosOptions {
-            agent: agent(self.agent)?,
+            agent: agent(self.run.agent)?,
             quick: self.quick,
             only: self.only,
             agents: self.agents.map(usize::from),
             partition: Duration::from_secs(self.partition),
-            seed: self.seed,
-            json: self.json,
-            keep: self.keep,
+            seed: self.run.seed,
+            json: self.run.json,
+            keep: self.run.keep,
         })
     }
 }
@@ -126,12 +123,12 @@ impl ChaosArgs {
 impl SoakArgs {
     fn options(self) -> Result<SoakOptions> {
         Ok(SoakOptions {
-            agent: agent(self.agent)?,
+            agent: agent(self.run.agent)?,
             lasts: Duration::from_secs(self.minutes.saturating_mul(60)),
             agents: usize::from(self.agents),
-            seed: self.seed,
-            json: self.json,
-            keep: self.keep,
+            seed: self.run.seed,
+            json: self.run.json,
+            keep: self.run.keep,
         })
     }
 }

@@ -83,9 +83,10 @@ impl Machine {
     }
 
     /// Whether a suspicion that we hear of now may be old news: that somebody has declared us failed since, which we would
-    /// hear of later, or never, if we refuted the suspicion first.
+    /// hear of later, or never, if we refuted the suspicion first. So it is while we are out or reach few, and just after
+    /// nobody answered us for long.
     pub(crate) fn may_have_failed(&self, now: Instant) -> bool {
-        if self.comeback.out.is_some() {
+        if self.is_out() || self.reaches_few() {
             return true;
         }
         let longer_ago =
@@ -180,7 +181,7 @@ impl Machine {
         out.timer = Some(self.timers.schedule(now + again, Timer::Comeback));
     }
 
-    #[cfg(test)]
+    /// Whether we hold that we were declared failed and have not come back yet.
     pub(crate) fn is_out(&self) -> bool {
         self.comeback.out.is_some()
     }

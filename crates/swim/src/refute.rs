@@ -35,7 +35,7 @@ impl Machine {
             return;
         }
         let failed = claim.state == NodeState::Failed
-            || claim.state == NodeState::Suspect && (self.may_have_failed(now) || self.reaches_few());
+            || claim.state == NodeState::Suspect && self.may_have_failed(now);
         if failed && self.config.is_verified() {
             return self.on_declared_failed(now, claim.incarnation);
         }

@@ -15,11 +15,15 @@ pub(super) struct Mode {
     pub phi: bool,
 }
 
+/// A protocol as its paper has it: news travels with its rounds, not as soon as it is there.
+pub(super) fn of_paper(mut config: SwimConfig) -> SwimConfig {
+    config.push_delay = None;
+    config
+}
+
 impl Mode {
-    /// A protocol as its paper has it: news travels with its rounds, not as soon as it is there.
-    fn of_paper(name: &'static str, mut config: SwimConfig) -> Self {
-        config.push_delay = None;
-        Self { name, config, phi: false }
+    fn of_paper(name: &'static str, config: SwimConfig) -> Self {
+        Self { name, config: of_paper(config), phi: false }
     }
 
     /// The one that all others are measured by.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kinfolk_swim::SwimConfig;
 
+use super::lab::of_paper;
 use crate::scenario::Scenario;
 
 /// A protocol that is compared with others.
@@ -22,8 +23,9 @@ impl Mode {
 
     /// All of them.
     pub(super) fn all() -> Vec<Self> {
-        let of_paper = |config: SwimConfig| SwimConfig { push_delay: None, ..config };
-        let as_run = |name, config| if name == Self::PROMISED { config } else { of_paper(config) };
+        // Each failure is to be told, also of who comes and goes.
+        let promised = |config: SwimConfig| SwimConfig { flaps: None, ..config };
+        let as_run = |name, config| if name == Self::PROMISED { promised(config) } else { of_paper(config) };
         Scenario::modes()
             .into_iter()
             .map(|(name, config)| Self { name, config: as_run(name, config) })
