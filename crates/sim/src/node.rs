@@ -57,6 +57,8 @@ pub(crate) struct Node {
     pub waiting: VecDeque<Arrival>,
     /// What it has sent while it is blocked.
     pub held: VecDeque<Letter>,
+    /// Whether its machine was told that it waits for them to go out.
+    pub congested: bool,
     pub traffic: Traffic,
 }
 
@@ -136,6 +138,7 @@ impl Node {
             remembered: None,
             waiting: VecDeque::new(),
             held: VecDeque::new(),
+            congested: false,
             traffic: Traffic::default(),
         }
     }

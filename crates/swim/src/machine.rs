@@ -75,6 +75,8 @@ pub struct Machine {
     /// When waiting updates are sent next; `None` where that is not scheduled before there is one.
     pub(crate) next_gossip: Option<(Instant, TimerKey)>,
     pub(crate) next_sync: TimerKey,
+    /// Since when the driver can take no more messages.
+    pub(crate) congested: Option<Instant>,
     pub(crate) stats: SwimStats,
     outputs: VecDeque<Output>,
 }
@@ -178,6 +180,7 @@ impl Machine {
             seen: Seen::default(),
             next_gossip,
             next_sync,
+            congested: None,
             stats: SwimStats::default(),
             outputs: VecDeque::new(),
         };
@@ -202,6 +205,8 @@ impl Machine {
             Input::Timeout => self.on_timeout(now),
             Input::Health { id, change, cause } => self.on_health(now, &id, &change, &cause),
             Input::Reserved { up_to } => self.on_reserved(now, up_to),
+            Input::Congested => self.on_congested(now),
+            Input::Clear => self.on_clear(now),
             Input::Command { id, command } => self.on_command(now, id, command),
         }
         self.hurry_gossip(now);

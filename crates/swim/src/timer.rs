@@ -45,38 +45,75 @@ pub(crate) enum Timer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TimerKey(Instant, u64);
 
-/// All scheduled timers, by time and, at equal time, by the order of scheduling.
+impl TimerKey {
+    pub(crate) fn is_due(self, now: Instant) -> bool {
+        self.0 <= now
+    }
+}
+
+/// All scheduled timers, by time and, at equal time, by the order of scheduling. While they are [held](Self::hold), those
+/// that would send something stay where they are.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    queue: BTreeMap<TimerKey, Timer>,
+    /// Those that begin or end something by messages.
+    outward: BTreeMap<TimerKey, Timer>,
+    /// Those that only draw conclusions from what we know.
+    inward: BTreeMap<TimerKey, Timer>,
+    held: bool,
     scheduled: u64,
+}
+
+impl Timer {
+    /// Whether it can be done without a word to anybody.
+    fn is_inward(&self) -> bool {
+        matches!(self, Self::Suspicion(_) | Self::Settle(_) | Self::Reap(..))
+    }
 }
 
 impl Timers {
     pub(crate) fn schedule(&mut self, at: Instant, timer: Timer) -> TimerKey {
         let key = TimerKey(at, self.scheduled);
         self.scheduled += 1;
-        self.queue.insert(key, timer);
+        let queue = if timer.is_inward() { &mut self.inward } else { &mut self.outward };
+        queue.insert(key, timer);
         key
     }
 
     pub(crate) fn cancel(&mut self, key: TimerKey) {
-        self.queue.remove(&key);
+        if self.outward.remove(&key).is_none() {
+            self.inward.remove(&key);
+        }
+    }
+
+    /// From now on those that would send something are not due, however late it gets.
+    pub(crate) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// They are due again, in the order in which they would have been.
+    pub(crate) fn release(&mut self) {
+        self.held = false;
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.queue.first_key_value().map(|(key, _)| key.0)
+        self.first().map(|key| key.0)
     }
 
     /// Takes the first timer that is due.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
-        let first = self.queue.first_entry()?;
-        (first.key().0 <= now).then(|| first.remove())
+        let first = self.first().filter(|key| key.0 <= now)?;
+        self.outward.remove(&first).or_else(|| self.inward.remove(&first))
+    }
+
+    fn first(&self) -> Option<TimerKey> {
+        let first = |queue: &BTreeMap<TimerKey, Timer>| queue.first_key_value().map(|(key, _)| *key);
+        let outward = first(&self.outward).filter(|_| !self.held);
+        outward.into_iter().chain(first(&self.inward)).min()
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.queue.len()
+        self.outward.len() + self.inward.len()
     }
 }
 
