@@ -16,6 +16,8 @@
 //!   Health       on_change.rs
 //!   Command      on_command.rs
 //!   Reserved     reserve.rs
+//!   Congested    congestion.rs
+//!   Clear        congestion.rs
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};

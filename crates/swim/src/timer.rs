@@ -136,4 +136,22 @@ mod tests {
         let due: Vec<_> = std::iter::from_fn(|| timers.pop_due(at(2))).collect();
         assert_eq!(due, [Timer::Probe, Timer::Gossip, Timer::Sync]);
     }
+
+    #[test]
+    fn while_held_only_those_that_send_nothing_come_and_then_the_rest_in_order() {
+        let at = |ms| Instant::ORIGIN + Duration::from_millis(ms);
+        let name = NodeId::new("a").unwrap();
+        let mut timers = Timers::default();
+        let cancelled = timers.schedule(at(1), Timer::Heal);
+        timers.schedule(at(2), Timer::Sync);
+        timers.schedule(at(3), Timer::Suspicion(name.clone()));
+        timers.schedule(at(1), Timer::Probe);
+        timers.hold();
+        timers.cancel(cancelled);
+        assert_eq!((timers.next(), timers.pop_due(at(9))), (Some(at(3)), Some(Timer::Suspicion(name))));
+        assert_eq!((timers.next(), timers.pop_due(at(9))), (None, None));
+        timers.release();
+        let due: Vec<_> = std::iter::from_fn(|| timers.pop_due(at(9))).collect();
+        assert_eq!(due, [Timer::Probe, Timer::Sync]);
+    }
 }

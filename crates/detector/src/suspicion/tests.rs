@@ -68,13 +68,13 @@ fn the_expected_confirmations_are_bounded_by_those_who_could() {
 fn a_new_accuser_is_news_until_k_have_confirmed() {
     let rule = SuspicionRule::lifeguard();
     let mut suspicion = Suspicion::new(Incarnation::new(7), Some(id("a")), Instant::ORIGIN + SECOND);
-    assert!(!suspicion.confirm(&Some(id("a")), &rule), "the first accuser does not confirm itself");
+    assert!(!suspicion.confirm(&id("a"), &rule), "the first accuser does not confirm itself");
     assert!(suspicion.confirm(&id("b"), &rule));
     assert!(!suspicion.confirm(&id("b"), &rule), "nobody confirms twice");
     assert!(suspicion.confirm(&id("c"), &rule));
     assert!(suspicion.confirm(&id("d"), &rule), "the K-th still counts");
     assert!(!suspicion.confirm(&id("e"), &rule), "one more does not");
-    assert_eq!(suspicion.accusers(), [Some(id("a")), id("b"), id("c"), id("d")]);
+    assert_eq!(suspicion.accusers(), [id("a"), id("b"), id("c"), id("d")]);
     assert_eq!(suspicion.confirmations(), 3);
     assert_eq!(suspicion.incarnation(), Incarnation::new(7));
 }

@@ -72,7 +72,7 @@ impl World {
         }
     }
 
-    /// What was held back goes out, unless it has become too old.
+    /// What was held back goes out, however late: a send that has begun cannot be taken back.
     pub(super) fn release(&mut self, from: NodeIndex) {
         for held in std::mem::take(&mut self.nodes[from.0].held) {
             self.transmit(from, held);
@@ -110,6 +110,7 @@ impl World {
         if !truth.running || life.is_some_and(|life| life != truth.life) {
             return;
         }
+        // Who is stuck in a send does not see what else ends.
         let stuck = !self.nodes[node.0].held.is_empty();
         let ends = matches!(&arrival, Arrival::Deadline { .. } | Arrival::PortChecked { .. });
         if truth.paused || truth.blocked && (is_letter || stuck && ends) {
