@@ -51,7 +51,7 @@ pub(super) fn tables(settings: &Settings, measured: &[Measured], page: &mut Page
     let text = format!(
         "C of the members alternate between anomalies of D and pauses of I for 115 s: C is 1, 4, 8 and so on \
          to 32, D 512, 2,048, 8,192 or 32,768 ms, I 1, 64, 1,024 or 16,384 ms (the paper's grid has 9 D and 8 I). Every third \
-         cell of the grid is run (in the quick form C = 16, D = 8,192 and two I): {} runs a mode, {} for each cell.",
+         cell of the grid is run (in the quick form C = 16, D = 32,768 and two I): {} runs a mode, {} for each cell.",
         swim.accuracy.0.len(),
         anomalies::repetitions(settings, Condition::Clean)
     );

@@ -96,7 +96,7 @@ fn cells(settings: &Settings, condition: Condition) -> Vec<Cell> {
     let step = if condition == Condition::Clean { settings.either(STEP, 1) } else { STEP_AT_FAULT };
     let mut cells = Vec::new();
     for concurrent in settings.either(&CONCURRENT[..], &QUICK[..]) {
-        for duration in settings.either(&DURATIONS_MS[..], &[8_192]) {
+        for duration in settings.either(&DURATIONS_MS[..], &[32_768]) {
             for interval in settings.either(&INTERVALS_MS[..], &[64, 1_024]) {
                 for seed in 1..=repetitions(settings, condition) {
                     let (duration, interval) =

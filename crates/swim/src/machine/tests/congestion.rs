@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use kinfolk_core::NodeState;
 
-use super::bench::{Bench, claim, quiet, status};
+use super::bench::{Bench, claim, quiet};
 use crate::config::SwimConfig;
 use crate::input::{Input, NoReply};
-use crate::message::Message;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn while_congested_no_round_begins_or_ends_and_afterwards_each_is_made_up_for_once() {
-    let mut bench = Bench::new(SwimConfig { heal_interval: None, ..SwimConfig::swim() }, &["a", "b", "c", "d"]);
+    let mut bench =
+        Bench::new(SwimConfig { heal_interval: None, ..SwimConfig::swim() }, &["a", "b", "c", "d"]);
     while !bench.tick().contains("Ping[") {}
     assert_eq!(bench.input(Input::Congested), "");
     assert_eq!(bench.machine.next_timeout(), None, "nobody is woken for what waits");
@@ -55,18 +55,4 @@ fn in_verified_mode_who_could_not_ask_has_judged_nobody_and_probes_its_subjects_
     let probes = bench.machine.stats().probes;
     bench.pass(SECOND * 4);
     assert!(bench.machine.stats().probes >= probes + 3);
-}
-
-#[test]
-fn who_tells_of_a_suspicion_in_an_exchange_of_views_is_no_accuser() {
-    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b", "c", "d"]);
-    let suspect = || vec![status("a", 1, NodeState::Suspect).into()];
-    for from in ["b", "c", "d"] {
-        let page = Message::Sync { nodes: suspect(), after: None, want: false, only: crate::compare::Buckets::ALL };
-        bench.message(from, page);
-    }
-    assert_eq!(bench.known("a"), (1, NodeState::Suspect));
-    assert!(bench.machine.accusers_of(&super::bench::id("a")).is_empty());
-    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["d"])]);
-    assert_eq!(bench.machine.accusers_of(&super::bench::id("a")), [super::bench::id("d")]);
 }
