@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect;
-use kinfolk_core::{NodeState, NodeStatus};
+use kinfolk_core::NodeState;
 
 use super::bench::{Bench, claim, id, quiet, status};
 use crate::codec;
