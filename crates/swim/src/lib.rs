@@ -11,6 +11,7 @@ mod comeback;
 mod compare;
 mod config;
 mod describe;
+mod dispute;
 mod error;
 mod explain;
 mod flaps;

@@ -29,6 +29,7 @@ use crate::brake::Mass;
 use crate::broadcast::Seen;
 use crate::comeback::Comeback;
 use crate::config::SwimConfig;
+use crate::dispute::Dispute;
 use crate::explain::Findings;
 use crate::input::{CommandId, Input, RequestId};
 use crate::message::Message;
@@ -67,6 +68,8 @@ pub struct Machine {
     pub(crate) comeback: Comeback,
     pub(crate) findings: Findings,
     pub(crate) suspicions: BTreeMap<NodeId, Suspected>,
+    /// Verdicts that came by an exchange, by their subjects, who have been asked.
+    pub(crate) disputes: BTreeMap<NodeId, Dispute>,
     /// When each failed or left member is forgotten.
     pub(crate) tombstones: BTreeMap<NodeId, TimerKey>,
     pub(crate) local_health: LocalHealth,
@@ -173,6 +176,7 @@ impl Machine {
             comeback: Comeback::default(),
             findings: Findings::default(),
             suspicions: BTreeMap::new(),
+            disputes: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             queue: GossipQueue::new(),
             seen: Seen::default(),

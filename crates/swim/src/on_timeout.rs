@@ -21,6 +21,7 @@ impl Machine {
                 Timer::Verdict(id) => self.on_verdict_due(now, &id),
                 Timer::Nack(request) => self.on_nack_due(request),
                 Timer::Suspicion(id) => self.on_suspicion_due(now, &id),
+                Timer::Dispute(id) => self.on_dispute_due(&id),
                 Timer::Gossip => self.on_gossip_due(now),
                 Timer::Sync => self.on_sync_due(now),
                 Timer::Look => self.on_look_due(now),

@@ -1,8 +1,9 @@
 //! The requests of ours that wait for an answer, and what each was for.
 //!
 //! Bounded by construction: one probe with its helpers, [`RELAYS_MAX`] relays, [`DESCRIBES_MAX`] descriptions,
-//! [`JOINS_MAX`] joins and one periodic exchange, the pings of one trial, and those of one leave. What a probe or a relay has asked is
-//! forgotten when its time is over, so that an answer which never comes leaves nothing behind.
+//! [`JOINS_MAX`] joins and one periodic exchange, one question for each open dispute, the pings of one trial, and those of
+//! one leave. What a probe or a relay has asked is forgotten when its time is over, so that an answer which never comes
+//! leaves nothing behind.
 
 use std::collections::BTreeMap;
 
@@ -42,6 +43,8 @@ pub(crate) enum Purpose {
         /// In which round.
         round: u64,
     },
+    /// A probe of the subject of a verdict that came by an exchange.
+    Dispute(NodeId),
     /// A probe of the trial of this number, before we come back.
     Comeback(u64),
     /// A probe for somebody else.

@@ -175,6 +175,9 @@ impl Machine {
         spread: Spread<'_>,
     ) {
         for status in nodes {
+            if self.is_disputed(now, from, status) {
+                continue;
+            }
             let accusers = match status.state {
                 NodeState::Suspect | NodeState::Failed => vec![from.clone()],
                 NodeState::Alive | NodeState::Left => Vec::new(),

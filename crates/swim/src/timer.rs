@@ -25,6 +25,8 @@ pub(crate) enum Timer {
     Verdict(NodeId),
     /// When to declare this suspected member failed.
     Suspicion(NodeId),
+    /// When the subject of a verdict has had its time to refute it (`Mode::Verified`).
+    Dispute(NodeId),
     /// When to send waiting updates to random members.
     Gossip,
     /// When to exchange views with a random member.
