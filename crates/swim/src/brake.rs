@@ -114,11 +114,6 @@ impl Mass {
     pub(crate) fn left(&mut self) {
         self.partition.left();
     }
-
-    /// Whether the grace is over and verdicts go ahead: then new subjects are probed soon.
-    pub(crate) fn is_urgent(&self) -> bool {
-        self.closed.is_some() || matches!(self.brake, Brake::Released { .. })
-    }
 }
 
 impl Machine {

@@ -15,7 +15,7 @@ impl Machine {
                     self.on_watch_timeout(now, request);
                 }
                 Timer::ProbeTimeout(request) => self.on_probe_timeout(now, request),
-                Timer::Knock(request) => self.on_knock_due(request),
+                Timer::Knock(request) => self.on_knock_due(now, request),
                 Timer::Watch(id) => self.on_watch_due(now, &id),
                 Timer::Round(id, number) => self.on_round_due(now, &id, number),
                 Timer::Verdict(id) => self.on_verdict_due(now, &id),

@@ -32,6 +32,13 @@ use crate::spacing::Spacing;
 use crate::timer::{Timer, TimerKey};
 use crate::witness::Round;
 
+/// The shortest time after which the port of a subject that has not answered is checked.
+const KNOCK_AFTER_MIN: Duration = Duration::from_millis(25);
+
+/// How many probes of a new subject follow each other at the interval, before it is probed once in a cycle. Until its watchers
+/// have found their places in the cycle a crash would be found late.
+const ACQUAINTING: u32 = 4;
+
 /// All that `Mode::Verified` keeps beside what every mode has.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -57,6 +64,8 @@ pub(crate) struct Subject {
     timer: TimerKey,
     /// The latest probe, until its answer or its time-out.
     pub probe: Option<InFlight>,
+    /// How many probes are left until we are acquainted with it.
+    new_for: u32,
     pub trip: RoundTrip,
     /// When the first of the probes that have gone unanswered, one after another, was sent.
     pub silent_since: Option<Instant>,
@@ -79,10 +88,8 @@ pub(crate) struct Subject {
 pub(crate) struct InFlight {
     pub request: RequestId,
     pub sent: Instant,
-    /// When its time is over.
+    /// When its port is checked, and after that when its time is over.
     timer: TimerKey,
-    /// When the port is checked, if that is before.
-    knock: Option<TimerKey>,
     /// Whether it was sent a second time, because the first failed before its time was over.
     again: bool,
 }
@@ -145,10 +152,9 @@ impl Machine {
         for id in gone {
             self.unwatch(&id);
         }
-        let spread = if self.mass.is_urgent() { self.config.probe_interval } else { self.watch_cycle() };
         for id in &subjects {
             if !self.watch.subjects.contains_key(id) {
-                let at = now + spread.mul_f64(self.rng.unit());
+                let at = now + self.config.probe_interval.mul_f64(self.rng.unit());
                 let timer = self.timers.schedule(at, Timer::Watch(id.clone()));
                 self.watch.subjects.insert(id.clone(), Subject::new(timer));
             }
@@ -183,10 +189,11 @@ impl Machine {
             }
             self.missed(now, id);
         }
-        let Some(subject) = self.watch.subjects.get(id) else { return };
-        let suspect = node.state == NodeState::Suspect;
-        let troubled = suspect || subject.silent_since.is_some() || subject.losses.look_odd();
-        let next = if troubled { self.config.probe_interval } else { self.watch_cycle() };
+        let cycle = self.watch_cycle();
+        let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        subject.new_for = subject.new_for.saturating_sub(1);
+        let troubled = node.state == NodeState::Suspect || subject.silent_since.is_some();
+        let next = if troubled || subject.is_looked_at() { self.config.probe_interval } else { cycle };
         self.watch_again(id, now + next);
         self.stats.probes += 1;
         self.watch_probe(now, &node, false);
@@ -215,11 +222,14 @@ impl Machine {
         let (digest, gossip) = (self.view_digest(), self.gossip_for(node));
         let purpose = Purpose::Watch { id: node.id.clone(), sent: now };
         let request = self.request(node, Message::Ping { digest, gossip }, purpose, within);
-        let timer = self.timers.schedule(now + timeout, Timer::ProbeTimeout(request));
         let early = self.knock_after(&node.id);
-        let knock = (early < timeout).then(|| self.timers.schedule(now + early, Timer::Knock(request)));
+        let timer = if early < timeout {
+            self.timers.schedule(now + early, Timer::Knock(request))
+        } else {
+            self.timers.schedule(now + timeout, Timer::ProbeTimeout(request))
+        };
         if let Some(subject) = self.watch.subjects.get_mut(&node.id) {
-            subject.probe = Some(InFlight { request, sent: now, timer, knock, again });
+            subject.probe = Some(InFlight { request, sent: now, timer, again });
         }
     }
 
@@ -232,17 +242,21 @@ impl Machine {
         timeout.min(self.config.probe_interval.max(most))
     }
 
-    /// After what time without an answer the port is checked: where a probe may take longer than on a fast network, because
-    /// nothing is known of the way yet or we do not trust ourselves, a crash need not take as long to be found.
+    /// After what time without an answer the port is checked: long before the probe's time is over, because a check costs one
+    /// datagram, and the host of a dead process answers only the first few packets at once. What QUIC sends again is among
+    /// them, so that a check that comes late may wait a second for its answer.
     fn knock_after(&self, id: &NodeId) -> Duration {
         let smoothed = self.watch.subjects.get(id).and_then(|subject| subject.trip.smoothed());
-        smoothed.map_or(Duration::ZERO, |trip| trip * 2).max(self.config.probe_timeout_min)
+        smoothed.map_or(self.config.probe_timeout_min, |trip| (trip * 2).max(KNOCK_AFTER_MIN))
     }
 
     /// A probe has had no answer for longer than usual.
-    pub(crate) fn on_knock_due(&mut self, request: RequestId) {
-        if let Some(id) = self.probed_by(request) {
-            self.check_port_of_subject(&id);
+    pub(crate) fn on_knock_due(&mut self, now: Instant, request: RequestId) {
+        let Some(id) = self.probed_by(request) else { return };
+        self.check_port_of_subject(&id);
+        let timeout = self.watch_timeout(&id);
+        if let Some(probe) = self.watch.subjects.get_mut(&id).and_then(|subject| subject.probe.as_mut()) {
+            probe.timer = self.timers.schedule(now.max(probe.sent + timeout), Timer::ProbeTimeout(request));
         }
     }
 
@@ -264,13 +278,10 @@ impl Machine {
         self.note_answered(id);
         self.note_contact(now);
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
-        let cycle = if subject.losses.look_odd() { interval } else { cycle };
+        let cycle = if subject.is_looked_at() { interval } else { cycle };
         subject.trip.sample(now.since(sent));
         if let Some(probe) = subject.probe.take_if(|probe| probe.request == request) {
-            [Some(probe.timer), probe.knock]
-                .into_iter()
-                .flatten()
-                .for_each(|timer| self.timers.cancel(timer));
+            self.timers.cancel(probe.timer);
             self.stats.acks += 1;
             self.local_health.lower();
         } else {
@@ -308,6 +319,7 @@ impl Machine {
     pub(crate) fn missed(&mut self, now: Instant, id: &NodeId) {
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
         let Some(probe) = subject.probe.take() else { return };
+        self.timers.cancel(probe.timer);
         subject.silent_since.get_or_insert(probe.sent);
         self.stats.probes_failed += 1;
         self.watch_again(id, (probe.sent + self.config.probe_interval).max(now));
@@ -349,6 +361,11 @@ impl Machine {
 }
 
 impl Subject {
+    /// Whether it is probed each interval though it answers: it is new to us, or does not answer always.
+    fn is_looked_at(&self) -> bool {
+        self.new_for > 0 || self.losses.look_odd()
+    }
+
     /// Whether it does not answer us, and nothing says that its process is gone.
     pub(crate) fn is_mute(&self) -> bool {
         self.silent_since.is_some() && !self.port_closed
@@ -358,6 +375,7 @@ impl Subject {
         Self {
             timer,
             probe: None,
+            new_for: ACQUAINTING,
             trip: RoundTrip::default(),
             silent_since: None,
             port_closed: false,
