@@ -35,9 +35,10 @@ use crate::witness::Round;
 /// The shortest time after which the port of a subject that has not answered is checked.
 const KNOCK_AFTER_MIN: Duration = Duration::from_millis(25);
 
-/// How many probes of a new subject follow each other at the interval, before it is probed once in a cycle. Until its watchers
-/// have found their places in the cycle a crash would be found late.
-const ACQUAINTING: u32 = 4;
+/// How many probes of a new subject follow each other at the interval at the most, before it is probed once in a cycle: until
+/// its watchers have found their places in the cycle a crash would be found late. By chance it is between one and this, so
+/// that watchers who began together are spread over the cycle.
+const ACQUAINTING_MAX: usize = RINGS;
 
 /// All that `Mode::Verified` keeps beside what every mode has.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ pub(crate) struct Subject {
     /// The latest probe, until its answer or its time-out.
     pub probe: Option<InFlight>,
     /// How many probes are left until we are acquainted with it.
-    new_for: u32,
+    new_for: usize,
     pub trip: RoundTrip,
     /// When the first of the probes that have gone unanswered, one after another, was sent.
     pub silent_since: Option<Instant>,
@@ -156,7 +157,8 @@ impl Machine {
             if !self.watch.subjects.contains_key(id) {
                 let at = now + self.config.probe_interval.mul_f64(self.rng.unit());
                 let timer = self.timers.schedule(at, Timer::Watch(id.clone()));
-                self.watch.subjects.insert(id.clone(), Subject::new(timer));
+                let new_for = 1 + self.rng.below(ACQUAINTING_MAX);
+                self.watch.subjects.insert(id.clone(), Subject::new(timer, new_for));
             }
         }
         self.output(Output::Watch { subjects });
@@ -371,11 +373,11 @@ impl Subject {
         self.silent_since.is_some() && !self.port_closed
     }
 
-    fn new(timer: TimerKey) -> Self {
+    fn new(timer: TimerKey, new_for: usize) -> Self {
         Self {
             timer,
             probe: None,
-            new_for: ACQUAINTING,
+            new_for,
             trip: RoundTrip::default(),
             silent_since: None,
             port_closed: false,
