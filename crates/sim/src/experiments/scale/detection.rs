@@ -100,7 +100,7 @@ fn rounds(nodes: usize, wanted: usize) -> usize {
 }
 
 pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<Detection> {
-    let of = |end| sizes.iter().flat_map(move |nodes| modes.iter().map(move |mode| (end, *nodes, mode)));
+    let of = |end| super::cells(modes, sizes).map(move |(nodes, mode)| (end, nodes, mode));
     let mut cells: Vec<_> = End::ALL.into_iter().flat_map(of).collect();
     // The largest first, so that no worker is left with one of them at the end.
     cells.sort_by_key(|(_, nodes, _)| std::cmp::Reverse(*nodes));

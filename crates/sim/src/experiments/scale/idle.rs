@@ -26,7 +26,7 @@ pub(super) struct Idle {
 }
 
 pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<Idle> {
-    let jobs: Vec<_> = sizes.iter().flat_map(|nodes| modes.iter().map(move |mode| (*nodes, mode))).collect();
+    let jobs: Vec<_> = super::cells(modes, sizes).collect();
     let counted = settings.either(COUNTED, COUNTED / 2);
     side_by_side(&jobs, |(nodes, mode)| run(mode, *nodes, counted))
 }

@@ -50,7 +50,7 @@ fn changes(nodes: usize, settings: &Settings) -> usize {
 }
 
 pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<News> {
-    let of = |loss| sizes.iter().flat_map(move |nodes| modes.iter().map(move |mode| (loss, *nodes, mode)));
+    let of = |loss| super::cells(modes, sizes).map(move |(nodes, mode)| (loss, nodes, mode));
     let cells: Vec<_> = LOSSES.into_iter().flat_map(of).collect();
     let seeds = settings.seeds(1, 1);
     let jobs: Vec<_> = cells.iter().flat_map(|cell| (1..=seeds).map(move |seed| (*cell, seed))).collect();
