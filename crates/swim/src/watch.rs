@@ -29,7 +29,7 @@ use crate::requests::Purpose;
 use crate::rings::{ALL_WATCH_ALL, RINGS, Rings};
 use crate::round_trip::RoundTrip;
 use crate::spacing::Spacing;
-use crate::timer::{Timer, TimerKey};
+use crate::timer::{Timer, TimerKey, Timers};
 use crate::witness::Round;
 
 /// All that `Mode::Verified` keeps beside what every mode has.
@@ -37,8 +37,7 @@ use crate::witness::Round;
 pub(crate) struct Watch {
     pub rings: Rings,
     pub subjects: BTreeMap<NodeId, Subject>,
-    /// Who watches us, in the order of names.
-    pub watchers: Vec<NodeId>,
+    /// Who watches us, and when.
     pub spacing: Spacing,
     /// The checks of ports that are under way.
     pub checks: BTreeMap<CheckId, Checked>,
@@ -92,7 +91,6 @@ impl Watch {
         Self {
             rings: Rings::new(me),
             subjects: BTreeMap::new(),
-            watchers: Vec::new(),
             spacing: Spacing::default(),
             checks: BTreeMap::new(),
             checks_made: 0,
@@ -109,7 +107,7 @@ impl Watch {
 
     /// Whom we exchange news with at once: our subjects and our watchers, each once.
     pub(crate) fn neighbours(&self) -> Vec<NodeId> {
-        let mut all: Vec<_> = self.subjects.keys().chain(&self.watchers).cloned().collect();
+        let mut all: Vec<_> = self.subjects.keys().chain(self.spacing.watchers()).cloned().collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -137,7 +135,7 @@ impl Machine {
             }
             (subjects, watchers)
         };
-        self.watch.watchers = watchers;
+        self.watch.spacing.watched_by(watchers);
         if self.watch.subjects.keys().eq(&subjects) {
             return;
         }
@@ -183,11 +181,12 @@ impl Machine {
             }
             self.missed(now, id);
         }
-        let Some(subject) = self.watch.subjects.get(id) else { return };
+        let cycle = self.watch_cycle();
+        let Some(subject) = self.watch.subjects.get_mut(id) else { return };
         let suspect = node.state == NodeState::Suspect;
         let troubled = suspect || subject.silent_since.is_some() || subject.losses.look_odd();
-        let next = if troubled { self.config.probe_interval } else { self.watch_cycle() };
-        self.watch_again(id, now + next);
+        let next = if troubled { self.config.probe_interval } else { cycle };
+        subject.probe_at(&mut self.timers, id, now + next);
         self.stats.probes += 1;
         self.watch_probe(now, &node, false);
     }
@@ -203,20 +202,20 @@ impl Machine {
     /// Schedules the next probe of a subject in the place of the one that is scheduled.
     fn watch_again(&mut self, id: &NodeId, at: Instant) {
         if let Some(subject) = self.watch.subjects.get_mut(id) {
-            self.timers.cancel(subject.timer);
-            subject.timer = self.timers.schedule(at, Timer::Watch(id.clone()));
+            subject.probe_at(&mut self.timers, id, at);
         }
     }
 
     fn watch_probe(&mut self, now: Instant, node: &NodeStatus, again: bool) {
-        let timeout = self.watch_timeout(&node.id);
+        let trip = self.watch.subjects.get(&node.id).map(|subject| subject.trip).unwrap_or_default();
+        let timeout = self.timeout_after(trip);
         // A late answer still says that it lives: until the next probe at least it is worth waiting for.
         let within = self.config.probe_interval.max(timeout);
         let (digest, gossip) = (self.view_digest(), self.gossip_for(node));
         let purpose = Purpose::Watch { id: node.id.clone(), sent: now };
         let request = self.request(node, Message::Ping { digest, gossip }, purpose, within);
         let timer = self.timers.schedule(now + timeout, Timer::ProbeTimeout(request));
-        let early = self.knock_after(&node.id);
+        let early = self.knock_after(trip);
         let knock = (early < timeout).then(|| self.timers.schedule(now + early, Timer::Knock(request)));
         if let Some(subject) = self.watch.subjects.get_mut(&node.id) {
             subject.probe = Some(InFlight { request, sent: now, timer, knock, again });
@@ -225,18 +224,16 @@ impl Machine {
 
     /// How long a probe of this subject may take: what it took lately and four times its deviation, within the bounds of
     /// the configuration, and longer the less we trust ourselves.
-    pub(crate) fn watch_timeout(&self, id: &NodeId) -> Duration {
+    fn timeout_after(&self, trip: RoundTrip) -> Duration {
         let (least, most) = (self.config.probe_timeout_min, self.config.probe_timeout);
-        let known = self.watch.subjects.get(id).and_then(|subject| subject.trip.timeout());
-        let timeout = self.local_health.scale(known.unwrap_or(most).clamp(least.min(most), most));
+        let timeout = self.local_health.scale(trip.timeout().unwrap_or(most).clamp(least.min(most), most));
         timeout.min(self.config.probe_interval.max(most))
     }
 
     /// After what time without an answer the port is checked: where a probe may take longer than on a fast network, because
     /// nothing is known of the way yet or we do not trust ourselves, a crash need not take as long to be found.
-    fn knock_after(&self, id: &NodeId) -> Duration {
-        let smoothed = self.watch.subjects.get(id).and_then(|subject| subject.trip.smoothed());
-        smoothed.map_or(Duration::ZERO, |trip| trip * 2).max(self.config.probe_timeout_min)
+    fn knock_after(&self, trip: RoundTrip) -> Duration {
+        trip.smoothed().map_or(Duration::ZERO, |trip| trip * 2).max(self.config.probe_timeout_min)
     }
 
     /// A probe has had no answer for longer than usual.
@@ -261,9 +258,9 @@ impl Machine {
         shift: i16,
     ) {
         let (interval, cycle) = (self.config.probe_interval, self.watch_cycle());
-        self.note_answered(id);
         self.note_contact(now);
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        subject.losses.note_answered();
         let cycle = if subject.losses.look_odd() { interval } else { cycle };
         subject.trip.sample(now.since(sent));
         if let Some(probe) = subject.probe.take_if(|probe| probe.request == request) {
@@ -276,10 +273,12 @@ impl Machine {
         } else {
             self.stats.late_replies += 1;
         }
-        self.heard_from(now, id);
         let by = Duration::from_millis(shift.unsigned_abs().into()).min(cycle / 8);
         let next = if shift < 0 { cycle.saturating_sub(by) } else { cycle + by };
-        self.watch_again(id, (sent + next).max(now));
+        subject.probe_at(&mut self.timers, id, (sent + next).max(now));
+        if subject.silent_since.is_some() {
+            self.heard_from(now, id);
+        }
     }
 
     /// The answer to this probe has not come in time.
@@ -329,7 +328,7 @@ impl Machine {
     /// `from` probes us: by how many milliseconds it should come later, or earlier, next time.
     pub(crate) fn spacing_of(&mut self, now: Instant, from: &NodeId) -> i16 {
         let cycle = self.watch_cycle();
-        self.watch.spacing.probed(from, &self.watch.watchers, cycle, now)
+        self.watch.spacing.probed(from, cycle, now)
     }
 
     /// A subject has been heard from, or somebody has just heard from it: its silence is over, and we accuse it no longer.
@@ -352,6 +351,12 @@ impl Subject {
     /// Whether it does not answer us, and nothing says that its process is gone.
     pub(crate) fn is_mute(&self) -> bool {
         self.silent_since.is_some() && !self.port_closed
+    }
+
+    /// Schedules its next probe in the place of the one that is scheduled; `id` is its name.
+    fn probe_at(&mut self, timers: &mut Timers, id: &NodeId, at: Instant) {
+        timers.cancel(self.timer);
+        self.timer = timers.schedule(at, Timer::Watch(id.clone()));
     }
 
     fn new(timer: TimerKey) -> Self {

@@ -48,7 +48,7 @@ impl World {
     pub(super) fn reply(&mut self, from: NodeIndex, to: ReplyId, message: Message) {
         let Asker { node, life, request } = Asker::of(to);
         // The asker may have given up, or be gone.
-        let waits = |process: &mut super::Process| process.requests.contains_key(&request);
+        let waits = |process: &mut super::Process| process.waits(request);
         if !self.lives(node, life) || !self.process(node).is_some_and(waits) {
             return;
         }
@@ -179,15 +179,16 @@ impl World {
     fn open(&mut self, node: NodeIndex, request: RequestId, within: Duration) -> ReplyId {
         let life = self.life(node);
         let ticket = self.tickets.issue();
-        let before = self.process(node).and_then(|process| process.requests.insert(request, ticket));
-        assert!(before.is_none(), "a machine never gives one number to two requests");
+        if let Some(process) = self.process(node) {
+            process.open(request, ticket);
+        }
         self.after(node, within, Arrival::Deadline { life, request, ticket });
         Asker { node, life, request }.name()
     }
 
     /// Whether this is the one end of the request; from now on it has ended.
     fn close(&mut self, node: NodeIndex, request: RequestId) -> bool {
-        let ticket = self.process(node).and_then(|process| process.requests.remove(&request));
+        let ticket = self.process(node).and_then(|process| process.close(request));
         ticket.inspect(|ticket| self.tickets.call_off(*ticket)).is_some()
     }
 
