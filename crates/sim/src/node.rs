@@ -146,7 +146,7 @@ impl Process {
     pub(crate) fn start(
         me: NodeStatus,
         registry: SharedNodeRegistry,
-        config: &SwimConfig,
+        config: &Arc<SwimConfig>,
         phi: bool,
         rng: Rng,
         now: Instant,
@@ -156,7 +156,7 @@ impl Process {
                 .expect("the default settings are valid")
         });
         Self {
-            machine: Machine::new(config.clone(), me, registry, rng, now),
+            machine: Machine::new(Arc::clone(config), me, registry, rng, now),
             health,
             seen: Arc::default(),
             requests: Vec::new(),

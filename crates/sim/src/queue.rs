@@ -34,7 +34,8 @@ type Key = (u64, u64, u32);
 /// One happening, from its scheduling until it happens.
 #[derive(Debug)]
 struct Place<T> {
-    key: Key,
+    at: u64,
+    number: u64,
     /// The next in the chain of its slot.
     next: u32,
     what: Option<T>,
@@ -51,22 +52,22 @@ impl<T> Queue<T> {
     /// Schedules something.
     pub(crate) fn push(&mut self, at: Instant, what: T) {
         let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { key: (0, 0, 0), next: NONE, what: None });
+            self.places.push(Place { at: 0, number: 0, next: NONE, what: None });
             u32::try_from(self.places.len() - 1).expect("fewer than 2^32 things are under way at a time")
         });
-        let key = (at.as_nanos(), self.scheduled, place);
+        let (at, number) = (at.as_nanos(), self.scheduled);
         self.scheduled += 1;
-        let slot = key.0 >> SLOT_BITS;
+        let slot = at >> SLOT_BITS;
         let mut next = NONE;
         if slot <= self.slot {
-            self.due.push(Reverse(key));
+            self.due.push(Reverse((at, number, place)));
         } else if slot - self.slot < SLOTS {
             next = std::mem::replace(&mut self.ring[in_ring(slot)], place);
             self.in_ring += 1;
         } else {
-            self.far.push(Reverse(key));
+            self.far.push(Reverse((at, number, place)));
         }
-        self.places[place as usize] = Place { key, next, what: Some(what) };
+        self.places[place as usize] = Place { at, number, next, what: Some(what) };
     }
 
     /// Takes what comes first, if that is not after `end`.
@@ -91,10 +92,10 @@ impl<T> Queue<T> {
         self.slot = empty_until.max(self.slot + 1);
         let mut place = std::mem::replace(&mut self.ring[in_ring(self.slot)], NONE);
         while place != NONE {
-            let Place { key, next, .. } = &self.places[place as usize];
-            self.due.push(Reverse(*key));
+            let Place { at, number, next, .. } = self.places[place as usize];
+            self.due.push(Reverse((at, number, place)));
             self.in_ring -= 1;
-            place = *next;
+            place = next;
         }
         while let Some(Reverse(key)) = self.far.peek().filter(|first| first.0.0 >> SLOT_BITS <= self.slot) {
             self.due.push(Reverse(*key));

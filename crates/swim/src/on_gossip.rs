@@ -18,6 +18,10 @@ pub(crate) const ENVELOPE_BYTES: usize = 96;
 
 impl Machine {
     pub(crate) fn on_gossip(&mut self, now: Instant, from: &NodeId, gossip: Vec<Update>) {
+        // So it is at rest.
+        if gossip.is_empty() {
+            return;
+        }
         let claims = gossip.iter().filter_map(|update| match update {
             Update::Node { status, .. } => Some(&**status),
             Update::User(_) => None,
