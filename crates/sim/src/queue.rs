@@ -13,8 +13,8 @@ use kinfolk_core::Instant;
 /// order only when that slot has come, together with the few others in it. What lies beyond the ring waits in a heap.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    /// What is due up to the end of the present slot.
-    due: BinaryHeap<Reverse<Key>>,
+    /// What is due up to the end of the present slot, the first at the end.
+    due: Vec<Key>,
     /// Counts the slots since the origin up to the present one.
     slot: u64,
     /// The first place in the chain of each of the next slots, by the slot's number modulo their count.
@@ -60,7 +60,9 @@ impl<T> Queue<T> {
         let slot = at >> SLOT_BITS;
         let mut next = NONE;
         if slot <= self.slot {
-            self.due.push(Reverse((at, number, place)));
+            let key = (at, number, place);
+            let later = self.due.partition_point(|other| *other > key);
+            self.due.insert(later, key);
         } else if slot - self.slot < SLOTS {
             next = std::mem::replace(&mut self.ring[in_ring(slot)], place);
             self.in_ring += 1;
@@ -75,11 +77,7 @@ impl<T> Queue<T> {
         while self.due.is_empty() && self.slot < end.as_nanos() >> SLOT_BITS {
             self.advance(end);
         }
-        let Reverse((at, _, place)) = *self.due.peek()?;
-        if at > end.as_nanos() {
-            return None;
-        }
-        self.due.pop();
+        let (at, _, place) = self.due.pop_if(|(at, ..)| *at <= end.as_nanos())?;
         self.free.push(place);
         let what = self.places[place as usize].what.take().expect("each key has its place");
         Some((Instant::from_nanos(at), what))
@@ -93,13 +91,16 @@ impl<T> Queue<T> {
         let mut place = std::mem::replace(&mut self.ring[in_ring(self.slot)], NONE);
         while place != NONE {
             let Place { at, number, next, .. } = self.places[place as usize];
-            self.due.push(Reverse((at, number, place)));
+            self.due.push((at, number, place));
             self.in_ring -= 1;
             place = next;
         }
         while let Some(Reverse(key)) = self.far.peek().filter(|first| first.0.0 >> SLOT_BITS <= self.slot) {
-            self.due.push(Reverse(*key));
+            self.due.push(*key);
             self.far.pop();
+        }
+        if self.due.len() > 1 {
+            self.due.sort_unstable_by(|a, b| b.cmp(a));
         }
     }
 }
@@ -112,7 +113,7 @@ fn in_ring(slot: u64) -> usize {
 impl<T> Default for Queue<T> {
     fn default() -> Self {
         Self {
-            due: BinaryHeap::new(),
+            due: Vec::new(),
             slot: 0,
             ring: vec![NONE; in_ring(SLOTS - 1) + 1],
             in_ring: 0,

@@ -212,8 +212,8 @@ impl Machine {
     pub fn poll_output(&mut self) -> Option<Output> {
         let next = self.outputs.pop_front();
         if next.is_none() {
-            // A member at rest, as most are at most times, keeps no memory for what it might want to do.
-            self.outputs = VecDeque::new();
+            // It begins anew at the front, so that the same memory is used again.
+            self.outputs.clear();
         }
         next
     }
