@@ -131,10 +131,7 @@ impl HealthChecker {
     /// episode. Ourselves, and those who are no members, are ignored.
     pub fn heartbeat(&self, from: &NodeId, now: Instant) -> Option<ClusterEvent> {
         let mut watch = self.watch.lock();
-        if !watch.peers.contains_key(from) {
-            if self.config.scope == Scope::Listed {
-                return None;
-            }
+        if self.config.scope == Scope::Members && !watch.peers.contains_key(from) {
             drop(watch);
             let is_member = self.registry.get(from).is_some_and(|node| node.state.is_member());
             if !is_member || *from == self.me {

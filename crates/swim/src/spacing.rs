@@ -43,8 +43,8 @@ impl Spacing {
         let old = cycle * 2;
         let others = self.watchers.iter().enumerate().filter(|(at, _)| *at != place);
         let lately = others.filter_map(|(_, (_, probed))| probed.filter(|one| now.since(one.last) <= old));
-        let before = lately.clone().map(|one| now.since(one.last)).min();
-        let after = lately.map(|one| one.next.since(now)).min();
+        let before = lately.clone().map(|one| one.last).max().map(|last| now.since(last));
+        let after = lately.map(|one| one.next).min().map(|next| next.since(now));
         let most = whole_millis(cycle) / 8;
         let middle = |(before, after)| (whole_millis(after) - whole_millis(before)) / 2;
         let shift = before.zip(after).map_or(0, middle).clamp(-most, most);

@@ -35,7 +35,8 @@ use crate::witness::Round;
 /// All that `Mode::Verified` keeps beside what every mode has.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    pub rings: Rings,
+    /// In a box, as all that is large and seldom looked at.
+    pub rings: Box<Rings>,
     pub subjects: BTreeMap<NodeId, Subject>,
     /// Who watches us, and when.
     pub spacing: Spacing,
@@ -62,7 +63,7 @@ pub(crate) struct Subject {
     /// Whether its host has said, during this silence, that nobody listens at its port.
     pub port_closed: bool,
     /// The question to witnesses that is under way.
-    pub round: Option<Round>,
+    pub round: Option<Box<Round>>,
     /// When we shall judge it; set while we accuse it.
     pub verdict: Option<TimerKey>,
     /// Its suspicion level when phi crossed the threshold during this silence.
@@ -89,7 +90,7 @@ pub(crate) struct InFlight {
 impl Watch {
     pub(crate) fn new(me: &NodeId) -> Self {
         Self {
-            rings: Rings::new(me),
+            rings: Rings::new(me).into(),
             subjects: BTreeMap::new(),
             spacing: Spacing::default(),
             checks: BTreeMap::new(),
