@@ -67,8 +67,8 @@ pub(crate) struct Process {
     pub health: Option<HealthChecker>,
     /// What observers have seen of its view.
     pub seen: Arc<Snapshot>,
-    /// The requests that wait for their one end, each with its deadline.
-    pub requests: BTreeMap<RequestId, Ticket>,
+    /// The requests that wait for their one end, each with its deadline, in the order of their numbers.
+    requests: Vec<(RequestId, Ticket)>,
     pub commands: Commands,
 }
 
@@ -146,7 +146,7 @@ impl Process {
     pub(crate) fn start(
         me: NodeStatus,
         registry: SharedNodeRegistry,
-        config: &SwimConfig,
+        config: &Arc<SwimConfig>,
         phi: bool,
         rng: Rng,
         now: Instant,
@@ -156,12 +156,38 @@ impl Process {
                 .expect("the default settings are valid")
         });
         Self {
-            machine: Machine::new(config.clone(), me, registry, rng, now),
+            machine: Machine::new(Arc::clone(config), me, registry, rng, now),
             health,
             seen: Arc::default(),
-            requests: BTreeMap::new(),
+            requests: Vec::new(),
             commands: Commands::default(),
         }
+    }
+
+    /// A request goes out, to be ended by that deadline.
+    pub(crate) fn open(&mut self, request: RequestId, deadline: Ticket) {
+        let is_next = self.requests.last().is_none_or(|(last, _)| *last < request);
+        assert!(is_next, "a machine numbers its requests upwards");
+        self.requests.push((request, deadline));
+    }
+
+    /// Whether a request has not ended yet.
+    pub(crate) fn waits(&self, request: RequestId) -> bool {
+        self.place_of(request).is_some()
+    }
+
+    /// This is the one end of a request, unless it has ended before: its deadline.
+    pub(crate) fn close(&mut self, request: RequestId) -> Option<Ticket> {
+        self.place_of(request).map(|place| self.requests.remove(place).1)
+    }
+
+    /// How many requests have not ended.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    fn place_of(&self, request: RequestId) -> Option<usize> {
+        self.requests.binary_search_by_key(&request, |(request, _)| *request).ok()
     }
 
     /// Names a new command.

@@ -90,7 +90,7 @@ pub(crate) struct Mass {
     /// When the group is looked at next; `None` while nothing speaks for a look.
     next: Option<TimerKey>,
     /// The rings of those that still speak, while so many are silent that some may have no other watcher.
-    closed: Option<Rings>,
+    closed: Option<Box<Rings>>,
 }
 
 impl Mass {
@@ -236,7 +236,7 @@ impl Machine {
             let mut rings = Rings::new(&self.me.id);
             let others = snapshot.members().filter(|node| node.id != self.me.id);
             others.filter(|node| node.state == NodeState::Alive).for_each(|node| rings.insert(&node.id));
-            rings
+            Box::new(rings)
         });
         self.rewatch(now);
         if begins {

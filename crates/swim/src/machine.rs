@@ -53,7 +53,7 @@ use crate::watch::Watch;
 /// Every [`Output::Send`] with a `request` must come back as one [`Input::Reply`] or [`Input::NoReply`].
 #[derive(Debug)]
 pub struct Machine {
-    pub(crate) config: SwimConfig,
+    pub(crate) config: Arc<SwimConfig>,
     pub(crate) me: Me,
     pub(crate) registry: SharedNodeRegistry,
     pub(crate) rng: Rng,
@@ -114,17 +114,18 @@ impl Machine {
     pub(crate) const DELIVERED_WITHIN: Duration = Duration::from_secs(5);
 
     /// A machine for the member `me`, which must be a statement that it is alive. Enters it into `registry`, which may
-    /// already know others.
+    /// already know others. Many machines may share one configuration.
     ///
     /// # Panics
     /// If `me` is not alive and complete ([`NodeStatus::alive`] makes one that is).
     pub fn new(
-        config: SwimConfig,
+        config: impl Into<Arc<SwimConfig>>,
         me: NodeStatus,
         registry: SharedNodeRegistry,
         mut rng: Rng,
         now: Instant,
     ) -> Self {
+        let config = config.into();
         assert!(
             me.state == NodeState::Alive && me.is_complete(),
             "a member starts with its own Alive statement"
@@ -213,7 +214,12 @@ impl Machine {
 
     /// The next thing to be done, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let next = self.outputs.pop_front();
+        if next.is_none() {
+            // It begins anew at the front, so that the same memory is used again.
+            self.outputs.clear();
+        }
+        next
     }
 
     /// When [`Input::Timeout`] is due next; `None` only after a leave.

@@ -29,7 +29,7 @@ use crate::requests::Purpose;
 use crate::rings::{ALL_WATCH_ALL, RINGS, Rings};
 use crate::round_trip::RoundTrip;
 use crate::spacing::Spacing;
-use crate::timer::{Timer, TimerKey};
+use crate::timer::{Timer, TimerKey, Timers};
 use crate::witness::Round;
 
 /// The shortest time after which the port of a subject that has not answered is checked.
@@ -43,10 +43,10 @@ const ACQUAINTING_MAX: usize = RINGS;
 /// All that `Mode::Verified` keeps beside what every mode has.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    pub rings: Rings,
+    /// In a box, as all that is large and seldom looked at.
+    pub rings: Box<Rings>,
     pub subjects: BTreeMap<NodeId, Subject>,
-    /// Who watches us, in the order of names.
-    pub watchers: Vec<NodeId>,
+    /// Who watches us, and when.
     pub spacing: Spacing,
     /// The checks of ports that are under way.
     pub checks: BTreeMap<CheckId, Checked>,
@@ -73,7 +73,7 @@ pub(crate) struct Subject {
     /// Whether its host has said, during this silence, that nobody listens at its port.
     pub port_closed: bool,
     /// The question to witnesses that is under way.
-    pub round: Option<Round>,
+    pub round: Option<Box<Round>>,
     /// When we shall judge it; set while we accuse it.
     pub verdict: Option<TimerKey>,
     /// Its suspicion level when phi crossed the threshold during this silence.
@@ -98,9 +98,8 @@ pub(crate) struct InFlight {
 impl Watch {
     pub(crate) fn new(me: &NodeId) -> Self {
         Self {
-            rings: Rings::new(me),
+            rings: Rings::new(me).into(),
             subjects: BTreeMap::new(),
-            watchers: Vec::new(),
             spacing: Spacing::default(),
             checks: BTreeMap::new(),
             checks_made: 0,
@@ -117,7 +116,7 @@ impl Watch {
 
     /// Whom we exchange news with at once: our subjects and our watchers, each once.
     pub(crate) fn neighbours(&self) -> Vec<NodeId> {
-        let mut all: Vec<_> = self.subjects.keys().chain(&self.watchers).cloned().collect();
+        let mut all: Vec<_> = self.subjects.keys().chain(self.spacing.watchers()).cloned().collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -145,7 +144,7 @@ impl Machine {
             }
             (subjects, watchers)
         };
-        self.watch.watchers = watchers;
+        self.watch.spacing.watched_by(watchers);
         if self.watch.subjects.keys().eq(&subjects) {
             return;
         }
@@ -196,7 +195,7 @@ impl Machine {
         subject.new_for = subject.new_for.saturating_sub(1);
         let troubled = node.state == NodeState::Suspect || subject.silent_since.is_some();
         let next = if troubled || subject.is_looked_at() { self.config.probe_interval } else { cycle };
-        self.watch_again(id, now + next);
+        subject.probe_at(&mut self.timers, id, now + next);
         self.stats.probes += 1;
         self.watch_probe(now, &node, false);
     }
@@ -212,19 +211,19 @@ impl Machine {
     /// Schedules the next probe of a subject in the place of the one that is scheduled.
     fn watch_again(&mut self, id: &NodeId, at: Instant) {
         if let Some(subject) = self.watch.subjects.get_mut(id) {
-            self.timers.cancel(subject.timer);
-            subject.timer = self.timers.schedule(at, Timer::Watch(id.clone()));
+            subject.probe_at(&mut self.timers, id, at);
         }
     }
 
     fn watch_probe(&mut self, now: Instant, node: &NodeStatus, again: bool) {
-        let timeout = self.watch_timeout(&node.id);
+        let trip = self.watch.subjects.get(&node.id).map(|subject| subject.trip).unwrap_or_default();
+        let timeout = self.timeout_after(trip);
         // A late answer still says that it lives: until the next probe at least it is worth waiting for.
         let within = self.config.probe_interval.max(timeout);
         let (digest, gossip) = (self.view_digest(), self.gossip_for(node));
         let purpose = Purpose::Watch { id: node.id.clone(), sent: now };
         let request = self.request(node, Message::Ping { digest, gossip }, purpose, within);
-        let early = self.knock_after(&node.id);
+        let early = self.knock_after(trip);
         let timer = if early < timeout {
             self.timers.schedule(now + early, Timer::Knock(request))
         } else {
@@ -237,26 +236,25 @@ impl Machine {
 
     /// How long a probe of this subject may take: what it took lately and four times its deviation, within the bounds of
     /// the configuration, and longer the less we trust ourselves.
-    pub(crate) fn watch_timeout(&self, id: &NodeId) -> Duration {
+    fn timeout_after(&self, trip: RoundTrip) -> Duration {
         let (least, most) = (self.config.probe_timeout_min, self.config.probe_timeout);
-        let known = self.watch.subjects.get(id).and_then(|subject| subject.trip.timeout());
-        let timeout = self.local_health.scale(known.unwrap_or(most).clamp(least.min(most), most));
+        let timeout = self.local_health.scale(trip.timeout().unwrap_or(most).clamp(least.min(most), most));
         timeout.min(self.config.probe_interval.max(most))
     }
 
     /// After what time without an answer the port is checked: long before the probe's time is over, because a check costs one
     /// datagram, and the host of a dead process answers only the first few packets at once. What QUIC sends again is among
     /// them, so that a check that comes late may wait a second for its answer.
-    fn knock_after(&self, id: &NodeId) -> Duration {
-        let smoothed = self.watch.subjects.get(id).and_then(|subject| subject.trip.smoothed());
-        smoothed.map_or(self.config.probe_timeout_min, |trip| (trip * 2).max(KNOCK_AFTER_MIN))
+    fn knock_after(&self, trip: RoundTrip) -> Duration {
+        trip.smoothed().map_or(self.config.probe_timeout_min, |trip| (trip * 2).max(KNOCK_AFTER_MIN))
     }
 
     /// A probe has had no answer for longer than usual.
     pub(crate) fn on_knock_due(&mut self, now: Instant, request: RequestId) {
         let Some(id) = self.probed_by(request) else { return };
         self.check_port_of_subject(&id);
-        let timeout = self.watch_timeout(&id);
+        let trip = self.watch.subjects.get(&id).map(|subject| subject.trip).unwrap_or_default();
+        let timeout = self.timeout_after(trip);
         if let Some(probe) = self.watch.subjects.get_mut(&id).and_then(|subject| subject.probe.as_mut()) {
             probe.timer = self.timers.schedule(now.max(probe.sent + timeout), Timer::ProbeTimeout(request));
         }
@@ -277,9 +275,9 @@ impl Machine {
         shift: i16,
     ) {
         let (interval, cycle) = (self.config.probe_interval, self.watch_cycle());
-        self.note_answered(id);
         self.note_contact(now);
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        subject.losses.note_answered();
         let cycle = if subject.is_looked_at() { interval } else { cycle };
         subject.trip.sample(now.since(sent));
         if let Some(probe) = subject.probe.take_if(|probe| probe.request == request) {
@@ -289,10 +287,12 @@ impl Machine {
         } else {
             self.stats.late_replies += 1;
         }
-        self.heard_from(now, id);
         let by = Duration::from_millis(shift.unsigned_abs().into()).min(cycle / 8);
         let next = if shift < 0 { cycle.saturating_sub(by) } else { cycle + by };
-        self.watch_again(id, (sent + next).max(now));
+        subject.probe_at(&mut self.timers, id, (sent + next).max(now));
+        if subject.silent_since.is_some() {
+            self.heard_from(now, id);
+        }
     }
 
     /// The answer to this probe has not come in time.
@@ -343,7 +343,7 @@ impl Machine {
     /// `from` probes us: by how many milliseconds it should come later, or earlier, next time.
     pub(crate) fn spacing_of(&mut self, now: Instant, from: &NodeId) -> i16 {
         let cycle = self.watch_cycle();
-        self.watch.spacing.probed(from, &self.watch.watchers, cycle, now)
+        self.watch.spacing.probed(from, cycle, now)
     }
 
     /// A subject has been heard from, or somebody has just heard from it: its silence is over, and we accuse it no longer.
@@ -371,6 +371,12 @@ impl Subject {
     /// Whether it does not answer us, and nothing says that its process is gone.
     pub(crate) fn is_mute(&self) -> bool {
         self.silent_since.is_some() && !self.port_closed
+    }
+
+    /// Schedules its next probe in the place of the one that is scheduled; `id` is its name.
+    fn probe_at(&mut self, timers: &mut Timers, id: &NodeId, at: Instant) {
+        timers.cancel(self.timer);
+        self.timer = timers.schedule(at, Timer::Watch(id.clone()));
     }
 
     fn new(timer: TimerKey, new_for: usize) -> Self {

@@ -48,7 +48,7 @@ impl World {
     pub(super) fn reply(&mut self, from: NodeIndex, to: ReplyId, message: Message) {
         let Asker { node, life, request } = Asker::of(to);
         // The asker may have given up, or be gone.
-        let waits = |process: &mut super::Process| process.requests.contains_key(&request);
+        let waits = |process: &mut super::Process| process.waits(request);
         if !self.lives(node, life) || !self.process(node).is_some_and(waits) {
             return;
         }
@@ -133,13 +133,13 @@ impl World {
         }
     }
 
-    fn message(&mut self, node: NodeIndex, from: NodeIndex, body: Body, reply_to: Option<ReplyId>) {
+    fn message(&mut self, node: NodeIndex, from: NodeIndex, body: Box<Body>, reply_to: Option<ReplyId>) {
         let Some(message) = self.unpack(from, node, body) else { return };
         self.heartbeat(node, from);
         self.feed(node, Input::Message { from: self.id(from), message, reply_to });
     }
 
-    fn answer(&mut self, node: NodeIndex, request: RequestId, from: NodeIndex, body: Body) {
+    fn answer(&mut self, node: NodeIndex, request: RequestId, from: NodeIndex, body: Box<Body>) {
         if !self.close(node, request) {
             return;
         }
@@ -179,31 +179,32 @@ impl World {
     fn open(&mut self, node: NodeIndex, request: RequestId, within: Duration) -> ReplyId {
         let life = self.life(node);
         let ticket = self.tickets.issue();
-        let before = self.process(node).and_then(|process| process.requests.insert(request, ticket));
-        assert!(before.is_none(), "a machine never gives one number to two requests");
+        if let Some(process) = self.process(node) {
+            process.open(request, ticket);
+        }
         self.after(node, within, Arrival::Deadline { life, request, ticket });
         Asker { node, life, request }.name()
     }
 
     /// Whether this is the one end of the request; from now on it has ended.
     fn close(&mut self, node: NodeIndex, request: RequestId) -> bool {
-        let ticket = self.process(node).and_then(|process| process.requests.remove(&request));
+        let ticket = self.process(node).and_then(|process| process.close(request));
         ticket.inspect(|ticket| self.tickets.call_off(*ticket)).is_some()
     }
 
     /// Makes a message ready for the way, and counts it. What breaks a bound of the codec is a bug of the machine.
-    fn pack(&mut self, from: NodeIndex, to: NodeIndex, message: Message) -> Option<Body> {
+    fn pack(&mut self, from: NodeIndex, to: NodeIndex, message: Message) -> Option<Box<Body>> {
         if self.detail == Detail::Light {
             let len = codec::encoded_len(&message);
             self.nodes[from.0].traffic.sent(len);
-            return Some(Body::Plain { message, len });
+            return Some(Body::Plain { message, len }.into());
         }
         self.trace.line(self.now, Some(from), "send", format_args!("to {to}  {}", Told(&message)));
         match codec::encode(&message) {
             Ok(bytes) => {
                 self.nodes[from.0].traffic.sent(bytes.len());
                 self.observe(Observed::Sent { bytes: bytes.len() });
-                Some(Body::Encoded(bytes))
+                Some(Body::Encoded(bytes).into())
             }
             Err(error) => {
                 let how = format!("{from} to {to}, {}: {error}", Told(&message));
@@ -213,8 +214,8 @@ impl World {
         }
     }
 
-    fn unpack(&mut self, from: NodeIndex, to: NodeIndex, body: Body) -> Option<Message> {
-        let bytes = match body {
+    fn unpack(&mut self, from: NodeIndex, to: NodeIndex, body: Box<Body>) -> Option<Message> {
+        let bytes = match *body {
             Body::Plain { message, len } => {
                 self.nodes[to.0].traffic.received(len);
                 return Some(message);
