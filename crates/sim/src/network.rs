@@ -114,8 +114,7 @@ impl Network {
     /// Whether chance alone may lose a message somewhere.
     pub fn is_lossy(&self) -> bool {
         let rules = &self.rules;
-        self.config.loss > 0.0
-            || !rules.are_none()
+        self.config.loss > 0.0 || !rules.are_none()
     }
 
     /// Whether hosts' words about their ports are filtered.
@@ -205,7 +204,11 @@ impl Rules {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates, and no delay is below 0")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it saturates, and no delay is below 0"
+)]
 fn nanos(nanos: f64) -> Duration {
     Duration::from_nanos(nanos as u64)
 }

@@ -179,8 +179,9 @@ mod tests {
             }
         }
         expected.sort_unstable();
-        let rest: Vec<_> =
-            std::iter::from_fn(|| queue.pop_until(Instant::from_nanos(u64::MAX))).map(|(_, number)| number).collect();
+        let rest: Vec<_> = std::iter::from_fn(|| queue.pop_until(Instant::from_nanos(u64::MAX)))
+            .map(|(_, number)| number)
+            .collect();
         assert_eq!(rest, expected.into_iter().map(|(_, number)| number).collect::<Vec<_>>());
     }
 }

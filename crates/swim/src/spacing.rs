@@ -27,8 +27,10 @@ impl Spacing {
     /// These, in the order of names, watch us from now on. What is known of those that did so before is kept.
     pub(crate) fn watched_by(&mut self, watchers: Vec<NodeId>) {
         let former = std::mem::take(&mut self.watchers);
-        let known = |id: &NodeId| former.iter().find(|(watcher, _)| watcher == id).and_then(|(_, probed)| *probed);
-        self.watchers = watchers.into_iter().map(|id| (known(&id), id)).map(|(probed, id)| (id, probed)).collect();
+        let known =
+            |id: &NodeId| former.iter().find(|(watcher, _)| watcher == id).and_then(|(_, probed)| *probed);
+        self.watchers =
+            watchers.into_iter().map(|id| (known(&id), id)).map(|(probed, id)| (id, probed)).collect();
     }
 
     /// Who watches us, in the order of names.
@@ -110,7 +112,11 @@ mod tests {
         spacing.probed(&id(0), CYCLE, Instant::ORIGIN);
         spacing.watched_by(vec![id(0), id(2)]);
         let soon = Instant::ORIGIN + CYCLE / 4;
-        assert_eq!(spacing.probed(&id(2), CYCLE, soon), 500, "halfway to the next of the other, as far as it may");
+        assert_eq!(
+            spacing.probed(&id(2), CYCLE, soon),
+            500,
+            "halfway to the next of the other, as far as it may"
+        );
         spacing.watched_by(vec![id(2)]);
         spacing.watched_by(vec![id(0), id(2)]);
         assert_eq!(spacing.probed(&id(2), CYCLE, soon), 0, "the other is new");

@@ -148,11 +148,7 @@ impl SharedNodeRegistry {
         let mut members = self.members.write();
         let version = members.version;
         let Members { nodes, snapshot, .. } = &mut *members;
-        snapshot
-            .get_or_insert_with(|| {
-                Arc::new(Snapshot::new(version, nodes.iter().map(Arc::clone)))
-            })
-            .clone()
+        snapshot.get_or_insert_with(|| Arc::new(Snapshot::new(version, nodes.iter().map(Arc::clone)))).clone()
     }
 
     /// The members (alive or suspect) whose tag `key` has this `value`, ordered by name.
