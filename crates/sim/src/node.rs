@@ -42,13 +42,16 @@ impl fmt::Display for NodeIndex {
 
 /// A node.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Node {
+    // First what every message looks at, in this order, so that it takes few lines of the cache.
     pub id: NodeId,
-    pub addr: NodeAddr,
-    pub process: Option<Process>,
     pub clock: Clock,
     /// How much later than it should it handles what comes, and wakes.
     pub slow: Duration,
+    pub traffic: Traffic,
+    pub process: Option<Process>,
+    pub addr: NodeAddr,
     /// How far its time of day has been set back.
     pub set_back: Duration,
     /// The last incarnation of its former life, if it remembers that.
@@ -57,18 +60,18 @@ pub(crate) struct Node {
     pub waiting: VecDeque<Arrival>,
     /// What it has sent while it is blocked.
     pub held: VecDeque<Letter>,
-    pub traffic: Traffic,
 }
 
 /// One life of a node.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Process {
-    pub machine: Machine,
-    pub health: Option<HealthChecker>,
-    /// What observers have seen of its view.
-    pub seen: Arc<Snapshot>,
     /// The requests that wait for their one end, each with its deadline, in the order of their numbers.
     requests: Vec<(RequestId, Ticket)>,
+    pub health: Option<Box<HealthChecker>>,
+    pub machine: Machine,
+    /// What observers have seen of its view.
+    pub seen: Arc<Snapshot>,
     pub commands: Commands,
 }
 
@@ -154,6 +157,7 @@ impl Process {
         let health = phi.then(|| {
             HealthChecker::new(config.adapt(HealthConfig::default()), me.id.clone(), registry.clone(), now)
                 .expect("the default settings are valid")
+                .into()
         });
         Self {
             machine: Machine::new(Arc::clone(config), me, registry, rng, now),

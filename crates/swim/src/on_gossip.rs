@@ -17,7 +17,7 @@ use crate::timer::Timer;
 pub(crate) const ENVELOPE_BYTES: usize = 96;
 
 impl Machine {
-    pub(crate) fn on_gossip(&mut self, now: Instant, from: &NodeId, gossip: Vec<Update>) {
+    pub(crate) fn on_gossip(&mut self, now: Instant, from: &NodeId, gossip: &[Update]) {
         // So it is at rest.
         if gossip.is_empty() {
             return;
@@ -27,7 +27,7 @@ impl Machine {
             Update::User(_) => None,
         });
         let mut news = self.registry.news(claims.clone()).into_iter();
-        for update in &gossip {
+        for update in gossip {
             match update {
                 Update::Node { status, accusers } => {
                     let is_news = news.next().unwrap_or(true);

@@ -120,8 +120,8 @@ impl World {
             return waiting.push_back(arrival);
         }
         match arrival {
-            Arrival::Message { from, body, reply_to } => self.message(node, from, body, reply_to),
-            Arrival::Reply { request, from, body, .. } => self.answer(node, request, from, body),
+            Arrival::Message { from, body, reply_to } => self.message(node, from, *body, reply_to),
+            Arrival::Reply { request, from, body, .. } => self.answer(node, request, from, *body),
             Arrival::Deadline { request, .. } => self.deadline(node, request),
             Arrival::PortChecked { check, closed, .. } => self.port_checked(node, check, closed),
             Arrival::Check { life } => self.check(node, life),
@@ -133,13 +133,13 @@ impl World {
         }
     }
 
-    fn message(&mut self, node: NodeIndex, from: NodeIndex, body: Box<Body>, reply_to: Option<ReplyId>) {
+    fn message(&mut self, node: NodeIndex, from: NodeIndex, body: Body, reply_to: Option<ReplyId>) {
         let Some(message) = self.unpack(from, node, body) else { return };
         self.heartbeat(node, from);
         self.feed(node, Input::Message { from: self.id(from), message, reply_to });
     }
 
-    fn answer(&mut self, node: NodeIndex, request: RequestId, from: NodeIndex, body: Box<Body>) {
+    fn answer(&mut self, node: NodeIndex, request: RequestId, from: NodeIndex, body: Body) {
         if !self.close(node, request) {
             return;
         }
@@ -214,8 +214,8 @@ impl World {
         }
     }
 
-    fn unpack(&mut self, from: NodeIndex, to: NodeIndex, body: Box<Body>) -> Option<Message> {
-        let bytes = match *body {
+    fn unpack(&mut self, from: NodeIndex, to: NodeIndex, body: Body) -> Option<Message> {
+        let bytes = match body {
             Body::Plain { message, len } => {
                 self.nodes[to.0].traffic.received(len);
                 return Some(message);
