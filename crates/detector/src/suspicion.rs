@@ -132,12 +132,13 @@ pub struct Suspicion {
 }
 
 impl Suspicion {
-    /// A suspicion of the member's life `incarnation`, first heard of at `now` from `accuser`.
-    pub fn new(incarnation: Incarnation, accuser: NodeId, now: Instant) -> Self {
-        Self { incarnation, started: now, accusers: vec![accuser] }
+    /// A suspicion of the member's life `incarnation`, first heard of at `now`. `accuser` is `None` if it is not known who
+    /// accuses: whoever tells of a suspicion need not share it.
+    pub fn new(incarnation: Incarnation, accuser: Option<NodeId>, now: Instant) -> Self {
+        Self { incarnation, started: now, accusers: accuser.into_iter().collect() }
     }
 
-    /// Counts one more accuser. Returns whether it is a new one and still lowers the time-out: then the accusation is
+    /// Counts one more accuser. Returns whether it is a new one and is the first or lowers the time-out: then the accusation is
     /// news to others too and should be gossiped on (Lifeguard section IV-B). False for an accuser that was counted
     /// before, and once `K` beyond the first are counted.
     pub fn confirm(&mut self, accuser: &NodeId, rule: &SuspicionRule) -> bool {
@@ -148,7 +149,7 @@ impl Suspicion {
         news
     }
 
-    /// Who accuses, in the order in which they were heard of; never empty.
+    /// Who accuses, in the order in which they were heard of; empty while nobody knows.
     pub fn accusers(&self) -> &[NodeId] {
         &self.accusers
     }

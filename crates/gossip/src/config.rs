@@ -6,7 +6,7 @@
 pub struct GossipConfig {
     /// How many messages are on their way at a time. Default 1,024; at least 1. One more that expects an answer ends
     /// at once as [`NoReply::Local`](kinfolk_swim::NoReply::Local), which accuses nobody; any other is dropped. Both
-    /// are counted.
+    /// are counted. From the last that fits until a quarter is free again, the machine's own rounds wait.
     pub outbox_max: usize,
     /// How many requests of peers wait for our answer at a time. Default 1,024; at least 1. One more is declined, which
     /// its sender learns at once, and counted.

@@ -92,6 +92,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                         return Some(input);
                     }
                 }
+                clear = self.outbox.clear() => return Some(clear),
                 () = timer => return Some(Input::Timeout),
                 arrival = self.arrivals.next() => {
                     if let Some(input) = self.questions.take_in(self.clock.now(), arrival?) {
@@ -129,6 +130,9 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                 Output::Event(event) => self.events.publish(&event),
                 Output::Done { id, outcome } => self.ends.tell(id, outcome),
             }
+        }
+        if let Some(congested) = self.outbox.congestion() {
+            self.machine.handle(self.clock.now(), congested);
         }
     }
 

@@ -22,6 +22,10 @@ const PORT_CHECKED_WITHIN: Duration = Duration::from_millis(1_200);
 pub(crate) struct Outbox<C> {
     carrier: C,
     permits: Arc<Semaphore>,
+    /// So many must be free again before it counts as clear: a quarter, so that it does not change its mind with each message.
+    clear_at: u32,
+    /// Whether the bound was reached and it is not clear again.
+    congested: bool,
     tasks: JoinSet<()>,
     /// Answers go back here. It has room for one from each permit, and the driver's own, so that it is never full.
     replies: mpsc::Sender<Input>,
@@ -33,7 +37,29 @@ impl<C: Carrier> Outbox<C> {
     pub(crate) fn new(carrier: C, max: usize, counters: Arc<Counters>) -> (Self, mpsc::Receiver<Input>) {
         let (replies, answers) = mpsc::channel(max.max(1));
         let permits = Arc::new(Semaphore::new(max));
-        (Self { carrier, permits, tasks: JoinSet::new(), replies, counters }, answers)
+        let clear_at = u32::try_from(max.div_ceil(4)).unwrap_or(u32::MAX);
+        let (tasks, congested) = (JoinSet::new(), false);
+        (Self { carrier, permits, clear_at, congested, tasks, replies, counters }, answers)
+    }
+
+    /// Says once that the bound is reached, until it is [clear](Self::clear) again.
+    pub(crate) fn congestion(&mut self) -> Option<Input> {
+        let full = self.permits.available_permits() == 0;
+        (full && !std::mem::replace(&mut self.congested, true)).then_some(Input::Congested)
+    }
+
+    /// Waits until there is room again, if the bound was reached; otherwise for ever. Every message on its way ends within
+    /// its time, so the wait does too.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives back what it has gathered.
+    pub(crate) async fn clear(&mut self) -> Input {
+        if !self.congested || self.permits.acquire_many(self.clear_at).await.is_err() {
+            // Nothing closes the semaphore while there is an outbox.
+            return std::future::pending().await;
+        }
+        self.congested = false;
+        Input::Clear
     }
 
     /// Sends one message. Returns the end of a request that could not even be begun.
@@ -129,5 +155,77 @@ async fn tell<C: Carrier>(carrier: &C, to: &Peer, body: Bytes, within: Duration,
     if let Err(NoAnswer { cause, .. }) = carrier.send(to, body, within).await {
         count(&counters.undelivered);
         tracing::debug!(peer = %to, %cause, "a message was not delivered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::{NodeAddr, NodeId};
+
+    use super::*;
+
+    /// Carries nothing until it is let go, then loses everything.
+    #[derive(Debug, Clone)]
+    struct Stuck(Arc<Semaphore>);
+
+    impl Carrier for Stuck {
+        async fn request(&self, _: &Peer, _: Bytes, _: Duration) -> Result<Bytes, NoAnswer> {
+            self.0.acquire().await.unwrap().forget();
+            Err(NoAnswer { why: NoReply::Silent, cause: "lost".to_owned() })
+        }
+
+        async fn send(&self, to: &Peer, body: Bytes, within: Duration) -> Result<(), NoAnswer> {
+            self.request(to, body, within).await.map(drop)
+        }
+
+        async fn port_is_closed(&self, _: &Peer, _: Duration) -> bool {
+            self.0.acquire().await.unwrap().forget();
+            false
+        }
+    }
+
+    fn peer() -> Peer {
+        Peer::new(NodeId::new("a").unwrap(), NodeAddr::new(([127, 0, 0, 1], 1).into()))
+    }
+
+    fn tell(outbox: &mut Outbox<Stuck>) {
+        let message = Message::Gossip { gossip: Vec::new() };
+        assert_eq!(outbox.send(peer(), &message, None, Duration::from_secs(5)), None);
+    }
+
+    /// Whether it is clear now; whatever could run has run.
+    async fn is_clear(outbox: &mut Outbox<Stuck>) -> bool {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        tokio::select! {
+            biased;
+            input = outbox.clear() => input == Input::Clear,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_bound_is_told_once_and_that_it_is_clear_once_when_a_quarter_is_free() {
+        let carrier = Stuck(Arc::new(Semaphore::new(0)));
+        let counters = Arc::new(Counters::default());
+        let (mut outbox, _replies) = Outbox::new(carrier.clone(), 8, Arc::clone(&counters));
+        for _ in 0..7 {
+            tell(&mut outbox);
+            assert_eq!(outbox.congestion(), None);
+        }
+        tell(&mut outbox);
+        assert_eq!((outbox.congestion(), outbox.congestion()), (Some(Input::Congested), None));
+        tell(&mut outbox);
+        assert_eq!(counters.read(kinfolk_swim::SwimStats::default()).outbox_full, 1, "it is a bound still");
+        carrier.0.add_permits(1);
+        assert!(!is_clear(&mut outbox).await, "one of eight is free");
+        carrier.0.add_permits(1);
+        assert!(is_clear(&mut outbox).await, "two of eight are");
+        assert!(!is_clear(&mut outbox).await, "which is told once");
+        tell(&mut outbox);
+        assert_eq!(outbox.congestion(), None);
+        tell(&mut outbox);
+        assert_eq!(outbox.congestion(), Some(Input::Congested), "and so on");
     }
 }

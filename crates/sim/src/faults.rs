@@ -30,10 +30,11 @@ pub enum Fault {
     Pause(NodeIndex),
     /// It goes on: first with the messages that waited, in their order, then with what is due.
     Resume(NodeIndex),
-    /// Whatever the node sends, and whatever comes for it, waits, while its timers run: the anomaly of Lifeguard's paper
-    /// (section V).
+    /// Whatever the node sends, and whatever comes for it, waits: the anomaly of Lifeguard's paper (section V). The first
+    /// message that does not go out is what its driver is stuck with; from then on its machine is congested, and the ends
+    /// of requests wait too.
     Block(NodeIndex),
-    /// What waited goes out, then what waited comes in, each in its order.
+    /// What waited goes out, its machine hears that it is clear, then what waited comes in, each in its order.
     Unblock(NodeIndex),
     /// From now on the node handles whatever comes, and wakes, this much later; zero ends it.
     Slow {

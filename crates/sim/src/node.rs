@@ -58,8 +58,10 @@ pub(crate) struct Node {
     pub remembered: Option<Incarnation>,
     /// What has come for it while it pauses or is blocked.
     pub waiting: VecDeque<Arrival>,
-    /// What it has sent while it is blocked.
+    /// What it is stuck with while it is blocked.
     pub held: VecDeque<Letter>,
+    /// Whether its machine was told that it waits for them to go out.
+    pub congested: bool,
 }
 
 /// One life of a node.
@@ -139,6 +141,7 @@ impl Node {
             remembered: None,
             waiting: VecDeque::new(),
             held: VecDeque::new(),
+            congested: false,
             traffic: Traffic::default(),
         }
     }

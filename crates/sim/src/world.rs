@@ -86,6 +86,8 @@ enum Happening {
     Wake(NodeIndex),
     /// Something comes to a node.
     Arrives(NodeIndex, Arrival),
+    /// A node waits for a letter of its to go out.
+    Congests(NodeIndex),
     /// Somebody asks a host whether anybody listens there.
     Knocks(ports::Knock),
     /// A second is over.
@@ -157,6 +159,7 @@ impl World {
                 Happening::Wake(node) => self.wake(node),
                 Happening::Arrives(_, Arrival::Deadline { ticket, .. }) if !self.tickets.redeem(ticket) => {}
                 Happening::Arrives(node, arrival) => self.arrives(node, arrival),
+                Happening::Congests(node) => self.congests(node),
                 Happening::Knocks(knock) => self.knocks(knock),
                 Happening::Second => self.second(),
             }

@@ -71,7 +71,7 @@ impl Machine {
     pub(crate) fn end_dispute(&mut self, now: Instant, id: &NodeId) {
         if let Some(Dispute { verdict, teller }) = self.disputes.remove(id) {
             let accusers = vec![teller.clone()];
-            self.on_claim(now, &teller, &verdict, accusers, Spread::AllBut(&teller));
+            self.on_claim(now, &verdict, accusers, Spread::AllBut(&teller));
         }
     }
 }

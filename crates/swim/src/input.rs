@@ -75,6 +75,12 @@ pub enum Input {
         /// The highest incarnation that we may take.
         up_to: Incarnation,
     },
+    /// The driver can take no more messages for now, or waits for one of them to go out. Until it is
+    /// [`Clear`](Self::Clear), nothing is begun that would send one: what is due waits. Only what can be concluded
+    /// without a word to anybody goes on, above all the clocks of suspicions. Saying it twice changes nothing.
+    Congested,
+    /// The driver can take messages again. Without a [`Congested`](Self::Congested) before, it changes nothing.
+    Clear,
     /// The application wants something.
     Command {
         /// Names it.

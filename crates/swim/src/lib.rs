@@ -10,6 +10,7 @@ pub mod codec;
 mod comeback;
 mod compare;
 mod config;
+mod congestion;
 mod describe;
 mod dispute;
 mod error;

@@ -16,6 +16,8 @@
 //!   Health       on_change.rs
 //!   Command      on_command.rs
 //!   Reserved     reserve.rs
+//!   Congested    congestion.rs
+//!   Clear        congestion.rs
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -66,6 +68,8 @@ pub struct Machine {
     pub(crate) next_gossip: Option<(Instant, TimerKey)>,
     pub(crate) queue: GossipQueue,
     pub(crate) local_health: LocalHealth,
+    /// Since when the driver can take no more messages.
+    pub(crate) congested: Option<Instant>,
     pub(crate) stats: SwimStats,
     pub(crate) mass: Mass,
     pub(crate) comeback: Comeback,
@@ -185,6 +189,7 @@ impl Machine {
             seen: Seen::default(),
             next_gossip,
             next_sync,
+            congested: None,
             stats: SwimStats::default(),
             outputs: VecDeque::new(),
         };
@@ -209,6 +214,8 @@ impl Machine {
             Input::Timeout => self.on_timeout(now),
             Input::Health { id, change, cause } => self.on_health(now, &id, &change, &cause),
             Input::Reserved { up_to } => self.on_reserved(now, up_to),
+            Input::Congested => self.on_congested(now),
+            Input::Clear => self.on_clear(now),
             Input::Command { id, command } => self.on_command(now, id, command),
         }
         self.hurry_gossip(now);

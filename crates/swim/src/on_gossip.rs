@@ -33,7 +33,7 @@ impl Machine {
                     let is_news = news.next().unwrap_or(true);
                     // A suspicion that is known may have another accuser, and what is said of us is ours to judge.
                     if is_news || status.state == NodeState::Suspect || status.id == self.me.id {
-                        self.on_claim(now, from, status, accusers.clone(), Spread::AllBut(from));
+                        self.on_claim(now, status, accusers.clone(), Spread::AllBut(from));
                     }
                 }
                 Update::User(message) => self.on_user_message(from, message),
@@ -51,16 +51,12 @@ impl Machine {
     pub(crate) fn on_claim(
         &mut self,
         now: Instant,
-        from: &NodeId,
         status: &Arc<NodeStatus>,
-        mut accusers: Vec<NodeId>,
+        accusers: Vec<NodeId>,
         spread: Spread<'_>,
     ) {
         if status.id == self.me.id {
             return self.on_claim_about_me(now, status);
-        }
-        if accusers.is_empty() && status.state == NodeState::Suspect {
-            accusers.push(from.clone());
         }
         match self.registry.apply(Arc::clone(status)) {
             Change::None if status.state == NodeState::Suspect => {

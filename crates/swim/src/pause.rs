@@ -16,9 +16,15 @@ impl Machine {
     /// every judgement that is under way is void, and the pause is taken out of every silence.
     pub(crate) fn guard_against_pause(&mut self, now: Instant) {
         let Some(due) = self.timers.next().filter(|_| self.config.is_verified()) else { return };
+        self.void_judgements(now, due);
+    }
+
+    /// Since `since` we could not ask, or not hear what others say: unless that was short, every judgement that is under way
+    /// is void.
+    pub(crate) fn void_judgements(&mut self, now: Instant, since: Instant) {
         // What came first after the pause has dealt with it, though the timer itself may still be due.
-        let late = now.since(due.max(self.watch.pause_ended));
-        if late <= LATE_MAX {
+        let late = now.since(since.max(self.watch.pause_ended));
+        if late <= LATE_MAX || !self.config.is_verified() {
             return;
         }
         self.watch.pause_ended = now;

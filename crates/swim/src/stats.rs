@@ -27,6 +27,8 @@ pub struct SwimStats {
     pub unheard: u64,
     /// Pauses of our own that voided what we were about to judge.
     pub pauses: u64,
+    /// Times that our own driver could take no more messages, so that what was due waited.
+    pub congestions: u64,
     /// Suspicions that we raised ourselves.
     pub suspicions: u64,
     /// Times that a verdict was held back, because nearly half of the group was silent.

@@ -33,9 +33,8 @@ impl Machine {
     /// A member has become suspect: its clock starts.
     pub(crate) fn start_suspicion(&mut self, now: Instant, node: &NodeStatus, accusers: &[NodeId]) {
         self.end_suspicion(&node.id);
-        let Some((first, others)) = accusers.split_first() else { return };
-        let mut suspicion = Suspicion::new(node.incarnation, first.clone(), now);
-        for accuser in others {
+        let mut suspicion = Suspicion::new(node.incarnation, accusers.first().cloned(), now);
+        for accuser in accusers.iter().skip(1) {
             suspicion.confirm(accuser, &self.config.suspicion);
         }
         let timer = self.schedule_suspicion(&node.id, &suspicion);

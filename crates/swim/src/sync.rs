@@ -178,11 +178,12 @@ impl Machine {
             if self.is_disputed(now, from, status) {
                 continue;
             }
+            // Who holds a member for suspect need not accuse it: else each exchange would add a voice that is none.
             let accusers = match status.state {
-                NodeState::Suspect | NodeState::Failed => vec![from.clone()],
-                NodeState::Alive | NodeState::Left => Vec::new(),
+                NodeState::Failed => vec![from.clone()],
+                NodeState::Alive | NodeState::Suspect | NodeState::Left => Vec::new(),
             };
-            self.on_claim(now, from, status, accusers, spread);
+            self.on_claim(now, status, accusers, spread);
         }
     }
 

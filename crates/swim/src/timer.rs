@@ -44,92 +44,166 @@ pub(crate) enum Timer {
     Reap(NodeId, Incarnation),
 }
 
+impl Timer {
+    /// Whether it can be done without a word to anybody.
+    fn is_inward(&self) -> bool {
+        matches!(self, Self::Suspicion(_) | Self::Settle(_) | Self::Reap(..))
+    }
+}
+
 /// Names one scheduled timer, to cancel it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimerKey {
     number: u64,
     place: u32,
+    is_inward: bool,
 }
 
-/// All scheduled timers, by time and, at equal time, by the order of scheduling.
-///
-/// Nearly every timer of a probe is cancelled, because the answer comes. Its entry in the heap stays then until it is the first
-/// there, or until more entries are of no use than not.
+/// All scheduled timers, by time and, at equal time, by the order of scheduling. While they are [held](Self::hold), those
+/// that would send something stay where they are.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    /// The first is always of a timer that is still scheduled.
-    heap: BinaryHeap<Reverse<Entry>>,
-    places: Vec<Place>,
-    free: Vec<u32>,
+    /// Those that begin or end something by messages.
+    outward: Heap,
+    /// Those that only draw conclusions from what we know.
+    inward: Heap,
+    held: bool,
     scheduled: u64,
 }
 
-/// When, and at equal time in which order; then where the timer stands.
-type Entry = (Instant, u64, u32);
-
-/// The timer that stands here, if there is one, and its number.
-#[derive(Debug)]
-struct Place {
-    number: u64,
-    timer: Option<Timer>,
-}
-
 impl Timers {
-    /// So many entries of no use are nothing to care about.
-    const CANCELLED_MIN: usize = 32;
-
     pub(crate) fn schedule(&mut self, at: Instant, timer: Timer) -> TimerKey {
-        let number = self.scheduled;
+        let (number, is_inward) = (self.scheduled, timer.is_inward());
         self.scheduled += 1;
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { number, timer: None });
-            u32::try_from(self.places.len() - 1).expect("each timer is about a member or a request")
-        });
-        self.places[place as usize] = Place { number, timer: Some(timer) };
-        self.heap.push(Reverse((at, number, place)));
-        TimerKey { number, place }
+        let heap = if is_inward { &mut self.inward } else { &mut self.outward };
+        TimerKey { number, place: heap.push(at, number, timer), is_inward }
     }
 
     pub(crate) fn cancel(&mut self, key: TimerKey) {
-        if self.take(key).is_some() {
-            let Self { heap, places, .. } = self;
-            if heap.len() > 2 * (places.len() - self.free.len()) + Self::CANCELLED_MIN {
-                heap.retain(|entry| is_scheduled(places, entry.0));
-            }
-            self.drop_cancelled();
-        }
+        let heap = if key.is_inward { &mut self.inward } else { &mut self.outward };
+        heap.cancel(key.number, key.place);
+    }
+
+    /// When that timer is due, if it is still scheduled.
+    pub(crate) fn due_at(&self, key: TimerKey) -> Option<Instant> {
+        let heap = if key.is_inward { &self.inward } else { &self.outward };
+        heap.due_at(key.number, key.place)
+    }
+
+    /// From now on those that would send something are not due, however late it gets.
+    pub(crate) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// They are due again, in the order in which they would have been.
+    pub(crate) fn release(&mut self) {
+        self.held = false;
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse((at, ..))| *at)
+        self.first().map(|(at, ..)| at)
     }
 
     /// Takes the first timer that is due.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
-        let Reverse((_, number, place)) = *self.heap.peek().filter(|first| first.0.0 <= now)?;
-        self.heap.pop();
-        let due = self.take(TimerKey { number, place });
-        self.drop_cancelled();
-        due
+        let first = self.first().filter(|(at, ..)| *at <= now)?;
+        if self.inward.first() == Some(first) { self.inward.pop() } else { self.outward.pop() }
     }
 
-    /// Takes a timer out of its place, if it still stands there.
-    fn take(&mut self, key: TimerKey) -> Option<Timer> {
-        let place = &mut self.places[key.place as usize];
-        let timer = place.timer.take_if(|_| place.number == key.number)?;
-        self.free.push(key.place);
-        Some(timer)
-    }
-
-    /// Has a timer that is still scheduled be the first.
-    fn drop_cancelled(&mut self) {
-        while self.heap.peek().is_some_and(|first| !is_scheduled(&self.places, first.0)) {
-            self.heap.pop();
+    fn first(&self) -> Option<Entry> {
+        let outward = self.outward.first().filter(|_| !self.held);
+        match (outward, self.inward.first()) {
+            (Some(outward), Some(inward)) => Some(outward.min(inward)),
+            (outward, inward) => outward.or(inward),
         }
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
+        self.outward.len() + self.inward.len()
+    }
+}
+
+/// Timers, the first one first.
+///
+/// Nearly every timer of a probe is cancelled, because the answer comes. Its entry stays then until it is the first there, or
+/// until more entries are of no use than not.
+#[derive(Debug, Default)]
+struct Heap {
+    /// The first is always of a timer that is still scheduled.
+    entries: BinaryHeap<Reverse<Entry>>,
+    places: Vec<Place>,
+    free: Vec<u32>,
+}
+
+/// When, and at equal time in which order; then where the timer stands.
+type Entry = (Instant, u64, u32);
+
+/// The timer that stands here, if there is one, its number, and when it is due.
+#[derive(Debug)]
+struct Place {
+    number: u64,
+    at: Instant,
+    timer: Option<Timer>,
+}
+
+impl Heap {
+    /// So many entries of no use are nothing to care about.
+    const CANCELLED_MIN: usize = 32;
+
+    fn push(&mut self, at: Instant, number: u64, timer: Timer) -> u32 {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place { number, at, timer: None });
+            u32::try_from(self.places.len() - 1).expect("each timer is about a member or a request")
+        });
+        self.places[place as usize] = Place { number, at, timer: Some(timer) };
+        self.entries.push(Reverse((at, number, place)));
+        place
+    }
+
+    fn cancel(&mut self, number: u64, place: u32) {
+        if self.take(number, place).is_some() {
+            let Self { entries, places, .. } = self;
+            if entries.len() > 2 * (places.len() - self.free.len()) + Self::CANCELLED_MIN {
+                entries.retain(|entry| is_scheduled(places, entry.0));
+            }
+            self.drop_cancelled();
+        }
+    }
+
+    fn due_at(&self, number: u64, place: u32) -> Option<Instant> {
+        let at = self.places[place as usize].at;
+        is_scheduled(&self.places, (at, number, place)).then_some(at)
+    }
+
+    fn first(&self) -> Option<Entry> {
+        self.entries.peek().map(|Reverse(first)| *first)
+    }
+
+    fn pop(&mut self) -> Option<Timer> {
+        let Reverse((_, number, place)) = self.entries.pop()?;
+        let first = self.take(number, place);
+        self.drop_cancelled();
+        first
+    }
+
+    /// Takes a timer out of its place, if it still stands there.
+    fn take(&mut self, number: u64, place: u32) -> Option<Timer> {
+        let stands = &mut self.places[place as usize];
+        let timer = stands.timer.take_if(|_| stands.number == number)?;
+        self.free.push(place);
+        Some(timer)
+    }
+
+    /// Has a timer that is still scheduled be the first.
+    fn drop_cancelled(&mut self) {
+        while self.entries.peek().is_some_and(|first| !is_scheduled(&self.places, first.0)) {
+            self.entries.pop();
+        }
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
 }
@@ -174,7 +248,25 @@ mod tests {
             timers.cancel(key);
             timers.cancel(key);
         }
-        assert_eq!((timers.next(), timers.len(), timers.places.len()), (Some(at(9_999)), 1, 2));
-        assert!(timers.heap.len() <= 2 + Timers::CANCELLED_MIN + 1);
+        assert_eq!((timers.next(), timers.len(), timers.outward.places.len()), (Some(at(9_999)), 1, 2));
+        assert!(timers.outward.entries.len() <= 2 + Heap::CANCELLED_MIN + 1);
+    }
+
+    #[test]
+    fn while_held_only_those_that_send_nothing_come_and_then_the_rest_in_order() {
+        let at = |ms| Instant::ORIGIN + Duration::from_millis(ms);
+        let name = NodeId::new("a").unwrap();
+        let mut timers = Timers::default();
+        let cancelled = timers.schedule(at(1), Timer::Heal);
+        timers.schedule(at(2), Timer::Sync);
+        timers.schedule(at(3), Timer::Suspicion(name.clone()));
+        timers.schedule(at(1), Timer::Probe);
+        timers.hold();
+        timers.cancel(cancelled);
+        assert_eq!((timers.next(), timers.pop_due(at(9))), (Some(at(3)), Some(Timer::Suspicion(name))));
+        assert_eq!((timers.next(), timers.pop_due(at(9))), (None, None));
+        timers.release();
+        let due: Vec<_> = std::iter::from_fn(|| timers.pop_due(at(9))).collect();
+        assert_eq!(due, [Timer::Probe, Timer::Sync]);
     }
 }

@@ -208,6 +208,19 @@ impl Machine {
         }
     }
 
+    /// Probes that could not be made when they were due come one after another, as new subjects' do.
+    pub(crate) fn spread_watches(&mut self, now: Instant) {
+        let (interval, cycle) = (self.config.probe_interval, self.watch_cycle());
+        let is_due = |subject: &Subject| self.timers.due_at(subject.timer).is_some_and(|at| at <= now);
+        let late = self.watch.subjects.iter().filter(|(_, subject)| is_due(subject));
+        let within = |subject: &Subject| if subject.silent_since.is_some() { interval } else { cycle };
+        let late: Vec<_> = late.map(|(id, subject)| (id.clone(), within(subject))).collect();
+        for (id, within) in late {
+            let at = now + within.mul_f64(self.rng.unit());
+            self.watch_again(&id, at);
+        }
+    }
+
     /// Schedules the next probe of a subject in the place of the one that is scheduled.
     fn watch_again(&mut self, id: &NodeId, at: Instant) {
         if let Some(subject) = self.watch.subjects.get_mut(id) {

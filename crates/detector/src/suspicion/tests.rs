@@ -52,7 +52,7 @@ fn the_rule_of_swim_is_fixed_whoever_confirms() {
     for confirmations in 0..5 {
         assert_eq!(rule.timeout(100, SECOND, confirmations), 8 * SECOND);
     }
-    let mut suspicion = Suspicion::new(Incarnation::new(1), id("a"), Instant::ORIGIN);
+    let mut suspicion = Suspicion::new(Incarnation::new(1), Some(id("a")), Instant::ORIGIN);
     assert!(!suspicion.confirm(&id("b"), &rule), "SWIM does not gossip a second accuser");
     assert_eq!(suspicion.accusers(), [id("a")]);
 }
@@ -67,7 +67,7 @@ fn the_expected_confirmations_are_bounded_by_those_who_could() {
 #[test]
 fn a_new_accuser_is_news_until_k_have_confirmed() {
     let rule = SuspicionRule::lifeguard();
-    let mut suspicion = Suspicion::new(Incarnation::new(7), id("a"), Instant::ORIGIN + SECOND);
+    let mut suspicion = Suspicion::new(Incarnation::new(7), Some(id("a")), Instant::ORIGIN + SECOND);
     assert!(!suspicion.confirm(&id("a"), &rule), "the first accuser does not confirm itself");
     assert!(suspicion.confirm(&id("b"), &rule));
     assert!(!suspicion.confirm(&id("b"), &rule), "nobody confirms twice");
@@ -83,7 +83,7 @@ fn a_new_accuser_is_news_until_k_have_confirmed() {
 fn each_confirmation_brings_the_deadline_nearer_to_the_start() {
     let rule = SuspicionRule::lifeguard();
     let started = Instant::ORIGIN + 100 * SECOND;
-    let mut suspicion = Suspicion::new(Incarnation::new(1), id("a"), started);
+    let mut suspicion = Suspicion::new(Incarnation::new(1), Some(id("a")), started);
     assert_eq!(suspicion.deadline(&rule, 10, SECOND), started + 24 * SECOND);
     assert!(suspicion.confirm(&id("b"), &rule));
     assert_eq!(suspicion.deadline(&rule, 10, SECOND), started + 14 * SECOND);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kinfolk_swim::{Message, codec};
 
 use super::{
-    Arrival, Body, CHECK_INTERVAL, Detail, Happening, Input, Instant, NoReply, NodeId, NodeIndex, Observed,
+    Arrival, Body, CHECK_INTERVAL, Detail, Happening, Input, NoReply, Node, NodeId, NodeIndex, Observed,
     ReplyId, RequestId, World,
 };
 use crate::network::Fate;
@@ -23,8 +23,6 @@ pub(crate) struct Letter {
     arrival: Arrival,
     /// Whether it may arrive twice.
     doubles: bool,
-    /// While it is held back: when it is of no use any more, and dropped, as by the real driver.
-    until: Option<Instant>,
 }
 
 impl World {
@@ -39,9 +37,8 @@ impl World {
         let to = self.find(to);
         let Some(body) = self.pack(from, to, message) else { return };
         let reply_to = request.map(|request| self.open(from, request, within));
-        let until = Some(self.now + within);
         let arrival = Arrival::Message { from, body, reply_to };
-        let letter = Letter { to, arrival, doubles: request.is_none(), until };
+        let letter = Letter { to, arrival, doubles: request.is_none() };
         self.post(from, letter);
     }
 
@@ -55,7 +52,7 @@ impl World {
         let Some(body) = self.pack(from, node, message) else { return };
         // Whoever asked has given up when it comes too late.
         let arrival = Arrival::Reply { life, request, from, body };
-        let letter = Letter { to: node, arrival, doubles: false, until: None };
+        let letter = Letter { to: node, arrival, doubles: false };
         self.post(from, letter);
     }
 
@@ -64,7 +61,10 @@ impl World {
         if !self.truth.node(from).blocked {
             return self.transmit(from, letter);
         }
-        let held = &mut self.nodes[from.0].held;
+        let Node { held, congested, .. } = &mut self.nodes[from.0];
+        if !*congested {
+            self.queue.push(self.now, Happening::Congests(from));
+        }
         if held.len() < WAITING_MAX {
             held.push_back(letter);
         } else {
@@ -72,12 +72,10 @@ impl World {
         }
     }
 
-    /// What was held back goes out, unless it has become too old.
+    /// What was held back goes out, however late: a send that has begun cannot be taken back.
     pub(super) fn release(&mut self, from: NodeIndex) {
         for held in std::mem::take(&mut self.nodes[from.0].held) {
-            if held.until.is_none_or(|until| self.now <= until) {
-                self.transmit(from, held);
-            }
+            self.transmit(from, held);
         }
     }
 
@@ -112,7 +110,10 @@ impl World {
         if !truth.running || life.is_some_and(|life| life != truth.life) {
             return;
         }
-        if truth.paused || truth.blocked && is_letter {
+        // Who is stuck in a send does not see what else ends.
+        let stuck = !self.nodes[node.0].held.is_empty();
+        let ends = matches!(&arrival, Arrival::Deadline { .. } | Arrival::PortChecked { .. });
+        if truth.paused || truth.blocked && (is_letter || stuck && ends) {
             let waiting = &mut self.nodes[node.0].waiting;
             if is_letter && waiting.len() >= WAITING_MAX {
                 return self.trace.line(self.now, Some(node), "lost", "too many messages wait already");

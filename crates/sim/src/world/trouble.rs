@@ -50,7 +50,7 @@ impl World {
     /// A life ends, whether by a crash or after a leave.
     pub(super) fn stop(&mut self, node: NodeIndex) {
         let remembers = self.remembers;
-        let Node { id, process, waiting, held, remembered, .. } = &mut self.nodes[node.0];
+        let Node { id, process, waiting, held, congested, remembered, .. } = &mut self.nodes[node.0];
         let Some(process) = process.take() else { return };
         self.wakes[node.0] = None;
         if remembers {
@@ -58,6 +58,7 @@ impl World {
         }
         waiting.clear();
         held.clear();
+        *congested = false;
         let truth = self.truth.node_mut(node);
         (truth.running, truth.paused, truth.blocked) = (false, false, false);
     }
@@ -70,9 +71,20 @@ impl World {
         self.feed(node, Input::Timeout);
     }
 
-    /// What waited while the node was blocked goes out, then what waited comes in.
+    /// A letter of a blocked node waits to go out, and the node for it.
+    pub(super) fn congests(&mut self, node: NodeIndex) {
+        let stuck = self.truth.node(node).blocked && !self.nodes[node.0].held.is_empty();
+        if stuck && !std::mem::replace(&mut self.nodes[node.0].congested, true) {
+            self.feed(node, Input::Congested);
+        }
+    }
+
+    /// What the node was stuck with goes out, of which its machine is told; then what waited comes in.
     fn unblock(&mut self, node: NodeIndex) {
         self.release(node);
+        if std::mem::take(&mut self.nodes[node.0].congested) {
+            self.feed(node, Input::Clear);
+        }
         for arrival in std::mem::take(&mut self.nodes[node.0].waiting) {
             self.arrives(node, arrival);
         }

@@ -4,6 +4,7 @@ mod arbitrary;
 mod bench;
 mod comeback;
 mod commands;
+mod congestion;
 mod disputes;
 mod gossip;
 mod mass;

@@ -24,10 +24,11 @@ pub(super) fn run(settings: &Settings) -> Page {
         "lifeguard",
         "Lifeguard's paper, measured on this code",
         settings,
-        "N = 128. Some members have anomalies: while one lasts, nothing that the member sends goes out and nothing that \
-         comes reaches it, all of it waits, and its timers run. (The paper's process stood still in the very call that \
-         sends; this code hands its messages to a driver and goes on. So what a blocked member concludes of others is \
-         told when it is through.) \
+        "N = 128. Some members have anomalies: while one lasts, what the member sends does not go out, and nothing that \
+         comes reaches it; all of it waits. As in the paper, its rounds stand still in the first call that sends, until it \
+         is through, and its clocks of suspicions run: the driver is stuck with the first message that does not go \
+         out, and tells the machine so, which then begins nothing that would send another \
+         (docs/protocol.md, congestion). \
          An FP is a failure event about a member that never had an anomaly and never crashed, at any member; an FP- is \
          one raised at a member that never had one either. Which members have anomalies comes from the seed, the same \
          ones for all modes. SWIM's time-out is alpha log10 N periods at alpha = 5; Lifeguard has alpha = 5 and beta = 6 \

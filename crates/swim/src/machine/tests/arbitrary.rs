@@ -87,6 +87,8 @@ pub(super) fn any_step() -> impl Strategy<Value = (u64, Input)> {
             .prop_map(|(request, from, message)| Input::Reply { request, from, message }),
         2 => (request(), why).prop_map(|(request, why)| Input::NoReply { request, why }),
         6 => Just(Input::Timeout),
+        1 => Just(Input::Congested),
+        2 => Just(Input::Clear),
         1 => (1..60_u64).prop_map(|up_to| Input::Reserved { up_to: Incarnation::new(up_to) }),
         1 => any_command().prop_map(|command| Input::Command { id: CommandId(1), command }),
     ];
