@@ -22,7 +22,7 @@ use crate::error::TagsError;
 /// assert_eq!(tags.with("zone", "b")?.get("zone"), Some("b"));
 /// # Ok::<(), kinfolk_core::TagsError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>")]
 pub struct Tags(Option<Packed>);
 
@@ -31,7 +31,7 @@ pub struct Tags(Option<Packed>);
 ///
 /// First the number of entries, in one byte; then where each key, and its value, ends in the text, two bytes each; then the
 /// text of them all, ordered by key.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Packed(Arc<[u8]>);
 
 impl Tags {

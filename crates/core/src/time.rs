@@ -9,34 +9,48 @@ use serde::{Deserialize, Serialize, Serializer};
 /// A point of a monotonic clock: the time since an origin that the owner of the clock has chosen, to the nanosecond.
 ///
 /// Two instants can be compared only if they come from the same clock, so an instant never travels to another
-/// machine; durations do. All arithmetic saturates.
+/// machine; durations do. All arithmetic saturates: time ends 584 years after the origin.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct Instant(Duration);
+pub struct Instant(u64);
 
 impl Instant {
     /// The clock's origin.
-    pub const ORIGIN: Self = Self(Duration::ZERO);
+    pub const ORIGIN: Self = Self(0);
 
     /// The point that lies `elapsed` after the origin.
     pub const fn from_origin(elapsed: Duration) -> Self {
-        Self(elapsed)
+        Self(nanos(elapsed))
+    }
+
+    /// The point that lies so many nanoseconds after the origin.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
     }
 
     /// How far after the origin this point lies.
     pub const fn since_origin(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+
+    /// The same in nanoseconds.
+    pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
     /// The time from `earlier` to this point, zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
-        self.0.saturating_sub(earlier.0)
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+}
+
+const fn nanos(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos() as u64)
 }
 
 impl Add<Duration> for Instant {
     type Output = Self;
     fn add(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_add(rhs))
+        Self(self.0.saturating_add(nanos(rhs)))
     }
 }
 
@@ -49,13 +63,13 @@ impl AddAssign<Duration> for Instant {
 impl Sub<Duration> for Instant {
     type Output = Self;
     fn sub(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_sub(rhs))
+        Self(self.0.saturating_sub(nanos(rhs)))
     }
 }
 
 impl fmt::Debug for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.6}s", self.0.as_secs_f64())
+        write!(f, "{:.6}s", self.since_origin().as_secs_f64())
     }
 }
 
@@ -74,6 +88,7 @@ mod tests {
         assert_eq!(Instant::ORIGIN - second, Instant::ORIGIN);
         assert_eq!(Instant::ORIGIN.since(Instant::ORIGIN + second), Duration::ZERO);
         let last = Instant::from_origin(Duration::MAX);
+        assert_eq!(last, Instant::from_nanos(u64::MAX));
         assert_eq!(last + second, last);
     }
 }

@@ -131,10 +131,7 @@ impl HealthChecker {
     /// episode. Ourselves, and those who are no members, are ignored.
     pub fn heartbeat(&self, from: &NodeId, now: Instant) -> Option<ClusterEvent> {
         let mut watch = self.watch.lock();
-        if !watch.peers.contains_key(from) {
-            if self.config.scope == Scope::Listed {
-                return None;
-            }
+        if self.config.scope == Scope::Members && !watch.peers.contains_key(from) {
             drop(watch);
             let is_member = self.registry.get(from).is_some_and(|node| node.state.is_member());
             if !is_member || *from == self.me {
@@ -151,15 +148,19 @@ impl HealthChecker {
     /// it was known, unless something outranks that.
     #[must_use = "a verdict's event and change are to be published"]
     pub fn check(&self, now: Instant) -> Vec<HealthVerdict> {
-        let snapshot = self.registry.snapshot();
+        let members = (self.config.scope == Scope::Members).then(|| self.registry.snapshot());
         let crossings = {
             let mut watch = self.watch.lock();
             let paused = watch.tick(self.config.pause_limit(), now);
-            if self.config.scope == Scope::Members {
-                watch.follow(&self.config, &self.me, &snapshot, now);
+            if let Some(snapshot) = &members {
+                watch.follow(&self.config, &self.me, snapshot, now);
             }
             if paused { Vec::new() } else { watch.crossings(self.config.phi.threshold, now) }
         };
+        if crossings.is_empty() {
+            return Vec::new();
+        }
+        let snapshot = members.unwrap_or_else(|| self.registry.snapshot());
         crossings.into_iter().filter_map(|crossing| self.judge(crossing, &snapshot)).collect()
     }
 

@@ -2,6 +2,7 @@
 //! own speed.
 
 mod experiment_command;
+mod large_pages;
 mod smoke;
 mod speed;
 
@@ -99,7 +100,9 @@ struct Which {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = Cli::parse();
+    large_pages::ask();
+    let done = match cli.command {
         Command::Smoke { seeds, seed, fresh_seconds } => {
             let fresh = Duration::from_secs(fresh_seconds);
             smoke::smoke(&seed.map_or((1..=seeds).collect(), |seed| vec![seed]), fresh)

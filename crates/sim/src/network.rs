@@ -114,8 +114,7 @@ impl Network {
     /// Whether chance alone may lose a message somewhere.
     pub fn is_lossy(&self) -> bool {
         let rules = &self.rules;
-        self.config.loss > 0.0
-            || !(rules.ingress.is_empty() && rules.egress.is_empty() && rules.links.is_empty())
+        self.config.loss > 0.0 || !rules.are_none()
     }
 
     /// Whether hosts' words about their ports are filtered.
@@ -171,7 +170,7 @@ impl Network {
     /// The delay of a message that draws this number from 0 to 1.
     fn delay(&self, drawn: f64) -> Duration {
         // The inverse of the exponential law; 1 - drawn is never 0.
-        let extra = self.config.delay_extra_mean.mul_f64(-(1.0 - drawn).ln());
+        let extra = nanos(self.config.delay_extra_mean.as_secs_f64() * 1e9 * -(1.0 - drawn).ln());
         self.config.delay_min + extra.min(self.config.delay_extra_max)
     }
 
@@ -188,13 +187,30 @@ impl Rules {
             || self.partitions.iter().any(|side| side.contains(&from) != side.contains(&to))
     }
 
+    /// Whether no node and no link is treated otherwise than the rest.
+    fn are_none(&self) -> bool {
+        self.ingress.is_empty() && self.egress.is_empty() && self.links.is_empty()
+    }
+
     /// All rules for a message between these two, as one.
     fn link(&self, from: NodeIndex, to: NodeIndex) -> LinkRule {
+        if self.are_none() {
+            return LinkRule::default();
+        }
         let rule = self.links.get(&(from, to)).copied().unwrap_or_default();
         let loss = |of: &BTreeMap<NodeIndex, f64>, node| of.get(&node).copied().unwrap_or(0.0);
         let kept = (1.0 - rule.loss) * (1.0 - loss(&self.egress, from)) * (1.0 - loss(&self.ingress, to));
         LinkRule { loss: 1.0 - kept, ..rule }
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it saturates, and no delay is below 0"
+)]
+fn nanos(nanos: f64) -> Duration {
+    Duration::from_nanos(nanos as u64)
 }
 
 fn set<K: Ord, V>(rules: &mut BTreeMap<K, V>, key: K, value: V, holds: bool) {

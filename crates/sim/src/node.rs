@@ -42,13 +42,16 @@ impl fmt::Display for NodeIndex {
 
 /// A node.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Node {
+    // First what every message looks at, in this order, so that it takes few lines of the cache.
     pub id: NodeId,
-    pub addr: NodeAddr,
-    pub process: Option<Process>,
     pub clock: Clock,
     /// How much later than it should it handles what comes, and wakes.
     pub slow: Duration,
+    pub traffic: Traffic,
+    pub process: Option<Process>,
+    pub addr: NodeAddr,
     /// How far its time of day has been set back.
     pub set_back: Duration,
     /// The last incarnation of its former life, if it remembers that.
@@ -59,18 +62,18 @@ pub(crate) struct Node {
     pub held: VecDeque<Letter>,
     /// Whether its machine was told that it waits for them to go out.
     pub congested: bool,
-    pub traffic: Traffic,
 }
 
 /// One life of a node.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Process {
+    /// The requests that wait for their one end, each with its deadline, in the order of their numbers.
+    requests: Vec<(RequestId, Ticket)>,
+    pub health: Option<Box<HealthChecker>>,
     pub machine: Machine,
-    pub health: Option<HealthChecker>,
     /// What observers have seen of its view.
     pub seen: Arc<Snapshot>,
-    /// The requests that wait for their one end, each with its deadline.
-    pub requests: BTreeMap<RequestId, Ticket>,
     pub commands: Commands,
 }
 
@@ -149,7 +152,7 @@ impl Process {
     pub(crate) fn start(
         me: NodeStatus,
         registry: SharedNodeRegistry,
-        config: &SwimConfig,
+        config: &Arc<SwimConfig>,
         phi: bool,
         rng: Rng,
         now: Instant,
@@ -157,14 +160,41 @@ impl Process {
         let health = phi.then(|| {
             HealthChecker::new(config.adapt(HealthConfig::default()), me.id.clone(), registry.clone(), now)
                 .expect("the default settings are valid")
+                .into()
         });
         Self {
-            machine: Machine::new(config.clone(), me, registry, rng, now),
+            machine: Machine::new(Arc::clone(config), me, registry, rng, now),
             health,
             seen: Arc::default(),
-            requests: BTreeMap::new(),
+            requests: Vec::new(),
             commands: Commands::default(),
         }
+    }
+
+    /// A request goes out, to be ended by that deadline.
+    pub(crate) fn open(&mut self, request: RequestId, deadline: Ticket) {
+        let is_next = self.requests.last().is_none_or(|(last, _)| *last < request);
+        assert!(is_next, "a machine numbers its requests upwards");
+        self.requests.push((request, deadline));
+    }
+
+    /// Whether a request has not ended yet.
+    pub(crate) fn waits(&self, request: RequestId) -> bool {
+        self.place_of(request).is_some()
+    }
+
+    /// This is the one end of a request, unless it has ended before: its deadline.
+    pub(crate) fn close(&mut self, request: RequestId) -> Option<Ticket> {
+        self.place_of(request).map(|place| self.requests.remove(place).1)
+    }
+
+    /// How many requests have not ended.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    fn place_of(&self, request: RequestId) -> Option<usize> {
+        self.requests.binary_search_by_key(&request, |(request, _)| *request).ok()
     }
 
     /// Names a new command.

@@ -6,14 +6,24 @@ use std::collections::BinaryHeap;
 
 use kinfolk_core::Instant;
 
-/// An ordered queue of happenings.
+/// An ordered queue of happenings: a ring of slots, one for each span of time to come (R. Brown, "Calendar queues", CACM
+/// 1988).
 ///
-/// The heap holds small keys only; what happens stands in a place of its own, so that little is moved when the heap is
-/// put in order.
+/// Nearly all that is scheduled is due within seconds. It is chained to the slot of its time, whatever else waits, and put in
+/// order only when that slot has come, together with the few others in it. What lies beyond the ring waits in a heap.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    heap: BinaryHeap<Reverse<Key>>,
-    places: Vec<Option<T>>,
+    /// What is due up to the end of the present slot, the first at the end.
+    due: Vec<Key>,
+    /// Counts the slots since the origin up to the present one.
+    slot: u64,
+    /// The first place in the chain of each of the next slots, by the slot's number modulo their count.
+    ring: Vec<u32>,
+    /// How much is in the ring.
+    in_ring: usize,
+    /// What lies beyond the ring.
+    far: BinaryHeap<Reverse<Key>>,
+    places: Vec<Place<T>>,
     free: Vec<u32>,
     scheduled: u64,
 }
@@ -21,37 +31,98 @@ pub(crate) struct Queue<T> {
 /// When, and at equal time in which order; then where it stands.
 type Key = (u64, u64, u32);
 
+/// One happening, from its scheduling until it happens.
+#[derive(Debug)]
+struct Place<T> {
+    at: u64,
+    number: u64,
+    /// The next in the chain of its slot.
+    next: u32,
+    what: Option<T>,
+}
+
+/// How many bits of a time in nanoseconds are within a slot: it takes 262 us.
+const SLOT_BITS: u32 = 18;
+/// How many slots the ring has: 8.6 s.
+const SLOTS: u64 = 1 << 15;
+/// The end of a chain.
+const NONE: u32 = u32::MAX;
+
 impl<T> Queue<T> {
     /// Schedules something.
     pub(crate) fn push(&mut self, at: Instant, what: T) {
         let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(None);
+            self.places.push(Place { at: 0, number: 0, next: NONE, what: None });
             u32::try_from(self.places.len() - 1).expect("fewer than 2^32 things are under way at a time")
         });
-        self.places[place as usize] = Some(what);
-        self.heap.push(Reverse((nanos(at), self.scheduled, place)));
+        let (at, number) = (at.as_nanos(), self.scheduled);
         self.scheduled += 1;
+        let slot = at >> SLOT_BITS;
+        let mut next = NONE;
+        if slot <= self.slot {
+            let key = (at, number, place);
+            let later = self.due.partition_point(|other| *other > key);
+            self.due.insert(later, key);
+        } else if slot - self.slot < SLOTS {
+            next = std::mem::replace(&mut self.ring[in_ring(slot)], place);
+            self.in_ring += 1;
+        } else {
+            self.far.push(Reverse((at, number, place)));
+        }
+        self.places[place as usize] = Place { at, number, next, what: Some(what) };
     }
 
     /// Takes what comes first, if that is not after `end`.
     pub(crate) fn pop_until(&mut self, end: Instant) -> Option<(Instant, T)> {
-        let first = self.heap.peek_mut().filter(|first| first.0.0 <= nanos(end))?;
-        let Reverse((at, _, place)) = std::collections::binary_heap::PeekMut::pop(first);
+        while self.due.is_empty() && self.slot < end.as_nanos() >> SLOT_BITS {
+            self.advance(end);
+        }
+        let (at, _, place) = self.due.pop_if(|(at, ..)| *at <= end.as_nanos())?;
         self.free.push(place);
-        let what = self.places[place as usize].take().expect("each key in the heap has its place");
-        Some((Instant::from_origin(std::time::Duration::from_nanos(at)), what))
+        let what = self.places[place as usize].what.take().expect("each key has its place");
+        Some((Instant::from_nanos(at), what))
     }
+
+    /// Goes to the next slot, or, if all that waits lies far beyond, to the slot of that or of `end`.
+    fn advance(&mut self, end: Instant) {
+        let first_far = self.far.peek().map_or(u64::MAX, |Reverse(key)| key.0 >> SLOT_BITS);
+        let empty_until = if self.in_ring == 0 { first_far.min(end.as_nanos() >> SLOT_BITS) } else { 0 };
+        self.slot = empty_until.max(self.slot + 1);
+        let mut place = std::mem::replace(&mut self.ring[in_ring(self.slot)], NONE);
+        while place != NONE {
+            let Place { at, number, next, .. } = self.places[place as usize];
+            self.due.push((at, number, place));
+            self.in_ring -= 1;
+            place = next;
+        }
+        while let Some(Reverse(key)) = self.far.peek().filter(|first| first.0.0 >> SLOT_BITS <= self.slot) {
+            self.due.push(*key);
+            self.far.pop();
+        }
+        if self.due.len() > 1 {
+            self.due.sort_unstable_by(|a, b| b.cmp(a));
+        }
+    }
+}
+
+/// Where in the ring a slot is.
+fn in_ring(slot: u64) -> usize {
+    usize::try_from(slot % SLOTS).expect("the ring is smaller than any memory")
 }
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), places: Vec::new(), free: Vec::new(), scheduled: 0 }
+        Self {
+            due: Vec::new(),
+            slot: 0,
+            ring: vec![NONE; in_ring(SLOTS - 1) + 1],
+            in_ring: 0,
+            far: BinaryHeap::new(),
+            places: Vec::new(),
+            free: Vec::new(),
+            scheduled: 0,
+        }
     }
-}
-
-/// Virtual time ends after 584 years.
-fn nanos(at: Instant) -> u64 {
-    u64::try_from(at.since_origin().as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -85,5 +156,32 @@ mod tests {
             assert_eq!(queue.pop_until(at(ms)), Some((at(ms), ms)));
         }
         assert_eq!(queue.places.len(), 1);
+    }
+
+    #[test]
+    fn what_lies_within_a_slot_in_the_ring_and_beyond_it_comes_in_one_order() {
+        let mut rng = kinfolk_core::Rng::from_seed(1);
+        let (mut queue, mut expected) = (Queue::default(), Vec::new());
+        let mut now = 0;
+        for number in 0..20_000_u64 {
+            // From less than a slot to several rings.
+            let at = now + rng.next_u64() % (1 << (10 + number % 28));
+            queue.push(Instant::from_nanos(at), number);
+            expected.push((at, number));
+            if number % 3 == 0 {
+                now += 1 << 20;
+                expected.sort_unstable();
+                let due = expected.partition_point(|(at, _)| *at <= now);
+                let taken: Vec<_> =
+                    std::iter::from_fn(|| queue.pop_until(Instant::from_nanos(now))).collect();
+                let until_now = expected.drain(..due).map(|(at, number)| (Instant::from_nanos(at), number));
+                assert_eq!(taken, until_now.collect::<Vec<_>>());
+            }
+        }
+        expected.sort_unstable();
+        let rest: Vec<_> = std::iter::from_fn(|| queue.pop_until(Instant::from_nanos(u64::MAX)))
+            .map(|(_, number)| number)
+            .collect();
+        assert_eq!(rest, expected.into_iter().map(|(_, number)| number).collect::<Vec<_>>());
     }
 }

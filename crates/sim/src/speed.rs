@@ -8,6 +8,9 @@ use anyhow::Result;
 use kinfolk_sim::{Fault, NodeIndex, Scenario, Step, World};
 use kinfolk_swim::SwimConfig;
 
+/// The group is left alone for so long first: members that have just met probe each other more often.
+const SETTLE: Duration = Duration::from_secs(10);
+
 /// What is to be simulated.
 pub(crate) struct Plan {
     /// How many nodes, which know each other from the beginning.
@@ -38,19 +41,22 @@ pub(crate) fn measure(plan: &Plan) -> Result<Speed> {
     scenario.phi = plan.phi;
     if plan.crash {
         let crash = Step::Fault(Fault::Crash(NodeIndex(0)));
-        scenario.script.at(Duration::from_secs(plan.seconds) / 2, crash);
+        scenario.script.at(SETTLE + Duration::from_secs(plan.seconds) / 2, crash);
     }
     let virtual_time = Duration::from_secs(plan.seconds);
     let begun = Instant::now();
     let mut world = World::light_preformed(&scenario, 1);
+    let settled = kinfolk_core::Instant::ORIGIN + SETTLE;
+    world.run_until(settled);
+    let before = world.traffic_of_all();
     let formed = Instant::now();
-    world.run_until(kinfolk_core::Instant::ORIGIN + virtual_time);
+    world.run_until(settled + virtual_time);
     Ok(Speed {
         nodes: plan.nodes,
         virtual_time,
         formed_in: formed - begun,
         took: formed.elapsed(),
-        messages: world.traffic_of_all().messages_sent,
+        messages: (world.traffic_of_all() - before).messages_sent,
         memory_max: memory_max()?,
     })
 }
@@ -69,7 +75,7 @@ impl fmt::Display for Speed {
         let node_seconds = self.nodes as f64 * virtual_seconds;
         write!(
             f,
-            "{} nodes, {virtual_seconds:.0} virtual seconds in {took:.2} s (formed in {:.2} s): {:.0} virtual seconds a \
+            "{} nodes, {virtual_seconds:.0} virtual seconds in {took:.2} s (formed, and settled for 10, in {:.2} s): {:.0} virtual seconds a \
              second on one core, {:.2} us and {:.2} messages a node and virtual second",
             self.nodes,
             self.formed_in.as_secs_f64(),

@@ -11,6 +11,7 @@ mod trouble;
 mod watch;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,7 +44,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 pub struct World {
     now: Instant,
     queue: Queue<Happening>,
-    config: SwimConfig,
+    config: Arc<SwimConfig>,
     /// Whether members watch each other's silence.
     phi: bool,
     /// Whether a node that restarts remembers its last incarnation.
@@ -98,14 +99,14 @@ enum Happening {
 pub(crate) enum Arrival {
     Message {
         from: NodeIndex,
-        body: Body,
+        body: Box<Body>,
         reply_to: Option<ReplyId>,
     },
     Reply {
         life: u32,
         request: RequestId,
         from: NodeIndex,
-        body: Body,
+        body: Box<Body>,
     },
     Deadline {
         life: u32,
@@ -134,7 +135,8 @@ pub(crate) enum Arrival {
     },
 }
 
-/// What a message says: through the codec in full detail, as it is in a light world.
+/// What a message says: through the codec in full detail, as it is in a light world. In a box, because nearly all that is
+/// going to happen are deadlines, which are small.
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     Encoded(Bytes),

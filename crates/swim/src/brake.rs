@@ -90,7 +90,7 @@ pub(crate) struct Mass {
     /// When the group is looked at next; `None` while nothing speaks for a look.
     next: Option<TimerKey>,
     /// The rings of those that still speak, while so many are silent that some may have no other watcher.
-    closed: Option<Rings>,
+    closed: Option<Box<Rings>>,
 }
 
 impl Mass {
@@ -113,11 +113,6 @@ impl Mass {
     /// One that counted has left on purpose.
     pub(crate) fn left(&mut self) {
         self.partition.left();
-    }
-
-    /// Whether the grace is over and verdicts go ahead: then new subjects are probed soon.
-    pub(crate) fn is_urgent(&self) -> bool {
-        self.closed.is_some() || matches!(self.brake, Brake::Released { .. })
     }
 }
 
@@ -241,7 +236,7 @@ impl Machine {
             let mut rings = Rings::new(&self.me.id);
             let others = snapshot.members().filter(|node| node.id != self.me.id);
             others.filter(|node| node.state == NodeState::Alive).for_each(|node| rings.insert(&node.id));
-            rings
+            Box::new(rings)
         });
         self.rewatch(now);
         if begins {

@@ -12,6 +12,7 @@ mod compare;
 mod config;
 mod congestion;
 mod describe;
+mod dispute;
 mod error;
 mod explain;
 mod flaps;

@@ -42,6 +42,11 @@ pub(crate) struct Losses {
 }
 
 impl Losses {
+    /// A probe has been answered, late or not.
+    pub(crate) fn note_answered(&mut self) {
+        self.note(true, false);
+    }
+
     fn note(&mut self, answered: bool, lost: bool) {
         let all = (1 << PROBES) - 1;
         self.answered = (self.answered << 1 | u16::from(answered)) & all;
@@ -73,13 +78,6 @@ impl Losses {
 }
 
 impl Machine {
-    /// A probe of a subject has been answered, late or not.
-    pub(crate) fn note_answered(&mut self, id: &NodeId) {
-        if let Some(subject) = self.watch.subjects.get_mut(id) {
-            subject.losses.note(true, false);
-        }
-    }
-
     /// No answer came to the probe that was sent at `sent`, and none will.
     pub(crate) fn note_unanswered(&mut self, now: Instant, id: &NodeId, sent: Instant) {
         let Some(subject) = self.watch.subjects.get_mut(id).filter(|_| sent >= self.watch.pause_ended) else {

@@ -17,29 +17,31 @@ use crate::timer::Timer;
 pub(crate) const ENVELOPE_BYTES: usize = 96;
 
 impl Machine {
-    pub(crate) fn on_gossip(&mut self, now: Instant, from: &NodeId, gossip: Vec<Update>) {
+    pub(crate) fn on_gossip(&mut self, now: Instant, from: &NodeId, gossip: &[Update]) {
+        // So it is at rest.
+        if gossip.is_empty() {
+            return;
+        }
         let claims = gossip.iter().filter_map(|update| match update {
             Update::Node { status, .. } => Some(&**status),
             Update::User(_) => None,
         });
-        let mut news = self.registry.news(claims).into_iter();
-        let mut told = Vec::with_capacity(gossip.len());
+        let mut news = self.registry.news(claims.clone()).into_iter();
         for update in gossip {
             match update {
                 Update::Node { status, accusers } => {
                     let is_news = news.next().unwrap_or(true);
                     // A suspicion that is known may have another accuser, and what is said of us is ours to judge.
                     if is_news || status.state == NodeState::Suspect || status.id == self.me.id {
-                        self.on_claim(now, &status, accusers, Spread::AllBut(from));
+                        self.on_claim(now, status, accusers.clone(), Spread::AllBut(from));
                     }
-                    told.push(status);
                 }
                 Update::User(message) => self.on_user_message(from, message),
             }
         }
         // Mostly nobody lacks a description: then no name is looked up.
         if self.registry.incomplete_count() > 0 {
-            for status in &told {
+            for status in claims {
                 self.complete(from, &status.id);
             }
         }
@@ -70,13 +72,13 @@ impl Machine {
         }
     }
 
-    fn on_user_message(&mut self, teller: &NodeId, message: UserMessage) {
-        if message.origin == self.me.id || !self.seen.is_new(&message) {
+    fn on_user_message(&mut self, teller: &NodeId, message: &UserMessage) {
+        if message.origin == self.me.id || !self.seen.is_new(message) {
             return;
         }
         let (from, payload) = (message.origin.clone(), message.payload.clone());
         self.output(Output::Event(ClusterEvent::Broadcast { from, payload }));
-        self.queue.push_heard_from(Update::User(message), Priority::Low, Some(teller));
+        self.queue.push_heard_from(Update::User(message.clone()), Priority::Low, Some(teller));
     }
 
     /// The updates to go with a message to `to`: first what we hold against it, so that it can refute at once

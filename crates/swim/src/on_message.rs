@@ -18,7 +18,7 @@ impl Machine {
     ) {
         match (message, reply_to) {
             (Message::Ping { digest, gossip }, Some(to)) => {
-                self.on_gossip(now, from, gossip);
+                self.on_gossip(now, from, &gossip);
                 let differs = digest != 0 && digest != self.view_digest();
                 let shift_ms = self.spacing_of(now, from);
                 let known = self.registry.get(from);
@@ -33,10 +33,10 @@ impl Machine {
                 });
             }
             (Message::PingReq { target, within_ms, nack, check_port, gossip }, Some(reply_to)) => {
-                self.on_gossip(now, from, gossip);
+                self.on_gossip(now, from, &gossip);
                 self.on_ping_req(now, PingReq { reply_to, target, within_ms, nack, check_port });
             }
-            (Message::Gossip { gossip }, _) => self.on_gossip(now, from, gossip),
+            (Message::Gossip { gossip }, _) => self.on_gossip(now, from, &gossip),
             (Message::Sync { nodes, after, want, only }, Some(to)) => {
                 self.on_sync(now, from, to, nodes, (after, want, only));
             }

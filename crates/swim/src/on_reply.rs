@@ -15,7 +15,7 @@ impl Machine {
         match (purpose, message) {
             (Some(Purpose::Watch { id, sent }), Message::Ack { stranger, differs, shift_ms, gossip }) => {
                 self.on_watch_ack(now, request, (&id, sent), shift_ms);
-                self.on_gossip(now, from, gossip);
+                self.on_gossip(now, from, &gossip);
                 self.compared(now, from, differs);
                 if stranger {
                     self.introduce_to(from);
@@ -23,7 +23,7 @@ impl Machine {
             }
             (Some(Purpose::Witness { id, round }), Message::Ack { gossip, .. }) => {
                 self.on_witness_ack(now, &id, round);
-                self.on_gossip(now, from, gossip);
+                self.on_gossip(now, from, &gossip);
             }
             (Some(Purpose::Witness { id, round }), Message::Nack { closed, lossy }) => {
                 if lossy {
@@ -32,27 +32,31 @@ impl Machine {
                 self.on_witness_nack(now, request, (&id, round), closed);
             }
             (Some(Purpose::Comeback(trial)), Message::Ack { gossip, .. }) => {
-                self.on_gossip(now, from, gossip);
+                self.on_gossip(now, from, &gossip);
                 self.on_trial(now, trial, None);
+            }
+            (Some(Purpose::Dispute(id)), Message::Ack { gossip, .. }) => {
+                self.on_gossip(now, from, &gossip);
+                self.end_dispute(now, &id);
             }
             (Some(Purpose::Probe), Message::Ack { stranger, gossip, .. }) => {
                 self.on_direct_ack(from);
-                self.on_gossip(now, from, gossip);
+                self.on_gossip(now, from, &gossip);
                 if stranger {
                     self.introduce_to(from);
                 }
             }
             (Some(Purpose::IndirectProbe), Message::Ack { gossip, .. }) => {
                 self.on_indirect_ack();
-                self.on_gossip(now, from, gossip);
+                self.on_gossip(now, from, &gossip);
             }
             (Some(Purpose::IndirectProbe), Message::Nack { .. }) => self.on_nack(),
             (Some(Purpose::Relay(relay)), Message::Ack { gossip, .. }) => {
-                self.on_gossip(now, from, gossip);
+                self.on_gossip(now, from, &gossip);
                 self.on_relay_ack(&relay, from);
             }
             (Some(Purpose::Glance), Message::Ack { differs, gossip, .. }) => {
-                self.on_gossip(now, from, gossip);
+                self.on_gossip(now, from, &gossip);
                 if differs {
                     self.compare_with(from);
                 }
@@ -68,7 +72,7 @@ impl Machine {
             (Some(Purpose::Leave), Message::Ack { .. }) => self.on_leave_told(true),
             (None, Message::Ack { gossip, .. }) => {
                 self.stats.late_replies += 1;
-                self.on_gossip(now, from, gossip);
+                self.on_gossip(now, from, &gossip);
             }
             (None, _) => self.stats.late_replies += 1,
             (Some(purpose), _) => {
@@ -93,6 +97,7 @@ impl Machine {
                 }
             }
             Purpose::Comeback(trial) => self.on_trial(now, trial, Some(why)),
+            Purpose::Dispute(id) => self.end_dispute(now, &id),
             Purpose::Witness { id, round } => self.on_witness_silence(now, request, (&id, round)),
             Purpose::Probe => self.on_direct_silence(now, why),
             Purpose::IndirectProbe => self.on_indirect_silence(request, why),

@@ -15,12 +15,13 @@ impl Machine {
                     self.on_watch_timeout(now, request);
                 }
                 Timer::ProbeTimeout(request) => self.on_probe_timeout(now, request),
-                Timer::Knock(request) => self.on_knock_due(request),
+                Timer::Knock(request) => self.on_knock_due(now, request),
                 Timer::Watch(id) => self.on_watch_due(now, &id),
                 Timer::Round(id, number) => self.on_round_due(now, &id, number),
                 Timer::Verdict(id) => self.on_verdict_due(now, &id),
                 Timer::Nack(request) => self.on_nack_due(request),
                 Timer::Suspicion(id) => self.on_suspicion_due(now, &id),
+                Timer::Dispute(id) => self.on_dispute_due(&id),
                 Timer::Gossip => self.on_gossip_due(now),
                 Timer::Sync => self.on_sync_due(now),
                 Timer::Look => self.on_look_due(now),

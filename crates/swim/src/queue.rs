@@ -147,6 +147,9 @@ impl GossipQueue {
 
     /// Whether an update waits that has been sent fewer than `times` times.
     pub fn has_fresh(&self, times: u32) -> bool {
+        if self.waiting.is_empty() {
+            return false;
+        }
         let fresh = |priority| {
             let first = self.waiting.range((priority, 0, Reverse(u64::MAX))..).next();
             first.is_some_and(|((found, sent, _), _)| *found == priority && *sent < times)

@@ -1,10 +1,9 @@
 //! The requests of ours that wait for an answer, and what each was for.
 //!
 //! Bounded by construction: one probe with its helpers, [`RELAYS_MAX`] relays, [`DESCRIBES_MAX`] descriptions,
-//! [`JOINS_MAX`] joins and one periodic exchange, the pings of one trial, and those of one leave. What a probe or a relay has asked is
-//! forgotten when its time is over, so that an answer which never comes leaves nothing behind.
-
-use std::collections::BTreeMap;
+//! [`JOINS_MAX`] joins and one periodic exchange, one question for each open dispute, the pings of one trial, and those of
+//! one leave. What a probe or a relay has asked is forgotten when its time is over, so that an answer which never comes
+//! leaves nothing behind.
 
 use kinfolk_core::{Instant, NodeId};
 
@@ -42,6 +41,8 @@ pub(crate) enum Purpose {
         /// In which round.
         round: u64,
     },
+    /// A probe of the subject of a verdict that came by an exchange.
+    Dispute(NodeId),
     /// A probe of the trial of this number, before we come back.
     Comeback(u64),
     /// A probe for somebody else.
@@ -83,7 +84,8 @@ pub(crate) struct Relay {
 /// All that wait.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    waiting: BTreeMap<RequestId, Purpose>,
+    /// In the order of their ids, which only grow. Mostly one or two.
+    waiting: Vec<(RequestId, Purpose)>,
     made: u64,
 }
 
@@ -96,21 +98,22 @@ impl Requests {
     pub(crate) fn add(&mut self, purpose: Purpose) -> RequestId {
         let id = self.next_id();
         self.made += 1;
-        self.waiting.insert(id, purpose);
+        self.waiting.push((id, purpose));
         id
     }
 
     pub(crate) fn take(&mut self, id: RequestId) -> Option<Purpose> {
-        self.waiting.remove(&id)
+        let place = self.waiting.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(self.waiting.remove(place).1)
     }
 
     pub(crate) fn count(&self, of: impl Fn(&Purpose) -> bool) -> usize {
-        self.waiting.values().filter(|purpose| of(purpose)).count()
+        self.waiting.iter().filter(|(_, purpose)| of(purpose)).count()
     }
 
     /// Drops the periodic exchange of views that is still under way, if there is one.
     pub(crate) fn drop_periodic_sync(&mut self) {
-        self.waiting.retain(|_, purpose| match purpose {
+        self.waiting.retain(|(_, purpose)| match purpose {
             Purpose::Glance | Purpose::Compare => false,
             Purpose::Sync(session) => session.command.is_some(),
             _ => true,

@@ -10,45 +10,50 @@ use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId};
 
-/// When each of our watchers probed us last, and when it will probe us next.
+/// Who watches us, when each of them probed us last, and when it will probe us next.
 #[derive(Debug, Default)]
 pub(crate) struct Spacing {
-    /// Not more than watch us.
-    probed: Vec<Probed>,
+    /// In the order of names.
+    watchers: Vec<(NodeId, Option<Probed>)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Probed {
-    by: NodeId,
     last: Instant,
     next: Instant,
 }
 
 impl Spacing {
-    /// `watcher` probes us now; it and the `others` that watch us do so once in each `cycle`. By how many milliseconds it
+    /// These, in the order of names, watch us from now on. What is known of those that did so before is kept.
+    pub(crate) fn watched_by(&mut self, watchers: Vec<NodeId>) {
+        let former = std::mem::take(&mut self.watchers);
+        let known =
+            |id: &NodeId| former.iter().find(|(watcher, _)| watcher == id).and_then(|(_, probed)| *probed);
+        self.watchers =
+            watchers.into_iter().map(|id| (known(&id), id)).map(|(probed, id)| (id, probed)).collect();
+    }
+
+    /// Who watches us, in the order of names.
+    pub(crate) fn watchers(&self) -> impl Iterator<Item = &NodeId> {
+        self.watchers.iter().map(|(id, _)| id)
+    }
+
+    /// `watcher` probes us now; it and the others that watch us do so once in each `cycle`. By how many milliseconds it
     /// should come later (or, if negative, earlier) next time: at most an eighth of the cycle at a time.
-    pub(crate) fn probed(
-        &mut self,
-        watcher: &NodeId,
-        watchers: &[NodeId],
-        cycle: Duration,
-        now: Instant,
-    ) -> i16 {
-        if !watchers.contains(watcher) {
-            return 0;
-        }
+    pub(crate) fn probed(&mut self, watcher: &NodeId, cycle: Duration, now: Instant) -> i16 {
+        let Some(place) = self.watchers.iter().position(|(id, _)| id == watcher) else { return 0 };
         let old = cycle * 2;
-        self.probed
-            .retain(|one| one.by != *watcher && now.since(one.last) <= old && watchers.contains(&one.by));
-        let before = self.probed.iter().map(|one| now.since(one.last)).min();
-        let after = self.probed.iter().map(|one| one.next.since(now)).min();
+        let others = self.watchers.iter().enumerate().filter(|(at, _)| *at != place);
+        let lately = others.filter_map(|(_, (_, probed))| probed.filter(|one| now.since(one.last) <= old));
+        let before = lately.clone().map(|one| one.last).max().map(|last| now.since(last));
+        let after = lately.map(|one| one.next).min().map(|next| next.since(now));
         let most = whole_millis(cycle) / 8;
         let middle = |(before, after)| (whole_millis(after) - whole_millis(before)) / 2;
         let shift = before.zip(after).map_or(0, middle).clamp(-most, most);
         let next = now + cycle;
         let by = Duration::from_millis(shift.unsigned_abs());
         let next = if shift < 0 { next - by } else { next + by };
-        self.probed.push(Probed { by: watcher.clone(), last: now, next });
+        self.watchers[place].1 = Some(Probed { last: now, next });
         i16::try_from(shift).unwrap_or(0)
     }
 }
@@ -74,10 +79,11 @@ mod tests {
             let watchers: Vec<_> = (0..4).map(id).collect();
             let mut due: Vec<_> = (0..4).map(|_| Instant::ORIGIN + CYCLE.mul_f64(rng.unit())).collect();
             let mut spacing = Spacing::default();
+            spacing.watched_by(watchers.clone());
             for _ in 0..4 * 60 {
                 let first = (0..4).min_by_key(|at| due[*at]).unwrap();
                 let now = due[first];
-                let shift = spacing.probed(&watchers[first], &watchers, CYCLE, now);
+                let shift = spacing.probed(&watchers[first], CYCLE, now);
                 let by = Duration::from_millis(u64::from(shift.unsigned_abs()));
                 due[first] = now + if shift < 0 { CYCLE.saturating_sub(by) } else { CYCLE + by };
             }
@@ -94,7 +100,26 @@ mod tests {
     #[test]
     fn one_watcher_alone_and_whoever_does_not_watch_us_need_not_move() {
         let mut spacing = Spacing::default();
-        assert_eq!(spacing.probed(&id(0), &[id(0)], CYCLE, Instant::ORIGIN), 0);
-        assert_eq!(spacing.probed(&id(9), &[id(0)], CYCLE, Instant::ORIGIN), 0);
+        spacing.watched_by(vec![id(0)]);
+        assert_eq!(spacing.probed(&id(0), CYCLE, Instant::ORIGIN), 0);
+        assert_eq!(spacing.probed(&id(9), CYCLE, Instant::ORIGIN), 0);
+    }
+
+    #[test]
+    fn whoever_still_watches_us_is_known_by_its_last_probe_and_whoever_does_not_is_forgotten() {
+        let mut spacing = Spacing::default();
+        spacing.watched_by(vec![id(0), id(1)]);
+        spacing.probed(&id(0), CYCLE, Instant::ORIGIN);
+        spacing.watched_by(vec![id(0), id(2)]);
+        let soon = Instant::ORIGIN + CYCLE / 4;
+        assert_eq!(
+            spacing.probed(&id(2), CYCLE, soon),
+            500,
+            "halfway to the next of the other, as far as it may"
+        );
+        spacing.watched_by(vec![id(2)]);
+        spacing.watched_by(vec![id(0), id(2)]);
+        assert_eq!(spacing.probed(&id(2), CYCLE, soon), 0, "the other is new");
+        assert!(spacing.watchers().eq([&id(0), &id(2)]));
     }
 }

@@ -57,6 +57,10 @@ pub struct SwimStats {
     pub unexpected: u64,
     /// Exchanges of views that we began and that ended well.
     pub syncs: u64,
+    /// Verdicts of others that came by an exchange and were put to their subjects first.
+    pub disputes: u64,
+    /// Such verdicts that were left out because too many were open.
+    pub disputes_full: u64,
     /// Failed members that we tried to contact.
     pub heals: u64,
     /// Lifeguard's local health score: 0 is well.

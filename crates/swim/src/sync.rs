@@ -175,6 +175,9 @@ impl Machine {
         spread: Spread<'_>,
     ) {
         for status in nodes {
+            if self.is_disputed(now, from, status) {
+                continue;
+            }
             // Who holds a member for suspect need not accuse it: else each exchange would add a voice that is none.
             let accusers = match status.state {
                 NodeState::Failed => vec![from.clone()],

@@ -29,16 +29,24 @@ use crate::requests::Purpose;
 use crate::rings::{ALL_WATCH_ALL, RINGS, Rings};
 use crate::round_trip::RoundTrip;
 use crate::spacing::Spacing;
-use crate::timer::{Timer, TimerKey};
+use crate::timer::{Timer, TimerKey, Timers};
 use crate::witness::Round;
+
+/// The shortest time after which the port of a subject that has not answered is checked.
+const KNOCK_AFTER_MIN: Duration = Duration::from_millis(25);
+
+/// How many probes of a new subject follow each other at the interval at the most, before it is probed once in a cycle: until
+/// its watchers have found their places in the cycle a crash would be found late. By chance it is between one and this, so
+/// that watchers who began together are spread over the cycle.
+const ACQUAINTING_MAX: usize = RINGS;
 
 /// All that `Mode::Verified` keeps beside what every mode has.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    pub rings: Rings,
+    /// In a box, as all that is large and seldom looked at.
+    pub rings: Box<Rings>,
     pub subjects: BTreeMap<NodeId, Subject>,
-    /// Who watches us, in the order of names.
-    pub watchers: Vec<NodeId>,
+    /// Who watches us, and when.
     pub spacing: Spacing,
     /// The checks of ports that are under way.
     pub checks: BTreeMap<CheckId, Checked>,
@@ -57,13 +65,15 @@ pub(crate) struct Subject {
     timer: TimerKey,
     /// The latest probe, until its answer or its time-out.
     pub probe: Option<InFlight>,
+    /// How many probes are left until we are acquainted with it.
+    new_for: usize,
     pub trip: RoundTrip,
     /// When the first of the probes that have gone unanswered, one after another, was sent.
     pub silent_since: Option<Instant>,
     /// Whether its host has said, during this silence, that nobody listens at its port.
     pub port_closed: bool,
     /// The question to witnesses that is under way.
-    pub round: Option<Round>,
+    pub round: Option<Box<Round>>,
     /// When we shall judge it; set while we accuse it.
     pub verdict: Option<TimerKey>,
     /// Its suspicion level when phi crossed the threshold during this silence.
@@ -79,10 +89,8 @@ pub(crate) struct Subject {
 pub(crate) struct InFlight {
     pub request: RequestId,
     pub sent: Instant,
-    /// When its time is over.
+    /// When its port is checked, and after that when its time is over.
     timer: TimerKey,
-    /// When the port is checked, if that is before.
-    knock: Option<TimerKey>,
     /// Whether it was sent a second time, because the first failed before its time was over.
     again: bool,
 }
@@ -90,9 +98,8 @@ pub(crate) struct InFlight {
 impl Watch {
     pub(crate) fn new(me: &NodeId) -> Self {
         Self {
-            rings: Rings::new(me),
+            rings: Rings::new(me).into(),
             subjects: BTreeMap::new(),
-            watchers: Vec::new(),
             spacing: Spacing::default(),
             checks: BTreeMap::new(),
             checks_made: 0,
@@ -109,7 +116,7 @@ impl Watch {
 
     /// Whom we exchange news with at once: our subjects and our watchers, each once.
     pub(crate) fn neighbours(&self) -> Vec<NodeId> {
-        let mut all: Vec<_> = self.subjects.keys().chain(&self.watchers).cloned().collect();
+        let mut all: Vec<_> = self.subjects.keys().chain(self.spacing.watchers()).cloned().collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -137,7 +144,7 @@ impl Machine {
             }
             (subjects, watchers)
         };
-        self.watch.watchers = watchers;
+        self.watch.spacing.watched_by(watchers);
         if self.watch.subjects.keys().eq(&subjects) {
             return;
         }
@@ -145,12 +152,12 @@ impl Machine {
         for id in gone {
             self.unwatch(&id);
         }
-        let spread = if self.mass.is_urgent() { self.config.probe_interval } else { self.watch_cycle() };
         for id in &subjects {
             if !self.watch.subjects.contains_key(id) {
-                let at = now + spread.mul_f64(self.rng.unit());
+                let at = now + self.config.probe_interval.mul_f64(self.rng.unit());
                 let timer = self.timers.schedule(at, Timer::Watch(id.clone()));
-                self.watch.subjects.insert(id.clone(), Subject::new(timer));
+                let new_for = 1 + self.rng.below(ACQUAINTING_MAX);
+                self.watch.subjects.insert(id.clone(), Subject::new(timer, new_for));
             }
         }
         self.output(Output::Watch { subjects });
@@ -183,11 +190,12 @@ impl Machine {
             }
             self.missed(now, id);
         }
-        let Some(subject) = self.watch.subjects.get(id) else { return };
-        let suspect = node.state == NodeState::Suspect;
-        let troubled = suspect || subject.silent_since.is_some() || subject.losses.look_odd();
-        let next = if troubled { self.config.probe_interval } else { self.watch_cycle() };
-        self.watch_again(id, now + next);
+        let cycle = self.watch_cycle();
+        let Some(subject) = self.watch.subjects.get_mut(id) else { return };
+        subject.new_for = subject.new_for.saturating_sub(1);
+        let troubled = node.state == NodeState::Suspect || subject.silent_since.is_some();
+        let next = if troubled || subject.is_looked_at() { self.config.probe_interval } else { cycle };
+        subject.probe_at(&mut self.timers, id, now + next);
         self.stats.probes += 1;
         self.watch_probe(now, &node, false);
     }
@@ -203,7 +211,8 @@ impl Machine {
     /// Probes that could not be made when they were due come one after another, as new subjects' do.
     pub(crate) fn spread_watches(&mut self, now: Instant) {
         let (interval, cycle) = (self.config.probe_interval, self.watch_cycle());
-        let late = self.watch.subjects.iter().filter(|(_, subject)| subject.timer.is_due(now));
+        let is_due = |subject: &Subject| self.timers.due_at(subject.timer).is_some_and(|at| at <= now);
+        let late = self.watch.subjects.iter().filter(|(_, subject)| is_due(subject));
         let within = |subject: &Subject| if subject.silent_since.is_some() { interval } else { cycle };
         let late: Vec<_> = late.map(|(id, subject)| (id.clone(), within(subject))).collect();
         for (id, within) in late {
@@ -215,46 +224,52 @@ impl Machine {
     /// Schedules the next probe of a subject in the place of the one that is scheduled.
     fn watch_again(&mut self, id: &NodeId, at: Instant) {
         if let Some(subject) = self.watch.subjects.get_mut(id) {
-            self.timers.cancel(subject.timer);
-            subject.timer = self.timers.schedule(at, Timer::Watch(id.clone()));
+            subject.probe_at(&mut self.timers, id, at);
         }
     }
 
     fn watch_probe(&mut self, now: Instant, node: &NodeStatus, again: bool) {
-        let timeout = self.watch_timeout(&node.id);
+        let trip = self.watch.subjects.get(&node.id).map(|subject| subject.trip).unwrap_or_default();
+        let timeout = self.timeout_after(trip);
         // A late answer still says that it lives: until the next probe at least it is worth waiting for.
         let within = self.config.probe_interval.max(timeout);
         let (digest, gossip) = (self.view_digest(), self.gossip_for(node));
         let purpose = Purpose::Watch { id: node.id.clone(), sent: now };
         let request = self.request(node, Message::Ping { digest, gossip }, purpose, within);
-        let timer = self.timers.schedule(now + timeout, Timer::ProbeTimeout(request));
-        let early = self.knock_after(&node.id);
-        let knock = (early < timeout).then(|| self.timers.schedule(now + early, Timer::Knock(request)));
+        let early = self.knock_after(trip);
+        let timer = if early < timeout {
+            self.timers.schedule(now + early, Timer::Knock(request))
+        } else {
+            self.timers.schedule(now + timeout, Timer::ProbeTimeout(request))
+        };
         if let Some(subject) = self.watch.subjects.get_mut(&node.id) {
-            subject.probe = Some(InFlight { request, sent: now, timer, knock, again });
+            subject.probe = Some(InFlight { request, sent: now, timer, again });
         }
     }
 
     /// How long a probe of this subject may take: what it took lately and four times its deviation, within the bounds of
     /// the configuration, and longer the less we trust ourselves.
-    pub(crate) fn watch_timeout(&self, id: &NodeId) -> Duration {
+    fn timeout_after(&self, trip: RoundTrip) -> Duration {
         let (least, most) = (self.config.probe_timeout_min, self.config.probe_timeout);
-        let known = self.watch.subjects.get(id).and_then(|subject| subject.trip.timeout());
-        let timeout = self.local_health.scale(known.unwrap_or(most).clamp(least.min(most), most));
+        let timeout = self.local_health.scale(trip.timeout().unwrap_or(most).clamp(least.min(most), most));
         timeout.min(self.config.probe_interval.max(most))
     }
 
-    /// After what time without an answer the port is checked: where a probe may take longer than on a fast network, because
-    /// nothing is known of the way yet or we do not trust ourselves, a crash need not take as long to be found.
-    fn knock_after(&self, id: &NodeId) -> Duration {
-        let smoothed = self.watch.subjects.get(id).and_then(|subject| subject.trip.smoothed());
-        smoothed.map_or(Duration::ZERO, |trip| trip * 2).max(self.config.probe_timeout_min)
+    /// After what time without an answer the port is checked: long before the probe's time is over, because a check costs one
+    /// datagram, and the host of a dead process answers only the first few packets at once. What QUIC sends again is among
+    /// them, so that a check that comes late may wait a second for its answer.
+    fn knock_after(&self, trip: RoundTrip) -> Duration {
+        trip.smoothed().map_or(self.config.probe_timeout_min, |trip| (trip * 2).max(KNOCK_AFTER_MIN))
     }
 
     /// A probe has had no answer for longer than usual.
-    pub(crate) fn on_knock_due(&mut self, request: RequestId) {
-        if let Some(id) = self.probed_by(request) {
-            self.check_port_of_subject(&id);
+    pub(crate) fn on_knock_due(&mut self, now: Instant, request: RequestId) {
+        let Some(id) = self.probed_by(request) else { return };
+        self.check_port_of_subject(&id);
+        let trip = self.watch.subjects.get(&id).map(|subject| subject.trip).unwrap_or_default();
+        let timeout = self.timeout_after(trip);
+        if let Some(probe) = self.watch.subjects.get_mut(&id).and_then(|subject| subject.probe.as_mut()) {
+            probe.timer = self.timers.schedule(now.max(probe.sent + timeout), Timer::ProbeTimeout(request));
         }
     }
 
@@ -273,25 +288,24 @@ impl Machine {
         shift: i16,
     ) {
         let (interval, cycle) = (self.config.probe_interval, self.watch_cycle());
-        self.note_answered(id);
         self.note_contact(now);
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
-        let cycle = if subject.losses.look_odd() { interval } else { cycle };
+        subject.losses.note_answered();
+        let cycle = if subject.is_looked_at() { interval } else { cycle };
         subject.trip.sample(now.since(sent));
         if let Some(probe) = subject.probe.take_if(|probe| probe.request == request) {
-            [Some(probe.timer), probe.knock]
-                .into_iter()
-                .flatten()
-                .for_each(|timer| self.timers.cancel(timer));
+            self.timers.cancel(probe.timer);
             self.stats.acks += 1;
             self.local_health.lower();
         } else {
             self.stats.late_replies += 1;
         }
-        self.heard_from(now, id);
         let by = Duration::from_millis(shift.unsigned_abs().into()).min(cycle / 8);
         let next = if shift < 0 { cycle.saturating_sub(by) } else { cycle + by };
-        self.watch_again(id, (sent + next).max(now));
+        subject.probe_at(&mut self.timers, id, (sent + next).max(now));
+        if subject.silent_since.is_some() {
+            self.heard_from(now, id);
+        }
     }
 
     /// The answer to this probe has not come in time.
@@ -320,6 +334,7 @@ impl Machine {
     pub(crate) fn missed(&mut self, now: Instant, id: &NodeId) {
         let Some(subject) = self.watch.subjects.get_mut(id) else { return };
         let Some(probe) = subject.probe.take() else { return };
+        self.timers.cancel(probe.timer);
         subject.silent_since.get_or_insert(probe.sent);
         self.stats.probes_failed += 1;
         self.watch_again(id, (probe.sent + self.config.probe_interval).max(now));
@@ -341,7 +356,7 @@ impl Machine {
     /// `from` probes us: by how many milliseconds it should come later, or earlier, next time.
     pub(crate) fn spacing_of(&mut self, now: Instant, from: &NodeId) -> i16 {
         let cycle = self.watch_cycle();
-        self.watch.spacing.probed(from, &self.watch.watchers, cycle, now)
+        self.watch.spacing.probed(from, cycle, now)
     }
 
     /// A subject has been heard from, or somebody has just heard from it: its silence is over, and we accuse it no longer.
@@ -361,15 +376,27 @@ impl Machine {
 }
 
 impl Subject {
+    /// Whether it is probed each interval though it answers: it is new to us, or does not answer always.
+    fn is_looked_at(&self) -> bool {
+        self.new_for > 0 || self.losses.look_odd()
+    }
+
     /// Whether it does not answer us, and nothing says that its process is gone.
     pub(crate) fn is_mute(&self) -> bool {
         self.silent_since.is_some() && !self.port_closed
     }
 
-    fn new(timer: TimerKey) -> Self {
+    /// Schedules its next probe in the place of the one that is scheduled; `id` is its name.
+    fn probe_at(&mut self, timers: &mut Timers, id: &NodeId, at: Instant) {
+        timers.cancel(self.timer);
+        self.timer = timers.schedule(at, Timer::Watch(id.clone()));
+    }
+
+    fn new(timer: TimerKey, new_for: usize) -> Self {
         Self {
             timer,
             probe: None,
+            new_for,
             trip: RoundTrip::default(),
             silent_since: None,
             port_closed: false,

@@ -100,8 +100,8 @@ impl Machine {
         let asked = open.len();
         let round =
             Round { number, timer, last, asked, open, nacks: Vec::new(), closed: false, acked: false };
-        if let Some(former) = self.watch.subjects.get_mut(id).and_then(|subject| subject.round.replace(round))
-        {
+        let subject = self.watch.subjects.get_mut(id);
+        if let Some(former) = subject.and_then(|subject| subject.round.replace(round.into())) {
             self.timers.cancel(former.timer);
         }
     }
@@ -205,12 +205,12 @@ impl Machine {
             () if self.registry.member_count() <= 2 => Found::NobodyElse,
             () => Found::Isolated,
         };
-        let Round { asked, nacks, last, .. } = round;
+        let Round { asked, nacks, last, .. } = *round;
         self.judge(now, id, Outcome { found, asked, nacks, last });
     }
 
     fn round(&mut self, id: &NodeId, number: u64) -> Option<&mut Round> {
-        let round = self.watch.subjects.get_mut(id)?.round.as_mut()?;
+        let round = self.watch.subjects.get_mut(id)?.round.as_deref_mut()?;
         (round.number == number).then_some(round)
     }
 }

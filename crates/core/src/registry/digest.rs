@@ -14,7 +14,8 @@ pub(super) const BUCKETS: usize = 256;
 /// are forgotten by each member at its own time.
 #[derive(Debug, Clone)]
 pub(super) struct Digest {
-    buckets: [u64; BUCKETS],
+    /// In a box, so that the root, which rides on every probe, stands with the rest of what is looked at then.
+    buckets: Box<[u64; BUCKETS]>,
     /// The wrapping sum of the buckets.
     root: u64,
 }
@@ -43,7 +44,7 @@ impl Digest {
 
 impl Default for Digest {
     fn default() -> Self {
-        Self { buckets: [0; BUCKETS], root: 0 }
+        Self { buckets: Box::new([0; BUCKETS]), root: 0 }
     }
 }
 

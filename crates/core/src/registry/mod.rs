@@ -2,15 +2,14 @@
 //! the precedence law; the [`Change`] that it returns is what events and gossip are made from.
 
 mod digest;
-mod entry;
 mod snapshot;
 mod sync;
+mod table;
 
 #[cfg(test)]
 #[cfg(kinfolk_loom)]
 mod loom_registry;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,8 +21,8 @@ use crate::precedence;
 use crate::state::NodeState;
 use crate::status::NodeStatus;
 use digest::Digest;
-use entry::Entry;
 use sync::RwLock;
+use table::Table;
 
 /// What one claim changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +67,7 @@ pub struct SharedNodeRegistry {
 
 #[derive(Default, Clone)]
 struct Members {
-    /// Found by name, which each entry holds itself: no second copy of it is kept as a key.
-    nodes: HashSet<Entry, foldhash::fast::RandomState>,
+    nodes: Table,
     /// How many nodes are in each state, by the state's place in [`NodeState::ALL`].
     counts: [usize; 4],
     /// How many are not complete.
@@ -106,7 +104,7 @@ impl SharedNodeRegistry {
     pub fn apply(&self, claim: impl Into<Arc<NodeStatus>>) -> Change {
         let claim = claim.into();
         let mut members = self.members.write();
-        let (before, after) = match members.get(&claim.id) {
+        let (before, after) = match members.nodes.get(&claim.id) {
             None if members.nodes.len() >= self.nodes_max => return Change::Full,
             None => (None, claim),
             Some(known) if Arc::ptr_eq(known, &claim) => return Change::None,
@@ -122,20 +120,23 @@ impl SharedNodeRegistry {
     }
 
     /// Which of these claims add anything to what is known now; [`apply`](Self::apply) makes nothing of the others. Most of what
-    /// comes by gossip is known already, and one look at all of it costs a part of what as many calls cost.
+    /// comes by gossip is known already, word for word, and that is seen by a hash of it all: one that differs from what is
+    /// known is taken for it with a chance of 2^-64.
     pub fn news<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
         let members = self.members.read();
-        // All are found first, so that the memory of each need not be waited for in turn.
-        let known: Vec<_> = claims.clone().map(|claim| members.get(&claim.id)).collect();
-        let adds = |(known, claim): (Option<&Arc<NodeStatus>>, &NodeStatus)| {
-            known.is_none_or(|known| precedence::newer(known, claim) != (false, false))
+        // All are hashed first, so that the memory of each need not be waited for in turn.
+        let marks: Vec<_> = claims.clone().map(|claim| members.nodes.mark(claim)).collect();
+        let adds = |(mark, claim): (table::Mark, &NodeStatus)| {
+            let known = || members.nodes.get(&claim.id);
+            !members.nodes.holds(mark)
+                && known().is_none_or(|known| precedence::newer(known, claim) != (false, false))
         };
-        known.into_iter().zip(claims).map(adds).collect()
+        marks.into_iter().zip(claims).map(adds).collect()
     }
 
     /// What is known of `id`.
     pub fn get(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {
-        self.members.read().get(id).cloned()
+        self.members.read().nodes.get(id).cloned()
     }
 
     /// All nodes at one moment, ordered by name. Costs O(1) while nothing has changed since the last one, and one copy
@@ -147,11 +148,7 @@ impl SharedNodeRegistry {
         let mut members = self.members.write();
         let version = members.version;
         let Members { nodes, snapshot, .. } = &mut *members;
-        snapshot
-            .get_or_insert_with(|| {
-                Arc::new(Snapshot::new(version, nodes.iter().map(|entry| Arc::clone(&entry.0))))
-            })
-            .clone()
+        snapshot.get_or_insert_with(|| Arc::new(Snapshot::new(version, nodes.iter().map(Arc::clone)))).clone()
     }
 
     /// The members (alive or suspect) whose tag `key` has this `value`, ordered by name.
@@ -205,8 +202,8 @@ impl SharedNodeRegistry {
     /// Forgets a tombstone: removes `id` if it is failed or left and still at this incarnation. Returns what was known.
     pub fn reap(&self, id: &NodeId, incarnation: Incarnation) -> Option<Arc<NodeStatus>> {
         let mut members = self.members.write();
-        members.get(id).filter(|node| !node.state.is_member() && node.incarnation == incarnation)?;
-        let Entry(reaped) = members.nodes.take(id)?;
+        members.nodes.get(id).filter(|node| !node.state.is_member() && node.incarnation == incarnation)?;
+        let reaped = members.nodes.take(id)?;
         members.counts[reaped.state as usize] -= 1;
         members.incomplete -= usize::from(!reaped.is_complete());
         members.digest.replace(Some(&reaped), None);
@@ -226,10 +223,6 @@ impl SharedNodeRegistry {
 }
 
 impl Members {
-    fn get(&self, id: &NodeId) -> Option<&Arc<NodeStatus>> {
-        self.nodes.get(id).map(|entry| &entry.0)
-    }
-
     fn replace(&mut self, before: Option<&NodeStatus>, after: &Arc<NodeStatus>) {
         if let Some(before) = before {
             self.counts[before.state as usize] -= 1;
@@ -238,7 +231,7 @@ impl Members {
         self.counts[after.state as usize] += 1;
         self.incomplete += usize::from(!after.is_complete());
         self.digest.replace(before, Some(after));
-        self.nodes.replace(Entry(Arc::clone(after)));
+        self.nodes.put(Arc::clone(after));
         self.changed();
     }
 

@@ -1,10 +1,11 @@
 //! A network of our own: one namespace with a bridge, and one for each node with a link to it. Nothing of it touches the
 //! machine's own network. All of it goes when the [`Lan`] is dropped; what a killed run left behind goes at the next.
 
+use std::fs;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::command::{ip, run};
 use super::faults::{Faults, port};
@@ -69,6 +70,16 @@ impl Lan {
         ip(&format!("-n {} link set eth0 {word}", self.nodes[node])).map(drop)
     }
 
+    /// From now on a node resolves `name` to `addr`, and no other name from its file of hosts.
+    pub(super) fn name_host(&self, node: usize, name: &str, addr: Ipv4Addr) -> Result<()> {
+        let folder = hosts_of(&self.nodes[node]);
+        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        let file = folder.join("hosts");
+        // In place: `ip netns exec` binds this very file over `/etc/hosts`.
+        fs::write(&file, format!("127.0.0.1 localhost\n{addr} {name}\n"))
+            .with_context(|| format!("writing {}", file.display()))
+    }
+
     /// Gives a node another address in place of the one that it has.
     pub(super) fn renumber(&self, node: usize, from: Ipv4Addr, to: Ipv4Addr) -> Result<()> {
         let name = &self.nodes[node];
@@ -83,6 +94,7 @@ impl Drop for Lan {
             if let Err(error) = ip(&format!("netns del {name}")) {
                 eprintln!("the namespace {name} is left behind ({error:#}); the next run tries again");
             }
+            forget_hosts(name);
         }
     }
 }
@@ -109,8 +121,24 @@ pub(super) fn remove_leftovers() -> Result<()> {
         }
         eprintln!("removing the namespace {name}, which an earlier run left behind");
         ip(&format!("netns del {name}"))?;
+        forget_hosts(name);
     }
     Ok(())
+}
+
+/// Where `ip netns exec` looks for the files that a namespace has in place of those in `/etc`.
+fn hosts_of(namespace: &str) -> PathBuf {
+    Path::new("/etc/netns").join(namespace)
+}
+
+/// Most namespaces have no such files.
+fn forget_hosts(namespace: &str) {
+    let folder = hosts_of(namespace);
+    if folder.exists()
+        && let Err(error) = fs::remove_dir_all(&folder)
+    {
+        eprintln!("{} is left behind: {error}", folder.display());
+    }
 }
 
 /// Whether a namespace is one of ours and the run that made it is over.

@@ -220,6 +220,11 @@ impl Town {
         Ok(at)
     }
 
+    /// From now on `node` resolves `name` to the address that `host` has now.
+    pub(super) fn name_host(&self, node: usize, name: &str, host: usize) -> Result<()> {
+        self.lan.name_host(node, name, self.agents[host].addr)
+    }
+
     /// Gives an agent that does not run another address.
     pub(super) fn renumber(&mut self, node: usize) -> Result<()> {
         let (from, to) = (self.agents[node].addr, second_addr(node));

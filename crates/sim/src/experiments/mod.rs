@@ -1,11 +1,11 @@
 //! The experiments of the papers, each in a file of its own: what is set up stands at its top, what was published beside
 //! what came out here in its tables. This file says what an experiment is and knows them all; the rest is shared: rows
-//! and tables, the page and its plots, statistics, and the runner.
+//! and tables, the page and its plots, and statistics.
 //!
 //! ```text
 //!   Experiment::run(&Settings) -> Page ── Table ── Row ──> JSON, one object a row
 //!        │                          ├──── Plot ──────────> docs/results/NAME-PLOT.svg
-//!        └── run_all(jobs, ...)     └──── Bar             all of it: Markdown
+//!        └── side_by_side(jobs, ...)└──── Bar             all of it: Markdown
 //! ```
 
 mod bar;
@@ -17,7 +17,6 @@ mod phi;
 mod plot;
 mod rapid;
 mod row;
-mod runner;
 mod scale;
 mod stats;
 mod swim;
@@ -27,9 +26,10 @@ pub use bar::Bar;
 pub use page::Page;
 pub use plot::{Axis, Plot};
 pub use row::{Cell, Row};
-pub use runner::{run_all, workers};
 pub use stats::{Sample, Share, ratio};
 pub use table::{Column, Table};
+
+use crate::side_by_side;
 
 /// An experiment.
 #[derive(Debug, Clone, Copy)]

@@ -49,7 +49,7 @@ impl World {
         let mut world = Self {
             now: Instant::ORIGIN,
             queue: Queue::default(),
-            config: scenario.config.clone(),
+            config: scenario.config.clone().into(),
             phi: scenario.phi,
             remembers: scenario.remembers,
             script: scenario.script.steps().to_vec(),

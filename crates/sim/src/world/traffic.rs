@@ -45,7 +45,7 @@ impl World {
     pub(super) fn reply(&mut self, from: NodeIndex, to: ReplyId, message: Message) {
         let Asker { node, life, request } = Asker::of(to);
         // The asker may have given up, or be gone.
-        let waits = |process: &mut super::Process| process.requests.contains_key(&request);
+        let waits = |process: &mut super::Process| process.waits(request);
         if !self.lives(node, life) || !self.process(node).is_some_and(waits) {
             return;
         }
@@ -121,8 +121,8 @@ impl World {
             return waiting.push_back(arrival);
         }
         match arrival {
-            Arrival::Message { from, body, reply_to } => self.message(node, from, body, reply_to),
-            Arrival::Reply { request, from, body, .. } => self.answer(node, request, from, body),
+            Arrival::Message { from, body, reply_to } => self.message(node, from, *body, reply_to),
+            Arrival::Reply { request, from, body, .. } => self.answer(node, request, from, *body),
             Arrival::Deadline { request, .. } => self.deadline(node, request),
             Arrival::PortChecked { check, closed, .. } => self.port_checked(node, check, closed),
             Arrival::Check { life } => self.check(node, life),
@@ -180,31 +180,32 @@ impl World {
     fn open(&mut self, node: NodeIndex, request: RequestId, within: Duration) -> ReplyId {
         let life = self.life(node);
         let ticket = self.tickets.issue();
-        let before = self.process(node).and_then(|process| process.requests.insert(request, ticket));
-        assert!(before.is_none(), "a machine never gives one number to two requests");
+        if let Some(process) = self.process(node) {
+            process.open(request, ticket);
+        }
         self.after(node, within, Arrival::Deadline { life, request, ticket });
         Asker { node, life, request }.name()
     }
 
     /// Whether this is the one end of the request; from now on it has ended.
     fn close(&mut self, node: NodeIndex, request: RequestId) -> bool {
-        let ticket = self.process(node).and_then(|process| process.requests.remove(&request));
+        let ticket = self.process(node).and_then(|process| process.close(request));
         ticket.inspect(|ticket| self.tickets.call_off(*ticket)).is_some()
     }
 
     /// Makes a message ready for the way, and counts it. What breaks a bound of the codec is a bug of the machine.
-    fn pack(&mut self, from: NodeIndex, to: NodeIndex, message: Message) -> Option<Body> {
+    fn pack(&mut self, from: NodeIndex, to: NodeIndex, message: Message) -> Option<Box<Body>> {
         if self.detail == Detail::Light {
             let len = codec::encoded_len(&message);
             self.nodes[from.0].traffic.sent(len);
-            return Some(Body::Plain { message, len });
+            return Some(Body::Plain { message, len }.into());
         }
         self.trace.line(self.now, Some(from), "send", format_args!("to {to}  {}", Told(&message)));
         match codec::encode(&message) {
             Ok(bytes) => {
                 self.nodes[from.0].traffic.sent(bytes.len());
                 self.observe(Observed::Sent { bytes: bytes.len() });
-                Some(Body::Encoded(bytes))
+                Some(Body::Encoded(bytes).into())
             }
             Err(error) => {
                 let how = format!("{from} to {to}, {}: {error}", Told(&message));

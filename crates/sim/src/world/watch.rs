@@ -28,7 +28,7 @@ impl World {
         let Some(process) = self.process(node) else { return };
         let (seen, stats) = (Arc::clone(&process.seen), process.machine.stats());
         let now = process.machine.registry().snapshot();
-        let (known, requests) = (now.nodes().len(), process.requests.len());
+        let (known, requests) = (now.nodes().len(), process.requests());
         process.seen = Arc::clone(&now);
         self.observe(Observed::Load { node, stats: &stats, known, requests });
         if !Arc::ptr_eq(&seen, &now) {

@@ -5,6 +5,7 @@ mod bench;
 mod comeback;
 mod commands;
 mod congestion;
+mod disputes;
 mod gossip;
 mod mass;
 mod probes;

@@ -8,6 +8,7 @@ mod loss;
 mod partition;
 mod pause;
 mod restart;
+mod seed_name;
 
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub enum Story {
     Rolling,
     /// A member comes back at another address.
     Address,
+    /// The name of a member's only seed gets another address.
+    SeedName,
 }
 
 /// How much is done.
@@ -98,6 +101,7 @@ impl Story {
             Self::Memory => restart::all_from_memory(scene).await,
             Self::Rolling => restart::rolling(scene).await,
             Self::Address => address::play(scene).await,
+            Self::SeedName => seed_name::play(scene).await,
         }
     }
 }

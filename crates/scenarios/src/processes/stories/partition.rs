@@ -38,7 +38,8 @@ pub(super) async fn play(scene: &mut Scene) -> Result<()> {
     }
     for side in [&left, &right] {
         let told = scene.town.failures_among(side, at)?;
-        scene.outcome.note("failures that a side told of its own members at the repair", told);
+        let none = if told == 0 { Ok(()) } else { Err(format!("{told} times")) };
+        scene.outcome.must("no side tells that one of its own members failed", none);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kinfolk_core::{Instant, Rng};
 
 use super::super::lab::Mode;
-use super::super::{Settings, run_all};
+use super::super::{Settings, side_by_side};
 use crate::faults::Fault;
 use crate::node::NodeIndex;
 use crate::scenario::Scenario;
@@ -111,7 +111,7 @@ fn cells(settings: &Settings, condition: Condition) -> Vec<Cell> {
 
 /// Runs the whole grid in one mode.
 pub(super) fn totals(mode: &Mode, settings: &Settings, condition: Condition) -> Totals {
-    Totals(run_all(&cells(settings, condition), |cell| run(mode, *cell, condition)))
+    Totals(side_by_side(&cells(settings, condition), |cell| run(mode, *cell, condition)))
 }
 
 /// C different members of the group, by chance, and after them the others.

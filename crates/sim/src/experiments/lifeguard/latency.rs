@@ -6,7 +6,7 @@ use std::time::Duration;
 use kinfolk_core::{Instant, Rng};
 
 use super::super::lab::Mode;
-use super::super::{Bar, Page, Row, Sample, Settings, Table, run_all};
+use super::super::{Bar, Page, Row, Sample, Settings, Table, side_by_side};
 use super::Measured;
 use super::anomalies::{CONCURRENT, NODES, QUICK, QUIET, chosen};
 use crate::faults::Fault;
@@ -34,8 +34,10 @@ pub(super) fn measure(mode: &Mode, settings: &Settings) -> Latency {
     for concurrent in settings.either(&CONCURRENT[..], &QUICK[..]) {
         jobs.extend((1..=repetitions(settings)).map(|seed| (*concurrent, seed)));
     }
-    let found: Vec<_> =
-        run_all(&jobs, |(concurrent, seed)| one(mode, *concurrent, *seed)).into_iter().flatten().collect();
+    let found: Vec<_> = side_by_side(&jobs, |(concurrent, seed)| one(mode, *concurrent, *seed))
+        .into_iter()
+        .flatten()
+        .collect();
     Latency {
         first: found.iter().filter_map(|(first, _)| *first).collect(),
         full: found.iter().filter_map(|(_, full)| *full).collect(),

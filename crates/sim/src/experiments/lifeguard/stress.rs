@@ -9,7 +9,7 @@ use std::time::Duration;
 use kinfolk_core::{Instant, Rng};
 
 use super::super::lab::Mode;
-use super::super::{Page, Row, Sample, Settings, Table, run_all};
+use super::super::{Page, Row, Sample, Settings, Table, side_by_side};
 use crate::faults::Fault;
 use crate::node::NodeIndex;
 use crate::seen::What;
@@ -81,7 +81,7 @@ pub(super) fn run(settings: &Settings, page: &mut Page) {
     for (place, stressed) in STRESSED.into_iter().enumerate() {
         for mode in Mode::all() {
             let jobs: Vec<u64> = (1..=seeds).collect();
-            let runs = run_all(&jobs, |seed| one(&mode, stressed, *seed));
+            let runs = side_by_side(&jobs, |seed| one(&mode, stressed, *seed));
             let all: Sample = runs.iter().map(|(all, _)| *all as f64).collect();
             let healthy: Sample = runs.iter().map(|(_, healthy)| *healthy as f64).collect();
             let paper = PAPER.iter().find(|(name, ..)| *name == mode.name);

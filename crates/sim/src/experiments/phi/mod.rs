@@ -11,7 +11,7 @@ use kinfolk_core::Rng;
 use self::arrivals::{DEVIATION, MEAN, Shape};
 use self::estimators::Kind;
 use self::replay::{Outcome, replay};
-use super::{Axis, Bar, Page, Plot, Row, Sample, Settings, Share, Table, run_all};
+use super::{Axis, Bar, Page, Plot, Row, Sample, Settings, Share, Table, side_by_side};
 
 const THRESHOLDS: [f64; 17] =
     [0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0];
@@ -73,7 +73,7 @@ fn measure(beats: usize, seeds: u64) -> Vec<Point> {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; cells.len()];
     for seed in 1..=seeds {
         let streams = Shape::ALL.map(|shape| (shape, shape.draw(beats, &mut Rng::from_seed(seed))));
-        let of_seed = run_all(&cells, |(shape, kind, threshold)| {
+        let of_seed = side_by_side(&cells, |(shape, kind, threshold)| {
             let (_, stream) = streams.iter().find(|(of, _)| of == shape)?;
             replay(*kind, *threshold, stream)
         });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kinfolk_core::Instant;
 
 use super::super::large::Mode;
-use super::super::{Row, Sample, Settings, Table, run_all};
+use super::super::{Row, Sample, Settings, Table, side_by_side};
 use crate::faults::Step;
 use crate::node::NodeIndex;
 use crate::seen::What;
@@ -67,7 +67,7 @@ pub(super) fn measure(modes: &[Mode], settings: &Settings) -> Vec<Bootstrap> {
     let (sizes, seeds) = (settings.either(&[1_000, 1_500, 2_000][..], &[250]), settings.seeds(3, 1));
     let cells: Vec<_> = sizes.iter().flat_map(|nodes| modes.iter().map(move |mode| (*nodes, mode))).collect();
     let jobs: Vec<_> = cells.iter().flat_map(|cell| (1..=seeds).map(move |seed| (*cell, seed))).collect();
-    let formed = run_all(&jobs, |((nodes, mode), seed)| form(mode, *nodes, *seed));
+    let formed = side_by_side(&jobs, |((nodes, mode), seed)| form(mode, *nodes, *seed));
     let per_cell = formed.chunks(usize::try_from(seeds).unwrap_or(usize::MAX));
     cells
         .into_iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kinfolk_core::{Instant, Rng};
 
 use super::super::large::Mode;
-use super::super::{Row, Sample, Settings, Table, run_all};
+use super::super::{Row, Sample, Settings, Table, side_by_side};
 use crate::faults::{Fault, Script};
 use crate::node::NodeIndex;
 use crate::seen::{Seen, What};
@@ -215,7 +215,7 @@ pub(super) fn measure(modes: &[Mode], settings: &Settings) -> Vec<Outcome> {
     let cells: Vec<_> =
         Case::ALL.into_iter().flat_map(|case| modes.iter().map(move |mode| (case, mode))).collect();
     let jobs: Vec<_> = cells.iter().flat_map(|cell| (1..=seeds).map(move |seed| (*cell, seed))).collect();
-    let mut runs = run_all(&jobs, |((case, mode), seed)| run(mode, *case, nodes, *seed)).into_iter();
+    let mut runs = side_by_side(&jobs, |((case, mode), seed)| run(mode, *case, nodes, *seed)).into_iter();
     let per_cell = usize::try_from(seeds).unwrap_or(usize::MAX);
     let outcome = |(case, mode): (Case, &Mode)| Outcome {
         case,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kinfolk_core::{Instant, Rng};
 
 use super::super::large::Mode;
-use super::super::{Bar, Row, Sample, Settings, Table, run_all};
+use super::super::{Bar, Row, Sample, Settings, Table, side_by_side};
 use crate::faults::{Fault, Step};
 use crate::node::NodeIndex;
 use crate::seen::{Seen, What};
@@ -100,7 +100,7 @@ fn rounds(nodes: usize, wanted: usize) -> usize {
 }
 
 pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<Detection> {
-    let of = |end| sizes.iter().flat_map(move |nodes| modes.iter().map(move |mode| (end, *nodes, mode)));
+    let of = |end| super::cells(modes, sizes).map(move |(nodes, mode)| (end, nodes, mode));
     let mut cells: Vec<_> = End::ALL.into_iter().flat_map(of).collect();
     // The largest first, so that no worker is left with one of them at the end.
     cells.sort_by_key(|(_, nodes, _)| std::cmp::Reverse(*nodes));
@@ -110,7 +110,7 @@ pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> V
         1..=settings.seeds(worlds, worlds)
     };
     let jobs: Vec<_> = cells.iter().flat_map(|cell| worlds(cell.1).map(move |seed| (*cell, seed))).collect();
-    let mut runs = run_all(&jobs, |((end, nodes, mode), seed)| {
+    let mut runs = side_by_side(&jobs, |((end, nodes, mode), seed)| {
         run(mode, *end, *nodes, rounds(*nodes, wanted(*nodes, settings)), *seed)
     })
     .into_iter();

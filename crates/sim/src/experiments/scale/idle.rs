@@ -5,7 +5,7 @@ use std::time::Duration;
 use kinfolk_core::Instant;
 
 use super::super::large::Mode;
-use super::super::{Axis, Bar, Plot, Row, Sample, Settings, Table, run_all};
+use super::super::{Axis, Bar, Plot, Row, Sample, Settings, Table, side_by_side};
 use crate::node::NodeIndex;
 use crate::traffic::Traffic;
 use crate::world::World;
@@ -26,9 +26,9 @@ pub(super) struct Idle {
 }
 
 pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<Idle> {
-    let jobs: Vec<_> = sizes.iter().flat_map(|nodes| modes.iter().map(move |mode| (*nodes, mode))).collect();
+    let jobs: Vec<_> = super::cells(modes, sizes).collect();
     let counted = settings.either(COUNTED, COUNTED / 2);
-    run_all(&jobs, |(nodes, mode)| run(mode, *nodes, counted))
+    side_by_side(&jobs, |(nodes, mode)| run(mode, *nodes, counted))
 }
 
 fn run(mode: &Mode, nodes: usize, counted: Duration) -> Idle {

@@ -14,6 +14,9 @@ use super::{Axis, Bar, Page, Plot, Settings};
 const SIZES: [usize; 6] = [32, 128, 316, 1_000, 3_162, 10_000];
 const SIZES_QUICK: [usize; 3] = [32, 128, 316];
 
+/// The largest group that is simulated in the papers' modes: their exchanges of whole views make larger ones take hours.
+const PAPERS_MAX: usize = 1_000;
+
 /// How far values that are to be flat may lie apart.
 const FLAT: f64 = 1.10;
 
@@ -21,7 +24,8 @@ const FLAT: f64 = 1.10;
 pub(super) fn run(settings: &Settings) -> Page {
     let (modes, sizes) = (Mode::all(), settings.either(&SIZES[..], &SIZES_QUICK));
     let text = "Groups that have formed already, on links of 1 ms in the mean if nothing else is said, watched from 10 s on. \
-                Everything is measured in messages as the codec makes them; what QUIC, UDP and IP add to each is not.";
+                Everything is measured in messages as the codec makes them; what QUIC, UDP and IP add to each is not. Groups of \
+                more than 1,000 are simulated in the default mode only: in the others members exchange whole views.";
     let mut page = Page::new("scale", "Large groups", settings, text);
     // First, before anything else has used the process's memory.
     let memory = memory::measure(&modes, sizes);
@@ -50,6 +54,12 @@ fn detection_plot(end: End, modes: &[Mode], detections: &[Detection]) -> Plot {
         y: Axis { label: "s", log: false },
         curves: modes.iter().map(of).collect(),
     }
+}
+
+/// Every size in every mode that is simulated in it.
+fn cells<'a>(modes: &'a [Mode], sizes: &'a [usize]) -> impl Iterator<Item = (usize, &'a Mode)> {
+    let all = sizes.iter().flat_map(move |nodes| modes.iter().map(move |mode| (*nodes, mode)));
+    all.filter(|(nodes, mode)| *nodes <= PAPERS_MAX || mode.name == Mode::PROMISED)
 }
 
 /// Whether the values, each with the size of its group, lie within a tenth of each other; and how far they do.

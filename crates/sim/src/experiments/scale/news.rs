@@ -5,7 +5,7 @@ use std::time::Duration;
 use kinfolk_core::{Instant, Rng, Tags};
 
 use super::super::large::Mode;
-use super::super::{Bar, Row, Sample, Settings, Table, run_all};
+use super::super::{Bar, Row, Sample, Settings, Table, side_by_side};
 use crate::faults::{Fault, Step};
 use crate::network::NetworkConfig;
 use crate::node::NodeIndex;
@@ -50,11 +50,11 @@ fn changes(nodes: usize, settings: &Settings) -> usize {
 }
 
 pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<News> {
-    let of = |loss| sizes.iter().flat_map(move |nodes| modes.iter().map(move |mode| (loss, *nodes, mode)));
+    let of = |loss| super::cells(modes, sizes).map(move |(nodes, mode)| (loss, nodes, mode));
     let cells: Vec<_> = LOSSES.into_iter().flat_map(of).collect();
     let seeds = settings.seeds(1, 1);
     let jobs: Vec<_> = cells.iter().flat_map(|cell| (1..=seeds).map(move |seed| (*cell, seed))).collect();
-    let runs = run_all(&jobs, |((loss, nodes, mode), seed)| {
+    let runs = side_by_side(&jobs, |((loss, nodes, mode), seed)| {
         run(mode, *nodes, *loss, changes(*nodes, settings), *seed)
     });
     let per_cell = runs.chunks(usize::try_from(seeds).unwrap_or(usize::MAX));

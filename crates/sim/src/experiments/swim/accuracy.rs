@@ -6,7 +6,7 @@
 
 use kinfolk_core::Instant;
 
-use super::super::{Axis, Bar, Page, Plot, Row, Settings, Share, Table, run_all};
+use super::super::{Axis, Bar, Page, Plot, Row, Settings, Share, Table, side_by_side};
 use super::paper::{self, PERIOD};
 use crate::node::NodeIndex;
 use crate::scenario::Scenario;
@@ -60,7 +60,7 @@ pub(super) fn run(settings: &Settings, page: &mut Page) {
             let formula = paper::false_detection(loss, helpers);
             let seeds = seeds_for(formula, most);
             let jobs: Vec<u64> = (1..=seeds).collect();
-            let share = run_all(&jobs, |seed| first_probes(loss, helpers, *seed))
+            let share = side_by_side(&jobs, |seed| first_probes(loss, helpers, *seed))
                 .into_iter()
                 .fold(Share::default(), Share::and);
             let of_time = |value: f64| value * paper::mean_periods();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kinfolk_core::{Instant, Rng};
 
-use super::super::{Bar, Page, Row, Sample, Settings, Table, run_all};
+use super::super::{Bar, Page, Row, Sample, Settings, Table, side_by_side};
 use super::paper::{self, PERIOD};
 use crate::faults::{Fault, Step};
 use crate::node::NodeIndex;
@@ -76,7 +76,7 @@ pub(super) fn run(settings: &Settings, page: &mut Page) {
     let (mut worst, mut missed) = (0.0_f64, 0);
     let jobs: Vec<u64> = (1..=seeds).collect();
     for (nodes, published) in sizes.iter().copied().zip(PAPER) {
-        let times = run_all(&jobs, |seed| first_suspicion(nodes, *seed));
+        let times = side_by_side(&jobs, |seed| first_suspicion(nodes, *seed));
         missed += times.iter().filter(|time| time.is_none()).count();
         // The last period is the one of the probe that failed; it began one period before its end.
         let periods: Sample = times.iter().flatten().map(|time| (time - 1.0).ceil()).collect();

@@ -6,7 +6,7 @@ use kinfolk_core::{Instant, SharedNodeRegistry};
 use kinfolk_swim::SwimConfig;
 
 use super::super::lab::Mode;
-use super::super::{Axis, Bar, Page, Plot, Row, Sample, Settings, Table, run_all};
+use super::super::{Axis, Bar, Page, Plot, Row, Sample, Settings, Table, side_by_side};
 use super::paper;
 use crate::faults::Step;
 use crate::node::NodeIndex;
@@ -62,7 +62,7 @@ pub(super) fn run(settings: &Settings, page: &mut Page) {
     let mut curves = Vec::new();
     let jobs: Vec<u64> = (1..=seeds).collect();
     for mode in [paper, Mode::swim(), Mode::lifeguard(5.0), default] {
-        let runs = run_all(&jobs, |seed| smallest_views(&mode, *seed));
+        let runs = side_by_side(&jobs, |seed| smallest_views(&mode, *seed));
         let at = |second: usize| -> Sample { runs.iter().map(|views| views[second - 1] as f64).collect() };
         let mean = |second: usize| at(second).mean().map(|mean| (second as f64, mean));
         curves.push((mode.name.to_owned(), (1..=LASTS).step_by(6).filter_map(mean).collect()));

@@ -2,7 +2,7 @@
 
 use kinfolk_core::Instant;
 
-use super::super::{Bar, Page, Row, Sample, Settings, Table, run_all};
+use super::super::{Bar, Page, Row, Sample, Settings, Table, side_by_side};
 use super::paper::{self, PERIOD};
 use crate::node::NodeIndex;
 use crate::scenario::Scenario;
@@ -42,7 +42,7 @@ pub(super) fn run(settings: &Settings, page: &mut Page) {
     let mut worst = 0.0_f64;
     let jobs: Vec<u64> = (1..=seeds).collect();
     for nodes in SIZES {
-        let sent = run_all(&jobs, |seed| sent(nodes, *seed)).into_iter().flatten();
+        let sent = side_by_side(&jobs, |seed| sent(nodes, *seed)).into_iter().flatten();
         let sent: Sample = sent.map(|count| count as f64).collect();
         let below_5 = sent.values().partition_point(|count| *count < 5.0) as f64 * 100.0 / sent.len() as f64;
         worst = worst.max(sent.mean().map_or(f64::INFINITY, |mean| (mean - 2.0).abs()));

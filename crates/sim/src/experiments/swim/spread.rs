@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Axis, Page, Plot, Row, Sample, Settings, Table, run_all};
+use super::super::{Axis, Page, Plot, Row, Sample, Settings, Table, side_by_side};
 use super::detection::{crashed, in_periods};
 use super::paper::{self, PERIOD};
 use crate::seen::What;
@@ -80,7 +80,7 @@ pub(super) fn run(settings: &Settings, page: &mut Page) {
     let jobs: Vec<u64> = (1..=seeds).collect();
     let sizes = settings.either(&SIZES[..], &SIZES[..4]);
     for (nodes, published) in sizes.iter().copied().zip(PAPER) {
-        let courses = run_all(&jobs, |seed| course(nodes, *seed));
+        let courses = side_by_side(&jobs, |seed| course(nodes, *seed));
         let lost = courses.iter().filter(|course| course.is_none()).count();
         let sample = |of: fn(&Course) -> f64| -> Sample { courses.iter().flatten().map(of).collect() };
         let (half, all, removed) = (sample(|c| c.half), sample(|c| c.all), sample(|c| c.removed));

@@ -1,5 +1,6 @@
 //! `Mode::Verified` step by step: watching, witnesses, accusation, the last check, closed ports, pauses of our own.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kinfolk_core::NodeState;
@@ -52,10 +53,20 @@ fn until_probed(bench: &mut Bench) {
 fn silent(bench: &mut Bench) -> String {
     until_probed(bench);
     let (failed, mut told) = (bench.machine.stats().probes_failed, String::new());
-    while bench.machine.stats().probes_failed == failed {
+    loop {
         told += &bench.tick();
+        if bench.machine.stats().probes_failed > failed {
+            return told;
+        }
+        // Whoever else is probed meanwhile answers; the check of the port has no answer yet.
+        for output in bench.outputs.clone() {
+            if let Output::Send { to, request: Some(request), .. } = output
+                && to != id("a")
+            {
+                bench.ack(request.0, to.as_str());
+            }
+        }
     }
-    told
 }
 
 #[test]
@@ -363,4 +374,58 @@ fn one_who_doubts_itself_judges_a_silent_member_all_the_same_also_when_a_witness
     }
     assert_eq!(bench.known("a").1, NodeState::Failed);
     assert!(bench.now < end && bench.machine.stats().local_health > 0);
+}
+
+/// When each probe of `a` within that time is sent, in milliseconds; every probe is answered after `trip`.
+fn probes_of_a(bench: &mut Bench, time: Duration, trip: Duration) -> Vec<u64> {
+    let (begin, end, mut sent) = (bench.now, bench.now + time, Vec::new());
+    while bench.machine.next_timeout().is_some_and(|at| at <= end) {
+        bench.tick();
+        let asked = std::mem::take(&mut bench.outputs);
+        sent.extend(asked.iter().filter_map(|output| match output {
+            Output::Send { to, message: Message::Ping { .. }, .. } if *to == id("a") => {
+                Some(u64::try_from(bench.now.since(begin).as_millis()).unwrap())
+            }
+            _ => None,
+        }));
+        bench.now += trip;
+        for output in asked {
+            if let Output::Send { to, request: Some(request), .. } = output {
+                bench.ack(request.0, to.as_str());
+            }
+        }
+    }
+    sent
+}
+
+#[test]
+fn a_new_subject_is_probed_at_each_interval_up_to_four_times_and_then_once_in_a_cycle() {
+    let mut early = BTreeSet::new();
+    for seed in 0..20 {
+        let mut bench = bench(&["b", "c", "d", "e"]);
+        for _ in 0..seed {
+            bench.machine.rng.unit();
+        }
+        bench.gossip("b", vec![claim("a", 1, NodeState::Alive, &[])]);
+        let sent = probes_of_a(&mut bench, SECOND * 20, Duration::from_millis(1));
+        let gaps: Vec<u64> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let each_interval = gaps.iter().take_while(|gap| **gap < 1_100).count();
+        assert!(sent[0] <= 1_000, "{sent:?}");
+        assert!(gaps[each_interval..].iter().all(|gap| (3_900..4_100).contains(gap)), "{gaps:?}");
+        early.insert(each_interval);
+    }
+    assert_eq!(early, BTreeSet::from([0, 1, 2, 3]), "those who begin together are spread over the cycle");
+}
+
+#[test]
+fn the_port_of_a_subject_on_a_fast_way_is_checked_after_25_ms() {
+    let mut bench = bench(&["a", "b", "c", "d", "e"]);
+    probes_of_a(&mut bench, SECOND * 10, Duration::from_millis(1));
+    until_probed(&mut bench);
+    let sent = bench.now;
+    while !bench.outputs.iter().any(|output| matches!(output, Output::CheckPort { .. })) {
+        bench.tick();
+    }
+    assert_eq!(bench.now.since(sent), Duration::from_millis(25));
+    assert_eq!(bench.machine.stats().probes_failed, 0, "the probe's time is not over");
 }

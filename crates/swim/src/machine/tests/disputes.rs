@@ -1,0 +1,121 @@
+//! Verdicts that come by an exchange of views (`Mode::Verified`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kinfolk_core::{NodeState, NodeStatus};
+
+use super::bench::{Bench, claim, id, quiet, status};
+use crate::compare::Buckets;
+use crate::config::SwimConfig;
+use crate::input::NoReply;
+use crate::message::Message;
+use crate::output::Output;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn verified(others: &[&str]) -> Bench {
+    let mut bench = Bench::new(quiet(&SwimConfig::verified()), others);
+    while bench.machine.poll_output().is_some() {}
+    bench
+}
+
+/// What follows from an exchange in which `teller` holds these for failed, at incarnation 1.
+fn told_failed(bench: &mut Bench, names: &[&str]) -> String {
+    let failed = |name: &&str| Arc::new(status(name, 1, NodeState::Failed));
+    let nodes: Vec<Arc<NodeStatus>> = names.iter().map(failed).collect();
+    bench.message("teller", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL })
+}
+
+/// The number of the question to `name` among the last outputs.
+fn question(bench: &Bench, name: &str) -> Option<u64> {
+    bench.outputs.iter().find_map(|output| match output {
+        Output::Send { to, message: Message::Ping { digest: 0, gossip }, request: Some(request), .. }
+            if to.as_str() == name && !gossip.is_empty() =>
+        {
+            Some(request.0)
+        }
+        _ => None,
+    })
+}
+
+/// Lets time pass until `name` is asked. Whatever else is probed does not matter.
+fn asked(bench: &mut Bench, name: &str) -> u64 {
+    let end = bench.now + SECOND;
+    while bench.machine.next_timeout().is_some_and(|at| at <= end) {
+        bench.tick();
+        if let Some(request) = question(bench, name) {
+            return request;
+        }
+    }
+    panic!("{name} is not asked within a second");
+}
+
+#[test]
+fn a_verdict_of_an_exchange_is_told_to_its_subject_and_to_nobody_else() {
+    let mut bench = verified(&["teller", "s", "x"]);
+    let outputs = told_failed(&mut bench, &["s"]);
+    assert!(outputs.contains("Gossip[s i1 failed by [teller]] -> s\n"), "{outputs}");
+    assert!(!outputs.contains("event"), "{outputs}");
+    assert_eq!(bench.known("s"), (1, NodeState::Alive));
+    assert!(bench.machine.queue.is_empty(), "nothing is passed on");
+    assert_eq!(told_failed(&mut bench, &["s"]).matches("-> s\n").count(), 0, "it is told once");
+    assert_eq!(bench.machine.stats().disputes, 1);
+}
+
+#[test]
+fn who_refutes_in_time_was_never_failed() {
+    let mut bench = verified(&["teller", "s", "x"]);
+    told_failed(&mut bench, &["s"]);
+    bench.gossip("s", vec![claim("s", 2, NodeState::Alive, &[])]);
+    let outputs = bench.pass(2 * SECOND);
+    assert!(!outputs.contains("event failed"), "{outputs}");
+    assert_eq!(bench.known("s"), (2, NodeState::Alive));
+    assert!(bench.machine.disputes.is_empty());
+}
+
+#[test]
+fn a_refutation_that_went_another_way_comes_with_the_answer() {
+    let mut bench = verified(&["teller", "s", "x"]);
+    told_failed(&mut bench, &["s"]);
+    let request = asked(&mut bench, "s");
+    let outputs = bench.reply(request, "s", Message::ack(vec![claim("s", 2, NodeState::Alive, &[])]));
+    assert!(!outputs.contains("event failed"), "{outputs}");
+    assert_eq!(bench.known("s"), (2, NodeState::Alive));
+}
+
+#[test]
+fn the_verdict_stands_if_the_subject_is_silent_and_if_it_answers_without_a_refutation() {
+    for answers in [false, true] {
+        let mut bench = verified(&["teller", "s", "x"]);
+        told_failed(&mut bench, &["s"]);
+        let request = asked(&mut bench, "s");
+        assert_eq!(bench.known("s").1, NodeState::Alive);
+        let outputs =
+            if answers { bench.ack(request, "s") } else { bench.no_reply(request, NoReply::Silent) };
+        assert!(outputs.contains("event failed s: reported; accused by teller"), "{outputs}");
+        assert_eq!(bench.known("s"), (1, NodeState::Failed));
+        assert!(bench.machine.queue.is_waiting(&id("s")), "now it is passed on");
+    }
+}
+
+#[test]
+fn news_of_a_failure_is_believed_at_once_and_so_is_all_in_the_modes_of_the_papers() {
+    let mut bench = verified(&["teller", "s", "x"]);
+    bench.gossip("teller", vec![claim("s", 1, NodeState::Failed, &["teller"])]);
+    assert_eq!(bench.known("s"), (1, NodeState::Failed));
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["teller", "s", "x"]);
+    told_failed(&mut bench, &["s"]);
+    assert_eq!(bench.known("s"), (1, NodeState::Failed));
+}
+
+#[test]
+fn sixty_four_verdicts_are_open_at_a_time_and_what_is_beyond_is_left_out_and_counted() {
+    let names: Vec<String> = (0..70).map(|number| format!("s{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut bench = verified(&[&["teller"], &names[..]].concat());
+    let outputs = told_failed(&mut bench, &names);
+    assert_eq!(outputs.matches("Gossip[s").count(), 64);
+    assert_eq!((bench.machine.stats().disputes, bench.machine.stats().disputes_full), (64, 6));
+    assert_eq!(bench.known("s69"), (1, NodeState::Alive));
+}
