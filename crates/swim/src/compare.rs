@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{Instant, NodeId, SharedNodeRegistry};
+use kinfolk_core::{Instant, NodeId, NodeStatus, SharedNodeRegistry};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::BUCKETS;
@@ -65,11 +65,9 @@ impl Machine {
     }
 
     /// Asks a member whether its view differs, and in which buckets if so.
-    pub(crate) fn glance_at(&mut self, id: &NodeId) {
-        if let Some(node) = self.registry.get(id) {
-            let (digest, gossip) = (self.view_digest(), self.gossip_for(&node));
-            self.request(&node, Message::Ping { digest, gossip }, Purpose::Glance, Self::DELIVERED_WITHIN);
-        }
+    pub(crate) fn glance_at(&mut self, node: &NodeStatus) {
+        let (digest, gossip) = (self.view_digest(), self.gossip_for(node));
+        self.request(node, Message::Ping { digest, gossip }, Purpose::Glance, Self::DELIVERED_WITHIN);
     }
 
     pub(crate) fn compare_with(&mut self, id: &NodeId) {

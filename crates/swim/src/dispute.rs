@@ -4,8 +4,9 @@
 //! nobody is told of a failure that was none.
 //!
 //! ```text
-//!   exchange ──> Failed(subject) ──> told to the subject ──> a second later, if it has not refuted: asked ──┬─ it has: its answer says so
-//!                                                                                                └─ else: the verdict stands
+//!   exchange ──> Failed(subject) ──> told to the subject ──┬─ refuted within a second: outdated
+//!                                                          └─ not: asked ──┬─ its answer refutes: outdated
+//!                                                                          └─ else: the verdict stands
 //! ```
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId, NodeState, NodeStatus};
 
+use crate::input::NoReply;
 use crate::machine::Machine;
 use crate::message::{Message, Update};
 use crate::on_change::Spread;
@@ -32,8 +34,14 @@ pub(crate) struct Dispute {
 }
 
 impl Machine {
-    /// Whether the claim, which came by an exchange, is a verdict that is not to be believed yet. Its subject hears of it.
-    pub(crate) fn is_disputed(&mut self, now: Instant, from: &NodeId, claim: &Arc<NodeStatus>) -> bool {
+    /// If the claim, which came by an exchange, is a verdict about a member, its subject is told of it. Returns whether that is
+    /// so, and the claim not to be believed yet.
+    pub(crate) fn put_to_its_subject(
+        &mut self,
+        now: Instant,
+        from: &NodeId,
+        claim: &Arc<NodeStatus>,
+    ) -> bool {
         if !self.config.is_verified() || claim.state != NodeState::Failed || claim.id == self.me.id {
             return false;
         }
@@ -47,19 +55,19 @@ impl Machine {
             return true;
         }
         self.stats.disputes += 1;
-        let accusers = vec![from.clone()];
-        self.send(&known, Message::Gossip { gossip: vec![Update::Node { status: claim.clone(), accusers }] });
+        let dispute = Dispute { verdict: claim.clone(), teller: from.clone() };
+        self.send(&known, Message::Gossip { gossip: vec![dispute.update()] });
         self.timers.schedule(now + ANSWERED_WITHIN, Timer::Dispute(claim.id.clone()));
-        self.disputes.insert(claim.id.clone(), Dispute { verdict: claim.clone(), teller: from.clone() });
+        self.disputes.insert(claim.id.clone(), dispute);
         true
     }
 
     /// The subject has had its time. Its refutation may not have come this way: then it is on its answer.
     pub(crate) fn on_dispute_due(&mut self, id: &NodeId) {
-        let Some(Dispute { verdict, teller }) = self.disputes.get(id) else { return };
-        match self.registry.get(id).filter(|known| contradicts(known, verdict)) {
+        let Some(dispute) = self.disputes.get(id) else { return };
+        match self.registry.get(id).filter(|known| contradicts(known, &dispute.verdict)) {
             Some(known) => {
-                let gossip = vec![Update::Node { status: verdict.clone(), accusers: vec![teller.clone()] }];
+                let gossip = vec![dispute.update()];
                 let (ping, within) = (Message::Ping { digest: 0, gossip }, self.config.probe_timeout);
                 self.request(&known, ping, Purpose::Dispute(id.clone()), within);
             }
@@ -67,12 +75,20 @@ impl Machine {
         }
     }
 
-    /// The subject has been asked: unless it has refuted, the verdict stands.
-    pub(crate) fn end_dispute(&mut self, now: Instant, id: &NodeId) {
-        if let Some(Dispute { verdict, teller }) = self.disputes.remove(id) {
-            let accusers = vec![teller.clone()];
-            self.on_claim(now, &verdict, accusers, Spread::AllBut(&teller));
+    /// The subject has been asked: unless it has refuted, the verdict stands. If a limit of ours kept the question back, nothing
+    /// is known, and the next exchange brings the verdict again.
+    pub(crate) fn end_dispute(&mut self, now: Instant, id: &NodeId, unanswered: Option<NoReply>) {
+        let Some(Dispute { verdict, teller }) = self.disputes.remove(id) else { return };
+        if unanswered != Some(NoReply::Local) {
+            self.on_claim(now, &verdict, vec![teller.clone()], Spread::AllBut(&teller));
         }
+    }
+}
+
+impl Dispute {
+    /// The verdict as it is told to its subject.
+    fn update(&self) -> Update {
+        Update::Node { status: self.verdict.clone(), accusers: vec![self.teller.clone()] }
     }
 }
 

@@ -7,7 +7,6 @@
 use kinfolk_core::{Instant, NodeState};
 
 use crate::machine::Machine;
-use crate::sync::Session;
 use crate::timer::Timer;
 
 impl Machine {
@@ -29,11 +28,7 @@ impl Machine {
         let failed: Vec<_> = snapshot.nodes().iter().filter(|node| node.state == NodeState::Failed).collect();
         if let Some(node) = failed.get(self.rng.below(failed.len())) {
             self.stats.heals += 1;
-            if self.config.is_verified() {
-                self.glance_at(&node.id);
-            } else {
-                self.exchange(Session::new(None, node.id.clone(), node.addr));
-            }
+            self.compare_or_exchange(node);
         }
     }
 

@@ -7,6 +7,7 @@
 //!   Reply        on_reply.rs    ├─ PingReq        relay.rs        a change of state     on_change.rs
 //!   NoReply      on_reply.rs    ├─ Sync           sync.rs         a suspicion           suspect.rs
 //!                               └─ Describe       describe.rs     back after a failure  comeback.rs
+//!                                                                 an old verdict        dispute.rs
 //!                                                                 why                   explain.rs
 //!   Timeout      on_timeout.rs ──── on_gossip.rs, flood.rs, sync.rs, healer.rs, relay.rs, and
 //!                                   round-robin:  probe.rs, suspect.rs        (Swim, Lifeguard)
@@ -16,6 +17,7 @@
 //!   Health       on_change.rs
 //!   Command      on_command.rs
 //!   Reserved     reserve.rs
+//!   Congested    congestion.rs
 //!   Congested    congestion.rs
 //!   Clear        congestion.rs
 //! ```

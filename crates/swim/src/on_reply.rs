@@ -37,7 +37,7 @@ impl Machine {
             }
             (Some(Purpose::Dispute(id)), Message::Ack { gossip, .. }) => {
                 self.on_gossip(now, from, &gossip);
-                self.end_dispute(now, &id);
+                self.end_dispute(now, &id, None);
             }
             (Some(Purpose::Probe), Message::Ack { stranger, gossip, .. }) => {
                 self.on_direct_ack(from);
@@ -97,7 +97,7 @@ impl Machine {
                 }
             }
             Purpose::Comeback(trial) => self.on_trial(now, trial, Some(why)),
-            Purpose::Dispute(id) => self.end_dispute(now, &id),
+            Purpose::Dispute(id) => self.end_dispute(now, &id, Some(why)),
             Purpose::Witness { id, round } => self.on_witness_silence(now, request, (&id, round)),
             Purpose::Probe => self.on_direct_silence(now, why),
             Purpose::IndirectProbe => self.on_indirect_silence(request, why),

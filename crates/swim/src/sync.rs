@@ -69,8 +69,13 @@ impl Machine {
         self.next_sync = self.timers.schedule(now + self.config.sync_interval, Timer::Sync);
         self.requests.drop_periodic_sync();
         let Some(peer) = self.random_members(1, None).pop() else { return };
+        self.compare_or_exchange(&peer);
+    }
+
+    /// Exchanges views with a member; in `Mode::Verified` only if they differ, and only what differs.
+    pub(crate) fn compare_or_exchange(&mut self, peer: &NodeStatus) {
         if self.config.is_verified() {
-            self.glance_at(&peer.id);
+            self.glance_at(peer);
         } else {
             self.exchange(Session::new(None, peer.id.clone(), peer.addr));
         }
@@ -175,7 +180,7 @@ impl Machine {
         spread: Spread<'_>,
     ) {
         for status in nodes {
-            if self.is_disputed(now, from, status) {
+            if self.put_to_its_subject(now, from, status) {
                 continue;
             }
             // Who holds a member for suspect need not accuse it: else each exchange would add a voice that is none.

@@ -100,6 +100,18 @@ fn the_verdict_stands_if_the_subject_is_silent_and_if_it_answers_without_a_refut
 }
 
 #[test]
+fn a_question_that_a_limit_of_ours_kept_back_decides_nothing() {
+    let mut bench = verified(&["teller", "s", "x"]);
+    told_failed(&mut bench, &["s"]);
+    let request = asked(&mut bench, "s");
+    let outputs = bench.no_reply(request, NoReply::Local);
+    assert!(!outputs.contains("event failed"), "{outputs}");
+    assert_eq!(bench.known("s"), (1, NodeState::Alive));
+    assert!(bench.machine.disputes.is_empty());
+    assert!(told_failed(&mut bench, &["s"]).contains("-> s\n"), "the next exchange brings it again");
+}
+
+#[test]
 fn news_of_a_failure_is_believed_at_once_and_so_is_all_in_the_modes_of_the_papers() {
     let mut bench = verified(&["teller", "s", "x"]);
     bench.gossip("teller", vec![claim("s", 1, NodeState::Failed, &["teller"])]);
