@@ -18,7 +18,6 @@
 //!   Command      on_command.rs
 //!   Reserved     reserve.rs
 //!   Congested    congestion.rs
-//!   Congested    congestion.rs
 //!   Clear        congestion.rs
 //! ```
 
