@@ -1,7 +1,7 @@
 //! A running member: everything of one process that belongs to the group, behind one handle.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_core::{
@@ -63,9 +63,7 @@ impl Cluster {
     /// setting is out of its range. Nothing is left open.
     pub fn start(config: ClusterConfig) -> Result<Self, ClusterError> {
         let seed = getrandom::u64().map_err(|error| ClusterError::Randomness(error.to_string()))?;
-        // A clock that stands before the epoch counts as standing at it.
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::start_with(config, seed, since_epoch, Transport::bind)
+        Self::start_with(config, seed, Clock::start(), Transport::bind)
     }
 
     /// As [`start`](Self::start), on a machine of a simulated network where it is `since_epoch` after the Unix epoch. All
@@ -81,19 +79,22 @@ impl Cluster {
         since_epoch: Duration,
     ) -> Result<Self, ClusterError> {
         let seed = host.seed;
-        Self::start_with(config, seed, since_epoch, |config| Transport::bind_on(config, host))
+        Self::start_with(config, seed, Clock::start_at(since_epoch), |config| {
+            Transport::bind_on(config, host)
+        })
     }
 
     fn start_with(
         config: ClusterConfig,
         seed: u64,
-        since_epoch: Duration,
+        clock: Clock,
         bind: impl FnOnce(TransportConfig) -> Result<(Transport, Incoming), TransportError>,
     ) -> Result<Self, ClusterError> {
         let mut rng = Rng::from_seed(seed);
         let (transport, incoming) = bind(transport_config(&config))?;
         let addr = dialable_addr(&transport).inspect_err(|_| transport.abort())?;
-        let (registry, events, clock) = (SharedNodeRegistry::new(), EventBus::new(), Clock::start());
+        let (registry, events) = (SharedNodeRegistry::new(), EventBus::new());
+        let since_epoch = clock.since_epoch();
         let open = |dir| Opened::open(dir, &config.identity, since_epoch);
         let opened = config.state_dir.as_deref().map(open).transpose().inspect_err(|_| transport.abort())?;
         let at_clock = || Incarnation::at_start(since_epoch, None);

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use kinfolk_core::{EventBus, Incarnation, NodeId};
+use kinfolk_core::{EventBus, Incarnation, Instant, NodeId};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus};
-use kinfolk_swim::{Command, CommandId, Input, Machine, Outcome, Output, SwimStats};
+use kinfolk_swim::{Command, CommandId, Input, Machine, Outcome, Output, RefusedClaim, SwimStats};
 use kinfolk_transport::Peer;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -15,6 +16,9 @@ use crate::carrier::Carrier;
 use crate::clock::Clock;
 use crate::inbound::{Arrivals, Questions};
 use crate::outbox::Outbox;
+
+/// How often the machine is told what the wall clock says: soon enough after somebody sets it right.
+const WALL_CLOCK_READ_EVERY: Duration = Duration::from_secs(1);
 
 /// What the handle asks of the driver.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub(crate) enum Ask {
 pub(crate) struct Driver<C, I: Arrivals> {
     pub machine: Machine,
     pub clock: Clock,
+    /// When the wall clock is read next.
+    pub read_wall_clock_at: Instant,
     pub arrivals: I,
     pub questions: Questions<I::Answerer>,
     pub outbox: Outbox<C>,
@@ -65,7 +71,9 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
             if let Input::Message { from, .. } | Input::Reply { from, .. } = &input {
                 self.heard_from(from);
             }
-            self.machine.handle(self.clock.now(), input);
+            let now = self.clock.now();
+            self.read_wall_clock(now);
+            self.machine.handle(now, input);
             *self.stats.lock() = self.machine.stats();
             let partition = self.machine.partition();
             self.partition.send_if_modified(|known| std::mem::replace(known, partition) != partition);
@@ -103,6 +111,13 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
         }
     }
 
+    fn read_wall_clock(&mut self, now: Instant) {
+        if now >= self.read_wall_clock_at {
+            self.read_wall_clock_at = now + WALL_CLOCK_READ_EVERY;
+            self.machine.handle(now, Input::WallClock { since_epoch: self.clock.since_epoch() });
+        }
+    }
+
     fn carry_out(&mut self) {
         while let Some(output) = self.machine.poll_output() {
             match output {
@@ -127,6 +142,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                         wanted.send_replace(at_least);
                     }
                 }
+                Output::Refused(claim) => warn_of(&claim),
                 Output::Event(event) => self.events.publish(&event),
                 Output::Done { id, outcome } => self.ends.tell(id, outcome),
             }
@@ -141,6 +157,19 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
             self.events.publish(&recovered);
         }
     }
+}
+
+fn warn_of(claim: &RefusedClaim) {
+    let RefusedClaim { from, about, claimed, clock, refused } = claim;
+    tracing::warn!(
+        %from,
+        %about,
+        claimed_ms = claimed.get(),
+        clock_ms = clock.get(),
+        refused,
+        "refused a claim with an incarnation more than 24 h ahead of the clock; check the clock here, and the clock and the \
+         program of the sender"
+    );
 }
 
 /// What an ask means to the machine; nothing, if it can be answered at once.

@@ -101,6 +101,7 @@ impl SwimProtocol {
         let driver = Driver {
             machine,
             clock,
+            read_wall_clock_at: clock.now(),
             arrivals,
             questions,
             outbox,

@@ -1,5 +1,7 @@
 //! What the world tells the machine.
 
+use std::time::Duration;
+
 use kinfolk_core::{Cause, Change, Incarnation, NodeAddr, NodeId, Tags};
 
 use bytes::Bytes;
@@ -74,6 +76,12 @@ pub enum Input {
     Reserved {
         /// The highest incarnation that we may take.
         up_to: Incarnation,
+    },
+    /// What the wall clock says. Until the first one it is the clock that our first statement was made by. The driver reads
+    /// it again from time to time, so that a clock that is set right while we run counts.
+    WallClock {
+        /// The time since the Unix epoch.
+        since_epoch: Duration,
     },
     /// The driver can take no more messages for now, or waits for one of them to go out. Until it is
     /// [`Clear`](Self::Clear), nothing is begun that would send one: what is due waits. Only what can be concluded

@@ -46,6 +46,7 @@ mod suspect;
 mod sync;
 mod timer;
 mod verdict;
+mod wall_clock;
 mod watch;
 mod witness;
 
@@ -55,6 +56,6 @@ pub use error::{CodecError, CommandError, ConfigError};
 pub use input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
 pub use machine::Machine;
 pub use message::{Message, Update, UserMessage};
-pub use output::{Outcome, Output};
+pub use output::{Outcome, Output, RefusedClaim};
 pub use queue::{GossipQueue, Priority, transmit_limit};
 pub use stats::SwimStats;

@@ -17,6 +17,7 @@
 //!   Health       on_change.rs
 //!   Command      on_command.rs
 //!   Reserved     reserve.rs
+//!   WallClock    wall_clock.rs
 //!   Congested    congestion.rs
 //!   Clear        congestion.rs
 //! ```
@@ -45,6 +46,7 @@ use crate::reserve::Reserve;
 use crate::stats::SwimStats;
 use crate::suspect::Suspected;
 use crate::timer::{Timer, TimerKey, Timers};
+use crate::wall_clock::WallClock;
 use crate::watch::Watch;
 
 /// One member's protocol: pure, without clock, socket, runtime or randomness of its own.
@@ -86,6 +88,7 @@ pub struct Machine {
     /// When each failed or left member is forgotten.
     pub(crate) tombstones: BTreeMap<NodeId, TimerKey>,
     pub(crate) seen: Seen,
+    pub(crate) wall_clock: WallClock,
     pub(crate) next_sync: TimerKey,
 }
 
@@ -93,9 +96,8 @@ pub struct Machine {
 #[derive(Debug)]
 pub(crate) struct Me {
     pub id: NodeId,
-    /// The incarnation that this life began with; numbers our broadcasts and is what our clock said then.
+    /// The incarnation that this instance started with; numbers our broadcasts.
     pub life: Incarnation,
-    pub started: Instant,
     /// How many broadcasts we have sent.
     pub broadcasts: u64,
     /// When we last contended with another process for our name.
@@ -162,12 +164,12 @@ impl Machine {
         let myself = Me {
             id: me.id.clone(),
             life: me.incarnation,
-            started: now,
             broadcasts: 0,
             contended: None,
             reserve: Reserve::default(),
             leave: None,
         };
+        let wall_clock = WallClock::new(now, me.incarnation);
         let mut machine = Self {
             local_health: LocalHealth::new(config.local_health_max),
             config,
@@ -188,6 +190,7 @@ impl Machine {
             tombstones: BTreeMap::new(),
             queue: GossipQueue::new(),
             seen: Seen::default(),
+            wall_clock,
             next_gossip,
             next_sync,
             congested: None,
@@ -215,6 +218,7 @@ impl Machine {
             Input::Timeout => self.on_timeout(now),
             Input::Health { id, change, cause } => self.on_health(now, &id, &change, &cause),
             Input::Reserved { up_to } => self.on_reserved(now, up_to),
+            Input::WallClock { since_epoch } => self.on_wall_clock(now, since_epoch),
             Input::Congested => self.on_congested(now),
             Input::Clear => self.on_clear(now),
             Input::Command { id, command } => self.on_command(now, id, command),
@@ -257,6 +261,7 @@ impl Machine {
         SwimStats {
             local_health: self.local_health.score(),
             queued: self.queue.len(),
+            claims_refused: self.wall_clock.refused(),
             broadcasts_dropped: self.queue.broadcasts_dropped(),
             ..self.stats
         }

@@ -32,11 +32,17 @@ impl Machine {
                 Update::Node { status, accusers } => {
                     let is_news = news.next().unwrap_or(true);
                     // A suspicion that is known may have another accuser, and what is said of us is ours to judge.
-                    if is_news || status.state == NodeState::Suspect || status.id == self.me.id {
+                    let matters = is_news || status.state == NodeState::Suspect || status.id == self.me.id;
+                    if matters && !self.refuses(now, from, (&status.id, status.incarnation)) {
                         self.on_claim(now, status, accusers.clone(), Spread::AllBut(from));
                     }
                 }
-                Update::User(message) => self.on_user_message(from, message),
+                Update::User(message) => {
+                    // The instance of an origin outranks its earlier ones: a false one would silence it.
+                    if !self.refuses(now, from, (&message.origin, message.life)) {
+                        self.on_user_message(from, message);
+                    }
+                }
             }
         }
         // Mostly nobody lacks a description: then no name is looked up.
@@ -47,7 +53,8 @@ impl Machine {
         }
     }
 
-    /// Takes in a claim about any member, and passes it on as `spread` says if it is news.
+    /// Takes in a claim about any member, which is not [refused](Self::refuses), and passes it on as `spread` says if it is
+    /// news.
     pub(crate) fn on_claim(
         &mut self,
         now: Instant,

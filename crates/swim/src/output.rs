@@ -52,6 +52,9 @@ pub enum Output {
         /// Up to which incarnation at the least more have to be reserved.
         at_least: Incarnation,
     },
+    /// A member sent a claim that lies too far ahead of our wall clock. It was refused. Put it into the log: at most one
+    /// comes a minute.
+    Refused(RefusedClaim),
     /// Tell the application.
     Event(ClusterEvent),
     /// A command has ended.
@@ -61,6 +64,22 @@ pub enum Output {
         /// How.
         outcome: Outcome,
     },
+}
+
+/// A claim that was refused because its incarnation lies more than
+/// [`CLOCK_ERROR_MAX`](Incarnation::CLOCK_ERROR_MAX) ahead of our wall clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedClaim {
+    /// Who sent it: the name in its connection's certificate.
+    pub from: NodeId,
+    /// The member that it is about.
+    pub about: NodeId,
+    /// The incarnation that it gives that member.
+    pub claimed: Incarnation,
+    /// The incarnation that a member would start with now, by our wall clock.
+    pub clock: Incarnation,
+    /// How many claims were refused since the last report, this one included.
+    pub refused: u64,
 }
 
 /// How a command ended.

@@ -180,7 +180,9 @@ impl Machine {
         spread: Spread<'_>,
     ) {
         for status in nodes {
-            if self.put_to_its_subject(now, from, status) {
+            if self.refuses(now, from, (&status.id, status.incarnation))
+                || self.put_to_its_subject(now, from, status)
+            {
                 continue;
             }
             // Who holds a member for suspect need not accuse it: else each exchange would add a voice that is none.

@@ -60,7 +60,8 @@ impl Opened {
     ) -> Result<Self, StateError> {
         let (cluster, node) = (identity.cluster(), identity.id());
         let store = Store::open(dir)?;
-        let former = store.read(cluster, node)?;
+        let clock = Incarnation::at_start(since_epoch, None);
+        let former = store.read((cluster, node), clock)?;
         let incarnation = Incarnation::at_start(since_epoch, former.as_ref().map(|former| former.ceiling));
         let blank = || Record {
             cluster: cluster.clone(),

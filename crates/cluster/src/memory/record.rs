@@ -1,6 +1,8 @@
 //! What a member remembers of one life for the next, and its bytes: a mark, a version, a checksum, then the record in
 //! postcard. Reading refuses whatever is not exactly that.
 
+use std::time::Duration;
+
 use kinfolk_core::{ClusterId, Incarnation, NodeAddr, NodeId, NodeState};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -13,6 +15,10 @@ const VERSION: u8 = 1;
 const HEADER: usize = MARK.len() + 1 + 4;
 /// How large a file is read at the most: several times what the bounds of a record allow.
 pub(super) const BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// How far ahead of the wall clock a ceiling may lie. A clock that lost its battery says 1970, so this is far more than the
+/// 24 hours that a claim may lie ahead. What lies beyond is no incarnation of any member.
+const CEILING_AHEAD_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// What a member remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +57,8 @@ pub(super) enum Unreadable {
     Checksum,
     #[error("its contents make no sense ({0})")]
     Contents(postcard::Error),
+    #[error("its incarnation {0} lies more than 100 years ahead of the clock")]
+    FarAhead(Incarnation),
     #[error("it belongs to node {node} of cluster {cluster}")]
     Foreign { node: NodeId, cluster: ClusterId },
 }
@@ -70,8 +78,13 @@ impl Record {
         bytes
     }
 
-    /// The record in `bytes`, if it is one of this member's.
-    pub(super) fn from_bytes(bytes: &[u8], cluster: &ClusterId, node: &NodeId) -> Result<Self, Unreadable> {
+    /// The record in `bytes`, if it is one of this member's. Leaves out the members whose incarnation lies too far ahead of
+    /// `clock` and of the record's own ceiling: a member believes no such claim, so none of them was a member.
+    pub(super) fn from_bytes(
+        bytes: &[u8],
+        (cluster, node): (&ClusterId, &NodeId),
+        clock: Incarnation,
+    ) -> Result<Self, Unreadable> {
         let (version, rest) = match bytes.strip_prefix(MARK) {
             Some([version, rest @ ..]) => (*version, rest),
             _ => return Err(Unreadable::Mark),
@@ -83,7 +96,7 @@ impl Record {
         if u32::from_be_bytes(*checksum) != crc32fast::hash(body) {
             return Err(Unreadable::Checksum);
         }
-        let record: Self = match postcard::take_from_bytes(body) {
+        let mut record: Self = match postcard::take_from_bytes(body) {
             Ok((record, [])) => record,
             Ok(_) => return Err(Unreadable::Contents(postcard::Error::DeserializeBadEncoding)),
             Err(error) => return Err(Unreadable::Contents(error)),
@@ -91,6 +104,11 @@ impl Record {
         if (&record.cluster, &record.node) != (cluster, node) {
             return Err(Unreadable::Foreign { node: record.node, cluster: record.cluster });
         }
+        if record.ceiling > clock.later_by(CEILING_AHEAD_MAX) {
+            return Err(Unreadable::FarAhead(record.ceiling));
+        }
+        let latest = clock.max(record.ceiling);
+        record.members.retain(|known| known.incarnation.is_plausible(latest));
         Ok(record)
     }
 }
@@ -101,6 +119,9 @@ mod tests {
 
     use super::*;
 
+    /// Some day in 2026.
+    const CLOCK: Incarnation = Incarnation::new(1_790_000_000_000);
+
     fn cluster() -> ClusterId {
         ClusterId::new("town").unwrap()
     }
@@ -110,7 +131,7 @@ mod tests {
     }
 
     fn any_record() -> impl Strategy<Value = Record> {
-        let known = ("[a-z]{1,9}", any::<[u8; 4]>(), any::<u16>(), any::<u64>(), 0..4_usize).prop_map(
+        let known = ("[a-z]{1,9}", any::<[u8; 4]>(), any::<u16>(), ..CLOCK.get(), 0..4_usize).prop_map(
             |(id, ip, port, incarnation, state)| Known {
                 id: NodeId::new(&id).unwrap(),
                 addr: NodeAddr::new((ip, port).into()),
@@ -120,20 +141,22 @@ mod tests {
         );
         let seeds = prop::collection::vec(".{0,20}", 0..4);
         let members = prop::collection::vec(known, 0..20);
-        (any::<u64>(), any::<bool>(), seeds, members).prop_map(|(ceiling, left, seeds, members)| Record {
-            cluster: cluster(),
-            node: me(),
-            ceiling: Incarnation::new(ceiling),
-            left,
-            seeds,
-            members,
+        (..2 * CLOCK.get(), any::<bool>(), seeds, members).prop_map(|(ceiling, left, seeds, members)| {
+            Record {
+                cluster: cluster(),
+                node: me(),
+                ceiling: Incarnation::new(ceiling),
+                left,
+                seeds,
+                members,
+            }
         })
     }
 
     proptest! {
         #[test]
         fn a_record_comes_back_as_it_was(record in any_record()) {
-            prop_assert_eq!(Record::from_bytes(&record.to_bytes(), &cluster(), &me()), Ok(record));
+            prop_assert_eq!(Record::from_bytes(&record.to_bytes(), (&cluster(), &me()), CLOCK), Ok(record));
         }
 
         #[test]
@@ -144,21 +167,43 @@ mod tests {
         ) {
             let whole = record.to_bytes();
             let at = at.index(whole.len());
-            prop_assert!(Record::from_bytes(&whole[..at], &cluster(), &me()).is_err());
+            prop_assert!(Record::from_bytes(&whole[..at], (&cluster(), &me()), CLOCK).is_err());
             let mut flipped = whole;
             flipped[at] ^= 1 << bit;
-            prop_assert!(Record::from_bytes(&flipped, &cluster(), &me()).is_err());
+            prop_assert!(Record::from_bytes(&flipped, (&cluster(), &me()), CLOCK).is_err());
         }
 
         #[test]
         fn no_bytes_break_the_reader(bytes: Vec<u8>, body: Vec<u8>) {
-            let _ = Record::from_bytes(&bytes, &cluster(), &me());
+            let _ = Record::from_bytes(&bytes, (&cluster(), &me()), CLOCK);
             // Behind a header that is right, too.
             let mut bytes = b"kinfolk\x01".to_vec();
             bytes.extend_from_slice(&crc32fast::hash(&body).to_be_bytes());
             bytes.extend_from_slice(&body);
-            let _ = Record::from_bytes(&bytes, &cluster(), &me());
+            let _ = Record::from_bytes(&bytes, (&cluster(), &me()), CLOCK);
         }
+    }
+
+    #[test]
+    fn far_ahead_incarnations_in_a_file_are_refused() {
+        let known = |name: &str, incarnation| Known {
+            id: NodeId::new(name).unwrap(),
+            addr: NodeAddr::new(([127, 0, 0, 1], 1).into()),
+            incarnation,
+            state: NodeState::Failed,
+        };
+        let day = Incarnation::CLOCK_ERROR_MAX;
+        let members = vec![known("a", CLOCK.later_by(day)), known("b", CLOCK.later_by(day).next())];
+        let record = |ceiling| {
+            let (seeds, members) = (Vec::new(), members.clone());
+            Record { cluster: cluster(), node: me(), ceiling, left: false, seeds, members }
+        };
+        let read = |ceiling| Record::from_bytes(&record(ceiling).to_bytes(), (&cluster(), &me()), CLOCK);
+        assert_eq!(read(CLOCK).unwrap().members, members[..1]);
+        let highest = CLOCK.later_by(CEILING_AHEAD_MAX);
+        assert_eq!(read(highest).unwrap().members, members, "the clock may have been set back");
+        assert_eq!(read(highest.next()), Err(Unreadable::FarAhead(highest.next())));
+        assert_eq!(read(Incarnation::new(u64::MAX)), Err(Unreadable::FarAhead(Incarnation::new(u64::MAX))));
     }
 
     #[test]
@@ -174,10 +219,16 @@ mod tests {
         let mut bytes = record.to_bytes();
         let foreign = Unreadable::Foreign { node: me(), cluster: cluster() };
         let other = NodeId::new("you").unwrap();
-        assert_eq!(Record::from_bytes(&bytes, &cluster(), &other), Err(foreign.clone()));
-        assert_eq!(Record::from_bytes(&bytes, &ClusterId::new("city").unwrap(), &me()), Err(foreign));
+        assert_eq!(Record::from_bytes(&bytes, (&cluster(), &other), CLOCK), Err(foreign.clone()));
+        assert_eq!(
+            Record::from_bytes(&bytes, (&ClusterId::new("city").unwrap(), &me()), CLOCK),
+            Err(foreign)
+        );
         bytes[MARK.len()] = VERSION + 1;
-        assert_eq!(Record::from_bytes(&bytes, &cluster(), &me()), Err(Unreadable::Version(VERSION + 1)));
-        assert_eq!(Record::from_bytes(b"", &cluster(), &me()), Err(Unreadable::Mark));
+        assert_eq!(
+            Record::from_bytes(&bytes, (&cluster(), &me()), CLOCK),
+            Err(Unreadable::Version(VERSION + 1))
+        );
+        assert_eq!(Record::from_bytes(b"", (&cluster(), &me()), CLOCK), Err(Unreadable::Mark));
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kinfolk_core::{ClusterId, NodeId};
+use kinfolk_core::{ClusterId, Incarnation, NodeId};
 use parking_lot::Mutex;
 
 use super::error::StateError;
@@ -48,7 +48,11 @@ impl Store {
     }
 
     /// The record that is there; `None` if there is none, or none that can be used: then it is set aside with a warning.
-    pub(super) fn read(&self, cluster: &ClusterId, node: &NodeId) -> Result<Option<Record>, StateError> {
+    pub(super) fn read(
+        &self,
+        owner: (&ClusterId, &NodeId),
+        clock: Incarnation,
+    ) -> Result<Option<Record>, StateError> {
         let path = self.dir.join(FILE);
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -60,13 +64,15 @@ impl Store {
         file.take(BYTES_MAX)
             .read_to_end(&mut bytes)
             .map_err(StateError::io(&self.dir, "reading its file"))?;
-        let why = match Record::from_bytes(&bytes, cluster, node) {
+        let why = match Record::from_bytes(&bytes, owner, clock) {
             Ok(record) => return Ok(Some(record)),
             Err(why) => why,
         };
         let kind = match &why {
             Unreadable::Foreign { .. } | Unreadable::Version(_) => "foreign",
-            Unreadable::Mark | Unreadable::Checksum | Unreadable::Contents(_) => "corrupt",
+            Unreadable::Mark | Unreadable::Checksum | Unreadable::Contents(_) | Unreadable::FarAhead(_) => {
+                "corrupt"
+            }
         };
         let aside = self.set_aside(kind).map_err(StateError::io(&self.dir, "setting aside a file"))?;
         tracing::warn!(
@@ -115,8 +121,6 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use kinfolk_core::Incarnation;
-
     use super::*;
 
     fn record(node: &str, ceiling: u64) -> Record {
@@ -131,7 +135,8 @@ mod tests {
     }
 
     fn read(store: &Store, node: &str) -> Option<Record> {
-        store.read(&ClusterId::new("town").unwrap(), &NodeId::new(node).unwrap()).unwrap()
+        let owner = (&ClusterId::new("town").unwrap(), &NodeId::new(node).unwrap());
+        store.read(owner, Incarnation::new(1)).unwrap()
     }
 
     fn files(dir: &Path) -> Vec<String> {

@@ -13,3 +13,4 @@ mod reserve;
 mod suspicions;
 mod verified;
 mod views;
+mod wall_clock;

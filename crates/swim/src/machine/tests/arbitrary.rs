@@ -39,9 +39,10 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
 fn any_update() -> impl Strategy<Value = Update> {
     let node = (any_status(), prop::collection::vec(any_name(), 0..4))
         .prop_map(|(node, accusers)| Update::Node { status: Arc::new(node), accusers });
-    let user = (any_name(), 0..4_u64, 0..300_u64).prop_map(|(origin, life, number)| {
-        Update::User(UserMessage { origin, life: Incarnation::new(life), number, payload: "x".into() })
-    });
+    let user =
+        (any_name(), prop_oneof![0..4_u64, Just(u64::MAX)], 0..300_u64).prop_map(|(origin, life, number)| {
+            Update::User(UserMessage { origin, life: Incarnation::new(life), number, payload: "x".into() })
+        });
     prop_oneof![4 => node, 1 => user]
 }
 
@@ -89,6 +90,8 @@ pub(super) fn any_step() -> impl Strategy<Value = (u64, Input)> {
         6 => Just(Input::Timeout),
         1 => Just(Input::Congested),
         2 => Just(Input::Clear),
+        1 => (0..200_000_000_u64)
+            .prop_map(|ms| Input::WallClock { since_epoch: Duration::from_millis(ms) }),
         1 => (1..60_u64).prop_map(|up_to| Input::Reserved { up_to: Incarnation::new(up_to) }),
         1 => any_command().prop_map(|command| Input::Command { id: CommandId(1), command }),
     ];
@@ -108,6 +111,7 @@ fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>)
         let before = highest.insert(node.id.clone(), verdict);
         assert!(before <= Some(verdict), "{} went from {before:?} to {verdict:?}", node.id);
         assert!(node.is_well_formed());
+        assert!(node.incarnation.get() < u64::MAX, "{} lies too far ahead of any clock", node.id);
         let suspected = machine.suspicions.contains_key(&node.id);
         assert_eq!(suspected, node.state == NodeState::Suspect, "{} and its clock", node.id);
     }

@@ -129,6 +129,7 @@ fn line(output: &Output) -> String {
         Output::CheckPort { node, .. } => format!("check the port of {node}"),
         Output::Watch { subjects } => format!("watch {subjects:?}"),
         Output::Reserve { at_least } => format!("reserve {at_least:?}"),
+        Output::Refused(claim) => format!("refused {} of {}", claim.about, claim.from),
         Output::Event(event) => format!("event {}", short_event(event)),
         Output::Done { outcome, .. } => format!("done {outcome:?}"),
     }

@@ -1,0 +1,127 @@
+//! Claims whose incarnation lies too far ahead of the wall clock: nobody believes them, on whatever way they come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kinfolk_core::{Incarnation, NodeState, NodeStatus};
+
+use super::bench::{Bench, claim, id, quiet, status};
+use crate::compare::Buckets;
+use crate::config::SwimConfig;
+use crate::input::{Command, Input};
+use crate::message::{Message, Update, UserMessage};
+use crate::output::Output;
+
+/// The last incarnation that a member at incarnation 10 believes when it starts.
+const LAST: u64 = 10 + 24 * 60 * 60 * 1_000;
+
+const FALSE_STATES: [NodeState; 4] =
+    [NodeState::Alive, NodeState::Suspect, NodeState::Failed, NodeState::Left];
+
+fn bench(others: &[&str]) -> Bench {
+    Bench::new(quiet(&SwimConfig::verified()), others)
+}
+
+/// How often a refused claim was reported among the last outputs, and the sender.
+fn reports(bench: &Bench) -> Vec<(String, u64)> {
+    let reported = bench.outputs.iter().filter_map(|output| match output {
+        Output::Refused(claim) => Some((claim.from.to_string(), claim.refused)),
+        _ => None,
+    });
+    reported.collect()
+}
+
+#[test]
+fn far_ahead_gossip_about_another_changes_nothing() {
+    for incarnation in [LAST + 1, u64::MAX] {
+        for state in FALSE_STATES {
+            let mut bench = bench(&["a", "liar"]);
+            let before = bench.machine.registry.get(&id("a")).unwrap();
+            let mut false_claim = status("a", incarnation, state);
+            false_claim.addr = status("liar", 1, NodeState::Alive).addr;
+            let update = Update::Node { status: false_claim.into(), accusers: vec![id("liar")] };
+            let events = bench.gossip("liar", vec![update]);
+            assert!(!events.contains("event"), "{events}");
+            assert_eq!(bench.machine.registry.get(&id("a")), Some(before), "{state} at {incarnation}");
+            assert!(bench.machine.queue.is_empty(), "it is not passed on");
+            assert_eq!(bench.machine.stats().claims_refused, 1);
+        }
+    }
+}
+
+#[test]
+fn a_claim_a_day_ahead_is_still_believed() {
+    let mut bench = bench(&["a", "b"]);
+    bench.gossip("b", vec![claim("a", LAST, NodeState::Left, &[])]);
+    assert_eq!(bench.known("a"), (LAST, NodeState::Left));
+    assert_eq!(bench.machine.stats().claims_refused, 0);
+}
+
+#[test]
+fn far_ahead_claims_cannot_climb_step_by_step() {
+    let mut bench = bench(&["a", "liar"]);
+    bench.gossip("liar", vec![claim("a", LAST, NodeState::Alive, &[])]);
+    bench.gossip("liar", vec![claim("a", LAST + 1, NodeState::Alive, &[])]);
+    assert_eq!(bench.known("a").0, LAST);
+    bench.gossip("liar", vec![claim("me", LAST, NodeState::Failed, &[])]);
+    bench.gossip("liar", vec![claim("me", LAST + 2, NodeState::Failed, &[])]);
+    assert_eq!(bench.machine.stats().claims_refused, 2);
+}
+
+#[test]
+fn far_ahead_claims_in_pages_change_nothing() {
+    for state in FALSE_STATES {
+        let page: Vec<Arc<NodeStatus>> = vec![status("a", u64::MAX, state).into()];
+        let mut asked = bench(&["a", "liar"]);
+        let sync = Message::Sync { nodes: page.clone(), after: None, want: false, only: Buckets::ALL };
+        asked.message("liar", sync);
+        assert_eq!(asked.known("a"), (1, NodeState::Alive));
+        assert_eq!((asked.machine.disputes.len(), asked.machine.stats().claims_refused), (0, 1));
+
+        let mut joining = bench(&["a"]);
+        let addr = status("liar", 1, NodeState::Alive).addr;
+        joining.command(Command::Join { id: id("liar"), addr });
+        joining.reply(0, "liar", Message::Page { nodes: page, more: false });
+        assert_eq!(joining.known("a"), (1, NodeState::Alive));
+        assert_eq!(joining.machine.stats().claims_refused, 1);
+    }
+}
+
+#[test]
+fn a_far_ahead_instance_does_not_silence_broadcasts() {
+    let mut bench = bench(&["a", "liar"]);
+    let broadcast = |life, number| {
+        let (origin, life) = (id("a"), Incarnation::new(life));
+        vec![Update::User(UserMessage { origin, life, number, payload: "x".into() })]
+    };
+    assert_eq!(bench.gossip("liar", broadcast(u64::MAX, 0)).matches("Broadcast").count(), 0);
+    assert_eq!(bench.gossip("a", broadcast(1, 0)).matches("Broadcast").count(), 1);
+}
+
+#[test]
+fn refusals_are_reported_once_a_minute_with_a_count() {
+    let mut bench = bench(&["a", "liar"]);
+    let far_ahead = || vec![claim("a", u64::MAX, NodeState::Failed, &[])];
+    bench.gossip("liar", far_ahead());
+    assert_eq!(reports(&bench), [("liar".to_owned(), 1)]);
+    bench.gossip("liar", far_ahead());
+    bench.now += Duration::from_secs(59);
+    bench.gossip("liar", far_ahead());
+    assert_eq!(reports(&bench), []);
+    bench.now += Duration::from_secs(1);
+    bench.gossip("liar", far_ahead());
+    assert_eq!(reports(&bench), [("liar".to_owned(), 3)]);
+}
+
+#[test]
+fn a_wall_clock_set_right_counts_at_once() {
+    let mut bench = bench(&["b"]);
+    let later = LAST + 1;
+    bench.input(Input::WallClock { since_epoch: Duration::from_millis(later) });
+    bench.gossip("b", vec![claim("me", later, NodeState::Left, &[])]);
+    assert_eq!(bench.known("me"), (later + 1, NodeState::Alive));
+
+    bench.input(Input::WallClock { since_epoch: Duration::from_millis(10) });
+    bench.gossip("b", vec![claim("b", LAST + 2_000, NodeState::Left, &[])]);
+    assert_eq!(bench.known("b"), (1, NodeState::Alive));
+}
