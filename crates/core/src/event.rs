@@ -83,13 +83,17 @@ pub enum ClusterEvent {
         /// The message.
         payload: Bytes,
     },
-    /// Somebody else is alive under our own name: a former life of ours, once after a restart with a clock that went
-    /// back; or, if it comes again and again, another process that uses our certificate.
+    /// Two processes use one name, and so the same certificate. About this member's own name it may also be a former
+    /// instance, once after a restart with a clock that went back. About another member's name it comes instead of
+    /// [`NodeUpdated`](Self::NodeUpdated) when its address goes back to the one before within a minute; one `NodeUpdated`
+    /// follows when the address has been the same for a minute. While it lasts, it comes at most once a minute.
     NameConflict {
-        /// Our name.
+        /// The name.
         id: NodeId,
-        /// Where the other one listens.
+        /// About this member's own name: where the other process listens. Else the latest address of the name.
         addr: NodeAddr,
+        /// How often the two outranked each other since the last such event, this time included.
+        count: u64,
     },
     /// More than two fifths of the group have been silent or failed for `tolerated_pause`, or fewer live than the quorum:
     /// the network is cut, or it is a disaster. Told once for each such time, and once more where we come to be in the

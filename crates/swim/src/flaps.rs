@@ -1,5 +1,6 @@
 //! Telling the application of changes, except of the coming and going of a member that flaps: that is told once, and once
-//! more when it has settled. The registry and the gossip know of no such thing.
+//! more when it has settled. Nor of each change of an address that two processes contend for (`name_conflicts.rs`). The
+//! registry and the gossip know of no such thing.
 
 use kinfolk_core::{Cause, Change, ClusterEvent, Instant, NodeId};
 use kinfolk_detector::Telling;
@@ -16,6 +17,9 @@ impl Machine {
         let mut events = ClusterEvent::of_change(change, cause);
         if telling == Telling::Muted {
             events.retain(|event| matches!(event, ClusterEvent::NodeUpdated { .. }));
+        }
+        if !self.is_update_told(now, change) {
+            events.retain(|event| !matches!(event, ClusterEvent::NodeUpdated { .. }));
         }
         for event in events {
             self.output(Output::Event(event));
@@ -39,8 +43,9 @@ impl Machine {
         }
     }
 
-    /// A tombstone is forgotten.
+    /// A tombstone is removed.
     pub(crate) fn forget_flaps(&mut self, id: &NodeId) {
+        self.name_conflicts.forget(id);
         if let Some(flaps) = &mut self.flaps {
             flaps.forget(id);
         }

@@ -22,6 +22,7 @@ mod input;
 mod loss;
 mod machine;
 mod message;
+mod name_conflicts;
 mod on_change;
 mod on_command;
 mod on_gossip;

@@ -8,6 +8,7 @@
 //!   NoReply      on_reply.rs    ├─ Sync           sync.rs         a suspicion           suspect.rs
 //!                               └─ Describe       describe.rs     back after a failure  comeback.rs
 //!                                                                 an old verdict        dispute.rs
+//!                                                                 two of one name       name_conflicts.rs
 //!                                                                 why                   explain.rs
 //!   Timeout      on_timeout.rs ──── on_gossip.rs, flood.rs, sync.rs, healer.rs, relay.rs, and
 //!                                   round-robin:  probe.rs, suspect.rs        (Swim, Lifeguard)
@@ -37,6 +38,7 @@ use crate::dispute::Dispute;
 use crate::explain::Findings;
 use crate::input::{CommandId, Input, RequestId};
 use crate::message::Message;
+use crate::name_conflicts::NameConflicts;
 use crate::output::{Outcome, Output};
 use crate::overlay::Overlay;
 use crate::probe::Probe;
@@ -81,6 +83,7 @@ pub struct Machine {
     /// The probe of the round-robin, in the modes that have one.
     pub(crate) probe: Option<Probe>,
     pub(crate) flaps: Option<FlapDamper>,
+    pub(crate) name_conflicts: NameConflicts,
     pub(crate) findings: Findings,
     pub(crate) suspicions: BTreeMap<NodeId, Suspected>,
     /// Verdicts that came by an exchange, by their subjects, who have been asked.
@@ -100,8 +103,6 @@ pub(crate) struct Me {
     pub life: Incarnation,
     /// How many broadcasts we have sent.
     pub broadcasts: u64,
-    /// When we last contended with another process for our name.
-    pub contended: Option<Instant>,
     /// How high our incarnation may rise, and what waits until it may rise higher.
     pub reserve: Reserve,
     /// Set once we have said that we leave.
@@ -165,7 +166,6 @@ impl Machine {
             id: me.id.clone(),
             life: me.incarnation,
             broadcasts: 0,
-            contended: None,
             reserve: Reserve::default(),
             leave: None,
         };
@@ -183,6 +183,7 @@ impl Machine {
             watch,
             mass,
             flaps,
+            name_conflicts: NameConflicts::default(),
             comeback: Comeback::default(),
             findings: Findings::default(),
             suspicions: BTreeMap::new(),

@@ -26,6 +26,7 @@ impl Machine {
                 Timer::Sync => self.on_sync_due(now),
                 Timer::Look => self.on_look_due(now),
                 Timer::Settle(id) => self.on_settle_due(now, &id),
+                Timer::NameConflict(id) => self.on_name_conflict_due(now, &id),
                 Timer::Comeback => self.on_comeback_due(now),
                 Timer::Heal => self.on_heal_due(now),
                 Timer::Reap(id, incarnation) => self.on_reap_due(now, &id, incarnation),

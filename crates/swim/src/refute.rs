@@ -2,19 +2,14 @@
 //! 4.2), or above what is remembered of a former life of our name.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use kinfolk_core::{Cause, ClusterEvent, Incarnation, Instant, NodeId, NodeState, NodeStatus, Reason, Tags};
+use kinfolk_core::{Cause, Incarnation, Instant, NodeId, NodeState, NodeStatus, Reason, Tags};
 
 use crate::machine::Machine;
 use crate::message::{Message, Update};
 use crate::on_change::Spread;
-use crate::output::Output;
 use crate::queue::Priority;
 use crate::reserve::Held;
-
-/// How often we contend with another process for our name.
-const CONTEND_AFTER: Duration = Duration::from_secs(10);
 
 impl Machine {
     pub(crate) fn on_claim_about_me(&mut self, now: Instant, claim: &NodeStatus) {
@@ -39,19 +34,6 @@ impl Machine {
             self.local_health.raise(1);
         }
         self.state_anew(now, claim.incarnation.next(), None, Priority::Critical);
-    }
-
-    /// Somebody else is alive under our name: what is remembered of a former life of ours, which one statement
-    /// outranks, or another process with our certificate, which outranks us in turn. So that two such do not answer each
-    /// other without end, each does so once in [`CONTEND_AFTER`] at the most, and tells its application.
-    fn may_contend(&mut self, now: Instant, claim: &NodeStatus) -> bool {
-        if self.me.contended.is_some_and(|last| now.since(last) < CONTEND_AFTER) {
-            return false;
-        }
-        self.me.contended = Some(now);
-        self.stats.name_conflicts += 1;
-        self.output(Output::Event(ClusterEvent::NameConflict { id: claim.id.clone(), addr: claim.addr }));
-        true
     }
 
     /// Whoever still claims what we have refuted has not heard so: it is said again, and rides on the very answer.

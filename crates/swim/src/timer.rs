@@ -36,6 +36,8 @@ pub(crate) enum Timer {
     Look,
     /// When to tell that this member flaps no more, unless it does.
     Settle(NodeId),
+    /// When to report a conflict about the name of this member, or its end.
+    NameConflict(NodeId),
     /// When a trial of our own is over, or the next one begins.
     Comeback,
     /// When to contact a failed member.
@@ -47,7 +49,7 @@ pub(crate) enum Timer {
 impl Timer {
     /// Whether it can be done without a word to anybody.
     fn is_inward(&self) -> bool {
-        matches!(self, Self::Suspicion(_) | Self::Settle(_) | Self::Reap(..))
+        matches!(self, Self::Suspicion(_) | Self::Settle(_) | Self::NameConflict(_) | Self::Reap(..))
     }
 }
 

@@ -8,6 +8,7 @@ mod congestion;
 mod disputes;
 mod gossip;
 mod mass;
+mod name_conflicts;
 mod probes;
 mod reserve;
 mod suspicions;

@@ -184,7 +184,7 @@ fn short_event(event: &ClusterEvent) -> String {
         ClusterEvent::NodeRecovered { node } => format!("recovered {}", node.id),
         ClusterEvent::NodeLeft { node } => format!("left {}", node.id),
         ClusterEvent::NodeReaped { id } => format!("reaped {id}"),
-        ClusterEvent::NameConflict { addr, .. } => format!("conflict with {addr}"),
+        ClusterEvent::NameConflict { id, addr, count } => format!("conflict of {id} with {addr}, {count}"),
         other => format!("{other:?}"),
     }
 }

@@ -176,20 +176,3 @@ fn a_refutation_that_was_lost_is_said_again_to_whoever_still_accuses() {
     assert_eq!(bench.message("b", old), "Ack[me i11 alive] -> reply 7\n");
     assert_eq!(bench.known("me"), (11, NodeState::Alive), "for that no new incarnation is needed");
 }
-
-#[test]
-fn another_process_of_our_name_is_told_of_and_contended_with_now_and_then() {
-    let mut bench = bench(&["a", "b"]);
-    let another = |incarnation| {
-        let mut status = status("me", incarnation, NodeState::Alive);
-        status.addr = kinfolk_core::NodeAddr::new(([127, 0, 0, 1], 999).into());
-        vec![crate::Update::Node { status: status.into(), accusers: Vec::new() }]
-    };
-    assert_eq!(bench.gossip("b", another(11)), "event conflict with 127.0.0.1:999\n");
-    assert_eq!(bench.known("me"), (12, NodeState::Alive));
-    assert_eq!(bench.gossip("b", another(13)), "", "not at once again");
-    assert_eq!(bench.known("me"), (12, NodeState::Alive));
-    bench.now += Duration::from_secs(10);
-    assert_eq!(bench.gossip("b", another(13)), "event conflict with 127.0.0.1:999\n");
-    assert_eq!((bench.known("me").0, bench.machine.stats().name_conflicts), (14, 2));
-}
