@@ -47,6 +47,7 @@ pub(crate) struct Inner {
     pub read_only_in_minority: bool,
     pub join: JoinPolicy,
     pub limits: ShutdownLimits,
+    pub rejoin_after_stop: bool,
     pub rng: Mutex<Rng>,
     pub contacts: SharedContacts,
     pub memory: Option<Memory>,
@@ -107,7 +108,9 @@ impl Cluster {
             clock.now(),
         )?;
         let former = opened.as_ref().map(|opened| &opened.record);
-        let contacts = SharedContacts::new(Mutex::new(Contacts::new(me.id.clone(), former)));
+        let contacts = Contacts::new(me.id.clone(), former);
+        let dormant = contacts.has_left();
+        let contacts = SharedContacts::new(Mutex::new(contacts));
         let (wanted, wants) = watch::channel(incarnation);
         let reserve = former.map(|former| Reserve { up_to: former.ceiling, wanted });
         let parts = Parts {
@@ -116,6 +119,7 @@ impl Cluster {
             health: health.clone(),
             clock,
             reserve,
+            dormant,
         };
         let carried = (transport.clone(), incoming);
         let heal_interval = config.swim.heal_interval;
@@ -147,6 +151,7 @@ impl Cluster {
             read_only_in_minority: config.read_only_in_minority,
             join: config.join,
             limits: config.shutdown,
+            rejoin_after_stop: config.rejoin_after_stop,
             rng: Mutex::new(rng),
             contacts,
             memory,
@@ -179,7 +184,10 @@ impl Cluster {
     pub async fn join(&self, seeds: &[impl AsRef<str>]) -> Result<JoinReport, JoinError> {
         let seeds: Vec<String> = seeds.iter().map(|seed| seed.as_ref().to_owned()).collect();
         let save_soon = || self.inner.memory.iter().for_each(Memory::save_soon);
-        self.inner.contacts.lock().given(&seeds);
+        if !seeds.is_empty() {
+            self.inner.contacts.lock().given(&seeds);
+            self.inner.protocol.wake();
+        }
         save_soon();
         let joined = join::join(&self.inner, &seeds).await;
         save_soon();
@@ -269,7 +277,9 @@ impl Cluster {
         }
     }
 
-    /// Tells the others that we leave, without stopping anything. [`shutdown`](Self::shutdown) does both.
+    /// Leaves the group on purpose, without stopping anything. It is remembered: with this state directory the next instance
+    /// declines every contact, and stays alone, until it is given a seed. A [`shutdown`](Self::shutdown) alone tells the others
+    /// the same, but by default the next instance [rejoins](ClusterConfig::rejoin_after_stop) by itself.
     ///
     /// # Errors
     /// [`ClusterError::Gossip`] if the member has been shut down.
@@ -277,10 +287,13 @@ impl Cluster {
     /// # Cancel safety
     /// The leave goes on when the future is dropped.
     pub async fn leave(&self) -> Result<LeaveReport, ClusterError> {
-        Ok(self.inner.protocol.leave().await?)
+        self.inner.contacts.lock().leaves();
+        let left = self.inner.protocol.leave().await;
+        self.inner.memory.iter().for_each(Memory::save_soon);
+        Ok(left?)
     }
 
-    /// Leaves and stops, in six phases, each with its limit: tell the others that we leave; stop the protocol; stop the
+    /// Stops in order, in six phases, each with its limit: tell the others that we leave; stop the protocol; stop the
     /// health checker; close the connections; clear the registry; close the event channel. Can be called from any
     /// state, and more than once: later calls wait for the first and return its report.
     ///

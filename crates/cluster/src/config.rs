@@ -40,11 +40,15 @@ pub struct ClusterConfig {
     pub join: JoinPolicy,
     /// How long each phase of a shutdown may take.
     pub shutdown: ShutdownLimits,
-    /// The directory in which the member keeps what it remembers of one life for the next: how high its incarnation has
-    /// risen, its seeds, and whom it knew. One member's alone; it is made if it is not there. A member that starts with
-    /// it returns to its group by itself, in the background, unless it had left on purpose: then it waits for a
+    /// The directory in which the member keeps what one instance remembers for the next: how high its incarnation has risen,
+    /// its seeds, and the members that it knew. It belongs to one member, and is made if it is not there. A member that starts
+    /// with it rejoins its group by itself, in the background, unless it had [left](crate::Cluster::leave): then it waits for a
     /// [`join`](crate::Cluster::join). Default: none, nothing is remembered.
     pub state_dir: Option<PathBuf>,
+    /// Whether a [`shutdown`](crate::Cluster::shutdown) without a [`leave`](crate::Cluster::leave) is a stop for a while: the
+    /// next instance with this `state_dir` rejoins by itself. So a fleet that a service manager stops and starts as a whole is
+    /// one group again. With `false` a shutdown is a leave. Default true.
+    pub rejoin_after_stop: bool,
 }
 
 impl ClusterConfig {
@@ -64,6 +68,7 @@ impl ClusterConfig {
             join: JoinPolicy::default(),
             shutdown: ShutdownLimits::default(),
             state_dir: None,
+            rejoin_after_stop: true,
         }
     }
 }

@@ -1,6 +1,5 @@
-//! Where others of the group may be found, should it fall apart: the seeds that we were given, and everybody who was a
-//! member once and did not leave, also when the registry has forgotten them. Addresses, not members: whoever stands here
-//! may be long gone.
+//! Addresses to contact after a partition or a restart: the configured seeds, and the members of now and of before, also
+//! those that the registry has removed. They are addresses, not members: a process may have ended long ago.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,7 +16,7 @@ pub(crate) const SEEDS_MAX: usize = 64;
 const SEED_LEN_MAX: usize = 260;
 /// How many members are remembered; of more, those who are alive before those who are not.
 pub(crate) const MEMBERS_MAX: usize = 1_024;
-/// How many of them may be forgotten by the registry; of more, those forgotten last.
+/// How many of them the registry may have removed. Of more, those are kept that did not leave and were removed last.
 pub(crate) const ABSENT_MAX: usize = 256;
 /// How many addresses are remembered that lead to a member which advertises another.
 const REACHED_MAX: usize = 256;
@@ -33,8 +32,10 @@ pub(crate) struct Contacts {
     inherited: bool,
     members: BTreeMap<NodeId, Remembered>,
     reached: BTreeMap<SocketAddr, NodeId>,
-    /// Whether we left on purpose and nothing has brought us back: then nobody is sought.
+    /// Whether this member left and was not brought back since. Then it contacts nobody.
     left: bool,
+    /// Whether it left in this instance, which cannot come back.
+    left_now: bool,
     /// The version of the view that was noted last.
     noted: Option<u64>,
     /// Counts those who became absent.
@@ -54,7 +55,7 @@ struct Remembered {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sought {
     pub seeds: Vec<String>,
-    /// Those whom the registry has forgotten. The ones that it knows to have failed are the protocol's to contact.
+    /// Members that the registry has removed, or that left. The protocol contacts those that failed.
     pub absent: Vec<NodeAddr>,
 }
 
@@ -68,6 +69,7 @@ impl Contacts {
             members: BTreeMap::new(),
             reached: BTreeMap::new(),
             left: false,
+            left_now: false,
             noted: None,
             absences: 0,
         };
@@ -90,7 +92,7 @@ impl Contacts {
         if seeds.is_empty() {
             return;
         }
-        self.left = false;
+        self.left = self.left_now;
         if std::mem::take(&mut self.inherited) {
             self.seeds.clear();
         }
@@ -98,6 +100,12 @@ impl Contacts {
         self.seeds.extend(seeds.iter().filter(|seed| seed.len() <= SEED_LEN_MAX).cloned());
         let surplus = self.seeds.len().saturating_sub(SEEDS_MAX);
         self.seeds.drain(..surplus);
+    }
+
+    /// Notes that this member leaves, so that its next instance waits for a seed.
+    pub(crate) fn leaves(&mut self) {
+        self.left = true;
+        self.left_now = true;
     }
 
     /// Notes whom that address led to.
@@ -114,15 +122,12 @@ impl Contacts {
 
     /// Notes who is in the view, and who is there no more.
     pub(crate) fn note(&mut self, view: &Snapshot) {
-        // Without ourselves it is not a view but what a shutdown leaves of one.
-        let Some(mine) = view.get(&self.me) else { return };
-        if self.noted.replace(view.version()) == Some(view.version()) {
+        // A view without this member is left over from a shutdown. Ignore it.
+        if view.get(&self.me).is_none() {
             return;
         }
-        if mine.state == NodeState::Left {
-            self.left = true;
-        } else if view.members().nth(1).is_some() {
-            self.left = false;
+        if self.noted.replace(view.version()) == Some(view.version()) {
+            return;
         }
         for node in view.nodes() {
             self.note_node(node);
@@ -140,10 +145,6 @@ impl Contacts {
         if node.id == self.me {
             return;
         }
-        if node.state == NodeState::Left {
-            self.members.remove(&node.id);
-            return;
-        }
         let NodeStatus { addr, incarnation, state, .. } = *node;
         self.members.insert(node.id.clone(), Remembered { addr, incarnation, state, absent: None });
     }
@@ -152,13 +153,18 @@ impl Contacts {
         let absent = self.members.values().filter(|member| member.absent.is_some()).count();
         let surplus = absent.saturating_sub(ABSENT_MAX);
         if surplus > 0 {
-            let mut absences: Vec<u64> = self.members.values().filter_map(|member| member.absent).collect();
-            absences.sort_unstable();
-            let first = absences[surplus];
-            self.members.retain(|_, member| member.absent.is_none_or(|since| since >= first));
+            // Those that left go first: they matter only when this member is alone.
+            let rank = |(id, member): (&NodeId, &Remembered)| {
+                member.absent.map(|since| (member.state != NodeState::Left, since, id.clone()))
+            };
+            let mut ranks: Vec<_> = self.members.iter().filter_map(rank).collect();
+            ranks.sort_unstable();
+            for (.., id) in ranks.drain(..surplus) {
+                self.members.remove(&id);
+            }
         }
         if self.members.len() > MEMBERS_MAX {
-            // Each member keeps others than its neighbour does, so that all together forget nobody.
+            // Each member keeps a different random subset, so that the group as a whole keeps all addresses.
             let by_chance = |id: &NodeId| crc32fast::hash(format!("{} {id}", self.me).as_bytes());
             let rank = |(id, member): (&NodeId, &Remembered)| {
                 (member.absent.is_some(), !member.state.is_member(), by_chance(id), id.clone())
@@ -171,12 +177,20 @@ impl Contacts {
         }
     }
 
-    /// Whom to contact, as far as this view goes: nobody once we have left.
+    /// The addresses to contact, judged by this view: none once this member has left.
+    ///
+    /// A member that left is contacted only while this member is alone. All members of a fleet that a service manager stops
+    /// say that they leave; when they start again, each knows only members that left. A member that left for good declines.
     pub(crate) fn sought(&self, view: &Snapshot) -> Sought {
         if self.left || !view.get(&self.me).is_some_and(|mine| mine.state.is_member()) {
             return Sought::default();
         }
-        let absent = self.members.iter().filter(|(id, _)| view.get(id).is_none());
+        let alone = view.members().nth(1).is_none();
+        let is_sought = |id: &NodeId, member: &Remembered| match view.get(id) {
+            None => alone || member.state != NodeState::Left,
+            Some(known) => alone && known.state == NodeState::Left,
+        };
+        let absent = self.members.iter().filter(|(id, member)| is_sought(id, member));
         let absent =
             absent.map(|(_, member)| member.addr).filter(|addr| !self.is_with_us(view, addr.socket()));
         Sought { seeds: self.seeds.clone(), absent: absent.collect() }
@@ -189,7 +203,12 @@ impl Contacts {
             || view.members().any(|node| node.addr.socket() == addr)
     }
 
-    /// How many members are remembered, and whether they are not sought because we left.
+    /// Whether this member left and was not given a seed since.
+    pub(crate) fn has_left(&self) -> bool {
+        self.left
+    }
+
+    /// How many members are remembered, and whether none is contacted because this member left.
     pub(crate) fn remembered(&self) -> (usize, bool) {
         (self.members.len(), self.left)
     }
@@ -256,8 +275,9 @@ mod tests {
     }
 
     #[test]
-    fn who_was_reaped_is_sought_unless_it_had_left() {
-        let registry = registry(&[status("a", 2, NodeState::Failed), status("b", 3, NodeState::Left)]);
+    fn a_reaped_member_is_contacted_unless_it_left() {
+        let nodes = [("a", 2, NodeState::Failed), ("b", 3, NodeState::Left), ("c", 4, NodeState::Alive)];
+        let registry = registry(&nodes.map(|(name, port, state)| status(name, port, state)));
         let mut contacts = noted(&registry);
         assert_eq!(ports(&contacts.sought(&registry.snapshot())), [], "the registry still knows both");
         for name in ["a", "b"] {
@@ -265,6 +285,20 @@ mod tests {
         }
         contacts.note(&registry.snapshot());
         assert_eq!(ports(&contacts.sought(&registry.snapshot())), [2]);
+    }
+
+    #[test]
+    fn a_lonely_member_contacts_those_that_left() {
+        let registry = registry(&[status("a", 2, NodeState::Left)]);
+        let contacts = noted(&registry);
+        assert_eq!(ports(&contacts.sought(&registry.snapshot())), [2]);
+        let record = contacts.record(&blank(), Incarnation::new(9));
+        let again = self::registry(&[]);
+        let mut contacts = Contacts::new(id("me"), Some(&record));
+        contacts.note(&again.snapshot());
+        assert_eq!(ports(&contacts.sought(&again.snapshot())), [2]);
+        let _ = again.apply(status("b", 3, NodeState::Alive));
+        assert_eq!(ports(&contacts.sought(&again.snapshot())), []);
     }
 
     #[test]
@@ -290,25 +324,34 @@ mod tests {
     }
 
     #[test]
-    fn who_left_seeks_nobody_in_its_next_life_until_a_seed_is_given_or_somebody_comes() {
+    fn a_member_that_left_contacts_nobody_until_a_seed_is_given() {
         let registry = registry(&[status("a", 2, NodeState::Alive)]);
         let mut contacts = noted(&registry);
-        let _ = registry.apply(status("me", 1, NodeState::Left));
+        contacts.leaves();
         contacts.note(&registry.snapshot());
+        contacts.given(&["late:1".to_owned()]);
         let record = contacts.record(&blank(), Incarnation::new(9));
         assert!(record.left && record.members.len() == 1, "{record:?}");
 
         let again = self::registry(&[]);
         let mut contacts = Contacts::new(id("me"), Some(&record));
         contacts.note(&again.snapshot());
+        assert!(contacts.has_left());
         assert_eq!(contacts.sought(&again.snapshot()), Sought::default());
-        let _ = again.apply(status("b", 3, NodeState::Alive));
-        contacts.note(&again.snapshot());
-        assert_eq!(ports(&contacts.sought(&again.snapshot())), [2]);
-
-        let mut contacts = Contacts::new(id("me"), Some(&record));
         contacts.given(&["seed:1".to_owned()]);
         assert_eq!(ports(&contacts.sought(&again.snapshot())), [2]);
+    }
+
+    #[test]
+    fn a_member_that_was_stopped_contacts_others_in_its_next_instance() {
+        let registry = registry(&[status("a", 2, NodeState::Alive)]);
+        let mut contacts = noted(&registry);
+        let _ = registry.apply(status("me", 1, NodeState::Left));
+        contacts.note(&registry.snapshot());
+        let record = contacts.record(&blank(), Incarnation::new(9));
+        assert!(!record.left);
+        let contacts = Contacts::new(id("me"), Some(&record));
+        assert_eq!(ports(&contacts.sought(&self::registry(&[]).snapshot())), [2]);
     }
 
     #[test]

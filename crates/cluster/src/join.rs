@@ -1,11 +1,11 @@
 //! Joining: every seed is asked who it is, and the group is entered through those that answer.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use kinfolk_core::{NodeId, NodeState};
 use kinfolk_gossip::SwimProtocol;
-use kinfolk_transport::{DialError, Peer, RequestError, Transport};
+use kinfolk_transport::{Peer, Transport};
 use tokio::task::JoinSet;
 
 use crate::cluster::Inner;
@@ -122,11 +122,12 @@ pub(crate) async fn try_one(
         if with_us(addr) {
             continue;
         }
+        // All members may be given the same seeds. A dial to our own address would look as if our certificate were in use twice.
+        if is_ours(transport, addr) {
+            return Tried::Ourselves(addr);
+        }
         let id = match transport.identify(addr, policy.seed_timeout).await {
             Ok(id) => id,
-            Err(RequestError::Connect { cause: DialError::OwnName, .. }) if is_ours(transport, addr) => {
-                return Tried::Ourselves(addr);
-            }
             Err(error) => {
                 cause = Some(error.into());
                 continue;
@@ -140,14 +141,27 @@ pub(crate) async fn try_one(
     cause.map_or(Tried::WithUs, Tried::Failed)
 }
 
-/// Whether `addr` is where we listen, and not a process elsewhere that uses our certificate.
+/// Whether `addr` is where we listen.
 fn is_ours(transport: &Transport, addr: SocketAddr) -> bool {
     let (listen, advertised) = (transport.local_addr().socket(), transport.advertised_addr().socket());
-    // Listening on all addresses means listening on every one that this machine can bind.
-    let bindable = || std::net::UdpSocket::bind((addr.ip(), 0)).is_ok();
     addr == listen
         || addr == advertised
-        || (addr.port() == listen.port() && listen.ip().is_unspecified() && bindable())
+        || (addr.port() == listen.port() && listen.ip().is_unspecified() && is_of_this_machine(addr))
+}
+
+/// Whether `addr` is one of this machine's. Then, and only then, the system sends to it from the same address. It would be no
+/// proof that a socket can be bound there: some machines allow that for any address (`ip_nonlocal_bind`).
+fn is_of_this_machine(addr: SocketAddr) -> bool {
+    let any = match addr.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    // To connect such a socket sends nothing.
+    let source = std::net::UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect(addr)?;
+        socket.local_addr()
+    });
+    source.is_ok_and(|source| source.ip() == addr.ip())
 }
 
 async fn resolve(seed: &str, limit: Duration) -> Result<Vec<SocketAddr>, SeedError> {
@@ -161,4 +175,17 @@ async fn resolve(seed: &str, limit: Duration) -> Result<Vec<SocketAddr>, SeedErr
         return Err(SeedError::Resolve { cause: "the name has no address".to_owned() });
     }
     Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_this_machine_are_local() {
+        let is_local = |addr: &str| is_of_this_machine(addr.parse().unwrap());
+        assert!(is_local("127.0.0.1:7946"));
+        // Addresses for documentation: no machine has them.
+        assert!(!is_local("192.0.2.1:7946") && !is_local("[2001:db8::1]:7946"));
+    }
 }

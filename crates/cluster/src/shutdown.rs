@@ -89,6 +89,9 @@ impl Inner {
 
     async fn run_phases(&self) -> ShutdownReport {
         let limits = self.limits;
+        if !self.rejoin_after_stop {
+            self.contacts.lock().leaves();
+        }
         let leave = async {
             if let Err(error) = self.protocol.leave().await {
                 tracing::debug!(%error, "there was nothing left to leave");

@@ -48,6 +48,8 @@ pub(crate) struct Driver<C, I: Arrivals> {
     /// Is told which incarnation should be reserved.
     pub wanted: Option<watch::Sender<Incarnation>>,
     pub stop: watch::Receiver<bool>,
+    /// Whether messages are taken in.
+    pub awake: watch::Receiver<bool>,
     pub events: EventBus,
     pub health: HealthChecker,
     pub stats: Arc<Mutex<SwimStats>>,
@@ -103,7 +105,12 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                 clear = self.outbox.clear() => return Some(clear),
                 () = timer => return Some(Input::Timeout),
                 arrival = self.arrivals.next() => {
-                    if let Some(input) = self.questions.take_in(self.clock.now(), arrival?) {
+                    let arrival = arrival?;
+                    // A question that is dropped is declined, which the peer learns at once.
+                    if !*self.awake.borrow() {
+                        continue;
+                    }
+                    if let Some(input) = self.questions.take_in(self.clock.now(), arrival) {
                         return Some(input);
                     }
                 }

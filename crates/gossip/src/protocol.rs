@@ -32,6 +32,9 @@ pub struct Parts {
     pub clock: Clock,
     /// Where the incarnations that we may take are written down; `None` if they are not, and have no bound.
     pub reserve: Option<Reserve>,
+    /// Whether it declines every message until it is [woken](SwimProtocol::wake): so a member that left on purpose stays out
+    /// of the group when its process starts again.
+    pub dormant: bool,
 }
 
 /// How the protocol and whoever writes down its incarnation agree.
@@ -50,6 +53,7 @@ pub struct SwimProtocol {
     id: NodeId,
     asks: mpsc::Sender<Ask>,
     stop: Arc<watch::Sender<bool>>,
+    awake: Arc<watch::Sender<bool>>,
     /// Closed when the driver has ended.
     ended: watch::Receiver<()>,
     swim: Arc<Mutex<SwimStats>>,
@@ -83,7 +87,7 @@ impl SwimProtocol {
         parts: Parts,
     ) -> Result<Self, GossipError> {
         swim.validate()?;
-        let Parts { registry, events, health, clock, reserve } = parts;
+        let Parts { registry, events, health, clock, reserve, dormant } = parts;
         let id = me.id.clone();
         let mut machine = Machine::new(swim, me, registry, Rng::from_seed(seed), clock.now());
         let wanted = reserve.map(|Reserve { up_to, wanted }| {
@@ -95,6 +99,7 @@ impl SwimProtocol {
         let questions = Questions::new(config.answers_max, Arc::clone(&counters));
         let (asks, asked) = mpsc::channel(config.commands_max.max(1));
         let (stop, stopped) = watch::channel(false);
+        let (awake, awoken) = watch::channel(!dormant);
         let (running, ended) = watch::channel(());
         let stats = Arc::new(Mutex::new(machine.stats()));
         let (told, partition) = watch::channel(machine.partition());
@@ -110,6 +115,7 @@ impl SwimProtocol {
             ends: Ends::default(),
             wanted,
             stop: stopped,
+            awake: awoken,
             events,
             health,
             stats: Arc::clone(&stats),
@@ -119,12 +125,26 @@ impl SwimProtocol {
             driver.run().await;
             drop(running);
         });
-        Ok(Self { id, asks, stop: Arc::new(stop), ended, swim: stats, counters, partition })
+        Ok(Self {
+            id,
+            asks,
+            stop: Arc::new(stop),
+            awake: Arc::new(awake),
+            ended,
+            swim: stats,
+            counters,
+            partition,
+        })
     }
 
     /// Our name.
     pub fn id(&self) -> &NodeId {
         &self.id
+    }
+
+    /// From now on messages are taken in, if it was [dormant](Parts::dormant).
+    pub fn wake(&self) {
+        self.awake.send_replace(true);
     }
 
     /// Joins through `peer`: exchanges views with it. Returns how many members we then know, ourselves included.

@@ -156,11 +156,21 @@ impl Fleet {
         assert!(until(Duration::from_secs(1), free).await, "a crash frees the ports");
     }
 
-    /// Ends a member in good order.
+    /// A member leaves for good, and stops.
     ///
     /// # Panics
     /// If it does not run, or its shutdown is not clean.
     pub async fn leave(&mut self, n: usize) {
+        let left = self.member(n).leave().await;
+        assert!(left.is_ok(), "n{n}: {left:?}");
+        self.stop(n).await;
+    }
+
+    /// Stops a member in order, as a service manager does: it tells the others that it leaves, but not for good.
+    ///
+    /// # Panics
+    /// If it does not run, or its shutdown is not clean.
+    pub async fn stop(&mut self, n: usize) {
         let member = self.running.remove(&n).expect("only what runs can leave");
         let report = member.shutdown().await;
         assert!(report.is_clean(), "n{n}: {report:?}\n{}", self.report());

@@ -29,7 +29,7 @@ pub(crate) struct Record {
     pub node: NodeId,
     /// No incarnation above this one was ever taken.
     pub ceiling: Incarnation,
-    /// Whether the member left on purpose, and nobody has brought it back since.
+    /// Whether the member left on purpose, and was not given a seed since.
     pub left: bool,
     /// The seeds that it was given, as they were given.
     pub seeds: Vec<String>,

@@ -134,8 +134,14 @@ impl Group {
         let now = Incarnation::new(1_000 + self.nodes.len() as u64);
         let me = NodeStatus::alive(id(name), transport.advertised_addr(), now, Tags::empty());
         let faulty = Faulty { transport: transport.clone(), faults: Arc::default(), sent: Arc::default() };
-        let parts =
-            Parts { registry: registry.clone(), events: events.clone(), health, clock, reserve: None };
+        let parts = Parts {
+            registry: registry.clone(),
+            events: events.clone(),
+            health,
+            clock,
+            reserve: None,
+            dormant: false,
+        };
         let carried = (faulty.clone(), incoming);
         let config = (self.swim.clone(), GossipConfig::default());
         let protocol = SwimProtocol::start(config, me, 7 + self.nodes.len() as u64, carried, parts).unwrap();

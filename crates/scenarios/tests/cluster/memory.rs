@@ -116,6 +116,74 @@ fn a_thousand_tag_updates_in_a_row_all_arrive_though_each_incarnation_is_written
 }
 
 #[test]
+fn a_fleet_that_was_stopped_whole_is_one_again_within_10_s() {
+    twice(&[1, 2], async |world| {
+        let mut fleet = remembering(world, 5).await;
+        let all = [0, 1, 2, 3, 4];
+        for n in all {
+            fleet.stop(n).await;
+        }
+        for n in all {
+            fleet.start(n);
+        }
+        fleet.settle(Duration::from_secs(10)).await;
+        fleet.assert_no_failure();
+        fleet.end().await
+    });
+}
+
+#[test]
+fn a_member_that_was_stopped_is_back_within_10_s() {
+    twice(&[1], async |world| {
+        let mut fleet = remembering(world, 3).await;
+        fleet.stop(2).await;
+        fleet.pass(Duration::from_mins(5)).await;
+        fleet.start(2);
+        fleet.settle(Duration::from_secs(10)).await;
+        fleet.end().await
+    });
+}
+
+#[test]
+fn a_stop_is_a_leave_where_the_setting_says_so() {
+    twice(&[1], async |world| {
+        let mut fleet = remembering(world, 3).await;
+        fleet.config(2).rejoin_after_stop = false;
+        fleet.crash(&[2]).await;
+        fleet.start(2);
+        fleet.settle(LONG).await;
+        fleet.stop(2).await;
+        fleet.start(2);
+        fleet.pass(Duration::from_mins(2)).await;
+        assert_eq!(fleet.member(2).members().members().count(), 1);
+        fleet.end().await
+    });
+}
+
+#[test]
+fn a_member_that_left_declines_whoever_contacts_it() {
+    twice(&[1], async |world| {
+        let mut fleet = remembering(world, 3).await;
+        fleet.leave(2).await;
+        fleet.stop(0).await;
+        fleet.stop(1).await;
+        // The stopped ones contact it, for they know nobody who lives.
+        fleet.start(2);
+        fleet.start(0);
+        fleet.pass(Duration::from_mins(2)).await;
+        assert!(fleet.member(0).stats().contacts > 0);
+        fleet.start(1);
+        fleet.settle_apart(&[&[0, 1], &[2]], LONG).await;
+        // A join through any seed wakes it, also through itself.
+        let own = fleet.member(2).addr().to_string();
+        fleet.member(2).join(&[own]).await.expect("there is nothing to do");
+        fleet.member(0).join(&[World::addr(2).to_string()]).await.expect("it is there");
+        fleet.settle(LONG).await;
+        fleet.end().await
+    });
+}
+
+#[test]
 fn one_who_left_on_purpose_does_not_return_until_it_is_given_a_seed() {
     twice(&[1], async |world| {
         let mut fleet = remembering(world, 3).await;
