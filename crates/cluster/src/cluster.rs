@@ -8,7 +8,7 @@ use kinfolk_core::{
     EventBus, Incarnation, NodeAddr, NodeId, NodeStatus, Rng, SharedNodeRegistry, Snapshot, Subscription,
     Tags,
 };
-use kinfolk_detector::{Evidence, HealthChecker};
+use kinfolk_detector::{Evidence, HealthChecker, SuspicionStatus};
 use kinfolk_gossip::{Clock, LeaveReport, Parts, Reserve, SwimProtocol};
 use kinfolk_transport::{Incoming, Transport, TransportConfig, TransportError};
 use parking_lot::Mutex;
@@ -250,6 +250,18 @@ impl Cluster {
     /// Nothing is left behind.
     pub async fn explain(&self, id: &NodeId) -> Result<Vec<Evidence>, ClusterError> {
         Ok(self.inner.protocol.explain(id.clone()).await?)
+    }
+
+    /// What this member holds against others at this moment, short of a failure: those that do not answer its probes, and those
+    /// that are suspect in its view, ordered by name; and why it holds a verdict back.
+    ///
+    /// # Errors
+    /// [`ClusterError::Gossip`] once this member has shut down.
+    ///
+    /// # Cancel safety
+    /// Nothing is left behind.
+    pub async fn suspicions(&self) -> Result<Vec<SuspicionStatus>, ClusterError> {
+        Ok(self.inner.protocol.suspicions().await?)
     }
 
     /// For how long nothing has been heard from `id` itself; `None` for whom we do not watch.

@@ -65,7 +65,7 @@ pub use kinfolk_core::{
     SharedNodeRegistry, Snapshot, Subscription, Tags, TagsError,
 };
 pub use kinfolk_detector::{
-    Evidence, Finding, FlapPolicy, HealthConfig, PartitionStatus, PhiConfig, Rhythm, Scope,
+    Evidence, Finding, FlapPolicy, HealthConfig, PartitionStatus, PhiConfig, Rhythm, Scope, SuspicionStatus,
 };
 pub use kinfolk_gossip::{GossipConfig, GossipError, GossipStats, LeaveReport};
 pub use kinfolk_swim::{Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};

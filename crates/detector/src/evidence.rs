@@ -1,10 +1,10 @@
-//! One finding about a member, with all that stood behind it when it was made: what an operator needs to see why a member
-//! was suspected, spared or declared failed.
+//! What an operator needs to see why a member is suspected, spared or declared failed: findings with the evidence that
+//! stood behind them, and what is held against a member now.
 
 use std::fmt;
 use std::time::Duration;
 
-use kinfolk_core::{Cause, Incarnation, Instant, NodeState};
+use kinfolk_core::{Cause, Incarnation, Instant, NodeId, NodeState};
 use serde::Serialize;
 
 /// A finding and its evidence.
@@ -18,7 +18,7 @@ pub struct Evidence {
     /// Who says so and why.
     #[serde(flatten)]
     pub cause: Cause,
-    /// The life of the member that it is about.
+    /// The incarnation of the member that it is about.
     pub incarnation: Incarnation,
     /// Its suspicion level when phi last crossed the threshold during this silence; `None` if it did not, or if we do not
     /// watch it.
@@ -46,6 +46,31 @@ pub enum Finding {
     Withdrawn,
     /// It is believed to be in this state from now on.
     State(NodeState),
+}
+
+impl Finding {
+    /// Why this finding holds a verdict back, as a clause; `None` for a finding that does not.
+    pub const fn holds_verdict(self) -> Option<&'static str> {
+        match self {
+            Self::Unheard => Some("no witness answers this member"),
+            Self::Isolated => Some("no member at all answers this member"),
+            Self::Held => Some("two fifths of the group or more are silent"),
+            Self::PathAtFault | Self::Withdrawn | Self::State(_) => None,
+        }
+    }
+}
+
+/// What a member holds against another at this moment, short of a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuspicionStatus {
+    /// The member that it is about.
+    pub id: NodeId,
+    /// For how long it has answered none of our probes; `None` if it answers, or if we do not probe it.
+    pub silent_for: Option<Duration>,
+    /// For how long it has been suspect in our view, by our own word or another's; `None` if it is not.
+    pub suspect_for: Option<Duration>,
+    /// What holds our verdict back, of those findings that [do](Finding::holds_verdict).
+    pub held: Option<Finding>,
 }
 
 impl fmt::Display for Finding {

@@ -22,7 +22,7 @@ mod window;
 
 pub use config::{HealthConfig, PhiConfig, Rhythm, Scope};
 pub use error::ConfigError;
-pub use evidence::{Evidence, Finding};
+pub use evidence::{Evidence, Finding, SuspicionStatus};
 pub use flap::{FlapDamper, FlapPolicy, Telling};
 pub use health::{HealthChecker, HealthVerdict};
 pub use local_health::LocalHealth;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::{EventBus, Incarnation, Instant, NodeId};
-use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus};
+use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
 use kinfolk_swim::{Command, CommandId, Input, Machine, Outcome, Output, RefusedClaim, SwimStats};
 use kinfolk_transport::Peer;
 use parking_lot::Mutex;
@@ -31,6 +31,8 @@ pub(crate) enum Ask {
     Reserved(Incarnation),
     /// What was found out about a member.
     Explain(NodeId, oneshot::Sender<Vec<Evidence>>),
+    /// What is held against members now.
+    Suspicions(oneshot::Sender<Vec<SuspicionStatus>>),
 }
 
 /// All that the loop works with.
@@ -98,7 +100,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                 _ = self.stop.wait_for(|stop| *stop) => return None,
                 Some(input) = self.replies.recv() => return Some(input),
                 ask = self.asks.recv() => {
-                    if let Some(input) = asked(ask?, &mut self.ends, &self.machine) {
+                    if let Some(input) = asked(self.clock.now(), ask?, &mut self.ends, &self.machine) {
                         return Some(input);
                     }
                 }
@@ -180,14 +182,18 @@ fn warn_of(claim: &RefusedClaim) {
 }
 
 /// What an ask means to the machine; nothing, if it can be answered at once.
-fn asked(ask: Ask, ends: &mut Ends, machine: &Machine) -> Option<Input> {
+fn asked(now: Instant, ask: Ask, ends: &mut Ends, machine: &Machine) -> Option<Input> {
     match ask {
         Ask::Health(HealthVerdict { id, change, cause, .. }) => Some(Input::Health { id, change, cause }),
         Ask::Reserved(up_to) => Some(Input::Reserved { up_to }),
         Ask::Command(command, end) => Some(ends.command(command, end)),
         Ask::Explain(id, answer) => {
-            // Whoever asked may have gone; then nobody needs to know.
+            // The caller may have dropped its future. Ignore the error.
             let _ = answer.send(machine.explain(&id));
+            None
+        }
+        Ask::Suspicions(answer) => {
+            let _ = answer.send(machine.suspicion_status(now));
             None
         }
     }

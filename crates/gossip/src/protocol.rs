@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kinfolk_core::{EventBus, Incarnation, NodeId, NodeStatus, Rng, SharedNodeRegistry, Tags};
-use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus};
+use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
 use kinfolk_swim::{Command, Input, Machine, NoReply, Outcome, SwimConfig, SwimStats};
 use kinfolk_transport::Peer;
 use parking_lot::Mutex;
@@ -239,6 +239,19 @@ impl SwimProtocol {
     pub async fn explain(&self, id: NodeId) -> Result<Vec<Evidence>, GossipError> {
         let (answer, answered) = oneshot::channel();
         self.asks.send(Ask::Explain(id, answer)).await.map_err(|_| GossipError::Stopped)?;
+        answered.await.map_err(|_| GossipError::Stopped)
+    }
+
+    /// The members that do not answer this one, or that are suspect in its view, ordered by name.
+    ///
+    /// # Errors
+    /// [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// Nothing is left behind.
+    pub async fn suspicions(&self) -> Result<Vec<SuspicionStatus>, GossipError> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.send(Ask::Suspicions(answer)).await.map_err(|_| GossipError::Stopped)?;
         answered.await.map_err(|_| GossipError::Stopped)
     }
 

@@ -1,10 +1,10 @@
 //! Why: the latest findings about each member, with their evidence, so that every verdict can be explained afterwards.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use kinfolk_core::{Cause, Change, Instant, NodeId, NodeState, Reason};
-use kinfolk_detector::{Evidence, Finding};
+use kinfolk_detector::{Evidence, Finding, SuspicionStatus};
 
 use crate::machine::Machine;
 
@@ -39,6 +39,29 @@ impl Machine {
     /// What we have found out about this member and what we were told, the oldest first: at most 8 findings.
     pub fn explain(&self, id: &NodeId) -> Vec<Evidence> {
         self.findings.of.get(id).map(|findings| findings.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The members that do not answer this one, or that are suspect in its view, ordered by name.
+    pub fn suspicion_status(&self, now: Instant) -> Vec<SuspicionStatus> {
+        let silent_since = |id: &NodeId| self.watch.subjects.get(id).and_then(|subject| subject.silent_since);
+        let silent = self.watch.subjects.keys().filter(|id| silent_since(id).is_some());
+        let ids: BTreeSet<&NodeId> = silent.chain(self.suspicions.keys()).collect();
+        let status = |id: &NodeId| {
+            let silent_since = silent_since(id);
+            let suspected = self.suspicions.get(id);
+            // A finding from before this silence says nothing about it.
+            let last = self.findings.of.get(id).and_then(VecDeque::back);
+            let last = last.filter(|evidence| silent_since.is_some_and(|since| evidence.at >= since));
+            SuspicionStatus {
+                id: id.clone(),
+                silent_for: silent_since.map(|since| now.since(since)),
+                suspect_for: suspected.map(|suspected| now.since(suspected.suspicion.started())),
+                held: last
+                    .map(|evidence| evidence.finding)
+                    .filter(|finding| finding.holds_verdict().is_some()),
+            }
+        };
+        ids.into_iter().map(status).collect()
     }
 
     /// Notes what a round of witnesses has shown that is no change of state.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kinfolk_core::NodeState::{Alive, Failed, Left, Suspect};
+use kinfolk_detector::Finding;
 
 use super::bench::{Bench, claim, id, quiet};
 use crate::config::SwimConfig;
@@ -82,6 +83,35 @@ fn verdicts_about_half_of_the_group_are_held_for_the_grace_and_then_go_ahead() {
     assert_eq!(group.states(&["a", "b"]), [Failed, Failed]);
     let status = group.bench.machine.partition();
     assert!(status.partitioned && !status.minority && (status.live, status.known) == (2, 4), "{status:?}");
+}
+
+#[test]
+fn held_verdicts_are_shown_with_their_reason() {
+    let mut group = Group::new(&["a", "b", "c"], &["a", "b"]);
+    assert_eq!(group.bench.machine.suspicion_status(group.bench.now), []);
+    group.pass(SECOND * 30);
+    let status = group.bench.machine.suspicion_status(group.bench.now);
+    assert_eq!(status.iter().map(|status| status.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    for status in status {
+        assert_eq!(status.held, Some(Finding::Held));
+        let (silent, suspect) = (status.silent_for.unwrap(), status.suspect_for.unwrap());
+        assert!(silent > suspect && suspect > SECOND * 25 && silent < SECOND * 30, "{silent:?} {suspect:?}");
+    }
+}
+
+#[test]
+fn an_isolated_member_shows_why_it_judges_nobody() {
+    let mut group = Group::new(&["a", "b", "c"], &["a", "b", "c"]);
+    group.pass(SECOND * 30);
+    let status = group.bench.machine.suspicion_status(group.bench.now);
+    assert_eq!(status.len(), 3);
+    for status in status {
+        assert_eq!((status.held, status.suspect_for), (Some(Finding::Isolated), None));
+        assert!(status.silent_for.unwrap() > SECOND * 25);
+    }
+    group.silent.clear();
+    group.pass(SECOND * 5);
+    assert_eq!(group.bench.machine.suspicion_status(group.bench.now), []);
 }
 
 #[test]

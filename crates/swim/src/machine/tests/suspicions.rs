@@ -6,7 +6,7 @@ use expect_test::expect;
 use kinfolk_core::{Incarnation, NodeState};
 use kinfolk_detector::SuspicionRule;
 
-use super::bench::{Bench, claim, id, quiet, status};
+use super::bench::{Bench, claim, id, quiet};
 use crate::config::SwimConfig;
 use crate::input::Input;
 use crate::message::Message;
