@@ -135,6 +135,7 @@ impl Cluster {
                 policy: config.join,
                 interval,
                 rng: rng.fork(),
+                clock_warned_at: None,
             })
         });
         let every = config.health.check_interval;

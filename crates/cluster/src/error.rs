@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kinfolk_core::{NodeId, NodeState};
 use kinfolk_detector::ConfigError as HealthConfigError;
-use kinfolk_gossip::GossipError;
+use kinfolk_gossip::{GossipError, JoinRefusal};
 use kinfolk_transport::{RequestError, TransportError};
 use thiserror::Error;
 
@@ -89,6 +89,13 @@ pub enum SeedError {
     /// It did not exchange views with us.
     #[error(transparent)]
     Exchange(#[from] GossipError),
+}
+
+impl SeedError {
+    /// Whether two wall clocks differ too much.
+    pub(crate) fn is_clock(&self) -> bool {
+        matches!(self, Self::Exchange(GossipError::Join { why: JoinRefusal::ClocksDiffer { .. }, .. }))
+    }
 }
 
 /// One seed that did not let us join, and why.

@@ -13,15 +13,18 @@ use kinfolk_core::{Rng, SharedNodeRegistry};
 use kinfolk_gossip::SwimProtocol;
 use kinfolk_transport::Transport;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::config::JoinPolicy;
 use crate::contacts::{SharedContacts, Sought};
+use crate::error::SeedError;
 use crate::join::{self, Tried};
 use crate::task::Background;
 
 /// How many are contacted side by side while we are alone.
 const AT_ONCE: usize = 16;
+/// How often a wrong clock is logged.
+const CLOCK_WARNED_EVERY: Duration = Duration::from_mins(1);
 /// After so many rounds all addresses are asked again whose they are.
 const ROUNDS_TRUSTED: u64 = 100;
 
@@ -34,6 +37,8 @@ pub(crate) struct Seeker {
     pub policy: JoinPolicy,
     pub interval: Duration,
     pub rng: Rng,
+    /// When it was last logged that our clock or that of the group is wrong.
+    pub clock_warned_at: Option<Instant>,
 }
 
 /// The running loop.
@@ -110,7 +115,16 @@ impl Seeker {
         first.into_iter().chain(second).take(1).collect()
     }
 
-    async fn contact(&self, some: Vec<String>, alone: bool, counters: &Counters) {
+    /// Only a person can set a clock right.
+    fn warn_of_clock(&mut self, seed: &str, cause: &SeedError) {
+        let now = Instant::now();
+        if self.clock_warned_at.is_none_or(|last| now - last >= CLOCK_WARNED_EVERY) {
+            self.clock_warned_at = Some(now);
+            tracing::warn!(contact = %seed, %cause, "cannot rejoin");
+        }
+    }
+
+    async fn contact(&mut self, some: Vec<String>, alone: bool, counters: &Counters) {
         let mut tasks = JoinSet::new();
         for seed in some {
             let (transport, protocol, policy) = (self.transport.clone(), self.protocol.clone(), self.policy);
@@ -133,6 +147,7 @@ impl Seeker {
                     self.contacts.lock().reached(addr, node);
                 }
                 Tried::Ourselves(addr) => self.contacts.lock().reached(addr, self.protocol.id().clone()),
+                Tried::Failed(cause) if cause.is_clock() => self.warn_of_clock(&seed, &cause),
                 Tried::Failed(cause) => tracing::debug!(contact = %seed, %cause, "nobody was found there"),
                 Tried::WithUs => {}
             }

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use kinfolk_core::{EventBus, Incarnation, Instant, NodeId};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
-use kinfolk_swim::{Command, CommandId, Input, Machine, Outcome, Output, RefusedClaim, SwimStats};
+use kinfolk_swim::{
+    Command, CommandId, Input, Machine, Outcome, Output, RefusedClaim, RefusedJoin, SwimStats,
+};
 use kinfolk_transport::Peer;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::carrier::Carrier;
 use crate::clock::Clock;
+use crate::error::date;
 use crate::inbound::{Arrivals, Questions};
 use crate::outbox::Outbox;
 
@@ -152,6 +155,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                     }
                 }
                 Output::Refused(claim) => warn_of(&claim),
+                Output::RefusedJoin(join) => warn_of_join(&join),
                 Output::Event(event) => self.events.publish(&event),
                 Output::Done { id, outcome } => self.ends.tell(id, outcome),
             }
@@ -178,6 +182,16 @@ fn warn_of(claim: &RefusedClaim) {
         refused,
         "refused a claim with an incarnation more than 24 h ahead of the clock; check the clock here, and the clock and the \
          program of the sender"
+    );
+}
+
+fn warn_of_join(RefusedJoin { from, theirs, ours }: &RefusedJoin) {
+    let read = |clock: &Incarnation| date(Duration::from_millis(clock.get()));
+    tracing::warn!(
+        %from,
+        its_clock = read(theirs),
+        our_clock = read(ours),
+        "refused a join: the two clocks differ by more than 24 h; set the wrong one right"
     );
 }
 

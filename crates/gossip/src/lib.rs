@@ -18,7 +18,7 @@ mod stats;
 pub use carrier::{Carrier, NoAnswer};
 pub use clock::Clock;
 pub use config::GossipConfig;
-pub use error::GossipError;
+pub use error::{GossipError, JoinRefusal};
 pub use inbound::{Answerer, Arrival, Arrivals};
 pub use protocol::{LeaveReport, Parts, Reserve, SwimProtocol};
 pub use stats::GossipStats;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kinfolk_core::{EventBus, Incarnation, NodeId, NodeStatus, Rng, SharedNodeRegistry, Tags};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
-use kinfolk_swim::{Command, Input, Machine, NoReply, Outcome, SwimConfig, SwimStats};
+use kinfolk_swim::{Command, Input, Machine, Outcome, SwimConfig, SwimStats};
 use kinfolk_transport::Peer;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,7 +14,7 @@ use crate::carrier::Carrier;
 use crate::clock::Clock;
 use crate::config::GossipConfig;
 use crate::driver::{Ask, Driver, Ends};
-use crate::error::GossipError;
+use crate::error::{GossipError, JoinRefusal};
 use crate::inbound::{Arrivals, Questions};
 use crate::outbox::Outbox;
 use crate::stats::{Counters, GossipStats};
@@ -157,8 +157,8 @@ impl SwimProtocol {
     pub async fn join(&self, peer: &Peer) -> Result<usize, GossipError> {
         match self.command(Command::Join { id: peer.id.clone(), addr: peer.addr }).await? {
             Outcome::Joined { members } => Ok(members),
-            Outcome::JoinFailed { why } => Err(GossipError::join(peer.id.clone(), why)),
-            _ => Err(GossipError::join(peer.id.clone(), NoReply::Local)),
+            Outcome::JoinFailed { why } => Err(GossipError::Join { peer: peer.id.clone(), why: why.into() }),
+            _ => Err(GossipError::Join { peer: peer.id.clone(), why: JoinRefusal::Local }),
         }
     }
 

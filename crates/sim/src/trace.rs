@@ -74,6 +74,8 @@ impl fmt::Display for Told<'_> {
                     None => Ok(()),
                 }
             }
+            Message::Join { .. } => write!(f, "join"),
+            Message::Welcome { reception, .. } => write!(f, "welcome {reception:?}"),
             Message::Compare { .. } => write!(f, "compare"),
             Message::Differ { .. } => write!(f, "differ"),
             Message::Describe { id } => write!(f, "describe {id}"),

@@ -80,7 +80,11 @@ fn check(message: &Message, len: usize) -> Result<(), CodecError> {
             nodes.iter().try_for_each(|node| check_status(node))
         }
         Message::Compare { buckets } => rule(buckets.len() == BUCKETS, "a comparison has not 256 buckets"),
-        Message::Nack { .. } | Message::Describe { .. } | Message::Differ { .. } => Ok(()),
+        Message::Join { me, .. } => check_status(me),
+        Message::Nack { .. }
+        | Message::Welcome { .. }
+        | Message::Describe { .. }
+        | Message::Differ { .. } => Ok(()),
     }
 }
 
@@ -115,6 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::joining::Reception;
     use crate::message::UserMessage;
 
     fn any_status() -> impl Strategy<Value = NodeStatus> {
@@ -161,6 +166,12 @@ mod tests {
                 }
             ),
             any::<[bool; 2]>().prop_map(|[closed, lossy]| Message::Nack { closed, lossy }),
+            (any::<u64>(), any_status())
+                .prop_map(|(clock, me)| Message::Join { clock: Incarnation::new(clock), me: Arc::new(me) }),
+            any::<u64>().prop_map(|clock| Message::Welcome {
+                clock: Incarnation::new(clock),
+                reception: Reception::ClocksDiffer,
+            }),
             id().prop_map(|id| Message::Describe { id }),
             (nodes(), prop::option::of(id()), any::<bool>()).prop_map(|(nodes, after, want)| Message::Sync {
                 nodes,

@@ -8,6 +8,7 @@ use kinfolk_core::{Incarnation, NodeId, NodeStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Buckets;
+use crate::joining::Reception;
 
 /// A message from one member to another. Who sent it is known from its connection and stands nowhere in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,20 @@ pub enum Message {
     Gossip {
         /// The updates.
         gossip: Vec<Update>,
+    },
+    /// "I want to join through you." Answered by [`Welcome`](Self::Welcome).
+    Join {
+        /// What the sender's wall clock says: the incarnation that it would start with now.
+        clock: Incarnation,
+        /// The sender's statement about itself.
+        me: Arc<NodeStatus>,
+    },
+    /// How the sender receives a member that wants to join through it.
+    Welcome {
+        /// What the sender's wall clock says.
+        clock: Incarnation,
+        /// How.
+        reception: Reception,
     },
     /// "Here is a page of what I know; send me what you know." Answered by [`Page`](Self::Page).
     Sync {

@@ -21,7 +21,7 @@ const LEAVE_TOLD_WITHIN: Duration = Duration::from_secs(2);
 impl Machine {
     pub(crate) fn on_command(&mut self, now: Instant, id: CommandId, command: Command) {
         match command {
-            Command::Join { id: peer, addr } => self.join(id, peer, addr),
+            Command::Join { id: peer, addr } => self.join(now, id, peer, addr),
             Command::Leave => self.leave(now, id),
             Command::SetTags(tags) => {
                 let outcome = self.set_tags(now, tags);

@@ -32,7 +32,10 @@ impl Machine {
                 Update::Node { status, accusers } => {
                     let is_news = news.next().unwrap_or(true);
                     // A suspicion that is known may have another accuser, and what is said of us is ours to judge.
-                    let matters = is_news || status.state == NodeState::Suspect || status.id == self.me.id;
+                    let matters = is_news
+                        || status.state == NodeState::Suspect
+                        || status.id == self.me.id
+                        || self.wall_clock.is_far_ahead(&status.id);
                     if matters && !self.refuses(now, from, (&status.id, status.incarnation)) {
                         self.on_claim(now, status, accusers.clone(), Spread::AllBut(from));
                     }
@@ -65,7 +68,12 @@ impl Machine {
         if status.id == self.me.id {
             return self.on_claim_about_me(now, status);
         }
-        match self.registry.apply(Arc::clone(status)) {
+        let change = if self.wall_clock.replaces_far_ahead(&status.id) {
+            self.registry.replace(Arc::clone(status))
+        } else {
+            self.registry.apply(Arc::clone(status))
+        };
+        match change {
             Change::None if status.state == NodeState::Suspect => {
                 let same = |known: &Arc<NodeStatus>| {
                     (known.incarnation, known.state) == (status.incarnation, NodeState::Suspect)

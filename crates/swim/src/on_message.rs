@@ -40,17 +40,23 @@ impl Machine {
             (Message::Sync { nodes, after, want, only }, Some(to)) => {
                 self.on_sync(now, from, to, nodes, (after, want, only));
             }
+            (Message::Join { clock, me }, Some(to)) => self.on_join(now, from, to, (clock, me)),
             (Message::Compare { buckets }, Some(to)) => self.on_compare(to, &buckets),
             (Message::Describe { id }, Some(to)) => self.on_describe(&id, to),
             // An answer that was not asked for, or a question that cannot be answered: the peer is confused, and
             // nothing that it says is used.
             (
-                Message::Ack { .. } | Message::Nack { .. } | Message::Page { .. } | Message::Differ { .. },
+                Message::Ack { .. }
+                | Message::Nack { .. }
+                | Message::Welcome { .. }
+                | Message::Page { .. }
+                | Message::Differ { .. },
                 _,
             )
             | (
                 Message::Ping { .. }
                 | Message::PingReq { .. }
+                | Message::Join { .. }
                 | Message::Sync { .. }
                 | Message::Compare { .. }
                 | Message::Describe { .. },

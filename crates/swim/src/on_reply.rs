@@ -6,7 +6,7 @@ use crate::input::{NoReply, RequestId};
 use crate::machine::Machine;
 use crate::message::Message;
 use crate::on_change::Spread;
-use crate::output::Outcome;
+use crate::output::JoinFailure;
 use crate::requests::Purpose;
 
 impl Machine {
@@ -62,6 +62,9 @@ impl Machine {
                 }
             }
             (Some(Purpose::Compare), Message::Differ { buckets }) => self.on_differ(from, buckets),
+            (Some(Purpose::Join(joining)), Message::Welcome { clock, reception }) => {
+                self.on_welcome(now, joining, clock, reception);
+            }
             (Some(Purpose::Sync(session)), Message::Page { nodes, more }) => {
                 self.on_page(now, from, session, nodes, more);
             }
@@ -102,9 +105,10 @@ impl Machine {
             Purpose::Probe => self.on_direct_silence(now, why),
             Purpose::IndirectProbe => self.on_indirect_silence(request, why),
             Purpose::Relay(relay) => self.on_relay_silence(&relay),
+            Purpose::Join(joining) => self.join_failed(joining.command, JoinFailure::NoAnswer(why)),
             Purpose::Sync(session) => {
                 if let Some(command) = session.command {
-                    self.done(command, Outcome::JoinFailed { why });
+                    self.join_failed(command, JoinFailure::NoAnswer(why));
                 }
             }
             Purpose::Describe(asked) => self.on_described(&asked),

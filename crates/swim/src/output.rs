@@ -55,6 +55,8 @@ pub enum Output {
     /// A member sent a claim that lies too far ahead of our wall clock. It was refused. Put it into the log: at most one
     /// comes a minute.
     Refused(RefusedClaim),
+    /// A member wanted to join through us, and our wall clocks differ too much. Put it into the log: at most one comes a minute.
+    RefusedJoin(RefusedJoin),
     /// Tell the application.
     Event(ClusterEvent),
     /// A command has ended.
@@ -82,6 +84,38 @@ pub struct RefusedClaim {
     pub refused: u64,
 }
 
+/// A join that was refused because two wall clocks differ by more than
+/// [`CLOCK_ERROR_MAX`](Incarnation::CLOCK_ERROR_MAX).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedJoin {
+    /// Who wanted to join: the name in its connection's certificate.
+    pub from: NodeId,
+    /// What its wall clock says.
+    pub theirs: Incarnation,
+    /// What our wall clock says.
+    pub ours: Incarnation,
+}
+
+/// Why a join failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinFailure {
+    /// The peer gave no answer.
+    NoAnswer(NoReply),
+    /// The two wall clocks differ by more than [`CLOCK_ERROR_MAX`](Incarnation::CLOCK_ERROR_MAX).
+    ClocksDiffer {
+        /// What our wall clock says.
+        ours: Incarnation,
+        /// What that of the peer says.
+        theirs: Incarnation,
+    },
+    /// Our incarnation lies too far ahead of the peer's wall clock, though the clocks agree.
+    FarAhead,
+    /// The peer has no room for one more member.
+    Full,
+    /// The peer leaves the group itself.
+    Leaving,
+}
+
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -93,7 +127,7 @@ pub enum Outcome {
     /// The member that we wanted to join through did not go through with it.
     JoinFailed {
         /// Why.
-        why: NoReply,
+        why: JoinFailure,
     },
     /// Our leave was told.
     Left {

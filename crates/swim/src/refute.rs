@@ -51,6 +51,16 @@ impl Machine {
         }
     }
 
+    /// Says who we are once more at a lower incarnation: ours was taken by a wall clock that was wrong.
+    pub(crate) fn restate(&mut self, incarnation: Incarnation) {
+        let Some(mine) = self.registry.get(&self.me.id) else { return };
+        let statement = NodeStatus::alive(mine.id.clone(), mine.addr, incarnation, mine.tags.clone());
+        if let Some(status) = self.registry.replace(statement).after() {
+            let update = Update::Node { status: status.clone(), accusers: Vec::new() };
+            self.queue.push(update, Priority::Critical);
+        }
+    }
+
     /// Says who we are once more, at a higher incarnation, and with other tags where some are given; as soon as that
     /// incarnation is reserved.
     pub(crate) fn state_anew(

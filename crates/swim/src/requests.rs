@@ -8,6 +8,7 @@
 use kinfolk_core::{Instant, NodeId};
 
 use crate::input::{ReplyId, RequestId};
+use crate::joining::Joining;
 use crate::sync::Session;
 use crate::timer::TimerKey;
 
@@ -51,12 +52,25 @@ pub(crate) enum Purpose {
     Glance,
     /// A comparison of the buckets of two views.
     Compare,
+    /// Asking somebody to let us join through it.
+    Join(Joining),
     /// An exchange of views.
     Sync(Session),
     /// A description that was too large for gossip.
     Describe(Describe),
     /// Telling somebody that we leave.
     Leave,
+}
+
+impl Purpose {
+    /// Whether it is a step of a join.
+    pub(crate) fn is_join(&self) -> bool {
+        match self {
+            Self::Join(_) => true,
+            Self::Sync(session) => session.command.is_some(),
+            _ => false,
+        }
+    }
 }
 
 /// A description that we lack.

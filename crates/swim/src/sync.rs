@@ -1,5 +1,5 @@
-//! The exchange of whole views, page by page in the order of names: how a member joins, and what repairs whatever
-//! gossip has lost.
+//! The exchange of whole views, page by page in the order of names: the second step of a join (`joining.rs`), and what
+//! repairs whatever gossip has lost.
 //!
 //! The one who begins sends its nodes and asks for the other's until both are through. The one who answers keeps no
 //! state: each request says where to go on.
@@ -11,13 +11,13 @@ use kinfolk_core::{Instant, NodeAddr, NodeId, NodeState, NodeStatus};
 
 use crate::codec::{self, PAGE_BYTES_MAX};
 use crate::compare::Buckets;
-use crate::input::{CommandId, NoReply, ReplyId};
+use crate::input::{CommandId, ReplyId};
 use crate::machine::Machine;
 use crate::message::{Message, Update};
 use crate::on_change::Spread;
 use crate::output::{Outcome, Output};
 use crate::queue::Priority;
-use crate::requests::{JOINS_MAX, Purpose};
+use crate::requests::Purpose;
 use crate::timer::Timer;
 
 /// How many pages one exchange may take: far beyond the largest registry, so that no peer can keep us asking.
@@ -52,16 +52,6 @@ enum Cursor {
 }
 
 impl Machine {
-    /// Joins through a member, which we may not know yet.
-    pub(crate) fn join(&mut self, command: CommandId, peer: NodeId, addr: NodeAddr) {
-        let joins = self.requests.count(|p| matches!(p, Purpose::Sync(session) if session.command.is_some()));
-        if joins >= JOINS_MAX || self.has_left() {
-            return self.done(command, Outcome::JoinFailed { why: NoReply::Local });
-        }
-        let alone = self.registry.member_count() <= 1;
-        self.exchange(Session { alone, ..Session::new(Some(command), peer, addr) });
-    }
-
     pub(crate) fn on_sync_due(&mut self, now: Instant) {
         if self.has_left() {
             return;
@@ -218,6 +208,11 @@ impl Session {
         let begin = Cursor::After(None);
         let (sent, received) = (begin.clone(), begin);
         Self { command, alone: false, peer, addr, sent, received, pages_left: PAGES_MAX, only: Buckets::ALL }
+    }
+
+    /// The second step of a join.
+    pub(crate) fn joining(command: CommandId, alone: bool, peer: NodeId, addr: NodeAddr) -> Self {
+        Self { alone, ..Self::new(Some(command), peer, addr) }
     }
 
     /// The same about the members in these buckets alone.

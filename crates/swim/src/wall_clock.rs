@@ -3,21 +3,23 @@
 //! member refuses to refute above it. So nobody may believe it of another member either. Else one false claim would remove
 //! its subject for good.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kinfolk_core::{Incarnation, Instant, NodeId};
 
 use crate::machine::Machine;
-use crate::output::{Output, RefusedClaim};
+use crate::output::{Output, RefusedClaim, RefusedJoin};
 
 /// At most this often a refusal is reported: a sender that repeats its claim must not fill the log.
 const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
+/// A clock that goes back by less was only adjusted.
+const STEP_MIN: Duration = Duration::from_mins(1);
+
 /// The wall clock as it was last read, and the claims that it made us refuse.
 #[derive(Debug)]
 pub(crate) struct WallClock {
-    started_at: Instant,
-    started_with: Incarnation,
     read_at: Instant,
     read: Incarnation,
     reported_at: Option<Instant>,
@@ -25,19 +27,22 @@ pub(crate) struct WallClock {
     refused: u64,
     /// How many of them had been refused at the last report.
     reported: u64,
+    join_reported_at: Option<Instant>,
+    /// Members whose known incarnation lies too far ahead since the clock was set back. Any claim that does not replaces it.
+    far_ahead: BTreeSet<NodeId>,
 }
 
 impl WallClock {
     /// The clock of a member that starts now with this incarnation.
     pub(crate) fn new(now: Instant, started_with: Incarnation) -> Self {
         Self {
-            started_at: now,
-            started_with,
             read_at: now,
             read: started_with,
             reported_at: None,
             refused: 0,
             reported: 0,
+            join_reported_at: None,
+            far_ahead: BTreeSet::new(),
         }
     }
 
@@ -46,11 +51,19 @@ impl WallClock {
         self.refused
     }
 
-    /// The incarnation that a member would start with now. A member that remembers its incarnation may start far above a wall
-    /// clock that was set back: its memory then is the better clock.
-    fn says(&self, now: Instant) -> Incarnation {
-        let by_start = self.started_with.later_by(now.since(self.started_at));
-        self.read.later_by(now.since(self.read_at)).max(by_start)
+    /// The incarnation that a member would start with now.
+    pub(crate) fn says(&self, now: Instant) -> Incarnation {
+        self.read.later_by(now.since(self.read_at))
+    }
+
+    /// Takes note that what is known of `id` is replaced. Returns whether it lay too far ahead.
+    pub(crate) fn replaces_far_ahead(&mut self, id: &NodeId) -> bool {
+        !self.far_ahead.is_empty() && self.far_ahead.remove(id)
+    }
+
+    /// Whether what is known of `id` lies too far ahead.
+    pub(crate) fn is_far_ahead(&self, id: &NodeId) -> bool {
+        !self.far_ahead.is_empty() && self.far_ahead.contains(id)
     }
 
     /// Counts a refusal. Returns what to report of it, unless the last report is too recent.
@@ -63,13 +76,39 @@ impl WallClock {
         let refused = self.refused - std::mem::replace(&mut self.reported, self.refused);
         Some(RefusedClaim { refused, ..claim })
     }
+
+    /// Returns what to report of a refused join, unless the last report is too recent.
+    pub(crate) fn refuse_join(&mut self, now: Instant, join: RefusedJoin) -> Option<RefusedJoin> {
+        if self.join_reported_at.is_some_and(|last| now.since(last) < REPORT_INTERVAL) {
+            return None;
+        }
+        self.join_reported_at = Some(now);
+        Some(join)
+    }
 }
 
 impl Machine {
     /// The driver has read the wall clock.
     pub(crate) fn on_wall_clock(&mut self, now: Instant, since_epoch: Duration) {
+        let before = self.wall_clock.says(now);
         self.wall_clock.read_at = now;
         self.wall_clock.read = Incarnation::at_start(since_epoch, None);
+        if before > self.wall_clock.read.later_by(STEP_MIN) {
+            self.on_clock_set_back(now);
+        }
+    }
+
+    /// The wall clock was set back. What was said by the wrong clock would now be refused by every member whose clock is right,
+    /// so it must not stand in the way of what is said by the right one.
+    fn on_clock_set_back(&mut self, now: Instant) {
+        let clock = self.wall_clock.says(now);
+        let snapshot = self.registry.snapshot();
+        let far_ahead = snapshot.nodes().iter().filter(|node| !node.incarnation.is_plausible(clock));
+        self.wall_clock.far_ahead = far_ahead.map(|node| node.id.clone()).collect();
+        if self.wall_clock.replaces_far_ahead(&self.me.id) && !self.has_left() {
+            self.me.life = clock;
+            self.restate(clock);
+        }
     }
 
     /// Whether the claim of `from` that `about` has this incarnation lies too far ahead. Then it is counted and reported, and

@@ -213,8 +213,10 @@ impl Keeper {
         let highest = view.get(&self.written.node)?.incarnation.max(at_least);
         let mut contacts = self.contacts.lock();
         contacts.note(&view);
-        let enough = highest.later_by(AHEAD / 2) <= self.written.ceiling;
-        let ceiling = if enough { self.written.ceiling } else { highest.later_by(AHEAD) };
+        let written = self.written.ceiling;
+        // A ceiling far above was taken by a wall clock that was set right since.
+        let enough = highest.later_by(AHEAD / 2) <= written && written.is_plausible(highest);
+        let ceiling = if enough { written } else { highest.later_by(AHEAD) };
         Some(contacts.record(&self.written, ceiling))
     }
 

@@ -1,8 +1,6 @@
 //! What a member remembers of one life for the next, and its bytes: a mark, a version, a checksum, then the record in
 //! postcard. Reading refuses whatever is not exactly that.
 
-use std::time::Duration;
-
 use kinfolk_core::{ClusterId, Incarnation, NodeAddr, NodeId, NodeState};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -15,10 +13,6 @@ const VERSION: u8 = 1;
 const HEADER: usize = MARK.len() + 1 + 4;
 /// How large a file is read at the most: several times what the bounds of a record allow.
 pub(super) const BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// How far ahead of the wall clock a ceiling may lie. A clock that lost its battery says 1970, so this is far more than the
-/// 24 hours that a claim may lie ahead. What lies beyond is no incarnation of any member.
-const CEILING_AHEAD_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// What a member remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,8 +51,6 @@ pub(super) enum Unreadable {
     Checksum,
     #[error("its contents make no sense ({0})")]
     Contents(postcard::Error),
-    #[error("its incarnation {0} lies more than 100 years ahead of the clock")]
-    FarAhead(Incarnation),
     #[error("it belongs to node {node} of cluster {cluster}")]
     Foreign { node: NodeId, cluster: ClusterId },
 }
@@ -78,8 +70,8 @@ impl Record {
         bytes
     }
 
-    /// The record in `bytes`, if it is one of this member's. Leaves out the members whose incarnation lies too far ahead of
-    /// `clock` and of the record's own ceiling: a member believes no such claim, so none of them was a member.
+    /// The record in `bytes`, if it is one of this member's. Leaves out what lies too far ahead of `clock`: no member believes
+    /// it. A ceiling up there was made by a clock that was wrong, or the clock is wrong now; then no member lets us join.
     pub(super) fn from_bytes(
         bytes: &[u8],
         (cluster, node): (&ClusterId, &NodeId),
@@ -104,11 +96,17 @@ impl Record {
         if (&record.cluster, &record.node) != (cluster, node) {
             return Err(Unreadable::Foreign { node: record.node, cluster: record.cluster });
         }
-        if record.ceiling > clock.later_by(CEILING_AHEAD_MAX) {
-            return Err(Unreadable::FarAhead(record.ceiling));
+        if !record.ceiling.is_plausible(clock) {
+            let (ceiling_ms, clock_ms) = (record.ceiling.get(), clock.get());
+            tracing::warn!(
+                ceiling_ms,
+                clock_ms,
+                "the incarnation in the state directory lies more than 24 h ahead of the clock: starting at the clock; if the \
+                 clock is wrong, set it right"
+            );
+            record.ceiling = clock;
         }
-        let latest = clock.max(record.ceiling);
-        record.members.retain(|known| known.incarnation.is_plausible(latest));
+        record.members.retain(|known| known.incarnation.is_plausible(clock));
         Ok(record)
     }
 }
@@ -141,15 +139,13 @@ mod tests {
         );
         let seeds = prop::collection::vec(".{0,20}", 0..4);
         let members = prop::collection::vec(known, 0..20);
-        (..2 * CLOCK.get(), any::<bool>(), seeds, members).prop_map(|(ceiling, left, seeds, members)| {
-            Record {
-                cluster: cluster(),
-                node: me(),
-                ceiling: Incarnation::new(ceiling),
-                left,
-                seeds,
-                members,
-            }
+        (..CLOCK.get(), any::<bool>(), seeds, members).prop_map(|(ceiling, left, seeds, members)| Record {
+            cluster: cluster(),
+            node: me(),
+            ceiling: Incarnation::new(ceiling),
+            left,
+            seeds,
+            members,
         })
     }
 
@@ -200,10 +196,11 @@ mod tests {
         };
         let read = |ceiling| Record::from_bytes(&record(ceiling).to_bytes(), (&cluster(), &me()), CLOCK);
         assert_eq!(read(CLOCK).unwrap().members, members[..1]);
-        let highest = CLOCK.later_by(CEILING_AHEAD_MAX);
-        assert_eq!(read(highest).unwrap().members, members, "the clock may have been set back");
-        assert_eq!(read(highest.next()), Err(Unreadable::FarAhead(highest.next())));
-        assert_eq!(read(Incarnation::new(u64::MAX)), Err(Unreadable::FarAhead(Incarnation::new(u64::MAX))));
+        let highest = CLOCK.later_by(day);
+        assert_eq!(read(highest).unwrap().ceiling, highest);
+        for ceiling in [highest.next(), Incarnation::new(u64::MAX)] {
+            assert_eq!(read(ceiling).unwrap().ceiling, CLOCK, "it is left out, and the rest is kept");
+        }
     }
 
     #[test]

@@ -70,9 +70,7 @@ impl Store {
         };
         let kind = match &why {
             Unreadable::Foreign { .. } | Unreadable::Version(_) => "foreign",
-            Unreadable::Mark | Unreadable::Checksum | Unreadable::Contents(_) | Unreadable::FarAhead(_) => {
-                "corrupt"
-            }
+            Unreadable::Mark | Unreadable::Checksum | Unreadable::Contents(_) => "corrupt",
         };
         let aside = self.set_aside(kind).map_err(StateError::io(&self.dir, "setting aside a file"))?;
         tracing::warn!(

@@ -57,8 +57,8 @@ impl Change {
 /// [`Change::Full`]. Readers run side by side; a change excludes them for the length of one map operation. No lock is
 /// ever held across I/O or an `.await`, because no method is async or calls out.
 ///
-/// A reader never sees a member's `(incarnation, state)` go back, except by [`reap`](Self::reap) and
-/// [`clear`](Self::clear); a loom model checks this.
+/// A reader never sees a member's `(incarnation, state)` go back, except by [`reap`](Self::reap),
+/// [`replace`](Self::replace) and [`clear`](Self::clear); a loom model checks this.
 #[derive(Clone)]
 pub struct SharedNodeRegistry {
     members: Arc<RwLock<Members>>,
@@ -114,6 +114,20 @@ impl SharedNodeRegistry {
                 Some(joined) if joined == *claim => (Some(Arc::clone(known)), claim),
                 Some(joined) => (Some(Arc::clone(known)), Arc::new(joined)),
             },
+        };
+        members.replace(before.as_deref(), &after);
+        Change::Applied { before, after }
+    }
+
+    /// Puts `status` in the place of what is known of its member, whatever its incarnation: for what was taken by a wall clock
+    /// that was wrong, and which nothing could outrank otherwise.
+    pub fn replace(&self, status: impl Into<Arc<NodeStatus>>) -> Change {
+        let after = status.into();
+        let mut members = self.members.write();
+        let before = match members.nodes.get(&after.id) {
+            None if members.nodes.len() >= self.nodes_max => return Change::Full,
+            Some(known) if **known == *after => return Change::None,
+            known => known.cloned(),
         };
         members.replace(before.as_deref(), &after);
         Change::Applied { before, after }

@@ -130,6 +130,7 @@ fn line(output: &Output) -> String {
         Output::Watch { subjects } => format!("watch {subjects:?}"),
         Output::Reserve { at_least } => format!("reserve {at_least:?}"),
         Output::Refused(claim) => format!("refused {} of {}", claim.about, claim.from),
+        Output::RefusedJoin(join) => format!("refused the join of {}", join.from),
         Output::Event(event) => format!("event {}", short_event(event)),
         Output::Done { outcome, .. } => format!("done {outcome:?}"),
     }
@@ -155,6 +156,8 @@ fn short(message: &Message) -> String {
         Message::Sync { nodes, after, want, .. } => {
             format!("Sync({} nodes, after {after:?}, want {want})", nodes.len())
         }
+        Message::Join { .. } => "Join".into(),
+        Message::Welcome { reception, .. } => format!("Welcome({reception:?})"),
         Message::Compare { .. } => "Compare".into(),
         Message::Differ { buckets } => format!("Differ({})", *buckets != crate::compare::Buckets::NONE),
         Message::Describe { id } => format!("Describe({id})"),

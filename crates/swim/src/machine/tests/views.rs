@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect;
-use kinfolk_core::NodeState;
+use kinfolk_core::{Incarnation, NodeState};
 
 use super::bench::{Bench, claim, id, quiet, status};
 use crate::codec;
 use crate::config::SwimConfig;
 use crate::input::{Command, NoReply};
+use crate::joining::Reception;
 use crate::message::Message;
 use crate::output::Output;
 
@@ -17,10 +18,23 @@ fn joining() -> Bench {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &[]);
     let addr = status("seed", 1, NodeState::Alive).addr;
     expect![[r"
-        Sync(1 nodes, after None, want true) -> seed #0
+        Join -> seed #0
     "]]
     .assert_eq(&bench.command(Command::Join { id: id("seed"), addr }));
     bench
+}
+
+/// A member that its seed has welcomed.
+fn welcomed(mut bench: Bench) -> Bench {
+    expect![[r"
+        Sync(1 nodes, after None, want true) -> seed #1
+    "]]
+    .assert_eq(&bench.reply(0, "seed", welcome(10, Reception::Seen)));
+    bench
+}
+
+fn welcome(clock: u64, reception: Reception) -> Message {
+    Message::Welcome { clock: Incarnation::new(clock), reception }
 }
 
 fn page(names: &[&str], more: bool) -> Message {
@@ -30,18 +44,18 @@ fn page(names: &[&str], more: bool) -> Message {
 
 #[test]
 fn a_join_takes_page_after_page_until_there_is_no_more() {
-    let mut bench = joining();
+    let mut bench = welcomed(joining());
     expect![[r"
         event joined a
         event joined b
-        Sync(0 nodes, after Some(b), want true) -> seed #1
+        Sync(0 nodes, after Some(b), want true) -> seed #2
     "]]
-    .assert_eq(&bench.reply(0, "seed", page(&["a", "b"], true)));
+    .assert_eq(&bench.reply(1, "seed", page(&["a", "b"], true)));
     expect![[r"
         event joined seed
         done Joined { members: 4 }
     "]]
-    .assert_eq(&bench.reply(1, "seed", page(&["seed"], false)));
+    .assert_eq(&bench.reply(2, "seed", page(&["seed"], false)));
     let told = bench.machine.queue.take(0, 4_096, 4, 3);
     assert_eq!(
         told,
@@ -55,7 +69,9 @@ fn what_a_group_learns_when_it_meets_another_is_passed_on() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["friend"]);
     let addr = status("seed", 1, NodeState::Alive).addr;
     bench.command(Command::Join { id: id("seed"), addr });
-    bench.reply(0, "seed", page(&["a", "seed"], false));
+    let mut bench = bench;
+    bench.reply(0, "seed", welcome(10, Reception::Seen));
+    bench.reply(1, "seed", page(&["a", "seed"], false));
     let told = bench.machine.queue.take(0, 4_096, 4, 3);
     let news = ["a", "seed"].map(|name| claim(name, 1, NodeState::Alive, &[]));
     assert!(news.iter().all(|news| told.contains(news)), "{told:?}");
@@ -64,18 +80,68 @@ fn what_a_group_learns_when_it_meets_another_is_passed_on() {
 #[test]
 fn a_join_without_answer_says_why() {
     for why in [NoReply::Silent, NoReply::Refused, NoReply::Local] {
-        let mut bench = joining();
-        assert_eq!(bench.no_reply(0, why), format!("done JoinFailed {{ why: {why:?} }}\n"));
+        let failed = format!("done JoinFailed {{ why: NoAnswer({why:?}) }}\n");
+        assert_eq!(joining().no_reply(0, why), failed);
+        assert_eq!(welcomed(joining()).no_reply(1, why), failed);
     }
 }
 
 #[test]
+fn a_join_that_the_peer_refuses_says_why() {
+    let refused = |reception| joining().reply(0, "seed", welcome(10, reception));
+    assert_eq!(refused(Reception::FarAhead), "done JoinFailed { why: FarAhead }\n");
+    assert_eq!(refused(Reception::Full), "done JoinFailed { why: Full }\n");
+    assert_eq!(refused(Reception::Leaving), "done JoinFailed { why: Leaving }\n");
+}
+
+#[test]
+fn clocks_a_day_apart_join_and_a_millisecond_more_does_not() {
+    let day = 24 * 60 * 60 * 1_000;
+    let join = |clock, from: &str| Message::Join {
+        clock: Incarnation::new(clock),
+        me: Arc::new(status(from, 1, NodeState::Alive)),
+    };
+    // The peer's side.
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["b"]);
+    assert_eq!(
+        bench.message("x", join(10 + day + 1, "x")),
+        "refused the join of x\nWelcome(ClocksDiffer) -> reply 7\n"
+    );
+    assert!(bench.machine.registry.get(&id("x")).is_none());
+    assert_eq!(
+        bench.message("x", join(10 + day + 1, "x")),
+        "Welcome(ClocksDiffer) -> reply 7\n",
+        "reported once a minute"
+    );
+    assert_eq!(bench.message("x", join(10 + day, "x")), "event joined x\nWelcome(Seen) -> reply 7\n");
+    // The joining side.
+    let mut welcomed = joining();
+    assert_eq!(
+        welcomed.reply(0, "seed", welcome(10 + day, Reception::Seen)),
+        "Sync(1 nodes, after None, want true) -> seed #1\n"
+    );
+    for reception in [Reception::Seen, Reception::ClocksDiffer] {
+        let failed = joining().reply(0, "seed", welcome(10 + day + 1, reception));
+        assert_eq!(failed, "done JoinFailed { why: ClocksDiffer { ours: i10, theirs: i86400011 } }\n");
+    }
+}
+
+#[test]
+fn a_member_joins_only_in_its_own_name() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["b"]);
+    let me = Arc::new(status("y", 1, NodeState::Alive));
+    assert_eq!(bench.message("x", Message::Join { clock: Incarnation::new(10), me }), "");
+    assert!(bench.machine.registry.get(&id("y")).is_none());
+    assert_eq!(bench.machine.stats().unexpected, 1);
+}
+
+#[test]
 fn a_peer_whose_pages_do_not_go_forward_ends_the_exchange() {
-    let mut bench = joining();
-    bench.reply(0, "seed", page(&["b"], true));
-    assert!(bench.reply(1, "seed", page(&["a"], true)).contains("done Joined"));
-    let mut bench = joining();
-    assert!(bench.reply(0, "seed", page(&[], true)).contains("done Joined"));
+    let mut bench = welcomed(joining());
+    bench.reply(1, "seed", page(&["b"], true));
+    assert!(bench.reply(2, "seed", page(&["a"], true)).contains("done Joined"));
+    let mut bench = welcomed(joining());
+    assert!(bench.reply(1, "seed", page(&[], true)).contains("done Joined"));
 }
 
 #[test]
@@ -85,8 +151,8 @@ fn the_last_join_that_fits_is_begun_and_one_more_fails() {
         let addr = status("seed", 1, NodeState::Alive).addr;
         bench.command(Command::Join { id: id("seed"), addr })
     };
-    assert!((0..crate::requests::JOINS_MAX).all(|_| join().starts_with("Sync")));
-    assert_eq!(join(), "done JoinFailed { why: Local }\n");
+    assert!((0..crate::requests::JOINS_MAX).all(|_| join().starts_with("Join")));
+    assert_eq!(join(), "done JoinFailed { why: NoAnswer(Local) }\n");
 }
 
 #[test]
@@ -122,6 +188,7 @@ fn a_large_view_is_exchanged_whole_and_every_page_keeps_its_limit() {
     many(&mut other, "b");
     let addr = status("other", 1, NodeState::Alive).addr;
     one.command(Command::Join { id: id("other"), addr });
+    one.reply(0, "other", welcome(10, Reception::Seen));
     let mut pages = 0;
     while let Some(Output::Send { message, request: Some(request), .. }) = last_send(&one) {
         assert!(codec::encode(&message).unwrap().len() <= codec::PAGE_BYTES_MAX + 1_024);

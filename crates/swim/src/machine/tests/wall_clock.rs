@@ -9,6 +9,7 @@ use super::bench::{Bench, claim, id, quiet, status};
 use crate::compare::Buckets;
 use crate::config::SwimConfig;
 use crate::input::{Command, Input};
+use crate::joining::Reception;
 use crate::message::{Message, Update, UserMessage};
 use crate::output::Output;
 
@@ -81,7 +82,9 @@ fn far_ahead_claims_in_pages_change_nothing() {
         let mut joining = bench(&["a"]);
         let addr = status("liar", 1, NodeState::Alive).addr;
         joining.command(Command::Join { id: id("liar"), addr });
-        joining.reply(0, "liar", Message::Page { nodes: page, more: false });
+        let clock = Incarnation::new(10);
+        joining.reply(0, "liar", Message::Welcome { clock, reception: Reception::Seen });
+        joining.reply(1, "liar", Message::Page { nodes: page, more: false });
         assert_eq!(joining.known("a"), (1, NodeState::Alive));
         assert_eq!(joining.machine.stats().claims_refused, 1);
     }
@@ -120,8 +123,37 @@ fn a_wall_clock_set_right_counts_at_once() {
     bench.input(Input::WallClock { since_epoch: Duration::from_millis(later) });
     bench.gossip("b", vec![claim("me", later, NodeState::Left, &[])]);
     assert_eq!(bench.known("me"), (later + 1, NodeState::Alive));
+}
 
-    bench.input(Input::WallClock { since_epoch: Duration::from_millis(10) });
-    bench.gossip("b", vec![claim("b", LAST + 2_000, NodeState::Left, &[])]);
-    assert_eq!(bench.known("b"), (1, NodeState::Alive));
+#[test]
+fn a_clock_set_back_replaces_what_the_wrong_clock_said() {
+    let mut bench = bench(&["a", "b"]);
+    let (ahead, right) = (2 * LAST, 20);
+    bench.input(Input::WallClock { since_epoch: Duration::from_millis(ahead) });
+    bench.gossip("b", vec![claim("a", ahead, NodeState::Alive, &[])]);
+    bench.gossip("b", vec![claim("me", ahead, NodeState::Left, &[])]);
+    assert_eq!((bench.known("a").0, bench.known("me").0), (ahead, ahead + 1));
+    let broadcast = |bench: &mut Bench| {
+        bench.command(Command::Broadcast("x".into()));
+        let sent = bench.machine.queue.take(0, 4_096, 3, 9);
+        sent.into_iter().find_map(|update| match update {
+            Update::User(message) => Some(message.life.get()),
+            Update::Node { .. } => None,
+        })
+    };
+
+    bench.input(Input::WallClock { since_epoch: Duration::from_millis(right) });
+    assert_eq!(
+        bench.known("me"),
+        (right, NodeState::Alive),
+        "others would refuse the statement from the future"
+    );
+    assert_eq!(broadcast(&mut bench), Some(right));
+    assert_eq!(bench.known("a").0, ahead, "it is all that is known");
+    bench.gossip("b", vec![claim("a", ahead + 1, NodeState::Failed, &[])]);
+    assert_eq!(bench.known("a").0, ahead);
+    bench.gossip("a", vec![claim("a", 21, NodeState::Alive, &[])]);
+    assert_eq!(bench.known("a"), (21, NodeState::Alive), "what the right clock says counts");
+    bench.gossip("b", vec![claim("a", 19, NodeState::Failed, &[])]);
+    assert_eq!(bench.known("a"), (21, NodeState::Alive), "and from then on as ever");
 }
