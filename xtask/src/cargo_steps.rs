@@ -5,10 +5,12 @@ use std::io::IsTerminal;
 use anyhow::{Context, Result};
 use cargo_metadata::MetadataCommand;
 
+use crate::setup;
 use crate::shell::{self, Output};
 
 /// Formatting is what rustfmt makes of it.
 pub(crate) fn fmt() -> Result<String> {
+    setup::need(&setup::RUSTFMT)?;
     shell::run(&mut shell::cargo(["fmt", "--all", "--check"]))
         .context("not formatted, `cargo fmt --all` mends it")?;
     Ok("formatted".to_owned())
@@ -16,12 +18,14 @@ pub(crate) fn fmt() -> Result<String> {
 
 /// Clippy on every target of every crate; a warning is an error.
 pub(crate) fn clippy() -> Result<String> {
+    setup::need(&setup::CLIPPY)?;
     shell::run(&mut shell::cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     Ok("no warning".to_owned())
 }
 
 /// Unit and integration tests.
 pub(crate) fn nextest() -> Result<String> {
+    setup::need(&setup::NEXTEST)?;
     let mut command = shell::cargo(["nextest", "run", "--workspace"]);
     // On a terminal nextest draws a live display, which it would not do for a pipe.
     if std::io::stderr().is_terminal() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use crate::{cargo_steps, chaos, layers, loom, sim, tidy};
+use crate::{cargo_steps, chaos, layers, loom, setup, sim, tidy};
 
 /// One step: the name is also the task that runs it alone; what it returns is its line in the table.
 struct Step {
@@ -13,8 +13,10 @@ struct Step {
     run: fn() -> Result<String>,
 }
 
-/// Cheapest first, so that a slip is known before anything long has run.
+/// First the tools that the other steps need. Then the cheapest step first: it finds a slip before
+/// anything long runs.
 const GATE: &[Step] = &[
+    Step { name: "setup", run: setup::setup },
     Step { name: "fmt", run: cargo_steps::fmt },
     Step { name: "layers", run: layers::check },
     Step { name: "tidy", run: tidy::check },
@@ -120,5 +122,12 @@ mod tests {
     fn every_step_of_the_gate_has_a_name_of_its_own() {
         let names: std::collections::BTreeSet<_> = GATE.iter().map(|step| step.name).collect();
         assert_eq!(names.len(), GATE.len());
+    }
+
+    #[test]
+    fn every_tool_names_a_step_of_the_gate() {
+        for tool in setup::ALL {
+            assert!(GATE.iter().any(|step| step.name == tool.step), "{} names {}", tool.name, tool.step);
+        }
     }
 }

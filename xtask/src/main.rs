@@ -6,6 +6,7 @@ mod chaos;
 mod ci;
 mod layers;
 mod loom;
+mod setup;
 mod shell;
 mod sim;
 mod storm;
@@ -25,8 +26,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// The gate: every step below, cheapest first; stops at the first that fails.
+    /// The gate: installs what it needs, then runs every step below, cheapest first. Stops at the
+    /// first that fails.
     Ci,
+    /// Installs the tools that the gate needs and this machine lacks. Asks for root only where a
+    /// Debian package needs it.
+    Setup,
     /// Only the tests: nextest, then doctests.
     Test,
     /// Formatting is what rustfmt makes of it.
@@ -96,6 +101,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().task {
         Task::Ci => ci::gate(),
+        Task::Setup => setup::setup(),
         Task::Test => ci::tests(),
         Task::Fmt => cargo_steps::fmt(),
         Task::Layers => layers::check(),

@@ -1,10 +1,11 @@
 //! Running other programs: where they run, how they are shown, how their failure reads. Knows no particular task.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 /// Which of a program's two outputs is read as well as shown.
 #[derive(Clone, Copy)]
@@ -84,6 +85,31 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed something that is not UTF-8"))
 }
 
+/// Runs the command with its output hidden, for commands that print much and seldom fail.
+///
+/// # Errors
+/// When it cannot be started or does not succeed. The error has the start of the command's standard
+/// error.
+pub(crate) fn run_hidden(command: &mut Command) -> Result<()> {
+    let shown = announce(command);
+    let output = command.output().with_context(|| format!("`{shown}` cannot be started"))?;
+    succeeded(output.status, &shown).map_err(|error| {
+        anyhow!("{error}; its standard error:{}", first_lines(&String::from_utf8_lossy(&output.stderr)))
+    })
+}
+
+/// The first lines have the cause. What follows can be a backtrace or a compiler's whole output.
+fn first_lines(text: &str) -> String {
+    const MAX: usize = 30;
+    let lines: Vec<&str> = text.trim().lines().collect();
+    let (first, rest) = lines.split_at(lines.len().min(MAX));
+    let mut shown: String = first.iter().flat_map(|line| ["\n    ", line]).collect();
+    if !rest.is_empty() {
+        write!(shown, "\n    ({} more lines)", rest.len()).expect("a String takes all");
+    }
+    shown
+}
+
 fn pass_on(from: impl Read, to: &mut impl Write) -> std::io::Result<Vec<String>> {
     let mut from = BufReader::new(from);
     let mut lines = Vec::new();
@@ -154,5 +180,22 @@ mod tests {
     fn a_failing_command_is_named() {
         let error = run(&mut cargo(["no-such-subcommand-exists"])).unwrap_err();
         assert!(error.to_string().starts_with("`cargo no-such-subcommand-exists` failed"), "{error}");
+    }
+
+    #[test]
+    fn hidden_command_that_fails_shows_its_standard_error() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo much; echo no route >&2; exit 3"]);
+        let error = run_hidden(&mut command).unwrap_err().to_string();
+        let (_, said) = error.split_once("failed (exit status: 3); ").unwrap();
+        assert_eq!(said, "its standard error:\n    no route");
+    }
+
+    #[test]
+    fn shown_standard_error_has_at_most_thirty_lines() {
+        let lines = |count: usize| "x\n".repeat(count);
+        assert_eq!(first_lines(&lines(30)).lines().filter(|line| *line == "    x").count(), 30);
+        assert!(!first_lines(&lines(30)).contains("more lines"));
+        assert!(first_lines(&lines(32)).ends_with("    x\n    (2 more lines)"));
     }
 }
