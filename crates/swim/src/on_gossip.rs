@@ -68,7 +68,7 @@ impl Machine {
         if status.id == self.me.id {
             return self.on_claim_about_me(now, status);
         }
-        let change = if self.wall_clock.replaces_far_ahead(&status.id) {
+        let change = if self.replaces_far_ahead(now, &status.id) {
             self.registry.replace(Arc::clone(status))
         } else {
             self.registry.apply(Arc::clone(status))

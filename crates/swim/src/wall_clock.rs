@@ -56,8 +56,8 @@ impl WallClock {
         self.read.later_by(now.since(self.read_at))
     }
 
-    /// Takes note that what is known of `id` is replaced. Returns whether it lay too far ahead.
-    pub(crate) fn replaces_far_ahead(&mut self, id: &NodeId) -> bool {
+    /// Takes note that what is known of `id` is replaced. Returns whether it lay too far ahead when the clock was set back.
+    fn replaces_far_ahead(&mut self, id: &NodeId) -> bool {
         !self.far_ahead.is_empty() && self.far_ahead.remove(id)
     }
 
@@ -109,6 +109,14 @@ impl Machine {
             self.me.life = clock;
             self.restate(clock);
         }
+    }
+
+    /// Takes note that what is known of `id` is replaced. Returns whether it lies too far ahead; the clock may have been set forward
+    /// again since.
+    pub(crate) fn replaces_far_ahead(&mut self, now: Instant, id: &NodeId) -> bool {
+        let clock = self.wall_clock.says(now);
+        self.wall_clock.replaces_far_ahead(id)
+            && self.registry.get(id).is_some_and(|known| !known.incarnation.is_plausible(clock))
     }
 
     /// Whether the claim of `from` that `about` has this incarnation lies too far ahead. Then it is counted and reported, and

@@ -157,3 +157,16 @@ fn a_clock_set_back_replaces_what_the_wrong_clock_said() {
     bench.gossip("b", vec![claim("a", 19, NodeState::Failed, &[])]);
     assert_eq!(bench.known("a"), (21, NodeState::Alive), "and from then on as ever");
 }
+
+#[test]
+fn a_clock_set_back_and_right_again_replaces_nothing() {
+    let mut bench = bench(&["a", "b"]);
+    let (right, wrong) = (2 * LAST, 20);
+    let since_epoch = Duration::from_millis;
+    bench.input(Input::WallClock { since_epoch: since_epoch(right) });
+    bench.gossip("b", vec![claim("a", right, NodeState::Alive, &[])]);
+    bench.input(Input::WallClock { since_epoch: since_epoch(wrong) });
+    bench.input(Input::WallClock { since_epoch: since_epoch(right) });
+    bench.gossip("b", vec![claim("a", wrong, NodeState::Left, &[])]);
+    assert_eq!(bench.known("a"), (right, NodeState::Alive));
+}
