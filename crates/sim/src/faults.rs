@@ -124,6 +124,13 @@ pub enum Step {
     SetTags(NodeIndex, Tags),
     /// A node broadcasts.
     Broadcast(NodeIndex, Bytes),
+    /// A node has another forgotten by all, if that has failed or left.
+    Forget {
+        /// Who says so.
+        node: NodeIndex,
+        /// Whom.
+        of: NodeIndex,
+    },
 }
 
 /// The steps of a run, each at its time.
@@ -223,6 +230,7 @@ impl fmt::Display for Step {
             Self::Leave(node) => write!(f, "{node} leaves"),
             Self::SetTags(node, tags) => write!(f, "{node} has new tags of {} bytes", tags.byte_len()),
             Self::Broadcast(node, payload) => write!(f, "{node} broadcasts {} bytes", payload.len()),
+            Self::Forget { node, of } => write!(f, "{node} has {of} forgotten"),
         }
     }
 }

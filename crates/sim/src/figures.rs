@@ -101,7 +101,7 @@ impl Figures {
             Step::Leave(node) => (News::Leave, *node),
             Step::SetTags(node, _) => (News::Tags, *node),
             Step::Broadcast(node, _) => (News::Broadcast, *node),
-            Step::Start { .. } | Step::Fault(_) => return,
+            Step::Start { .. } | Step::Fault(_) | Step::Forget { .. } => return,
         };
         let waiting =
             moment.truth.members().map(|(member, _)| member).filter(|member| *member != node).collect();

@@ -81,6 +81,8 @@ enum Command {
     Rapid(Options),
     /// Groups of 32 to 10,000: detection, dissemination, traffic, connections, memory.
     Scale(Options),
+    /// 10,000 tombstones of old names: what joins, comparisons of views, and rest cost beside them.
+    Names(Options),
 }
 
 #[derive(Args)]
@@ -115,6 +117,7 @@ fn main() -> ExitCode {
         Command::Phi(options) => experiment_command::run("phi", &options),
         Command::Rapid(options) => experiment_command::run("rapid", &options),
         Command::Scale(options) => experiment_command::run("scale", &options),
+        Command::Names(options) => experiment_command::run("names", &options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

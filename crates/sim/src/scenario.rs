@@ -55,6 +55,8 @@ pub enum Kind {
     Restart,
     /// A crash that is detected, then a restart under the same name.
     Return,
+    /// A crash that is detected, then one node has the crashed one forgotten, while another is paused.
+    Forget,
     /// Half of the nodes are cut off from the other half for a minute, longer than the partition grace.
     Halves,
     /// Half of the nodes fall silent at once, for good.
@@ -95,7 +97,7 @@ pub struct Scenario {
 
 impl Kind {
     /// Every kind, in the order of the smoke list.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Join,
         Self::Crash,
         Self::Leave,
@@ -108,6 +110,7 @@ impl Kind {
         Self::Pause,
         Self::Restart,
         Self::Return,
+        Self::Forget,
         Self::Halves,
         Self::Disaster,
         Self::Random,
@@ -133,6 +136,7 @@ impl Kind {
             Self::Pause => "pause",
             Self::Restart => "restart",
             Self::Return => "return",
+            Self::Forget => "forget",
             Self::Halves => "halves",
             Self::Disaster => "disaster",
             Self::Random => "random",
@@ -144,7 +148,7 @@ impl Kind {
         match self {
             Self::Join | Self::Tags | Self::BigTags | Self::Broadcast => 1,
             Self::Crash | Self::Leave | Self::Loss | Self::Pause | Self::Restart | Self::Return => 2,
-            Self::OneWay | Self::Random => 3,
+            Self::OneWay | Self::Forget | Self::Random => 3,
             Self::Halves | Self::Disaster => 4,
             Self::Partition => 5,
         }
@@ -286,6 +290,18 @@ impl Scenario {
             Kind::Return => {
                 script.fault(start, Fault::Crash(one));
                 script.fault(start + self.crash_within, Fault::Restart { node: one, via: other });
+                REPAIR
+            }
+            Kind::Forget => {
+                let third = (0..self.nodes).map(NodeIndex).find(|node| ![one, other].contains(node));
+                let then = start + self.crash_within;
+                script.fault(start, Fault::Crash(one));
+                self.excuse = (self.config.mode == Mode::Swim).then_some(REPAIR);
+                if let Some(third) = third {
+                    script.fault(then, Fault::Pause(third));
+                    script.fault(then + short, Fault::Resume(third));
+                }
+                script.at(then, Step::Forget { node: other, of: one });
                 REPAIR
             }
         }

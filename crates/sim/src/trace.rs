@@ -99,6 +99,7 @@ impl fmt::Display for Gossip<'_> {
                         write!(f, " (by {})", accusers.len())?;
                     }
                 }
+                Update::Forget { id, incarnation } => write!(f, "forget {id} @{incarnation}")?,
                 Update::User(user) => write!(f, "broadcast {} of {}", user.number, user.origin)?,
             }
         }

@@ -24,6 +24,8 @@ pub struct TrueNode {
     pub silent: bool,
     /// Whether it has been told to leave in its last life.
     pub left: bool,
+    /// Whether a member had it forgotten since it was gone.
+    pub forgotten: bool,
     /// Whether it has joined in its present life: it has exchanged views with somebody, or it is the first.
     pub joined: bool,
     /// When it was last in trouble that might excuse a false verdict: pause, cut or loss, its own or that of a peer.
@@ -48,6 +50,7 @@ impl Truth {
             blocked: false,
             silent: false,
             left: false,
+            forgotten: false,
             joined: false,
             disturbed: None,
         };

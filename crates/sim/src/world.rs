@@ -296,7 +296,11 @@ impl World {
                 }
             }
             // The nodes here have no memory that could bound their incarnations.
-            Output::Reserve { .. } | Output::Refused(_) | Output::RefusedJoin(_) => {}
+            Output::Reserve { .. }
+            | Output::Refused(_)
+            | Output::RefusedJoin(_)
+            // Nothing here keeps addresses beside the machine.
+            | Output::Forgotten { .. } => {}
             Output::Event(event) => self.event(node, &event),
             Output::Done { id, outcome } => self.done(node, id, &outcome),
         }

@@ -97,6 +97,8 @@ fn check_gossip(gossip: &[Update], len: usize) -> Result<(), CodecError> {
             check_status(status)
         }
         Update::User(user) => rule(user.payload.len() <= USER_PAYLOAD_MAX, "a broadcast is over 1,024 bytes"),
+        // A name bounds itself, and the machine judges the incarnation by its clock.
+        Update::Forget { .. } => Ok(()),
     })
 }
 
@@ -147,7 +149,11 @@ mod tests {
                 })
             },
         );
-        prop_oneof![node, user]
+        let forget = ("[a-z]{1,8}", any::<u64>()).prop_map(|(id, incarnation)| Update::Forget {
+            id: NodeId::new(&id).unwrap(),
+            incarnation: Incarnation::new(incarnation),
+        });
+        prop_oneof![node, user, forget]
     }
 
     fn any_message() -> impl Strategy<Value = Message> {
@@ -219,6 +225,11 @@ mod tests {
         assert!(matches!(encode(&message(vec![user(0); UPDATES_MAX + 1])), Err(CodecError::Rule(_))));
         assert!(encode(&message(vec![user(USER_PAYLOAD_MAX)])).is_ok());
         assert!(matches!(encode(&message(vec![user(USER_PAYLOAD_MAX + 1)])), Err(CodecError::Rule(_))));
+        let name = "n".repeat(63);
+        let forget =
+            Update::Forget { id: NodeId::new(&name).unwrap(), incarnation: Incarnation::new(u64::MAX) };
+        assert!(encode(&message(vec![forget.clone(); UPDATES_MAX])).is_ok(), "the longest words fit");
+        assert!(matches!(encode(&message(vec![forget; UPDATES_MAX + 1])), Err(CodecError::Rule(_))));
         assert!(encode(&message(vec![user(1_000); 4])).is_ok());
         assert!(matches!(encode(&message(vec![user(1_020); 4])), Err(CodecError::Rule(_))));
     }

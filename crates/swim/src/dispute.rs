@@ -79,7 +79,7 @@ impl Machine {
     /// is known, and the next exchange brings the verdict again.
     pub(crate) fn end_dispute(&mut self, now: Instant, id: &NodeId, unanswered: Option<NoReply>) {
         let Some(Dispute { verdict, teller }) = self.disputes.remove(id) else { return };
-        if unanswered != Some(NoReply::Local) {
+        if unanswered != Some(NoReply::Local) && !self.is_forgotten(now, &teller, &verdict) {
             self.on_claim(now, &verdict, vec![teller.clone()], Spread::AllBut(&teller));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kinfolk_core::{NodeId, NodeState};
 use thiserror::Error;
 
 /// A configuration value out of its range.
@@ -81,4 +82,44 @@ pub enum CommandError {
     /// This member has left.
     #[error("this member has left the cluster: start it again to be heard")]
     Left,
+}
+
+/// Why a member is not forgotten. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ForgetError {
+    /// No member of that name is known here.
+    #[error(
+        "cannot forget {node}: nothing is known of that name here; see `members` for the names that are known"
+    )]
+    Unknown {
+        /// The name.
+        node: NodeId,
+    },
+    /// It is still a member.
+    #[error(
+        "cannot forget {node}: it is a member, and its state is {}; stop it first, or wait until it is declared failed",
+        state.as_str()
+    )]
+    StillMember {
+        /// The member.
+        node: NodeId,
+        /// Its state: alive or suspect.
+        state: NodeState,
+    },
+    /// It is this member itself.
+    #[error("cannot forget {node}: it is this member itself; stop it, then forget it at another member")]
+    Ourselves {
+        /// Our name.
+        node: NodeId,
+    },
+    /// This member has left.
+    #[error(
+        "cannot forget {node}: this member has left the cluster, and no other would hear of it; \
+         forget {node} at another member"
+    )]
+    Left {
+        /// The member that was to be forgotten.
+        node: NodeId,
+    },
 }

@@ -1,8 +1,9 @@
 //! What the world tells the machine.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Cause, Change, Incarnation, NodeAddr, NodeId, Tags};
+use kinfolk_core::{Cause, Change, Incarnation, NodeAddr, NodeId, NodeStatus, Tags};
 
 use bytes::Bytes;
 
@@ -125,4 +126,12 @@ pub enum Command {
     SetTags(Tags),
     /// Send this to all members.
     Broadcast(Bytes),
+    /// Remove the tombstone of this member here and at all others.
+    Forget {
+        /// Of whom.
+        id: NodeId,
+        /// What is remembered of it beside the registry, which may have removed the tombstone already. It counts where the
+        /// registry does not know the member.
+        remembered: Option<Arc<NodeStatus>>,
+    },
 }

@@ -100,6 +100,10 @@ impl Machine {
         if self.refuses(now, from, (&me.id, me.incarnation)) {
             return Reception::FarAhead;
         }
+        // The pages that follow say so, and it refutes.
+        if self.is_forgotten(now, from, me) {
+            return Reception::Seen;
+        }
         self.on_claim(now, me, Vec::new(), Spread::AllBut(from));
         if self.registry.get(from).is_some() { Reception::Seen } else { Reception::Full }
     }

@@ -10,6 +10,7 @@
 //!                                                                 an old verdict        dispute.rs
 //!                                                                 two of one name       name_conflicts.rs
 //!                                                                 why                   explain.rs
+//!                                                                 forgotten for good    forget.rs
 //!   Timeout      on_timeout.rs ──── on_gossip.rs, flood.rs, sync.rs, healer.rs, relay.rs, and
 //!                                   round-robin:  probe.rs, suspect.rs        (Swim, Lifeguard)
 //!                                   rings:        watch.rs, witness.rs, verdict.rs, loss.rs   (Verified)
@@ -36,6 +37,7 @@ use crate::comeback::Comeback;
 use crate::config::SwimConfig;
 use crate::dispute::Dispute;
 use crate::explain::Findings;
+use crate::forget::Forgotten;
 use crate::input::{CommandId, Input, RequestId};
 use crate::message::Message;
 use crate::name_conflicts::NameConflicts;
@@ -90,6 +92,8 @@ pub struct Machine {
     pub(crate) disputes: BTreeMap<NodeId, Dispute>,
     /// When each failed or left member is forgotten.
     pub(crate) tombstones: BTreeMap<NodeId, TimerKey>,
+    /// Which members were forgotten before that.
+    pub(crate) forgotten: Forgotten,
     pub(crate) seen: Seen,
     pub(crate) wall_clock: WallClock,
     pub(crate) next_sync: TimerKey,
@@ -189,6 +193,7 @@ impl Machine {
             suspicions: BTreeMap::new(),
             disputes: BTreeMap::new(),
             tombstones: BTreeMap::new(),
+            forgotten: Forgotten::default(),
             queue: GossipQueue::new(),
             seen: Seen::default(),
             wall_clock,
@@ -198,6 +203,9 @@ impl Machine {
             stats: SwimStats::default(),
             outputs: VecDeque::new(),
         };
+        for node in snapshot.nodes().iter().filter(|node| !node.state.is_member()) {
+            machine.keep_tombstone(now, node);
+        }
         machine.introduce(me);
         machine.recount(now);
         machine.rewatch(now);
@@ -224,6 +232,7 @@ impl Machine {
             Input::Clear => self.on_clear(now),
             Input::Command { id, command } => self.on_command(now, id, command),
         }
+        self.tell_forgotten();
         self.hurry_gossip(now);
     }
 
@@ -262,6 +271,8 @@ impl Machine {
         SwimStats {
             local_health: self.local_health.score(),
             queued: self.queue.len(),
+            forgotten_names: self.forgotten.len(),
+            forgets_dropped: self.forgotten.dropped(),
             claims_refused: self.wall_clock.refused(),
             broadcasts_dropped: self.queue.broadcasts_dropped(),
             ..self.stats

@@ -127,6 +127,13 @@ pub enum Update {
     },
     /// An application's message to all members.
     User(UserMessage),
+    /// A failed or left member is forgotten, up to this incarnation.
+    Forget {
+        /// Which member.
+        id: NodeId,
+        /// The highest incarnation that the word counts for.
+        incarnation: Incarnation,
+    },
 }
 
 /// An application's message to all members, passed on once by each.

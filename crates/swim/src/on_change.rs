@@ -68,8 +68,13 @@ impl Machine {
             (true, false) => self.go(now, &after.id),
             _ => {}
         }
+        self.forgotten.remove(&after.id);
         if let Some(former) = self.tombstones.remove(&after.id) {
+            let reaped_at = self.timers.due_at(former);
             self.timers.cancel(former);
+            if let Some(at) = reaped_at.filter(|_| after.state.is_member()) {
+                self.tell_missed_words(now, after, at - self.config.tombstone_ttl);
+            }
         }
         match after.state {
             NodeState::Alive => {
@@ -88,11 +93,16 @@ impl Machine {
             }
             NodeState::Failed | NodeState::Left => {
                 self.end_suspicion(&after.id);
-                let at = now + self.config.tombstone_ttl;
-                let timer = self.timers.schedule(at, Timer::Reap(after.id.clone(), after.incarnation));
-                self.tombstones.insert(after.id.clone(), timer);
+                self.keep_tombstone(now, after);
             }
         }
+    }
+
+    /// Keeps this tombstone from now on for as long as the configuration says.
+    pub(crate) fn keep_tombstone(&mut self, now: Instant, node: &NodeStatus) {
+        let at = now + self.config.tombstone_ttl;
+        let timer = self.timers.schedule(at, Timer::Reap(node.id.clone(), node.incarnation));
+        self.tombstones.insert(node.id.clone(), timer);
     }
 
     fn come(&mut self, now: Instant, id: &NodeId) {

@@ -31,6 +31,10 @@ impl Machine {
                 let outcome = self.broadcast(payload);
                 self.done(id, Outcome::Broadcast(outcome));
             }
+            Command::Forget { id: member, remembered } => {
+                let outcome = self.forget(now, &member, remembered);
+                self.done(id, Outcome::Forgotten(outcome));
+            }
         }
     }
 

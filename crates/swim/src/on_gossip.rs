@@ -24,7 +24,7 @@ impl Machine {
         }
         let claims = gossip.iter().filter_map(|update| match update {
             Update::Node { status, .. } => Some(&**status),
-            Update::User(_) => None,
+            Update::User(_) | Update::Forget { .. } => None,
         });
         let mut news = self.registry.news(claims.clone()).into_iter();
         for update in gossip {
@@ -36,10 +36,14 @@ impl Machine {
                         || status.state == NodeState::Suspect
                         || status.id == self.me.id
                         || self.wall_clock.is_far_ahead(&status.id);
-                    if matters && !self.refuses(now, from, (&status.id, status.incarnation)) {
+                    if matters
+                        && !self.refuses(now, from, (&status.id, status.incarnation))
+                        && !self.is_forgotten(now, from, status)
+                    {
                         self.on_claim(now, status, accusers.clone(), Spread::AllBut(from));
                     }
                 }
+                Update::Forget { id, incarnation } => self.on_forget(now, from, id, *incarnation),
                 Update::User(message) => {
                     // The instance of an origin outranks its earlier ones: a false one would silence it.
                     if !self.refuses(now, from, (&message.origin, message.life)) {

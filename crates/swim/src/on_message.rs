@@ -25,7 +25,7 @@ impl Machine {
                 let stranger = known.is_none();
                 let gossip = match known {
                     Some(known) => self.gossip_for(&known),
-                    None => self.gossip_beginning_with(None),
+                    None => self.gossip_beginning_with(self.word_about(now, from)),
                 };
                 self.output(Output::Reply {
                     to,

@@ -1,9 +1,8 @@
 //! Time has passed: every timer that is due goes to its handler.
 
-use kinfolk_core::{ClusterEvent, Incarnation, Instant, NodeId};
+use kinfolk_core::Instant;
 
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::timer::Timer;
 
 impl Machine {
@@ -29,17 +28,8 @@ impl Machine {
                 Timer::NameConflict(id) => self.on_name_conflict_due(now, &id),
                 Timer::Comeback => self.on_comeback_due(now),
                 Timer::Heal => self.on_heal_due(now),
-                Timer::Reap(id, incarnation) => self.on_reap_due(now, &id, incarnation),
+                Timer::Reap(id, incarnation) => self.reap(now, &id, incarnation),
             }
-        }
-    }
-
-    fn on_reap_due(&mut self, now: Instant, id: &NodeId, incarnation: Incarnation) {
-        self.tombstones.remove(id);
-        self.forget_flaps(id);
-        if let Some(reaped) = self.registry.reap(id, incarnation) {
-            self.output(Output::Event(ClusterEvent::NodeReaped { id: reaped.id.clone() }));
-            self.recount(now);
         }
     }
 }

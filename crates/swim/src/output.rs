@@ -1,10 +1,11 @@
 //! What the machine wants done. One enum, so that tests can assert it whole.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{ClusterEvent, Incarnation, NodeAddr, NodeId};
+use kinfolk_core::{ClusterEvent, Incarnation, NodeAddr, NodeId, NodeStatus};
 
-use crate::error::CommandError;
+use crate::error::{CommandError, ForgetError};
 use crate::input::{CheckId, CommandId, NoReply, ReplyId, RequestId};
 use crate::message::Message;
 
@@ -57,6 +58,14 @@ pub enum Output {
     Refused(RefusedClaim),
     /// A member wanted to join through us, and our wall clocks differ too much. Put it into the log: at most one comes a minute.
     RefusedJoin(RefusedJoin),
+    /// A member is forgotten up to this incarnation, here and wherever the word comes. Whoever keeps its address should contact
+    /// it no more.
+    Forgotten {
+        /// Which member.
+        id: NodeId,
+        /// Up to which incarnation. With a higher one it is a member again.
+        incarnation: Incarnation,
+    },
     /// Tell the application.
     Event(ClusterEvent),
     /// A command has ended.
@@ -140,4 +149,6 @@ pub enum Outcome {
     TagsSet(Result<(), CommandError>),
     /// The broadcast is on its way, or why it is not.
     Broadcast(Result<(), CommandError>),
+    /// The member is forgotten here and the word is on its way, with what was known of it; or why it is not.
+    Forgotten(Result<Arc<NodeStatus>, ForgetError>),
 }

@@ -15,7 +15,7 @@ pub enum Priority {
     Critical,
     /// A member is suspected, or has new tags.
     High,
-    /// A member is new.
+    /// A member is new, or is forgotten.
     Medium,
     /// An application's broadcast.
     Low,
@@ -162,6 +162,15 @@ impl GossipQueue {
         self.ranks.contains_key(&Subject::Node(id.clone()))
     }
 
+    /// Takes back the word that `id` is forgotten, if it waits.
+    pub(crate) fn withdraw_word(&mut self, id: &NodeId) {
+        let subject = Subject::Node(id.clone());
+        let waiting = self.ranks.get(&subject).and_then(|rank| self.waiting.get(rank));
+        if waiting.is_some_and(|waiting| matches!(waiting.update, Update::Forget { .. })) {
+            self.remove(&subject);
+        }
+    }
+
     /// How many updates wait.
     pub fn len(&self) -> usize {
         self.waiting.len()
@@ -226,6 +235,7 @@ pub fn transmit_limit(members: usize, retransmit: u32) -> u32 {
 fn subject(update: &Update) -> Subject {
     match update {
         Update::Node { status, .. } => Subject::Node(status.id.clone()),
+        Update::Forget { id, .. } => Subject::Node(id.clone()),
         Update::User(user) => Subject::User(user.origin.clone(), user.life, user.number),
     }
 }

@@ -62,10 +62,20 @@ pub struct SwimStats {
     pub disputes: u64,
     /// Such verdicts that were left out because too many were open.
     pub disputes_full: u64,
+    /// Tombstones that were removed before their time, because their member was forgotten here or elsewhere.
+    pub forgotten: u64,
+    /// Words that a member is forgotten, and which were ignored because it is a member here, or of a later incarnation.
+    pub forgets_ignored: u64,
+    /// Tombstones of which a peer told though their member was forgotten, so that it was told the word.
+    pub forgets_told: u64,
+    /// Words that are remembered no more, or were not noted at all, because 16,384 are remembered already.
+    pub forgets_dropped: u64,
     /// Failed members that we tried to contact.
     pub heals: u64,
     /// Lifeguard's local health score: 0 is well.
     pub local_health: u32,
+    /// Names that are remembered as forgotten.
+    pub forgotten_names: usize,
     /// Updates that wait to be sent.
     pub queued: usize,
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeAddr, NodeId, NodeState, NodeStatus};
 
-use crate::codec::{self, PAGE_BYTES_MAX};
+use crate::codec;
 use crate::compare::Buckets;
+use crate::corrections::room_beside;
 use crate::input::{CommandId, ReplyId};
 use crate::machine::Machine;
 use crate::message::{Message, Update};
@@ -39,6 +40,8 @@ pub(crate) struct Session {
     sent: Cursor,
     /// How far the peer's are received.
     received: Cursor,
+    /// Tombstones of members that the peer's last page has alive.
+    corrections: Vec<Arc<NodeStatus>>,
     pages_left: u32,
     only: Buckets,
 }
@@ -67,18 +70,21 @@ impl Machine {
         if self.config.is_verified() {
             self.glance_at(peer);
         } else {
-            self.exchange(Session::new(None, peer.id.clone(), peer.addr));
+            let mut session = Session::new(None, peer.id.clone(), peer.addr);
+            // What we hold against the peer goes first, so that its page is a refutation already.
+            session.corrections.extend((!peer.state.is_member()).then(|| peer.without_description().into()));
+            self.exchange(session);
         }
     }
 
     /// Asks for the next page and sends ours along.
     pub(crate) fn exchange(&mut self, mut session: Session) {
-        let mut nodes = Vec::new();
+        let mut nodes = std::mem::take(&mut session.corrections);
         if let Cursor::After(after) = &session.sent {
-            let page = self.page(after.as_ref(), session.only);
+            let page = self.page(after.as_ref(), session.only, room_beside(&nodes));
             session.sent =
                 page.1.then(|| page.0.last().map(|node| node.id.clone())).map_or(Cursor::End, Cursor::After);
-            nodes = page.0;
+            nodes.extend(page.0);
         }
         let (after, want) = match &session.received {
             Cursor::After(after) => (after.clone(), true),
@@ -101,6 +107,7 @@ impl Machine {
         more: bool,
     ) {
         let last = nodes.last().map(|node| node.id.clone());
+        session.corrections = self.corrections(now, &nodes);
         let spread = if session.alone { Spread::Nobody } else { Spread::AllBut(from) };
         self.take_in_and_complete(now, from, nodes, spread);
         session.received = match (session.received, last) {
@@ -109,7 +116,8 @@ impl Machine {
             }
             _ => Cursor::End,
         };
-        let through = session.sent == Cursor::End && session.received == Cursor::End;
+        let through =
+            session.sent == Cursor::End && session.received == Cursor::End && session.corrections.is_empty();
         if !through && session.pages_left > 0 {
             return self.exchange(session);
         }
@@ -142,10 +150,14 @@ impl Machine {
         nodes: Vec<Arc<NodeStatus>>,
         (after, want, only): (Option<NodeId>, bool, Buckets),
     ) {
+        let mut answer = self.corrections(now, &nodes);
         // First theirs is taken in: if it makes us refute something, our page says so already.
         self.take_in_and_complete(now, from, nodes, Spread::AllBut(from));
-        let (page, more) = if want { self.page(after.as_ref(), only) } else { (Vec::new(), false) };
-        self.output(Output::Reply { to, message: Message::Page { nodes: page, more } });
+        let (page, more) =
+            if want { self.page(after.as_ref(), only, room_beside(&answer)) } else { (Vec::new(), false) };
+        // The last one says where to go on.
+        answer.extend(page);
+        self.output(Output::Reply { to, message: Message::Page { nodes: answer, more } });
     }
 
     fn take_in_and_complete(
@@ -171,6 +183,8 @@ impl Machine {
     ) {
         for status in nodes {
             if self.refuses(now, from, (&status.id, status.incarnation))
+                || self.is_forgotten(now, from, status)
+                || self.is_of_no_use(status)
                 || self.put_to_its_subject(now, from, status)
             {
                 continue;
@@ -184,16 +198,18 @@ impl Machine {
         }
     }
 
-    /// Our nodes in those buckets after that name, as many as fit into a page, and whether more come.
-    fn page(&self, after: Option<&NodeId>, only: Buckets) -> (Vec<Arc<NodeStatus>>, bool) {
+    /// The members that we know in those buckets after that name, as many as fit into so many bytes but at least one, and whether
+    /// more come.
+    fn page(&self, after: Option<&NodeId>, only: Buckets, room: usize) -> (Vec<Arc<NodeStatus>>, bool) {
         let snapshot = self.registry.snapshot();
         let begin = snapshot.nodes().partition_point(|node| Some(&node.id) <= after);
-        let mut nodes = snapshot.nodes()[begin..].iter().filter(|node| only.hold(&node.id)).peekable();
+        let mine = |node: &&Arc<NodeStatus>| self.is_for_pages(node) && only.hold(&node.id);
+        let mut nodes = snapshot.nodes()[begin..].iter().filter(mine).peekable();
         let mut bytes = 0;
         let mut fits = |node: &&Arc<NodeStatus>| {
             let first = bytes == 0;
             bytes += codec::encoded_len(node);
-            first || bytes <= PAGE_BYTES_MAX
+            first || bytes <= room
         };
         let mut page = Vec::new();
         while let Some(node) = nodes.next_if(&mut fits) {
@@ -207,7 +223,17 @@ impl Session {
     pub(crate) fn new(command: Option<CommandId>, peer: NodeId, addr: NodeAddr) -> Self {
         let begin = Cursor::After(None);
         let (sent, received) = (begin.clone(), begin);
-        Self { command, alone: false, peer, addr, sent, received, pages_left: PAGES_MAX, only: Buckets::ALL }
+        Self {
+            command,
+            alone: false,
+            peer,
+            addr,
+            sent,
+            received,
+            corrections: Vec::new(),
+            pages_left: PAGES_MAX,
+            only: Buckets::ALL,
+        }
     }
 
     /// The second step of a join.

@@ -12,6 +12,7 @@ mod bar;
 mod lab;
 mod large;
 mod lifeguard;
+mod names;
 mod page;
 mod phi;
 mod plot;
@@ -70,12 +71,13 @@ impl Settings {
 
 impl Experiment {
     /// Every experiment.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self { name: "swim", run: swim::run },
         Self { name: "lifeguard", run: lifeguard::run },
         Self { name: "phi", run: phi::run },
         Self { name: "rapid", run: rapid::run },
         Self { name: "scale", run: scale::run },
+        Self { name: "names", run: names::run },
     ];
 
     /// The experiment of this name.

@@ -1,4 +1,4 @@
-//! What a member holds is bounded: one claim a node and a fixed number of broadcasts in its queue, and a fixed number of
+//! What a member holds is bounded: one claim a node, known or forgotten, and a fixed number of broadcasts in its queue, and a fixed number of
 //! requests that wait.
 
 use kinfolk_swim::GossipQueue;
@@ -24,7 +24,7 @@ impl Invariant for Bounded {
 
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
         let Observed::Load { node, stats, known, requests } = &moment.what else { return Ok(()) };
-        if stats.queued > known + GossipQueue::BROADCASTS_MAX {
+        if stats.queued > known + stats.forgotten_names + GossipQueue::BROADCASTS_MAX {
             return Err(format!("{node} knows {known} nodes and has {} updates in its queue", stats.queued));
         }
         if *requests > Self::REQUESTS_MAX {

@@ -47,7 +47,7 @@ impl ReachesAll {
                 self.under_way.remove(&node.id());
                 return;
             }
-            Step::Fault(_) => return,
+            Step::Fault(_) | Step::Forget { .. } => return,
         };
         let news = News::new(moment, node, self.within, step.to_string());
         let open = self.under_way.entry(node.id()).or_default();

@@ -1,5 +1,5 @@
 //! Once faults have ended for a stated time, all members have equal views: the same verdict about every node, and the
-//! same description of every member (safety first, then liveness).
+//! same description of every member (safety first, then liveness). A tombstone may be missing: who came later has none.
 
 use kinfolk_core::{NodeStatus, Snapshot};
 
@@ -27,7 +27,7 @@ impl Invariant for ViewsAgree {
             for (_, subject) in ending.truth.all() {
                 let id = &subject.id;
                 let (a, b) = (known(of_one, id), known(of_other, id));
-                if a.map(essence) != b.map(essence) {
+                if !agree(a, b) {
                     return Err(format!("of {id} {one} knows {}, and {other} {}", View(a), View(b)));
                 }
             }
@@ -40,6 +40,13 @@ fn known<'a>(view: &'a Snapshot, id: &kinfolk_core::NodeId) -> Option<&'a NodeSt
     view.get(id).map(|status| &**status)
 }
 
+fn agree(a: Option<&NodeStatus>, b: Option<&NodeStatus>) -> bool {
+    match (a, b) {
+        (Some(one), None) | (None, Some(one)) => !one.state.is_member(),
+        _ => a.map(essence) == b.map(essence),
+    }
+}
+
 /// What must be equal. What somebody once said about itself does not matter once it is gone.
 fn essence(status: &NodeStatus) -> impl PartialEq {
     let description = (status.described_at, status.addr, status.tags.clone());
@@ -50,7 +57,7 @@ fn essence(status: &NodeStatus) -> impl PartialEq {
 mod tests {
     use std::sync::Arc;
 
-    use kinfolk_core::NodeState::{Alive, Suspect};
+    use kinfolk_core::NodeState::{Alive, Failed, Left, Suspect};
     use kinfolk_core::{Instant, SharedNodeRegistry, Tags};
 
     use super::super::testing::{A, B, status, truth};
@@ -76,6 +83,9 @@ mod tests {
         tagged.tags = Tags::new([("k", "v")]).unwrap();
         assert!(holds(&both, &both));
         assert!(!holds(&both, &both[..1]), "one is not known");
+        let gone = |state| [both[0].clone(), status(B, 10, state)];
+        assert!(holds(&gone(Failed), &both[..1]), "who came later has no tombstone");
+        assert!(!holds(&gone(Failed), &gone(Left)), "two verdicts");
         assert!(!holds(&both, &[both[0].clone(), status(B, 10, Suspect)]), "another state");
         assert!(!holds(&both, &[both[0].clone(), status(B, 11, Alive)]), "another incarnation");
         assert!(!holds(&both, &[both[0].clone(), tagged]), "other tags");

@@ -1,5 +1,5 @@
 //! Once faults have ended for a stated time, every view is true: who runs is alive, with what it says of itself; who has
-//! crashed is failed; who has left has left; nobody else exists.
+//! crashed is failed; who has left has left; who is forgotten is in none; nobody else exists.
 
 use kinfolk_core::{NodeState, NodeStatus, Snapshot};
 
@@ -43,6 +43,7 @@ fn one_is_true(ending: &Ending<'_>, node: NodeIndex, view: &Snapshot) -> Result<
         if !is_true(truth, known, own.map(|status| &**status)) {
             let so = match truth {
                 _ if truth.life == 0 => "has never started",
+                _ if truth.forgotten => "is forgotten",
                 _ if truth.left => "has left",
                 _ if truth.running => "runs",
                 _ => "has crashed",
@@ -59,7 +60,7 @@ fn one_is_true(ending: &Ending<'_>, node: NodeIndex, view: &Snapshot) -> Result<
 fn is_true(truth: &TrueNode, known: Option<&NodeStatus>, own: Option<&NodeStatus>) -> bool {
     let state = known.map(|status| status.state);
     match truth {
-        _ if truth.life == 0 => known.is_none(),
+        _ if truth.life == 0 || truth.forgotten => known.is_none(),
         // Who came after it was gone need not know that it ever was.
         _ if truth.left => matches!(state, None | Some(NodeState::Left)),
         _ if truth.running => state == Some(NodeState::Alive) && known == own,

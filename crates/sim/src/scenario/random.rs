@@ -66,6 +66,10 @@ impl Scenario {
                 _ => self.script.at(now, Step::Broadcast(up[0], payload(number))),
             }
         }
+        // Of those that are still down one is forgotten, once its crash is known.
+        if let Some(of) = down.pop() {
+            self.script.at(now + self.crash_within, Step::Forget { node: up[0], of });
+        }
         self.crash_within + REPAIR
     }
 }

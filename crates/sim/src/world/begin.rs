@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{Incarnation, Instant, NodeStatus, SharedNodeRegistry, Tags};
+use kinfolk_core::{Incarnation, Instant, NodeState, NodeStatus, SharedNodeRegistry, Tags};
 
 use super::{
     Arrival, CHECK_INTERVAL, Checks, Detail, Figures, Happening, Network, Node, NodeIndex, Observed,
@@ -24,7 +24,7 @@ impl World {
     /// left to be told. The script must not start them.
     pub fn preformed(scenario: &Scenario, seed: u64, trace: Trace, checks: Checks) -> Self {
         let mut world = Self::new(scenario, seed, trace, checks);
-        world.form();
+        world.form(scenario.nodes, scenario.nodes);
         world
     }
 
@@ -38,7 +38,15 @@ impl World {
     /// [`light`](Self::light), with a group that has formed already, as [`preformed`](Self::preformed) has it.
     pub fn light_preformed(scenario: &Scenario, seed: u64) -> Self {
         let mut world = Self::light(scenario, seed);
-        world.form();
+        world.form(scenario.nodes, scenario.nodes);
+        world
+    }
+
+    /// [`light`](Self::light), where the first `running` nodes run as a group that has formed, and all nodes from `old` on are
+    /// tombstones in each of their views. The nodes between are up to the script.
+    pub fn light_among_tombstones(scenario: &Scenario, running: usize, old: usize, seed: u64) -> Self {
+        let mut world = Self::light(scenario, seed);
+        world.form(running, old);
         world
     }
 
@@ -73,17 +81,20 @@ impl World {
         world
     }
 
-    /// Starts all nodes at once, each with a view of all. Equal entries of their views share their memory.
-    fn form(&mut self) {
+    /// Starts the first `running` nodes at once, each with a view of all of them, in which those from `old` on have failed. Equal
+    /// entries of their views share their memory.
+    fn form(&mut self, running: usize, old: usize) {
         let incarnation = self.incarnation(NodeIndex(0));
         let all = SharedNodeRegistry::new();
-        for node in &self.nodes {
-            let known = all.apply(own_statement(node, incarnation));
+        let members = self.nodes[..running].iter().map(|node| own_statement(node, incarnation));
+        let failed = |node| own_statement(node, incarnation).with_state(NodeState::Failed);
+        for status in members.chain(self.nodes[old..].iter().map(failed)) {
+            let known = all.apply(status);
             assert!(known.after().is_some(), "the registry has room for a whole world");
         }
         // Taken once, it is shared by all until their views change.
         let snapshot = all.snapshot();
-        for node in (0..self.nodes.len()).map(NodeIndex) {
+        for node in (0..running).map(NodeIndex) {
             self.begin_life(node, incarnation, all.duplicate());
             self.truth.node_mut(node).joined = true;
             let own = snapshot.get(&self.nodes[node.0].id).map(|own| &**own);
@@ -113,7 +124,7 @@ impl World {
         let truth = self.truth.node_mut(node);
         assert!(!truth.running, "the script starts only what does not run");
         truth.life += 1;
-        (truth.running, truth.silent, truth.left) = (true, false, false);
+        (truth.running, truth.silent, truth.left, truth.forgotten) = (true, false, false, false);
         truth.born = incarnation;
         let life = truth.life;
         let rng = self.streams.node(node.0, life);

@@ -34,6 +34,10 @@ impl World {
             Step::Broadcast(node, payload) => {
                 self.ask(*node, Asked::Once, Command::Broadcast(payload.clone()));
             }
+            Step::Forget { node, of } => {
+                let command = Command::Forget { id: self.id(*of), remembered: None };
+                self.ask(*node, Asked::Once, command);
+            }
         }
     }
 
@@ -66,6 +70,7 @@ impl World {
             Command::Leave => Some(Step::Leave(node)),
             Command::SetTags(tags) => Some(Step::SetTags(node, tags.clone())),
             Command::Broadcast(payload) => Some(Step::Broadcast(node, payload.clone())),
+            Command::Forget { id, .. } => Some(Step::Forget { node, of: self.find(id) }),
             Command::Join { .. } => None,
         };
         if let Some(step) = &step {
@@ -90,6 +95,10 @@ impl World {
                 let backoff = (JOIN_BACKOFF_MIN * 2_u32.pow(failed)).min(JOIN_BACKOFF_MAX);
                 let again = Arrival::JoinAgain { life, via, attempt: failed + 1 };
                 self.after(node, backoff, again);
+            }
+            (Some(_), Outcome::Forgotten(Ok(tombstone))) => {
+                let of = self.find(&tombstone.id);
+                self.truth.node_mut(of).forgotten = true;
             }
             (Some(_), Outcome::Left { .. }) => {
                 self.after(node, LEAVE_LINGER, Arrival::Stop { life });

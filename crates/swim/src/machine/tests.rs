@@ -6,6 +6,7 @@ mod comeback;
 mod commands;
 mod congestion;
 mod disputes;
+mod forget;
 mod gossip;
 mod mass;
 mod name_conflicts;

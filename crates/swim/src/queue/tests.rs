@@ -26,6 +26,7 @@ fn names(updates: &[Update]) -> Vec<String> {
     let name = |update: &Update| match update {
         Update::Node { status, .. } => status.id.to_string(),
         Update::User(user) => format!("user-{}", user.number),
+        Update::Forget { id, .. } => format!("forget-{id}"),
     };
     updates.iter().map(name).collect()
 }

@@ -43,7 +43,9 @@ fn any_update() -> impl Strategy<Value = Update> {
         (any_name(), prop_oneof![0..4_u64, Just(u64::MAX)], 0..300_u64).prop_map(|(origin, life, number)| {
             Update::User(UserMessage { origin, life: Incarnation::new(life), number, payload: "x".into() })
         });
-    prop_oneof![4 => node, 1 => user]
+    let forget = (any_name(), prop_oneof![1..20_u64, Just(u64::MAX), Just(90_000_000)])
+        .prop_map(|(id, incarnation)| Update::Forget { id, incarnation: Incarnation::new(incarnation) });
+    prop_oneof![4 => node, 1 => user, 1 => forget]
 }
 
 fn any_message() -> impl Strategy<Value = Message> {
@@ -73,6 +75,10 @@ fn any_command() -> impl Strategy<Value = Command> {
         1 => Just(Command::Leave),
         4 => "[a-z]{0,9}".prop_map(|tag| Command::SetTags(Tags::new([("tag", tag)]).unwrap())),
         4 => (0..2_000_usize).prop_map(|len| Command::Broadcast(vec![0; len].into())),
+        4 => (any_name(), prop::option::of(any_status())).prop_map(|(id, remembered)| {
+            let remembered = remembered.map(|status| Arc::new(NodeStatus { id: id.clone(), ..status }));
+            Command::Forget { id, remembered }
+        }),
     ]
 }
 
@@ -103,11 +109,14 @@ fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>)
     let machine = &bench.machine;
     let known = machine.registry.len();
     let clock = machine.wall_clock.says(bench.now);
-    assert!(machine.queue.len() <= known + GossipQueue::BROADCASTS_MAX);
+    assert!(machine.queue.len() <= known + GossipQueue::BROADCASTS_MAX + machine.forgotten.len());
+    assert!(machine.forgotten.len() < NAMES.len(), "a name is remembered once, and our own never");
     assert!(machine.requests.len() <= 4 + RELAYS_MAX + DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_TOLD_MAX);
     assert!(machine.suspicions.len() + machine.tombstones.len() <= known);
     assert!(machine.timers.len() <= 3 + 2 * 16 + RELAYS_MAX + 2 * known, "{} timers", machine.timers.len());
     assert!(bench.outputs.len() <= 4 * NAMES.len() + LEAVE_TOLD_MAX + 16);
+    // Who was forgotten while it lay too far ahead begins anew.
+    highest.retain(|id, (reached, _)| reached.is_plausible(clock) || machine.registry.get(id).is_some());
     for node in machine.registry.snapshot().nodes() {
         let verdict = (node.incarnation, node.state);
         let before = highest.insert(node.id.clone(), verdict);

@@ -131,6 +131,7 @@ fn line(output: &Output) -> String {
         Output::Reserve { at_least } => format!("reserve {at_least:?}"),
         Output::Refused(claim) => format!("refused {} of {}", claim.about, claim.from),
         Output::RefusedJoin(join) => format!("refused the join of {}", join.from),
+        Output::Forgotten { id, incarnation } => format!("forgotten {id} up to {incarnation:?}"),
         Output::Event(event) => format!("event {}", short_event(event)),
         Output::Done { outcome, .. } => format!("done {outcome:?}"),
     }
@@ -174,6 +175,7 @@ fn updates(gossip: &[Update]) -> String {
             format!("{} {:?} {} by {accusers:?}", status.id, status.incarnation, status.state)
         }
         Update::User(user) => format!("user {} {}", user.origin, user.number),
+        Update::Forget { id, incarnation } => format!("forget {id} {incarnation:?}"),
     };
     format!("[{}]", gossip.iter().map(text).collect::<Vec<_>>().join("; "))
 }

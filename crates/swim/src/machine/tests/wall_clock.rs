@@ -138,7 +138,7 @@ fn a_clock_set_back_replaces_what_the_wrong_clock_said() {
         let sent = bench.machine.queue.take(0, 4_096, 3, 9);
         sent.into_iter().find_map(|update| match update {
             Update::User(message) => Some(message.life.get()),
-            Update::Node { .. } => None,
+            Update::Node { .. } | Update::Forget { .. } => None,
         })
     };
 

@@ -1,0 +1,291 @@
+//! A member is forgotten: by a command here, and by a word of others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kinfolk_core::{Incarnation, NodeState, NodeStatus};
+
+use super::bench::{Bench, claim, id, quiet, status};
+use crate::compare::Buckets;
+use crate::config::SwimConfig;
+use crate::error::ForgetError;
+use crate::input::{Command, Input};
+use crate::joining::Reception;
+use crate::message::{Message, Update};
+use crate::output::{Outcome, Output};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// A group in which `x` has failed, at incarnation 5.
+fn with_tombstone() -> Bench {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+    bench.gossip("a", vec![claim("x", 5, NodeState::Failed, &["a"])]);
+    bench
+}
+
+/// The same, and `x` is forgotten.
+fn forgotten() -> Bench {
+    let mut bench = with_tombstone();
+    bench.gossip("a", vec![word("x", 5)]);
+    assert!(!knows(&bench, "x"));
+    bench.machine.queue.take(0, 4_096, 1, 1);
+    bench
+}
+
+fn word(name: &str, incarnation: u64) -> Update {
+    Update::Forget { id: id(name), incarnation: Incarnation::new(incarnation) }
+}
+
+fn knows(bench: &Bench, name: &str) -> bool {
+    bench.machine.registry.get(&id(name)).is_some()
+}
+
+fn command(name: &str) -> Command {
+    Command::Forget { id: id(name), remembered: None }
+}
+
+fn end(bench: &mut Bench, command: Command) -> Result<Arc<NodeStatus>, ForgetError> {
+    bench.command(command);
+    let end = bench.outputs.iter().find_map(|output| match output {
+        Output::Done { outcome: Outcome::Forgotten(end), .. } => Some(end.clone()),
+        _ => None,
+    });
+    end.expect("the command has ended")
+}
+
+fn sync(nodes: Vec<NodeStatus>) -> Message {
+    let nodes = nodes.into_iter().map(Arc::new).collect();
+    Message::Sync { nodes, after: None, want: true, only: Buckets::ALL }
+}
+
+/// The nodes of the page among the last outputs.
+fn page(bench: &Bench) -> Vec<Arc<NodeStatus>> {
+    let page = bench.outputs.iter().find_map(|output| match output {
+        Output::Reply { message: Message::Page { nodes, .. }, .. } => Some(nodes.clone()),
+        _ => None,
+    });
+    page.expect("a page is the answer")
+}
+
+#[test]
+fn a_command_removes_the_tombstone_and_tells_all() {
+    for state in [NodeState::Failed, NodeState::Left] {
+        let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+        bench.gossip("a", vec![claim("x", 5, state, &[])]);
+        let text = bench.command(command("x"));
+        assert!(text.starts_with("event reaped x\nforgotten x up to i5\ndone Forgotten(Ok("), "{text}");
+        assert!(!knows(&bench, "x") && bench.machine.tombstones.is_empty());
+        assert!(bench.machine.queue.take(0, 4_096, 3, 3).contains(&word("x", 5)));
+        let stats = bench.machine.stats();
+        assert_eq!((stats.forgotten, stats.forgotten_names), (1, 1));
+    }
+}
+
+#[test]
+fn only_a_tombstone_of_another_is_forgotten() {
+    let mut bench = with_tombstone();
+    bench.gossip("a", vec![claim("b", 1, NodeState::Suspect, &["a"])]);
+    let still = |name, state| Err(ForgetError::StillMember { node: id(name), state });
+    assert_eq!(end(&mut bench, command("a")), still("a", NodeState::Alive));
+    assert_eq!(end(&mut bench, command("b")), still("b", NodeState::Suspect));
+    assert_eq!(end(&mut bench, command("nobody")), Err(ForgetError::Unknown { node: id("nobody") }));
+    assert_eq!(end(&mut bench, command("me")), Err(ForgetError::Ourselves { node: id("me") }));
+    bench.command(Command::Leave);
+    assert_eq!(end(&mut bench, command("x")), Err(ForgetError::Left { node: id("x") }));
+    assert!(knows(&bench, "x"));
+}
+
+#[test]
+fn what_is_remembered_elsewhere_counts_for_an_unknown_name_alone() {
+    let mut bench = with_tombstone();
+    let remembered = |name| Some(Arc::new(status(name, 3, NodeState::Failed)));
+    let forget = |name| Command::Forget { id: id(name), remembered: remembered(name) };
+    assert_eq!(end(&mut bench, forget("y")).map(|node| node.incarnation.get()), Ok(3));
+    assert!(bench.machine.queue.take(0, 4_096, 3, 3).contains(&word("y", 3)));
+    assert_eq!(end(&mut bench, forget("x")).map(|node| node.incarnation.get()), Ok(5));
+    assert!(end(&mut bench, forget("a")).is_err());
+}
+
+#[test]
+fn a_word_counts_up_to_its_incarnation() {
+    let mut bench = with_tombstone();
+    assert_eq!(bench.gossip("b", vec![word("x", 4)]), "");
+    assert!(knows(&bench, "x"));
+    assert_eq!(bench.gossip("b", vec![word("x", 6)]), "event reaped x\nforgotten x up to i6\n");
+    assert!(!knows(&bench, "x"));
+    bench.gossip("a", vec![claim("x", 6, NodeState::Failed, &["a"])]);
+    assert!(!knows(&bench, "x"));
+    assert_eq!(bench.machine.stats().forgets_ignored, 1);
+}
+
+#[test]
+fn a_word_about_a_member_evicts_nobody() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+    bench.gossip("a", vec![claim("b", 1, NodeState::Suspect, &["a"])]);
+    bench.machine.queue.take(0, 4_096, 1, 1);
+    for name in ["a", "b"] {
+        assert_eq!(bench.gossip("c", vec![word(name, 9)]), "");
+    }
+    assert_eq!((bench.known("a"), bench.known("b")), ((1, NodeState::Alive), (1, NodeState::Suspect)));
+    assert!(!bench.machine.queue.is_waiting(&id("a")), "it is not passed on");
+    let stats = bench.machine.stats();
+    assert_eq!((stats.forgets_ignored, stats.forgotten_names), (2, 0));
+}
+
+#[test]
+fn a_word_about_us_is_refuted() {
+    let mut bench = with_tombstone();
+    bench.gossip("a", vec![word("me", 10)]);
+    assert_eq!(bench.known("me"), (11, NodeState::Alive));
+    bench.gossip("a", vec![word("me", 3)]);
+    assert_eq!(bench.known("me"), (11, NodeState::Alive), "that is an old one");
+}
+
+#[test]
+fn a_word_about_an_unknown_name_is_passed_on_once() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+    assert_eq!(bench.gossip("a", vec![word("x", 5)]), "forgotten x up to i5\n");
+    assert!(bench.machine.queue.take(0, 4_096, 1, 1).contains(&word("x", 5)));
+    assert_eq!(bench.gossip("b", vec![word("x", 5)]), "");
+    assert!(bench.machine.queue.is_empty());
+}
+
+#[test]
+fn a_word_far_ahead_of_the_clock_is_refused() {
+    let mut bench = with_tombstone();
+    let last = 10 + 24 * 60 * 60 * 1_000;
+    assert_eq!(bench.gossip("a", vec![word("x", last + 1)]), "refused x of a\n");
+    assert!(knows(&bench, "x"));
+    bench.gossip("a", vec![word("x", last)]);
+    assert!(!knows(&bench, "x"));
+}
+
+#[test]
+fn a_tombstone_far_ahead_is_forgotten_up_to_the_clock() {
+    let mut bench = with_tombstone();
+    let ahead = 48 * 60 * 60 * 1_000;
+    let since_epoch = Duration::from_millis;
+    bench.input(Input::WallClock { since_epoch: since_epoch(ahead) });
+    bench.gossip("a", vec![claim("x", ahead, NodeState::Failed, &["a"])]);
+    bench.input(Input::WallClock { since_epoch: since_epoch(1_000) });
+    assert!(end(&mut bench, command("x")).is_ok());
+    assert!(bench.machine.queue.take(0, 4_096, 3, 3).contains(&word("x", 1_000)));
+    bench.gossip("b", vec![claim("x", 1_001, NodeState::Alive, &[])]);
+    assert_eq!(bench.known("x"), (1_001, NodeState::Alive));
+}
+
+#[test]
+fn a_peer_that_tells_of_the_tombstone_receives_the_word() {
+    let mut bench = forgotten();
+    let failed = || claim("x", 5, NodeState::Failed, &["a"]);
+    assert_eq!(bench.gossip("b", vec![failed(), failed()]), "Gossip[forget x i5; forget x i5] -> b\n");
+    let text = bench.message("b", sync(vec![status("x", 4, NodeState::Failed)]));
+    assert!(text.contains("Gossip[forget x i5] -> b"), "{text}");
+    assert!(!knows(&bench, "x") && page(&bench).iter().all(|node| node.id != id("x")));
+    assert_eq!(bench.machine.stats().forgets_told, 3);
+    assert_eq!(bench.gossip("stranger", vec![failed()]), "", "its address is not known");
+}
+
+#[test]
+fn a_peer_that_has_it_alive_receives_the_tombstone() {
+    let mut bench = forgotten();
+    assert_eq!(bench.gossip("b", vec![claim("x", 5, NodeState::Alive, &[])]), "");
+    bench.message("b", sync(vec![status("x", 5, NodeState::Alive)]));
+    let about_x: Vec<_> = page(&bench).into_iter().filter(|node| node.id == id("x")).collect();
+    assert_eq!(about_x.len(), 1);
+    assert_eq!((about_x[0].incarnation.get(), about_x[0].state), (5, NodeState::Failed));
+    assert!(!knows(&bench, "x"));
+}
+
+#[test]
+fn a_member_that_lives_is_told_and_comes_back_with_a_higher_incarnation() {
+    let mut bench = forgotten();
+    // As it probes us, and as it joins.
+    let text = bench.message("x", Message::Ping { digest: 0, gossip: Vec::new() });
+    assert_eq!(text, "Ack?[forget x i5] -> reply 7\n");
+    let me = Arc::new(status("x", 5, NodeState::Alive));
+    bench.message("x", Message::Join { clock: Incarnation::new(10), me });
+    let seen = Message::Welcome { clock: Incarnation::new(10), reception: Reception::Seen };
+    assert!(
+        bench
+            .outputs
+            .iter()
+            .any(|output| matches!(output, Output::Reply { message, .. } if *message == seen))
+    );
+    assert!(!knows(&bench, "x"));
+    bench.message("x", sync(vec![status("x", 5, NodeState::Alive)]));
+    assert!(page(&bench).iter().any(|node| node.id == id("x") && node.state == NodeState::Failed));
+
+    assert_eq!(bench.gossip("x", vec![claim("x", 6, NodeState::Alive, &[])]), "event joined x\n");
+    assert_eq!(bench.machine.stats().forgotten_names, 0, "the registry outranks what was forgotten");
+}
+
+#[test]
+fn after_a_day_an_old_word_is_forgotten_itself() {
+    let mut bench = forgotten();
+    bench.pass(DAY);
+    bench.gossip("b", vec![claim("x", 5, NodeState::Failed, &["b"])]);
+    assert!(knows(&bench, "x"));
+}
+
+#[test]
+fn a_member_that_was_failed_meanwhile_hears_what_it_missed() {
+    for config in [SwimConfig::lifeguard(), SwimConfig::verified()] {
+        let mut bench = Bench::new(quiet(&config), &["a", "b"]);
+        bench.gossip("a", vec![word("old", 1)]);
+        bench.now += Duration::from_hours(1);
+        bench.gossip("a", vec![claim("b", 1, NodeState::Failed, &["a"])]);
+        bench.gossip("a", vec![word("x", 5), word("y", 5)]);
+        let text = bench.gossip("a", vec![claim("b", 2, NodeState::Alive, &[])]);
+        assert!(text.contains("Gossip[forget y i5; forget x i5] -> b\n"), "{text}");
+    }
+}
+
+#[test]
+fn a_page_holds_members_and_a_correction_for_who_needs_it() {
+    let mut bench = with_tombstone();
+    bench.message("b", sync(vec![status("b", 1, NodeState::Alive)]));
+    assert!(page(&bench).iter().all(|node| node.state.is_member()));
+    bench.message("b", sync(vec![status("x", 5, NodeState::Alive), status("x", 6, NodeState::Alive)]));
+    let first = page(&bench).remove(0);
+    assert_eq!((first.id.clone(), first.state), (id("x"), NodeState::Failed));
+}
+
+#[test]
+fn an_asker_corrects_what_it_is_answered() {
+    let mut bench = with_tombstone();
+    let addr = status("b", 1, NodeState::Alive).addr;
+    bench.command(Command::Join { id: id("b"), addr });
+    bench.reply(0, "b", Message::Welcome { clock: Incarnation::new(10), reception: Reception::Seen });
+    let nodes = vec![Arc::new(status("x", 4, NodeState::Alive))];
+    let text = bench.reply(1, "b", Message::Page { nodes, more: false });
+    assert_eq!(text, "Sync(1 nodes, after None, want false) -> b #2\n");
+    let Some(Output::Send { message: Message::Sync { nodes, .. }, .. }) = bench.outputs.first() else {
+        panic!("a correction follows")
+    };
+    assert_eq!((nodes[0].id.clone(), nodes[0].state), (id("x"), NodeState::Failed));
+    let text = bench.reply(2, "b", Message::Page { nodes: Vec::new(), more: false });
+    assert!(text.contains("done Joined"), "{text}");
+}
+
+#[test]
+fn a_page_brings_no_tombstone_of_an_unknown_name() {
+    let mut bench = with_tombstone();
+    let tombstones = vec![status("old", 3, NodeState::Failed), status("older", 2, NodeState::Left)];
+    bench.message("b", sync(tombstones));
+    assert!(!knows(&bench, "old") && !knows(&bench, "older"));
+    bench.message("b", sync(vec![status("a", 1, NodeState::Left)]));
+    assert_eq!(bench.known("a"), (1, NodeState::Left), "of a member it counts");
+}
+
+#[test]
+fn tombstones_that_a_registry_begins_with_end_too() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
+    let registry = bench.machine.registry().duplicate();
+    let _ = registry.apply(status("x", 5, NodeState::Failed));
+    let me = NodeStatus::clone(&registry.get(&id("me")).unwrap());
+    let rng = kinfolk_core::Rng::from_seed(1);
+    let config = quiet(&SwimConfig::lifeguard());
+    bench.machine = crate::machine::Machine::new(config, me, registry, rng, bench.now);
+    assert!(bench.pass(DAY).contains("event reaped x"));
+}
