@@ -9,7 +9,7 @@ use kinfolk_core::{
     Tags,
 };
 use kinfolk_detector::{Evidence, HealthChecker, SuspicionStatus};
-use kinfolk_gossip::{Clock, LeaveReport, Parts, Reserve, SwimProtocol};
+use kinfolk_gossip::{Clock, GossipError, LeaveReport, OnForgotten, Parts, Reserve, SwimProtocol};
 use kinfolk_transport::{Incoming, Transport, TransportConfig, TransportError};
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, watch};
@@ -120,6 +120,10 @@ impl Cluster {
             clock,
             reserve,
             dormant,
+            forgotten: Some(OnForgotten::new({
+                let contacts = contacts.clone();
+                move |id, incarnation| contacts.lock().forget(id, incarnation)
+            })),
         };
         let carried = (transport.clone(), incoming);
         let heal_interval = config.swim.heal_interval;
@@ -233,6 +237,43 @@ impl Cluster {
     /// It may be sent even if the future is dropped.
     pub async fn broadcast(&self, payload: impl Into<Bytes>) -> Result<(), ClusterError> {
         Ok(self.inner.protocol.broadcast(payload.into()).await?)
+    }
+
+    /// Removes a failed or left member from the views of all members, here at once and at the others by gossip. Nobody contacts
+    /// its old address again, unless it is a seed. Returns what was known of the member.
+    ///
+    /// Without it a tombstone ends after [`SwimConfig::tombstone_ttl`](kinfolk_swim::SwimConfig::tombstone_ttl). Each member tells its
+    /// application a [`ClusterEvent::NodeReaped`](kinfolk_core::ClusterEvent::NodeReaped) as for any tombstone. A member that
+    /// holds the forgotten one for alive or suspect keeps it. If the forgotten member lives after all, or starts again, it joins
+    /// as ever. The members remember up to 16,384 forgotten names for the lifetime of a tombstone, so that a member that missed the word does not
+    /// bring one back.
+    ///
+    /// # Errors
+    /// [`ClusterError::Forget`] if the member still belongs to the group, is not known, or is this one, or if this member has
+    /// left; [`ClusterError::Gossip`] if it has been shut down. Nothing has changed then.
+    ///
+    /// # Cancel safety
+    /// The member may be forgotten even if the future is dropped.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn forget_old_names(cluster: &kinfolk::Cluster) -> Result<(), kinfolk::ClusterError> {
+    /// let members = cluster.members();
+    /// for node in members.nodes().iter().filter(|node| !node.state.is_member()) {
+    ///     cluster.forget(&node.id).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn forget(&self, node: &NodeId) -> Result<Arc<NodeStatus>, ClusterError> {
+        // Beyond the tombstone an address is remembered, here and at others.
+        let remembered = self.inner.contacts.lock().remembers(node);
+        let forgotten = self.inner.protocol.forget(node.clone(), remembered).await;
+        self.inner.memory.iter().for_each(Memory::save_soon);
+        forgotten.map_err(|error| match error {
+            GossipError::Forget(why) => ClusterError::Forget(why),
+            other => ClusterError::Gossip(other),
+        })
     }
 
     /// The suspicion level of `id` by its silence: 0 right after it was heard from, growing without bound; `None` for

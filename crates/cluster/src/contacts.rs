@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Snapshot};
+use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Snapshot, Tags};
 use parking_lot::Mutex;
 
 use crate::memory::{Known, Record};
@@ -118,6 +118,20 @@ impl Contacts {
     /// Forgets whom the addresses led to: they may have changed hands.
     pub(crate) fn forget_reached(&mut self) {
         self.reached.clear();
+    }
+
+    /// Forgets a member that the group has forgotten up to this incarnation: its address is contacted no more.
+    pub(crate) fn forget(&mut self, id: &NodeId, incarnation: Incarnation) {
+        if self.members.get(id).is_some_and(|member| member.incarnation <= incarnation) {
+            self.members.remove(id);
+        }
+    }
+
+    /// What is remembered of that member.
+    pub(crate) fn remembers(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {
+        let Remembered { addr, incarnation, state, .. } = *self.members.get(id)?;
+        let status = NodeStatus::alive(id.clone(), addr, incarnation, Tags::empty()).with_state(state);
+        Some(status.without_description().into())
     }
 
     /// Notes who is in the view, and who is there no more.
@@ -236,7 +250,7 @@ impl Contacts {
 
 #[cfg(test)]
 mod tests {
-    use kinfolk_core::{SharedNodeRegistry, Tags};
+    use kinfolk_core::SharedNodeRegistry;
 
     use super::*;
 
@@ -285,6 +299,26 @@ mod tests {
         }
         contacts.note(&registry.snapshot());
         assert_eq!(ports(&contacts.sought(&registry.snapshot())), [2]);
+    }
+
+    #[test]
+    fn a_forgotten_member_is_contacted_no_more() {
+        let registry = registry(&[status("a", 2, NodeState::Failed)]);
+        let mut contacts = noted(&registry);
+        registry.reap(&id("a"), Incarnation::new(1)).unwrap();
+        contacts.note(&registry.snapshot());
+        contacts.forget(&id("a"), Incarnation::ZERO);
+        assert_eq!(ports(&contacts.sought(&registry.snapshot())), [2], "that is an earlier instance");
+        assert_eq!(
+            contacts.remembers(&id("a")).map(|a| (a.addr.socket().port(), a.state)),
+            Some((2, NodeState::Failed))
+        );
+        contacts.forget(&id("a"), Incarnation::new(1));
+        contacts.note(&registry.snapshot());
+        assert_eq!(
+            (ports(&contacts.sought(&registry.snapshot())), contacts.remembers(&id("a"))),
+            (vec![], None)
+        );
     }
 
     #[test]

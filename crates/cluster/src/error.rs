@@ -6,6 +6,7 @@ use std::time::Duration;
 use kinfolk_core::{NodeId, NodeState};
 use kinfolk_detector::ConfigError as HealthConfigError;
 use kinfolk_gossip::{GossipError, JoinRefusal};
+use kinfolk_swim::ForgetError;
 use kinfolk_transport::{RequestError, TransportError};
 use thiserror::Error;
 
@@ -30,6 +31,9 @@ pub enum ClusterError {
     /// The protocol refused: a setting out of its range, a broadcast too large, or it has stopped.
     #[error(transparent)]
     Gossip(#[from] GossipError),
+    /// A member is not forgotten: it still belongs to the group, is not known, or is this one. Nothing has changed.
+    #[error(transparent)]
+    Forget(ForgetError),
     /// The state directory cannot be used. Nothing was started.
     #[error(transparent)]
     State(#[from] StateError),

@@ -68,7 +68,7 @@ pub use kinfolk_detector::{
     Evidence, Finding, FlapPolicy, HealthConfig, PartitionStatus, PhiConfig, Rhythm, Scope, SuspicionStatus,
 };
 pub use kinfolk_gossip::{GossipConfig, GossipError, GossipStats, JoinRefusal, LeaveReport};
-pub use kinfolk_swim::{Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};
+pub use kinfolk_swim::{ForgetError, Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};
 pub use kinfolk_transport::{
     AppStream, ClusterCa, IdentityError, Listener, NodeIdentity, PeerName, PoolConfig, PoolError, PoolStats,
     Rejection, RequestError, ServiceError, StreamError, StreamReader, StreamWriter, TransportError,

@@ -95,9 +95,10 @@ impl Seeker {
 
     /// Whom to contact in this round, seeds and addresses, in random order.
     fn choose(&mut self, alone: bool, round: u64) -> Vec<String> {
-        let view = self.registry.snapshot();
         let Sought { mut seeds, absent } = {
             let mut contacts = self.contacts.lock();
+            // Taken under the lock: an older view would bring back a member that was forgotten meanwhile.
+            let view = self.registry.snapshot();
             contacts.note(&view);
             contacts.sought(&view)
         };

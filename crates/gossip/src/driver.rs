@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::error::date;
 use crate::inbound::{Arrivals, Questions};
 use crate::outbox::Outbox;
+use crate::protocol::OnForgotten;
 
 /// How often the machine is told what the wall clock says: soon enough after somebody sets it right.
 const WALL_CLOCK_READ_EVERY: Duration = Duration::from_secs(1);
@@ -55,6 +56,7 @@ pub(crate) struct Driver<C, I: Arrivals> {
     pub stop: watch::Receiver<bool>,
     /// Whether messages are taken in.
     pub awake: watch::Receiver<bool>,
+    pub forgotten: Option<OnForgotten>,
     pub events: EventBus,
     pub health: HealthChecker,
     pub stats: Arc<Mutex<SwimStats>>,
@@ -156,6 +158,11 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                 }
                 Output::Refused(claim) => warn_of(&claim),
                 Output::RefusedJoin(join) => warn_of_join(&join),
+                Output::Forgotten { id, incarnation } => {
+                    if let Some(told) = &self.forgotten {
+                        told.call(&id, incarnation);
+                    }
+                }
                 Output::Event(event) => self.events.publish(&event),
                 Output::Done { id, outcome } => self.ends.tell(id, outcome),
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kinfolk_core::{Incarnation, NodeId};
-use kinfolk_swim::{CommandError, ConfigError, JoinFailure, NoReply};
+use kinfolk_swim::{CommandError, ConfigError, ForgetError, JoinFailure, NoReply};
 use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -29,6 +29,9 @@ pub enum GossipError {
     /// The protocol refused: a broadcast is too large, or we have left. Nothing has changed.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// A member is not forgotten. Nothing has changed.
+    #[error(transparent)]
+    Forget(#[from] ForgetError),
 }
 
 /// Why a member did not let us join through it.

@@ -20,5 +20,5 @@ pub use clock::Clock;
 pub use config::GossipConfig;
 pub use error::{GossipError, JoinRefusal};
 pub use inbound::{Answerer, Arrival, Arrivals};
-pub use protocol::{LeaveReport, Parts, Reserve, SwimProtocol};
+pub use protocol::{LeaveReport, OnForgotten, Parts, Reserve, SwimProtocol};
 pub use stats::GossipStats;

@@ -1,5 +1,6 @@
 //! The handle: starts the driver, and lets the application join, leave, change tags, broadcast and stop.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -35,6 +36,30 @@ pub struct Parts {
     /// Whether it declines every message until it is [woken](SwimProtocol::wake): so a member that left on purpose stays out
     /// of the group when its process starts again.
     pub dormant: bool,
+    /// Is told whom the group has forgotten, by whichever member.
+    pub forgotten: Option<OnForgotten>,
+}
+
+/// Is called with each member that is forgotten, and up to which incarnation. It must not block: the driver waits for it.
+pub struct OnForgotten(Box<Told>);
+
+type Told = dyn Fn(&NodeId, Incarnation) + Send;
+
+impl OnForgotten {
+    /// Has `call` called.
+    pub fn new(call: impl Fn(&NodeId, Incarnation) + Send + 'static) -> Self {
+        Self(Box::new(call))
+    }
+
+    pub(crate) fn call(&self, id: &NodeId, incarnation: Incarnation) {
+        (self.0)(id, incarnation);
+    }
+}
+
+impl fmt::Debug for OnForgotten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnForgotten").finish_non_exhaustive()
+    }
 }
 
 /// How the protocol and whoever writes down its incarnation agree.
@@ -87,7 +112,7 @@ impl SwimProtocol {
         parts: Parts,
     ) -> Result<Self, GossipError> {
         swim.validate()?;
-        let Parts { registry, events, health, clock, reserve, dormant } = parts;
+        let Parts { registry, events, health, clock, reserve, dormant, forgotten } = parts;
         let id = me.id.clone();
         let mut machine = Machine::new(swim, me, registry, Rng::from_seed(seed), clock.now());
         let wanted = reserve.map(|Reserve { up_to, wanted }| {
@@ -116,6 +141,7 @@ impl SwimProtocol {
             wanted,
             stop: stopped,
             awake: awoken,
+            forgotten,
             events,
             health,
             stats: Arc::clone(&stats),
@@ -206,6 +232,26 @@ impl SwimProtocol {
         }
     }
 
+    /// Removes the tombstone of a failed or left member, here at once and at all others by gossip. `remembered` is what is known
+    /// of it beside the registry; it counts where the registry does not know the member. Returns what was known of it.
+    ///
+    /// # Errors
+    /// [`GossipError::Forget`] if the member still belongs, is not known, or is this one, or if we have left;
+    /// [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// It may be forgotten even if the future is dropped.
+    pub async fn forget(
+        &self,
+        id: NodeId,
+        remembered: Option<Arc<NodeStatus>>,
+    ) -> Result<Arc<NodeStatus>, GossipError> {
+        match self.command(Command::Forget { id, remembered }).await? {
+            Outcome::Forgotten(forgotten) => Ok(forgotten?),
+            _ => Err(GossipError::Stopped),
+        }
+    }
+
     /// Hands over a verdict of the health checker.
     ///
     /// # Errors
@@ -257,7 +303,7 @@ impl SwimProtocol {
 
     /// Counters.
     pub fn stats(&self) -> GossipStats {
-        self.counters.read(*self.swim.lock())
+        self.counters.read(&self.swim.lock())
     }
 
     /// How the group stands: it changes whenever that does, and is closed when the driver has ended.

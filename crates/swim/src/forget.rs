@@ -218,11 +218,11 @@ impl Machine {
         if noted != Noted::New {
             return;
         }
+        self.output(Output::Forgotten { id: id.clone(), incarnation });
         if let Some(tombstone) = known {
             self.stats.forgotten += 1;
             self.reap(now, id, tombstone.incarnation);
         }
-        self.output(Output::Forgotten { id: id.clone(), incarnation });
         let word = Update::Forget { id: id.clone(), incarnation };
         self.queue.push_heard_from(word, Priority::Medium, teller);
     }

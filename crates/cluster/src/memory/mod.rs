@@ -209,9 +209,10 @@ impl Keeper {
 
     /// What should be written; `None` once the registry is emptied.
     fn record(&self, at_least: Incarnation) -> Option<Record> {
+        let mut contacts = self.contacts.lock();
+        // Taken under the lock: an older view would bring back a member that was forgotten meanwhile.
         let view = self.registry.snapshot();
         let highest = view.get(&self.written.node)?.incarnation.max(at_least);
-        let mut contacts = self.contacts.lock();
         contacts.note(&view);
         let written = self.written.ceiling;
         // A ceiling far above was taken by a wall clock that was set right since.

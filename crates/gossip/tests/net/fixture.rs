@@ -141,6 +141,7 @@ impl Group {
             clock,
             reserve: None,
             dormant: false,
+            forgotten: None,
         };
         let carried = (faulty.clone(), incoming);
         let config = (self.swim.clone(), GossipConfig::default());

@@ -3,6 +3,7 @@
 
 mod clock;
 mod crash;
+mod forget;
 mod forms;
 mod leave;
 mod loss;

@@ -73,7 +73,7 @@ fn a_command_removes_the_tombstone_and_tells_all() {
         let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
         bench.gossip("a", vec![claim("x", 5, state, &[])]);
         let text = bench.command(command("x"));
-        assert!(text.starts_with("event reaped x\nforgotten x up to i5\ndone Forgotten(Ok("), "{text}");
+        assert!(text.starts_with("forgotten x up to i5\nevent reaped x\ndone Forgotten(Ok("), "{text}");
         assert!(!knows(&bench, "x") && bench.machine.tombstones.is_empty());
         assert!(bench.machine.queue.take(0, 4_096, 3, 3).contains(&word("x", 5)));
         let stats = bench.machine.stats();
@@ -111,7 +111,7 @@ fn a_word_counts_up_to_its_incarnation() {
     let mut bench = with_tombstone();
     assert_eq!(bench.gossip("b", vec![word("x", 4)]), "");
     assert!(knows(&bench, "x"));
-    assert_eq!(bench.gossip("b", vec![word("x", 6)]), "event reaped x\nforgotten x up to i6\n");
+    assert_eq!(bench.gossip("b", vec![word("x", 6)]), "forgotten x up to i6\nevent reaped x\n");
     assert!(!knows(&bench, "x"));
     bench.gossip("a", vec![claim("x", 6, NodeState::Failed, &["a"])]);
     assert!(!knows(&bench, "x"));
