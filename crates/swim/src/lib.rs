@@ -19,6 +19,7 @@ mod flaps;
 mod flood;
 mod healer;
 mod input;
+mod introduction;
 mod joining;
 mod loss;
 mod machine;

@@ -8,6 +8,7 @@
 //!   NoReply      on_reply.rs    ├─ Sync           sync.rs         a suspicion           suspect.rs
 //!                               └─ Describe       describe.rs     back after a failure  comeback.rs
 //!                                                                 an old verdict        dispute.rs
+//!                                                                 an old member         introduction.rs
 //!                                                                 two of one name       name_conflicts.rs
 //!                                                                 why                   explain.rs
 //!   Timeout      on_timeout.rs ──── on_gossip.rs, flood.rs, sync.rs, healer.rs, relay.rs, and
@@ -37,6 +38,7 @@ use crate::config::SwimConfig;
 use crate::dispute::Dispute;
 use crate::explain::Findings;
 use crate::input::{CommandId, Input, RequestId};
+use crate::introduction::Introductions;
 use crate::message::Message;
 use crate::name_conflicts::NameConflicts;
 use crate::output::{Outcome, Output};
@@ -92,6 +94,7 @@ pub struct Machine {
     pub(crate) tombstones: BTreeMap<NodeId, TimerKey>,
     pub(crate) seen: Seen,
     pub(crate) wall_clock: WallClock,
+    pub(crate) introductions: Introductions,
     pub(crate) next_sync: TimerKey,
 }
 
@@ -192,6 +195,7 @@ impl Machine {
             queue: GossipQueue::new(),
             seen: Seen::default(),
             wall_clock,
+            introductions: Introductions::default(),
             next_gossip,
             next_sync,
             congested: None,

@@ -36,7 +36,13 @@ impl Machine {
                         || status.state == NodeState::Suspect
                         || status.id == self.me.id
                         || self.wall_clock.is_far_ahead(&status.id);
-                    if matters && !self.refuses(now, from, (&status.id, status.incarnation)) {
+                    // News of a member that joins begins with its own statement. A suspicion about one that is unknown here comes
+                    // from a member that was cut off.
+                    let is_suspicion = status.state == NodeState::Suspect;
+                    if matters
+                        && !self.refuses(now, from, (&status.id, status.incarnation))
+                        && !(is_suspicion && self.asks_for_introduction(now, from, status))
+                    {
                         self.on_claim(now, status, accusers.clone(), Spread::AllBut(from));
                     }
                 }
@@ -68,7 +74,7 @@ impl Machine {
         if status.id == self.me.id {
             return self.on_claim_about_me(now, status);
         }
-        let change = if self.wall_clock.replaces_far_ahead(&status.id) {
+        let change = if self.gives_way(now, &status.id) {
             self.registry.replace(Arc::clone(status))
         } else {
             self.registry.apply(Arc::clone(status))

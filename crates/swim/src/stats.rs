@@ -62,6 +62,10 @@ pub struct SwimStats {
     pub disputes: u64,
     /// Such verdicts that were left out because too many were open.
     pub disputes_full: u64,
+    /// Members that only an exchange spoke of and that did not answer: they were not taken in.
+    pub ghosts: u64,
+    /// Such members that were left out because too many waited.
+    pub introductions_full: u64,
     /// Failed members that we tried to contact.
     pub heals: u64,
     /// Lifeguard's local health score: 0 is well.

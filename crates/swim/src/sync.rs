@@ -101,6 +101,9 @@ impl Machine {
         more: bool,
     ) {
         let last = nodes.last().map(|node| node.id.clone());
+        if let Cursor::After(before) = &session.received {
+            self.watch_missed(now, (before.as_ref(), &nodes, more), session.only);
+        }
         let spread = if session.alone { Spread::Nobody } else { Spread::AllBut(from) };
         self.take_in_and_complete(now, from, nodes, spread);
         session.received = match (session.received, last) {
@@ -131,6 +134,28 @@ impl Machine {
         self.timers.cancel(self.next_sync);
         let soon = CATCH_UP_AFTER.mul_f64(0.5 + self.rng.unit()).min(self.config.sync_interval);
         self.next_sync = self.timers.schedule(now + soon, Timer::Sync);
+    }
+
+    /// A peer has sent this page of what it knows. Those of our members that should be on it and are not may be gone for long, and
+    /// nobody else watches them.
+    fn watch_missed(
+        &mut self,
+        now: Instant,
+        (after, page, more): (Option<&NodeId>, &[Arc<NodeStatus>], bool),
+        only: Buckets,
+    ) {
+        let end = page.last().map(|node| &node.id).filter(|_| more);
+        let is_missed = |ours: &&Arc<NodeStatus>| {
+            Some(&ours.id) > after
+                && end.is_none_or(|end| ours.id <= *end)
+                && self.is_missed_by_peer(now, ours)
+                && only.hold(&ours.id)
+                && page.binary_search_by(|theirs| theirs.id.cmp(&ours.id)).is_err()
+        };
+        let snapshot = self.registry.snapshot();
+        let missed: Vec<NodeId> =
+            snapshot.nodes().iter().filter(is_missed).map(|node| node.id.clone()).collect();
+        self.watch_beside(now, missed);
     }
 
     /// A peer sends a page of its nodes and asks for one of ours.
@@ -169,9 +194,12 @@ impl Machine {
         nodes: &[Arc<NodeStatus>],
         spread: Spread<'_>,
     ) {
+        // A member that joins alone knows nobody, and believes whom it joins.
+        let joins_alone = matches!(spread, Spread::Nobody);
         for status in nodes {
             if self.refuses(now, from, (&status.id, status.incarnation))
                 || self.put_to_its_subject(now, from, status)
+                || !joins_alone && self.asks_for_introduction(now, from, status)
             {
                 continue;
             }

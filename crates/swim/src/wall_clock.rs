@@ -56,12 +56,7 @@ impl WallClock {
         self.read.later_by(now.since(self.read_at))
     }
 
-    /// Takes note that what is known of `id` is replaced. Returns whether it lay too far ahead.
-    pub(crate) fn replaces_far_ahead(&mut self, id: &NodeId) -> bool {
-        !self.far_ahead.is_empty() && self.far_ahead.remove(id)
-    }
-
-    /// Whether what is known of `id` lies too far ahead.
+    /// Whether what was known of `id` when the clock was set back lay too far ahead.
     pub(crate) fn is_far_ahead(&self, id: &NodeId) -> bool {
         !self.far_ahead.is_empty() && self.far_ahead.contains(id)
     }
@@ -105,10 +100,20 @@ impl Machine {
         let snapshot = self.registry.snapshot();
         let far_ahead = snapshot.nodes().iter().filter(|node| !node.incarnation.is_plausible(clock));
         self.wall_clock.far_ahead = far_ahead.map(|node| node.id.clone()).collect();
-        if self.wall_clock.replaces_far_ahead(&self.me.id) && !self.has_left() {
+        if self.wall_clock.far_ahead.remove(&self.me.id) && !self.has_left() {
             self.me.life = clock;
             self.restate(clock);
         }
+    }
+
+    /// Whether any claim about `id` replaces what is known, because that still lies too far ahead since the clock was set back.
+    pub(crate) fn gives_way(&mut self, now: Instant, id: &NodeId) -> bool {
+        if !self.wall_clock.is_far_ahead(id) {
+            return false;
+        }
+        self.wall_clock.far_ahead.remove(id);
+        let clock = self.wall_clock.says(now);
+        self.registry.get(id).is_some_and(|known| !known.incarnation.is_plausible(clock))
     }
 
     /// Whether the claim of `from` that `about` has this incarnation lies too far ahead. Then it is counted and reported, and

@@ -8,6 +8,7 @@ mod leave;
 mod loss;
 mod mass_crash;
 mod memory;
+mod old_state;
 mod partition;
 mod reunion;
 mod seeds;

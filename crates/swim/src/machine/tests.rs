@@ -7,6 +7,7 @@ mod commands;
 mod congestion;
 mod disputes;
 mod gossip;
+mod introduction;
 mod mass;
 mod name_conflicts;
 mod probes;

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::bench::{Bench, id, status};
 use crate::config::SwimConfig;
 use crate::input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
+use crate::introduction;
 use crate::message::{Message, Update, UserMessage};
 use crate::output::Output;
 use crate::queue::GossipQueue;
@@ -104,7 +105,8 @@ fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>)
     let known = machine.registry.len();
     let clock = machine.wall_clock.says(bench.now);
     assert!(machine.queue.len() <= known + GossipQueue::BROADCASTS_MAX);
-    assert!(machine.requests.len() <= 4 + RELAYS_MAX + DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_TOLD_MAX);
+    let asked = DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_TOLD_MAX + introduction::ASKED_MAX;
+    assert!(machine.requests.len() <= 4 + RELAYS_MAX + asked);
     assert!(machine.suspicions.len() + machine.tombstones.len() <= known);
     assert!(machine.timers.len() <= 3 + 2 * 16 + RELAYS_MAX + 2 * known, "{} timers", machine.timers.len());
     assert!(bench.outputs.len() <= 4 * NAMES.len() + LEAVE_TOLD_MAX + 16);
