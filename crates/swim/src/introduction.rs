@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kinfolk_core::{Instant, NodeId, NodeState, NodeStatus};
+use kinfolk_core::{Incarnation, Instant, NodeId, NodeState, NodeStatus};
 
 use crate::input::NoReply;
 use crate::machine::Machine;
@@ -79,7 +79,7 @@ impl Machine {
         from: &NodeId,
         claim: &Arc<NodeStatus>,
     ) -> bool {
-        let may_be_gone = claim.state.is_member() && claim.id != *from && self.is_old(now, claim);
+        let may_be_gone = claim.state.is_member() && claim.id != *from && self.is_old(now, claim.incarnation);
         if !may_be_gone || claim.id == self.me.id || self.registry.get(&claim.id).is_some() {
             return false;
         }
@@ -127,15 +127,20 @@ impl Machine {
         }
     }
 
-    /// Whether this claim may be about a member whose tombstone nobody keeps any more. A member that started since then has an
+    /// Whether a claim of this incarnation may be about a member whose tombstone nobody keeps any more. A member that started since then has an
     /// incarnation from since then. Half of the time is left for clocks that differ.
-    fn is_old(&self, now: Instant, claim: &NodeStatus) -> bool {
-        claim.incarnation.later_by(self.config.tombstone_ttl / 2) < self.wall_clock.says(now)
+    fn is_old(&self, now: Instant, incarnation: Incarnation) -> bool {
+        incarnation.later_by(self.config.tombstone_ttl / 2) < self.wall_clock.says(now)
+    }
+
+    /// Whether no tombstone that we could have known is gone yet.
+    pub(crate) fn has_started_lately(&self, now: Instant) -> bool {
+        !self.is_old(now, self.me.life)
     }
 
     /// Whether a peer that exchanged views with us lacks this member of ours, because it may be gone for long. If so nobody but
     /// us may be watching it.
     pub(crate) fn is_missed_by_peer(&self, now: Instant, ours: &NodeStatus) -> bool {
-        ours.id != self.me.id && ours.state == NodeState::Alive && self.is_old(now, ours)
+        ours.id != self.me.id && ours.state == NodeState::Alive && self.is_old(now, ours.incarnation)
     }
 }

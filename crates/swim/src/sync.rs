@@ -194,12 +194,12 @@ impl Machine {
         nodes: &[Arc<NodeStatus>],
         spread: Spread<'_>,
     ) {
-        // A member that joins alone knows nobody, and believes whom it joins.
-        let joins_alone = matches!(spread, Spread::Nobody);
+        // A newcomer knows nobody, and believes the member that it joins through.
+        let is_newcomer = matches!(spread, Spread::Nobody) && self.has_started_lately(now);
         for status in nodes {
             if self.refuses(now, from, (&status.id, status.incarnation))
                 || self.put_to_its_subject(now, from, status)
-                || !joins_alone && self.asks_for_introduction(now, from, status)
+                || !is_newcomer && self.asks_for_introduction(now, from, status)
             {
                 continue;
             }

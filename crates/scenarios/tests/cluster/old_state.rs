@@ -11,11 +11,13 @@ use crate::twice::{LONG, twice};
 #[test]
 fn members_that_left_or_failed_long_ago_do_not_come_back() {
     for size in [4, 9] {
-        twice(&[1, 2], async |world| {
+        twice(&[1], async |world| {
             let mut fleet = Fleet::new(world, size);
             for n in 0..size {
                 fleet.config(n).swim.tombstone_ttl = Duration::from_mins(2);
             }
+            // It hears from nobody, and judges nobody for that long.
+            fleet.config(0).swim.partition_grace = Duration::from_secs(330);
             let all: Vec<usize> = (0..size).collect();
             fleet.start_all(&all).await;
             fleet.settle(LONG).await;
@@ -32,9 +34,11 @@ fn members_that_left_or_failed_long_ago_do_not_come_back() {
             for n in rest {
                 assert_eq!(fleet.member(*n).members().nodes().len(), rest.len(), "the tombstones are gone");
             }
+            let known = fleet.member(late).members().members().count();
+            assert_eq!(known, size, "it still knows them all as members");
             let told = fleet.history.entries().len();
             fleet.world.net.mend();
-            fleet.settle(Duration::from_mins(2)).await;
+            fleet.settle(Duration::from_mins(8)).await;
             fleet.pass(Duration::from_mins(1)).await;
             fleet.settle(LONG).await;
 
