@@ -76,8 +76,8 @@ impl ClusterConfig {
 /// How often and how patiently a join tries its seeds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct JoinPolicy {
-    /// How many times every seed is tried. Default 10; 0 counts as 1.
-    pub attempts: u32,
+    /// How many times every seed is tried; `None`: until one lets us join. Default 10; 0 counts as 1.
+    pub attempts: Option<u32>,
     /// How long to wait after the first attempt; the wait doubles with each further one. Default 100 ms.
     pub first_delay: Duration,
     /// The longest wait. Default 10 s.
@@ -92,7 +92,7 @@ pub struct JoinPolicy {
 impl Default for JoinPolicy {
     fn default() -> Self {
         Self {
-            attempts: 10,
+            attempts: Some(10),
             first_delay: Duration::from_millis(100),
             max_delay: Duration::from_secs(10),
             jitter: 0.25,

@@ -7,6 +7,7 @@ use kinfolk_core::{NodeId, NodeState};
 use kinfolk_gossip::SwimProtocol;
 use kinfolk_transport::{Peer, Transport};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 
 use crate::cluster::Inner;
 use crate::config::JoinPolicy;
@@ -28,6 +29,10 @@ pub struct JoinReport {
     pub failed: Vec<SeedFailure>,
 }
 
+/// So many attempts are logged each, and later ones once a minute.
+const LOGGED_ATTEMPTS: u32 = 10;
+const LOGGED_EVERY: Duration = Duration::from_mins(1);
+
 /// What became of one seed at one attempt.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Tried {
@@ -40,8 +45,9 @@ pub(crate) enum Tried {
 }
 
 pub(crate) async fn join(member: &Inner, seeds: &[String]) -> Result<JoinReport, JoinError> {
-    let attempts = member.join.attempts.max(1);
-    let (mut attempt, mut last) = (0, Vec::new());
+    let attempts = member.join.attempts.map(|attempts| attempts.max(1));
+    let (mut attempt, mut last) = (0_u32, Vec::new());
+    let mut logged_at: Option<Instant> = None;
     loop {
         let tried = tokio::select! {
             biased;
@@ -57,19 +63,27 @@ pub(crate) async fn join(member: &Inner, seeds: &[String]) -> Result<JoinReport,
             }
             return Ok(JoinReport { members: member.registry.member_count(), through, failed });
         }
-        attempt += 1;
-        if attempt == attempts {
-            return Err(JoinError { attempts, seeds: failed, stopped: false });
+        attempt = attempt.saturating_add(1);
+        if Some(attempt) == attempts {
+            return Err(JoinError { attempts: attempt, seeds: failed, stopped: false });
         }
         let delay = member.join.delay(attempt - 1, member.rng.lock().unit());
-        let example = failed.last().map(ToString::to_string).unwrap_or_default();
-        tracing::info!(attempt, attempts, ?delay, last = example, "no seed let us join yet");
+        if attempt <= LOGGED_ATTEMPTS || logged_at.is_none_or(|at| at.elapsed() >= LOGGED_EVERY) {
+            logged_at = Some(Instant::now());
+            let seeds = failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let next_in_ms = whole_millis(delay);
+            tracing::info!(attempt, attempts, next_in_ms, seeds, "no seed let us join yet; trying again");
+        }
         last = failed;
         tokio::select! {
             () = member.protocol.ended() => {}
-            () = tokio::time::sleep(delay) => {}
+            () = sleep(delay) => {}
         }
     }
+}
+
+fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether we have said that we leave, or the registry is cleared already.

@@ -157,7 +157,7 @@ mod tests {
         questions.take_in(Instant::ORIGIN, arrival(nack()));
         let later = Instant::ORIGIN + Questions::<u32>::ANSWERED_WITHIN;
         assert!(questions.take_in(later, arrival(nack())).is_some());
-        assert_eq!(counters.read(kinfolk_swim::SwimStats::default()).unanswered, 1);
+        assert_eq!(counters.read(&kinfolk_swim::SwimStats::default()).unanswered, 1);
     }
 
     #[test]
@@ -165,6 +165,6 @@ mod tests {
         let counters = Arc::new(Counters::default());
         let mut questions = Questions::new(1, Arc::clone(&counters));
         assert_eq!(questions.take_in(Instant::ORIGIN, arrival(Bytes::from_static(b"\xff\xff"))), None);
-        assert_eq!(counters.read(kinfolk_swim::SwimStats::default()).undecodable, 1);
+        assert_eq!(counters.read(&kinfolk_swim::SwimStats::default()).undecodable, 1);
     }
 }

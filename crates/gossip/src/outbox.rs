@@ -217,7 +217,7 @@ mod tests {
         tell(&mut outbox);
         assert_eq!((outbox.congestion(), outbox.congestion()), (Some(Input::Congested), None));
         tell(&mut outbox);
-        assert_eq!(counters.read(kinfolk_swim::SwimStats::default()).outbox_full, 1, "it is a bound still");
+        assert_eq!(counters.read(&kinfolk_swim::SwimStats::default()).outbox_full, 1, "it is a bound still");
         carrier.0.add_permits(1);
         assert!(!is_clear(&mut outbox).await, "one of eight is free");
         carrier.0.add_permits(1);

@@ -257,7 +257,7 @@ impl SwimProtocol {
 
     /// Counters.
     pub fn stats(&self) -> GossipStats {
-        self.counters.read(*self.swim.lock())
+        self.counters.read(&self.swim.lock())
     }
 
     /// How the group stands: it changes whenever that does, and is closed when the driver has ended.

@@ -38,9 +38,9 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn read(&self, swim: SwimStats) -> GossipStats {
+    pub(crate) fn read(&self, swim: &SwimStats) -> GossipStats {
         GossipStats {
-            swim,
+            swim: *swim,
             sent: self.sent.load(Relaxed),
             received: self.received.load(Relaxed),
             outbox_full: self.outbox_full.load(Relaxed),

@@ -69,7 +69,7 @@ impl AgentConfig {
         config.health.phi.expected_interval = config.swim.probe_interval;
         set(&mut config.pool.max_total, settings.pool_max_total.map(usize::from));
         set(&mut config.pool.idle_timeout, settings.pool_idle_timeout.map(|span| span.0));
-        set(&mut config.join.attempts, settings.join_attempts.map(u32::from));
+        set(&mut config.join.attempts, settings.join_attempts.map(|attempts| Some(u32::from(attempts))));
         set(&mut config.shutdown.leave, settings.leave_timeout.map(|span| span.0));
         config
     }

@@ -80,7 +80,7 @@ fn the_settings_reach_the_member() {
     assert_eq!(cluster.health.phi.expected_interval.as_secs(), 12);
     assert_eq!((cluster.pool.max_total, cluster.pool.idle_timeout.as_secs()), (14, 900));
     assert_eq!(cluster.state_dir, Some("17".into()));
-    assert_eq!((cluster.join.attempts, cluster.shutdown.leave.as_secs()), (7, 16));
+    assert_eq!((cluster.join.attempts, cluster.shutdown.leave.as_secs()), (Some(7), 16));
 }
 
 #[test]
