@@ -42,6 +42,8 @@ pub(crate) enum Ask {
 pub(crate) struct Driver<C, I: Arrivals> {
     pub machine: Machine,
     pub clock: Clock,
+    /// Whether it was last logged that the others declared this member failed.
+    pub declared_failed: bool,
     /// When the wall clock is read next.
     pub read_wall_clock_at: Instant,
     pub arrivals: I,
@@ -81,6 +83,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
             let now = self.clock.now();
             self.read_wall_clock(now);
             self.machine.handle(now, input);
+            self.log_standing();
             *self.stats.lock() = self.machine.stats();
             let partition = self.machine.partition();
             self.partition.send_if_modified(|known| std::mem::replace(known, partition) != partition);
@@ -120,6 +123,18 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                     }
                 }
             }
+        }
+    }
+
+    /// Says when the others declare this member failed, and when it is back: nobody else on this machine knows.
+    fn log_standing(&mut self) {
+        let declared_failed = self.machine.is_declared_failed();
+        match (std::mem::replace(&mut self.declared_failed, declared_failed), declared_failed) {
+            (false, true) => tracing::warn!(
+                "other members declared this member failed; it returns once seven of eight probes to its neighbours are answered"
+            ),
+            (true, false) => tracing::info!("this member has refuted its failure"),
+            _ => {}
         }
     }
 

@@ -101,10 +101,10 @@ mod tests {
 
     #[test]
     fn a_refusal_by_the_clock_shows_both_clocks() {
-        let (ours, theirs) = (Duration::from_secs(1_790_000_000), Duration::from_secs(1_790_100_000));
+        let (ours, theirs) = (Duration::from_secs(1_790_000_000), Duration::from_secs(1_790_100_001));
         assert_eq!(
             JoinRefusal::ClocksDiffer { ours, theirs }.to_string(),
-            "our clock says 2026-09-21T14:13:20Z and its clock says 2026-09-22T18:00:00Z, which is more than 24 h apart; \
+            "our clock says 2026-09-21T14:13:20Z and its clock says 2026-09-22T18:00:01Z, which is more than 24 h apart; \
              set the wrong clock right, then start again"
         );
         assert_eq!(date(Duration::from_millis(u64::MAX)), "18446744073709551615 ms after 1970");

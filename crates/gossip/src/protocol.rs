@@ -106,6 +106,7 @@ impl SwimProtocol {
         let driver = Driver {
             machine,
             clock,
+            declared_failed: false,
             read_wall_clock_at: clock.now(),
             arrivals,
             questions,

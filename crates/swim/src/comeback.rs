@@ -194,6 +194,12 @@ impl Machine {
         }
     }
 
+    /// Whether others declared this member failed, as far as it knows, and it has not come back yet: it refutes once it reaches
+    /// enough of its neighbours.
+    pub fn is_declared_failed(&self) -> bool {
+        self.is_out()
+    }
+
     /// Whether we hold that we were declared failed and have not come back yet.
     pub(crate) fn is_out(&self) -> bool {
         self.comeback.out.is_some()
