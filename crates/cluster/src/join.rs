@@ -59,7 +59,7 @@ pub(crate) async fn join(member: &Inner, seeds: &[String]) -> Result<JoinReport,
         };
         if !through.is_empty() || failed.is_empty() {
             for failure in &failed {
-                tracing::warn!(seed = %failure.seed, cause = %failure.cause, "a seed did not let us join; others did");
+                tracing::warn!(seed = %failure.seed, cause = %failure.cause, "this seed did not let us join; others did");
             }
             return Ok(JoinReport { members: member.registry.member_count(), through, failed });
         }

@@ -7,5 +7,6 @@ mod ca;
 mod demo;
 mod faults;
 mod memory;
+mod operate;
 mod process;
 mod town;
