@@ -86,7 +86,7 @@ fn a_suspicion_about_an_old_stranger_brings_no_member() {
 #[test]
 fn members_that_started_lately_enter_at_once() {
     let mut bench = bench(&["a", "b"]);
-    let lately = u64::try_from((LATER - Duration::from_hours(11)).as_millis()).unwrap();
+    let lately = u64::try_from(Duration::from_hours(25 - 11).as_millis()).unwrap();
     assert!(bench.message("a", sync(&["new"], lately)).contains("event joined new"));
     assert!(bench.message("own", sync(&["own"], 1)).contains("event joined own"), "its own word counts");
     let gossip = bench.gossip("a", vec![claim("told", 1, NodeState::Alive, &[])]);
