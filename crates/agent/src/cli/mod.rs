@@ -47,8 +47,16 @@ pub(crate) fn parse() -> Result<Option<Cli>, Failure> {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 error.print().map(|()| None).map_err(|error| Failure::output(&error))
             }
-            _ => Err(Failure::new(Status::Usage, format_args!("{}{}", variable(&error), one_line(&error)))),
+            _ => Err(Failure::new(status(&error), format_args!("{}{}", variable(&error), one_line(&error)))),
         },
+    }
+}
+
+/// A wrong log level ends with the same status wherever it is given: it is a setting that cannot be used.
+fn status(error: &clap::Error) -> Status {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) if argument.starts_with("--log-level") => Status::Config,
+        _ => Status::Usage,
     }
 }
 

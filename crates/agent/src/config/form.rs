@@ -19,6 +19,9 @@ pub(crate) trait Form: Sized {
     /// What is wanted, as "give ..." goes on.
     const WANTED: &'static str;
 
+    /// What is wrong with a number in the file, where that is not its form.
+    const NUMBER_FAULT: &'static str = "is not in quotes";
+
     /// Reads it from text.
     fn from_text(text: &str) -> Result<Self, String>;
 
@@ -52,8 +55,7 @@ impl<T: Form> Visitor<'_> for OfForm<T> {
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
-        let wrong =
-            || E::custom(format_args!("{number} has no unit or is not in quotes; give {}", T::WANTED));
+        let wrong = || E::custom(format_args!("{number} {}; give {}", T::NUMBER_FAULT, T::WANTED));
         T::from_number(number).ok_or_else(wrong)?.map_err(E::custom)
     }
 
@@ -77,7 +79,7 @@ fn wrong<T: Form>(text: &str) -> String {
 pub(crate) struct FilePath(pub PathBuf);
 
 impl Form for FilePath {
-    const WANTED: &'static str = "the path of a file or folder, in quotes in the file";
+    const WANTED: &'static str = "the path of a file or folder";
 
     fn from_text(text: &str) -> Result<Self, String> {
         if text.is_empty() { Err(wrong::<Self>(text)) } else { Ok(Self(text.into())) }
@@ -199,6 +201,7 @@ impl Form for Truth {
 }
 
 impl Form for Span {
+    const NUMBER_FAULT: &'static str = "has no unit";
     const WANTED: &'static str = "a whole number with its unit, such as \"500ms\", \"2s\", \"5m\" or \"1h\"";
 
     fn from_text(text: &str) -> Result<Self, String> {

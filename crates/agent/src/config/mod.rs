@@ -64,6 +64,7 @@ impl AgentConfig {
         let tags = Tags::new(tags.iter()).map_err(|error| {
             Failure::new(Status::Config, format_args!("the tags cannot be used: {error}"))
         })?;
+        settings.swim().validate().map_err(|error| Failure::new(Status::Config, error))?;
         let path = |path: &Option<FilePath>| path.clone().map(|path| path.0);
         Ok(Self {
             cert: required(path(&settings.cert), "the node's certificate", "cert")?,

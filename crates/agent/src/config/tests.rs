@@ -137,7 +137,7 @@ fn a_fault_of_the_file_names_line_key_and_form() {
     assert_eq!(lines[1], "line 1: there is no setting \"nonsense\"; `kinfolk agent --help` lists all");
     assert_eq!(
         lines[2],
-        "line 1, tolerated_pause: 5 has no unit or is not in quotes; give a whole number with its unit, such as \"500ms\", \
+        "line 1, tolerated_pause: 5 has no unit; give a whole number with its unit, such as \"500ms\", \
          \"2s\", \"5m\" or \"1h\""
     );
     assert!(lines[3].contains("\"5\" has no unit; give a whole number with its unit"), "{}", lines[3]);

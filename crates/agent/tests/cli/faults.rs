@@ -28,7 +28,9 @@ fn a_wrong_command_line() {
     run(&["agent", "--listen", "here"]).must_fail(2, &["'here'", "--listen", "is a name"]);
     run(&["agent", "--probe-interval", "2"]).must_fail(2, &["500ms, 2s, 5m or 1h"]);
     run(&["agent", "--tag", "role"]).must_fail(2, &["key=value"]);
-    run(&["agent", "--log-level", "inof"]).must_fail(2, &["\"inof\"", "error, warn, info"]);
+    run(&["agent", "--log-level", "inof"]).must_fail(3, &["\"inof\"", "error, warn, info"]);
+    run(&["agent", "--log-level", "kinfolk_gosip=info"])
+        .must_fail(3, &["\"kinfolk_gosip\"", "kinfolk_gossip"]);
     run(&["agent", "--join", "no-port"]).must_fail(2, &["no-port", "a host and a port"]);
 }
 

@@ -39,9 +39,14 @@ pub(super) fn check(config: &TransportConfig) -> Result<(), TransportError> {
         return bad("frame_bytes_max", "it must be 1 to 4,294,967,295");
     }
     if config.quic_idle_timeout <= config.pool.idle_timeout.max(config.pool.health_interval) {
+        let (quic, pool) = (config.quic_idle_timeout, &config.pool);
         return bad(
             "quic_idle_timeout",
-            "it must be longer than the pool's idle_timeout and health_interval",
+            &format!(
+                "it is {quic:?} and must be longer than the pool's idle_timeout, which is {:?}, and its health_interval, which \
+                 is {:?}",
+                pool.idle_timeout, pool.health_interval
+            ),
         );
     }
     Ok(())
