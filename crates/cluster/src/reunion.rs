@@ -143,7 +143,7 @@ impl Seeker {
             match tried {
                 Tried::Joined(node, addr) => {
                     counters.met.fetch_add(1, Ordering::Relaxed);
-                    tracing::info!(%node, %addr, "rejoined through a remembered address");
+                    tracing::info!(%node, %addr, "exchanged views with a member at a remembered address");
                     self.contacts.lock().reached(addr, node);
                 }
                 Tried::Ourselves(addr) => self.contacts.lock().reached(addr, self.protocol.id().clone()),
