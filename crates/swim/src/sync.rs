@@ -144,6 +144,9 @@ impl Machine {
         (after, page, more): (Option<&NodeId>, &[Arc<NodeStatus>], bool),
         only: Buckets,
     ) {
+        if !self.config.is_verified() {
+            return;
+        }
         let end = page.last().map(|node| &node.id).filter(|_| more);
         let is_missed = |ours: &&Arc<NodeStatus>| {
             Some(&ours.id) > after
