@@ -140,6 +140,11 @@ pub(crate) async fn try_one(
         if is_ours(transport, addr) {
             return Tried::Ourselves(addr);
         }
+        let listen = transport.local_addr().socket();
+        if addr.is_ipv4() != listen.is_ipv4() && !listen.ip().is_unspecified() {
+            cause = Some(SeedError::Family { seed: addr, listen });
+            continue;
+        }
         let id = match transport.identify(addr, policy.seed_timeout).await {
             Ok(id) => id,
             Err(error) => {

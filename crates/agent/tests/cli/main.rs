@@ -6,6 +6,7 @@ mod agents;
 mod ca;
 mod demo;
 mod faults;
+mod field_reports;
 mod memory;
 mod operate;
 mod process;

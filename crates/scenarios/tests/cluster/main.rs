@@ -3,6 +3,7 @@
 
 mod clock;
 mod crash;
+mod field_reports;
 mod forms;
 mod leave;
 mod loss;
