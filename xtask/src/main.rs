@@ -4,6 +4,7 @@ mod bench;
 mod cargo_steps;
 mod chaos;
 mod ci;
+mod deny;
 mod layers;
 mod loom;
 mod setup;
@@ -40,6 +41,8 @@ enum Task {
     Layers,
     /// Module docs, file and function lengths, leftovers, clocks, sleeps, links between documents.
     Tidy,
+    /// Dependencies: their licences, no crate twice, crates.io only; known advisories, where the database can be fetched.
+    Deny,
     /// Clippy on every target, warnings are errors.
     Clippy,
     /// Unit and integration tests.
@@ -106,6 +109,7 @@ fn main() -> ExitCode {
         Task::Fmt => cargo_steps::fmt(),
         Task::Layers => layers::check(),
         Task::Tidy => tidy::check(),
+        Task::Deny => deny::check(),
         Task::Clippy => cargo_steps::clippy(),
         Task::Nextest => cargo_steps::nextest(),
         Task::Doctest => cargo_steps::doctest(),
