@@ -86,3 +86,25 @@ fn junk_at_the_port_changes_nothing() {
     let b = town.start("b", &["--join", &a.addr]);
     b.wait_for("that it joined", |line| message(line) == "joined");
 }
+
+/// Sources: hashicorp/consul#843, hashicorp/consul#4074. There the two clusters became one.
+#[test]
+fn a_node_of_another_cluster_at_a_known_address_merges_nothing() {
+    let (town, twin) = (Town::new(), Town::new());
+    let a = town.start("a", &[]);
+    let mut b = town.start("b", &["--join", &a.addr]);
+    b.wait_for("that it joined", |line| message(line) == "joined");
+    b.signal(Signal::KILL);
+    b.end();
+    a.wait_for("the crash", |line| message(line) == "a member failed");
+    // The same name of the cluster and of the node, and another authority.
+    let other = twin.start("b", &["--listen", &b.addr]);
+    // It is contacted, because a failed member may be back.
+    a.wait_for("the refusal", |line| message(line).contains("another CA"));
+    for (town, name) in [(&town, "a"), (&twin, "b")] {
+        let members = run(&["members", "--socket", &town.text(&format!("{name}.sock"))]);
+        members.must_succeed();
+        assert!(members.stdout.starts_with("1 member of"), "{}", members.stdout);
+    }
+    drop(other);
+}

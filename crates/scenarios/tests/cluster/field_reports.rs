@@ -148,3 +148,42 @@ fn the_queue_of_updates_drains_in_a_calm_group() {
         fleet.end().await
     });
 }
+
+/// Sources: hashicorp/serf#78, hashicorp/consul#18078.
+#[test]
+fn broadcasts_of_a_lone_member_do_not_pile_up() {
+    twice(&[1], async |world| {
+        let mut fleet = Fleet::new(world, 2);
+        let alone = fleet.start(0);
+        for number in 0..3_000_u32 {
+            alone.broadcast(number.to_string()).await.expect("it runs");
+        }
+        let stats = alone.stats().gossip.swim;
+        assert!(stats.queued <= 1_025 && stats.broadcasts_dropped > 0, "{stats:?}");
+        fleet.start(1).join(&[World::addr(0).to_string()]).await.expect("it is there");
+        fleet.settle(SOON).await;
+        let drained = || fleet.member(0).stats().gossip.swim.queued == 0;
+        assert!(until(Duration::from_mins(5), drained).await);
+        fleet.end().await
+    });
+}
+
+/// Source: hashicorp/serf#333. There only members that were alive at the end were remembered.
+#[test]
+fn a_member_that_saw_all_others_fail_finds_them_after_its_restart() {
+    twice(&[1], async |world| {
+        let mut fleet = Fleet::new(world, 3);
+        fleet.remember();
+        fleet.start_all(&[0, 1, 2]).await;
+        fleet.settle(LONG).await;
+        fleet.crash(&[0, 1]).await;
+        // Long enough to declare both failed, and to write that down.
+        fleet.pass(Duration::from_mins(1)).await;
+        fleet.crash(&[2]).await;
+        for n in [2, 0, 1] {
+            fleet.start(n);
+        }
+        fleet.settle(Duration::from_secs(10)).await;
+        fleet.end().await
+    });
+}
