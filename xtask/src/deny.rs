@@ -1,5 +1,5 @@
-//! What the gate asks of the dependencies: `deny.toml` says what. Advisories are asked for where the database can be fetched;
-//! a machine without a way to it must not fail the gate.
+//! What the gate asks of the dependencies: `deny.toml` says what. Advisories are asked for where
+//! the database can be fetched; a machine without a way to it must not fail the gate.
 
 use anyhow::{Context, Result};
 

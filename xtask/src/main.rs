@@ -41,7 +41,8 @@ enum Task {
     Layers,
     /// Module docs, file and function lengths, leftovers, clocks, sleeps, links between documents.
     Tidy,
-    /// Dependencies: their licences, no crate twice, crates.io only; known advisories, where the database can be fetched.
+    /// Dependencies: their licences, no crate twice, crates.io only; known advisories, where the
+    /// database can be fetched.
     Deny,
     /// Clippy on every target, warnings are errors.
     Clippy,

@@ -49,7 +49,8 @@ impl Failure {
         Self { status, message }
     }
 
-    /// Standard output cannot be written to. If its reader has all that it wants (`| head -1`), the program ends in silence.
+    /// Standard output cannot be written to. If its reader has all that it wants (`| head -1`), the
+    /// program ends in silence.
     pub(crate) fn output(error: &std::io::Error) -> Self {
         let status = if error.kind() == ErrorKind::BrokenPipe { Status::Done } else { Status::Failed };
         Self::new(status, format_args!("cannot write to standard output: {error}"))

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A duration in a setting: a whole number and one of the units `ms`, `s`, `m`, `h`. At most 30 days.
+/// A duration in a setting: a whole number and one of the units `ms`, `s`, `m`, `h`. At most 30
+/// days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span(pub Duration);
 

@@ -253,8 +253,9 @@ impl Cluster {
         Ok(self.inner.protocol.explain(id.clone()).await?)
     }
 
-    /// What this member holds against others at this moment, short of a failure: those that do not answer its probes, and those
-    /// that are suspect in its view, ordered by name; and why it holds a verdict back.
+    /// What this member holds against others at this moment, short of a failure: those that do not
+    /// answer its probes, and those that are suspect in its view, ordered by name; and why it holds
+    /// a verdict back.
     ///
     /// # Errors
     /// [`ClusterError::Gossip`] once this member has shut down.
@@ -290,9 +291,10 @@ impl Cluster {
         }
     }
 
-    /// Leaves the group on purpose, without stopping anything. It is remembered: with this state directory the next instance
-    /// declines every contact, and stays alone, until it is given a seed. A [`shutdown`](Self::shutdown) alone tells the others
-    /// the same, but by default the next instance [rejoins](ClusterConfig::rejoin_after_stop) by itself.
+    /// Leaves the group on purpose, without stopping anything. It is remembered: with this state
+    /// directory the next instance declines every contact, and stays alone, until it is given a
+    /// seed. A [`shutdown`](Self::shutdown) alone tells the others the same, but by default the
+    /// next instance [rejoins](ClusterConfig::rejoin_after_stop) by itself.
     ///
     /// # Errors
     /// [`ClusterError::Gossip`] if the member has been shut down.
@@ -306,9 +308,10 @@ impl Cluster {
         Ok(left?)
     }
 
-    /// Stops in order, in six phases, each with its limit: tell the others that we leave; stop the protocol; stop the
-    /// health checker; close the connections; clear the registry; close the event channel. Can be called from any
-    /// state, and more than once: later calls wait for the first and return its report.
+    /// Stops in order, in six phases, each with its limit: tell the others that we leave; stop the
+    /// protocol; stop the health checker; close the connections; clear the registry; close the
+    /// event channel. Can be called from any state, and more than once: later calls wait for the
+    /// first and return its report.
     ///
     /// # Cancel safety
     /// What is done stays done; call it again to go on.
@@ -334,7 +337,8 @@ fn transport_config(config: &ClusterConfig) -> TransportConfig {
     let mut transport = TransportConfig::new(config.listen, config.identity.clone());
     transport.advertise = config.advertise;
     transport.pool = config.pool.clone();
-    // The pool closes connections, and QUIC only those that it forgot: its time-out goes along with a longer one of the pool.
+    // The pool closes connections, and QUIC only those that it forgot: its time-out goes along with
+    // a longer one of the pool.
     let longest = config.pool.idle_timeout.max(config.pool.health_interval);
     transport.quic_idle_timeout = transport.quic_idle_timeout.max(longest.saturating_add(QUIC_IDLE_MARGIN));
     transport

@@ -84,7 +84,8 @@ pub enum SeedError {
         /// How long was waited.
         after: Duration,
     },
-    /// Its address is of the other family than the one that this member listens on, so it cannot be dialled from there.
+    /// Its address is of the other family than the one that this member listens on, so it cannot be
+    /// dialled from there.
     #[error(
         "{seed} is of another address family than {listen}, which this node listens on, and cannot be reached from it; let all members \
          listen on one family"

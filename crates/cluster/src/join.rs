@@ -136,7 +136,8 @@ pub(crate) async fn try_one(
         if with_us(addr) {
             continue;
         }
-        // All members may be given the same seeds. A dial to our own address would look as if our certificate were in use twice.
+        // All members may be given the same seeds. A dial to our own address would look as if our
+        // certificate were in use twice.
         if is_ours(transport, addr) {
             return Tried::Ourselves(addr);
         }
@@ -168,8 +169,9 @@ fn is_ours(transport: &Transport, addr: SocketAddr) -> bool {
         || (addr.port() == listen.port() && listen.ip().is_unspecified() && is_of_this_machine(addr))
 }
 
-/// Whether `addr` is one of this machine's. Then, and only then, the system sends to it from the same address. It would be no
-/// proof that a socket can be bound there: some machines allow that for any address (`ip_nonlocal_bind`).
+/// Whether `addr` is one of this machine's. Then, and only then, the system sends to it from the
+/// same address. It would be no proof that a socket can be bound there: some machines allow that
+/// for any address (`ip_nonlocal_bind`).
 fn is_of_this_machine(addr: SocketAddr) -> bool {
     let any = match addr.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),

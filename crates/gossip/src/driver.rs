@@ -20,7 +20,8 @@ use crate::error::date;
 use crate::inbound::{Arrivals, Questions};
 use crate::outbox::Outbox;
 
-/// How often the machine is told what the wall clock says: soon enough after somebody sets it right.
+/// How often the machine is told what the wall clock says: soon enough after somebody sets it
+/// right.
 const WALL_CLOCK_READ_EVERY: Duration = Duration::from_secs(1);
 
 /// What the handle asks of the driver.
@@ -126,7 +127,8 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
         }
     }
 
-    /// Says when the others declare this member failed, and when it is back: nobody else on this machine knows.
+    /// Says when the others declare this member failed, and when it is back: nobody else on this
+    /// machine knows.
     fn log_standing(&mut self) {
         let declared_failed = self.machine.is_declared_failed();
         match (std::mem::replace(&mut self.declared_failed, declared_failed), declared_failed) {

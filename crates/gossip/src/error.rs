@@ -44,8 +44,8 @@ pub enum JoinRefusal {
     /// A limit of our own was reached, or we have left.
     #[error("a limit of our own was reached, or we have left; try again")]
     Local,
-    /// The two wall clocks differ by more than 24 hours. An incarnation starts as the time of the wall clock, so each would take
-    /// the other's claims for false.
+    /// The two wall clocks differ by more than 24 hours. An incarnation starts as the time of the
+    /// wall clock, so each would take the other's claims for false.
     #[error(
         "our clock says {} and its clock says {}, which is more than 24 h apart; set the wrong clock right, then start again",
         date(*ours),
@@ -87,7 +87,8 @@ impl From<JoinFailure> for JoinRefusal {
     }
 }
 
-/// A point of time as people read it (RFC 3339); the milliseconds since the Unix epoch where it lies beyond the year 9999.
+/// A point of time as people read it (RFC 3339); the milliseconds since the Unix epoch where it
+/// lies beyond the year 9999.
 pub(crate) fn date(since_epoch: Duration) -> String {
     let whole = i64::try_from(since_epoch.as_secs()).ok();
     let date = whole.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());

@@ -32,8 +32,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where the incarnations that we may take are written down; `None` if they are not, and have no bound.
     pub reserve: Option<Reserve>,
-    /// Whether it declines every message until it is [woken](SwimProtocol::wake): so a member that left on purpose stays out
-    /// of the group when its process starts again.
+    /// Whether it declines every message until it is [woken](SwimProtocol::wake): so a member that
+    /// left on purpose stays out of the group when its process starts again.
     pub dormant: bool,
 }
 

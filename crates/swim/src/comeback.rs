@@ -194,8 +194,8 @@ impl Machine {
         }
     }
 
-    /// Whether others declared this member failed, as far as it knows, and it has not come back yet: it refutes once it reaches
-    /// enough of its neighbours.
+    /// Whether others declared this member failed, as far as it knows, and it has not come back
+    /// yet: it refutes once it reaches enough of its neighbours.
     pub fn is_declared_failed(&self) -> bool {
         self.is_out()
     }

@@ -1,6 +1,7 @@
-//! Members that only an exchange of views speaks of. A member that was cut off for longer than the tombstones live still knows
-//! members that left or failed meanwhile, as alive. Nobody else remembers them, so nothing outranks that claim. Such a
-//! member is asked for its own statement first, and enters the view only by its answer.
+//! Members that only an exchange of views speaks of. A member that was cut off for longer than the
+//! tombstones live still knows members that left or failed meanwhile, as alive. Nobody else
+//! remembers them, so nothing outranks that claim. Such a member is asked for its own statement
+//! first, and enters the view only by its answer.
 //!
 //! ```text
 //!   exchange ──> claim about a member that is unknown here, and older than a tombstone
@@ -8,7 +9,8 @@
 //!                                                        └─ no answer ──> the claim is dropped
 //! ```
 //!
-//! The other side, which holds such a claim, watches the member itself from then on: see [`Machine::is_missed_by_peer`].
+//! The other side, which holds such a claim, watches the member itself from then on: see
+//! [`Machine::is_missed_by_peer`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +24,8 @@ use crate::on_change::Spread;
 use crate::output::Output;
 use crate::requests::Purpose;
 
-/// How many members wait for their introduction. One more is dropped and counted; the next exchange brings it again.
+/// How many members wait for their introduction. One more is dropped and counted; the next exchange
+/// brings it again.
 const WAITING_MAX: usize = 4_096;
 /// How many are asked at a time: each costs a connection.
 pub(crate) const ASKED_MAX: usize = 16;
@@ -71,8 +74,8 @@ impl Introductions {
 }
 
 impl Machine {
-    /// If `from` speaks of a member that is unknown here and may be long gone, the member itself is asked. Returns whether that
-    /// is so, and the claim not to be believed.
+    /// If `from` speaks of a member that is unknown here and may be long gone, the member itself is
+    /// asked. Returns whether that is so, and the claim not to be believed.
     pub(crate) fn asks_for_introduction(
         &mut self,
         now: Instant,
@@ -127,8 +130,9 @@ impl Machine {
         }
     }
 
-    /// Whether a claim of this incarnation may be about a member whose tombstone nobody keeps any more. A member that started since then has an
-    /// incarnation from since then. Half of the time is left for clocks that differ.
+    /// Whether a claim of this incarnation may be about a member whose tombstone nobody keeps any
+    /// more. A member that started since then has an incarnation from since then. Half of the time
+    /// is left for clocks that differ.
     fn is_old(&self, now: Instant, incarnation: Incarnation) -> bool {
         incarnation.later_by(self.config.tombstone_ttl / 2) < self.wall_clock.says(now)
     }
@@ -138,8 +142,8 @@ impl Machine {
         !self.is_old(now, self.me.life)
     }
 
-    /// Whether a peer that exchanged views with us lacks this member of ours, because it may be gone for long. If so nobody but
-    /// us may be watching it.
+    /// Whether a peer that exchanged views with us lacks this member of ours, because it may be
+    /// gone for long. If so nobody but us may be watching it.
     pub(crate) fn is_missed_by_peer(&self, now: Instant, ours: &NodeStatus) -> bool {
         ours.id != self.me.id && ours.state == NodeState::Alive && self.is_old(now, ours.incarnation)
     }

@@ -36,8 +36,8 @@ impl Machine {
                         || status.state == NodeState::Suspect
                         || status.id == self.me.id
                         || self.wall_clock.is_far_ahead(&status.id);
-                    // News of a member that joins begins with its own statement. A suspicion about one that is unknown here comes
-                    // from a member that was cut off.
+                    // News of a member that joins begins with its own statement. A suspicion about
+                    // one that is unknown here comes from a member that was cut off.
                     let is_suspicion = status.state == NodeState::Suspect;
                     if matters
                         && !self.refuses(now, from, (&status.id, status.incarnation))
@@ -47,7 +47,8 @@ impl Machine {
                     }
                 }
                 Update::User(message) => {
-                    // The instance of an origin outranks its earlier ones: a false one would silence it.
+                    // The instance of an origin outranks its earlier ones: a false one would
+                    // silence it.
                     if !self.refuses(now, from, (&message.origin, message.life)) {
                         self.on_user_message(from, message);
                     }
@@ -62,8 +63,8 @@ impl Machine {
         }
     }
 
-    /// Takes in a claim about any member, which is not [refused](Self::refuses), and passes it on as `spread` says if it is
-    /// news.
+    /// Takes in a claim about any member, which is not [refused](Self::refuses), and passes it on
+    /// as `spread` says if it is news.
     pub(crate) fn on_claim(
         &mut self,
         now: Instant,

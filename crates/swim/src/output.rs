@@ -52,10 +52,11 @@ pub enum Output {
         /// Up to which incarnation at the least more have to be reserved.
         at_least: Incarnation,
     },
-    /// A member sent a claim that lies too far ahead of our wall clock. It was refused. Put it into the log: at most one
-    /// comes a minute.
+    /// A member sent a claim that lies too far ahead of our wall clock. It was refused. Put it into
+    /// the log: at most one comes a minute.
     Refused(RefusedClaim),
-    /// A member wanted to join through us, and our wall clocks differ too much. Put it into the log: at most one comes a minute.
+    /// A member wanted to join through us, and our wall clocks differ too much. Put it into the
+    /// log: at most one comes a minute.
     RefusedJoin(RefusedJoin),
     /// Tell the application.
     Event(ClusterEvent),

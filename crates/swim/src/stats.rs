@@ -45,8 +45,8 @@ pub struct SwimStats {
     pub probations: u64,
     /// Claims about ourselves that we refuted.
     pub refutations: u64,
-    /// Claims that were refused because their incarnation lies more than 24 h ahead of our wall clock: about ourselves, about
-    /// other members, and in broadcasts.
+    /// Claims that were refused because their incarnation lies more than 24 h ahead of our wall
+    /// clock: about ourselves, about other members, and in broadcasts.
     pub claims_refused: u64,
     /// Times that we contended with another process, or a former life, for our name.
     pub name_conflicts: u64,

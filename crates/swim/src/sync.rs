@@ -1,5 +1,5 @@
-//! The exchange of whole views, page by page in the order of names: the second step of a join (`joining.rs`), and what
-//! repairs whatever gossip has lost.
+//! The exchange of whole views, page by page in the order of names: the second step of a join
+//! (`joining.rs`), and what repairs whatever gossip has lost.
 //!
 //! The one who begins sends its nodes and asks for the other's until both are through. The one who answers keeps no
 //! state: each request says where to go on.
@@ -136,8 +136,8 @@ impl Machine {
         self.next_sync = self.timers.schedule(now + soon, Timer::Sync);
     }
 
-    /// A peer has sent this page of what it knows. Those of our members that should be on it and are not may be gone for long, and
-    /// nobody else watches them.
+    /// A peer has sent this page of what it knows. Those of our members that should be on it and
+    /// are not may be gone for long, and nobody else watches them.
     fn watch_missed(
         &mut self,
         now: Instant,

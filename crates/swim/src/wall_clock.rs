@@ -1,6 +1,7 @@
-//! What this member's wall clock says, and which incarnations it allows. An incarnation begins as the wall clock's time at
-//! the start of a member. One that lies more than [`Incarnation::CLOCK_ERROR_MAX`] ahead of our clock is no member's: a
-//! member refuses to refute above it. So nobody may believe it of another member either. Else one false claim would remove
+//! What this member's wall clock says, and which incarnations it allows. An incarnation begins as
+//! the wall clock's time at the start of a member. One that lies more than
+//! [`Incarnation::CLOCK_ERROR_MAX`] ahead of our clock is no member's: a member refuses to refute
+//! above it. So nobody may believe it of another member either. Else one false claim would remove
 //! its subject for good.
 
 use std::collections::BTreeSet;
@@ -28,7 +29,8 @@ pub(crate) struct WallClock {
     /// How many of them had been refused at the last report.
     reported: u64,
     join_reported_at: Option<Instant>,
-    /// Members whose known incarnation lies too far ahead since the clock was set back. Any claim that does not replaces it.
+    /// Members whose known incarnation lies too far ahead since the clock was set back. Any claim
+    /// that does not replaces it.
     far_ahead: BTreeSet<NodeId>,
 }
 
@@ -93,8 +95,9 @@ impl Machine {
         }
     }
 
-    /// The wall clock was set back. What was said by the wrong clock would now be refused by every member whose clock is right,
-    /// so it must not stand in the way of what is said by the right one.
+    /// The wall clock was set back. What was said by the wrong clock would now be refused by every
+    /// member whose clock is right, so it must not stand in the way of what is said by the right
+    /// one.
     fn on_clock_set_back(&mut self, now: Instant) {
         let clock = self.wall_clock.says(now);
         let snapshot = self.registry.snapshot();
@@ -106,7 +109,8 @@ impl Machine {
         }
     }
 
-    /// Whether any claim about `id` replaces what is known, because that still lies too far ahead since the clock was set back.
+    /// Whether any claim about `id` replaces what is known, because that still lies too far ahead
+    /// since the clock was set back.
     pub(crate) fn gives_way(&mut self, now: Instant, id: &NodeId) -> bool {
         if !self.wall_clock.is_far_ahead(id) {
             return false;
@@ -116,8 +120,8 @@ impl Machine {
         self.registry.get(id).is_some_and(|known| !known.incarnation.is_plausible(clock))
     }
 
-    /// Whether the claim of `from` that `about` has this incarnation lies too far ahead. Then it is counted and reported, and
-    /// must change nothing.
+    /// Whether the claim of `from` that `about` has this incarnation lies too far ahead. Then it is
+    /// counted and reported, and must change nothing.
     pub(crate) fn refuses(
         &mut self,
         now: Instant,

@@ -40,7 +40,8 @@ const KNOCK_AFTER_MIN: Duration = Duration::from_millis(25);
 /// that watchers who began together are spread over the cycle.
 const ACQUAINTING_MAX: usize = RINGS;
 
-/// How many members are watched beside those of the rings. Of more, the next exchange brings the rest.
+/// How many members are watched beside those of the rings. Of more, the next exchange brings the
+/// rest.
 const BESIDE_MAX: usize = 64;
 
 /// All that `Mode::Verified` keeps beside what every mode has.
@@ -59,7 +60,8 @@ pub(crate) struct Watch {
     pub pause_ended: Instant,
     /// When we last compared views with a subject.
     pub compared: Option<Instant>,
-    /// Members that a peer does not know, until they have answered us once: nobody else may be watching them.
+    /// Members that a peer does not know, until they have answered us once: nobody else may be
+    /// watching them.
     beside: BTreeSet<NodeId>,
 }
 

@@ -1,5 +1,5 @@
-//! The wire format, byte for byte: one message of each kind. A change here means that members of two versions do not
-//! understand each other.
+//! The wire format, byte for byte: one message of each kind. A change here means that members of
+//! two versions do not understand each other.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

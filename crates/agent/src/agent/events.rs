@@ -1,5 +1,6 @@
-//! Every event of the group as a line of the log: a warning where a member is missed, information otherwise. Durations are
-//! numbers with their unit in the name, so that both formats can be read by programs.
+//! Every event of the group as a line of the log: a warning where a member is missed, information
+//! otherwise. Durations are numbers with their unit in the name, so that both formats can be read
+//! by programs.
 
 use std::time::Duration;
 

@@ -28,7 +28,7 @@ fn text(path: &Path, what: &str, setting: &str) -> Result<String, Failure> {
     })
 }
 
-/// Warns if others than the owner can read the private key: whoever has it can speak as this node.
+/// Warns if other users can read the private key. With it they could speak as this node.
 pub(super) fn warn_of_open_key(path: &Path) {
     // A file that has gone since it was read is no danger.
     let Ok(file) = std::fs::metadata(path) else { return };

@@ -1,5 +1,5 @@
-//! The signals that an agent takes. SIGPIPE is ignored from the start of every Rust program, so a reader of the log that ends
-//! does not end the agent.
+//! The signals that an agent takes. SIGPIPE is ignored from the start of every Rust program, so a
+//! reader of the log that ends does not end the agent.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -4,7 +4,8 @@ use kinfolk::{Cluster, NodeState};
 
 use crate::control::SuspicionView;
 
-/// Logs how the member and its group stand: one line for the agent, and one for each member that is suspect or silent.
+/// Logs how the member and its group stand: one line for the agent, and one for each member that is
+/// suspect or silent.
 pub(super) async fn log(cluster: &Cluster, event_log_lost: u64) {
     let members = cluster.members();
     let count = |state| members.nodes().iter().filter(|node| node.state == state).count();

@@ -52,7 +52,8 @@ pub(crate) fn parse() -> Result<Option<Cli>, Failure> {
     }
 }
 
-/// A wrong log level ends with the same status wherever it is given: it is a setting that cannot be used.
+/// A wrong log level ends with the same status wherever it is given: it is a setting that cannot be
+/// used.
 fn status(error: &clap::Error) -> Status {
     match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) if argument.starts_with("--log-level") => Status::Config,
@@ -60,7 +61,8 @@ fn status(error: &clap::Error) -> Status {
     }
 }
 
-/// Which variable of the environment a wrong value comes from, if it is not from the command line: clap names the flag alone.
+/// Which variable of the environment a wrong value comes from, if it is not from the command line:
+/// clap names the flag alone.
 fn variable(error: &clap::Error) -> String {
     let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
         return String::new();

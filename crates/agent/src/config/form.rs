@@ -1,4 +1,5 @@
-//! The forms that settings have: how each is read from a flag, a variable or the file, and what is said of one that is wrong.
+//! The forms that settings have: how each is read from a flag, a variable or the file, and what is
+//! said of one that is wrong.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,7 +15,8 @@ use super::settings::ModeSetting;
 use crate::logs::LogFormat;
 use crate::span::Span;
 
-/// A value that is read from text. In the file it may also be a number or a truth value, where that is its form.
+/// A value that is read from text. In the file it may also be a number or a truth value, where that
+/// is its form.
 pub(crate) trait Form: Sized {
     /// What is wanted, as "give ..." goes on.
     const WANTED: &'static str;
@@ -109,7 +111,8 @@ impl Form for Address {
     }
 }
 
-/// Whether what stands before the port is a name. What has more colons is an IPv6 address, or means to be one.
+/// Whether what stands before the port is a name. What has more colons is an IPv6 address, or means
+/// to be one.
 fn is_name(text: &str) -> bool {
     let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
     !host.contains(':') && host.contains(|c: char| c.is_ascii_alphabetic())

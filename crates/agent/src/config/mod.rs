@@ -22,7 +22,8 @@ use form::FilePath;
 use settings::ModeSetting;
 use tags::{SourceTags, TagList};
 
-/// The variable with the tags. They are merged key by key, so it does not take the place of the flags or the file.
+/// The variable with the tags. They are merged key by key, so it does not take the place of the
+/// flags or the file.
 const TAGS_VARIABLE: &str = "KINFOLK_TAGS";
 
 /// All that an agent needs to know, checked as far as that goes without opening anything.

@@ -38,22 +38,23 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "HOST:PORT", env = "KINFOLK_JOIN", value_delimiter = ',')]
     #[serde(deserialize_with = "seeds_in_file")]
     pub(crate) join: Option<Vec<Seed>>,
-    /// How often each of them is tried before the agent gives up: 1 to 1000, or forever [default: 10]
+    /// How often each of them is tried before the agent gives up: 1 to 1000, or forever [default:
+    /// 10]
     #[arg(long, value_name = "N", env = "KINFOLK_JOIN_ATTEMPTS")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) join_attempts: Option<Attempts>,
-    /// What the node says about itself; repeat it, or separate pairs by commas, or give one JSON object [env: `KINFOLK_TAGS`]
-    /// [default: nothing]
+    /// What the node says about itself; repeat it, or separate pairs by commas, or give one JSON
+    /// object [env: `KINFOLK_TAGS`] [default: nothing]
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     #[serde(deserialize_with = "tags::in_file")]
     pub(crate) tags: Vec<TagList>,
-    /// Where this node keeps what it remembers when it stops; with it, it rejoins its cluster by itself after a crash or a
-    /// stop [default: nothing is remembered]
+    /// Where this node keeps what it remembers when it stops; with it, it rejoins its cluster by
+    /// itself after a crash or a stop [default: nothing is remembered]
     #[arg(long, value_name = "DIR", env = "KINFOLK_STATE_DIR")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) state_dir: Option<FilePath>,
-    /// Whether a node that was stopped by a signal rejoins by itself at its next start; `kinfolk leave` is always for good
-    /// [default: true]
+    /// Whether a node that was stopped by a signal rejoins by itself at its next start; `kinfolk
+    /// leave` is always for good [default: true]
     #[arg(long, value_name = "BOOL", env = "KINFOLK_REJOIN_AFTER_STOP")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) rejoin_after_stop: Option<Truth>,
@@ -134,8 +135,8 @@ pub(crate) enum ModeSetting {
 }
 
 impl Settings {
-    /// These settings, and where they say nothing those of `file`. Seeds are taken whole from one of them, and tags not at all:
-    /// they are put together key by key.
+    /// These settings, and where they say nothing those of `file`. Seeds are taken whole from one
+    /// of them, and tags not at all: they are put together key by key.
     pub(crate) fn over(self, file: Self) -> Self {
         Self {
             cert: self.cert.or(file.cert),

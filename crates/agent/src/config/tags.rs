@@ -1,4 +1,5 @@
-//! Tags as settings: `key=value` pairs, or one JSON object where a value holds a comma; a table in the file.
+//! Tags as settings: `key=value` pairs, or one JSON object where a value holds a comma; a table in
+//! the file.
 
 use std::collections::BTreeMap;
 use std::fmt;

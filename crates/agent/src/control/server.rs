@@ -18,7 +18,8 @@ const CLIENTS_MAX: usize = 16;
 /// How long one may take, from connecting until it has read its answer; then it is cut off.
 const CLIENT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Answers questions for ever. The socket goes when the future is dropped. `left` is notified when the agent was told to leave.
+/// Answers questions for ever. The socket goes when the future is dropped. `left` is notified when
+/// the agent was told to leave.
 pub(crate) async fn serve(socket: ControlSocket, cluster: Cluster, id: ClusterId, left: Arc<Notify>) {
     let free = Arc::new(Semaphore::new(CLIENTS_MAX));
     loop {
@@ -66,7 +67,7 @@ async fn serve_one(
     let mut text = serde_json::to_vec(&answer)?;
     text.push(b'\n');
     let written = write.write_all(&text).await.and(write.shutdown().await);
-    // The agent stops also if whoever asked does not wait for the answer.
+    // The agent stops even if the client does not wait for the answer.
     if has_left {
         left.notify_one();
     }

@@ -57,7 +57,8 @@ pub(crate) struct MemberView {
 /// What an agent holds against a member that it has not declared failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SuspicionView {
-    /// For how long the member has answered none of this agent's probes; none if it answers, or is not probed from here.
+    /// For how long the member has answered none of this agent's probes; none if it answers, or is
+    /// not probed from here.
     pub(crate) silent_ms: Option<u64>,
     /// For how long it has been suspect.
     pub(crate) suspect_ms: Option<u64>,

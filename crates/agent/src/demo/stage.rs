@@ -144,7 +144,8 @@ impl Stage {
         Ok(awaited)
     }
 
-    /// Waits until a condition holds, and says whether it did within `limit`. `what` says how far it has got.
+    /// Waits until a condition holds, and says whether it did within `limit`. `what` says how far
+    /// it has got.
     pub(super) async fn until(
         &mut self,
         holds: impl Fn(&Nodes) -> bool,
@@ -236,9 +237,9 @@ impl Stage {
         self.screen.text(&format!("{}  {}", paint.tone(Tone::Faint, &time), paint.tone(tone, text)))
     }
 
-    /// The live table, and below it what is being waited for.
-    /// Says what is waited for and how far that has got: on a terminal below the table, which is drawn again; else in a line of its
-    /// own every [`REPORT_INTERVAL`].
+    /// The live table, and below it what is being waited for. Says what is waited for and how far
+    /// that has got: on a terminal below the table, which is drawn again; else in a line of its own
+    /// every [`REPORT_INTERVAL`].
     fn report(&mut self, what: &str, waiting: &mut Waiting) -> Result<(), Failure> {
         if self.screen.is_live() {
             let text = format!("... {what} ({:.1} s)", waiting.since.elapsed().as_secs_f64());

@@ -1,5 +1,5 @@
-//! `--log-level`: a level for all, and levels for single targets. The filter itself takes any word for a target, and would log
-//! nothing; so each word is checked here first.
+//! `--log-level`: a level for all, and levels for single targets. The filter itself takes any word
+//! for a target, and would log nothing; so each word is checked here first.
 
 use std::fmt;
 use std::str::FromStr;

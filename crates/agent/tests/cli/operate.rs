@@ -1,5 +1,5 @@
-//! What operators do to an agent that runs: signals, a log that is rotated, a disk that is full, a pipe that is closed, a socket
-//! and a key with the wrong mode.
+//! What operators do to an agent that runs: signals, a log that is rotated, a disk that is full, a
+//! pipe that is closed, a socket and a key with the wrong mode.
 
 use std::fs;
 use std::io::Read as _;
@@ -180,7 +180,8 @@ fn its_own_address_among_the_seeds_is_no_warning() {
     }
 }
 
-/// Whether a text looks as if a program had printed its own data: a Rust value, or a duration with its unit behind it.
+/// Whether a text looks as if a program had printed its own data: a Rust value, or a duration with
+/// its unit behind it.
 fn looks_like_debug(text: &str) -> bool {
     let is_duration = |word: &str| {
         let number = word.trim_end_matches(|c: char| c.is_alphabetic() || c == '\u{b5}');

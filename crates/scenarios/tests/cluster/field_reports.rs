@@ -1,5 +1,5 @@
-//! Faults that people have reported of other systems, tried on whole members. The list with the sources is
-//! `docs/field-reports.md`.
+//! Faults that people have reported of other systems, tried on whole members. The list with the
+//! sources is `docs/field-reports.md`.
 
 use std::time::Duration;
 

@@ -20,9 +20,11 @@ pub struct PoolConfig {
     pub max_total: usize,
     /// Connections on one lane ([`Lane`](super::Lane)) to one peer that are ready or being dialled. 1 or more, default 1: all requests share it. Streams of applications share another.
     pub max_per_peer: usize,
-    /// After this time without a request in either direction a connection is closed. Default 60 s. It must be shorter than
-    /// the QUIC idle time-out ([`quic_idle_timeout`](crate::TransportConfig::quic_idle_timeout)), so that the pool closes,
-    /// explicitly. QUIC uses the shorter time-out of the two peers, so a longer one here has an effect only if both have it.
+    /// After this time without a request in either direction a connection is closed. Default 60 s.
+    /// It must be shorter than the QUIC idle time-out
+    /// ([`quic_idle_timeout`](crate::TransportConfig::quic_idle_timeout)), so that the pool closes,
+    /// explicitly. QUIC uses the shorter time-out of the two peers, so a longer one here has an
+    /// effect only if both have it.
     pub idle_timeout: Duration,
     /// How often idle connections are looked for, and ready ones checked. Default 30 s: an idle connection is
     /// closed between `idle_timeout` and `idle_timeout + health_interval`.

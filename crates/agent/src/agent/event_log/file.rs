@@ -1,5 +1,6 @@
-//! The file of the event log. A disk without room costs lines, which are counted, and the file says how many are missing. The
-//! file is opened again on demand, so that it can be rotated by moving it away.
+//! The file of the event log. A disk without room costs lines, which are counted, and the file says
+//! how many are missing. The file is opened again on demand, so that it can be rotated by moving it
+//! away.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

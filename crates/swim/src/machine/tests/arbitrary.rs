@@ -103,7 +103,8 @@ fn any_command() -> impl Strategy<Value = Command> {
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Input(Input),
-    /// The health checker finds another member silent. It changes the registry itself, and only of what is there.
+    /// The health checker finds another member silent. It changes the registry itself, and only of
+    /// what is there.
     Health(NodeId),
 }
 
