@@ -9,12 +9,12 @@ use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Tags};
 use kinfolk_swim::{Buckets, Message, Reception, Update, UserMessage, codec};
 
 fn id(name: &str) -> NodeId {
-    NodeId::new(name).unwrap()
+    NodeId::new(name).expect("a good name")
 }
 
 fn status() -> Arc<NodeStatus> {
     let addr = NodeAddr::new(([10, 0, 0, 1], 7_946).into());
-    let tags = Tags::new([("role", "db")]).unwrap();
+    let tags = Tags::new([("role", "db")]).expect("a short tag");
     let status = NodeStatus::alive(id("web-1"), addr, Incarnation::new(1_790_000_000_000), tags);
     Arc::new(status.with_state(NodeState::Suspect))
 }
@@ -60,7 +60,7 @@ fn each_kind_of_message_has_these_bytes() {
         // Of the long one the first bytes and the length are enough.
         writeln!(text, "{name} {} {}", bytes.len(), &hex[..hex.len().min(160)]).unwrap();
     }
-    expect![[r#"
+    expect![[r"
         Ping 54 00effdb6f50d0200057765622d31000a0000018a3e80d8c1a28c34010104726f6c6502646280d8c1a28c340101620101610703026869
         Ack 5 0101000900
         PingReq 8 020162f403010000
@@ -73,5 +73,5 @@ fn each_kind_of_message_has_these_bytes() {
         Differ 5 0900000000
         Describe 7 0a057765622d31
         Page 38 0b01057765622d31000a0000018a3e80d8c1a28c34010104726f6c6502646280d8c1a28c3401
-    "#]].assert_eq(&text);
+    "]].assert_eq(&text);
 }
