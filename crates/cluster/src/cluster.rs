@@ -325,9 +325,6 @@ impl Cluster {
     }
 }
 
-/// How much longer than the pool QUIC waits: as much as its defaults differ.
-const QUIC_IDLE_MARGIN: Duration = Duration::from_secs(15);
-
 fn dialable_addr(transport: &Transport) -> Result<NodeAddr, ClusterError> {
     let addr = transport.advertised_addr();
     if addr.is_dialable() { Ok(addr) } else { Err(ClusterError::Advertise { addr }) }
@@ -337,9 +334,5 @@ fn transport_config(config: &ClusterConfig) -> TransportConfig {
     let mut transport = TransportConfig::new(config.listen, config.identity.clone());
     transport.advertise = config.advertise;
     transport.pool = config.pool.clone();
-    // The pool closes connections, and QUIC only those that it forgot: its time-out goes along with
-    // a longer one of the pool.
-    let longest = config.pool.idle_timeout.max(config.pool.health_interval);
-    transport.quic_idle_timeout = transport.quic_idle_timeout.max(longest.saturating_add(QUIC_IDLE_MARGIN));
     transport
 }

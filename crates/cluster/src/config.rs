@@ -28,7 +28,7 @@ pub struct ClusterConfig {
     pub gossip: GossipConfig,
     /// The health checker's settings. Its `expected_interval` is set to the protocol's probe interval.
     pub health: HealthConfig,
-    /// The connection pool's limits. A longer `idle_timeout` raises QUIC's own with it. Up to
+    /// The connection pool's limits. Up to
     /// `max_total` members all connections are kept; in a larger group some are closed and opened
     /// again.
     pub pool: PoolConfig,
