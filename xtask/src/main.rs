@@ -7,6 +7,7 @@ mod ci;
 mod deny;
 mod layers;
 mod loom;
+mod same;
 mod setup;
 mod shell;
 mod sim;
@@ -58,7 +59,9 @@ enum Task {
         #[arg(long)]
         full: bool,
     },
-    /// The simulator's smoke run; what follows is passed on to it.
+    /// The simulator's smoke run; what follows is passed on to it. `sim same` compares its runs and quick
+    /// experiments with the checksums in `crates/sim/same.txt`, which a refactoring must not change; `sim
+    /// same --record` writes them down.
     Sim {
         /// Passed on to `kinfolk-sim smoke`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -116,7 +119,7 @@ fn main() -> ExitCode {
         Task::Doctest => cargo_steps::doctest(),
         Task::Rustdoc => cargo_steps::rustdoc(),
         Task::Loom { full } => loom::check(full),
-        Task::Sim { args } => sim::smoke(&args),
+        Task::Sim { args } => sim::sim(&args),
         Task::Storm { args } => storm::run(&args),
         Task::Chaos { args } => chaos::chaos(&args),
         Task::Soak { args } => chaos::soak(&args),
