@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use crate::{cargo_steps, chaos, layers, loom, setup, sim, tidy};
+use crate::{cargo_steps, chaos, deny, layers, loom, setup, sim, tidy};
 
 /// One step: the name is also the task that runs it alone; what it returns is its line in the table.
 struct Step {
@@ -20,6 +20,7 @@ const GATE: &[Step] = &[
     Step { name: "fmt", run: cargo_steps::fmt },
     Step { name: "layers", run: layers::check },
     Step { name: "tidy", run: tidy::check },
+    Step { name: "deny", run: deny::check },
     Step { name: "clippy", run: cargo_steps::clippy },
     NEXTEST,
     DOCTEST,

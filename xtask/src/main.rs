@@ -4,8 +4,10 @@ mod bench;
 mod cargo_steps;
 mod chaos;
 mod ci;
+mod deny;
 mod layers;
 mod loom;
+mod same;
 mod setup;
 mod shell;
 mod sim;
@@ -40,6 +42,9 @@ enum Task {
     Layers,
     /// Module docs, file and function lengths, leftovers, clocks, sleeps, links between documents.
     Tidy,
+    /// Dependencies: their licences, no crate twice, crates.io only; known advisories, where the
+    /// database can be fetched.
+    Deny,
     /// Clippy on every target, warnings are errors.
     Clippy,
     /// Unit and integration tests.
@@ -54,7 +59,9 @@ enum Task {
         #[arg(long)]
         full: bool,
     },
-    /// The simulator's smoke run; what follows is passed on to it.
+    /// The simulator's smoke run; what follows is passed on to it. `sim same` compares its runs and quick
+    /// experiments with the checksums in `crates/sim/same.txt`, which a refactoring must not change; `sim
+    /// same --record` writes them down.
     Sim {
         /// Passed on to `kinfolk-sim smoke`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -106,12 +113,13 @@ fn main() -> ExitCode {
         Task::Fmt => cargo_steps::fmt(),
         Task::Layers => layers::check(),
         Task::Tidy => tidy::check(),
+        Task::Deny => deny::check(),
         Task::Clippy => cargo_steps::clippy(),
         Task::Nextest => cargo_steps::nextest(),
         Task::Doctest => cargo_steps::doctest(),
         Task::Rustdoc => cargo_steps::rustdoc(),
         Task::Loom { full } => loom::check(full),
-        Task::Sim { args } => sim::smoke(&args),
+        Task::Sim { args } => sim::sim(&args),
         Task::Storm { args } => storm::run(&args),
         Task::Chaos { args } => chaos::chaos(&args),
         Task::Soak { args } => chaos::soak(&args),

@@ -1,6 +1,7 @@
 //! How the program ends: one status for each kind of failure, and the one line that goes with it.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// The table of statuses as `--help` shows it.
@@ -18,6 +19,7 @@ Exit status:
 /// Why the program ends, as the number that its caller sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
+    Done = 0,
     Failed = 1,
     Usage = 2,
     Config = 3,
@@ -47,9 +49,11 @@ impl Failure {
         Self { status, message }
     }
 
-    /// Standard output cannot be written to, because its reader has gone or its disk is full.
+    /// Standard output cannot be written to. If its reader has all that it wants (`| head -1`), the
+    /// program ends in silence.
     pub(crate) fn output(error: &std::io::Error) -> Self {
-        Self::new(Status::Failed, format_args!("standard output cannot be written to: {error}"))
+        let status = if error.kind() == ErrorKind::BrokenPipe { Status::Done } else { Status::Failed };
+        Self::new(status, format_args!("cannot write to standard output: {error}"))
     }
 
     /// The status to end with.

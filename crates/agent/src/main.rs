@@ -8,22 +8,27 @@ mod config;
 mod control;
 mod demo;
 mod exit;
+mod leave;
 mod logs;
 mod members;
 mod render;
 mod span;
 
+use std::io::{Write as _, stderr};
 use std::process::ExitCode;
 
 use cli::{Cli, Command};
-use exit::Failure;
+use exit::{Failure, Status};
 
 fn main() -> ExitCode {
     let done = cli::parse().and_then(|parsed| parsed.map_or(Ok(()), run));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("kinfolk: {failure}");
+            if failure.status() != Status::Done {
+                // Without a reader of standard error the status alone says it.
+                let _unread = writeln!(stderr(), "kinfolk: {failure}");
+            }
             failure.status().into()
         }
     }
@@ -35,5 +40,6 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Ca(args) => ca::run(&args),
         Command::Agent(args) => agent::run(args),
         Command::Members(args) => members::run(&args),
+        Command::Leave(args) => leave::run(&args),
     }
 }

@@ -2,55 +2,77 @@
 
 use std::io::Write as _;
 
-use kinfolk::Tags;
+use kinfolk::NodeState;
 
 use crate::cli::MembersArgs;
-use crate::control::{self, Answer, MembersView, PartitionView, Question};
+use crate::control::{self, Answer, MemberView, MembersView, PartitionView, Question, SuspicionView};
 use crate::exit::{Failure, Status};
-use crate::render::{Cell, Paint, Tone, table};
+use crate::render::{Cell, Paint, Tone, table, tags};
 
 pub(crate) fn run(args: &MembersArgs) -> Result<(), Failure> {
-    let path = args.socket.clone().unwrap_or_else(control::default_path);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Status::Failed, error))?;
-    let Answer::Members(view) = runtime.block_on(control::ask(&path, &Question::Members))? else {
+    let Answer::Members(view) = control::ask_now(args.socket.as_deref(), &Question::Members)? else {
         return Err(Failure::new(Status::Socket, "the agent answered another question than the one asked"));
     };
     let text = if args.json {
         let json = serde_json::to_string(&view).map_err(|error| Failure::new(Status::Failed, error))?;
         format!("{json}\n")
     } else {
-        as_table(Paint::of_stdout(), &view)
+        as_table(Paint::of_stdout(), &view, args.all)
     };
     std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))
 }
 
-fn as_table(paint: Paint, view: &MembersView) -> String {
-    let rows: Vec<Vec<Cell>> = view
-        .members
-        .iter()
-        .map(|member| {
-            let is_me = member.name == view.node;
-            let phi = member.phi.map_or_else(|| "-".to_owned(), |phi| format!("{phi:.1}"));
-            vec![
-                Cell::new(if is_me { Tone::Strong } else { Tone::Plain }, &member.name),
-                Cell::plain(member.addr),
-                Cell::state(member.state),
-                Cell::plain(member.incarnation.get()),
-                Cell::plain(phi),
-                Cell::plain(tags(&member.tags)),
-            ]
-        })
-        .collect();
+/// The table of the members; of those that failed or left only the counts, unless `all` are wanted.
+fn as_table(paint: Paint, view: &MembersView, all: bool) -> String {
+    let shown = view.members.iter().filter(|member| all || member.state.is_member());
+    let shown: Vec<&MemberView> = shown.collect();
+    let is_doubted = shown.iter().any(|member| member.suspicion.is_some());
+    let row = |member: &&MemberView| {
+        let is_me = member.name == view.node;
+        let phi = member.phi.map_or_else(|| "-".to_owned(), |phi| format!("{phi:.1}"));
+        let mut row = vec![
+            Cell::new(if is_me { Tone::Strong } else { Tone::Plain }, &member.name),
+            Cell::plain(member.addr),
+            Cell::state(member.state),
+            Cell::plain(member.incarnation.get()),
+            Cell::plain(phi),
+        ];
+        if is_doubted {
+            row.push(Cell::plain(member.suspicion.as_ref().map_or_else(|| "-".to_owned(), suspicion)));
+        }
+        row.push(Cell::plain(tags(&member.tags)));
+        row
+    };
+    let rows: Vec<Vec<Cell>> = shown.iter().map(row).collect();
+    let mut columns = vec!["name", "address", "state", "incarnation", "phi", "tags"];
+    if is_doubted {
+        columns.insert(5, "suspicion");
+    }
     let count = view.members.iter().filter(|member| member.state.is_member()).count();
     let members = if count == 1 { "member" } else { "members" };
     let head = format!("{count} {members} of cluster {}, as {} sees it", view.cluster, view.node);
     let head = paint.tone(Tone::Strong, &head);
     let parted = parted(view.partition).map(|text| format!("{}\n", paint.tone(Tone::Bad, &text)));
-    let body = table(paint, &["name", "address", "state", "incarnation", "phi", "tags"], &rows);
-    format!("{head}\n{}\n{body}", parted.unwrap_or_default())
+    let hidden = if all { String::new() } else { hidden(&view.members) };
+    format!("{head}\n{}\n{}{hidden}", parted.unwrap_or_default(), table(paint, &columns, &rows))
+}
+
+/// How many failed and left, in one line; nothing if none did.
+fn hidden(members: &[MemberView]) -> String {
+    let count = |state| members.iter().filter(|member| member.state == state).count();
+    match (count(NodeState::Failed), count(NodeState::Left)) {
+        (0, 0) => String::new(),
+        (failed, left) => format!("\nnot shown: {failed} failed, {left} left (--all shows them)\n"),
+    }
+}
+
+/// What the agent holds against a member, and why it does not declare it failed.
+fn suspicion(SuspicionView { silent_ms, suspect_ms, held }: &SuspicionView) -> String {
+    let seconds = |millis: u64| format!("{}.{} s", millis / 1_000, millis % 1_000 / 100);
+    let silent = silent_ms.map(|millis| format!("silent for {}", seconds(millis)));
+    let suspect = suspect_ms.map(|millis| format!("suspect for {}", seconds(millis)));
+    let held = held.as_ref().map(|why| format!("verdict held back: {why}"));
+    [silent, suspect, held].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// What to say of a partition, if there is one.
@@ -64,16 +86,11 @@ fn parted(PartitionView { live, known, partitioned, minority, read_only }: Parti
     Some(format!("partition: {live} of {known} live{side}"))
 }
 
-fn tags(tags: &Tags) -> String {
-    tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
-    use kinfolk::{Incarnation, NodeAddr, NodeState};
+    use kinfolk::{Incarnation, NodeAddr, Tags};
 
     use super::*;
-    use crate::control::MemberView;
 
     fn member(name: &str, state: NodeState, phi: Option<f64>, tags: &[(&str, &str)]) -> MemberView {
         MemberView {
@@ -83,6 +100,7 @@ mod tests {
             incarnation: Incarnation::new(17),
             tags: Tags::new(tags.iter().copied()).unwrap(),
             phi,
+            suspicion: None,
         }
     }
 
@@ -97,33 +115,56 @@ mod tests {
         assert!(told(true, true, true).unwrap().ends_with("a minority for longer than the grace: read only"));
     }
 
+    fn view(members: Vec<MemberView>) -> MembersView {
+        let partition =
+            PartitionView { live: 1, known: 3, partitioned: true, minority: true, read_only: false };
+        MembersView { node: "a".parse().unwrap(), cluster: "prod".parse().unwrap(), members, partition }
+    }
+
     #[test]
-    fn the_table_shows_each_node_with_what_is_known_of_it() {
-        let view = MembersView {
-            node: "a".parse().unwrap(),
-            cluster: "prod".parse().unwrap(),
-            members: vec![
-                member("a", NodeState::Alive, None, &[("role", "db"), ("zone", "1")]),
-                member("bb", NodeState::Suspect, Some(9.26), &[]),
-                member("c", NodeState::Failed, None, &[]),
-            ],
-            partition: PartitionView {
-                live: 1,
-                known: 3,
-                partitioned: true,
-                minority: true,
-                read_only: false,
-            },
-        };
-        let expected = "\
+    fn live_members_are_shown_and_the_others_counted() {
+        let view = view(vec![
+            member("a", NodeState::Alive, None, &[("role", "db"), ("zone", "1")]),
+            member("bb", NodeState::Suspect, Some(9.26), &[]),
+            member("c", NodeState::Failed, None, &[]),
+            member("d", NodeState::Left, None, &[]),
+            member("e", NodeState::Failed, None, &[]),
+        ]);
+        let live = "\
 2 members of cluster prod, as a sees it
 partition: 1 of 3 live, a minority
 
 name  address        state    incarnation  phi  tags
 a     10.0.0.1:7946  alive    17           -    role=db zone=1
 bb    10.0.0.1:7946  suspect  17           9.3
-c     10.0.0.1:7946  failed   17           -
 ";
-        assert_eq!(as_table(Paint::off(), &view), expected);
+        let hidden = "\nnot shown: 2 failed, 1 left (--all shows them)\n";
+        assert_eq!(as_table(Paint::off(), &view, false), format!("{live}{hidden}"));
+        let gone = "\
+c     10.0.0.1:7946  failed   17           -
+d     10.0.0.1:7946  left     17           -
+e     10.0.0.1:7946  failed   17           -
+";
+        assert_eq!(as_table(Paint::off(), &view, true), format!("{live}{gone}"));
+    }
+
+    #[test]
+    fn a_held_verdict_is_shown_with_its_reason() {
+        let mut doubted = member("bb", NodeState::Alive, Some(108.0), &[("role", "db")]);
+        let held = Some("no member at all answers this member".to_owned());
+        doubted.suspicion = Some(SuspicionView { silent_ms: Some(108_250), suspect_ms: None, held });
+        let mut suspect = member("c", NodeState::Suspect, None, &[]);
+        suspect.suspicion = Some(SuspicionView { silent_ms: None, suspect_ms: Some(900), held: None });
+        let view = view(vec![member("a", NodeState::Alive, None, &[]), doubted, suspect]);
+        let table = as_table(Paint::off(), &view, false);
+        let rows: Vec<&str> = table.lines().skip(3).collect();
+        let expected = [
+            "name  address        state    incarnation  phi    suspicion                                                                     tags",
+            "a     10.0.0.1:7946  alive    17           -      -",
+            "bb    10.0.0.1:7946  alive    17           108.0  silent for 108.2 s; verdict held back: no member at all answers this member  role=db",
+            "c     10.0.0.1:7946  suspect  17           -      suspect for 0.9 s",
+        ];
+        assert_eq!(rows[1..], expected[1..]);
+        assert!(rows[0].starts_with("name") && rows[0].contains("suspicion"), "{}", rows[0]);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{IsTerminal as _, stdout};
 
-use kinfolk::NodeState;
+use kinfolk::{NodeState, Tags};
 
 /// Whether to colour. Colours are for a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,11 @@ impl Cell {
     fn width(&self) -> usize {
         self.text.chars().count()
     }
+}
+
+/// Tags in one line.
+pub(crate) fn tags(tags: &Tags) -> String {
+    tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 /// `text` without anything that a terminal could take for a command.

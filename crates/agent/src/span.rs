@@ -4,14 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
-
-/// A duration in a setting: a whole number and one of the units `ms`, `s`, `m`, `h`. At most 24 hours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+/// A duration in a setting: a whole number and one of the units `ms`, `s`, `m`, `h`. At most 30
+/// days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span(pub Duration);
 
-const LONGEST: Duration = Duration::from_hours(24);
+const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 impl FromStr for Span {
     type Err = String;
@@ -29,17 +27,9 @@ impl FromStr for Span {
         let number: u64 = number.parse().map_err(|_| advice(text))?;
         let duration = Duration::from_millis(number.saturating_mul(millis_each));
         if duration > LONGEST {
-            return Err(format!("{text:?} is longer than 24h"));
+            return Err(format!("{text:?} is too long; give at most 720h"));
         }
         Ok(Self(duration))
-    }
-}
-
-impl TryFrom<String> for Span {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
     }
 }
 
@@ -50,7 +40,12 @@ impl fmt::Display for Span {
 }
 
 fn advice(text: &str) -> String {
-    format!("{text:?} is no duration: give a whole number with its unit, such as 500ms, 2s, 5m or 1h")
+    let why = match text {
+        "" => "the value is empty".to_owned(),
+        _ if text.bytes().all(|byte| byte.is_ascii_digit()) => format!("{text:?} has no unit"),
+        _ => format!("{text:?} is no duration"),
+    };
+    format!("{why}; give a whole number with its unit, such as 500ms, 2s, 5m or 1h")
 }
 
 #[cfg(test)]
@@ -63,8 +58,8 @@ mod tests {
         assert_eq!(read("500ms"), Ok(500));
         assert_eq!(read("2s"), Ok(2_000));
         assert_eq!(read("5m"), Ok(300_000));
-        assert_eq!(read("24h"), Ok(86_400_000));
-        for bad in ["", "2", "s", "-1s", "1.5s", "2 s", "2d", "25h", "99999999999999999999s"] {
+        assert_eq!(read("720h"), Ok(2_592_000_000));
+        for bad in ["", "2", "s", "-1s", "1.5s", "2 s", "2d", "721h", "99999999999999999999s"] {
             assert!(read(bad).is_err(), "{bad:?} was taken");
         }
     }

@@ -239,25 +239,30 @@ impl Cluster {
         Ok(self.inner.protocol.broadcast(payload.into()).await?)
     }
 
-    /// Removes a failed or left member from the views of all members, here at once and at the others by gossip. Nobody contacts
-    /// its old address again, unless it is a seed. Returns what was known of the member.
+    /// Removes a failed or left member from the views of all members, here at once and at the
+    /// others by gossip. Nobody contacts its old address again, unless it is a seed. Returns what
+    /// was known of the member.
     ///
-    /// Without it a tombstone ends after [`SwimConfig::tombstone_ttl`](kinfolk_swim::SwimConfig::tombstone_ttl). Each member tells its
-    /// application a [`ClusterEvent::NodeReaped`](kinfolk_core::ClusterEvent::NodeReaped) as for any tombstone. A member that
-    /// holds the forgotten one for alive or suspect keeps it. If the forgotten member lives after all, or starts again, it joins
-    /// as ever. The members remember up to 16,384 forgotten names for the lifetime of a tombstone, so that a member that missed the word does not
-    /// bring one back.
+    /// Without it a tombstone ends after
+    /// [`SwimConfig::tombstone_ttl`](kinfolk_swim::SwimConfig::tombstone_ttl). Each member tells
+    /// its application a [`ClusterEvent::NodeReaped`](kinfolk_core::ClusterEvent::NodeReaped) as
+    /// for any tombstone. A member that holds the forgotten one for alive or suspect keeps it. If
+    /// the forgotten member lives after all, or starts again, it joins as ever. The members
+    /// remember up to 16,384 forgotten names for the lifetime of a tombstone, so that a member that
+    /// missed the word does not bring one back.
     ///
     /// # Errors
-    /// [`ClusterError::Forget`] if the member still belongs to the group, is not known, or is this one, or if this member has
-    /// left; [`ClusterError::Gossip`] if it has been shut down. Nothing has changed then.
+    /// [`ClusterError::Forget`] if the member still belongs to the group, is not known, or is this
+    /// one, or if this member has left; [`ClusterError::Gossip`] if it has been shut down. Nothing
+    /// has changed then.
     ///
     /// # Cancel safety
     /// The member may be forgotten even if the future is dropped.
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn forget_old_names(cluster: &kinfolk::Cluster) -> Result<(), kinfolk::ClusterError> {
+    /// # use kinfolk::{Cluster, ClusterError};
+    /// # async fn forget_old_names(cluster: &Cluster) -> Result<(), ClusterError> {
     /// let members = cluster.members();
     /// for node in members.nodes().iter().filter(|node| !node.state.is_member()) {
     ///     cluster.forget(&node.id).await?;
@@ -294,8 +299,9 @@ impl Cluster {
         Ok(self.inner.protocol.explain(id.clone()).await?)
     }
 
-    /// What this member holds against others at this moment, short of a failure: those that do not answer its probes, and those
-    /// that are suspect in its view, ordered by name; and why it holds a verdict back.
+    /// What this member holds against others at this moment, short of a failure: those that do not
+    /// answer its probes, and those that are suspect in its view, ordered by name; and why it holds
+    /// a verdict back.
     ///
     /// # Errors
     /// [`ClusterError::Gossip`] once this member has shut down.
@@ -331,9 +337,10 @@ impl Cluster {
         }
     }
 
-    /// Leaves the group on purpose, without stopping anything. It is remembered: with this state directory the next instance
-    /// declines every contact, and stays alone, until it is given a seed. A [`shutdown`](Self::shutdown) alone tells the others
-    /// the same, but by default the next instance [rejoins](ClusterConfig::rejoin_after_stop) by itself.
+    /// Leaves the group on purpose, without stopping anything. It is remembered: with this state
+    /// directory the next instance declines every contact, and stays alone, until it is given a
+    /// seed. A [`shutdown`](Self::shutdown) alone tells the others the same, but by default the
+    /// next instance [rejoins](ClusterConfig::rejoin_after_stop) by itself.
     ///
     /// # Errors
     /// [`ClusterError::Gossip`] if the member has been shut down.
@@ -347,9 +354,10 @@ impl Cluster {
         Ok(left?)
     }
 
-    /// Stops in order, in six phases, each with its limit: tell the others that we leave; stop the protocol; stop the
-    /// health checker; close the connections; clear the registry; close the event channel. Can be called from any
-    /// state, and more than once: later calls wait for the first and return its report.
+    /// Stops in order, in six phases, each with its limit: tell the others that we leave; stop the
+    /// protocol; stop the health checker; close the connections; clear the registry; close the
+    /// event channel. Can be called from any state, and more than once: later calls wait for the
+    /// first and return its report.
     ///
     /// # Cancel safety
     /// What is done stays done; call it again to go on.

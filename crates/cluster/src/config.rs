@@ -28,8 +28,9 @@ pub struct ClusterConfig {
     pub gossip: GossipConfig,
     /// The health checker's settings. Its `expected_interval` is set to the protocol's probe interval.
     pub health: HealthConfig,
-    /// The connection pool's limits. Up to `max_total` members all connections are kept; in a larger group some
-    /// are closed and opened again.
+    /// The connection pool's limits. Up to
+    /// `max_total` members all connections are kept; in a larger group some are closed and opened
+    /// again.
     pub pool: PoolConfig,
     /// How long opening a stream to a service of another member may take, dialling included. Default 5 s.
     pub stream_timeout: Duration,
@@ -40,14 +41,16 @@ pub struct ClusterConfig {
     pub join: JoinPolicy,
     /// How long each phase of a shutdown may take.
     pub shutdown: ShutdownLimits,
-    /// The directory in which the member keeps what one instance remembers for the next: how high its incarnation has risen,
-    /// its seeds, and the members that it knew. It belongs to one member, and is made if it is not there. A member that starts
-    /// with it rejoins its group by itself, in the background, unless it had [left](crate::Cluster::leave): then it waits for a
+    /// The directory in which the member keeps what one instance remembers for the next: how high
+    /// its incarnation has risen, its seeds, and the members that it knew. It belongs to one
+    /// member, and is made if it is not there. A member that starts with it rejoins its group by
+    /// itself, in the background, unless it had [left](crate::Cluster::leave): then it waits for a
     /// [`join`](crate::Cluster::join). Default: none, nothing is remembered.
     pub state_dir: Option<PathBuf>,
-    /// Whether a [`shutdown`](crate::Cluster::shutdown) without a [`leave`](crate::Cluster::leave) is a stop for a while: the
-    /// next instance with this `state_dir` rejoins by itself. So a fleet that a service manager stops and starts as a whole is
-    /// one group again. With `false` a shutdown is a leave. Default true.
+    /// Whether a [`shutdown`](crate::Cluster::shutdown) without a [`leave`](crate::Cluster::leave)
+    /// is a stop for a while: the next instance with this `state_dir` rejoins by itself. So a fleet
+    /// that a service manager stops and starts as a whole is one group again. With `false` a
+    /// shutdown is a leave. Default true.
     pub rejoin_after_stop: bool,
 }
 
@@ -76,8 +79,9 @@ impl ClusterConfig {
 /// How often and how patiently a join tries its seeds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct JoinPolicy {
-    /// How many times every seed is tried. Default 10; 0 counts as 1.
-    pub attempts: u32,
+    /// How many times every seed is tried; `None`: until one lets us join. Default 10; 0 counts as
+    /// 1.
+    pub attempts: Option<u32>,
     /// How long to wait after the first attempt; the wait doubles with each further one. Default 100 ms.
     pub first_delay: Duration,
     /// The longest wait. Default 10 s.
@@ -92,7 +96,7 @@ pub struct JoinPolicy {
 impl Default for JoinPolicy {
     fn default() -> Self {
         Self {
-            attempts: 10,
+            attempts: Some(10),
             first_delay: Duration::from_millis(100),
             max_delay: Duration::from_secs(10),
             jitter: 0.25,

@@ -1,5 +1,6 @@
-//! Addresses to contact after a partition or a restart: the configured seeds, and the members of now and of before, also
-//! those that the registry has removed. They are addresses, not members: a process may have ended long ago.
+//! Addresses to contact after a partition or a restart: the configured seeds, and the members of
+//! now and of before, also those that the registry has removed. They are addresses, not members: a
+//! process may have ended long ago.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,7 +17,8 @@ pub(crate) const SEEDS_MAX: usize = 64;
 const SEED_LEN_MAX: usize = 260;
 /// How many members are remembered; of more, those who are alive before those who are not.
 pub(crate) const MEMBERS_MAX: usize = 1_024;
-/// How many of them the registry may have removed. Of more, those are kept that did not leave and were removed last.
+/// How many of them the registry may have removed. Of more, those are kept that did not leave and
+/// were removed last.
 pub(crate) const ABSENT_MAX: usize = 256;
 /// How many addresses are remembered that lead to a member which advertises another.
 const REACHED_MAX: usize = 256;
@@ -55,7 +57,8 @@ struct Remembered {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sought {
     pub seeds: Vec<String>,
-    /// Members that the registry has removed, or that left. The protocol contacts those that failed.
+    /// Members that the registry has removed, or that left. The protocol contacts those that
+    /// failed.
     pub absent: Vec<NodeAddr>,
 }
 
@@ -120,7 +123,8 @@ impl Contacts {
         self.reached.clear();
     }
 
-    /// Forgets a member that the group has forgotten up to this incarnation: its address is contacted no more.
+    /// Forgets a member that the group has forgotten up to this incarnation: its address is
+    /// contacted no more.
     pub(crate) fn forget(&mut self, id: &NodeId, incarnation: Incarnation) {
         if self.members.get(id).is_some_and(|member| member.incarnation <= incarnation) {
             self.members.remove(id);
@@ -178,7 +182,8 @@ impl Contacts {
             }
         }
         if self.members.len() > MEMBERS_MAX {
-            // Each member keeps a different random subset, so that the group as a whole keeps all addresses.
+            // Each member keeps a different random subset, so that the group as a whole keeps all
+            // addresses.
             let by_chance = |id: &NodeId| crc32fast::hash(format!("{} {id}", self.me).as_bytes());
             let rank = |(id, member): (&NodeId, &Remembered)| {
                 (member.absent.is_some(), !member.state.is_member(), by_chance(id), id.clone())
@@ -193,8 +198,9 @@ impl Contacts {
 
     /// The addresses to contact, judged by this view: none once this member has left.
     ///
-    /// A member that left is contacted only while this member is alone. All members of a fleet that a service manager stops
-    /// say that they leave; when they start again, each knows only members that left. A member that left for good declines.
+    /// A member that left is contacted only while this member is alone. All members of a fleet that
+    /// a service manager stops say that they leave; when they start again, each knows only members
+    /// that left. A member that left for good declines.
     pub(crate) fn sought(&self, view: &Snapshot) -> Sought {
         if self.left || !view.get(&self.me).is_some_and(|mine| mine.state.is_member()) {
             return Sought::default();

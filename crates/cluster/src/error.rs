@@ -1,6 +1,7 @@
 //! What starting, joining and calling a member can end in. Each says what to do about it.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use kinfolk_core::{NodeId, NodeState};
@@ -31,7 +32,8 @@ pub enum ClusterError {
     /// The protocol refused: a setting out of its range, a broadcast too large, or it has stopped.
     #[error(transparent)]
     Gossip(#[from] GossipError),
-    /// A member is not forgotten: it still belongs to the group, is not known, or is this one. Nothing has changed.
+    /// A member is not forgotten: it still belongs to the group, is not known, or is this one.
+    /// Nothing has changed.
     #[error(transparent)]
     Forget(ForgetError),
     /// The state directory cannot be used. Nothing was started.
@@ -86,6 +88,18 @@ pub enum SeedError {
     ResolveTimeout {
         /// How long was waited.
         after: Duration,
+    },
+    /// Its address is of the other family than the one that this member listens on, so it cannot be
+    /// dialled from there.
+    #[error(
+        "{seed} is of another address family than {listen}, which this node listens on, and cannot be reached from it; let all members \
+         listen on one family"
+    )]
+    Family {
+        /// The address of the seed.
+        seed: SocketAddr,
+        /// The address that this member listens on.
+        listen: SocketAddr,
     },
     /// It did not say who it is, or is nobody of this cluster.
     #[error(transparent)]

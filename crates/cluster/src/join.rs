@@ -7,6 +7,7 @@ use kinfolk_core::{NodeId, NodeState};
 use kinfolk_gossip::SwimProtocol;
 use kinfolk_transport::{Peer, Transport};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 
 use crate::cluster::Inner;
 use crate::config::JoinPolicy;
@@ -28,6 +29,10 @@ pub struct JoinReport {
     pub failed: Vec<SeedFailure>,
 }
 
+/// So many attempts are logged each, and later ones once a minute.
+const LOGGED_ATTEMPTS: u32 = 10;
+const LOGGED_EVERY: Duration = Duration::from_mins(1);
+
 /// What became of one seed at one attempt.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Tried {
@@ -40,8 +45,9 @@ pub(crate) enum Tried {
 }
 
 pub(crate) async fn join(member: &Inner, seeds: &[String]) -> Result<JoinReport, JoinError> {
-    let attempts = member.join.attempts.max(1);
-    let (mut attempt, mut last) = (0, Vec::new());
+    let attempts = member.join.attempts.map(|attempts| attempts.max(1));
+    let (mut attempt, mut last) = (0_u32, Vec::new());
+    let mut logged_at: Option<Instant> = None;
     loop {
         let tried = tokio::select! {
             biased;
@@ -53,23 +59,31 @@ pub(crate) async fn join(member: &Inner, seeds: &[String]) -> Result<JoinReport,
         };
         if !through.is_empty() || failed.is_empty() {
             for failure in &failed {
-                tracing::warn!(seed = %failure.seed, cause = %failure.cause, "a seed did not let us join; others did");
+                tracing::warn!(seed = %failure.seed, cause = %failure.cause, "this seed did not let us join; others did");
             }
             return Ok(JoinReport { members: member.registry.member_count(), through, failed });
         }
-        attempt += 1;
-        if attempt == attempts {
-            return Err(JoinError { attempts, seeds: failed, stopped: false });
+        attempt = attempt.saturating_add(1);
+        if Some(attempt) == attempts {
+            return Err(JoinError { attempts: attempt, seeds: failed, stopped: false });
         }
         let delay = member.join.delay(attempt - 1, member.rng.lock().unit());
-        let example = failed.last().map(ToString::to_string).unwrap_or_default();
-        tracing::info!(attempt, attempts, ?delay, last = example, "no seed let us join yet");
+        if attempt <= LOGGED_ATTEMPTS || logged_at.is_none_or(|at| at.elapsed() >= LOGGED_EVERY) {
+            logged_at = Some(Instant::now());
+            let seeds = failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let next_in_ms = whole_millis(delay);
+            tracing::info!(attempt, attempts, next_in_ms, seeds, "no seed let us join yet; trying again");
+        }
         last = failed;
         tokio::select! {
             () = member.protocol.ended() => {}
-            () = tokio::time::sleep(delay) => {}
+            () = sleep(delay) => {}
         }
     }
+}
+
+fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether we have said that we leave, or the registry is cleared already.
@@ -122,9 +136,15 @@ pub(crate) async fn try_one(
         if with_us(addr) {
             continue;
         }
-        // All members may be given the same seeds. A dial to our own address would look as if our certificate were in use twice.
+        // All members may be given the same seeds. A dial to our own address would look as if our
+        // certificate were in use twice.
         if is_ours(transport, addr) {
             return Tried::Ourselves(addr);
+        }
+        let listen = transport.local_addr().socket();
+        if addr.is_ipv4() != listen.is_ipv4() && !listen.ip().is_unspecified() {
+            cause = Some(SeedError::Family { seed: addr, listen });
+            continue;
         }
         let id = match transport.identify(addr, policy.seed_timeout).await {
             Ok(id) => id,
@@ -149,8 +169,9 @@ fn is_ours(transport: &Transport, addr: SocketAddr) -> bool {
         || (addr.port() == listen.port() && listen.ip().is_unspecified() && is_of_this_machine(addr))
 }
 
-/// Whether `addr` is one of this machine's. Then, and only then, the system sends to it from the same address. It would be no
-/// proof that a socket can be bound there: some machines allow that for any address (`ip_nonlocal_bind`).
+/// Whether `addr` is one of this machine's. Then, and only then, the system sends to it from the
+/// same address. It would be no proof that a socket can be bound there: some machines allow that
+/// for any address (`ip_nonlocal_bind`).
 fn is_of_this_machine(addr: SocketAddr) -> bool {
     let any = match addr.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),

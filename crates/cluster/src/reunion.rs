@@ -81,7 +81,7 @@ impl Seeker {
             let alone = self.registry.member_count() <= 1;
             let some = self.choose(alone, round);
             let tried_any = !some.is_empty();
-            self.contact(some, alone, counters).await;
+            self.contact(some, counters).await;
             if round.is_multiple_of(ROUNDS_TRUSTED) {
                 self.contacts.lock().forget_reached();
             }
@@ -97,7 +97,8 @@ impl Seeker {
     fn choose(&mut self, alone: bool, round: u64) -> Vec<String> {
         let Sought { mut seeds, absent } = {
             let mut contacts = self.contacts.lock();
-            // Taken under the lock: an older view would bring back a member that was forgotten meanwhile.
+            // Taken under the lock: an older view would bring back a member that was forgotten
+            // meanwhile.
             let view = self.registry.snapshot();
             contacts.note(&view);
             contacts.sought(&view)
@@ -125,7 +126,7 @@ impl Seeker {
         }
     }
 
-    async fn contact(&mut self, some: Vec<String>, alone: bool, counters: &Counters) {
+    async fn contact(&mut self, some: Vec<String>, counters: &Counters) {
         let mut tasks = JoinSet::new();
         for seed in some {
             let (transport, protocol, policy) = (self.transport.clone(), self.protocol.clone(), self.policy);
@@ -144,7 +145,7 @@ impl Seeker {
             match tried {
                 Tried::Joined(node, addr) => {
                     counters.met.fetch_add(1, Ordering::Relaxed);
-                    tracing::info!(%node, %addr, alone, "found a member of the group again");
+                    tracing::info!(%node, %addr, "exchanged views with a member at a remembered address");
                     self.contacts.lock().reached(addr, node);
                 }
                 Tried::Ourselves(addr) => self.contacts.lock().reached(addr, self.protocol.id().clone()),

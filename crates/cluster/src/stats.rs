@@ -15,7 +15,8 @@ pub struct ClusterStats {
     pub pool: PoolStats,
     /// Members that are remembered and could be contacted, those in the registry included.
     pub remembered: usize,
-    /// Whether they are not contacted, because this member left on purpose and was not given a seed since.
+    /// Whether they are not contacted, because this member left on purpose and was not given a seed
+    /// since.
     pub left: bool,
     /// Seeds and members of old that were contacted to find the group again.
     pub contacts: u64,

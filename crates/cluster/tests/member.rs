@@ -313,7 +313,7 @@ async fn one_who_is_its_own_only_seed_is_content() {
 async fn a_seed_that_uses_our_own_certificate_is_not_taken_for_ourselves() {
     let town = Town::new();
     let mut config = town.config("a");
-    config.join.attempts = 1;
+    config.join.attempts = Some(1);
     let (one, twin) = (town.start("a"), Cluster::start(config).unwrap());
     let error = twin.join(&[one.addr().to_string()]).await.unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");
@@ -323,7 +323,7 @@ async fn a_seed_that_uses_our_own_certificate_is_not_taken_for_ourselves() {
 async fn a_member_of_another_authority_is_not_let_in() {
     let (town, other) = (Town::new(), Town::new());
     let (a, mut config) = (town.start("a"), other.config("b"));
-    config.join.attempts = 1;
+    config.join.attempts = Some(1);
     let stranger = Cluster::start(config).unwrap();
     let error = stranger.join(&[a.addr().to_string()]).await.unwrap_err();
     assert!(error.to_string().contains("certificate"), "{error}");

@@ -82,6 +82,19 @@ pub enum Reason {
     },
 }
 
+/// A duration as people read it: milliseconds below a second, then seconds.
+struct Readable(Duration);
+
+impl fmt::Display for Readable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < Duration::from_secs(1) {
+            write!(f, "{} ms", self.0.as_millis())
+        } else {
+            write!(f, "{:.1} s", self.0.as_secs_f64())
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -92,25 +105,26 @@ impl fmt::Display for Reason {
                 write!(f, "({nacks} nack{})", s(*nacks))
             }
             Self::Phi { phi, silence } => {
-                write!(f, "silent for {:.1} s (phi {phi:.1})", silence.as_secs_f64())
+                write!(f, "silent for {} (phi {phi:.1})", Readable(*silence))
             }
             Self::Silent { silence, witnesses: 0, .. } => {
-                write!(f, "silent for {:.1} s", silence.as_secs_f64())
+                write!(f, "silent for {}", Readable(*silence))
             }
             Self::Silent { silence, witnesses, nacks } => {
-                let silence = silence.as_secs_f64();
-                write!(f, "silent for {silence:.1} s; {nacks} of {witnesses} witnesses could not reach it")
+                let silence = Readable(*silence);
+                write!(f, "silent for {silence}; {nacks} of {witnesses} witnesses could not reach it")
             }
             Self::PortClosed { silence, witnesses } => {
-                let silence = silence.as_secs_f64();
-                write!(f, "silent for {silence:.1} s; its port is closed, as {} found", 1 + witnesses)
+                let found = 1 + witnesses;
+                let s = if found == 1 { "" } else { "s" };
+                write!(f, "its port is closed, as {found} member{s} found; silent for {}", Readable(*silence))
             }
             Self::Lossy { answered, probes } => {
                 write!(f, "answered {answered} of {probes} probes, as most of its watchers found")
             }
             Self::Reported => write!(f, "reported"),
             Self::SuspicionExpired { suspected_for } => {
-                write!(f, "suspected for {:.1} s without refuting", suspected_for.as_secs_f64())
+                write!(f, "suspected for {} without refuting", Readable(*suspected_for))
             }
         }
     }

@@ -83,14 +83,16 @@ pub enum ClusterEvent {
         /// The message.
         payload: Bytes,
     },
-    /// Two processes use one name, and so the same certificate. About this member's own name it may also be a former
-    /// instance, once after a restart with a clock that went back. About another member's name it comes instead of
-    /// [`NodeUpdated`](Self::NodeUpdated) when its address goes back to the one before within a minute; one `NodeUpdated`
-    /// follows when the address has been the same for a minute. While it lasts, it comes at most once a minute.
+    /// Two processes use one name, and so the same certificate. About this member's own name it may
+    /// also be a former instance, once after a restart with a clock that went back. About another
+    /// member's name it comes instead of [`NodeUpdated`](Self::NodeUpdated) when its address goes
+    /// back to the one before within a minute; one `NodeUpdated` follows when the address has been
+    /// the same for a minute. While it lasts, it comes at most once a minute.
     NameConflict {
         /// The name.
         id: NodeId,
-        /// About this member's own name: where the other process listens. Else the latest address of the name.
+        /// About this member's own name: where the other process listens. Else the latest address
+        /// of the name.
         addr: NodeAddr,
         /// How often the two outranked each other since the last such event, this time included.
         count: u64,

@@ -1,5 +1,5 @@
-//! What an operator needs to see why a member is suspected, spared or declared failed: findings with the evidence that
-//! stood behind them, and what is held against a member now.
+//! What an operator needs to see why a member is suspected, spared or declared failed: findings
+//! with the evidence that stood behind them, and what is held against a member now.
 
 use std::fmt;
 use std::time::Duration;
@@ -65,9 +65,11 @@ impl Finding {
 pub struct SuspicionStatus {
     /// The member that it is about.
     pub id: NodeId,
-    /// For how long it has answered none of our probes; `None` if it answers, or if we do not probe it.
+    /// For how long it has answered none of our probes; `None` if it answers, or if we do not probe
+    /// it.
     pub silent_for: Option<Duration>,
-    /// For how long it has been suspect in our view, by our own word or another's; `None` if it is not.
+    /// For how long it has been suspect in our view, by our own word or another's; `None` if it is
+    /// not.
     pub suspect_for: Option<Duration>,
     /// What holds our verdict back, of those findings that [do](Finding::holds_verdict).
     pub held: Option<Finding>,

@@ -68,12 +68,67 @@ impl Carrier for Transport {
 }
 
 fn no_answer(error: &RequestError) -> NoAnswer {
-    let why = match error.evidence() {
-        Evidence::Local => NoReply::Local,
-        // Its process lives, but it does not do what a member does: that is no answer either.
+    NoAnswer { why: no_reply(error.evidence()), cause: error.to_string() }
+}
+
+/// What the evidence of a failed request means to the machine.
+fn no_reply(evidence: Evidence) -> NoReply {
+    match evidence {
+        // The peer's process runs but gave no valid answer. That is no answer of a member either.
         Evidence::Refused | Evidence::Answered => NoReply::Refused,
-        // It goes or comes at this moment; whatever it is now, this request is lost.
-        _ => NoReply::Silent,
-    };
-    NoAnswer { why, cause: error.to_string() }
+        // The peer's process ends or begins at this moment. Whatever it is now, this request is
+        // lost.
+        Evidence::Silent | Evidence::Departed | Evidence::Restarted => NoReply::Silent,
+        // `Local`, and any kind that this crate does not know. A limit, a shutdown or a close of
+        // this node must not speak against the peer.
+        _ => NoReply::Local,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::{NodeAddr, NodeId};
+    use kinfolk_transport::{DialError, Ending, Phase, Target};
+
+    use super::*;
+
+    fn why(error: impl FnOnce(Target) -> RequestError) -> NoReply {
+        let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
+        let peer = Target { id: Some(NodeId::new("a").unwrap()), addr };
+        no_answer(&error(peer)).why
+    }
+
+    #[test]
+    fn the_end_of_this_node_never_speaks_against_a_peer() {
+        assert_eq!(why(|peer| RequestError::ShuttingDown { peer }), NoReply::Local);
+        let cause = Ending::Local { reason: "evicted".to_owned() };
+        assert_eq!(why(|peer| RequestError::Closed { peer, cause }), NoReply::Local);
+        assert_eq!(why(|peer| RequestError::Connect { peer, cause: DialError::Stopped }), NoReply::Local);
+    }
+
+    #[test]
+    fn a_limit_or_a_path_of_this_node_never_speaks_against_a_peer() {
+        let (deadline, max) = (Duration::from_secs(1), 16);
+        let connect = |cause| why(|peer| RequestError::Connect { peer, cause });
+        assert_eq!(connect(DialError::NotBegun { after: deadline, max }), NoReply::Local);
+        assert_eq!(connect(DialError::PathTooSmall { mtu: 1_000, needed: 1_228 }), NoReply::Local);
+        let queued = why(|peer| RequestError::Timeout { peer, deadline, phase: Phase::Queued });
+        assert_eq!(queued, NoReply::Local);
+        assert_eq!(why(|peer| RequestError::PoolFull { peer, current: 1, max }), NoReply::Local);
+    }
+
+    #[test]
+    fn each_kind_of_evidence_has_its_meaning() {
+        let meanings = [
+            (Evidence::Local, NoReply::Local),
+            (Evidence::Refused, NoReply::Refused),
+            (Evidence::Answered, NoReply::Refused),
+            (Evidence::Silent, NoReply::Silent),
+            (Evidence::Departed, NoReply::Silent),
+            (Evidence::Restarted, NoReply::Silent),
+        ];
+        for (evidence, meaning) in meanings {
+            assert_eq!(no_reply(evidence), meaning, "{evidence:?}");
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! The one place of this layer that reads clocks: tokio's, so that tests can make time pass, and the system's wall clock.
+//! The one place of this layer that reads clocks: tokio's, so that tests can make time pass, and
+//! the system's wall clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,8 +19,8 @@ impl Clock {
         Self { origin: tokio::time::Instant::now(), wall_at_origin: None }
     }
 
-    /// A clock that begins now, on a simulated machine: its wall clock says that it is `since_epoch` after the Unix epoch,
-    /// and goes on from there as tokio's clock does.
+    /// A clock that begins now, on a simulated machine: its wall clock says that it is
+    /// `since_epoch` after the Unix epoch, and goes on from there as tokio's clock does.
     pub fn start_at(since_epoch: Duration) -> Self {
         Self { wall_at_origin: Some(since_epoch), ..Self::start() }
     }
@@ -29,8 +30,8 @@ impl Clock {
         Instant::from_origin(self.origin.elapsed())
     }
 
-    /// What the wall clock says, as the time since the Unix epoch. A clock that stands before the epoch counts as
-    /// standing at it.
+    /// What the wall clock says, as the time since the Unix epoch. A clock that stands before the
+    /// epoch counts as standing at it.
     pub fn since_epoch(&self) -> Duration {
         match self.wall_at_origin {
             Some(at_origin) => at_origin + self.origin.elapsed(),

@@ -21,7 +21,8 @@ use crate::inbound::{Arrivals, Questions};
 use crate::outbox::Outbox;
 use crate::protocol::OnForgotten;
 
-/// How often the machine is told what the wall clock says: soon enough after somebody sets it right.
+/// How often the machine is told what the wall clock says: soon enough after somebody sets it
+/// right.
 const WALL_CLOCK_READ_EVERY: Duration = Duration::from_secs(1);
 
 /// What the handle asks of the driver.
@@ -43,6 +44,8 @@ pub(crate) enum Ask {
 pub(crate) struct Driver<C, I: Arrivals> {
     pub machine: Machine,
     pub clock: Clock,
+    /// Whether it was last logged that the others declared this member failed.
+    pub declared_failed: bool,
     /// When the wall clock is read next.
     pub read_wall_clock_at: Instant,
     pub arrivals: I,
@@ -83,6 +86,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
             let now = self.clock.now();
             self.read_wall_clock(now);
             self.machine.handle(now, input);
+            self.log_standing();
             *self.stats.lock() = self.machine.stats();
             let partition = self.machine.partition();
             self.partition.send_if_modified(|known| std::mem::replace(known, partition) != partition);
@@ -122,6 +126,19 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                     }
                 }
             }
+        }
+    }
+
+    /// Says when the others declare this member failed, and when it is back: nobody else on this
+    /// machine knows.
+    fn log_standing(&mut self) {
+        let declared_failed = self.machine.is_declared_failed();
+        match (std::mem::replace(&mut self.declared_failed, declared_failed), declared_failed) {
+            (false, true) => tracing::warn!(
+                "other members declared this member failed; it returns once seven of eight probes to its neighbours are answered"
+            ),
+            (true, false) => tracing::info!("this member has refuted its failure"),
+            _ => {}
         }
     }
 

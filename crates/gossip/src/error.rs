@@ -47,8 +47,8 @@ pub enum JoinRefusal {
     /// A limit of our own was reached, or we have left.
     #[error("a limit of our own was reached, or we have left; try again")]
     Local,
-    /// The two wall clocks differ by more than 24 hours. An incarnation starts as the time of the wall clock, so each would take
-    /// the other's claims for false.
+    /// The two wall clocks differ by more than 24 hours. An incarnation starts as the time of the
+    /// wall clock, so each would take the other's claims for false.
     #[error(
         "our clock says {} and its clock says {}, which is more than 24 h apart; set the wrong clock right, then start again",
         date(*ours),
@@ -90,7 +90,8 @@ impl From<JoinFailure> for JoinRefusal {
     }
 }
 
-/// A point of time as people read it (RFC 3339); the milliseconds since the Unix epoch where it lies beyond the year 9999.
+/// A point of time as people read it (RFC 3339); the milliseconds since the Unix epoch where it
+/// lies beyond the year 9999.
 pub(crate) fn date(since_epoch: Duration) -> String {
     let whole = i64::try_from(since_epoch.as_secs()).ok();
     let date = whole.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
@@ -104,10 +105,10 @@ mod tests {
 
     #[test]
     fn a_refusal_by_the_clock_shows_both_clocks() {
-        let (ours, theirs) = (Duration::from_secs(1_790_000_000), Duration::from_secs(1_790_100_000));
+        let (ours, theirs) = (Duration::from_secs(1_790_000_000), Duration::from_secs(1_790_100_001));
         assert_eq!(
             JoinRefusal::ClocksDiffer { ours, theirs }.to_string(),
-            "our clock says 2026-09-21T14:13:20Z and its clock says 2026-09-22T18:00:00Z, which is more than 24 h apart; \
+            "our clock says 2026-09-21T14:13:20Z and its clock says 2026-09-22T18:00:01Z, which is more than 24 h apart; \
              set the wrong clock right, then start again"
         );
         assert_eq!(date(Duration::from_millis(u64::MAX)), "18446744073709551615 ms after 1970");

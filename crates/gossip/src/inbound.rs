@@ -83,7 +83,7 @@ impl<A> Questions<A> {
             Ok(message) => message,
             Err(error) => {
                 count(&self.counters.undecodable);
-                tracing::warn!(%from, %error, "dropped a message that cannot be read: do both run the same version?");
+                tracing::warn!(%from, %error, "dropped a message that cannot be read; see whether both run the same version");
                 return None;
             }
         };

@@ -132,7 +132,7 @@ impl<C: Carrier> Outbox<C> {
 fn encode(message: &Message) -> Option<Bytes> {
     codec::encode(message)
         .inspect_err(
-            |error| tracing::error!(%error, "dropped a message of our own that breaks the protocol's rules"),
+            |error| tracing::error!(%error, "dropped a message of this member that breaks the rules of the protocol; please report it"),
         )
         .ok()
 }

@@ -33,14 +33,15 @@ pub struct Parts {
     pub clock: Clock,
     /// Where the incarnations that we may take are written down; `None` if they are not, and have no bound.
     pub reserve: Option<Reserve>,
-    /// Whether it declines every message until it is [woken](SwimProtocol::wake): so a member that left on purpose stays out
-    /// of the group when its process starts again.
+    /// Whether it declines every message until it is [woken](SwimProtocol::wake): so a member that
+    /// left on purpose stays out of the group when its process starts again.
     pub dormant: bool,
     /// Is told whom the group has forgotten, by whichever member.
     pub forgotten: Option<OnForgotten>,
 }
 
-/// Is called with each member that is forgotten, and up to which incarnation. It must not block: the driver waits for it.
+/// Is called with each member that is forgotten, and up to which incarnation. It must not block:
+/// the driver waits for it.
 pub struct OnForgotten(Box<Told>);
 
 type Told = dyn Fn(&NodeId, Incarnation) + Send;
@@ -131,6 +132,7 @@ impl SwimProtocol {
         let driver = Driver {
             machine,
             clock,
+            declared_failed: false,
             read_wall_clock_at: clock.now(),
             arrivals,
             questions,
@@ -232,12 +234,13 @@ impl SwimProtocol {
         }
     }
 
-    /// Removes the tombstone of a failed or left member, here at once and at all others by gossip. `remembered` is what is known
-    /// of it beside the registry; it counts where the registry does not know the member. Returns what was known of it.
+    /// Removes the tombstone of a failed or left member, here at once and at all others by gossip.
+    /// `remembered` is what is known of it beside the registry; it counts where the registry does
+    /// not know the member. Returns what was known of it.
     ///
     /// # Errors
-    /// [`GossipError::Forget`] if the member still belongs, is not known, or is this one, or if we have left;
-    /// [`GossipError::Stopped`].
+    /// [`GossipError::Forget`] if the member still belongs, is not known, or is this one, or if we
+    /// have left; [`GossipError::Stopped`].
     ///
     /// # Cancel safety
     /// It may be forgotten even if the future is dropped.

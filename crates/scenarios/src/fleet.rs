@@ -166,7 +166,8 @@ impl Fleet {
         self.stop(n).await;
     }
 
-    /// Stops a member in order, as a service manager does: it tells the others that it leaves, but not for good.
+    /// Stops a member in order, as a service manager does: it tells the others that it leaves, but
+    /// not for good.
     ///
     /// # Panics
     /// If it does not run, or its shutdown is not clean.

@@ -55,7 +55,8 @@ pub enum Kind {
     Restart,
     /// A crash that is detected, then a restart under the same name.
     Return,
-    /// A crash that is detected, then one node has the crashed one forgotten, while another is paused.
+    /// A crash that is detected, then one node has the crashed one forgotten, while another is
+    /// paused.
     Forget,
     /// Half of the nodes are cut off from the other half for a minute, longer than the partition grace.
     Halves,

@@ -211,7 +211,7 @@ impl Machine {
     }
 
     /// Whether nobody at all has been heard from for as long as any one may stall.
-    fn is_isolated(&self, now: Instant) -> bool {
+    pub(crate) fn is_isolated(&self, now: Instant) -> bool {
         self.config.is_verified()
             && !self.overlay.is_empty()
             && now.since(self.mass.heard) >= self.config.tolerated_pause

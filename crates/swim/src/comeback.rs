@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{Incarnation, Instant};
+use kinfolk_core::{Incarnation, Instant, Tags};
 
 use crate::input::NoReply;
 use crate::machine::Machine;
@@ -61,6 +61,8 @@ struct Out {
     trial: Option<Trial>,
     /// When the trial is over, or when the next one begins.
     timer: Option<TimerKey>,
+    /// Tags that were set meanwhile. To state them at once would bring us back without a trial.
+    tags: Option<Tags>,
 }
 
 /// The trial that is under way.
@@ -107,7 +109,7 @@ impl Machine {
         let probation = if lately { self.config.return_probation } else { Duration::ZERO };
         self.stats.probations += u64::from(lately);
         let (well_since, failed, trial, timer) = (None, 0, None, None);
-        self.comeback.out = Some(Out { claimed, probation, well_since, failed, trial, timer });
+        self.comeback.out = Some(Out { claimed, probation, well_since, failed, trial, timer, tags: None });
         self.begin_trial(now);
     }
 
@@ -181,18 +183,35 @@ impl Machine {
         out.timer = Some(self.timers.schedule(now + again, Timer::Comeback));
     }
 
+    /// Keeps new tags until we come back. Returns them if we are not out.
+    pub(crate) fn keep_tags(&mut self, tags: Tags) -> Option<Tags> {
+        match &mut self.comeback.out {
+            Some(out) => {
+                out.tags = Some(tags);
+                None
+            }
+            None => Some(tags),
+        }
+    }
+
+    /// Whether others declared this member failed, as far as it knows, and it has not come back
+    /// yet: it refutes once it reaches enough of its neighbours.
+    pub fn is_declared_failed(&self) -> bool {
+        self.is_out()
+    }
+
     /// Whether we hold that we were declared failed and have not come back yet.
     pub(crate) fn is_out(&self) -> bool {
         self.comeback.out.is_some()
     }
 
     fn come_back(&mut self, now: Instant) {
-        let Some(Out { claimed, .. }) = self.comeback.out.take() else { return };
+        let Some(Out { claimed, tags, .. }) = self.comeback.out.take() else { return };
         self.comeback.returned = Some(now);
         let Some(mine) = self.registry.get(&self.me.id).filter(|_| !self.has_left()) else { return };
-        if claimed >= mine.incarnation {
+        if claimed >= mine.incarnation || tags.is_some() {
             self.stats.refutations += 1;
-            self.state_anew(now, claimed.next(), None, Priority::Critical);
+            self.state_anew(now, claimed.max(mine.incarnation).next(), tags, Priority::Critical);
             // Whoever told us may hold all others for failed, as we may: then there is nobody whom our news would reach.
             self.contact_a_failed_one();
         }

@@ -173,6 +173,7 @@ impl SwimConfig {
             ("probe_timeout", self.probe_timeout),
             ("gossip_interval", self.gossip_interval),
             ("sync_interval", self.sync_interval),
+            ("tombstone_ttl", self.tombstone_ttl),
             ("heal_interval", self.heal_interval.unwrap_or(Duration::MAX)),
         ];
         if let Some((field, _)) = positive.into_iter().find(|(_, duration)| duration.is_zero()) {
@@ -261,6 +262,7 @@ mod tests {
         assert!(with(|c| c.suspicion.alpha = f64::NAN).contains("alpha"));
         assert!(with(|c| c.suspicion.beta = 0.5).contains("beta"));
         assert!(with(|c| c.sync_interval = Duration::ZERO).contains("sync_interval"));
+        assert!(with(|c| c.tombstone_ttl = Duration::ZERO).contains("tombstone_ttl"));
         assert!(with(|c| c.indirect_probes = 0).contains("indirect_probes"));
         assert!(with(|c| c.quorum_percent = 0).contains("quorum_percent"));
         assert!(with(|c| c.quorum_percent = 101).contains("quorum_percent"));

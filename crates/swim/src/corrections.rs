@@ -1,9 +1,11 @@
-//! Tombstones in an exchange of views: a page holds members only, and a tombstone goes to a peer that holds its member for alive
-//! or suspect.
+//! Tombstones in an exchange of views: a page holds members only, and a tombstone goes to a peer
+//! that holds its member for alive or suspect.
 //!
-//! Who never knew a member needs no tombstone of it. Were all tombstones exchanged, 10,000 old names would make a join 70 times as
-//! large, and each new member would keep them for another day, so that they never end. An old claim that the member is alive
-//! may still reach one that has no tombstone. Then its view differs from others, the comparison finds that, and the correction follows.
+//! Who never knew a member needs no tombstone of it. Were all tombstones exchanged, 10,000 old
+//! names would make a join 70 times as large, and each new member would keep them for another day,
+//! so that they never end. An old claim that the member is alive may still reach one that has no
+//! tombstone. Then its view differs from others, the comparison finds that, and the correction
+//! follows.
 //!
 //! ```text
 //!   asker ── Sync(its members) ──> answerer ── Page(corrections of these, its members) ──> asker
@@ -18,8 +20,8 @@ use crate::codec::{self, INLINE_CLAIM_MAX, PAGE_BYTES_MAX};
 use crate::machine::Machine;
 
 impl Machine {
-    /// The tombstones that contradict these claims of a peer, as many as fit into a page. What does not fit comes with the next
-    /// exchange.
+    /// The tombstones that contradict these claims of a peer, as many as fit into a page. What does
+    /// not fit comes with the next exchange.
     pub(crate) fn corrections(&self, now: Instant, claims: &[Arc<NodeStatus>]) -> Vec<Arc<NodeStatus>> {
         let mut bytes = 0;
         let fits = |tombstone: &Arc<NodeStatus>| {
@@ -44,7 +46,8 @@ impl Machine {
         Some(if large { known.without_description().into() } else { known })
     }
 
-    /// Whether a peer's page has a tombstone of a member that we do not know. It would only begin another day here.
+    /// Whether a peer's page has a tombstone of a member that we do not know. It would only begin
+    /// another day here.
     pub(crate) fn is_of_no_use(&self, claim: &NodeStatus) -> bool {
         !claim.state.is_member() && self.registry.get(&claim.id).is_none()
     }

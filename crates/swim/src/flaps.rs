@@ -1,6 +1,6 @@
-//! Telling the application of changes, except of the coming and going of a member that flaps: that is told once, and once
-//! more when it has settled. Nor of each change of an address that two processes contend for (`name_conflicts.rs`). The
-//! registry and the gossip know of no such thing.
+//! Telling the application of changes, except of the coming and going of a member that flaps: that
+//! is told once, and once more when it has settled. Nor of each change of an address that two
+//! processes contend for (`name_conflicts.rs`). The registry and the gossip know of no such thing.
 
 use kinfolk_core::{Cause, Change, ClusterEvent, Instant, NodeId};
 use kinfolk_detector::Telling;

@@ -1,5 +1,5 @@
-//! Forgetting a member before the time of its tombstone is over, everywhere: at this member at once, and at all others by
-//! gossip (`Update::Forget`).
+//! Forgetting a member before the time of its tombstone is over, everywhere: at this member at
+//! once, and at all others by gossip (`Update::Forget`).
 //!
 //! ```text
 //!   command ──┬─ a tombstone ──> removed, remembered, passed on
@@ -11,9 +11,10 @@
 //!             └─ about us ──> a claim that we failed, which we refute
 //! ```
 //!
-//! What is remembered is the tombstone in another place: a claim up to its incarnation changes nothing, but no view shows the
-//! member. A peer that still tells of the tombstone receives the word. A peer that holds the member for alive receives the
-//! tombstone (`corrections.rs`), so that a member that really lives refutes it and is back.
+//! What is remembered is the tombstone in another place: a claim up to its incarnation changes
+//! nothing, but no view shows the member. A peer that still tells of the tombstone receives the
+//! word. A peer that holds the member for alive receives the tombstone (`corrections.rs`), so that
+//! a member that really lives refutes it and is back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,16 +29,18 @@ use crate::message::{Message, Update};
 use crate::output::Output;
 use crate::queue::Priority;
 
-/// How many words a member that comes back receives at most, the latest. It missed them while it was cut off.
+/// How many words a member that comes back receives at most, the latest. It missed them while it
+/// was cut off.
 const MISSED_MAX: usize = 1_024;
 
-/// How long before a member was declared failed it may have been cut off: the tolerated pause, stretched by local health, and
-/// the grace of the brake.
+/// How long before a member was declared failed it may have been cut off: the tolerated pause,
+/// stretched by local health, and the grace of the brake.
 const CUT_OFF_BEFORE: Duration = Duration::from_mins(2);
 
 /// The names that were forgotten, each with the incarnation up to which the word counts.
 ///
-/// Bounded by [`NAMES_MAX`](Self::NAMES_MAX). Each is dropped when a tombstone of the same age would be.
+/// Bounded by [`NAMES_MAX`](Self::NAMES_MAX). Each is dropped when a tombstone of the same age
+/// would be.
 #[derive(Debug, Default)]
 pub(crate) struct Forgotten {
     words: BTreeMap<NodeId, Word>,
@@ -46,7 +49,8 @@ pub(crate) struct Forgotten {
     noted: u64,
     /// How many words were dropped or left out at the bound.
     dropped: u64,
-    /// What the sender of the current message still tells of, to be told when the message is done with.
+    /// What the sender of the current message still tells of, to be told when the message is done
+    /// with.
     owed: Vec<(NodeId, Update)>,
 }
 
@@ -93,8 +97,9 @@ impl Forgotten {
         self.about(now, ttl, &claim.id).filter(|word| claim.incarnation <= word.incarnation)
     }
 
-    /// Notes a word. `state` is that of the tombstone which it removes; at the bound, only a word that removes one takes the place
-    /// of the oldest. So no word is news twice because others pushed it out, and words cannot circulate for ever.
+    /// Notes a word. `state` is that of the tombstone which it removes; at the bound, only a word
+    /// that removes one takes the place of the oldest. So no word is news twice because others
+    /// pushed it out, and words cannot circulate for ever.
     ///
     /// Returns what became of it, and which names are remembered no more.
     fn note(
@@ -164,7 +169,8 @@ impl Word {
 }
 
 impl Machine {
-    /// The application has this member forgotten. `remembered` is what is known of it beside the registry.
+    /// The application has this member forgotten. `remembered` is what is known of it beside the
+    /// registry.
     pub(crate) fn forget(
         &mut self,
         now: Instant,
@@ -184,7 +190,8 @@ impl Machine {
             return Err(ForgetError::StillMember { node, state: *state });
         }
         let clock = self.wall_clock.says(now);
-        // Others refuse a word far ahead of the clock, and it would keep the member out here when it starts again.
+        // Others refuse a word far ahead of the clock, and it would keep the member out here when
+        // it starts again.
         let is_plausible = tombstone.incarnation.is_plausible(clock);
         self.forget_up_to(now, id, if is_plausible { tombstone.incarnation } else { clock }, None);
         Ok(tombstone)
@@ -239,8 +246,8 @@ impl Machine {
         }
     }
 
-    /// Whether that claim of `from` is about a member that is forgotten. Then it must change nothing. A peer that still tells of
-    /// the tombstone will be told.
+    /// Whether that claim of `from` is about a member that is forgotten. Then it must change
+    /// nothing. A peer that still tells of the tombstone will be told.
     pub(crate) fn is_forgotten(&mut self, now: Instant, from: &NodeId, claim: &NodeStatus) -> bool {
         let Some(word) = self.forgotten.covering(now, self.config.tombstone_ttl, claim) else { return false };
         if !claim.state.is_member() {
@@ -256,7 +263,8 @@ impl Machine {
         Some(Arc::new(NodeStatus { incarnation, state, ..claim.without_description() }))
     }
 
-    /// The word about `id`, which speaks to us and is in no view here. If it lives, it refutes the word.
+    /// The word about `id`, which speaks to us and is in no view here. If it lives, it refutes the
+    /// word.
     pub(crate) fn word_about(&self, now: Instant, id: &NodeId) -> Option<Update> {
         self.forgotten.about(now, self.config.tombstone_ttl, id).map(|word| word.update(id))
     }
@@ -276,7 +284,8 @@ impl Machine {
         }
     }
 
-    /// A member that was declared failed at that time is back: those that watch it tell it what was forgotten meanwhile.
+    /// A member that was declared failed at that time is back: those that watch it tell it what was
+    /// forgotten meanwhile.
     pub(crate) fn tell_missed_words(&mut self, now: Instant, back: &NodeStatus, failed_at: Instant) {
         if self.forgotten.len() == 0 {
             return;

@@ -78,8 +78,9 @@ pub enum Input {
         /// The highest incarnation that we may take.
         up_to: Incarnation,
     },
-    /// What the wall clock says. Until the first one it is the clock that our first statement was made by. The driver reads
-    /// it again from time to time, so that a clock that is set right while we run counts.
+    /// What the wall clock says. Until the first one it is the clock that our first statement was
+    /// made by. The driver reads it again from time to time, so that a clock that is set right
+    /// while we run counts.
     WallClock {
         /// The time since the Unix epoch.
         since_epoch: Duration,
@@ -130,8 +131,8 @@ pub enum Command {
     Forget {
         /// Of whom.
         id: NodeId,
-        /// What is remembered of it beside the registry, which may have removed the tombstone already. It counts where the
-        /// registry does not know the member.
+        /// What is remembered of it beside the registry, which may have removed the tombstone
+        /// already. It counts where the registry does not know the member.
         remembered: Option<Arc<NodeStatus>>,
     },
 }

@@ -1,12 +1,14 @@
-//! Joining: the member and the one it joins through compare their wall clocks first. Then they exchange views (`sync.rs`).
+//! Joining: the member and the one it joins through compare their wall clocks first. Then they
+//! exchange views (`sync.rs`).
 //!
 //! ```text
 //!   joining ── Join(clock, own statement) ──> peer ──┬─ takes the statement in ──> Welcome(Seen) ──> exchange of views
 //!                                                    └─ clocks differ, registry full, ... ──> Welcome(why not) ──> it fails
 //! ```
 //!
-//! An incarnation starts as the time of the wall clock, and a claim from the future is refused (`wall_clock.rs`). So a member
-//! whose clock is wrong would be in nobody's view, or would have nobody in its own, and nobody would say why.
+//! An incarnation starts as the time of the wall clock, and a claim from the future is refused
+//! (`wall_clock.rs`). So a member whose clock is wrong would be in nobody's view, or would have
+//! nobody in its own, and nobody would say why.
 
 use std::sync::Arc;
 
@@ -28,7 +30,8 @@ pub enum Reception {
     Seen,
     /// Their wall clocks differ by more than [`Incarnation::CLOCK_ERROR_MAX`].
     ClocksDiffer,
-    /// The member's incarnation lies too far ahead of the peer's wall clock, though their clocks agree.
+    /// The member's incarnation lies too far ahead of the peer's wall clock, though their clocks
+    /// agree.
     FarAhead,
     /// The peer's registry is full.
     Full,
@@ -138,7 +141,8 @@ impl Machine {
     }
 }
 
-/// Whether these two clocks differ so much that claims of the one may look as if they came from the future to the other.
+/// Whether these two clocks differ so much that claims of the one may look as if they came from the
+/// future to the other.
 fn clocks_differ(one: Incarnation, other: Incarnation) -> bool {
     !one.is_plausible(other) || !other.is_plausible(one)
 }

@@ -21,6 +21,7 @@ mod flood;
 mod forget;
 mod healer;
 mod input;
+mod introduction;
 mod joining;
 mod loss;
 mod machine;

@@ -8,6 +8,7 @@
 //!   NoReply      on_reply.rs    ├─ Sync           sync.rs         a suspicion           suspect.rs
 //!                               └─ Describe       describe.rs     back after a failure  comeback.rs
 //!                                                                 an old verdict        dispute.rs
+//!                                                                 an old member         introduction.rs
 //!                                                                 two of one name       name_conflicts.rs
 //!                                                                 why                   explain.rs
 //!                                                                 forgotten for good    forget.rs
@@ -39,6 +40,7 @@ use crate::dispute::Dispute;
 use crate::explain::Findings;
 use crate::forget::Forgotten;
 use crate::input::{CommandId, Input, RequestId};
+use crate::introduction::Introductions;
 use crate::message::Message;
 use crate::name_conflicts::NameConflicts;
 use crate::output::{Outcome, Output};
@@ -96,6 +98,7 @@ pub struct Machine {
     pub(crate) forgotten: Forgotten,
     pub(crate) seen: Seen,
     pub(crate) wall_clock: WallClock,
+    pub(crate) introductions: Introductions,
     pub(crate) next_sync: TimerKey,
 }
 
@@ -197,6 +200,7 @@ impl Machine {
             queue: GossipQueue::new(),
             seen: Seen::default(),
             wall_clock,
+            introductions: Introductions::default(),
             next_gossip,
             next_sync,
             congested: None,

@@ -1,6 +1,7 @@
-//! Two processes with one name: both use the same certificate. Each outranks the other's statement, so the name changes its
-//! address for as long as both run. The application receives one event at once, and then at most one a minute with a count.
-//! The registry always holds the latest statement.
+//! Two processes with one name: both use the same certificate. Each outranks the other's statement,
+//! so the name changes its address for as long as both run. The application receives one event at
+//! once, and then at most one a minute with a count. The registry always holds the latest
+//! statement.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,9 +12,11 @@ use crate::machine::Machine;
 use crate::output::Output;
 use crate::timer::Timer;
 
-/// How often this member outranks another process of its name. Without a bound the two would answer each other for ever.
+/// How often this member outranks another process of its name. Without a bound the two would answer
+/// each other for ever.
 const CONTEND_INTERVAL: Duration = Duration::from_secs(10);
-/// How often a conflict that goes on is reported. It ends when the address has not changed for as long.
+/// How often a conflict that goes on is reported. It ends when the address has not changed for as
+/// long.
 const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The conflicts about this member's name, and about the names of others.
@@ -25,7 +28,8 @@ pub(crate) struct NameConflicts {
     reported_at: Option<Instant>,
     /// How often it did so since.
     unreported: u64,
-    /// The last change of address of each other member that changed it. Removed with the tombstone of the member.
+    /// The last change of address of each other member that changed it. Removed with the tombstone
+    /// of the member.
     moves: BTreeMap<NodeId, Move>,
 }
 
@@ -118,8 +122,8 @@ impl NameConflicts {
 }
 
 impl Machine {
-    /// Another process claims this member's name: a former instance, which one statement outranks, or one that uses the same
-    /// certificate. Whether this member may outrank it now.
+    /// Another process claims this member's name: a former instance, which one statement outranks,
+    /// or one that uses the same certificate. Whether this member may outrank it now.
     pub(crate) fn may_contend(&mut self, now: Instant, claim: &NodeStatus) -> bool {
         if !self.name_conflicts.may_contend(now) {
             return false;
@@ -131,8 +135,8 @@ impl Machine {
         true
     }
 
-    /// Whether the application should receive an update of this change. If the address goes back and forth, it receives a
-    /// conflict instead.
+    /// Whether the application should receive an update of this change. If the address goes back
+    /// and forth, it receives a conflict instead.
     pub(crate) fn is_update_told(&mut self, now: Instant, change: &Change) -> bool {
         let Change::Applied { before: Some(before), after } = change else { return true };
         match self.name_conflicts.changed(now, before, after) {

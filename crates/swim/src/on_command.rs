@@ -40,7 +40,9 @@ impl Machine {
 
     fn set_tags(&mut self, now: Instant, tags: Tags) -> Result<(), CommandError> {
         let mine = self.registry.get(&self.me.id).filter(|_| !self.has_left()).ok_or(CommandError::Left)?;
-        self.state_anew(now, mine.incarnation.next(), Some(tags), Priority::High);
+        if let Some(tags) = self.keep_tags(tags) {
+            self.state_anew(now, mine.incarnation.next(), Some(tags), Priority::High);
+        }
         Ok(())
     }
 

@@ -36,16 +36,14 @@ impl Machine {
                         || status.state == NodeState::Suspect
                         || status.id == self.me.id
                         || self.wall_clock.is_far_ahead(&status.id);
-                    if matters
-                        && !self.refuses(now, from, (&status.id, status.incarnation))
-                        && !self.is_forgotten(now, from, status)
-                    {
+                    if matters && self.believes(now, from, status) {
                         self.on_claim(now, status, accusers.clone(), Spread::AllBut(from));
                     }
                 }
                 Update::Forget { id, incarnation } => self.on_forget(now, from, id, *incarnation),
                 Update::User(message) => {
-                    // The instance of an origin outranks its earlier ones: a false one would silence it.
+                    // The instance of an origin outranks its earlier ones: a false one would
+                    // silence it.
                     if !self.refuses(now, from, (&message.origin, message.life)) {
                         self.on_user_message(from, message);
                     }
@@ -60,8 +58,18 @@ impl Machine {
         }
     }
 
-    /// Takes in a claim about any member, which is not [refused](Self::refuses), and passes it on as `spread` says if it is
-    /// news.
+    /// Whether a claim that came by gossip is to be taken in.
+    fn believes(&mut self, now: Instant, from: &NodeId, claim: &Arc<NodeStatus>) -> bool {
+        if self.refuses(now, from, (&claim.id, claim.incarnation)) || self.is_forgotten(now, from, claim) {
+            return false;
+        }
+        // News of a member that joins begins with its own statement. A suspicion about one that is
+        // unknown here comes from a member that was cut off.
+        claim.state != NodeState::Suspect || !self.asks_for_introduction(now, from, claim)
+    }
+
+    /// Takes in a claim about any member, which is not [refused](Self::refuses), and passes it on
+    /// as `spread` says if it is news.
     pub(crate) fn on_claim(
         &mut self,
         now: Instant,
@@ -72,7 +80,7 @@ impl Machine {
         if status.id == self.me.id {
             return self.on_claim_about_me(now, status);
         }
-        let change = if self.replaces_far_ahead(now, &status.id) {
+        let change = if self.gives_way(now, &status.id) {
             self.registry.replace(Arc::clone(status))
         } else {
             self.registry.apply(Arc::clone(status))

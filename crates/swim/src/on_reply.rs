@@ -65,6 +65,9 @@ impl Machine {
             (Some(Purpose::Join(joining)), Message::Welcome { clock, reception }) => {
                 self.on_welcome(now, joining, clock, reception);
             }
+            (Some(Purpose::Introduction(_)), Message::Page { nodes, .. }) => {
+                self.on_introduced(now, from, &nodes);
+            }
             (Some(Purpose::Sync(session)), Message::Page { nodes, more }) => {
                 self.on_page(now, from, session, nodes, more);
             }
@@ -112,6 +115,7 @@ impl Machine {
                 }
             }
             Purpose::Describe(asked) => self.on_described(&asked),
+            Purpose::Introduction(id) => self.on_not_introduced(&id, why),
             Purpose::Glance | Purpose::Compare => {}
             Purpose::Leave => self.on_leave_told(false),
         }

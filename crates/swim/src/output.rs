@@ -53,13 +53,14 @@ pub enum Output {
         /// Up to which incarnation at the least more have to be reserved.
         at_least: Incarnation,
     },
-    /// A member sent a claim that lies too far ahead of our wall clock. It was refused. Put it into the log: at most one
-    /// comes a minute.
+    /// A member sent a claim that lies too far ahead of our wall clock. It was refused. Put it into
+    /// the log: at most one comes a minute.
     Refused(RefusedClaim),
-    /// A member wanted to join through us, and our wall clocks differ too much. Put it into the log: at most one comes a minute.
+    /// A member wanted to join through us, and our wall clocks differ too much. Put it into the
+    /// log: at most one comes a minute.
     RefusedJoin(RefusedJoin),
-    /// A member is forgotten up to this incarnation, here and wherever the word comes. Whoever keeps its address should contact
-    /// it no more.
+    /// A member is forgotten up to this incarnation, here and wherever the word comes. Whoever
+    /// keeps its address should contact it no more.
     Forgotten {
         /// Which member.
         id: NodeId,
@@ -149,6 +150,7 @@ pub enum Outcome {
     TagsSet(Result<(), CommandError>),
     /// The broadcast is on its way, or why it is not.
     Broadcast(Result<(), CommandError>),
-    /// The member is forgotten here and the word is on its way, with what was known of it; or why it is not.
+    /// The member is forgotten here and the word is on its way, with what was known of it; or why
+    /// it is not.
     Forgotten(Result<Arc<NodeStatus>, ForgetError>),
 }

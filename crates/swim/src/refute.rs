@@ -51,7 +51,8 @@ impl Machine {
         }
     }
 
-    /// Says who we are once more at a lower incarnation: ours was taken by a wall clock that was wrong.
+    /// Says who we are once more at a lower incarnation: ours was taken by a wall clock that was
+    /// wrong.
     pub(crate) fn restate(&mut self, incarnation: Incarnation) {
         let Some(mine) = self.registry.get(&self.me.id) else { return };
         let statement = NodeStatus::alive(mine.id.clone(), mine.addr, incarnation, mine.tags.clone());

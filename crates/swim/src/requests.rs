@@ -54,6 +54,8 @@ pub(crate) enum Purpose {
     Compare,
     /// Asking somebody to let us join through it.
     Join(Joining),
+    /// Asking a member that only an exchange speaks of for its own statement.
+    Introduction(NodeId),
     /// An exchange of views.
     Sync(Session),
     /// A description that was too large for gossip.

@@ -45,8 +45,8 @@ pub struct SwimStats {
     pub probations: u64,
     /// Claims about ourselves that we refuted.
     pub refutations: u64,
-    /// Claims that were refused because their incarnation lies more than 24 h ahead of our wall clock: about ourselves, about
-    /// other members, and in broadcasts.
+    /// Claims that were refused because their incarnation lies more than 24 h ahead of our wall
+    /// clock: about ourselves, about other members, and in broadcasts.
     pub claims_refused: u64,
     /// Times that we contended with another process, or a former life, for our name.
     pub name_conflicts: u64,
@@ -62,14 +62,22 @@ pub struct SwimStats {
     pub disputes: u64,
     /// Such verdicts that were left out because too many were open.
     pub disputes_full: u64,
-    /// Tombstones that were removed before their time, because their member was forgotten here or elsewhere.
+    /// Tombstones that were removed before their time, because their member was forgotten here or
+    /// elsewhere.
     pub forgotten: u64,
-    /// Words that a member is forgotten, and which were ignored because it is a member here, or of a later incarnation.
+    /// Words that a member is forgotten, and which were ignored because it is a member here, or of
+    /// a later incarnation.
     pub forgets_ignored: u64,
-    /// Tombstones of which a peer told though their member was forgotten, so that it was told the word.
+    /// Tombstones of which a peer told though their member was forgotten, so that it was told the
+    /// word.
     pub forgets_told: u64,
-    /// Words that are remembered no more, or were not noted at all, because 16,384 are remembered already.
+    /// Words that are remembered no more, or were not noted at all, because 16,384 are remembered
+    /// already.
     pub forgets_dropped: u64,
+    /// Members that only an exchange spoke of and that did not answer: they were not taken in.
+    pub ghosts: u64,
+    /// Such members that were left out because too many waited.
+    pub introductions_full: u64,
     /// Failed members that we tried to contact.
     pub heals: u64,
     /// Lifeguard's local health score: 0 is well.

@@ -1,9 +1,10 @@
-//! The exchange of whole views, page by page in the order of names: the second step of a join (`joining.rs`), and what
-//! repairs whatever gossip has lost.
+//! The exchange of whole views, page by page in the order of names: the second step of a join
+//! (`joining.rs`), and what repairs whatever gossip has lost.
 //!
 //! The one who begins sends its nodes and asks for the other's until both are through. The one who answers keeps no
 //! state: each request says where to go on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +109,9 @@ impl Machine {
     ) {
         let last = nodes.last().map(|node| node.id.clone());
         session.corrections = self.corrections(now, &nodes);
+        if let Cursor::After(before) = &session.received {
+            self.watch_missed(now, (before.as_ref(), &nodes, more), session.only);
+        }
         let spread = if session.alone { Spread::Nobody } else { Spread::AllBut(from) };
         self.take_in_and_complete(now, from, nodes, spread);
         session.received = match (session.received, last) {
@@ -139,6 +143,32 @@ impl Machine {
         self.timers.cancel(self.next_sync);
         let soon = CATCH_UP_AFTER.mul_f64(0.5 + self.rng.unit()).min(self.config.sync_interval);
         self.next_sync = self.timers.schedule(now + soon, Timer::Sync);
+    }
+
+    /// A peer has sent this page of what it knows. Those of our members that should be on it and
+    /// are not may be gone for long, and nobody else watches them.
+    fn watch_missed(
+        &mut self,
+        now: Instant,
+        (after, page, more): (Option<&NodeId>, &[Arc<NodeStatus>], bool),
+        only: Buckets,
+    ) {
+        if !self.config.is_verified() {
+            return;
+        }
+        let end = page.last().map(|node| &node.id).filter(|_| more);
+        let theirs: BTreeSet<&NodeId> = page.iter().map(|node| &node.id).collect();
+        let is_missed = |ours: &&Arc<NodeStatus>| {
+            Some(&ours.id) > after
+                && end.is_none_or(|end| ours.id <= *end)
+                && self.is_missed_by_peer(now, ours)
+                && only.hold(&ours.id)
+                && !theirs.contains(&ours.id)
+        };
+        let snapshot = self.registry.snapshot();
+        let missed: Vec<NodeId> =
+            snapshot.nodes().iter().filter(is_missed).map(|node| node.id.clone()).collect();
+        self.watch_beside(now, missed);
     }
 
     /// A peer sends a page of its nodes and asks for one of ours.
@@ -181,11 +211,14 @@ impl Machine {
         nodes: &[Arc<NodeStatus>],
         spread: Spread<'_>,
     ) {
+        // A newcomer knows nobody, and believes the member that it joins through.
+        let is_newcomer = matches!(spread, Spread::Nobody) && self.has_started_lately(now);
         for status in nodes {
             if self.refuses(now, from, (&status.id, status.incarnation))
                 || self.is_forgotten(now, from, status)
                 || self.is_of_no_use(status)
                 || self.put_to_its_subject(now, from, status)
+                || !is_newcomer && self.asks_for_introduction(now, from, status)
             {
                 continue;
             }
@@ -198,8 +231,8 @@ impl Machine {
         }
     }
 
-    /// The members that we know in those buckets after that name, as many as fit into so many bytes but at least one, and whether
-    /// more come.
+    /// The members that we know in those buckets after that name, as many as fit into so many bytes
+    /// but at least one, and whether more come.
     fn page(&self, after: Option<&NodeId>, only: Buckets, room: usize) -> (Vec<Arc<NodeStatus>>, bool) {
         let snapshot = self.registry.snapshot();
         let begin = snapshot.nodes().partition_point(|node| Some(&node.id) <= after);

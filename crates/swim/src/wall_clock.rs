@@ -1,6 +1,7 @@
-//! What this member's wall clock says, and which incarnations it allows. An incarnation begins as the wall clock's time at
-//! the start of a member. One that lies more than [`Incarnation::CLOCK_ERROR_MAX`] ahead of our clock is no member's: a
-//! member refuses to refute above it. So nobody may believe it of another member either. Else one false claim would remove
+//! What this member's wall clock says, and which incarnations it allows. An incarnation begins as
+//! the wall clock's time at the start of a member. One that lies more than
+//! [`Incarnation::CLOCK_ERROR_MAX`] ahead of our clock is no member's: a member refuses to refute
+//! above it. So nobody may believe it of another member either. Else one false claim would remove
 //! its subject for good.
 
 use std::collections::BTreeSet;
@@ -28,7 +29,8 @@ pub(crate) struct WallClock {
     /// How many of them had been refused at the last report.
     reported: u64,
     join_reported_at: Option<Instant>,
-    /// Members whose known incarnation lies too far ahead since the clock was set back. Any claim that does not replaces it.
+    /// Members whose known incarnation lies too far ahead since the clock was set back. Any claim
+    /// that does not replaces it.
     far_ahead: BTreeSet<NodeId>,
 }
 
@@ -56,12 +58,7 @@ impl WallClock {
         self.read.later_by(now.since(self.read_at))
     }
 
-    /// Takes note that what is known of `id` is replaced. Returns whether it lay too far ahead when the clock was set back.
-    fn replaces_far_ahead(&mut self, id: &NodeId) -> bool {
-        !self.far_ahead.is_empty() && self.far_ahead.remove(id)
-    }
-
-    /// Whether what is known of `id` lies too far ahead.
+    /// Whether what was known of `id` when the clock was set back lay too far ahead.
     pub(crate) fn is_far_ahead(&self, id: &NodeId) -> bool {
         !self.far_ahead.is_empty() && self.far_ahead.contains(id)
     }
@@ -98,29 +95,33 @@ impl Machine {
         }
     }
 
-    /// The wall clock was set back. What was said by the wrong clock would now be refused by every member whose clock is right,
-    /// so it must not stand in the way of what is said by the right one.
+    /// The wall clock was set back. What was said by the wrong clock would now be refused by every
+    /// member whose clock is right, so it must not stand in the way of what is said by the right
+    /// one.
     fn on_clock_set_back(&mut self, now: Instant) {
         let clock = self.wall_clock.says(now);
         let snapshot = self.registry.snapshot();
         let far_ahead = snapshot.nodes().iter().filter(|node| !node.incarnation.is_plausible(clock));
         self.wall_clock.far_ahead = far_ahead.map(|node| node.id.clone()).collect();
-        if self.wall_clock.replaces_far_ahead(&self.me.id) && !self.has_left() {
+        if self.wall_clock.far_ahead.remove(&self.me.id) && !self.has_left() {
             self.me.life = clock;
             self.restate(clock);
         }
     }
 
-    /// Takes note that what is known of `id` is replaced. Returns whether it lies too far ahead; the clock may have been set forward
-    /// again since.
-    pub(crate) fn replaces_far_ahead(&mut self, now: Instant, id: &NodeId) -> bool {
+    /// Whether any claim about `id` replaces what is known, because that still lies too far ahead
+    /// since the clock was set back.
+    pub(crate) fn gives_way(&mut self, now: Instant, id: &NodeId) -> bool {
+        if !self.wall_clock.is_far_ahead(id) {
+            return false;
+        }
+        self.wall_clock.far_ahead.remove(id);
         let clock = self.wall_clock.says(now);
-        self.wall_clock.replaces_far_ahead(id)
-            && self.registry.get(id).is_some_and(|known| !known.incarnation.is_plausible(clock))
+        self.registry.get(id).is_some_and(|known| !known.incarnation.is_plausible(clock))
     }
 
-    /// Whether the claim of `from` that `about` has this incarnation lies too far ahead. Then it is counted and reported, and
-    /// must change nothing.
+    /// Whether the claim of `from` that `about` has this incarnation lies too far ahead. Then it is
+    /// counted and reported, and must change nothing.
     pub(crate) fn refuses(
         &mut self,
         now: Instant,

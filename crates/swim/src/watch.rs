@@ -14,7 +14,7 @@
 //!
 //! The probes are here, the questions to witnesses in `witness.rs`, the accusation and the verdict in `verdict.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId, NodeState, NodeStatus, Reason};
@@ -40,6 +40,10 @@ const KNOCK_AFTER_MIN: Duration = Duration::from_millis(25);
 /// that watchers who began together are spread over the cycle.
 const ACQUAINTING_MAX: usize = RINGS;
 
+/// How many members are watched beside those of the rings. Of more, the next exchange brings the
+/// rest.
+const BESIDE_MAX: usize = 64;
+
 /// All that `Mode::Verified` keeps beside what every mode has.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -56,6 +60,9 @@ pub(crate) struct Watch {
     pub pause_ended: Instant,
     /// When we last compared views with a subject.
     pub compared: Option<Instant>,
+    /// Members that a peer does not know, until they have answered us once: nobody else may be
+    /// watching them.
+    beside: BTreeSet<NodeId>,
 }
 
 /// A member that we watch.
@@ -106,6 +113,7 @@ impl Watch {
             rounds_made: 0,
             pause_ended: Instant::ORIGIN,
             compared: None,
+            beside: BTreeSet::new(),
         }
     }
 
@@ -137,6 +145,10 @@ impl Machine {
             let (mut subjects, mut watchers) = (self.watch.rings.subjects(), self.watch.rings.watchers());
             let (more_subjects, more_watchers) = self.more_neighbours();
             subjects.extend(more_subjects);
+            let registry = &self.registry;
+            let is_member = |id: &NodeId| registry.get(id).is_some_and(|node| node.state.is_member());
+            self.watch.beside.retain(is_member);
+            subjects.extend(self.watch.beside.iter().cloned());
             watchers.extend(more_watchers);
             for ids in [&mut subjects, &mut watchers] {
                 ids.sort_unstable();
@@ -161,6 +173,19 @@ impl Machine {
             }
         }
         self.output(Output::Watch { subjects });
+    }
+
+    /// Watches some members beside those of the rings, until they have answered once.
+    pub(crate) fn watch_beside(&mut self, now: Instant, ids: Vec<NodeId>) {
+        let before = self.watch.beside.len();
+        for id in ids {
+            if self.watch.beside.len() < BESIDE_MAX && !self.watch.subjects.contains_key(&id) {
+                self.watch.beside.insert(id);
+            }
+        }
+        if self.watch.beside.len() > before {
+            self.rewatch(now);
+        }
     }
 
     fn unwatch(&mut self, id: &NodeId) {
@@ -305,6 +330,9 @@ impl Machine {
         subject.probe_at(&mut self.timers, id, (sent + next).max(now));
         if subject.silent_since.is_some() {
             self.heard_from(now, id);
+        }
+        if self.watch.beside.remove(id) {
+            self.rewatch(now);
         }
     }
 

@@ -201,7 +201,9 @@ impl Machine {
             () if round.acked => Found::PathAtFault,
             () if port_closed => Found::PortClosed,
             () if !round.nacks.is_empty() => Found::Confirmed,
-            () if round.asked > 0 => Found::Unheard,
+            // Those that were asked may be members that we do not watch: that we know of no silence
+            // of theirs means nothing.
+            () if round.asked > 0 && !self.is_isolated(now) => Found::Unheard,
             () if self.registry.member_count() <= 2 => Found::NobodyElse,
             () => Found::Isolated,
         };

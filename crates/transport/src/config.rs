@@ -31,8 +31,8 @@ pub struct TransportConfig {
     pub frame_timeout: Duration,
     /// How long a handshake may take; an unauthenticated peer can hold nothing for longer. Default 2 s.
     pub handshake_timeout: Duration,
-    /// After this time without a packet a connection has ended. Default 75 s. It must be longer than the pool's
-    /// `idle_timeout` and `health_interval`, or QUIC closes silently what the pool would close explicitly.
+    /// After this time without a packet QUIC ends a connection, silently. More than the pool's
+    /// `health_interval`, default 75 s. The shorter one of the two nodes' values holds.
     pub quic_idle_timeout: Duration,
     /// The round trip that is assumed before the first is measured. Default 50 ms. It sets how soon a lost packet of a
     /// handshake is sent again: lower recovers faster, and sends some packets twice on slower paths.

@@ -48,6 +48,8 @@ mod frame;
 mod hello;
 #[cfg(not(kinfolk_loom))]
 mod identity;
+#[cfg(not(kinfolk_loom))]
+mod path;
 mod peer;
 mod pool;
 #[cfg(not(kinfolk_loom))]

@@ -138,7 +138,8 @@ pub enum Phase {
     /// The connection.
     #[error("while connecting")]
     Connecting,
-    /// A free stream on the connection: this node's own limit.
+    /// A turn on this node, at a limit of its own: for a dial (`dials_max`) or for a stream
+    /// (`streams_max`).
     #[error("while waiting for its turn on this node")]
     Queued,
     /// The answer, or the confirmation that the message has arrived.
@@ -153,6 +154,9 @@ pub enum Ending {
     /// The peer left the cluster.
     #[error("it left the cluster")]
     Left,
+    /// The peer's program ended its transport without leaving the cluster.
+    #[error("its program has stopped")]
+    Stopped,
     /// The peer's process does not know the connection: it has restarted.
     #[error("it has restarted; send again")]
     Restarted,
@@ -220,16 +224,36 @@ pub enum Evidence {
     Refused,
     /// Nothing was heard.
     Silent,
-    /// The peer said that it leaves.
+    /// The peer said that it leaves or stops.
     Departed,
     /// The peer's process is alive, and another one than that which the connection was made with.
     Restarted,
-    /// Nothing about the peer: the reason lies in this node.
+    /// Nothing about the peer: the reason lies in this node, or in the path near it.
     Local,
 }
 
 impl RequestError {
     /// What this failure says about the peer.
+    ///
+    /// - `Local`, a limit of this node: `PoolFull`, `QueueFull`, `TooManyStreams`, `Timeout` with
+    ///   `Queued`, `Connect` with `NotBegun`.
+    /// - `Local`, a fault of the caller or of this program: `TooLarge`, `BadService`, `Connect`
+    ///   with `Other`.
+    /// - `Local`, the end of this node, or its own close of the connection: `ShuttingDown`,
+    ///   `Connect` with `Stopped`, `Closed` with `Local`.
+    /// - `Local`, a path that takes no packet of QUIC: `Connect` with `PathTooSmall`.
+    /// - `Silent`, no answer: `Timeout` with `Connecting` or `Answer`, `Connect` with `Silent`,
+    ///   `Closed` with `Silence`.
+    /// - `Silent`, no way to send: `Connect` with `Unreachable`. A node that has lost its network
+    ///   must notice that by the silence of all others.
+    /// - `Refused`, one side refuses the other's identity or protocol: `WrongPeer`, `Closed` with
+    ///   `Refused`, `Connect` with `RefusedByPeer`, `PeerRefused`, `WrongPeer`, `OwnName` or
+    ///   `Protocol`.
+    /// - `Answered`, the peer lives and gives no answer: `Decode`, `NoReply`, `Rejected`, `Connect`
+    ///   with `Busy`, `Closed` with `Unused` or `ByPeer`.
+    /// - `Departed`, the peer says that it ends: `Closed` with `Left` or `Stopped`.
+    /// - `Restarted`, the peer's process is another one now: `Connect` or `Closed` with
+    ///   `Restarted`.
     pub fn evidence(&self) -> Evidence {
         match self {
             Self::PoolFull { .. }
@@ -243,16 +267,21 @@ impl RequestError {
             Self::WrongPeer { .. } => Evidence::Refused,
             Self::Decode { .. } | Self::NoReply { .. } | Self::Rejected { .. } => Evidence::Answered,
             Self::Connect { cause, .. } => match cause {
-                DialError::Silent { .. } => Evidence::Silent,
+                DialError::Silent { .. } | DialError::Unreachable { .. } => Evidence::Silent,
                 DialError::Busy => Evidence::Answered,
-                DialError::Other { .. } => Evidence::Local,
+                DialError::Restarted => Evidence::Restarted,
+                DialError::PathTooSmall { .. }
+                | DialError::NotBegun { .. }
+                | DialError::Stopped
+                | DialError::Other { .. } => Evidence::Local,
                 DialError::RefusedByPeer { .. }
                 | DialError::PeerRefused { .. }
                 | DialError::WrongPeer { .. }
-                | DialError::OwnName => Evidence::Refused,
+                | DialError::OwnName
+                | DialError::Protocol { .. } => Evidence::Refused,
             },
             Self::Closed { cause, .. } => match cause {
-                Ending::Left => Evidence::Departed,
+                Ending::Left | Ending::Stopped => Evidence::Departed,
                 Ending::Restarted => Evidence::Restarted,
                 Ending::Silence => Evidence::Silent,
                 Ending::Refused { .. } => Evidence::Refused,
@@ -278,7 +307,11 @@ impl RequestError {
             (DialError::WrongPeer { found }, Some(expected)) => {
                 Self::WrongPeer { expected: expected.clone(), found, peer }
             }
+            (DialError::Stopped, _) => Self::ShuttingDown { peer },
             (cause, _) => Self::Connect { peer, cause },
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, anyhow, bail, ensure};
 
-pub(crate) use self::requirement::{ALL, CLIPPY, NEXTEST, RUSTFMT, Requirement};
+pub(crate) use self::requirement::{ALL, CLIPPY, DENY, NEXTEST, RUSTFMT, Requirement};
 
 use self::machine::Machine;
 use self::plan::{Install, Plan};

@@ -130,8 +130,8 @@ impl Plan {
             notice: Some("the next command builds a large program, which takes several minutes"),
             commands: vec![words(&["cargo", "install", "--quiet", "--locked"], &crates)],
             by_hand: format!(
-                "run `cargo install --locked {}` where crates.io can be reached, or put the \
-                 cargo-nextest of https://nexte.st into a folder of PATH",
+                "run `cargo install --locked {}` where crates.io can be reached, or put \
+             these programs into a folder of PATH",
                 crates.join(" ")
             ),
             tools,

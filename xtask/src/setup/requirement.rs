@@ -59,6 +59,14 @@ pub(crate) const NEXTEST: Requirement = Requirement {
     source: Source::Crate,
 };
 
+pub(crate) const DENY: Requirement = Requirement {
+    name: "cargo-deny",
+    step: "deny",
+    is_optional: false,
+    seen_by: SeenBy::CargoSubcommand("deny"),
+    source: Source::Crate,
+};
+
 pub(super) const GIT: Requirement = Requirement {
     name: "git",
     step: "tidy",
@@ -84,7 +92,7 @@ pub(super) const NFT: Requirement = Requirement {
 };
 
 /// Every tool, in the order in which setup reports it.
-pub(crate) const ALL: [&Requirement; 6] = [&RUSTFMT, &CLIPPY, &NEXTEST, &GIT, &IP, &NFT];
+pub(crate) const ALL: [&Requirement; 7] = [&RUSTFMT, &CLIPPY, &NEXTEST, &DENY, &GIT, &IP, &NFT];
 
 impl Requirement {
     /// Whether this machine has the tool.

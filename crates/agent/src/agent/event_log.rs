@@ -1,9 +1,10 @@
 //! `--event-log`: every event of the cluster as one JSON object a line, for programs. Each line has the time, who saw it, and
-//! the event as the library serialises it; the first line of a life is of the kind `started`.
+//! the event as the library serialises it; the first line of an instance is of the kind `started`.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
+mod file;
+
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kinfolk::{NodeAddr, NodeId};
@@ -11,13 +12,34 @@ use serde::Serialize;
 
 use crate::exit::{Failure, Status};
 use crate::logs::{Flush, Lines, LogFormat, start_lines};
+use file::{AppendFile, Control};
 
 /// The file, to which a thread of its own appends: a slow disk never stalls the member, it costs lines.
 pub(super) struct EventLog {
     lines: Lines,
     seen_by: NodeId,
+    control: Arc<Control>,
     /// Waits for the last lines when the log is dropped.
     _flush: Flush,
+}
+
+/// Has the file opened again, and knows what was lost.
+pub(super) struct Rotation {
+    lines: Lines,
+    control: Arc<Control>,
+}
+
+impl Rotation {
+    /// Opens the file again at its path, after the lines that wait.
+    pub(super) fn reopen(&self) {
+        self.control.reopen();
+        self.lines.push(Vec::new());
+    }
+
+    /// How many events could not be written.
+    pub(super) fn lost(&self) -> u64 {
+        self.control.lost()
+    }
 }
 
 /// One line.
@@ -31,7 +53,7 @@ struct Record<'a, E> {
     event: E,
 }
 
-/// The line with which a life begins.
+/// The line with which an instance begins.
 #[derive(Serialize)]
 #[serde(tag = "kind", rename = "started")]
 struct Started {
@@ -49,11 +71,17 @@ impl EventLog {
                 format_args!("the event log {path} cannot be written: {error}; {advice}"),
             )
         };
-        let file = OpenOptions::new().append(true).create(true).open(path).map_err(refused)?;
+        let control = Arc::new(Control::default());
+        let file = AppendFile::open(path, Arc::clone(&control)).map_err(refused)?;
         let (lines, flush) = start_lines(file, LogFormat::Json).map_err(refused)?;
-        let log = Self { lines, seen_by, _flush: flush };
+        let log = Self { lines, seen_by, control, _flush: flush };
         log.write(Started { addr });
         Ok(log)
+    }
+
+    /// The handle with which the file is opened again.
+    pub(super) fn rotation(&self) -> Rotation {
+        Rotation { lines: self.lines.clone(), control: Arc::clone(&self.control) }
     }
 
     /// Appends an event. It never waits.
@@ -63,9 +91,9 @@ impl EventLog {
         match serde_json::to_vec(&Record { unix_ms, seen_by: &self.seen_by, event }) {
             Ok(mut line) => {
                 line.push(b'\n');
-                let _counted_if_lost = self.lines.clone().write_all(&line);
+                self.lines.push(line);
             }
-            Err(error) => tracing::warn!(%error, "an event cannot be written to the event log"),
+            Err(error) => tracing::warn!(%error, "cannot write an event to the event log"),
         }
     }
 }

@@ -5,23 +5,27 @@ mod event_log;
 mod events;
 mod identity;
 mod signals;
+mod state;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk::{Cluster, ClusterError, TransportError};
+use tokio::sync::Notify;
 
 use crate::cli::AgentArgs;
 use crate::config::AgentConfig;
 use crate::control::{self, ControlSocket};
 use crate::exit::{Failure, Status};
 use crate::logs;
-use event_log::EventLog;
-use signals::Signals;
+use event_log::{EventLog, Rotation};
+use signals::{Asked, Signals};
 
 pub(crate) fn run(args: Box<AgentArgs>) -> Result<(), Failure> {
     let config = AgentConfig::read(*args)?;
     let identity = identity::read(&config)?;
     let _flush = logs::start(&config.log_level, config.log_format)?;
+    identity::warn_of_open_key(&config.key);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -32,7 +36,7 @@ pub(crate) fn run(args: Box<AgentArgs>) -> Result<(), Failure> {
     done
 }
 
-/// The whole life of the agent.
+/// From the start of the agent to its end.
 async fn live(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let socket = ControlSocket::bind(&config.socket).await?;
@@ -42,24 +46,31 @@ async fn live(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Result<(
     let events = cluster.subscribe();
     let opened =
         config.event_log.as_deref().map(|path| EventLog::open(path, cluster.id().clone(), cluster.addr()));
-    let logging = tokio::spawn(events::log_all(events, opened.transpose()?));
+    let event_log = opened.transpose()?;
+    let rotation = event_log.as_ref().map(EventLog::rotation);
+    let logging = tokio::spawn(events::log_all(events, event_log));
     tracing::info!(
         node = %cluster.id(), cluster = %id, addr = %cluster.addr(), socket = %config.socket.display(),
         "started"
     );
-    let serving = tokio::spawn(control::serve(socket, cluster.clone(), id));
+    let left = Arc::new(Notify::new());
+    let serving = tokio::spawn(control::serve(socket, cluster.clone(), id, Arc::clone(&left)));
 
     let stopped = tokio::select! {
         biased;
-        signal = signals.next() => {
-            tracing::info!(signal, "leaving; a second signal stops at once");
+        signal = until_stopped(&mut signals, &cluster, rotation.as_ref()) => {
+            tracing::info!(signal, "stopping; a second signal stops at once");
+            Ok(())
+        }
+        () = left.notified() => {
+            tracing::info!("left for good, as `kinfolk leave` asked; stopping");
             Ok(())
         }
         failure = join_and_stay(&cluster, &config.join) => Err(failure),
     };
-    let left = tokio::select! {
+    let ended = tokio::select! {
         biased;
-        _ = signals.next() => {
+        _ = signals.stop() => {
             cluster.shutdown_now();
             Err(Failure::new(Status::Failed, "stopped at once by a second signal: the others will notice a crash"))
         }
@@ -72,7 +83,26 @@ async fn live(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Result<(
     serving.abort();
     let _aborted = serving.await;
     let _ended = logging.await;
-    stopped.and(left)
+    stopped.and(ended)
+}
+
+/// Does what signals ask for. Returns the name of the one that asks to stop.
+async fn until_stopped(
+    signals: &mut Signals,
+    cluster: &Cluster,
+    rotation: Option<&Rotation>,
+) -> &'static str {
+    loop {
+        match signals.next().await {
+            Asked::Stop(name) => return name,
+            Asked::Reopen => rotation.map_or_else(no_event_log, Rotation::reopen),
+            Asked::State => state::log(cluster, rotation.map_or(0, Rotation::lost)).await,
+        }
+    }
+}
+
+fn no_event_log() {
+    tracing::info!("SIGHUP opens the event log again, and there is none");
 }
 
 /// Joins, and then lasts for ever; it returns only if the join failed.
@@ -82,21 +112,25 @@ async fn join_and_stay(cluster: &Cluster, seeds: &[String]) -> Failure {
         Err(error) if cluster.members().members().nth(1).is_none() => {
             return Failure::new(Status::Join, error);
         }
-        Err(error) => tracing::warn!(%error, "joined through others than the seeds"),
+        Err(error) => {
+            tracing::warn!(%error, "joined through members that it remembers, and not through a seed");
+        }
         Ok(_) if seeds.is_empty() && cluster.stats().left => {
             tracing::warn!(
-                "this node left on purpose and does not return by itself: give it a seed with --join"
+                "this node left for good and does not rejoin by itself: give it a seed with --join"
             );
         }
         Ok(_) if seeds.is_empty() && cluster.stats().remembered > 0 => {
-            tracing::info!(remembered = cluster.stats().remembered, "returning to those of its former life");
+            let remembered = cluster.stats().remembered;
+            tracing::info!(remembered, "rejoining the members known from the state directory");
         }
         Ok(_) if seeds.is_empty() => {
             tracing::info!("waiting for others: they join with --join {}", cluster.addr());
         }
         Ok(report) if report.through.is_empty() => {
-            tracing::warn!(
-                "every seed bears this node's own name: waiting for others; is its certificate in use twice?"
+            tracing::info!(
+                "the only seed is this node itself; waiting for others: they join with --join {}",
+                cluster.addr()
             );
         }
         Ok(report) => {

@@ -8,11 +8,13 @@ use crate::config::Settings;
 use crate::exit::STATUS_TABLE;
 
 const PRECEDENCE: &str = "\
-Each setting is taken from the first of these that has it: the flag, the environment, the file, the default.
-In the file a setting has its flag's name with '_' for '-'; `join` is a list, and tags are a table [tags].
+Each setting is taken from the first of these that has it: the flag, the environment, the file, the default. Tags are
+merged key by key in this order. In the file a setting has its flag's name with '_' for '-'; `join` is a list, and tags
+are a table [tags].
 Paths in the file are relative to the file's folder.
 
-Logs go to standard output. SIGTERM and Ctrl-C leave the cluster in good order; a second one stops at once.";
+Logs go to standard output. SIGTERM and Ctrl-C stop the agent in order; a second one stops it at once. SIGHUP opens the
+event log again, after it was moved away. SIGUSR1 logs the state.";
 
 /// Runs a member until it is told to stop.
 #[derive(Debug, Args)]

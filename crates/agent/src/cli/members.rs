@@ -13,7 +13,10 @@ pub(crate) struct MembersArgs {
     /// The agent's control socket [default: `$XDG_RUNTIME_DIR/kinfolk.sock`, or /run/kinfolk.sock]
     #[arg(long, value_name = "PATH", env = "KINFOLK_SOCKET")]
     pub(crate) socket: Option<PathBuf>,
-    /// Print one JSON object instead of a table
+    /// Show also the members that failed or left, each on a line
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print one JSON object instead of a table; it has all members
     #[arg(long)]
     pub(crate) json: bool,
 }

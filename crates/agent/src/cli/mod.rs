@@ -3,21 +3,23 @@
 mod agent;
 mod ca;
 mod demo;
+mod leave;
 mod members;
 
-use clap::error::{ContextKind, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use ca::{CaArgs, CaCommand, InitArgs, IssueArgs};
 pub(crate) use demo::DemoArgs;
+pub(crate) use leave::LeaveArgs;
 pub(crate) use members::MembersArgs;
 
 use crate::exit::{Failure, STATUS_TABLE, Status};
 
 /// A group of machines that agree on who belongs to it and who is alive, over QUIC with mutual TLS.
 #[derive(Debug, Parser)]
-#[command(name = "kinfolk", version, after_help = STATUS_TABLE, disable_help_subcommand = true)]
+#[command(name = "kinfolk", version, propagate_version = true, after_help = STATUS_TABLE)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     Agent(Box<AgentArgs>),
     /// Show the members as the agent on this machine sees them
     Members(MembersArgs),
+    /// Have the agent on this machine leave its cluster for good
+    Leave(LeaveArgs),
 }
 
 /// Reads the command line; `None` if it asked for help or the version, which has then been printed.
@@ -43,9 +47,37 @@ pub(crate) fn parse() -> Result<Option<Cli>, Failure> {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 error.print().map(|()| None).map_err(|error| Failure::output(&error))
             }
-            _ => Err(Failure::new(Status::Usage, one_line(&error))),
+            _ => Err(Failure::new(status(&error), format_args!("{}{}", variable(&error), one_line(&error)))),
         },
     }
+}
+
+/// A wrong log level ends with the same status wherever it is given: it is a setting that cannot be
+/// used.
+fn status(error: &clap::Error) -> Status {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) if argument.starts_with("--log-level") => Status::Config,
+        _ => Status::Usage,
+    }
+}
+
+/// Which variable of the environment a wrong value comes from, if it is not from the command line:
+/// clap names the flag alone.
+fn variable(error: &clap::Error) -> String {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return String::new();
+    };
+    let flag = argument.split(' ').next().unwrap_or_default();
+    let given = |argument: String| argument.split('=').next() == Some(flag);
+    if std::env::args().any(given) {
+        return String::new();
+    }
+    let command = Cli::command();
+    let mut arguments = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let named =
+        arguments.find(|argument| argument.get_long().is_some_and(|long| format!("--{long}") == flag));
+    let variable = named.and_then(clap::Arg::get_env).filter(|name| std::env::var_os(name).is_some());
+    variable.map(|name| format!("{}: ", name.to_string_lossy())).unwrap_or_default()
 }
 
 /// A wrong command line in one line: what clap says before it goes on to usage and tips, and where to read on.
@@ -69,8 +101,6 @@ fn one_line(error: &clap::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn told(args: &[&str]) -> String {

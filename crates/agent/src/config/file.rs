@@ -2,8 +2,13 @@
 
 use std::path::Path;
 
+use clap::{Args as _, Command};
+
 use super::Settings;
 use crate::exit::{Failure, Status};
+
+/// From this similarity on (Jaro-Winkler, 0 to 1) an unknown key is taken for a misspelt one.
+const SIMILAR_FROM: f64 = 0.8;
 
 /// The settings that the file at `path` gives.
 pub(super) fn read(path: &Path) -> Result<Settings, Failure> {
@@ -15,19 +20,42 @@ pub(super) fn read(path: &Path) -> Result<Settings, Failure> {
     Ok(settings.relative_to(path.parent().unwrap_or(Path::new("."))))
 }
 
-/// The settings in `text`, or the line and what is wrong in it.
+/// The settings in `text`, or the line, the key, and what is wrong.
 pub(super) fn parse(text: &str) -> Result<Settings, String> {
-    let settings: Settings = toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.unwrap_or_default().matches('\n').count() + 1;
-        format!("line {line}: {}", error.message())
-    })?;
-    for (name, number) in
-        [("join_attempts", settings.join_attempts), ("pool_max_total", settings.pool_max_total)]
-    {
-        if number == Some(0) {
-            return Err(format!("`{name}` is 0: give 1 or more"));
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start.min(text.len()));
+        let before = text.get(..at).unwrap_or_default();
+        let number = before.matches('\n').count() + 1;
+        let line = text.lines().nth(number - 1).unwrap_or_default();
+        match unknown(error.message()) {
+            Some(unknown) => format!("line {number}: there is no setting {unknown:?}; {}", advice(unknown)),
+            None => match key(line) {
+                Some(key) => format!("line {number}, {key}: {}", error.message()),
+                None => format!("line {number}: {}", error.message()),
+            },
         }
+    })
+}
+
+/// The key that a line of the file sets.
+fn key(line: &str) -> Option<&str> {
+    let key = line.split_once('=')?.0.trim();
+    let is_key = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    (!key.is_empty() && key.chars().all(is_key)).then_some(key)
+}
+
+/// The key that is no setting, if that is what the reader says.
+fn unknown(message: &str) -> Option<&str> {
+    message.strip_prefix("unknown field `")?.split('`').next()
+}
+
+fn advice(unknown: &str) -> String {
+    let settings = Settings::augment_args(Command::new("agent"));
+    let names = settings.get_arguments().map(|argument| argument.get_id().as_str());
+    let similarity = |name: &str| strsim::jaro_winkler(name, &unknown.replace('-', "_"));
+    let nearest = names.max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
+    match nearest.filter(|name| similarity(name) >= SIMILAR_FROM) {
+        Some(name) => format!("did you mean {name:?}?"),
+        None => "`kinfolk agent --help` lists all".to_owned(),
     }
-    Ok(settings)
 }

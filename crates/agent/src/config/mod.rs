@@ -1,7 +1,9 @@
 //! The agent's configuration: settings from flags, environment and file, put together into what a member is started with.
 
 mod file;
+mod form;
 mod settings;
+mod tags;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,13 +11,20 @@ use std::time::Duration;
 
 use kinfolk::{ClusterConfig, FlapPolicy, NodeAddr, NodeIdentity, SwimConfig, Tags};
 
+pub(crate) use form::Form;
 pub(crate) use settings::Settings;
 
 use crate::cli::AgentArgs;
 use crate::control;
 use crate::exit::{Failure, Status};
-use crate::logs::LogFormat;
+use crate::logs::{LogFormat, LogLevel};
+use form::FilePath;
 use settings::ModeSetting;
+use tags::{SourceTags, TagList};
+
+/// The variable with the tags. They are merged key by key, so it does not take the place of the
+/// flags or the file.
+const TAGS_VARIABLE: &str = "KINFOLK_TAGS";
 
 /// All that an agent needs to know, checked as far as that goes without opening anything.
 #[derive(Debug)]
@@ -26,7 +35,7 @@ pub(crate) struct AgentConfig {
     pub(crate) listen: SocketAddr,
     pub(crate) join: Vec<String>,
     pub(crate) socket: PathBuf,
-    pub(crate) log_level: String,
+    pub(crate) log_level: LogLevel,
     pub(crate) log_format: LogFormat,
     pub(crate) event_log: Option<PathBuf>,
     tags: Tags,
@@ -37,22 +46,37 @@ impl AgentConfig {
     /// Reads the file, if there is one, and puts the flags and the environment over it.
     pub(crate) fn read(args: AgentArgs) -> Result<Self, Failure> {
         let file = args.config.as_deref().map_or_else(|| Ok(Settings::default()), file::read)?;
-        Self::check(args.settings.over(file))
+        let variable = std::env::var_os(TAGS_VARIABLE).map(|text| text.to_string_lossy().into_owned());
+        Self::put_together(args.settings, variable.as_deref(), file)
     }
 
-    fn check(settings: Settings) -> Result<Self, Failure> {
-        let pairs = settings.tags.iter().flatten().map(|tag| (tag.key.as_str(), tag.value.as_str()));
-        let tags = Tags::new(pairs).map_err(|error| Failure::new(Status::Config, error))?;
+    /// Puts the sources together, the first over the second over the third.
+    fn put_together(flags: Settings, tags: Option<&str>, file: Settings) -> Result<Self, Failure> {
+        let fail = |source: &str, why: String| Failure::new(Status::Config, format_args!("{source}: {why}"));
+        let of = |source: &str, lists: Vec<TagList>| SourceTags::of(lists).map_err(|why| fail(source, why));
+        let variable = tags.map(str::parse).transpose().map_err(|why| fail(TAGS_VARIABLE, why))?;
+        let tags = of("--tag", flags.tags.clone())?
+            .over(of(TAGS_VARIABLE, variable.into_iter().collect())?)
+            .over(of("[tags]", file.tags.clone())?);
+        Self::check(flags.over(file), &tags)
+    }
+
+    fn check(settings: Settings, tags: &SourceTags) -> Result<Self, Failure> {
+        let tags = Tags::new(tags.iter()).map_err(|error| {
+            Failure::new(Status::Config, format_args!("the tags cannot be used: {error}"))
+        })?;
+        settings.swim().validate().map_err(|error| Failure::new(Status::Config, error))?;
+        let path = |path: &Option<FilePath>| path.clone().map(|path| path.0);
         Ok(Self {
-            cert: required(settings.cert.clone(), "the node's certificate", "cert")?,
-            key: required(settings.key.clone(), "the node's private key", "key")?,
-            ca: required(settings.ca.clone(), "the certificate of the cluster's CA", "ca")?,
-            listen: required(settings.listen, "the address to listen on", "listen")?,
-            join: settings.join.clone().unwrap_or_default(),
-            socket: settings.socket.clone().unwrap_or_else(control::default_path),
-            log_level: settings.log_level.clone().unwrap_or_else(|| "info".to_owned()),
+            cert: required(path(&settings.cert), "the node's certificate", "cert")?,
+            key: required(path(&settings.key), "the node's private key", "key")?,
+            ca: required(path(&settings.ca), "the certificate of the cluster's CA", "ca")?,
+            listen: required(settings.listen, "the address to listen on", "listen")?.0,
+            join: settings.join.iter().flatten().map(|seed| seed.0.clone()).collect(),
+            socket: path(&settings.socket).unwrap_or_else(control::default_path),
+            log_level: settings.log_level.clone().unwrap_or_default(),
             log_format: settings.log_format.unwrap_or_default(),
-            event_log: settings.event_log.clone(),
+            event_log: path(&settings.event_log),
             tags,
             settings,
         })
@@ -62,14 +86,15 @@ impl AgentConfig {
     pub(crate) fn cluster(&self, identity: NodeIdentity) -> ClusterConfig {
         let mut config = ClusterConfig::new(identity, self.listen);
         let settings = &self.settings;
-        config.advertise = settings.advertise.map(NodeAddr::new);
+        config.advertise = settings.advertise.map(|addr| NodeAddr::new(addr.0));
         config.tags = self.tags.clone();
-        config.state_dir.clone_from(&settings.state_dir);
+        config.state_dir = settings.state_dir.clone().map(|dir| dir.0);
+        set(&mut config.rejoin_after_stop, settings.rejoin_after_stop.map(|rejoins| rejoins.0));
         config.swim = settings.swim();
         config.health.phi.expected_interval = config.swim.probe_interval;
-        set(&mut config.pool.max_total, settings.pool_max_total.map(usize::from));
+        set(&mut config.pool.max_total, settings.pool_max_total.map(|max| usize::from(max.0)));
         set(&mut config.pool.idle_timeout, settings.pool_idle_timeout.map(|span| span.0));
-        set(&mut config.join.attempts, settings.join_attempts.map(u32::from));
+        set(&mut config.join.attempts, settings.join_attempts.map(|attempts| attempts.0.map(u32::from)));
         set(&mut config.shutdown.leave, settings.leave_timeout.map(|span| span.0));
         config
     }
@@ -88,9 +113,10 @@ impl Settings {
         swim.probe_timeout = self.probe_timeout.map_or(half, |span| span.0);
         let tolerated = swim.tolerated_pause.max(swim.probe_interval * 2);
         swim.tolerated_pause = self.tolerated_pause.map_or(tolerated, |span| span.0);
+        set(&mut swim.tombstone_ttl, self.tombstone_ttl.map(|span| span.0));
         set(&mut swim.partition_grace, self.partition_grace.map(|span| span.0));
-        set(&mut swim.quorum_percent, self.quorum_percent.map(u32::from));
-        set(&mut swim.flaps, self.flap_damping.map(|damps| damps.then(FlapPolicy::default)));
+        set(&mut swim.quorum_percent, self.quorum_percent.map(|percent| u32::from(percent.0)));
+        set(&mut swim.flaps, self.flap_damping.map(|damps| damps.0.then(FlapPolicy::default)));
         // News should not wait longer than the probes that they could have travelled with.
         swim.gossip_interval = swim.gossip_interval.min(swim.probe_interval).max(Duration::from_millis(1));
         swim

@@ -1,6 +1,6 @@
 //! Precedence, defaults and faults of the agent's settings.
 
-use clap::Parser;
+use clap::{Args as _, Parser};
 use kinfolk::{Mode, Tags};
 
 use super::*;
@@ -21,8 +21,12 @@ fn file(text: &str) -> Settings {
 
 const NEEDED: &str = "cert = 'a'\nkey = 'b'\nca = 'c'\nlisten = '127.0.0.1:1'\n";
 
+fn of_file(text: &str) -> Result<AgentConfig, Failure> {
+    AgentConfig::put_together(Settings::default(), None, file(text))
+}
+
 fn with(more: &str) -> AgentConfig {
-    AgentConfig::check(file(&format!("{NEEDED}{more}"))).unwrap()
+    of_file(&format!("{NEEDED}{more}")).unwrap()
 }
 
 fn cluster(config: &AgentConfig) -> ClusterConfig {
@@ -35,16 +39,16 @@ fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
     let from_file = file("listen = '127.0.0.1:1'\nlog_level = 'debug'\njoin = ['a:1', 'b:1']");
     let settings = flags(&["--listen", "127.0.0.1:2", "--join", "c:1"]).over(from_file);
     assert_eq!(settings.listen, Some("127.0.0.1:2".parse().unwrap()));
-    assert_eq!(settings.join, Some(vec!["c:1".to_owned()]), "a list is taken whole");
-    assert_eq!(settings.log_level.as_deref(), Some("debug"));
+    assert_eq!(settings.join, Some(vec!["c:1".parse().unwrap()]), "the seeds are taken whole");
+    assert_eq!(settings.log_level, Some("debug".parse().unwrap()));
     assert_eq!(settings.socket, None);
 }
 
 /// Every setting, in the order in which they are declared.
 const ALL: &str = "cert = '1'\nkey = '2'\nca = '3'\nlisten = '127.0.0.1:4'\nadvertise = '127.0.0.1:5'\n\
-    join = ['h:6', 'i:6']\njoin_attempts = 7\nstate_dir = '17'\nsocket = '9'\nlog_level = 'warn'\nlog_format = 'json'\n\
+    join = ['h:6', 'i:6']\njoin_attempts = 7\nstate_dir = '17'\nrejoin_after_stop = false\nsocket = '9'\nlog_level = 'warn'\nlog_format = 'json'\n\
     event_log = '10'\nmode = 'swim'\ntolerated_pause = '30s'\nprobe_interval = '12s'\nprobe_timeout = '13ms'\n\
-    partition_grace = '17s'\nquorum_percent = 51\nflap_damping = true\npool_max_total = 14\n\
+    partition_grace = '17s'\nquorum_percent = 51\nflap_damping = true\ntombstone_ttl = '18h'\npool_max_total = 14\n\
     pool_idle_timeout = '15m'\nleave_timeout = '16s'\n[tags]\nk = '8'\nl = 'm'";
 
 #[test]
@@ -52,23 +56,27 @@ fn every_setting_means_the_same_as_a_flag_and_in_the_file() {
     #[rustfmt::skip]
     let from_flags = flags(&[
         "--cert", "1", "--key", "2", "--ca", "3", "--listen", "127.0.0.1:4", "--advertise", "127.0.0.1:5",
-        "--join", "h:6,i:6", "--join-attempts", "7", "--tag", "k=8", "--tag", "l=m", "--state-dir", "17", "--socket", "9",
+        "--join", "h:6,i:6", "--join-attempts", "7", "--tag", "k=8", "--tag", "l=m", "--state-dir", "17", "--rejoin-after-stop", "false", "--socket", "9",
         "--log-level", "warn", "--log-format", "json", "--event-log", "10", "--mode", "swim", "--tolerated-pause", "30s", "--probe-interval", "12s",
-        "--probe-timeout", "13ms", "--partition-grace", "17s", "--quorum-percent", "51", "--flap-damping", "true",
+        "--probe-timeout", "13ms", "--partition-grace", "17s", "--quorum-percent", "51", "--flap-damping", "true", "--tombstone-ttl", "18h",
         "--pool-max-total", "14", "--pool-idle-timeout", "15m", "--leave-timeout", "16s",
     ]);
-    assert_eq!(file(ALL), from_flags);
+    let in_pairs = |settings: &Settings| SourceTags::of(settings.tags.clone()).unwrap();
+    assert_eq!(in_pairs(&file(ALL)), in_pairs(&from_flags));
+    let without_tags = |settings: Settings| Settings { tags: Vec::new(), ..settings };
+    let expected = without_tags(from_flags);
+    assert_eq!(without_tags(file(ALL)), expected);
     assert_eq!(
         file(ALL).over(Settings::default()),
-        from_flags,
+        expected,
         "nothing is lost when the two are put together"
     );
-    assert_eq!(Settings::default().over(file(ALL)), from_flags);
+    assert_eq!(Settings::default().over(file(ALL)), expected);
 }
 
 #[test]
 fn the_settings_reach_the_member() {
-    let config = AgentConfig::check(file(ALL)).unwrap();
+    let config = of_file(ALL).unwrap();
     let cluster = cluster(&config);
     assert_eq!(cluster.listen, "127.0.0.1:4".parse().unwrap());
     assert_eq!(cluster.advertise.unwrap().to_string(), "127.0.0.1:5");
@@ -80,7 +88,8 @@ fn the_settings_reach_the_member() {
     assert_eq!(cluster.health.phi.expected_interval.as_secs(), 12);
     assert_eq!((cluster.pool.max_total, cluster.pool.idle_timeout.as_secs()), (14, 900));
     assert_eq!(cluster.state_dir, Some("17".into()));
-    assert_eq!((cluster.join.attempts, cluster.shutdown.leave.as_secs()), (7, 16));
+    assert_eq!((cluster.rejoin_after_stop, cluster.swim.tombstone_ttl), (false, Duration::from_hours(18)));
+    assert_eq!((cluster.join.attempts, cluster.shutdown.leave.as_secs()), (Some(7), 16));
 }
 
 #[test]
@@ -89,7 +98,7 @@ fn without_settings_the_defaults_of_the_library_hold() {
     let (found, expected) = (cluster(&config), ClusterConfig::new(cluster(&config).identity, config.listen));
     assert_eq!((found.swim, found.health), (expected.swim, expected.health));
     assert_eq!((found.pool, found.join, found.shutdown), (expected.pool, expected.join, expected.shutdown));
-    assert_eq!((config.log_level.as_str(), config.log_format), ("info", LogFormat::Text));
+    assert_eq!((config.log_level.to_string().as_str(), config.log_format), ("info", LogFormat::Text));
 }
 
 #[test]
@@ -103,7 +112,7 @@ fn a_short_probe_interval_brings_a_time_out_that_fits() {
 fn each_setting_that_is_needed_is_named_with_the_three_ways_to_give_it() {
     for name in ["cert", "key", "ca", "listen"] {
         let lines: Vec<&str> = NEEDED.lines().filter(|line| !line.starts_with(&format!("{name} "))).collect();
-        let failure = AgentConfig::check(file(&lines.join("\n"))).unwrap_err();
+        let failure = of_file(&lines.join("\n")).unwrap_err();
         let text = failure.to_string();
         assert_eq!(failure.status(), Status::Config);
         assert!(text.contains(&format!("`{name}`")), "{text}");
@@ -112,14 +121,129 @@ fn each_setting_that_is_needed_is_named_with_the_three_ways_to_give_it() {
 }
 
 #[test]
-fn a_fault_of_the_file_is_told_with_its_line() {
+fn a_fault_of_the_file_names_line_key_and_form() {
     let told = |text: &str| file::parse(text).unwrap_err();
-    assert!(told("cert = 'a'\nlsiten = '127.0.0.1:1'").starts_with("line 2: unknown field `lsiten`"));
-    assert!(told("\n\nlisten = 'here'").starts_with("line 3: "));
-    assert!(told("probe_interval = 5").starts_with("line 1: "));
-    assert!(told("probe_interval = '5'").contains("500ms, 2s, 5m or 1h"));
-    assert!(told("cert = ").starts_with("line 1: "));
-    assert!(told("pool_max_total = 0").contains("`pool_max_total` is 0"));
+    let lines = [
+        told("cert = 'a'\nlsiten = '127.0.0.1:1'"),
+        told("nonsense = 1"),
+        told("tolerated_pause = 5"),
+        told("tolerated_pause = '5'"),
+        told("\njoin = 'host:1'"),
+        told("join = ['host:1', 5]"),
+        told("[tags]\nrole = 1"),
+        told("cert = "),
+    ];
+    assert_eq!(lines[0], "line 2: there is no setting \"lsiten\"; did you mean \"listen\"?");
+    assert_eq!(lines[1], "line 1: there is no setting \"nonsense\"; `kinfolk agent --help` lists all");
+    assert_eq!(
+        lines[2],
+        "line 1, tolerated_pause: 5 has no unit; give a whole number with its unit, such as \"500ms\", \
+         \"2s\", \"5m\" or \"1h\""
+    );
+    assert!(lines[3].contains("\"5\" has no unit; give a whole number with its unit"), "{}", lines[3]);
+    assert!(
+        lines[4].starts_with("line 2, join: \"host:1\" is not a list; give a list, such as join = ["),
+        "{}",
+        lines[4]
+    );
+    assert!(lines[5].contains("5 in the list is not in quotes"), "{}", lines[5]);
+    assert!(lines[6].contains("the value 1 of the tag \"role\" is not in quotes"), "{}", lines[6]);
+    assert!(lines[7].starts_with("line 1, cert: "), "{}", lines[7]);
+}
+
+/// What is wrong for each setting, and a part of what must be said of it.
+#[rustfmt::skip]
+const WRONG: [(&str, &[(&str, &str)]); 24] = [
+    ("cert", &[("", "empty")]),
+    ("key", &[("", "empty")]),
+    ("ca", &[("", "empty")]),
+    ("listen", &[
+        ("10.0.0.1", "has no port; give an IP address and a port, such as 10.0.0.1:7946"),
+        (":7946", "has no IP address"), ("db-1:7946", "is a name, and not an IP address"),
+        ("10.0.0.1:70000", "is wrong"), ("", "empty"),
+    ]),
+    ("advertise", &[("10.0.0.1", "has no port"), ("db-1", "is a name")]),
+    ("join", &[
+        ("no-port", "give a host and a port"), ("host:0", "give a host"), ("host:70000", "give a host"),
+        (":1", "give a host"), ("::1:1", "give a host"), ("", "empty"),
+    ]),
+    ("join_attempts", &[("0", "out of range; give 1 to 1000"), ("1001", "out of range"), ("never", "\"forever\""), ("", "empty")]),
+    ("state_dir", &[("", "empty")]),
+    ("rejoin_after_stop", &[("yes", "give true or false")]),
+    ("socket", &[("", "empty")]),
+    ("log_level", &[("inof", "is no log level; give off, error, warn"), ("kinfolk_gosip=info", "targets are"), ("", "is no log level")]),
+    ("log_format", &[("xml", "give text or json")]),
+    ("event_log", &[("", "empty")]),
+    ("mode", &[("swmi", "give verified, lifeguard or swim")]),
+    ("tolerated_pause", &[("5", "has no unit"), ("5d", "is no duration"), ("721h", "give at most 720h"), ("", "empty")]),
+    ("probe_interval", &[("1.5s", "is no duration")]),
+    ("probe_timeout", &[("500", "has no unit")]),
+    ("partition_grace", &[("-1s", "is no duration")]),
+    ("quorum_percent", &[("0", "give 1 to 100"), ("101", "give 1 to 100"), ("half", "is not a whole number")]),
+    ("flap_damping", &[("1", "give true or false")]),
+    ("tombstone_ttl", &[("1", "has no unit")]),
+    ("pool_max_total", &[("0", "give 1 to 65535"), ("65536", "give 1 to 65535"), ("many", "is not a whole number")]),
+    ("pool_idle_timeout", &[("60", "has no unit")]),
+    ("leave_timeout", &[("soon", "is no duration")]),
+];
+
+#[test]
+fn each_wrong_value_of_each_setting_is_refused_with_its_form() {
+    let command = Settings::augment_args(clap::Command::new("agent"));
+    let all = command.get_arguments().map(|argument| argument.get_id().as_str()).filter(|id| *id != "tags");
+    assert!(all.eq(WRONG.map(|(name, _)| name)), "every setting is here, in its order");
+    for (name, values) in WRONG {
+        for (value, said) in values {
+            let flag = format!("--{}={value}", name.replace('_', "-"));
+            let by_flag = Line::try_parse_from(["agent", &flag]).err().map(|error| error.to_string());
+            // clap itself says it of a word that is not among the possible ones.
+            let said = if ["mode", "log_format"].contains(&name) { "possible values" } else { said };
+            assert!(by_flag.as_deref().unwrap_or_default().contains(said), "{flag}: {by_flag:?}");
+        }
+        for (value, said) in values {
+            let text = match name {
+                "join" => format!("join = ['{value}']"),
+                _ => format!("{name} = '{value}'"),
+            };
+            let in_file = file::parse(&text).unwrap_err();
+            assert!(
+                in_file.starts_with(&format!("line 1, {name}: ")) && in_file.contains(said),
+                "{text}: {in_file}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_tag_given_twice_in_one_source_is_refused() {
+    let twice = |flags_given: &[&str], variable| {
+        AgentConfig::put_together(flags(flags_given), variable, file(NEEDED)).unwrap_err()
+    };
+    let by_flags = twice(&["--tag", "role=a", "--tag", "role=b"], None);
+    assert_eq!(by_flags.status(), Status::Config);
+    assert_eq!(
+        by_flags.to_string(),
+        "--tag: the tag \"role\" is given twice, as \"a\" and as \"b\"; give it once"
+    );
+    assert!(twice(&[], Some("role=a,role=b")).to_string().starts_with("KINFOLK_TAGS: "));
+    assert!(twice(&[], Some(r#"{"role": "a", "role": "b"}"#)).to_string().contains("given twice"));
+    assert!(file::parse("[tags]\nrole = 'a'\nrole = 'b'").unwrap_err().contains("duplicate"));
+}
+
+#[test]
+fn tags_are_merged_by_key_flags_first() {
+    let file = file(&format!("{NEEDED}[tags]\na = 'file'\nb = 'file'\nc = 'file'"));
+    let config = AgentConfig::put_together(flags(&["--tag", "a=flag"]), Some("a=env,b=env"), file).unwrap();
+    assert_eq!(config.tags, Tags::new([("a", "flag"), ("b", "env"), ("c", "file")]).unwrap());
+}
+
+#[test]
+fn a_tag_may_hold_a_comma_in_the_form_of_an_object() {
+    let variable = r#"{"note": "a, b", "role": "db"}"#;
+    let config = AgentConfig::put_together(Settings::default(), Some(variable), file(NEEDED)).unwrap();
+    assert_eq!(config.tags, Tags::new([("note", "a, b"), ("role", "db")]).unwrap());
+    let wrong = AgentConfig::put_together(Settings::default(), Some("{oops"), file(NEEDED)).unwrap_err();
+    assert!(wrong.to_string().contains("is no JSON object of texts"), "{wrong}");
 }
 
 #[test]
@@ -128,6 +252,6 @@ fn paths_in_the_file_are_relative_to_its_folder() {
     let path = folder.path().join("kinfolk.toml");
     std::fs::write(&path, "cert = 'a.pem'\nkey = '/etc/a-key.pem'").unwrap();
     let settings = file::read(&path).unwrap();
-    assert_eq!(settings.cert, Some(folder.path().join("a.pem")));
-    assert_eq!(settings.key, Some("/etc/a-key.pem".into()));
+    assert_eq!(settings.cert, Some(FilePath(folder.path().join("a.pem"))));
+    assert_eq!(settings.key, Some("/etc/a-key.pem".parse().unwrap()));
 }

@@ -1,5 +1,6 @@
 //! The side of the control socket that asks.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::{Answer, Question};
+use super::{Answer, Question, default_path};
 use crate::exit::{Failure, Status};
 
 /// The longest answer in bytes: beyond what the largest group with the largest tags in use takes.
@@ -15,13 +16,29 @@ const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// How long an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// Asks the agent at `path`.
-pub(crate) async fn ask(path: &Path, question: &Question) -> Result<Answer, Failure> {
+/// Asks the agent at `path`, or where agents usually are, and waits for its answer.
+pub(crate) fn ask_now(path: Option<&Path>, question: &Question) -> Result<Answer, Failure> {
+    let path = path.map_or_else(default_path, Path::to_owned);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Status::Failed, error))?;
+    runtime.block_on(ask(&path, question))
+}
+
+async fn ask(path: &Path, question: &Question) -> Result<Answer, Failure> {
     let connected = UnixStream::connect(path).await;
     let path = path.display();
     let stream = connected.map_err(|error| {
-        let advice = "start one with `kinfolk agent`, or give its socket with --socket";
-        Failure::new(Status::Socket, format_args!("no agent answers at {path} ({error}): {advice}"))
+        let text = if error.kind() == ErrorKind::PermissionDenied {
+            format!(
+                "cannot connect to {path}: permission denied; run this as the user of the agent, or as root"
+            )
+        } else {
+            let advice = "start one with `kinfolk agent`, or give its socket with --socket";
+            format!("no agent answers at {path} ({error}); {advice}")
+        };
+        Failure::new(Status::Socket, text)
     })?;
     match timeout(ANSWER_LIMIT, exchange(stream, question)).await {
         Ok(Ok(Answer::Refused { why })) => Err(Failure::new(Status::Socket, why)),

@@ -9,12 +9,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use client::ask;
+pub(crate) use client::ask_now;
 pub(crate) use server::serve;
 pub(crate) use socket::ControlSocket;
-#[cfg(test)]
-pub(crate) use view::MemberView;
-pub(crate) use view::{MembersView, PartitionView};
+pub(crate) use view::{LeftView, MemberView, MembersView, PartitionView, SuspicionView};
 
 /// What can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +20,8 @@ pub(crate) use view::{MembersView, PartitionView};
 pub(crate) enum Question {
     /// The group as the agent sees it.
     Members,
+    /// To leave for good, and stop.
+    Leave,
 }
 
 /// What is answered.
@@ -30,6 +30,8 @@ pub(crate) enum Question {
 pub(crate) enum Answer {
     /// To [`Question::Members`].
     Members(MembersView),
+    /// To [`Question::Leave`]: the others have been told.
+    Left(LeftView),
     /// The question cannot be answered.
     Refused {
         /// Why, and what to do.
@@ -51,6 +53,6 @@ mod tests {
     fn a_question_is_one_word_of_json_and_an_unknown_one_is_refused() {
         assert_eq!(serde_json::to_string(&Question::Members).unwrap(), r#"{"ask":"members"}"#);
         let refused = serde_json::from_str::<Question>(r#"{"ask":"shutdown"}"#).unwrap_err().to_string();
-        assert!(refused.contains("expected `members`"), "{refused}");
+        assert!(refused.contains("expected `members` or `leave`"), "{refused}");
     }
 }

@@ -123,9 +123,10 @@ impl Nodes {
         })
     }
 
-    /// Whether no member has any news left to pass on.
-    pub(super) fn are_quiet(&self) -> bool {
-        self.running().all(|member| member.stats().gossip.swim.queued == 0)
+    /// How many members have no updates left to pass on, and of how many.
+    pub(super) fn quiet(&self) -> (usize, usize) {
+        let is_quiet = |member: &&Cluster| member.stats().gossip.swim.queued == 0;
+        (self.running().filter(is_quiet).count(), self.running().count())
     }
 }
 

@@ -19,6 +19,8 @@ use crate::render::{Tone, wrap};
 
 /// How often a live table is drawn anew, and conditions are looked at again.
 const TICK: Duration = Duration::from_millis(50);
+/// How often a wait says where no table is drawn how far it has got.
+const REPORT_INTERVAL: Duration = Duration::from_secs(2);
 /// How wide an explanation is, so that with its indent it fits into 80 columns.
 const ABOUT_WIDTH: usize = 75;
 /// How many of those that are missing a failure names.
@@ -36,6 +38,19 @@ pub(super) struct Stage {
     events: mpsc::Receiver<Seen>,
     told: Told,
     step: Step,
+}
+
+/// A wait, and when it last said how far it has got.
+struct Waiting {
+    since: Instant,
+    reported: Instant,
+}
+
+impl Waiting {
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self { since: now, reported: now }
+    }
 }
 
 /// What nobody wanted to see, counted over the whole story.
@@ -56,6 +71,7 @@ struct Step {
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line<'a> {
     Step { at_s: f64, step: &'static str, text: &'a str },
+    Progress { at_s: f64, step: &'static str, text: &'a str },
     StepFailed { at_s: f64, step: &'static str, why: String },
 }
 
@@ -111,16 +127,16 @@ impl Stage {
         what: &str,
         limit: Duration,
     ) -> Result<Awaited, Failure> {
-        let since = Instant::now();
+        let mut waiting = Waiting::begin();
         while !awaited.is_complete() {
             let (have, all) = awaited.progress();
-            if since.elapsed() > limit {
+            if waiting.since.elapsed() > limit {
                 return Err(self.failed(&format!(
                     "{what}: {have} of {all} after {limit:?}; {}",
                     self.missing(&awaited)
                 )));
             }
-            self.draw(&format!("{what}: {have} of {all}"), since)?;
+            self.report(&format!("{what}: {have} of {all}"), &mut waiting)?;
             self.tick(Some(&mut awaited)).await?;
         }
         self.catch_up()?;
@@ -128,19 +144,20 @@ impl Stage {
         Ok(awaited)
     }
 
-    /// Waits until a condition holds, and says whether it did within `limit`.
+    /// Waits until a condition holds, and says whether it did within `limit`. `what` says how far
+    /// it has got.
     pub(super) async fn until(
         &mut self,
         holds: impl Fn(&Nodes) -> bool,
-        what: &str,
+        what: impl Fn(&Nodes) -> String,
         limit: Duration,
     ) -> Result<bool, Failure> {
-        let since = Instant::now();
+        let mut waiting = Waiting::begin();
         while !holds(&self.nodes) {
-            if since.elapsed() > limit {
+            if waiting.since.elapsed() > limit {
                 return Ok(false);
             }
-            self.draw(what, since)?;
+            self.report(&what(&self.nodes), &mut waiting)?;
             self.tick(None).await?;
         }
         self.screen.draw("")?;
@@ -220,14 +237,22 @@ impl Stage {
         self.screen.text(&format!("{}  {}", paint.tone(Tone::Faint, &time), paint.tone(tone, text)))
     }
 
-    /// The live table, and below it what is being waited for.
-    fn draw(&mut self, what: &str, since: Instant) -> Result<(), Failure> {
-        if !self.screen.is_live() {
+    /// The live table, and below it what is being waited for. Says what is waited for and how far
+    /// that has got: on a terminal below the table, which is drawn again; else in a line of its own
+    /// every [`REPORT_INTERVAL`].
+    fn report(&mut self, what: &str, waiting: &mut Waiting) -> Result<(), Failure> {
+        if self.screen.is_live() {
+            let text = format!("... {what} ({:.1} s)", waiting.since.elapsed().as_secs_f64());
+            let block = format!("\n{}{}\n", self.views(), self.screen.paint.tone(Tone::Faint, &text));
+            return self.screen.draw(&block);
+        }
+        if waiting.reported.elapsed() < REPORT_INTERVAL {
             return Ok(());
         }
-        let waiting = format!("... {what} ({:.1} s)", since.elapsed().as_secs_f64());
-        let block = format!("\n{}{}\n", self.views(), self.screen.paint.tone(Tone::Faint, &waiting));
-        self.screen.draw(&block)
+        waiting.reported = Instant::now();
+        let at_s = seconds(waiting.reported - self.began);
+        self.screen.object(&Line::Progress { at_s, step: self.step.name, text: what })?;
+        self.timed(waiting.reported, Tone::Faint, &format!("... {what}"))
     }
 
     fn views(&self) -> String {

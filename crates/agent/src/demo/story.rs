@@ -122,17 +122,29 @@ async fn broadcast(stage: &mut Stage, summary: &mut Summary, sender: &NodeId) ->
 async fn rest(stage: &mut Stage, summary: &mut Summary, watch: Duration) -> Result<(), Failure> {
     let swim = stage.nodes.swim.clone();
     let about = format!(
-        "Every {:?} each member probes one other, to see whether it still answers. That is all that happens \
-         in a healthy group; here is what it costs, and whether anybody is wrongly accused.",
-        swim.probe_interval
+        "Every {} s each member probes one other, to see whether it still answers. That is all that happens \
+         in a healthy group; here is what it costs, and whether anybody is wrongly accused. It begins when the last \
+         updates have been passed on, which takes up to {} s.",
+        swim.probe_interval.as_secs_f64(),
+        CALM_LIMIT.as_secs()
     );
     stage.begin("rest", &format!("Nothing happens for {} s", watch.as_secs()), &about)?;
-    stage.until(Nodes::are_quiet, "the last news are still being passed on", CALM_LIMIT).await?;
+    let is_quiet = |nodes: &Nodes| {
+        let (quiet, all) = nodes.quiet();
+        quiet == all
+    };
+    let spreading = |nodes: &Nodes| {
+        let (quiet, all) = nodes.quiet();
+        format!("members that have passed on all updates: {quiet} of {all}")
+    };
+    stage.until(is_quiet, spreading, CALM_LIMIT).await?;
     let began = Instant::now();
-    stage.until(|_| began.elapsed() >= watch / 2, "all rest", watch * 2).await?;
+    stage.say(&format!("the last updates are passed on; now nothing happens for {} s", watch.as_secs()))?;
+    let resting = |_: &Nodes| format!("all rest: {} of {} s", began.elapsed().as_secs(), watch.as_secs());
+    stage.until(|_| began.elapsed() >= watch / 2, resting, watch * 2).await?;
     // Measured from here on: before, some connections were still new, which costs traffic of its own.
     let (since, before) = (Instant::now(), stage.nodes.sent());
-    stage.until(|_| began.elapsed() >= watch, "all rest", watch * 2).await?;
+    stage.until(|_| began.elapsed() >= watch, resting, watch * 2).await?;
     let (took, after) = (since.elapsed(), stage.nodes.sent());
     let rate =
         |sent: u64| (sent as f64 / took.as_secs_f64() / stage.names.len() as f64 * 10.0).round() / 10.0;
@@ -152,8 +164,9 @@ async fn crash(stage: &mut Stage, summary: &mut Summary, victim: &NodeId) -> Res
         "It gets no chance to say so, as if it were killed: the others have to find out. Who watches it misses an \
          answer, asks its host whether anybody still listens at its port, and asks up to {} witnesses to try as well. \
          Where two hear that the port is closed, it is declared failed at once. A host that says nothing at all would be \
-         given {:?}.",
-        swim.indirect_probes, swim.tolerated_pause
+         given {} s.",
+        swim.indirect_probes,
+        swim.tolerated_pause.as_secs_f64()
     );
     stage.begin("crash", &format!("{victim} crashes"), &about)?;
     let member = stage.nodes.take(victim).ok_or_else(|| stage.failed("it does not run"))?;
@@ -179,7 +192,7 @@ async fn leave(stage: &mut Stage, summary: &mut Summary, leaver: &NodeId) -> Res
     stage.begin("leave", &format!("{leaver} leaves"), about)?;
     let member = stage.nodes.take(leaver).ok_or_else(|| stage.failed("it does not run"))?;
     let since = Instant::now();
-    stage.say(&format!("{leaver} shuts down in good order"))?;
+    stage.say(&format!("{leaver} leaves and stops"))?;
     let leaving = Nodes::leave(member);
     let awaited = Awaited::new(Sight::Left, since, about_one(stage, leaver));
     let known = stage.wait(awaited, &format!("members saw {leaver} leave"), STEP_LIMIT).await?;
@@ -232,7 +245,8 @@ async fn agree(stage: &mut Stage, summary: &mut Summary) -> Result<(), Failure> 
             first.iter().all(|(id, state, _)| (*state == NodeState::Alive) == nodes.get(id).is_some());
         is_right && views.all(|view| view == first)
     };
-    summary.views_agree = stage.until(one_view, "members agree", STEP_LIMIT).await?;
+    summary.views_agree =
+        stage.until(one_view, |_| "until all hold the same view".to_owned(), STEP_LIMIT).await?;
     if !summary.views_agree {
         return Err(stage.failed("the members do not hold one view; see the last table"));
     }

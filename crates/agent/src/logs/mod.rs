@@ -1,21 +1,21 @@
 //! Where the agent's log goes: standard output, as text for people or as one JSON object a line for machines.
 
+mod level;
 mod writer;
 
 use std::io::stdout;
 
 use clap::ValueEnum;
-use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
+pub(crate) use level::LogLevel;
 pub(crate) use writer::{Flush, Lines, start as start_lines};
 
 use crate::exit::{Failure, Status};
 use crate::render::Paint;
 
 /// The form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum LogFormat {
     /// One line of text an event
     #[default]
@@ -25,10 +25,9 @@ pub(crate) enum LogFormat {
 }
 
 /// Sends the log to standard output from now on, until what is returned is dropped.
-pub(crate) fn start(level: &str, format: LogFormat) -> Result<Flush, Failure> {
-    let filter = EnvFilter::builder().parse(level).map_err(|error| {
-        let advice = "give error, warn, info, debug or trace";
-        Failure::new(Status::Config, format_args!("`log_level` {level:?} cannot be used ({error}): {advice}"))
+pub(crate) fn start(level: &LogLevel, format: LogFormat) -> Result<Flush, Failure> {
+    let filter = EnvFilter::builder().parse(level.as_str()).map_err(|error| {
+        Failure::new(Status::Config, format_args!("the log level {level} cannot be used: {error}"))
     })?;
     let (lines, flush) =
         start_lines(stdout(), format).map_err(|error| Failure::new(Status::Failed, error))?;

@@ -53,8 +53,9 @@ fn write_all(mut out: impl Write, lines: &Receiver<Item>, lost: &AtomicU64, form
                 continue;
             }
         };
-        // There is nobody to tell that the log cannot be written, and the member has other work to do.
-        let _unwritten = out.write_all(&line).and_then(|()| out.flush());
+        // Nobody can be told that the log cannot be written.
+        let written = if line.is_empty() { out.write(&line).map(drop) } else { out.write_all(&line) };
+        let _unwritten = written.and_then(|()| out.flush());
         let lost = lost.swap(0, Relaxed);
         if lost > 0 {
             let _unwritten = out.write_all(lost_line(lost, format).as_bytes());
@@ -74,12 +75,19 @@ fn lost_line(lost: u64, format: LogFormat) -> String {
     }
 }
 
+impl Lines {
+    /// Takes one whole line, or loses and counts it.
+    pub(crate) fn push(&self, line: Vec<u8>) {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(Item::Line(line)) {
+            self.lost.fetch_add(1, Relaxed);
+        }
+    }
+}
+
 impl Write for Lines {
     /// Takes one whole line: that is how the subscriber writes.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(Item::Line(line.to_vec())) {
-            self.lost.fetch_add(1, Relaxed);
-        }
+        self.push(line.to_vec());
         Ok(line.len())
     }
 

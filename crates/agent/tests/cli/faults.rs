@@ -25,9 +25,13 @@ fn town_with(node: &str) -> Town {
 fn a_wrong_command_line() {
     run(&[]).must_fail(2, &["kinfolk demo"]);
     run(&["demo", "--node", "5"]).must_fail(2, &["'--node'", "did you mean --nodes?"]);
-    run(&["agent", "--listen", "here"]).must_fail(2, &["'here'", "--listen"]);
+    run(&["agent", "--listen", "here"]).must_fail(2, &["'here'", "--listen", "is a name"]);
     run(&["agent", "--probe-interval", "2"]).must_fail(2, &["500ms, 2s, 5m or 1h"]);
     run(&["agent", "--tag", "role"]).must_fail(2, &["key=value"]);
+    run(&["agent", "--log-level", "inof"]).must_fail(3, &["\"inof\"", "error, warn, info"]);
+    run(&["agent", "--log-level", "kinfolk_gosip=info"])
+        .must_fail(3, &["\"kinfolk_gosip\"", "kinfolk_gossip"]);
+    run(&["agent", "--join", "no-port"]).must_fail(2, &["no-port", "a host and a port"]);
 }
 
 #[test]
@@ -46,9 +50,40 @@ fn a_setting_that_is_missing_or_cannot_be_used() {
     run(&["agent", "--config", "/nowhere.toml"]).must_fail(3, &["/nowhere.toml"]);
     let file = town.text("kinfolk.toml");
     fs::write(&file, "cert = 'a.pem'\nlisten_on = 1\n").unwrap();
-    run(&["agent", "--config", &file]).must_fail(3, &["kinfolk.toml, line 2", "`listen_on`"]);
+    run(&["agent", "--config", &file])
+        .must_fail(3, &["kinfolk.toml, line 2", "\"listen_on\"", "\"listen\"?"]);
     agent(&town, "a", &["--probe-timeout", "1s"]).must_fail(3, &["probe"]);
-    agent(&town, "a", &["--log-level", "a=b=c"]).must_fail(3, &["log_level"]);
+    fs::write(&file, "log_level = 'inof'\n").unwrap();
+    run(&["agent", "--config", &file]).must_fail(3, &["line 1, log_level", "\"inof\"", "error, warn, info"]);
+    agent(&town, "a", &["--tag", "role=a", "--tag", "role=b"]).must_fail(3, &["\"role\"", "twice"]);
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let of = |name: &str, value: &str| {
+        let output = command(&["agent"]).env(name, value).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, text) = of("KINFOLK_LISTEN", "10.0.0.1");
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.starts_with("kinfolk: KINFOLK_LISTEN: ") && text.contains("has no port"), "{text}");
+    let (status, text) = of("KINFOLK_TAGS", "role=a,role=b");
+    assert_eq!(status, Some(3), "{text}");
+    assert!(text.starts_with("kinfolk: KINFOLK_TAGS: ") && text.contains("twice"), "{text}");
+}
+
+#[test]
+fn help_and_version_are_found_where_people_look() {
+    for args in [&["help"][..], &["help", "agent"], &["-h"], &["help", "ca", "issue"]] {
+        let run = run(args);
+        run.must_succeed();
+        assert!(run.stdout.contains("Usage: kinfolk"), "{args:?}: {}", run.stdout);
+    }
+    for args in [&["-V"][..], &["--version"], &["agent", "-V"], &["members", "--version"]] {
+        let run = run(args);
+        run.must_succeed();
+        assert!(run.stdout.contains(env!("CARGO_PKG_VERSION")), "{args:?}: {}", run.stdout);
+    }
 }
 
 #[test]
@@ -108,8 +143,8 @@ fn a_seed_that_does_not_answer_and_one_that_does_not_exist() {
     let town = town_with("a");
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap().to_string();
-    let more = ["--join", &silent, "--join", "no-port", "--join-attempts", "1"];
-    agent(&town, "a", &more).must_fail(6, &[&silent, "no answer", "no-port", "host:port"]);
+    let more = ["--join", &silent, "--join", "name.invalid:1", "--join-attempts", "1"];
+    agent(&town, "a", &more).must_fail(6, &[&silent, "no answer", "name.invalid:1", "cannot be resolved"]);
     assert!(!town.path("a.sock").exists(), "the socket goes with its agent");
 }
 

@@ -6,6 +6,8 @@ mod agents;
 mod ca;
 mod demo;
 mod faults;
+mod field_reports;
 mod memory;
+mod operate;
 mod process;
 mod town;

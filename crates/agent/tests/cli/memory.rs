@@ -71,26 +71,54 @@ fn a_cluster_that_was_killed_whole_is_one_again_without_a_seed() {
 }
 
 #[test]
-fn an_agent_that_was_told_to_leave_returns_only_with_a_seed_and_one_that_was_killed_returns_by_itself() {
+fn a_stopped_fleet_is_one_cluster_again_without_a_seed() {
+    let town = Town::new();
+    let mut agents = acquainted(&town);
+    let addrs: Vec<String> = agents.iter().map(|agent| agent.addr.clone()).collect();
+    for agent in &mut agents {
+        agent.signal(Signal::TERM);
+        agent.end();
+    }
+    let agents: Vec<Agent> =
+        NAMES.iter().zip(&addrs).map(|(name, addr)| start(&town, name, &["--listen", addr])).collect();
+    agents[0].wait_for("that it rejoins", |line| message(line).contains("known from the state directory"));
+    wait_until("they are one cluster", || all_alive(&town));
+}
+
+#[test]
+fn a_left_agent_needs_a_seed_to_return() {
     let town = Town::new();
     let mut agents = acquainted(&town);
     let mut gamma = agents.pop().unwrap();
-    gamma.signal(Signal::TERM);
+    let left = run(&["leave", "--socket", &town.text("gamma.sock")]);
+    left.must_succeed();
+    assert!(left.stdout.contains("has left for good"), "{}", left.stdout);
     gamma.end();
     let mut again = start(&town, "gamma", &[]);
-    again.wait_for("that it waits", |line| message(line).contains("left on purpose"));
+    again.wait_for("that it waits", |line| message(line).contains("left for good"));
     again.signal(Signal::KILL);
     again.end();
-    // Not the seed of its first life, so that the file tells when it is written.
+    // Not the seed of its first instance, so that the file tells when it is written.
     let seed = agents[1].addr.clone();
     let mut again = start(&town, "gamma", &["--join", &seed]);
     wait_until("it is back", || all_alive(&town));
     wait_until("its return is written down", || remembers(&dir(&town, "gamma"), &seed));
     again.signal(Signal::KILL);
     again.end();
-    let again = start(&town, "gamma", &[]);
-    again.wait_for("that it returns", |line| message(line).contains("those of its former life"));
+    let _again = start(&town, "gamma", &[]);
     wait_until("it is back by itself", || all_alive(&town));
+}
+
+#[test]
+fn a_stop_is_a_leave_if_the_setting_says_so() {
+    let town = Town::new();
+    let agents = acquainted(&town);
+    let mut delta = start(&town, "delta", &["--join", &agents[0].addr, "--rejoin-after-stop", "false"]);
+    delta.wait_for("that it joined", |line| message(line) == "joined");
+    delta.signal(Signal::TERM);
+    delta.end();
+    let again = start(&town, "delta", &[]);
+    again.wait_for("that it waits", |line| message(line).contains("left for good"));
 }
 
 #[test]

@@ -210,7 +210,8 @@ impl Keeper {
     /// What should be written; `None` once the registry is emptied.
     fn record(&self, at_least: Incarnation) -> Option<Record> {
         let mut contacts = self.contacts.lock();
-        // Taken under the lock: an older view would bring back a member that was forgotten meanwhile.
+        // Taken under the lock: an older view would bring back a member that was forgotten
+        // meanwhile.
         let view = self.registry.snapshot();
         let highest = view.get(&self.written.node)?.incarnation.max(at_least);
         contacts.note(&view);
@@ -226,7 +227,7 @@ impl Keeper {
         let mut task = match self.under_way.take() {
             Some(before) if !before.is_finished() => {
                 self.under_way = Some(before);
-                return self.failed("an earlier write has not ended: is the disk there?");
+                return self.failed("an earlier write has not ended; see whether the disk works");
             }
             _ => {
                 let store = Arc::clone(&self.store);
@@ -237,7 +238,7 @@ impl Keeper {
             Ok(Ok(Ok(()))) => {
                 self.counters.writes.fetch_add(1, Ordering::Relaxed);
                 if std::mem::take(&mut self.failing) {
-                    tracing::info!("the state directory can be written to again");
+                    tracing::info!("the state directory can be written again");
                 }
                 true
             }
@@ -245,7 +246,7 @@ impl Keeper {
             Ok(Err(error)) => self.failed(&error.to_string()),
             Err(_) => {
                 self.under_way = Some(task);
-                self.failed("a write takes longer than it may: is the disk there?")
+                self.failed("a write takes longer than 2 s; see whether the disk works")
             }
         }
     }
@@ -256,7 +257,7 @@ impl Keeper {
         if !std::mem::replace(&mut self.failing, true) {
             tracing::warn!(
                 why,
-                "the state is not saved: a restart will remember less; it is tried again each 5 s"
+                "cannot write the state directory: a restart will remember less; trying again every 5 s"
             );
         }
         false

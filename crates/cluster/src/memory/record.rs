@@ -70,8 +70,9 @@ impl Record {
         bytes
     }
 
-    /// The record in `bytes`, if it is one of this member's. Leaves out what lies too far ahead of `clock`: no member believes
-    /// it. A ceiling up there was made by a clock that was wrong, or the clock is wrong now; then no member lets us join.
+    /// The record in `bytes`, if it is one of this member's. Leaves out what lies too far ahead of
+    /// `clock`: no member believes it. A ceiling up there was made by a clock that was wrong, or
+    /// the clock is wrong now; then no member lets us join.
     pub(super) fn from_bytes(
         bytes: &[u8],
         (cluster, node): (&ClusterId, &NodeId),

@@ -40,7 +40,7 @@ impl Store {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StateError::InUse { dir: dir.to_owned() }),
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                tracing::warn!(dir = %dir.display(), "this file system has no locks: make sure that no other member uses it");
+                tracing::warn!(dir = %dir.display(), "this file system has no locks; make sure that no other member uses this state directory");
             }
             Err(TryLockError::Error(error)) => return Err(StateError::io(dir, "locking it")(error)),
         }
@@ -75,7 +75,7 @@ impl Store {
         let aside = self.set_aside(kind).map_err(StateError::io(&self.dir, "setting aside a file"))?;
         tracing::warn!(
             file = %path.display(), %why, aside = %aside.display(),
-            "what was remembered of a former life cannot be used, and is set aside: starting without it"
+            "the state file cannot be used and is set aside; starting without it"
         );
         Ok(None)
     }

@@ -10,7 +10,7 @@ use crate::{DEADLINE, Town, local, until};
 async fn each_failed_seed_is_named_with_its_step_and_remedy() {
     let town = Town::new();
     let mut config = town.config("a");
-    config.join.attempts = 1;
+    config.join.attempts = Some(1);
     config.join.seed_timeout = Duration::from_millis(100);
     let member = Cluster::start(config).unwrap();
     let deaf = std::net::UdpSocket::bind(local()).unwrap();
@@ -38,7 +38,7 @@ async fn each_failed_seed_is_named_with_its_step_and_remedy() {
 async fn a_failed_join_leaves_the_member_ready_for_another_and_for_being_joined() {
     let town = Town::new();
     let mut config = town.config("a");
-    config.join.attempts = 2;
+    config.join.attempts = Some(2);
     let member = Cluster::start(config).unwrap();
     for _ in 0..3 {
         assert_eq!(member.join(&["nonsense"]).await.unwrap_err().attempts, 2);

@@ -119,8 +119,8 @@ impl SharedNodeRegistry {
         Change::Applied { before, after }
     }
 
-    /// Puts `status` in the place of what is known of its member, whatever its incarnation: for what was taken by a wall clock
-    /// that was wrong, and which nothing could outrank otherwise.
+    /// Puts `status` in the place of what is known of its member, whatever its incarnation: for
+    /// what was taken by a wall clock that was wrong, and which nothing could outrank otherwise.
     pub fn replace(&self, status: impl Into<Arc<NodeStatus>>) -> Change {
         let after = status.into();
         let mut members = self.members.write();

@@ -16,25 +16,20 @@ fn gossip(message: &Message) -> &[Update] {
 async fn gossip_message_size_limit() {
     let group = Group::of(3, fast()).await;
     let (stranger, _incoming) = group.bare("stranger");
-    // 50 members that nobody knew come up at once, each with tags that make four of them fill a message.
-    let page: Vec<_> = (0..50)
+    // News of 50 members that left comes at once, each with tags that make eight of them fill a message.
+    let news: Vec<_> = (0..50)
         .map(|number| {
             let tags = Tags::new([("k", "v".repeat(400))]).unwrap();
             let addr = stranger.advertised_addr();
             let name = id(&format!("x{number}"));
-            NodeStatus::alive(name, addr, kinfolk_core::Incarnation::new(1), tags)
-                .with_state(NodeState::Left)
-                .into()
+            let status = NodeStatus::alive(name, addr, kinfolk_core::Incarnation::new(1), tags);
+            Update::Node { status: status.with_state(NodeState::Left).into(), accusers: Vec::new() }
         })
         .collect();
-    let sync = codec::encode(&Message::Sync {
-        nodes: page,
-        after: None,
-        want: false,
-        only: kinfolk_swim::Buckets::ALL,
-    })
-    .unwrap();
-    stranger.request(&group.nodes[0].peer(), sync, crate::fixture::DEADLINE).await.unwrap();
+    for gossip in news.chunks(5) {
+        let ping = codec::encode(&Message::Ping { digest: 0, gossip: gossip.to_vec() }).unwrap();
+        stranger.request(&group.nodes[0].peer(), ping, crate::fixture::DEADLINE).await.unwrap();
+    }
     group.settle(|registry| registry.len() == 53).await;
 
     let sent: Vec<_> = group.nodes.iter().flat_map(crate::fixture::Node::sent).collect();

@@ -1,7 +1,11 @@
 //! Failures on the way: a connection that dies under a probe, bytes that are no message, the end of the protocol.
 
+use std::time::Duration;
+
 use kinfolk_core::{ClusterEvent, NodeState};
-use kinfolk_gossip::GossipError;
+use kinfolk_gossip::{Carrier, GossipError};
+use kinfolk_swim::NoReply;
+use kinfolk_transport::Peer;
 
 use crate::fixture::{DEADLINE, Group, event, fast, id};
 
@@ -45,6 +49,43 @@ async fn a_join_through_nobody_says_whom_it_asked() {
     let error = group.nodes[1].protocol.join(&dead).await.unwrap_err();
     assert!(matches!(&error, GossipError::Join { peer, .. } if *peer == id("dead")), "{error}");
     group.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn own_shutdown_is_evidence_of_nothing() {
+    let group = Group::empty(fast());
+    let (prober, _) = group.bare("prober");
+    let (subject, mut incoming) = group.bare("subject");
+    let peer = Peer::new(subject.id().clone(), subject.advertised_addr());
+    let request = tokio::spawn({
+        let (prober, peer) = (prober.clone(), peer.clone());
+        async move { Carrier::request(&prober, &peer, "ping".into(), DEADLINE).await }
+    });
+    let _unanswered = tokio::time::timeout(DEADLINE, incoming.recv()).await.unwrap().unwrap();
+    prober.close(Duration::from_millis(400)).await;
+    let cut_off = request.await.unwrap().unwrap_err();
+    assert_eq!(cut_off.why, NoReply::Local, "{cut_off:?}");
+    let after = Carrier::request(&prober, &peer, "ping".into(), DEADLINE).await.unwrap_err();
+    assert_eq!(after.why, NoReply::Local, "{after:?}");
+    subject.close(Duration::from_secs(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn own_close_of_a_connection_is_evidence_of_nothing() {
+    let group = Group::empty(fast());
+    let (prober, _) = group.bare("prober");
+    let (subject, mut incoming) = group.bare("subject");
+    let peer = Peer::new(subject.id().clone(), subject.advertised_addr());
+    let request = tokio::spawn({
+        let (prober, peer) = (prober.clone(), peer.clone());
+        async move { Carrier::request(&prober, &peer, "ping".into(), DEADLINE).await }
+    });
+    let _unanswered = tokio::time::timeout(DEADLINE, incoming.recv()).await.unwrap().unwrap();
+    prober.pool().close();
+    let cut_off = request.await.unwrap().unwrap_err();
+    assert_eq!(cut_off.why, NoReply::Local, "{cut_off:?}");
+    prober.close(Duration::from_secs(2)).await;
+    subject.close(Duration::from_secs(2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -69,7 +69,8 @@ fn a_forgotten_member_is_gone_from_all_views_and_returns_when_it_starts() {
     });
 }
 
-/// One member is cut off while another is forgotten; it knows the tombstone, or does not even know of the failure.
+/// One member is cut off while another is forgotten; it knows the tombstone, or does not even know
+/// of the failure.
 #[test]
 fn a_member_that_missed_the_word_brings_nobody_back() {
     for knows_tombstone in [true, false] {

@@ -3,12 +3,14 @@
 
 mod clock;
 mod crash;
+mod field_reports;
 mod forget;
 mod forms;
 mod leave;
 mod loss;
 mod mass_crash;
 mod memory;
+mod old_state;
 mod partition;
 mod reunion;
 mod seeds;

@@ -1,6 +1,8 @@
 //! All seeds crash, and come back.
 
-use kinfolk_scenarios::Fleet;
+use std::time::Duration;
+
+use kinfolk_scenarios::{Fleet, World};
 
 use crate::twice::{LONG, twice};
 
@@ -21,6 +23,27 @@ fn a_cluster_outlives_all_its_seeds_and_takes_them_back() {
         fleet.start_all(&[0, 1]).await;
         fleet.settle(LONG).await;
         fleet.assert_failures(&[(&rest, &[0, 1])]);
+        fleet.end().await
+    });
+}
+
+#[test]
+fn a_join_without_a_limit_waits_for_seeds_that_come_late() {
+    twice(&[1], async |world| {
+        let mut fleet = Fleet::new(world, 3);
+        fleet.config(2).join.attempts = None;
+        let late = fleet.start(2);
+        let seeds = [World::addr(0).to_string(), World::addr(1).to_string()];
+        let join = async {
+            late.join(&seeds).await.expect("they come in the end");
+        };
+        let others = async {
+            fleet.pass(Duration::from_mins(10)).await;
+            fleet.start_all(&[0, 1]).await;
+        };
+        tokio::join!(join, others);
+        fleet.settle(LONG).await;
+        fleet.assert_no_failure();
         fleet.end().await
     });
 }

@@ -47,6 +47,58 @@ fn an_idle_connection_stays_for_60_s_and_is_closed_on_both_sides_within_90_s() {
 }
 
 #[test]
+fn an_idle_timeout_may_exceed_that_of_quic() {
+    run(1, async |world| {
+        let config = |n, name| {
+            let mut config = world.config(n, name);
+            config.pool.idle_timeout = Duration::from_mins(10);
+            assert!(config.quic_idle_timeout < config.pool.idle_timeout);
+            config
+        };
+        let (a, b) = (answering(&world, 0, 0, config(0, "a")), answering(&world, 1, 0, config(1, "b")));
+        ask(&a, &peer(&b)).await.unwrap();
+        sleep(Duration::from_mins(9)).await;
+        assert_eq!((a.connection_count(), b.connection_count()), (1, 1));
+        ask(&a, &peer(&b)).await.unwrap();
+        assert_eq!((a.pool().stats().dials, a.pool().stats().idle_closed), (1, 0));
+        sleep(Duration::from_mins(11)).await;
+        assert_eq!((a.connection_count(), b.connection_count()), (0, 0));
+        // The pools closed it, not QUIC.
+        assert_ne!(a.pool().stats().idle_closed + b.pool().stats().idle_closed, 0);
+    });
+}
+
+#[test]
+fn the_shorter_idle_timeout_of_two_nodes_holds() {
+    run(1, async |world| {
+        let mut patient = world.config(0, "a");
+        patient.pool.idle_timeout = Duration::from_hours(1);
+        let (a, b) = (answering(&world, 0, 0, patient), answering(&world, 1, 0, world.config(1, "b")));
+        ask(&a, &peer(&b)).await.unwrap();
+        sleep(Duration::from_secs(91)).await;
+        assert_eq!((a.connection_count(), b.connection_count()), (0, 0));
+        assert_eq!((a.pool().stats().idle_closed, b.pool().stats().idle_closed), (0, 1));
+    });
+}
+
+#[test]
+fn an_idle_connection_to_a_dead_peer_ends_at_quics_idle_timeout() {
+    run(1, async |world| {
+        let mut patient = world.config(0, "a");
+        patient.pool.idle_timeout = Duration::from_hours(1);
+        let (a, b) = (answering(&world, 0, 0, patient), answering(&world, 1, 0, world.config(1, "b")));
+        ask(&a, &peer(&b)).await.unwrap();
+        b.abort();
+        sleep(Duration::from_secs(74)).await;
+        assert_eq!(a.connection_count(), 1);
+        // QUIC's time-out counts from the first check without an answer, which the pool sends after
+        // 30 s.
+        sleep(Duration::from_secs(32)).await;
+        assert_eq!((a.connection_count(), a.pool().stats().total), (0, 0));
+    });
+}
+
+#[test]
 fn a_connection_that_is_used_now_and_then_is_kept() {
     run(1, async |world| {
         let (a, b) = pair(&world);

@@ -1,6 +1,6 @@
-//! Many old names: what a join, a comparison of views, and rest cost in a group whose members keep the tombstones of 10,000
-//! former members, as rolling updates with random names leave them. Nothing was published to compare with; the promise is
-//! that tombstones cost next to nothing.
+//! Many old names: what a join, a comparison of views, and rest cost in a group whose members keep
+//! the tombstones of 10,000 former members, as rolling updates with random names leave them.
+//! Nothing was published to compare with; the promise is that tombstones cost next to nothing.
 
 use std::time::Duration;
 
@@ -37,7 +37,8 @@ enum What {
     Rest,
 }
 
-/// What one cell came to: the time until it was done, and the traffic of the one member that it is about, or of all at rest.
+/// What one cell came to: the time until it was done, and the traffic of the one member that it is
+/// about, or of all at rest.
 #[derive(Debug, Default)]
 struct Cost {
     seconds: Vec<f64>,
@@ -109,7 +110,8 @@ fn measure(modes: &[Mode], seeds: u64) -> Vec<Compared> {
 /// One run: how many seconds it took, and what it cost.
 fn once(mode: &Mode, what: What, old: usize, seed: u64) -> (f64, Traffic) {
     let mut scenario = mode.group(MEMBERS + 1 + old);
-    // Contacts of the failed are at most one each interval, whatever their number. They are not what is measured here.
+    // Contacts of the failed are at most one each interval, whatever their number. They are not
+    // what is measured here.
     scenario.config.heal_interval = None;
     let mut world = World::light_among_tombstones(&scenario, MEMBERS, MEMBERS + 1, seed);
     world.run_until(Instant::ORIGIN + BEGIN);

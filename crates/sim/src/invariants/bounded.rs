@@ -1,4 +1,5 @@
-//! What a member holds is bounded: one claim a node, known or forgotten, and a fixed number of broadcasts in its queue, and a fixed number of
+//! What a member holds is bounded: one claim a node, known or forgotten, and a fixed number of
+//! broadcasts in its queue, and a fixed number of
 //! requests that wait.
 
 use kinfolk_swim::GossipQueue;

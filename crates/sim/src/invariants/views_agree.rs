@@ -1,5 +1,6 @@
 //! Once faults have ended for a stated time, all members have equal views: the same verdict about every node, and the
-//! same description of every member (safety first, then liveness). A tombstone may be missing: who came later has none.
+//! same description of every member (safety first, then liveness). A tombstone may be missing: who
+//! came later has none.
 
 use kinfolk_core::{NodeStatus, Snapshot};
 

@@ -42,8 +42,9 @@ impl World {
         world
     }
 
-    /// [`light`](Self::light), where the first `running` nodes run as a group that has formed, and all nodes from `old` on are
-    /// tombstones in each of their views. The nodes between are up to the script.
+    /// [`light`](Self::light), where the first `running` nodes run as a group that has formed, and
+    /// all nodes from `old` on are tombstones in each of their views. The nodes between are up to
+    /// the script.
     pub fn light_among_tombstones(scenario: &Scenario, running: usize, old: usize, seed: u64) -> Self {
         let mut world = Self::light(scenario, seed);
         world.form(running, old);
@@ -81,8 +82,8 @@ impl World {
         world
     }
 
-    /// Starts the first `running` nodes at once, each with a view of all of them, in which those from `old` on have failed. Equal
-    /// entries of their views share their memory.
+    /// Starts the first `running` nodes at once, each with a view of all of them, in which those
+    /// from `old` on have failed. Equal entries of their views share their memory.
     fn form(&mut self, running: usize, old: usize) {
         let incarnation = self.incarnation(NodeIndex(0));
         let all = SharedNodeRegistry::new();

@@ -8,6 +8,7 @@ mod congestion;
 mod disputes;
 mod forget;
 mod gossip;
+mod introduction;
 mod mass;
 mod name_conflicts;
 mod probes;

@@ -20,11 +20,14 @@ pub struct PoolConfig {
     pub max_total: usize,
     /// Connections on one lane ([`Lane`](super::Lane)) to one peer that are ready or being dialled. 1 or more, default 1: all requests share it. Streams of applications share another.
     pub max_per_peer: usize,
-    /// After this time without a request in either direction a connection is closed. Default 60 s. It must be shorter
-    /// than the QUIC idle time-out, so that it is the pool that closes, explicitly.
+    /// After this time without a request in either direction the pool closes a connection. Any
+    /// length, default 60 s. It may exceed `quic_idle_timeout`: the checks at each
+    /// `health_interval` keep an idle connection open. Both nodes close idle connections, so the
+    /// shorter one of their values holds.
     pub idle_timeout: Duration,
-    /// How often idle connections are looked for, and ready ones checked. Default 30 s: an idle connection is
-    /// closed between `idle_timeout` and `idle_timeout + health_interval`.
+    /// How often the pool looks for idle connections, and checks the ready ones with a packet. More
+    /// than 0, less than the transport's `quic_idle_timeout` (75 s), default 30 s. The pool closes
+    /// an idle connection between `idle_timeout` and `idle_timeout + health_interval`.
     pub health_interval: Duration,
     /// How long a dial may take in all, from the first caller's request to a confirmed handshake. Default 5 s.
     pub connect_timeout: Duration,

@@ -2,7 +2,9 @@
 //! others, and the connection is there for the next one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument as _, debug, debug_span};
 
@@ -31,19 +33,29 @@ struct Dial<C: Connect> {
 impl<C: Connect> Dial<C> {
     async fn run(mut self) {
         let begun = Instant::now();
-        let limit = self.pool.config.connect_timeout;
-        let outcome = timeout(limit, self.connect()).await;
-        let outcome = outcome.unwrap_or_else(|_| Err(self.failed(DialError::Silent { after: limit })));
+        let (after, has_turn) = (self.pool.config.connect_timeout, AtomicBool::new(false));
+        let outcome = timeout(after, self.connect(&has_turn)).await;
+        let outcome = outcome.unwrap_or_else(|_| {
+            // The task reads what it wrote itself, so that the order among other accesses is of no
+            // concern.
+            Err(self.failed(if has_turn.load(Relaxed) {
+                DialError::Silent { after }
+            } else {
+                DialError::NotBegun { after, max: self.pool.config.dials_max }
+            }))
+        });
         if outcome.is_ok() {
             self.pool.counters.dialled(begun.elapsed());
         }
         self.settle(outcome);
     }
 
-    async fn connect(&self) -> Result<C::Connection, PoolError> {
+    /// Waits for its turn, says so in `has_turn`, and dials.
+    async fn connect(&self, has_turn: &AtomicBool) -> Result<C::Connection, PoolError> {
         let mut closing = self.pool.closing.subscribe();
         let dial = async {
-            let _permit = self.pool.dials.acquire().await.map_err(|_| PoolError::Closed)?;
+            let _permit = self.turn().await?;
+            has_turn.store(true, Relaxed);
             let dialled = self.pool.connector.connect_on(&self.peer, self.lane, self.id).await;
             dialled.map_err(|cause| self.failed(cause))
         };
@@ -52,6 +64,16 @@ impl<C: Connect> Dial<C> {
             _ = closing.wait_for(|closing| *closing) => Err(PoolError::Closed),
             outcome = dial => outcome,
         }
+    }
+
+    /// The right to run one of the dials that may run at the same time.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, PoolError> {
+        let dials = &self.pool.dials;
+        if let Ok(permit) = dials.try_acquire() {
+            return Ok(permit);
+        }
+        let _queued = self.pool.queued.enter(&self.peer.id, self.lane);
+        dials.acquire().await.map_err(|_| PoolError::Closed)
     }
 
     fn failed(&self, cause: DialError) -> PoolError {
@@ -82,7 +104,7 @@ impl<C: Connect> Dial<C> {
 impl<C: Connect> Drop for Dial<C> {
     fn drop(&mut self) {
         if self.open {
-            let reason = "its task was ended".to_owned();
+            let reason = "a panic or the end of the tokio runtime ended its task".to_owned();
             self.settle(Err(self.failed(DialError::Other { reason })));
         }
     }

@@ -53,10 +53,32 @@ pub enum PoolError {
 #[non_exhaustive]
 pub enum DialError {
     /// Nothing came back.
-    #[error("no answer within {after:?}; check the address and that UDP passes")]
+    #[error(
+        "no answer within {after:?}; check the address, and that the network passes UDP packets of up to 1,248 bytes"
+    )]
     Silent {
-        /// How long was waited.
+        /// How long the dial waited.
         after: Duration,
+    },
+    /// The path to the peer takes no packet as long as QUIC needs it. The reason lies in the
+    /// network near this node; it says nothing about the peer.
+    #[error(
+        "packets on the path to it may have {mtu} bytes, and QUIC needs {needed} (1,200 bytes of UDP payload); raise the \
+         MTU of the interface, route or tunnel to {needed} or more"
+    )]
+    PathTooSmall {
+        /// The MTU of the path in bytes, as the system knows it.
+        mtu: u32,
+        /// What QUIC needs: 1,228 bytes for IPv4, 1,248 for IPv6.
+        needed: u32,
+    },
+    /// Nothing came back, and the system cannot send to the address.
+    #[error(
+        "this node cannot send to it ({cause}); check the routes here, and that `listen` is an address of the same family"
+    )]
+    Unreachable {
+        /// What the system says.
+        cause: String,
     },
     /// The peer answered and refused this node.
     #[error("the peer refused this node: {reason}")]
@@ -84,8 +106,34 @@ pub enum DialError {
     /// The peer has no room for one more connection.
     #[error("the peer takes no more connections at present; try again later, or raise its `inbound_max`")]
     Busy,
-    /// The dial ended for another reason.
-    #[error("the dial failed ({reason})")]
+    /// The peer's process started again during the handshake.
+    #[error("the peer restarted during the handshake; try again")]
+    Restarted,
+    /// Somebody answered, and one side's QUIC broke the handshake off.
+    #[error(
+        "the handshake broke off ({reason}); check that a Kinfolk node of this version listens there, and see its log"
+    )]
+    Protocol {
+        /// What QUIC says.
+        reason: String,
+    },
+    /// As many dials as this node runs at a time were under way, for as long as a dial may take.
+    /// Nothing was sent.
+    #[error(
+        "the dial did not begin within {after:?}: {max} others were under way, the limit `dials_max`; raise it, or send \
+         to fewer new peers at once"
+    )]
+    NotBegun {
+        /// How long the dial waited for its turn.
+        after: Duration,
+        /// The limit.
+        max: usize,
+    },
+    /// This node ended the dial.
+    #[error("this node is shutting down")]
+    Stopped,
+    /// The dial ended for another reason, which lies in this node's program.
+    #[error("the dial failed in this program ({reason}); try again, and report it if it happens again")]
     Other {
         /// The reason.
         reason: String,

@@ -16,6 +16,7 @@ mod lease;
 mod loom_slots;
 mod maintenance;
 mod pooled;
+mod queued;
 mod reservation;
 mod slots;
 mod stats;
@@ -50,6 +51,7 @@ pub use times::DialTimes;
 use clock::Clock;
 use guarded::Guarded;
 use pooled::Pooled;
+use queued::QueuedDials;
 use slots::{Acquired, Adopted, Limits, Refused, Slots, Waiter};
 use stats::{Counters, add};
 use tie::Tie;
@@ -68,6 +70,8 @@ pub(crate) struct Inner<C: Connect> {
     config: PoolConfig,
     counters: Counters,
     dials: Semaphore,
+    /// Those that wait for a permit.
+    queued: QueuedDials,
     next_id: AtomicU64,
     clock: Clock,
     closing: watch::Sender<bool>,
@@ -105,6 +109,7 @@ impl<C: Connect> ConnectionPool<C> {
             connector,
             counters: Counters::default(),
             dials: Semaphore::new(config.dials_max.clamp(1, Semaphore::MAX_PERMITS)),
+            queued: QueuedDials::default(),
             config,
             next_id: AtomicU64::new(1),
             clock: Clock::start(),
@@ -231,6 +236,11 @@ impl<C: Connect> ConnectionPool<C> {
     #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn dials_free(&self) -> usize {
         self.0.dials.available_permits()
+    }
+
+    /// Whether a dial of this route waits for its turn among the dials that may run.
+    pub(crate) fn dial_is_queued(&self, route: Route<'_>) -> bool {
+        self.0.queued.holds(route)
     }
 
     /// What the connections come from.

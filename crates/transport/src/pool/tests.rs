@@ -175,6 +175,36 @@ async fn a_dial_that_hangs_ends_at_the_connect_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dial_that_never_had_its_turn_blames_the_limit() {
+    let (pool, world) = pool(PoolConfig { dials_max: 1, ..PoolConfig::default() });
+    let held = pool.reserve().await.unwrap();
+    let failed = pool.acquire(&peer(1)).await.unwrap_err();
+    let cause = DialError::NotBegun { after: Duration::from_secs(5), max: 1 };
+    assert_eq!(failed, PoolError::Dial { peer: peer(1), cause });
+    assert_eq!((world.dials.load(SeqCst), pool.stats().total), (0, 1), "only the reservation is left");
+    drop(held);
+    pool.acquire(&peer(1)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_is_queued_until_it_has_its_turn() {
+    let (pool, _world) = pool(PoolConfig { dials_max: 1, ..PoolConfig::default() });
+    let one = peer(1);
+    let is_queued = |lane| pool.dial_is_queued(Route::new(&one.id, lane));
+    let held = pool.reserve().await.unwrap();
+    let caller = tokio::spawn({
+        let (pool, one) = (pool.clone(), one.clone());
+        async move { pool.acquire(&one).await.map(drop) }
+    });
+    settle().await;
+    assert!(is_queued(Lane::Requests) && !is_queued(Lane::StreamsOut));
+    drop(held);
+    settle().await;
+    assert!(!is_queued(Lane::Requests));
+    caller.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn dials_in_flight_are_bounded() {
     let (pool, world) = pool(PoolConfig { dials_max: 2, ..PoolConfig::default() });
     let callers: Vec<_> = (0..6)

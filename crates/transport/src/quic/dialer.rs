@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use kinfolk_core::NodeId;
-use s2n_quic::Client;
 use s2n_quic::client::Connect as Address;
+use s2n_quic::{Client, Connection};
+use tokio::time::{Instant, timeout};
 
 use super::context::Facts;
 use super::hub::Hub;
+use super::io::Host;
 use super::lanes;
 use super::peer::PeerConnection;
 use super::refusal::dial_error;
@@ -17,15 +19,21 @@ use crate::identity::{PeerName, cluster_name};
 use crate::peer::Peer;
 use crate::pool::{ConnId, Connect, DialError, Lane, Side};
 
+/// After how many of the round trips that are assumed at first (`initial_rtt`) a dial without an
+/// answer looks whether its path is too small for QUIC: after 200 ms by default, when a handshake
+/// over a good path is over, and before the protocol takes a probe for missed.
+const PATH_CHECKED_AFTER: u32 = 4;
+
 /// Dials over QUIC. The pool of a [`Transport`](crate::Transport) gets its connections from one.
 pub struct Dialer {
     client: Client,
     hub: Arc<Hub>,
+    host: Host,
 }
 
 impl Dialer {
-    pub(super) fn new(client: Client, hub: Arc<Hub>) -> Self {
-        Self { client, hub }
+    pub(super) fn new(client: Client, hub: Arc<Hub>, host: Host) -> Self {
+        Self { client, hub, host }
     }
 
     /// Dials an address. Returns once the peer has accepted this node and carries the expected name, or any name of this
@@ -43,11 +51,52 @@ impl Dialer {
             None => cluster_name(cluster),
         };
         let facts = Facts::new();
-        let mut attempt = self.client.connect(Address::new(addr).with_server_name(asked_for));
-        attempt.set_application_context(Box::new(Arc::clone(&facts)));
-        let connection = attempt.await.map_err(|error| dial_error(error, facts.tls_fault()))?;
-        facts.confirmed().await.map_err(|error| dial_error(error, facts.tls_fault()))?;
+        let connection = self.connection(addr, asked_for, &facts).await?;
         self.hub.admit(connection, facts, Side::Local, lane, id, expected)
+    }
+
+    /// Opens a connection, or finds out that the path to the peer takes none. Returns once the peer
+    /// has accepted this node.
+    async fn connection(
+        &self,
+        addr: SocketAddr,
+        asked_for: String,
+        facts: &Arc<Facts>,
+    ) -> Result<Connection, DialError> {
+        let handshake = self.handshake(addr, asked_for, facts);
+        tokio::pin!(handshake);
+        let soon = self.hub.config.initial_rtt.saturating_mul(PATH_CHECKED_AFTER);
+        let outcome = match timeout(soon, handshake.as_mut()).await {
+            Ok(outcome) => outcome,
+            Err(_) => match self.path_fault(addr) {
+                Some(fault @ DialError::PathTooSmall { .. }) => return Err(fault),
+                _ => handshake.await,
+            },
+        };
+        outcome.map_err(|error| match error {
+            // A router may have reported a small MTU after the first look.
+            DialError::Silent { .. } => self.path_fault(addr).unwrap_or(error),
+            error => error,
+        })
+    }
+
+    async fn handshake(
+        &self,
+        addr: SocketAddr,
+        asked_for: String,
+        facts: &Arc<Facts>,
+    ) -> Result<Connection, DialError> {
+        let begun = Instant::now();
+        let failed = |error| dial_error(error, facts.tls_fault(), begun.elapsed());
+        let mut attempt = self.client.connect(Address::new(addr).with_server_name(asked_for));
+        attempt.set_application_context(Box::new(Arc::clone(facts)));
+        let connection = attempt.await.map_err(failed)?;
+        facts.confirmed().await.map_err(failed)?;
+        Ok(connection)
+    }
+
+    fn path_fault(&self, addr: SocketAddr) -> Option<DialError> {
+        self.host.path_fault(self.hub.config.listen.ip(), addr)
     }
 }
 

@@ -92,7 +92,7 @@ impl Transport {
 
         let (sender, queue) = mpsc::channel(config.inbox_max.max(1));
         let hub = Arc::new(Hub::new(config, counters, refusals, sender));
-        let dialer = Dialer::new(client, Arc::clone(&hub));
+        let dialer = Dialer::new(client, Arc::clone(&hub), host.clone());
         let pool = ConnectionPool::new(hub.id().clone(), hub.config.pool.clone(), dialer);
         hub.set_pool(&pool);
         tokio::spawn(listener::run(server, Arc::clone(&hub)));
@@ -314,6 +314,9 @@ impl Transport {
                 debug!("no answer in time: the connection is doubtful");
                 lease.doubt();
             }
+            if phase == Phase::Connecting {
+                phase = self.connecting(peer, Lane::Requests);
+            }
             Err(RequestError::Timeout { peer: target(), deadline, phase })
         })
     }
@@ -330,7 +333,7 @@ impl Transport {
         let bad_service = || RequestError::BadService { peer: target(), service: service.to_owned() };
         let hello = hello::encode(service).ok_or_else(bad_service)?;
         let lease = timeout_at(until, self.0.pool.acquire_on(peer, Lane::StreamsOut)).await;
-        let lease = lease.map_err(|_| late(Phase::Connecting))?;
+        let lease = lease.map_err(|_| late(self.connecting(peer, Lane::StreamsOut)))?;
         let lease = lease.map_err(|error| RequestError::of_pool(target(), error))?;
         let Ok(opened) = timeout_at(until, streams::open(&lease, hello)).await else {
             // The streams that it carries go on; further ones get a connection of their own.
@@ -344,8 +347,10 @@ impl Transport {
     async fn dial_unnamed(&self, addr: SocketAddr, deadline: Duration) -> Result<NodeId, RequestError> {
         let target = || Target { id: None, addr: addr.into() };
         let pool = &self.0.pool;
+        let mut phase = Phase::Queued;
         let dial = async {
             let place = pool.reserve().await.map_err(|error| RequestError::of_pool(target(), error))?;
+            phase = Phase::Connecting;
             let (id, lane) = (place.id(), Lane::Requests);
             let dialled = pool.connector().dial(addr, None, lane, id).await;
             let conn = dialled.map_err(|cause| RequestError::of_dial(target(), cause))?;
@@ -359,10 +364,16 @@ impl Transport {
         tokio::select! {
             biased;
             outcome = timeout_at(after(deadline), dial) => {
-                outcome.map_err(|_| RequestError::Timeout { peer: target(), deadline, phase: Phase::Connecting })?
+                outcome.map_err(|_| RequestError::Timeout { peer: target(), deadline, phase })?
             }
             () = self.0.hub.stopped() => Err(RequestError::ShuttingDown { peer: target() }),
         }
+    }
+
+    /// What a caller without a connection to `peer` waits for.
+    fn connecting(&self, peer: &Peer, lane: Lane) -> Phase {
+        let queued = self.0.pool.dial_is_queued(Route::new(&peer.id, lane));
+        if queued { Phase::Queued } else { Phase::Connecting }
     }
 
     /// Runs a request unless the transport is on its way out, and counts it. What is under way when the transport stops

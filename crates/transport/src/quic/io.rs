@@ -2,7 +2,7 @@
 //! one), each run by a task that can be ended. A test of the whole stack may make them on a simulated network instead.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use tokio::task::AbortHandle;
 #[cfg(feature = "simulation")]
 use super::simulated_io::SimulatedIo;
 use crate::error::TransportError;
+use crate::path;
+use crate::pool::DialError;
 use crate::port_check;
 
 /// Where a transport runs, and thus what its sockets are.
@@ -53,6 +55,15 @@ impl Host {
             Self::System => port_check::is_closed(local.ip(), addr, within).await,
             #[cfg(feature = "simulation")]
             Self::Simulated(host) => host.network.port_is_closed(local.ip(), addr),
+        }
+    }
+
+    /// Why no dial from `local` to `addr` can succeed, if the system knows a reason.
+    pub(super) fn path_fault(&self, local: IpAddr, addr: SocketAddr) -> Option<DialError> {
+        match self {
+            Self::System => path::fault(local, addr),
+            #[cfg(feature = "simulation")]
+            Self::Simulated(_) => None,
         }
     }
 

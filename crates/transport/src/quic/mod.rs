@@ -5,6 +5,8 @@ mod code;
 mod context;
 mod dialer;
 mod endpoint;
+#[cfg(test)]
+mod error_tests;
 mod hub;
 mod inbound;
 mod io;

@@ -87,7 +87,7 @@ async fn a_request_that_the_peer_may_have_taken_up_is_not_sent_again() {
     let request = ask(&a, &b);
     let _taken = cross(&b, &mut incoming, CloseCode::Stopped).await;
     let error = soon(request).await.unwrap().unwrap_err();
-    assert!(matches!(error, RequestError::Closed { cause: Ending::ByPeer { .. }, .. }), "{error}");
+    assert!(matches!(error, RequestError::Closed { cause: Ending::Stopped, .. }), "{error}");
     assert_eq!((a.stats().requests_repeated, a.pool().stats().dials), (0, 1));
 }
 

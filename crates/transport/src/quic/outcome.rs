@@ -61,12 +61,16 @@ pub(super) fn ending(error: connection::Error) -> Ending {
     use connection::Error;
     match error {
         Error::StatelessReset { .. } => Ending::Restarted,
-        Error::IdleTimerExpired { .. } | Error::NoValidPath { .. } => Ending::Silence,
+        // QUIC closes at once where it has repeated a packet as often as it can count.
+        Error::IdleTimerExpired { .. } | Error::NoValidPath { .. } | Error::ImmediateClose { .. } => {
+            Ending::Silence
+        }
         Error::Application { error, initiator, .. } => {
             let code = CloseCode::from_error(error);
             let reason = code.map_or_else(|| format!("code {error:?}"), |code| code.text().to_owned());
             match (initiator.is_remote(), code) {
                 (true, Some(CloseCode::Leave)) => Ending::Left,
+                (true, Some(CloseCode::Stopped)) => Ending::Stopped,
                 (true, Some(CloseCode::WrongPeer | CloseCode::OwnName | CloseCode::BadName)) => {
                     Ending::Refused { reason }
                 }

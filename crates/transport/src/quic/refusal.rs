@@ -161,8 +161,9 @@ fn of_remote(error: connection::Error) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// Why a dial failed, from the error that ended it and what TLS said.
-pub(super) fn dial_error(error: connection::Error, tls_fault: Option<&str>) -> DialError {
+/// Why a dial failed, from the error that ended it, what TLS said, and how long the dial took.
+pub(super) fn dial_error(error: connection::Error, tls_fault: Option<&str>, took: Duration) -> DialError {
+    use connection::Error;
     if let Some(fault) = tls_fault {
         return DialError::PeerRefused { reason: fault.to_owned() };
     }
@@ -170,15 +171,25 @@ pub(super) fn dial_error(error: connection::Error, tls_fault: Option<&str>) -> D
         return DialError::RefusedByPeer { reason };
     }
     match error {
-        connection::Error::MaxHandshakeDurationExceeded { max_handshake_duration, .. } => {
+        Error::MaxHandshakeDurationExceeded { max_handshake_duration, .. } => {
             DialError::Silent { after: max_handshake_duration }
         }
-        connection::Error::Transport { code, initiator, .. }
+        // QUIC closes at once where it has repeated a packet as often as it can count.
+        Error::IdleTimerExpired { .. } | Error::NoValidPath { .. } | Error::ImmediateClose { .. } => {
+            DialError::Silent { after: took }
+        }
+        Error::StatelessReset { .. } => DialError::Restarted,
+        Error::Transport { code, initiator, .. }
             if initiator.is_remote() && code.as_u64() == CONNECTION_REFUSED =>
         {
             DialError::Busy
         }
-        connection::Error::Application { error, initiator, .. } if initiator.is_remote() => {
+        Error::Transport { .. } => DialError::Protocol { reason: error.to_string() },
+        Error::Closed { initiator, .. } if initiator.is_remote() => DialError::RefusedByPeer {
+            reason: "it ended the connection during the handshake; it may be stopping, so try again"
+                .to_owned(),
+        },
+        Error::Application { error, initiator, .. } if initiator.is_remote() => {
             match CloseCode::from_error(error) {
                 Some(CloseCode::OwnName) => DialError::OwnName,
                 Some(CloseCode::Unused | CloseCode::Superseded | CloseCode::Doubtful | CloseCode::NoRoom) => {
@@ -188,6 +199,11 @@ pub(super) fn dial_error(error: connection::Error, tls_fault: Option<&str>) -> D
                 None => DialError::RefusedByPeer { reason: format!("code {error:?}") },
             }
         }
+        // QUIC says `Unspecified` where its endpoint has gone.
+        Error::Closed { .. }
+        | Error::Application { .. }
+        | Error::EndpointClosing { .. }
+        | Error::Unspecified { .. } => DialError::Stopped,
         error => DialError::Other { reason: error.to_string() },
     }
 }

@@ -38,11 +38,17 @@ pub(super) fn check(config: &TransportConfig) -> Result<(), TransportError> {
     if config.frame_bytes_max == 0 || u32::try_from(config.frame_bytes_max).is_err() {
         return bad("frame_bytes_max", "it must be 1 to 4,294,967,295");
     }
-    if config.quic_idle_timeout <= config.pool.idle_timeout.max(config.pool.health_interval) {
-        return bad(
-            "quic_idle_timeout",
-            "it must be longer than the pool's idle_timeout and health_interval",
+    let (interval, quic_idle) = (config.pool.health_interval, config.quic_idle_timeout);
+    if interval.is_zero() {
+        return bad("pool.health_interval", "it is 0 s; it must be longer");
+    }
+    // A connection without a packet for that long ends silently, and its peer is not told.
+    if interval >= quic_idle {
+        let cause = format!(
+            "it is {interval:?} and must be shorter than quic_idle_timeout, which is {quic_idle:?}: shorten the one or \
+             lengthen the other"
         );
+        return bad("pool.health_interval", &cause);
     }
     Ok(())
 }
@@ -96,4 +102,43 @@ pub(super) fn client(config: &TransportConfig, events: Events, io: Io) -> Result
 
 fn not_started(config: &TransportConfig, fault: &dyn std::fmt::Display) -> TransportError {
     TransportError::Bind { addr: config.listen, cause: fault.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kinfolk_core::{ClusterId, NodeId};
+
+    use super::*;
+    use crate::identity::ClusterCa;
+    use crate::pool::PoolConfig;
+
+    fn checked(change: impl FnOnce(&mut PoolConfig)) -> Result<(), TransportError> {
+        let ca = ClusterCa::create(&ClusterId::new("c").unwrap()).unwrap();
+        let identity = ca.issue(&NodeId::new("a").unwrap(), Duration::from_hours(1)).unwrap();
+        let mut config = TransportConfig::new("127.0.0.1:0".parse().unwrap(), identity);
+        change(&mut config.pool);
+        check(&config)
+    }
+
+    #[test]
+    fn the_pools_idle_timeout_may_have_any_length() {
+        for idle_timeout in [Duration::ZERO, Duration::from_secs(75), Duration::MAX] {
+            assert_eq!(checked(|pool| pool.idle_timeout = idle_timeout), Ok(()));
+        }
+    }
+
+    #[test]
+    fn the_pools_checks_must_come_before_quic_ends_a_connection() {
+        assert_eq!(checked(|pool| pool.health_interval = Duration::from_millis(74_999)), Ok(()));
+        let error = checked(|pool| pool.health_interval = Duration::from_secs(75)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the setting `pool.health_interval` cannot be used (it is 75s and must be shorter than \
+             quic_idle_timeout, which is 75s: shorten the one or lengthen the other): see its range in TransportConfig"
+        );
+        let zero = checked(|pool| pool.health_interval = Duration::ZERO).unwrap_err();
+        assert!(zero.to_string().contains("it is 0 s"), "{zero}");
+    }
 }

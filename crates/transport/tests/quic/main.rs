@@ -8,6 +8,8 @@ mod failure;
 mod identity;
 mod limits;
 mod pair;
+mod path;
+mod queue;
 mod spans;
 mod streams;
 mod support;

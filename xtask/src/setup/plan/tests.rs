@@ -23,7 +23,7 @@ fn root_installs_all_with_the_slowest_last() {
                     env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends git \
                     iproute2 nftables\n\
                     rustup component add rustfmt clippy\n\
-                    cargo install --quiet --locked cargo-nextest";
+                    cargo install --quiet --locked cargo-nextest cargo-deny";
     assert_eq!(commands(&ALL, ROOT), expected);
 }
 
@@ -110,8 +110,8 @@ fn each_installation_says_how_to_do_it_by_hand() {
          warns of each mirror that it cannot reach",
         "run `rustup component add rustfmt clippy` where static.rust-lang.org can be reached, or choose a \
          toolchain of `rustup toolchain list` that has rustfmt and clippy: `RUSTUP_TOOLCHAIN=NAME cargo xtask ci`",
-        "run `cargo install --locked cargo-nextest` where crates.io can be reached, or put the \
-         cargo-nextest of https://nexte.st into a folder of PATH",
+        "run `cargo install --locked cargo-nextest cargo-deny` where crates.io can be reached, or put \
+         these programs into a folder of PATH",
     ];
     assert_eq!(by_hand, expected);
 }
@@ -120,6 +120,6 @@ fn each_installation_says_how_to_do_it_by_hand() {
 fn note_names_installed_tools() {
     assert_eq!(
         Plan::new(&ALL, ROOT).unwrap().note(),
-        "installed git, ip, nft, rustfmt, clippy and cargo-nextest"
+        "installed git, ip, nft, rustfmt, clippy, cargo-nextest and cargo-deny"
     );
 }

@@ -1,24 +1,41 @@
 //! Arbitrary inputs in arbitrary order: the machine never panics, stays within its bounds, and incarnations only grow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Cause, Incarnation, NodeId, NodeState, NodeStatus, Reason, Tags};
+use kinfolk_core::{Cause, Change, Incarnation, NodeId, NodeState, NodeStatus, Reason, Tags};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
 
 use super::bench::{Bench, id, status};
-use crate::config::SwimConfig;
-use crate::input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
+use crate::codec::BUCKETS;
+use crate::compare::Buckets;
+use crate::config::{Mode, SwimConfig};
+use crate::input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
+use crate::introduction;
+use crate::joining::Reception;
 use crate::message::{Message, Update, UserMessage};
 use crate::output::Output;
 use crate::queue::GossipQueue;
 use crate::requests::{DESCRIBES_MAX, JOINS_MAX, LEAVE_TOLD_MAX, RELAYS_MAX};
 
+/// How many kinds of inputs and messages there are.
+const INPUTS: usize = 11;
+const MESSAGES: usize = 12;
+
 const NAMES: [&str; 8] = ["me", "a", "b", "c", "d", "e", "f", "g"];
 
 fn any_name() -> impl Strategy<Value = NodeId> {
     (0..NAMES.len()).prop_map(|at| id(NAMES[at]))
+}
+
+const RECEPTIONS: [Reception; 5] =
+    [Reception::Seen, Reception::ClocksDiffer, Reception::FarAhead, Reception::Full, Reception::Leaving];
+
+fn any_incarnation() -> impl Strategy<Value = Incarnation> {
+    prop_oneof![0..40_u64, Just(u64::MAX), Just(90_000_000)].prop_map(Incarnation::new)
 }
 
 fn any_status() -> impl Strategy<Value = NodeStatus> {
@@ -62,6 +79,12 @@ fn any_message() -> impl Strategy<Value = Message> {
         }),
         any::<[bool; 2]>().prop_map(|[closed, lossy]| Message::Nack { closed, lossy }),
         any_name().prop_map(|id| Message::Describe { id }),
+        any::<u32>().prop_map(|digest| Message::Compare { buckets: vec![digest; BUCKETS] }),
+        any::<bool>()
+            .prop_map(|all| Message::Differ { buckets: if all { Buckets::ALL } else { Buckets::NONE } }),
+        (any_incarnation(), any_status()).prop_map(|(clock, me)| Message::Join { clock, me: Arc::new(me) }),
+        (any_incarnation(), 0..RECEPTIONS.len())
+            .prop_map(|(clock, at)| Message::Welcome { clock, reception: RECEPTIONS[at] }),
         (nodes(), prop::option::of(any_name()), any::<bool>()).prop_map(|(nodes, after, want)| {
             Message::Sync { nodes, after, want, only: crate::compare::Buckets::ALL }
         }),
@@ -82,8 +105,17 @@ fn any_command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// An input, after some milliseconds; requests are named relative to the newest.
-pub(super) fn any_step() -> impl Strategy<Value = (u64, Input)> {
+/// What happens next.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Input(Input),
+    /// The health checker finds another member silent. It changes the registry itself, and only of
+    /// what is there.
+    Health(NodeId),
+}
+
+/// A step, after some milliseconds; requests are named relative to the newest.
+pub(super) fn any_step() -> impl Strategy<Value = (u64, Step)> {
     let request = || (0..8_u64).prop_map(RequestId);
     let why = prop_oneof![Just(NoReply::Silent), Just(NoReply::Refused), Just(NoReply::Local)];
     let input = prop_oneof![
@@ -99,9 +131,12 @@ pub(super) fn any_step() -> impl Strategy<Value = (u64, Input)> {
         1 => (0..200_000_000_u64)
             .prop_map(|ms| Input::WallClock { since_epoch: Duration::from_millis(ms) }),
         1 => (1..60_u64).prop_map(|up_to| Input::Reserved { up_to: Incarnation::new(up_to) }),
+        1 => (0..8_u64, any::<bool>())
+            .prop_map(|(check, closed)| Input::PortChecked { check: CheckId(check), closed }),
         1 => any_command().prop_map(|command| Input::Command { id: CommandId(1), command }),
     ];
-    (0..3_000_u64, input)
+    let step = prop_oneof![19 => input.prop_map(Step::Input), 1 => any_name().prop_map(Step::Health)];
+    (0..3_000_u64, step)
 }
 
 /// After each step. Only what lies too far ahead of a clock that was set back may go back.
@@ -111,7 +146,8 @@ fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>)
     let clock = machine.wall_clock.says(bench.now);
     assert!(machine.queue.len() <= known + GossipQueue::BROADCASTS_MAX + machine.forgotten.len());
     assert!(machine.forgotten.len() < NAMES.len(), "a name is remembered once, and our own never");
-    assert!(machine.requests.len() <= 4 + RELAYS_MAX + DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_TOLD_MAX);
+    let asked = DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_TOLD_MAX + introduction::ASKED_MAX;
+    assert!(machine.requests.len() <= 4 + RELAYS_MAX + asked);
     assert!(machine.suspicions.len() + machine.tombstones.len() <= known);
     assert!(machine.timers.len() <= 3 + 2 * 16 + RELAYS_MAX + 2 * known, "{} timers", machine.timers.len());
     assert!(bench.outputs.len() <= 4 * NAMES.len() + LEAVE_TOLD_MAX + 16);
@@ -127,10 +163,71 @@ fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>)
         let suspected = machine.suspicions.contains_key(&node.id);
         assert_eq!(suspected, node.state == NodeState::Suspect, "{} and its clock", node.id);
     }
+    for (id, subject) in &machine.watch.subjects {
+        assert!(
+            subject.verdict.is_none() || subject.silent_since.is_some(),
+            "{id} is accused without silence"
+        );
+    }
     for output in &bench.outputs {
         if let Output::Send { message, .. } | Output::Reply { message, .. } = output {
             crate::codec::encode(message).expect("what the machine sends keeps the codec's bounds");
         }
+    }
+}
+
+/// The configuration of a mode.
+fn config(mode: Mode) -> SwimConfig {
+    match mode {
+        Mode::Swim => SwimConfig::swim(),
+        Mode::Lifeguard => SwimConfig::lifeguard(),
+        Mode::Verified => SwimConfig::verified(),
+    }
+}
+
+fn any_mode() -> impl Strategy<Value = Mode> {
+    prop_oneof![Just(Mode::Swim), Just(Mode::Lifeguard), Just(Mode::Verified)]
+}
+
+/// A machine, and what was asked of it so far.
+struct Run {
+    bench: Bench,
+    /// The newest request.
+    made: u64,
+}
+
+impl Run {
+    fn new(mode: Mode) -> Self {
+        Self { bench: Bench::new(config(mode), &["a", "b", "c"]), made: 0 }
+    }
+
+    /// Takes a step. Returns the input that it came to.
+    fn take(&mut self, (millis, step): (u64, Step)) -> Input {
+        self.bench.now += Duration::from_millis(millis);
+        let newest = |request: RequestId| RequestId(self.made.saturating_sub(request.0));
+        let input = match step {
+            Step::Input(Input::Reply { request, from, message }) => {
+                Input::Reply { request: newest(request), from, message }
+            }
+            Step::Input(Input::NoReply { request, why }) => Input::NoReply { request: newest(request), why },
+            Step::Input(input) => input,
+            Step::Health(id) => {
+                let registry = &self.bench.machine.registry;
+                let known =
+                    registry.get(&id).filter(|node| node.state.is_member() && node.id.as_str() != "me");
+                let change =
+                    known.map_or(Change::None, |node| registry.apply(node.with_state(NodeState::Suspect)));
+                let reason = Reason::Phi { phi: 9.0, silence: Duration::from_secs(9) };
+                Input::Health { id, change, cause: Cause::by(super::bench::id("me"), reason) }
+            }
+        };
+        self.bench.input(input.clone());
+        for output in &self.bench.outputs {
+            if let Output::Send { request: Some(request), .. } = output {
+                self.made = request.0;
+            }
+        }
+        input
     }
 }
 
@@ -140,46 +237,60 @@ proptest! {
     #[test]
     fn no_input_breaks_the_machine(
         steps in prop::collection::vec(any_step(), 1..120),
-        swim: bool,
+        mode in any_mode(),
     ) {
-        let config = if swim { SwimConfig::swim() } else { SwimConfig::lifeguard() };
-        let mut bench = Bench::new(config, &["a", "b", "c"]);
+        let mut run = Run::new(mode);
         let mut highest = HashMap::new();
-        let mut made = 0;
-        for (millis, input) in steps {
-            bench.now += Duration::from_millis(millis);
-            let input = match input {
-                Input::Reply { request, from, message } => {
-                    Input::Reply { request: RequestId(u64::saturating_sub(made, request.0)), from, message }
-                }
-                Input::NoReply { request, why } => {
-                    Input::NoReply { request: RequestId(u64::saturating_sub(made, request.0)), why }
-                }
-                input => input,
-            };
-            bench.input(input);
-            for output in &bench.outputs {
-                if let Output::Send { request: Some(request), .. } = output {
-                    made = request.0;
-                }
-            }
-            check(&bench, &mut highest);
+        for step in steps {
+            run.take(step);
+            check(&run.bench, &mut highest);
         }
     }
 
     #[test]
-    fn the_same_inputs_give_the_same_outputs(steps in prop::collection::vec(any_step(), 1..60)) {
-        let run = || {
-            let mut bench = Bench::new(SwimConfig::lifeguard(), &["a", "b", "c"]);
+    fn the_same_inputs_give_the_same_outputs(
+        steps in prop::collection::vec(any_step(), 1..60),
+        mode in any_mode(),
+    ) {
+        let story = || {
+            let mut run = Run::new(mode);
             let mut story = Vec::new();
-            for (millis, input) in steps.clone() {
-                bench.now += Duration::from_millis(millis);
-                bench.input(input);
-                story.append(&mut bench.outputs);
+            for step in steps.clone() {
+                run.take(step);
+                story.append(&mut run.bench.outputs);
             }
             story
         };
-        prop_assert_eq!(run(), run());
+        prop_assert_eq!(story(), story());
+    }
+}
+
+/// Which variant a value is of.
+fn variant(value: &impl std::fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    text.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn every_message_and_input_is_reached_in_every_mode() {
+    let mut runner = TestRunner::deterministic();
+    for mode in [Mode::Swim, Mode::Lifeguard, Mode::Verified] {
+        let (mut inputs, mut asked, mut answered) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for _ in 0..60 {
+            let mut run = Run::new(mode);
+            let steps = prop::collection::vec(any_step(), 60).new_tree(&mut runner).unwrap().current();
+            for step in steps {
+                let input = run.take(step);
+                inputs.insert(variant(&input));
+                match &input {
+                    Input::Message { message, .. } => asked.insert(variant(message)),
+                    Input::Reply { message, .. } => answered.insert(variant(message)),
+                    _ => false,
+                };
+            }
+        }
+        assert_eq!(inputs.len(), INPUTS, "{mode:?}: {inputs:?}");
+        assert_eq!((asked.len(), answered.len()), (MESSAGES, MESSAGES), "{mode:?}: {asked:?} {answered:?}");
     }
 }
 

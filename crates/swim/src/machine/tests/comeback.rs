@@ -7,7 +7,7 @@ use kinfolk_core::{NodeState, Reason};
 
 use super::bench::{Bench, claim, id, quiet};
 use crate::config::SwimConfig;
-use crate::input::NoReply;
+use crate::input::{Command, NoReply};
 use crate::message::Message;
 use crate::output::Output;
 
@@ -73,6 +73,18 @@ fn who_was_declared_failed_is_back_as_soon_as_seven_of_eight_probes_are_answered
     answer(&mut bench, &probes[6..7], 1);
     assert_eq!(bench.known("me"), (11, NodeState::Alive));
     assert!(bench.machine.queue.is_waiting(&id("me")) && !bench.machine.is_out());
+}
+
+#[test]
+fn tags_set_while_out_wait_for_the_return() {
+    let mut bench = bench(&["a", "b", "c"]);
+    let probes = declared_failed(&mut bench);
+    let tags = kinfolk_core::Tags::new([("role", "db")]).unwrap();
+    assert_eq!(bench.command(Command::SetTags(tags.clone())), "done TagsSet(Ok(()))\n");
+    assert_eq!(bench.known("me"), (10, NodeState::Alive), "they do not bring us back");
+    answer(&mut bench, &probes, 7);
+    let mine = bench.machine.registry.get(&id("me")).unwrap();
+    assert_eq!((mine.incarnation.get(), &mine.tags), (11, &tags));
 }
 
 #[test]

@@ -192,3 +192,16 @@ fn a_member_that_returns_for_the_third_time_is_told_as_flapping_and_then_only_wh
     assert_eq!(events(&fail_and_return(&mut group)), ["failed", "joined"]);
     assert_eq!(group.bench.machine.stats().flapping, 1);
 }
+
+#[test]
+fn a_member_cut_off_alone_judges_after_the_grace_in_groups_of_any_size() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+    for size in 2..=names.len() {
+        let others = &names[..size];
+        let mut group = Group::new(others, others);
+        let told = group.pass(SECOND * 30);
+        assert_eq!(group.states(others), vec![Alive; size], "the grace is not over: {told}");
+        let told = group.pass(SECOND * 60);
+        assert_eq!(group.states(others), vec![Failed; size], "{told}");
+    }
+}

@@ -4,7 +4,7 @@ use expect_test::expect;
 use kinfolk_core::{Incarnation, NodeState, Tags};
 use proptest::prelude::*;
 
-use super::arbitrary::any_step;
+use super::arbitrary::{Step, any_step};
 use super::bench::{Bench, claim, id, quiet};
 use crate::config::SwimConfig;
 use crate::input::{Command, Input};
@@ -73,7 +73,8 @@ proptest! {
     fn no_input_raises_our_incarnation_above_what_is_reserved(steps in prop::collection::vec(any_step(), 1..120)) {
         let mut bench = bench();
         let mut highest = 11;
-        for (millis, input) in steps {
+        for (millis, step) in steps {
+            let Step::Input(input) = step else { continue };
             bench.now += std::time::Duration::from_millis(millis);
             if let Input::Reserved { up_to } = input {
                 highest = highest.max(up_to.get());

@@ -225,7 +225,10 @@ fn a_port_that_is_closed_to_us_and_to_a_witness_is_a_failure_at_once_and_to_one_
     let b = requests_to(&bench, "b")[0];
     assert_eq!(bench.input(Input::PortChecked { check: CheckId(0), closed: true }), "");
     let text = bench.reply(b, "b", nack(true));
-    assert!(text.contains("its port is closed, as 2 found; accused by me, b"), "{text}");
+    assert!(
+        text.contains("its port is closed, as 2 members found; silent for 500 ms; accused by me, b"),
+        "{text}"
+    );
     assert_eq!(bench.known("a"), (1, NodeState::Failed));
 }
 

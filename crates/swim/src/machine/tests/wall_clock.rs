@@ -1,4 +1,5 @@
-//! Claims whose incarnation lies too far ahead of the wall clock: nobody believes them, on whatever way they come.
+//! Claims whose incarnation lies too far ahead of the wall clock: nobody believes them, on whatever
+//! way they come.
 
 use std::sync::Arc;
 use std::time::Duration;

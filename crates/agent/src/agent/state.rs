@@ -1,0 +1,44 @@
+//! SIGUSR1: the state of the agent as lines of the log.
+
+use kinfolk::{Cluster, NodeState};
+
+use crate::control::SuspicionView;
+
+/// Logs how the member and its group stand: one line for the agent, and one for each member that is
+/// suspect or silent.
+pub(super) async fn log(cluster: &Cluster, event_log_lost: u64) {
+    let members = cluster.members();
+    let count = |state| members.nodes().iter().filter(|node| node.state == state).count();
+    let (stats, status) = (cluster.stats(), cluster.partition_status());
+    let swim = &stats.gossip.swim;
+    tracing::info!(
+        node = %cluster.id(),
+        addr = %cluster.addr(),
+        incarnation = members.get(cluster.id()).map(|mine| mine.incarnation.get()),
+        alive = count(NodeState::Alive),
+        suspect = count(NodeState::Suspect),
+        failed = count(NodeState::Failed),
+        left = count(NodeState::Left),
+        partitioned = status.partitioned,
+        minority = status.minority,
+        local_health = swim.local_health,
+        queued = swim.queued,
+        connections = stats.pool.total,
+        probes = swim.probes,
+        probes_failed = swim.probes_failed,
+        refutations = swim.refutations,
+        claims_refused = swim.claims_refused,
+        name_conflicts = swim.name_conflicts,
+        outbox_full = stats.gossip.outbox_full,
+        undecodable = stats.gossip.undecodable,
+        state_write_failures = stats.state_write_failures,
+        events_dropped = stats.events_dropped,
+        event_log_lost,
+        "state"
+    );
+    for status in cluster.suspicions().await.unwrap_or_default() {
+        let node = status.id.clone();
+        let SuspicionView { silent_ms, suspect_ms, held } = status.into();
+        tracing::info!(%node, silent_ms, suspect_ms, held, "state of a suspected member");
+    }
+}

@@ -1,0 +1,92 @@
+//! `--log-level`: a level for all, and levels for single targets. The filter itself takes any word
+//! for a target, and would log nothing; so each word is checked here first.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::config::Form;
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+/// The targets that have lines: our crates, and the QUIC library.
+const TARGETS: [&str; 4] = ["kinfolk", "kinfolk_gossip", "kinfolk_transport", "s2n_quic"];
+
+/// A list of levels that has been checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogLevel(String);
+
+impl LogLevel {
+    /// The list, as the filter reads it.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for LogLevel {
+    fn default() -> Self {
+        Self("info".to_owned())
+    }
+}
+
+impl Form for LogLevel {
+    const WANTED: &'static str =
+        "off, error, warn, info, debug or trace, or a list such as \"info,kinfolk_gossip=debug\"";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        for item in text.split(',').map(str::trim) {
+            let (target, level) =
+                item.split_once('=').map_or((None, item), |(target, level)| (Some(target), level));
+            if !LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
+                return Err(format!("{level:?} is no log level; give {}", Self::WANTED));
+            }
+            if let Some(target) = target.filter(|target| !is_known(target)) {
+                return Err(format!("no line has the target {target:?}; targets are {}", TARGETS.join(", ")));
+            }
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::from_text(text)
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether this is the name of a crate that logs, or of a module in it.
+fn is_known(target: &str) -> bool {
+    let of_crate = target.split("::").next().unwrap_or_default();
+    TARGETS.contains(&of_crate) || of_crate.starts_with("s2n_quic_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_lists_are_read_and_wrong_words_refused() {
+        let read = |text: &str| text.parse::<LogLevel>();
+        for good in
+            ["info", "OFF", "warn,kinfolk_gossip=debug", "kinfolk::join=trace, error", "s2n_quic_core=info"]
+        {
+            assert!(read(good).is_ok(), "{good}");
+        }
+        assert_eq!(
+            read("inof").unwrap_err(),
+            "\"inof\" is no log level; give off, error, warn, info, debug or trace, or a list such as \
+             \"info,kinfolk_gossip=debug\""
+        );
+        for bad in ["", "info,", "kinfolk=inof", "kinfolk_gossip", "a=b=c"] {
+            assert!(read(bad).unwrap_err().contains("is no log level"), "{bad:?}");
+        }
+        let unknown = read("kinfolk_gosip=debug").unwrap_err();
+        assert!(unknown.contains("\"kinfolk_gosip\"") && unknown.contains("kinfolk_gossip"), "{unknown}");
+    }
+}

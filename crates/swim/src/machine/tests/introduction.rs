@@ -1,0 +1,140 @@
+//! Members that only an exchange of views speaks of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kinfolk_core::{NodeState, NodeStatus};
+
+use super::bench::{Bench, claim, id, quiet, status};
+use crate::compare::Buckets;
+use crate::config::SwimConfig;
+use crate::input::{Input, NoReply};
+use crate::introduction::ASKED_MAX;
+use crate::message::Message;
+use crate::output::Output;
+
+/// So much later than incarnation 1 that a tombstone of then is gone.
+const LATER: Duration = Duration::from_hours(25);
+
+/// A member that knows these others, at a time when incarnation 1 is old.
+fn bench(others: &[&str]) -> Bench {
+    let mut bench = Bench::new(quiet(&SwimConfig::verified()), others);
+    while bench.machine.poll_output().is_some() {}
+    bench.input(Input::WallClock { since_epoch: LATER });
+    bench
+}
+
+fn sync(names: &[&str], incarnation: u64) -> Message {
+    let node = |name: &&str| Arc::new(status(name, incarnation, NodeState::Alive));
+    Message::Sync { nodes: names.iter().map(node).collect(), after: None, want: false, only: Buckets::ALL }
+}
+
+/// The requests for a statement among the last outputs: which, and to whom.
+fn asked(bench: &Bench) -> Vec<(u64, String)> {
+    let request = |output: &Output| match output {
+        Output::Send { to, message: Message::Describe { id }, request: Some(request), .. } if to == id => {
+            Some((request.0, to.to_string()))
+        }
+        _ => None,
+    };
+    bench.outputs.iter().filter_map(request).collect()
+}
+
+fn own_statement(name: &str, incarnation: u64, state: NodeState) -> Message {
+    let nodes: Vec<Arc<NodeStatus>> = vec![status(name, incarnation, state).into()];
+    Message::Page { nodes, more: false }
+}
+
+#[test]
+fn an_old_member_enters_only_by_its_own_statement() {
+    let mut bench = bench(&["a", "b"]);
+    let text = bench.message("a", sync(&["old"], 1));
+    assert!(!text.contains("event"), "{text}");
+    let [(request, to)] = &asked(&bench)[..] else { panic!("{text}") };
+    assert_eq!(to, "old");
+    assert!(bench.machine.registry.get(&id("old")).is_none());
+    let text = bench.reply(*request, "old", own_statement("old", 1, NodeState::Alive));
+    assert!(text.contains("event joined old"), "{text}");
+    assert_eq!(bench.known("old"), (1, NodeState::Alive));
+}
+
+#[test]
+fn an_old_member_that_is_gone_or_left_never_appears() {
+    for answer in [None, Some(NodeState::Left)] {
+        let mut bench = bench(&["a", "b"]);
+        bench.message("a", sync(&["old"], 1));
+        let (request, _) = asked(&bench)[0];
+        let text = match answer {
+            None => bench.no_reply(request, NoReply::Silent),
+            Some(state) => bench.reply(request, "old", own_statement("old", 1, state)),
+        };
+        assert!(!text.contains("event"), "{text}");
+        let known = bench.machine.registry.get(&id("old"));
+        assert_eq!(known.map(|node| node.state), answer);
+        assert_eq!(bench.machine.stats().ghosts, u64::from(answer.is_none()));
+    }
+}
+
+#[test]
+fn a_suspicion_about_an_old_stranger_brings_no_member() {
+    let mut bench = bench(&["a", "b"]);
+    let text = bench.gossip("a", vec![claim("old", 1, NodeState::Suspect, &["a"])]);
+    assert!(!text.contains("event"), "{text}");
+    assert_eq!(asked(&bench).len(), 1);
+}
+
+#[test]
+fn members_that_started_lately_enter_at_once() {
+    let mut bench = bench(&["a", "b"]);
+    let lately = u64::try_from(Duration::from_hours(25 - 11).as_millis()).unwrap();
+    assert!(bench.message("a", sync(&["new"], lately)).contains("event joined new"));
+    assert!(bench.message("own", sync(&["own"], 1)).contains("event joined own"), "its own word counts");
+    let gossip = bench.gossip("a", vec![claim("told", 1, NodeState::Alive, &[])]);
+    assert!(gossip.contains("event joined told"), "news of a join travels as gossip");
+}
+
+#[test]
+fn many_old_members_are_asked_some_at_a_time() {
+    let mut bench = bench(&["a"]);
+    let names: Vec<String> = (0..100).map(|n| format!("old{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    bench.message("a", sync(&names, 1));
+    let first = asked(&bench);
+    assert_eq!(first.len(), ASKED_MAX);
+    bench.no_reply(first[0].0, NoReply::Silent);
+    assert_eq!(asked(&bench).len(), 1, "one more in its place");
+}
+
+#[test]
+fn members_that_a_peer_lacks_are_watched_until_they_answer() {
+    let names: Vec<String> = (0..20).map(|n| format!("n{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut bench = bench(&names);
+    let unwatched = *names.iter().find(|name| !bench.machine.watch.subjects.contains_key(&id(name))).unwrap();
+    let peer = bench.machine.registry.get(&id(names[0])).unwrap();
+    bench.machine.compare_with(&peer.id);
+    let compare = bench.machine.requests.next_id().0 - 1;
+    bench.reply(compare, names[0], Message::Differ { buckets: Buckets::ALL });
+    let sync = bench.machine.requests.next_id().0 - 1;
+    let lacks = |name: &&&str| **name != unwatched;
+    let mut nodes: Vec<Arc<NodeStatus>> =
+        names.iter().filter(lacks).map(|name| Arc::new(status(name, 1, NodeState::Alive))).collect();
+    nodes.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    bench.reply(sync, names[0], Message::Page { nodes, more: false });
+    assert!(bench.machine.watch.subjects.contains_key(&id(unwatched)));
+
+    let end = bench.now + Duration::from_secs(10);
+    while bench.machine.watch.subjects.contains_key(&id(unwatched)) && bench.now < end {
+        bench.tick();
+        let probes = bench.outputs.iter().filter_map(|output| match output {
+            Output::Send { to, message: Message::Ping { .. }, request: Some(request), .. } => {
+                Some((request.0, to.to_string()))
+            }
+            _ => None,
+        });
+        for (request, to) in probes.collect::<Vec<_>>() {
+            bench.ack(request, &to);
+        }
+    }
+    assert!(!bench.machine.watch.subjects.contains_key(&id(unwatched)), "it has answered");
+}
