@@ -120,10 +120,7 @@ impl Cluster {
             clock,
             reserve,
             dormant,
-            forgotten: Some(OnForgotten::new({
-                let contacts = contacts.clone();
-                move |id, incarnation| contacts.lock().forget(id, incarnation)
-            })),
+            forgotten: Some(forgets(contacts.clone())),
         };
         let carried = (transport.clone(), incoming);
         let heal_interval = config.swim.heal_interval;
@@ -369,6 +366,10 @@ impl Cluster {
     pub fn shutdown_now(&self) {
         self.inner.stop_now();
     }
+}
+
+fn forgets(contacts: SharedContacts) -> OnForgotten {
+    OnForgotten::new(move |id, incarnation| contacts.lock().forget(id, incarnation))
 }
 
 fn dialable_addr(transport: &Transport) -> Result<NodeAddr, ClusterError> {

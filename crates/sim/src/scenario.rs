@@ -294,18 +294,23 @@ impl Scenario {
                 REPAIR
             }
             Kind::Forget => {
-                let third = (0..self.nodes).map(NodeIndex).find(|node| ![one, other].contains(node));
-                let then = start + self.crash_within;
-                script.fault(start, Fault::Crash(one));
-                self.excuse = (self.config.mode == Mode::Swim).then_some(REPAIR);
-                if let Some(third) = third {
-                    script.fault(then, Fault::Pause(third));
-                    script.fault(then + short, Fault::Resume(third));
-                }
-                script.at(then, Step::Forget { node: other, of: one });
+                self.forget(start, one, other);
                 REPAIR
             }
         }
+    }
+
+    /// `one` crashes, and `other` has it forgotten once all know that, while a third pauses.
+    fn forget(&mut self, start: Duration, one: NodeIndex, other: NodeIndex) {
+        self.excuse = (self.config.mode == Mode::Swim).then_some(REPAIR);
+        let (then, short) = (start + self.crash_within, self.shorter_than_a_suspicion());
+        let third = (0..self.nodes).map(NodeIndex).find(|node| ![one, other].contains(node));
+        self.script.fault(start, Fault::Crash(one));
+        if let Some(third) = third {
+            self.script.fault(then, Fault::Pause(third));
+            self.script.fault(then + short, Fault::Resume(third));
+        }
+        self.script.at(then, Step::Forget { node: other, of: one });
     }
 
     /// Cuts some off, or the way from `one` to all others, and ends it before a suspicion runs out.

@@ -92,8 +92,9 @@ pub struct SwimConfig {
     /// 10 s, each time half as much shorter or longer at random; above zero; `None` leaves the failed alone. Costs one
     /// attempt to connect each time, while there is a failed member.
     pub heal_interval: Option<Duration>,
-    /// How long failed and left members are remembered. Default 24 h. It should be longer than any member can be cut
-    /// off and then come back with old news.
+    /// How long failed and left members are remembered, and those that were forgotten before that.
+    /// Default 24 h. It should be longer than any member can be cut off and then come back with old
+    /// news.
     pub tombstone_ttl: Duration,
 }
 
