@@ -113,6 +113,17 @@ pub enum ForgetError {
         /// Our name.
         node: NodeId,
     },
+    /// So many names were forgotten just now that one more would push out a word which no other
+    /// member has heard yet.
+    #[error(
+        "cannot forget {node} yet: {waiting} updates wait to be sent to other members; try again in a second"
+    )]
+    Busy {
+        /// The member that was to be forgotten.
+        node: NodeId,
+        /// How many updates wait.
+        waiting: usize,
+    },
     /// This member has left.
     #[error(
         "cannot forget {node}: this member has left the cluster, and no other would hear of it; \

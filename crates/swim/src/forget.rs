@@ -148,6 +148,12 @@ impl Forgotten {
         self.by_age.values().next().and_then(|id| self.words.get(id))
     }
 
+    /// The name that one more would push out, if the memory is full.
+    fn pushed_out_next(&self) -> Option<&NodeId> {
+        let is_full = self.words.len() >= Self::NAMES_MAX;
+        self.by_age.values().next().filter(|_| is_full)
+    }
+
     fn drop_oldest(&mut self) -> Option<NodeId> {
         let (_, id) = self.by_age.pop_first()?;
         self.words.remove(&id);
@@ -188,6 +194,10 @@ impl Machine {
         let tombstone = known.clone().or(remembered).ok_or(ForgetError::Unknown { node: node.clone() })?;
         if let Some(NodeStatus { state, .. }) = known.as_deref().filter(|known| known.state.is_member()) {
             return Err(ForgetError::StillMember { node, state: *state });
+        }
+        let pushes_out = self.forgotten.pushed_out_next().is_some_and(|next| self.queue.is_unsent(next));
+        if pushes_out && !self.overlay.is_empty() {
+            return Err(ForgetError::Busy { node, waiting: self.queue.len() });
         }
         let clock = self.wall_clock.says(now);
         // Others refuse a word far ahead of the clock, and it would keep the member out here when

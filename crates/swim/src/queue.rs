@@ -162,6 +162,11 @@ impl GossipQueue {
         self.ranks.contains_key(&Subject::Node(id.clone()))
     }
 
+    /// Whether an update about the member `id` waits that has not been sent at all.
+    pub(crate) fn is_unsent(&self, id: &NodeId) -> bool {
+        self.ranks.get(&Subject::Node(id.clone())).is_some_and(|(_, sent, _)| *sent == 0)
+    }
+
     /// Takes back the word that `id` is forgotten, if it waits.
     pub(crate) fn withdraw_word(&mut self, id: &NodeId) {
         let subject = Subject::Node(id.clone());

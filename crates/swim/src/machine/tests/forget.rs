@@ -9,6 +9,7 @@ use super::bench::{Bench, claim, id, quiet, status};
 use crate::compare::Buckets;
 use crate::config::SwimConfig;
 use crate::error::ForgetError;
+use crate::forget::Forgotten;
 use crate::input::{Command, Input};
 use crate::joining::Reception;
 use crate::message::{Message, Update};
@@ -288,4 +289,26 @@ fn tombstones_that_a_registry_begins_with_end_too() {
     let config = quiet(&SwimConfig::lifeguard());
     bench.machine = crate::machine::Machine::new(config, me, registry, rng, bench.now);
     assert!(bench.pass(DAY).contains("event reaped x"));
+}
+
+#[test]
+fn beyond_the_bound_no_word_is_lost_that_nobody_has_heard() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+    let forget = |bench: &mut Bench, number: usize| {
+        let name = format!("x{number}");
+        let remembered = Some(Arc::new(status(&name, 1, NodeState::Failed)));
+        end(bench, Command::Forget { id: id(&name), remembered })
+    };
+    assert!((0..Forgotten::NAMES_MAX).all(|number| forget(&mut bench, number).is_ok()));
+    let busy = ForgetError::Busy { node: id("y"), waiting: Forgotten::NAMES_MAX };
+    let remembered = Some(Arc::new(status("y", 1, NodeState::Failed)));
+    let one_more = Command::Forget { id: id("y"), remembered };
+    assert_eq!(end(&mut bench, one_more.clone()), Err(busy));
+    while bench.machine.queue.has_fresh(1) {
+        bench.machine.queue.take(0, 4_096, 2, 3);
+    }
+    assert!(end(&mut bench, one_more).is_ok());
+    let stats = bench.machine.stats();
+    assert_eq!((stats.forgotten_names, stats.forgets_dropped), (Forgotten::NAMES_MAX, 1));
+    assert_eq!(bench.machine.queue.len(), Forgotten::NAMES_MAX, "its word goes with it");
 }
