@@ -16,7 +16,7 @@ fn gossip(message: &Message) -> &[Update] {
 async fn gossip_message_size_limit() {
     let group = Group::of(3, fast()).await;
     let (stranger, _incoming) = group.bare("stranger");
-    // News of 50 members that left comes at once, each with tags that make eight of them fill a message.
+    // News of 50 members that left comes at once. Tags make eight of them fill a message.
     let news: Vec<_> = (0..50)
         .map(|number| {
             let tags = Tags::new([("k", "v".repeat(400))]).unwrap();
