@@ -22,6 +22,9 @@ const PORT_CHECKED_WITHIN: Duration = Duration::from_millis(1_200);
 pub(crate) struct Outbox<C> {
     carrier: C,
     permits: Arc<Semaphore>,
+    /// Permits for answers alone. If our own messages could use them up, a congested member would
+    /// not answer probes, and its peers would declare it failed.
+    answer_permits: Arc<Semaphore>,
     /// So many must be free again before it counts as clear: a quarter, so that it does not change its mind with each message.
     clear_at: u32,
     /// Whether the bound was reached and it is not clear again.
@@ -33,13 +36,21 @@ pub(crate) struct Outbox<C> {
 }
 
 impl<C: Carrier> Outbox<C> {
-    /// An outbox for `max` messages at a time, and where their answers come.
-    pub(crate) fn new(carrier: C, max: usize, counters: Arc<Counters>) -> (Self, mpsc::Receiver<Input>) {
+    /// An outbox for `max` messages and `answers_max` answers at a time, and where the answers to
+    /// those messages come.
+    pub(crate) fn new(
+        carrier: C,
+        max: usize,
+        answers_max: usize,
+        counters: Arc<Counters>,
+    ) -> (Self, mpsc::Receiver<Input>) {
         let (replies, answers) = mpsc::channel(max.max(1));
-        let permits = Arc::new(Semaphore::new(max));
+        let (permits, answer_permits) =
+            (Arc::new(Semaphore::new(max)), Arc::new(Semaphore::new(answers_max)));
         let clear_at = u32::try_from(max.div_ceil(4)).unwrap_or(u32::MAX);
         let (tasks, congested) = (JoinSet::new(), false);
-        (Self { carrier, permits, clear_at, congested, tasks, replies, counters }, answers)
+        let outbox = Self { carrier, permits, answer_permits, clear_at, congested, tasks, replies, counters };
+        (outbox, answers)
     }
 
     /// Says once that the bound is reached, until it is [clear](Self::clear) again.
@@ -109,11 +120,11 @@ impl<C: Carrier> Outbox<C> {
         None
     }
 
-    /// Answers a peer's question.
+    /// Answers a peer's request.
     pub(crate) fn answer(&mut self, answerer: impl Answerer, message: &Message) {
         let Some(body) = encode(message) else { return };
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            return count(&self.counters.outbox_full);
+        let Ok(permit) = Arc::clone(&self.answer_permits).try_acquire_owned() else {
+            return count(&self.counters.answers_full);
         };
         count(&self.counters.sent);
         self.spawn(async move {
@@ -205,11 +216,48 @@ mod tests {
         }
     }
 
+    /// Answers when it is let go, and counts that it did.
+    struct Answers(Stuck, Arc<Semaphore>);
+
+    impl Answerer for Answers {
+        async fn answer(self, _: Bytes) {
+            self.0.0.acquire().await.unwrap().forget();
+            self.1.add_permits(1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_outbox_still_answers_up_to_its_own_bound() {
+        let (carrier, counters) = (Stuck(Arc::new(Semaphore::new(0))), Arc::new(Counters::default()));
+        let (mut outbox, _replies) = Outbox::new(carrier.clone(), 1, 2, Arc::clone(&counters));
+        tell(&mut outbox);
+        assert_eq!(outbox.congestion(), Some(Input::Congested));
+        let nack = Message::Nack { closed: false, lossy: false };
+        let (go, answered) = (Stuck(Arc::new(Semaphore::new(0))), Arc::new(Semaphore::new(0)));
+        for _ in 0..3 {
+            outbox.answer(Answers(go.clone(), Arc::clone(&answered)), &nack);
+        }
+        let counted = counters.read(kinfolk_swim::SwimStats::default());
+        assert_eq!((counted.answers_full, counted.outbox_full), (1, 0), "the third was declined");
+        go.0.add_permits(2);
+        answered.acquire_many(2).await.unwrap().forget();
+        assert!(!is_clear(&mut outbox).await, "answers make no room for messages");
+    }
+
+    #[tokio::test]
+    async fn an_answer_does_not_congest_the_outbox() {
+        let carrier = Stuck(Arc::new(Semaphore::new(0)));
+        let (mut outbox, _replies) = Outbox::new(carrier.clone(), 1, 1, Arc::default());
+        let nack = Message::Nack { closed: false, lossy: false };
+        outbox.answer(Answers(carrier, Arc::new(Semaphore::new(0))), &nack);
+        assert_eq!(outbox.congestion(), None);
+    }
+
     #[tokio::test]
     async fn the_bound_is_told_once_and_that_it_is_clear_once_when_a_quarter_is_free() {
         let carrier = Stuck(Arc::new(Semaphore::new(0)));
         let counters = Arc::new(Counters::default());
-        let (mut outbox, _replies) = Outbox::new(carrier.clone(), 8, Arc::clone(&counters));
+        let (mut outbox, _replies) = Outbox::new(carrier.clone(), 8, 8, Arc::clone(&counters));
         for _ in 0..7 {
             tell(&mut outbox);
             assert_eq!(outbox.congestion(), None);

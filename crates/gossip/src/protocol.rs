@@ -121,7 +121,8 @@ impl SwimProtocol {
             wanted
         });
         let counters = Arc::new(Counters::default());
-        let (outbox, replies) = Outbox::new(carrier, config.outbox_max, Arc::clone(&counters));
+        let (outbox, replies) =
+            Outbox::new(carrier, config.outbox_max, config.answers_max, Arc::clone(&counters));
         let questions = Questions::new(config.answers_max, Arc::clone(&counters));
         let (asks, asked) = mpsc::channel(config.commands_max.max(1));
         let (stop, stopped) = watch::channel(false);

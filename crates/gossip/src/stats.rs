@@ -13,13 +13,13 @@ pub struct GossipStats {
     pub sent: u64,
     /// Messages taken in.
     pub received: u64,
-    /// Messages that the bound of the outbox kept back.
+    /// Messages of our own that the bound of the outbox kept back.
     pub outbox_full: u64,
     /// One-way messages that did not arrive.
     pub undelivered: u64,
     /// Messages that were no message of the protocol.
     pub undecodable: u64,
-    /// Requests of peers that the bound on open answers declined.
+    /// Requests of peers that the bound on answers declined.
     pub answers_full: u64,
     /// Requests of peers that were never answered by the machine.
     pub unanswered: u64,

