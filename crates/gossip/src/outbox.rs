@@ -237,7 +237,7 @@ mod tests {
         for _ in 0..3 {
             outbox.answer(Answers(go.clone(), Arc::clone(&answered)), &nack);
         }
-        let counted = counters.read(kinfolk_swim::SwimStats::default());
+        let counted = counters.read(&kinfolk_swim::SwimStats::default());
         assert_eq!((counted.answers_full, counted.outbox_full), (1, 0), "the third was declined");
         go.0.add_permits(2);
         answered.acquire_many(2).await.unwrap().forget();
