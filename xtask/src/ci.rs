@@ -7,6 +7,9 @@ use anyhow::{Result, anyhow};
 
 use crate::{cargo_steps, chaos, deny, layers, loom, setup, sim, tidy};
 
+/// The word in the line of a step that did not check all that it can check.
+pub(crate) const SKIPPED: &str = "SKIPPED";
+
 /// One step: the name is also the task that runs it alone; what it returns is its line in the table.
 struct Step {
     name: &'static str,
@@ -69,7 +72,21 @@ fn run_in_order(steps: &[Step]) -> Result<String> {
             return Err(anyhow!("step `{0}`: {failure}\nrun it alone with: cargo xtask {0}", step.name));
         }
     }
-    Ok(format!("{}\nall {} steps passed", table(steps, &done, begun.elapsed()), done.len()))
+    Ok(format!("{}\n{}", table(steps, &done, begun.elapsed()), verdict(&done)))
+}
+
+/// The last line. A step that skipped something is named: its silence must not look like a success.
+fn verdict(done: &[Done]) -> String {
+    let skipped = |step: &&Done| step.outcome.as_ref().is_ok_and(|note| note.contains(SKIPPED));
+    let skipped: Vec<&str> = done.iter().filter(skipped).map(|step| step.name).collect();
+    if skipped.is_empty() {
+        return format!("all {} steps passed", done.len());
+    }
+    format!(
+        "*** {SKIPPED}, in whole or in part: {} *** nothing failed in the {} steps",
+        skipped.join(", "),
+        done.len()
+    )
 }
 
 fn table(steps: &[Step], done: &[Done], total: Duration) -> String {
@@ -106,6 +123,14 @@ mod tests {
     #[test]
     fn a_passed_gate_ends_with_the_count_of_its_steps() {
         assert!(run_in_order(&[GOOD, GOOD]).unwrap().ends_with("all 2 steps passed"));
+    }
+
+    #[test]
+    fn a_gate_that_skipped_something_does_not_say_that_all_passed() {
+        const HALF: Step = Step { name: "half", run: || Ok(format!("one part; {SKIPPED} the other")) };
+        let text = run_in_order(&[GOOD, HALF]).unwrap();
+        let last = text.lines().last();
+        assert_eq!(last, Some("*** SKIPPED, in whole or in part: half *** nothing failed in the 2 steps"));
     }
 
     #[test]

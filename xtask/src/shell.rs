@@ -50,6 +50,22 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     succeeded(status, &shown)
 }
 
+/// The exit status with which a program says that it skipped its work.
+const SKIPPED: i32 = 77;
+
+/// Runs the command with its output shown. Returns whether it did its work, or skipped it.
+///
+/// # Errors
+/// When it cannot be started, or neither succeeds nor skips.
+pub(crate) fn run_unless_skipped(command: &mut Command) -> Result<bool> {
+    let shown = announce(command);
+    let status = command.status().with_context(|| format!("`{shown}` cannot be started"))?;
+    if status.code() == Some(SKIPPED) {
+        return Ok(false);
+    }
+    succeeded(status, &shown).map(|()| true)
+}
+
 /// Runs the command with its output shown, and returns the lines of one of its outputs.
 ///
 /// # Errors
@@ -180,6 +196,17 @@ mod tests {
     fn a_failing_command_is_named() {
         let error = run(&mut cargo(["no-such-subcommand-exists"])).unwrap_err();
         assert!(error.to_string().starts_with("`cargo no-such-subcommand-exists` failed"), "{error}");
+    }
+
+    #[test]
+    fn a_skipped_command_is_neither_a_success_nor_a_failure() {
+        let ended = |status: &str| {
+            let mut command = Command::new("sh");
+            run_unless_skipped(command.args(["-c", &format!("exit {status}")]))
+        };
+        assert!(ended("0").unwrap());
+        assert!(!ended("77").unwrap());
+        assert!(ended("1").is_err());
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 pub(crate) const STATUS_TABLE: &str = "\
 Exit status:
   0  all went well
-  1  something failed on the way: a step of the demo, writing a file, an agent stopped before it could leave
+  1  something failed on the way: a step of the demo, writing a file, an agent stopped before it could leave,
+     or it refuses what it is asked
   2  a wrong command line
   3  a setting that is missing or cannot be used
   4  a certificate, key or CA that cannot be read or does not fit

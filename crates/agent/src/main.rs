@@ -8,6 +8,7 @@ mod config;
 mod control;
 mod demo;
 mod exit;
+mod forget;
 mod leave;
 mod logs;
 mod members;
@@ -40,6 +41,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Ca(args) => ca::run(&args),
         Command::Agent(args) => agent::run(args),
         Command::Members(args) => members::run(&args),
+        Command::Forget(args) => forget::run(&args),
         Command::Leave(args) => leave::run(&args),
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
-use kinfolk_scenarios::processes::{ChaosOptions, SoakOptions, Story, chaos, soak};
+use kinfolk_scenarios::processes::{ChaosOptions, Played, SoakOptions, Story, chaos, soak};
 use kinfolk_scenarios::run;
 use kinfolk_scenarios::storm::{Tally, storm};
 
@@ -87,17 +87,21 @@ struct RunArgs {
     keep: bool,
 }
 
+/// The exit status of what was not run, as test programs use it. A caller must not take it for a success.
+const SKIPPED: u8 = 77;
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Storm(args) => {
             run_storm(&args);
-            Ok(())
+            Ok(Played::Whole)
         }
         Command::Chaos(args) => args.options().and_then(|options| chaos(&options)),
         Command::Soak(args) => args.options().and_then(|options| soak(&options)),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Played::Whole) => ExitCode::SUCCESS,
+        Ok(Played::Skipped) => ExitCode::from(SKIPPED),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

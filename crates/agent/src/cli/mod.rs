@@ -3,6 +3,7 @@
 mod agent;
 mod ca;
 mod demo;
+mod forget;
 mod leave;
 mod members;
 
@@ -12,6 +13,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 pub(crate) use agent::AgentArgs;
 pub(crate) use ca::{CaArgs, CaCommand, InitArgs, IssueArgs};
 pub(crate) use demo::DemoArgs;
+pub(crate) use forget::ForgetArgs;
 pub(crate) use leave::LeaveArgs;
 pub(crate) use members::MembersArgs;
 
@@ -35,6 +37,8 @@ pub(crate) enum Command {
     Agent(Box<AgentArgs>),
     /// Show the members as the agent on this machine sees them
     Members(MembersArgs),
+    /// Remove a failed or left member from the views of all members
+    Forget(ForgetArgs),
     /// Have the agent on this machine leave its cluster for good
     Leave(LeaveArgs),
 }

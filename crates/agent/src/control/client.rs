@@ -41,7 +41,7 @@ async fn ask(path: &Path, question: &Question) -> Result<Answer, Failure> {
         Failure::new(Status::Socket, text)
     })?;
     match timeout(ANSWER_LIMIT, exchange(stream, question)).await {
-        Ok(Ok(Answer::Refused { why })) => Err(Failure::new(Status::Socket, why)),
+        Ok(Ok(Answer::Refused { why })) => Err(Failure::new(Status::Failed, why)),
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => {
             let advice = "is it a kinfolk agent of this version?";

@@ -7,12 +7,13 @@ mod view;
 
 use std::path::PathBuf;
 
+use kinfolk::NodeId;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use client::ask_now;
 pub(crate) use server::serve;
 pub(crate) use socket::ControlSocket;
-pub(crate) use view::{LeftView, MemberView, MembersView, PartitionView, SuspicionView};
+pub(crate) use view::{ForgottenView, LeftView, MemberView, MembersView, PartitionView, SuspicionView};
 
 /// What can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,11 @@ pub(crate) enum Question {
     Members,
     /// To leave for good, and stop.
     Leave,
+    /// To remove a failed or left member from the views of all.
+    Forget {
+        /// Its name.
+        node: NodeId,
+    },
 }
 
 /// What is answered.
@@ -32,6 +38,8 @@ pub(crate) enum Answer {
     Members(MembersView),
     /// To [`Question::Leave`]: the others have been told.
     Left(LeftView),
+    /// To [`Question::Forget`]: it is gone here, and the others hear of it.
+    Forgotten(ForgottenView),
     /// The question cannot be answered.
     Refused {
         /// Why, and what to do.
@@ -53,6 +61,6 @@ mod tests {
     fn a_question_is_one_word_of_json_and_an_unknown_one_is_refused() {
         assert_eq!(serde_json::to_string(&Question::Members).unwrap(), r#"{"ask":"members"}"#);
         let refused = serde_json::from_str::<Question>(r#"{"ask":"shutdown"}"#).unwrap_err().to_string();
-        assert!(refused.contains("expected `members` or `leave`"), "{refused}");
+        assert!(refused.contains("expected one of `members`, `leave`, `forget`"), "{refused}");
     }
 }

@@ -59,6 +59,10 @@ async fn serve_one(
             Ok(report) => Answer::Left(report.into()),
             Err(error) => Answer::Refused { why: error.to_string() },
         },
+        Ok(Question::Forget { node }) => match cluster.forget(&node).await {
+            Ok(known) => Answer::Forgotten(known.as_ref().into()),
+            Err(error) => Answer::Refused { why: error.to_string() },
+        },
         Err(error) => {
             Answer::Refused { why: format!("this agent does not understand the question ({error})") }
         }

@@ -92,6 +92,23 @@ impl From<LeaveReport> for LeftView {
     }
 }
 
+/// Who was forgotten, as it was known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ForgottenView {
+    /// Its name.
+    pub(crate) name: NodeId,
+    /// Its last address.
+    pub(crate) addr: NodeAddr,
+    /// Whether it had failed or left.
+    pub(crate) state: NodeState,
+}
+
+impl From<&NodeStatus> for ForgottenView {
+    fn from(known: &NodeStatus) -> Self {
+        Self { name: known.id.clone(), addr: known.addr, state: known.state }
+    }
+}
+
 impl MembersView {
     /// How `cluster` sees it now.
     pub(crate) async fn of(cluster: &Cluster, id: ClusterId) -> Self {

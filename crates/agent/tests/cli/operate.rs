@@ -180,6 +180,40 @@ fn its_own_address_among_the_seeds_is_no_warning() {
     }
 }
 
+/// Source: cortexproject/cortex#4591, grafana/pyroscope#5448.
+#[test]
+fn a_failed_member_is_forgotten_by_all_at_a_command() {
+    let town = Town::new();
+    let a = town.start("a", &[]);
+    let b = town.start("b", &["--join", &a.addr]);
+    let mut c = town.start("c", &["--join", &a.addr]);
+    b.wait_for_event("a member joined", "c");
+    let (socket, other) = (town.text("a.sock"), town.text("b.sock"));
+    let forget = |name: &str| run(&["forget", name, "--socket", &socket]);
+    forget("c").must_fail(1, &["cannot forget c", "its state is alive", "stop it first"]);
+    forget("nobody").must_fail(1, &["nothing is known of that name here", "`members`"]);
+    forget("a").must_fail(1, &["it is this member itself"]);
+    forget("not a name").must_fail(2, &["not a name", "<NAME>"]);
+
+    c.signal(Signal::KILL);
+    c.end();
+    b.wait_for_event("a member failed", "c");
+    a.wait_for_event("a member failed", "c");
+    let done = forget("c");
+    done.must_succeed();
+    assert_eq!(
+        done.stdout,
+        format!("c at {} (failed) is forgotten here; the other members hear of it by gossip\n", c.addr)
+    );
+    a.wait_for_event("removed the tombstone of a member", "c");
+    b.wait_for_event("removed the tombstone of a member", "c");
+    for socket in [&socket, &other] {
+        let all = run(&["members", "--all", "--socket", socket]);
+        assert!(all.stdout.starts_with("2 members") && !all.stdout.contains("failed"), "{}", all.stdout);
+    }
+    forget("c").must_fail(1, &["nothing is known of that name here"]);
+}
+
 /// Whether a text looks as if a program had printed its own data: a Rust value, or a duration with
 /// its unit behind it.
 fn looks_like_debug(text: &str) -> bool {

@@ -53,6 +53,15 @@ pub struct ChaosOptions {
     pub keep: bool,
 }
 
+/// What became of a run that broke nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Played {
+    /// It was played to its end.
+    Whole,
+    /// It was not begun: network namespaces cannot be made here.
+    Skipped,
+}
+
 /// How many agents the two forms have.
 const AGENTS_QUICK: usize = 6;
 const AGENTS_FULL: usize = 15;
@@ -60,10 +69,10 @@ const AGENTS_FULL: usize = 15;
 /// Plays the scenarios one after the other, each with agents and a network of its own.
 ///
 /// # Errors
-/// When a scenario is broken, or cannot be played to its end. Where namespaces cannot be made this is told, and is no error.
-pub fn chaos(options: &ChaosOptions) -> Result<()> {
+/// When a scenario is broken, or cannot be played to its end.
+pub fn chaos(options: &ChaosOptions) -> Result<Played> {
     if is_skipped("chaos") {
-        return Ok(());
+        return Ok(Played::Skipped);
     }
     until_interrupted(async {
         let all = <Story as clap::ValueEnum>::value_variants();
@@ -83,7 +92,7 @@ pub fn chaos(options: &ChaosOptions) -> Result<()> {
         if !broken.is_empty() {
             bail!("broken: {}", broken.join(", "));
         }
-        Ok(())
+        Ok(Played::Whole)
     })
 }
 
@@ -99,7 +108,7 @@ fn is_skipped(what: &str) -> bool {
 }
 
 /// Runs this on a runtime of its own. SIGINT and SIGTERM drop it, and with it all processes and namespaces.
-fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<()> {
+fn until_interrupted(work: impl Future<Output = Result<Played>>) -> Result<Played> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut interrupt, mut terminate) =

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::agent::Usage;
 use super::outcome::millis;
 use super::town::{DEADLINE, Town};
-use super::{folder, is_skipped, keep, until_interrupted};
+use super::{Played, folder, is_skipped, keep, until_interrupted};
 use summary::{AgentUsage, Summary};
 use trouble::Trouble;
 
@@ -50,11 +50,10 @@ const QUIET: Duration = Duration::from_secs(5);
 /// Puts agents under random faults, and prints what came of it.
 ///
 /// # Errors
-/// When a failure was told that was none, views stay different, or an agent ends by itself. Where namespaces cannot be made
-/// this is told, and is no error.
-pub fn soak(options: &SoakOptions) -> Result<()> {
+/// When a failure was told that was none, views stay different, or an agent ends by itself.
+pub fn soak(options: &SoakOptions) -> Result<Played> {
     if is_skipped("soak") {
-        return Ok(());
+        return Ok(Played::Skipped);
     }
     until_interrupted(async {
         let folder = folder("soak")?;
@@ -82,7 +81,7 @@ pub fn soak(options: &SoakOptions) -> Result<()> {
         if !is_sound {
             bail!("the soak is broken; seed {}", options.seed);
         }
-        Ok(())
+        Ok(Played::Whole)
     })
 }
 

@@ -1,0 +1,22 @@
+//! The arguments of `kinfolk forget`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use kinfolk::NodeId;
+
+use crate::exit::STATUS_TABLE;
+
+/// Removes a failed or left member from the views of all members, before its tombstone ends by
+/// itself. A member that is alive or suspect is refused. If the forgotten member starts again, it
+/// joins as ever.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_TABLE)]
+pub(crate) struct ForgetArgs {
+    /// The name of the member, as `kinfolk members --all` shows it
+    #[arg(value_name = "NAME")]
+    pub(crate) node: NodeId,
+    /// The agent's control socket [default: `$XDG_RUNTIME_DIR/kinfolk.sock`, or /run/kinfolk.sock]
+    #[arg(long, value_name = "PATH", env = "KINFOLK_SOCKET")]
+    pub(crate) socket: Option<PathBuf>,
+}
