@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use kinfolk_core::{Incarnation, Instant, NodeId};
 
-use crate::input::RequestId;
+use crate::interface::input::RequestId;
 
 /// What is due.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,16 +10,15 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
 use super::bench::{Bench, id, status};
-use crate::codec::BUCKETS;
-use crate::compare::Buckets;
-use crate::config::{Mode, SwimConfig};
-use crate::input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
-use crate::introduction;
-use crate::joining::Reception;
-use crate::message::{Message, Update, UserMessage};
-use crate::output::Output;
-use crate::queue::GossipQueue;
-use crate::requests::{DESCRIBES_MAX, JOINS_MAX, LEAVE_TOLD_MAX, RELAYS_MAX};
+use crate::interface::config::{Mode, SwimConfig};
+use crate::interface::input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
+use crate::interface::output::Output;
+use crate::news::GossipQueue;
+use crate::purpose::{ASKED_MAX, DESCRIBES_MAX, JOINS_MAX, LEAVE_TOLD_MAX, RELAYS_MAX};
+use crate::wire::buckets::Buckets;
+use crate::wire::codec::BUCKETS;
+use crate::wire::message::Reception;
+use crate::wire::message::{Message, Update, UserMessage};
 
 /// How many kinds of inputs and messages there are.
 const INPUTS: usize = 11;
@@ -86,7 +85,7 @@ fn any_message() -> impl Strategy<Value = Message> {
         (any_incarnation(), 0..RECEPTIONS.len())
             .prop_map(|(clock, at)| Message::Welcome { clock, reception: RECEPTIONS[at] }),
         (nodes(), prop::option::of(any_name()), any::<bool>()).prop_map(|(nodes, after, want)| {
-            Message::Sync { nodes, after, want, only: crate::compare::Buckets::ALL }
+            Message::Sync { nodes, after, want, only: crate::wire::buckets::Buckets::ALL }
         }),
         (nodes(), any::<bool>()).prop_map(|(nodes, more)| Message::Page { nodes, more }),
     ]
@@ -141,37 +140,36 @@ pub(super) fn any_step() -> impl Strategy<Value = (u64, Step)> {
 
 /// After each step. Only what lies too far ahead of a clock that was set back may go back.
 fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>) {
-    let machine = &bench.machine;
-    let known = machine.registry.len();
-    let clock = machine.wall_clock.says(bench.now);
-    assert!(machine.queue.len() <= known + GossipQueue::BROADCASTS_MAX + machine.forgotten.len());
-    assert!(machine.forgotten.len() < NAMES.len(), "a name is remembered once, and our own never");
-    let asked = DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_TOLD_MAX + introduction::ASKED_MAX;
-    assert!(machine.requests.len() <= 4 + RELAYS_MAX + asked);
-    assert!(machine.suspicions.len() + machine.tombstones.len() <= known);
-    assert!(machine.timers.len() <= 3 + 2 * 16 + RELAYS_MAX + 2 * known, "{} timers", machine.timers.len());
+    let (machine, owners) = (&bench.machine, &bench.machine.owners);
+    let known = machine.registry().len();
+    let clock = machine.owners.admission.clock(&machine.cx);
+    let forgotten = machine.stats().forgotten_names;
+    assert!(machine.stats().queued <= known + GossipQueue::BROADCASTS_MAX + forgotten);
+    assert!(forgotten < NAMES.len(), "a name is remembered once, and our own never");
+    let asked = DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_TOLD_MAX + ASKED_MAX;
+    assert!(machine.owners.requests.len() <= 4 + RELAYS_MAX + asked);
+    assert!(owners.detection.suspected() + owners.members.tombstones() <= known);
+    assert!(
+        machine.cx.timers.len() <= 3 + 2 * 16 + RELAYS_MAX + 2 * known,
+        "{} timers",
+        machine.cx.timers.len()
+    );
     assert!(bench.outputs.len() <= 4 * NAMES.len() + LEAVE_TOLD_MAX + 16);
     // Who was forgotten while it lay too far ahead begins anew.
-    highest.retain(|id, (reached, _)| reached.is_plausible(clock) || machine.registry.get(id).is_some());
-    for node in machine.registry.snapshot().nodes() {
+    highest.retain(|id, (reached, _)| reached.is_plausible(clock) || machine.registry().get(id).is_some());
+    for node in machine.registry().snapshot().nodes() {
         let verdict = (node.incarnation, node.state);
         let before = highest.insert(node.id.clone(), verdict);
         let stands = before.filter(|before| before.0.is_plausible(clock));
         assert!(stands <= Some(verdict), "{} went from {before:?} to {verdict:?}", node.id);
         assert!(node.is_well_formed());
         assert!(node.incarnation.get() < u64::MAX, "{} lies too far ahead of any clock", node.id);
-        let suspected = machine.suspicions.contains_key(&node.id);
+        let suspected = owners.detection.is_suspected(&node.id);
         assert_eq!(suspected, node.state == NodeState::Suspect, "{} and its clock", node.id);
-    }
-    for (id, subject) in &machine.watch.subjects {
-        assert!(
-            subject.verdict.is_none() || subject.silent_since.is_some(),
-            "{id} is accused without silence"
-        );
     }
     for output in &bench.outputs {
         if let Output::Send { message, .. } | Output::Reply { message, .. } = output {
-            crate::codec::encode(message).expect("what the machine sends keeps the codec's bounds");
+            crate::wire::codec::encode(message).expect("what the machine sends keeps the codec's bounds");
         }
     }
 }
@@ -212,7 +210,7 @@ impl Run {
             Step::Input(Input::NoReply { request, why }) => Input::NoReply { request: newest(request), why },
             Step::Input(input) => input,
             Step::Health(id) => {
-                let registry = &self.bench.machine.registry;
+                let registry = self.bench.machine.registry();
                 let known =
                     registry.get(&id).filter(|node| node.state.is_member() && node.id.as_str() != "me");
                 let change =
@@ -298,7 +296,7 @@ fn every_message_and_input_is_reached_in_every_mode() {
 fn a_health_verdict_about_anybody_is_survived() {
     for (name, state) in [("a", NodeState::Alive), ("me", NodeState::Alive), ("x", NodeState::Failed)] {
         let mut bench = Bench::new(SwimConfig::lifeguard(), &["a"]);
-        let change = bench.machine.registry.apply(status(name, 30, state));
+        let change = bench.machine.registry().apply(status(name, 30, state));
         let cause = Cause::by(id("me"), Reason::Phi { phi: 9.0, silence: Duration::from_secs(9) });
         bench.input(Input::Health { id: id(name), change, cause });
     }

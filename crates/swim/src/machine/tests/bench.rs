@@ -8,11 +8,12 @@ use kinfolk_core::{
     Tags,
 };
 
-use crate::config::SwimConfig;
-use crate::input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
+use crate::interface::config::SwimConfig;
+use crate::interface::input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
+use crate::interface::output::Output;
 use crate::machine::Machine;
-use crate::message::{Message, Update};
-use crate::output::Output;
+use crate::news::GossipQueue;
+use crate::wire::message::{Message, Update};
 
 pub(super) struct Bench {
     pub machine: Machine,
@@ -48,6 +49,19 @@ pub(super) fn claim(name: &str, incarnation: u64, state: NodeState, accusers: &[
     Update::Node { status: status(name, incarnation, state).into(), accusers }
 }
 
+impl Machine {
+    /// The updates that wait.
+    pub(super) fn queue(&mut self) -> &mut GossipQueue {
+        self.owners.news.queue()
+    }
+
+    /// Has our view compared with that of a member, now.
+    pub(super) fn compare_with(&mut self, id: &NodeId) {
+        self.owners.repair.compare_with(&mut self.cx, id);
+        self.owners.settle(&mut self.cx);
+    }
+}
+
 impl Bench {
     /// The member `me`, at incarnation 10, that knows `others`, alive at incarnation 1.
     pub(super) fn new(config: SwimConfig, others: &[&str]) -> Self {
@@ -58,8 +72,8 @@ impl Bench {
         let me = status("me", 10, NodeState::Alive);
         let mut machine = Machine::new(config, me, registry, Rng::from_seed(1), Instant::ORIGIN);
         // Our own first statement is of no interest to these tests.
-        while !machine.queue.is_empty() {
-            machine.queue.take(0, 4_096, 1, 1);
+        while !machine.queue().is_empty() {
+            machine.queue().take(0, 4_096, 1, 1);
         }
         Self { machine, now: Instant::ORIGIN, outputs: Vec::new() }
     }
@@ -114,7 +128,7 @@ impl Bench {
     }
 
     pub(super) fn known(&self, name: &str) -> (u64, NodeState) {
-        let node = self.machine.registry.get(&id(name)).unwrap();
+        let node = self.machine.registry().get(&id(name)).unwrap();
         (node.incarnation.get(), node.state)
     }
 }
@@ -160,7 +174,7 @@ fn short(message: &Message) -> String {
         Message::Join { .. } => "Join".into(),
         Message::Welcome { reception, .. } => format!("Welcome({reception:?})"),
         Message::Compare { .. } => "Compare".into(),
-        Message::Differ { buckets } => format!("Differ({})", *buckets != crate::compare::Buckets::NONE),
+        Message::Differ { buckets } => format!("Differ({})", *buckets != crate::wire::buckets::Buckets::NONE),
         Message::Describe { id } => format!("Describe({id})"),
         Message::Page { nodes, more } => format!("Page({} nodes, more {more})", nodes.len()),
     }

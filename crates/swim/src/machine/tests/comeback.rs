@@ -6,10 +6,10 @@ use std::time::Duration;
 use kinfolk_core::{NodeState, Reason};
 
 use super::bench::{Bench, claim, id, quiet};
-use crate::config::SwimConfig;
-use crate::input::{Command, NoReply};
-use crate::message::Message;
-use crate::output::Output;
+use crate::interface::config::SwimConfig;
+use crate::interface::input::{Command, NoReply};
+use crate::interface::output::Output;
+use crate::wire::message::Message;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -72,7 +72,7 @@ fn who_was_declared_failed_is_back_as_soon_as_seven_of_eight_probes_are_answered
     assert_eq!(bench.known("me"), (10, NodeState::Alive), "not yet");
     answer(&mut bench, &probes[6..7], 1);
     assert_eq!(bench.known("me"), (11, NodeState::Alive));
-    assert!(bench.machine.queue.is_waiting(&id("me")) && !bench.machine.is_out());
+    assert!(bench.machine.queue().is_waiting(&id("me")) && !bench.machine.is_declared_failed());
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn tags_set_while_out_wait_for_the_return() {
     assert_eq!(bench.command(Command::SetTags(tags.clone())), "done TagsSet(Ok(()))\n");
     assert_eq!(bench.known("me"), (10, NodeState::Alive), "they do not bring us back");
     answer(&mut bench, &probes, 7);
-    let mine = bench.machine.registry.get(&id("me")).unwrap();
+    let mine = bench.machine.registry().get(&id("me")).unwrap();
     assert_eq!((mine.incarnation.get(), &mine.tags), (11, &tags));
 }
 
@@ -141,7 +141,7 @@ fn a_suspicion_heard_after_a_long_silence_may_hide_a_failure_and_is_not_refuted_
     assert_eq!(bench.known("me").0, 11, "in touch with others: refuted at once");
     bench.pass(SECOND * 6);
     bench.gossip("b", vec![claim("me", 11, NodeState::Suspect, &["b"])]);
-    assert!(bench.known("me").0 == 11 && bench.machine.is_out());
+    assert!(bench.known("me").0 == 11 && bench.machine.is_declared_failed());
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn who_reaches_few_and_who_is_out_refutes_no_suspicion_without_a_trial_either() 
         answer(&mut few, &probes, one_in_four);
     }
     few.gossip("b", vec![claim("me", 10, NodeState::Suspect, &["b"])]);
-    assert!(few.known("me").0 == 10 && few.machine.is_out());
+    assert!(few.known("me").0 == 10 && few.machine.is_declared_failed());
 
     let mut out = bench(&["a", "b", "c"]);
     pass_well(&mut out, SECOND * 5);
@@ -170,7 +170,7 @@ fn who_reaches_few_and_who_is_out_refutes_no_suspicion_without_a_trial_either() 
 fn who_leaves_while_it_is_out_stays_out() {
     let mut bench = bench(&["a", "b", "c"]);
     let probes = declared_failed(&mut bench);
-    bench.command(crate::input::Command::Leave);
+    bench.command(crate::interface::input::Command::Leave);
     answer(&mut bench, &probes, 8);
     bench.pass(SECOND * 10);
     assert_eq!(bench.known("me"), (10, NodeState::Left));
@@ -222,6 +222,6 @@ fn a_subject_that_most_of_its_watchers_reach_only_now_and_then_is_declared_faile
 fn a_path_of_ours_that_loses_everything_evicts_nobody_whom_the_other_watchers_find_well() {
     let mut bench = bench(&["a", "b", "c", "d"]);
     pass_with_losses(&mut bench, SECOND * 60, false);
-    assert!(bench.machine.is_lossy(&id("a")), "we find it so");
+    assert!(bench.machine.owners.detection.is_lossy(&id("a")), "we find it so");
     assert_eq!((bench.known("a"), bench.machine.stats().lossy), ((1, NodeState::Alive), 0));
 }

@@ -6,9 +6,9 @@ use expect_test::expect;
 use kinfolk_core::{NodeState, Tags};
 
 use super::bench::{Bench, claim, quiet};
-use crate::config::SwimConfig;
-use crate::input::{Command, NoReply};
-use crate::message::Message;
+use crate::interface::config::SwimConfig;
+use crate::interface::input::{Command, NoReply};
+use crate::wire::message::Message;
 
 fn bench(others: &[&str]) -> Bench {
     Bench::new(quiet(&SwimConfig::lifeguard()), others)
@@ -23,9 +23,9 @@ fn new_tags_raise_the_incarnation_and_are_told() {
         done TagsSet(Ok(()))
     "#]]
     .assert_eq(&bench.command(Command::SetTags(tags.clone())));
-    let mine = bench.machine.registry.get(bench.machine.id()).unwrap();
+    let mine = bench.machine.registry().get(bench.machine.id()).unwrap();
     assert_eq!((mine.incarnation.get(), &mine.tags, mine.is_complete()), (11, &tags, true));
-    assert_eq!(bench.machine.queue.len(), 1);
+    assert_eq!(bench.machine.queue().len(), 1);
 }
 
 #[test]

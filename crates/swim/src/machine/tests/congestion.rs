@@ -5,8 +5,8 @@ use std::time::Duration;
 use kinfolk_core::NodeState;
 
 use super::bench::{Bench, claim, quiet};
-use crate::config::SwimConfig;
-use crate::input::{Input, NoReply};
+use crate::interface::config::SwimConfig;
+use crate::interface::input::{Input, NoReply};
 
 const SECOND: Duration = Duration::from_secs(1);
 

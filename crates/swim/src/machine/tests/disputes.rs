@@ -6,11 +6,11 @@ use std::time::Duration;
 use kinfolk_core::{NodeState, NodeStatus};
 
 use super::bench::{Bench, claim, id, quiet, status};
-use crate::compare::Buckets;
-use crate::config::SwimConfig;
-use crate::input::NoReply;
-use crate::message::Message;
-use crate::output::Output;
+use crate::interface::config::SwimConfig;
+use crate::interface::input::NoReply;
+use crate::interface::output::Output;
+use crate::wire::buckets::Buckets;
+use crate::wire::message::Message;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -58,7 +58,7 @@ fn a_verdict_of_an_exchange_is_told_to_its_subject_and_to_nobody_else() {
     assert!(outputs.contains("Gossip[s i1 failed by [teller]] -> s\n"), "{outputs}");
     assert!(!outputs.contains("event"), "{outputs}");
     assert_eq!(bench.known("s"), (1, NodeState::Alive));
-    assert!(bench.machine.queue.is_empty(), "nothing is passed on");
+    assert!(bench.machine.queue().is_empty(), "nothing is passed on");
     assert_eq!(told_failed(&mut bench, &["s"]).matches("-> s\n").count(), 0, "it is told once");
     assert_eq!(bench.machine.stats().disputes, 1);
 }
@@ -71,7 +71,7 @@ fn who_refutes_in_time_was_never_failed() {
     let outputs = bench.pass(2 * SECOND);
     assert!(!outputs.contains("event failed"), "{outputs}");
     assert_eq!(bench.known("s"), (2, NodeState::Alive));
-    assert!(bench.machine.disputes.is_empty());
+    assert!(bench.machine.owners.repair.pending_verdicts() == 0);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn the_verdict_stands_if_the_subject_is_silent_and_if_it_answers_without_a_refut
             if answers { bench.ack(request, "s") } else { bench.no_reply(request, NoReply::Silent) };
         assert!(outputs.contains("event failed s: reported; accused by teller"), "{outputs}");
         assert_eq!(bench.known("s"), (1, NodeState::Failed));
-        assert!(bench.machine.queue.is_waiting(&id("s")), "now it is passed on");
+        assert!(bench.machine.queue().is_waiting(&id("s")), "now it is passed on");
     }
 }
 
@@ -107,7 +107,7 @@ fn a_question_that_a_limit_of_ours_kept_back_decides_nothing() {
     let outputs = bench.no_reply(request, NoReply::Local);
     assert!(!outputs.contains("event failed"), "{outputs}");
     assert_eq!(bench.known("s"), (1, NodeState::Alive));
-    assert!(bench.machine.disputes.is_empty());
+    assert!(bench.machine.owners.repair.pending_verdicts() == 0);
     assert!(told_failed(&mut bench, &["s"]).contains("-> s\n"), "the next exchange brings it again");
 }
 

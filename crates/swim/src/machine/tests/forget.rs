@@ -6,14 +6,14 @@ use std::time::Duration;
 use kinfolk_core::{Incarnation, NodeState, NodeStatus};
 
 use super::bench::{Bench, claim, id, quiet, status};
-use crate::compare::Buckets;
-use crate::config::SwimConfig;
-use crate::error::ForgetError;
-use crate::forget::Forgotten;
-use crate::input::{Command, Input};
-use crate::joining::Reception;
-use crate::message::{Message, Update};
-use crate::output::{Outcome, Output};
+use crate::interface::config::SwimConfig;
+use crate::interface::error::ForgetError;
+use crate::interface::input::{Command, Input};
+use crate::interface::output::{Outcome, Output};
+use crate::members::Forgotten;
+use crate::wire::buckets::Buckets;
+use crate::wire::message::Reception;
+use crate::wire::message::{Message, Update};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -29,7 +29,7 @@ fn forgotten() -> Bench {
     let mut bench = with_tombstone();
     bench.gossip("a", vec![word("x", 5)]);
     assert!(!knows(&bench, "x"));
-    bench.machine.queue.take(0, 4_096, 1, 1);
+    bench.machine.queue().take(0, 4_096, 1, 1);
     bench
 }
 
@@ -38,7 +38,7 @@ fn word(name: &str, incarnation: u64) -> Update {
 }
 
 fn knows(bench: &Bench, name: &str) -> bool {
-    bench.machine.registry.get(&id(name)).is_some()
+    bench.machine.registry().get(&id(name)).is_some()
 }
 
 fn command(name: &str) -> Command {
@@ -75,8 +75,8 @@ fn a_command_removes_the_tombstone_and_tells_all() {
         bench.gossip("a", vec![claim("x", 5, state, &[])]);
         let text = bench.command(command("x"));
         assert!(text.starts_with("forgotten x up to i5\nevent reaped x\ndone Forgotten(Ok("), "{text}");
-        assert!(!knows(&bench, "x") && bench.machine.tombstones.is_empty());
-        assert!(bench.machine.queue.take(0, 4_096, 3, 3).contains(&word("x", 5)));
+        assert!(!knows(&bench, "x") && bench.machine.owners.members.tombstones() == 0);
+        assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&word("x", 5)));
         let stats = bench.machine.stats();
         assert_eq!((stats.forgotten, stats.forgotten_names), (1, 1));
     }
@@ -102,7 +102,7 @@ fn what_is_remembered_elsewhere_counts_for_an_unknown_name_alone() {
     let remembered = |name| Some(Arc::new(status(name, 3, NodeState::Failed)));
     let forget = |name| Command::Forget { id: id(name), remembered: remembered(name) };
     assert_eq!(end(&mut bench, forget("y")).map(|node| node.incarnation.get()), Ok(3));
-    assert!(bench.machine.queue.take(0, 4_096, 3, 3).contains(&word("y", 3)));
+    assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&word("y", 3)));
     assert_eq!(end(&mut bench, forget("x")).map(|node| node.incarnation.get()), Ok(5));
     assert!(end(&mut bench, forget("a")).is_err());
 }
@@ -123,12 +123,12 @@ fn a_word_counts_up_to_its_incarnation() {
 fn a_word_about_a_member_evicts_nobody() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
     bench.gossip("a", vec![claim("b", 1, NodeState::Suspect, &["a"])]);
-    bench.machine.queue.take(0, 4_096, 1, 1);
+    bench.machine.queue().take(0, 4_096, 1, 1);
     for name in ["a", "b"] {
         assert_eq!(bench.gossip("c", vec![word(name, 9)]), "");
     }
     assert_eq!((bench.known("a"), bench.known("b")), ((1, NodeState::Alive), (1, NodeState::Suspect)));
-    assert!(!bench.machine.queue.is_waiting(&id("a")), "it is not passed on");
+    assert!(!bench.machine.queue().is_waiting(&id("a")), "it is not passed on");
     let stats = bench.machine.stats();
     assert_eq!((stats.forgets_ignored, stats.forgotten_names), (2, 0));
 }
@@ -146,9 +146,9 @@ fn a_word_about_us_is_refuted() {
 fn a_word_about_an_unknown_name_is_passed_on_once() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
     assert_eq!(bench.gossip("a", vec![word("x", 5)]), "forgotten x up to i5\n");
-    assert!(bench.machine.queue.take(0, 4_096, 1, 1).contains(&word("x", 5)));
+    assert!(bench.machine.queue().take(0, 4_096, 1, 1).contains(&word("x", 5)));
     assert_eq!(bench.gossip("b", vec![word("x", 5)]), "");
-    assert!(bench.machine.queue.is_empty());
+    assert!(bench.machine.queue().is_empty());
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_tombstone_far_ahead_is_forgotten_up_to_the_clock() {
     bench.gossip("a", vec![claim("x", ahead, NodeState::Failed, &["a"])]);
     bench.input(Input::WallClock { since_epoch: since_epoch(1_000) });
     assert!(end(&mut bench, command("x")).is_ok());
-    assert!(bench.machine.queue.take(0, 4_096, 3, 3).contains(&word("x", 1_000)));
+    assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&word("x", 1_000)));
     bench.gossip("b", vec![claim("x", 1_001, NodeState::Alive, &[])]);
     assert_eq!(bench.known("x"), (1_001, NodeState::Alive));
 }
@@ -304,11 +304,11 @@ fn beyond_the_bound_no_word_is_lost_that_nobody_has_heard() {
     let remembered = Some(Arc::new(status("y", 1, NodeState::Failed)));
     let one_more = Command::Forget { id: id("y"), remembered };
     assert_eq!(end(&mut bench, one_more.clone()), Err(busy));
-    while bench.machine.queue.has_fresh(1) {
-        bench.machine.queue.take(0, 4_096, 2, 3);
+    while bench.machine.queue().has_fresh(1) {
+        bench.machine.queue().take(0, 4_096, 2, 3);
     }
     assert!(end(&mut bench, one_more).is_ok());
     let stats = bench.machine.stats();
     assert_eq!((stats.forgotten_names, stats.forgets_dropped), (Forgotten::NAMES_MAX, 1));
-    assert_eq!(bench.machine.queue.len(), Forgotten::NAMES_MAX, "its word goes with it");
+    assert_eq!(bench.machine.queue().len(), Forgotten::NAMES_MAX, "its word goes with it");
 }

@@ -6,10 +6,10 @@ use expect_test::expect;
 use kinfolk_core::{NodeState, NodeStatus, Tags};
 
 use super::bench::{Bench, claim, id, quiet, status};
-use crate::codec;
-use crate::config::SwimConfig;
-use crate::message::{Message, Update};
-use crate::output::Output;
+use crate::interface::config::SwimConfig;
+use crate::interface::output::Output;
+use crate::wire::codec;
+use crate::wire::message::{Message, Update};
 
 fn calm(config: &SwimConfig) -> SwimConfig {
     SwimConfig {
@@ -34,8 +34,8 @@ fn one_who_was_declared_failed_is_told_when_it_speaks() {
     for config in [SwimConfig::swim(), SwimConfig::lifeguard()] {
         let mut bench = Bench::new(quiet(&config), &["a", "b"]);
         bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
-        while !bench.machine.queue.is_empty() {
-            bench.machine.queue.take(0, 4_096, 1, 1);
+        while !bench.machine.queue().is_empty() {
+            bench.machine.queue().take(0, 4_096, 1, 1);
         }
         let answer = bench.message("a", Message::Ping { digest: 0, gossip: Vec::new() });
         assert_eq!(answer, "Ack[a i1 failed] -> reply 7\n");
@@ -89,14 +89,14 @@ fn a_broadcast_is_told_once_and_passed_on_but_not_to_its_sender() {
     let mut sender = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     let sent = sender.command(crate::Command::Broadcast("hello".into()));
     assert_eq!(sent, "done Broadcast(Ok(()))\n");
-    let update = sender.machine.queue.take(0, 4_096, 2, 3);
+    let update = sender.machine.queue().take(0, 4_096, 2, 3);
 
     let mut receiver = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     let Update::User(mut user) = update[0].clone() else { panic!("no broadcast: {update:?}") };
     user.origin = id("a");
     let told = receiver.gossip("a", vec![Update::User(user.clone())]);
     assert_eq!(told, "event Broadcast { from: a, payload: b\"hello\" }\n");
-    assert_eq!(receiver.machine.queue.len(), 1);
+    assert_eq!(receiver.machine.queue().len(), 1);
     assert_eq!(receiver.gossip("a", vec![Update::User(user)]), "");
     assert_eq!(sender.gossip("a", update), "", "our own broadcast is no news to us");
 }
@@ -123,7 +123,7 @@ fn tags_too_large_for_gossip_are_asked_for_and_taken_in() {
     assert_eq!(bench.gossip("a", told), "", "it is asked for once");
     let page = Message::Page { nodes: vec![node.clone().into()], more: false };
     assert!(bench.reply(0, "a", page).starts_with("event updated x"));
-    assert_eq!(*bench.machine.registry.get(&id("x")).unwrap(), node);
+    assert_eq!(*bench.machine.registry().get(&id("x")).unwrap(), node);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn one_who_told_without_having_the_tags_is_not_asked_again_but_the_member_itself
     let again = bench.gossip("b", vec![Update::Node { status: verdict.into(), accusers: Vec::new() }]);
     assert_eq!(again, "Describe(x) -> b #2\n", "the next mention begins anew");
     bench.reply(2, "b", page(node.clone()));
-    assert_eq!(*bench.machine.registry.get(&id("x")).unwrap(), node);
+    assert_eq!(*bench.machine.registry().get(&id("x")).unwrap(), node);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn an_answer_nobody_asked_for_is_counted_and_ignored() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     let ack = Message::ack(vec![claim("x", 1, NodeState::Alive, &[])]);
     assert_eq!(bench.message("a", ack), "");
-    assert!(bench.machine.registry.get(&id("x")).is_none());
+    assert!(bench.machine.registry().get(&id("x")).is_none());
     assert_eq!(bench.machine.stats().unexpected, 1);
 }
 

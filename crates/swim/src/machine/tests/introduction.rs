@@ -6,12 +6,12 @@ use std::time::Duration;
 use kinfolk_core::{NodeState, NodeStatus};
 
 use super::bench::{Bench, claim, id, quiet, status};
-use crate::compare::Buckets;
-use crate::config::SwimConfig;
-use crate::input::{Input, NoReply};
-use crate::introduction::ASKED_MAX;
-use crate::message::Message;
-use crate::output::Output;
+use crate::interface::config::SwimConfig;
+use crate::interface::input::{Input, NoReply};
+use crate::interface::output::Output;
+use crate::purpose::ASKED_MAX;
+use crate::wire::buckets::Buckets;
+use crate::wire::message::Message;
 
 /// So much later than incarnation 1 that a tombstone of then is gone.
 const LATER: Duration = Duration::from_hours(25);
@@ -52,7 +52,7 @@ fn an_old_member_enters_only_by_its_own_statement() {
     assert!(!text.contains("event"), "{text}");
     let [(request, to)] = &asked(&bench)[..] else { panic!("{text}") };
     assert_eq!(to, "old");
-    assert!(bench.machine.registry.get(&id("old")).is_none());
+    assert!(bench.machine.registry().get(&id("old")).is_none());
     let text = bench.reply(*request, "old", own_statement("old", 1, NodeState::Alive));
     assert!(text.contains("event joined old"), "{text}");
     assert_eq!(bench.known("old"), (1, NodeState::Alive));
@@ -69,7 +69,7 @@ fn an_old_member_that_is_gone_or_left_never_appears() {
             Some(state) => bench.reply(request, "old", own_statement("old", 1, state)),
         };
         assert!(!text.contains("event"), "{text}");
-        let known = bench.machine.registry.get(&id("old"));
+        let known = bench.machine.registry().get(&id("old"));
         assert_eq!(known.map(|node| node.state), answer);
         assert_eq!(bench.machine.stats().ghosts, u64::from(answer.is_none()));
     }
@@ -110,21 +110,21 @@ fn members_that_a_peer_lacks_are_watched_until_they_answer() {
     let names: Vec<String> = (0..20).map(|n| format!("n{n:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut bench = bench(&names);
-    let unwatched = *names.iter().find(|name| !bench.machine.watch.subjects.contains_key(&id(name))).unwrap();
-    let peer = bench.machine.registry.get(&id(names[0])).unwrap();
+    let unwatched = *names.iter().find(|name| !bench.machine.owners.detection.watches(&id(name))).unwrap();
+    let peer = bench.machine.registry().get(&id(names[0])).unwrap();
     bench.machine.compare_with(&peer.id);
-    let compare = bench.machine.requests.next_id().0 - 1;
+    let compare = bench.machine.cx.next_request().0 - 1;
     bench.reply(compare, names[0], Message::Differ { buckets: Buckets::ALL });
-    let sync = bench.machine.requests.next_id().0 - 1;
+    let sync = bench.machine.cx.next_request().0 - 1;
     let lacks = |name: &&&str| **name != unwatched;
     let mut nodes: Vec<Arc<NodeStatus>> =
         names.iter().filter(lacks).map(|name| Arc::new(status(name, 1, NodeState::Alive))).collect();
     nodes.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     bench.reply(sync, names[0], Message::Page { nodes, more: false });
-    assert!(bench.machine.watch.subjects.contains_key(&id(unwatched)));
+    assert!(bench.machine.owners.detection.watches(&id(unwatched)));
 
     let end = bench.now + Duration::from_secs(10);
-    while bench.machine.watch.subjects.contains_key(&id(unwatched)) && bench.now < end {
+    while bench.machine.owners.detection.watches(&id(unwatched)) && bench.now < end {
         bench.tick();
         let probes = bench.outputs.iter().filter_map(|output| match output {
             Output::Send { to, message: Message::Ping { .. }, request: Some(request), .. } => {
@@ -136,5 +136,5 @@ fn members_that_a_peer_lacks_are_watched_until_they_answer() {
             bench.ack(request, &to);
         }
     }
-    assert!(!bench.machine.watch.subjects.contains_key(&id(unwatched)), "it has answered");
+    assert!(!bench.machine.owners.detection.watches(&id(unwatched)), "it has answered");
 }

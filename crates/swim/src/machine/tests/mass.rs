@@ -6,10 +6,10 @@ use kinfolk_core::NodeState::{Alive, Failed, Left, Suspect};
 use kinfolk_detector::Finding;
 
 use super::bench::{Bench, claim, id, quiet};
-use crate::config::SwimConfig;
-use crate::input::Input;
-use crate::message::Message;
-use crate::output::Output;
+use crate::interface::config::SwimConfig;
+use crate::interface::input::Input;
+use crate::interface::output::Output;
+use crate::wire::message::Message;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use kinfolk_core::{NodeAddr, NodeState};
 
 use super::bench::{Bench, quiet, status};
-use crate::config::SwimConfig;
-use crate::message::Update;
+use crate::interface::config::SwimConfig;
+use crate::wire::message::Update;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use expect_test::expect;
 
 use super::bench::{Bench, claim, id, quiet};
-use crate::config::SwimConfig;
-use crate::input::NoReply;
-use crate::message::Message;
+use crate::interface::config::SwimConfig;
+use crate::interface::input::NoReply;
+use crate::wire::message::Message;
 use kinfolk_core::NodeState;
 
 fn lifeguard(others: &[&str]) -> Bench {
@@ -71,7 +71,7 @@ fn a_late_direct_answer_still_counts_within_the_period() {
     let mut bench = lifeguard(&["a", "b"]);
     bench.tick();
     let target = bench.outputs[0].clone();
-    let crate::output::Output::Send { to, .. } = target else { panic!("no probe: {target:?}") };
+    let crate::interface::output::Output::Send { to, .. } = target else { panic!("no probe: {target:?}") };
     bench.tick();
     bench.ack(0, to.as_str());
     assert!(!bench.tick().contains("suspected"));
@@ -134,7 +134,7 @@ fn plain_swim_has_no_nacks_and_no_local_health() {
 fn a_suspect_is_told_with_the_probe_that_it_is_suspected() {
     let mut bench = lifeguard(&["a"]);
     bench.gossip("a", vec![claim("a", 1, NodeState::Suspect, &["x"])]);
-    while bench.machine.queue.take(0, 4_096, 1, 1).pop().is_some() {}
+    while bench.machine.queue().take(0, 4_096, 1, 1).pop().is_some() {}
     expect![[r"
         Ping[a i1 suspect by [x]] -> a #0
     "]]
@@ -179,7 +179,7 @@ fn a_helper_that_does_not_know_the_target_or_is_it_answers_at_once() {
 #[test]
 fn the_last_relay_is_taken_and_one_more_is_declined() {
     let mut bench = lifeguard(&["a", "b"]);
-    for _ in 0..crate::requests::RELAYS_MAX {
+    for _ in 0..crate::purpose::RELAYS_MAX {
         assert!(bench.message("a", ping_req("b")).starts_with("Ping"));
     }
     assert_eq!(bench.message("a", ping_req("b")), "Nack -> reply 7\n");

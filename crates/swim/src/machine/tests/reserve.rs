@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::arbitrary::{Step, any_step};
 use super::bench::{Bench, claim, id, quiet};
-use crate::config::SwimConfig;
-use crate::input::{Command, Input};
+use crate::interface::config::SwimConfig;
+use crate::interface::input::{Command, Input};
 
 /// A member at incarnation 10 that may rise to 11.
 fn bench() -> Bench {
@@ -52,7 +52,7 @@ fn a_refutation_and_new_tags_that_wait_become_one_statement() {
     bench.gossip("a", vec![claim("me", 30, NodeState::Suspect, &["a"])]);
     assert_eq!(bench.known("me").0, 11);
     reserved(&mut bench, 1_000);
-    let mine = bench.machine.registry.get(&id("me")).unwrap();
+    let mine = bench.machine.registry().get(&id("me")).unwrap();
     assert_eq!((mine.incarnation.get(), &mine.tags), (31, &tags("two")));
 }
 

@@ -7,9 +7,9 @@ use kinfolk_core::{Incarnation, NodeState};
 use kinfolk_detector::SuspicionRule;
 
 use super::bench::{Bench, claim, id, quiet};
-use crate::config::SwimConfig;
-use crate::input::Input;
-use crate::message::Message;
+use crate::interface::config::SwimConfig;
+use crate::interface::input::Input;
+use crate::wire::message::Message;
 
 /// Without probes, for as long as these tests last.
 fn still(config: &SwimConfig) -> SwimConfig {
@@ -29,19 +29,19 @@ fn an_accusation_is_told_and_passed_on_with_its_accuser() {
         event suspected a: reported; accused by b
     "]]
     .assert_eq(&bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]));
-    assert_eq!(bench.machine.queue.take(0, 4_096, 3, 3), [claim("a", 1, NodeState::Suspect, &["b"])]);
+    assert_eq!(bench.machine.queue().take(0, 4_096, 3, 3), [claim("a", 1, NodeState::Suspect, &["b"])]);
 }
 
 #[test]
 fn a_new_accuser_is_passed_on_and_one_who_repeats_itself_is_not() {
     let mut bench = bench(&["a", "b", "c", "d", "e", "f"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
-    bench.machine.queue.take(0, 4_096, 1, 1);
+    bench.machine.queue().take(0, 4_096, 1, 1);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
-    assert!(!bench.machine.queue.has_fresh(1));
+    assert!(!bench.machine.queue().has_fresh(1));
     bench.gossip("c", vec![claim("a", 1, NodeState::Suspect, &["c"])]);
-    assert!(bench.machine.queue.has_fresh(1));
-    assert_eq!(bench.machine.accusers_of(&id("a")), [id("b"), id("c")]);
+    assert!(bench.machine.queue().has_fresh(1));
+    assert_eq!(bench.machine.owners.detection.accusers_of(&id("a")), [id("b"), id("c")]);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_refutation_in_time_ends_the_suspicion_for_good() {
         "the same incarnation refutes nothing"
     );
     assert_eq!(bench.gossip("b", vec![claim("a", 2, NodeState::Alive, &[])]), "event recovered a\n");
-    assert!(bench.machine.suspicions.is_empty());
+    assert!(bench.machine.owners.detection.suspected() == 0);
     assert_eq!(bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]), "", "an old accusation");
 }
 
@@ -95,7 +95,9 @@ fn failed_nodes_are_reaped() {
     let before = bench.pass(ttl.saturating_sub(Duration::from_nanos(1)));
     assert!(!before.contains("reaped"), "{before}");
     assert!(bench.pass(Duration::from_nanos(1)).contains("event reaped a"));
-    assert!(bench.machine.registry.get(&id("a")).is_none() && bench.machine.tombstones.is_empty());
+    assert!(
+        bench.machine.registry().get(&id("a")).is_none() && bench.machine.owners.members.tombstones() == 0
+    );
 }
 
 #[test]
@@ -114,7 +116,7 @@ fn suspected_node_refutes() {
         let (before, _) = bench.known("me");
         bench.gossip("b", vec![claim("me", before, state, &["b"])]);
         assert_eq!(bench.known("me"), (before + 1, NodeState::Alive), "against {state}");
-        let refutation = bench.machine.queue.take(0, 4_096, 1, 1);
+        let refutation = bench.machine.queue().take(0, 4_096, 1, 1);
         assert_eq!(refutation, [claim("me", before + 1, NodeState::Alive, &[])]);
     }
     assert_eq!(bench.machine.stats().refutations, 3);
@@ -148,29 +150,29 @@ fn nobody_but_the_subject_raises_its_incarnation() {
         vec![claim("a", 1, NodeState::Suspect, &["b"]), claim("a", 1, NodeState::Suspect, &["c"])],
     );
     bench.pass(Duration::from_hours(25));
-    assert_eq!(bench.machine.registry.get(&id("a")).unwrap().incarnation, Incarnation::new(1));
+    assert_eq!(bench.machine.registry().get(&id("a")).unwrap().incarnation, Incarnation::new(1));
 }
 
 #[test]
 fn a_health_verdict_starts_a_suspicion_like_any_other() {
     let mut bench = bench(&["a", "b"]);
-    let node = bench.machine.registry.get(&id("a")).unwrap();
-    let change = bench.machine.registry.apply(node.with_state(NodeState::Suspect));
+    let node = bench.machine.registry().get(&id("a")).unwrap();
+    let change = bench.machine.registry().apply(node.with_state(NodeState::Suspect));
     let reason = kinfolk_core::Reason::Phi { phi: 9.0, silence: Duration::from_secs(9) };
     let cause = kinfolk_core::Cause::by(id("me"), reason);
     expect![[r"
         event suspected a: silent for 9.0 s (phi 9.0); accused by me
     "]]
     .assert_eq(&bench.input(Input::Health { id: id("a"), change, cause }));
-    assert_eq!(bench.machine.accusers_of(&id("a")), [id("me")]);
+    assert_eq!(bench.machine.owners.detection.accusers_of(&id("a")), [id("me")]);
 }
 
 #[test]
 fn a_refutation_that_was_lost_is_said_again_to_whoever_still_accuses() {
     let mut bench = bench(&["a", "b"]);
     bench.gossip("b", vec![claim("me", 10, NodeState::Suspect, &["b"])]);
-    while !bench.machine.queue.is_empty() {
-        bench.machine.queue.take(0, 4_096, 1, 1);
+    while !bench.machine.queue().is_empty() {
+        bench.machine.queue().take(0, 4_096, 1, 1);
     }
     let old = Message::Ping { digest: 0, gossip: vec![claim("me", 10, NodeState::Suspect, &["b"])] };
     assert_eq!(bench.message("b", old), "Ack[me i11 alive] -> reply 7\n");

@@ -6,10 +6,10 @@ use std::time::Duration;
 use kinfolk_core::NodeState;
 
 use super::bench::{Bench, claim, id, quiet};
-use crate::config::SwimConfig;
-use crate::input::{CheckId, Input, NoReply};
-use crate::message::Message;
-use crate::output::Output;
+use crate::interface::config::SwimConfig;
+use crate::interface::input::{CheckId, Input, NoReply};
+use crate::interface::output::Output;
+use crate::wire::message::Message;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -130,7 +130,7 @@ fn who_gets_no_answer_from_anybody_is_the_sick_one_and_says_nothing() {
 fn who_is_cut_off_from_everybody_declares_all_failed_in_the_end_however_little_it_trusts_itself() {
     for late in [Duration::ZERO, Duration::from_millis(1)] {
         let mut bench = bench(&["a", "b", "c"]);
-        bench.machine.local_health.raise(2);
+        bench.machine.cx.health.raise(2);
         // No request is answered. It ends when its time is over, at the very moment of the next probe or right after it.
         let mut ends = Vec::new();
         let end = bench.now + SECOND * 120;
@@ -211,7 +211,7 @@ fn an_answer_that_is_only_late_stops_the_clock() {
     // A probe of before is answered now.
     let late = (0..200).find(|request| {
         bench.ack(*request, "a");
-        !bench.machine.watch.is_silent(&id("a"))
+        !bench.machine.owners.detection.is_silent(&id("a"))
     });
     assert!(late.is_some());
     pass_in_silence(&mut bench, Duration::from_millis(4_500));
@@ -282,7 +282,7 @@ fn a_suspicion_of_others_makes_a_watcher_probe_at_once_and_never_judge_by_itself
     bench.ack(ack, "a");
     let mut bench = self::bench(&["a", "b", "c"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b", "c"])]);
-    bench.machine.watch.subjects.clear();
+    bench.machine.owners.detection.watch_nobody(&mut bench.machine.cx);
     bench.pass(SECOND * 100);
     assert_eq!(bench.known("a").1, NodeState::Suspect);
 }
@@ -340,20 +340,20 @@ fn views_that_differ_twice_in_a_row_are_compared_and_only_what_differs_is_exchan
 #[test]
 fn equal_views_have_equal_digests_and_nothing_to_exchange() {
     let (one, mut other) = (bench(&["a", "b"]), bench(&["b", "a"]));
-    assert_eq!(one.machine.view_digest(), other.machine.view_digest());
-    let buckets = one.machine.registry.bucket_digests();
+    assert_eq!(one.machine.cx.members.digest(), other.machine.cx.members.digest());
+    let buckets = one.machine.registry().bucket_digests();
     let mut asker = bench(&["a", "b"]);
     asker.machine.compare_with(&id("a"));
     let Some(Output::Send { message, .. }) = asker.machine.poll_output() else { panic!("it asks") };
     assert_eq!(other.message("me", message), "Differ(false) -> reply 7\n");
-    assert_eq!(buckets, other.machine.registry.bucket_digests());
+    assert_eq!(buckets, other.machine.registry().bucket_digests());
 }
 
 #[test]
 fn one_who_doubts_itself_judges_a_silent_member_all_the_same_also_when_a_witness_says_nothing() {
     let mut bench = bench(&["a", "b", "c", "d"]);
     accused(&mut bench);
-    bench.machine.local_health.raise(1);
+    bench.machine.cx.health.raise(1);
     let end = bench.now + SECOND * 30;
     while bench.machine.next_timeout().is_some_and(|at| at <= end) && bench.known("a").1 == NodeState::Suspect
     {
@@ -369,7 +369,7 @@ fn one_who_doubts_itself_judges_a_silent_member_all_the_same_also_when_a_witness
                     if to != id("a") =>
                 {
                     bench.ack(request.0, to.as_str());
-                    bench.machine.local_health.raise(1);
+                    bench.machine.cx.health.raise(1);
                 }
                 _ => {}
             }
@@ -407,7 +407,7 @@ fn a_new_subject_is_probed_at_each_interval_up_to_four_times_and_then_once_in_a_
     for seed in 0..20 {
         let mut bench = bench(&["b", "c", "d", "e"]);
         for _ in 0..seed {
-            bench.machine.rng.unit();
+            bench.machine.cx.rng.unit();
         }
         bench.gossip("b", vec![claim("a", 1, NodeState::Alive, &[])]);
         let sent = probes_of_a(&mut bench, SECOND * 20, Duration::from_millis(1));

@@ -7,12 +7,12 @@ use expect_test::expect;
 use kinfolk_core::{Incarnation, NodeState};
 
 use super::bench::{Bench, claim, id, quiet, status};
-use crate::codec;
-use crate::config::SwimConfig;
-use crate::input::{Command, NoReply};
-use crate::joining::Reception;
-use crate::message::Message;
-use crate::output::Output;
+use crate::interface::config::SwimConfig;
+use crate::interface::input::{Command, NoReply};
+use crate::interface::output::Output;
+use crate::wire::codec;
+use crate::wire::message::Message;
+use crate::wire::message::Reception;
 
 fn joining() -> Bench {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &[]);
@@ -56,7 +56,7 @@ fn a_join_takes_page_after_page_until_there_is_no_more() {
         done Joined { members: 4 }
     "]]
     .assert_eq(&bench.reply(2, "seed", page(&["seed"], false)));
-    let told = bench.machine.queue.take(0, 4_096, 4, 3);
+    let told = bench.machine.queue().take(0, 4_096, 4, 3);
     assert_eq!(
         told,
         [claim("me", 10, NodeState::Alive, &[])],
@@ -72,7 +72,7 @@ fn what_a_group_learns_when_it_meets_another_is_passed_on() {
     let mut bench = bench;
     bench.reply(0, "seed", welcome(10, Reception::Seen));
     bench.reply(1, "seed", page(&["a", "seed"], false));
-    let told = bench.machine.queue.take(0, 4_096, 4, 3);
+    let told = bench.machine.queue().take(0, 4_096, 4, 3);
     let news = ["a", "seed"].map(|name| claim(name, 1, NodeState::Alive, &[]));
     assert!(news.iter().all(|news| told.contains(news)), "{told:?}");
 }
@@ -107,7 +107,7 @@ fn clocks_a_day_apart_join_and_a_millisecond_more_does_not() {
         bench.message("x", join(10 + day + 1, "x")),
         "refused the join of x\nWelcome(ClocksDiffer) -> reply 7\n"
     );
-    assert!(bench.machine.registry.get(&id("x")).is_none());
+    assert!(bench.machine.registry().get(&id("x")).is_none());
     assert_eq!(
         bench.message("x", join(10 + day + 1, "x")),
         "Welcome(ClocksDiffer) -> reply 7\n",
@@ -131,7 +131,7 @@ fn a_member_joins_only_in_its_own_name() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["b"]);
     let me = Arc::new(status("y", 1, NodeState::Alive));
     assert_eq!(bench.message("x", Message::Join { clock: Incarnation::new(10), me }), "");
-    assert!(bench.machine.registry.get(&id("y")).is_none());
+    assert!(bench.machine.registry().get(&id("y")).is_none());
     assert_eq!(bench.machine.stats().unexpected, 1);
 }
 
@@ -151,7 +151,7 @@ fn the_last_join_that_fits_is_begun_and_one_more_fails() {
         let addr = status("seed", 1, NodeState::Alive).addr;
         bench.command(Command::Join { id: id("seed"), addr })
     };
-    assert!((0..crate::requests::JOINS_MAX).all(|_| join().starts_with("Join")));
+    assert!((0..crate::purpose::JOINS_MAX).all(|_| join().starts_with("Join")));
     assert_eq!(join(), "done JoinFailed { why: NoAnswer(Local) }\n");
 }
 
@@ -162,7 +162,7 @@ fn the_one_who_is_asked_answers_from_where_it_is_told_and_takes_in_what_it_gets(
         nodes: nodes.iter().map(|name| Arc::new(status(name, 1, NodeState::Alive))).collect(),
         after: after.map(id),
         want,
-        only: crate::compare::Buckets::ALL,
+        only: crate::wire::buckets::Buckets::ALL,
     };
     expect![[r"
         event joined x
@@ -171,7 +171,7 @@ fn the_one_who_is_asked_answers_from_where_it_is_told_and_takes_in_what_it_gets(
     .assert_eq(&bench.message("x", sync(&["x"], None, true)));
     assert_eq!(bench.message("x", sync(&[], Some("b"), true)), "Page(2 nodes, more false) -> reply 7\n");
     assert_eq!(bench.message("x", sync(&[], None, false)), "Page(0 nodes, more false) -> reply 7\n");
-    assert_eq!(bench.machine.queue.len(), 1, "the newcomer is news to the group");
+    assert_eq!(bench.machine.queue().len(), 1, "the newcomer is news to the group");
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_large_view_is_exchanged_whole_and_every_page_keeps_its_limit() {
     let many = |bench: &mut Bench, prefix: &str| {
         for number in 0..2_000 {
             let node = status(&format!("{prefix}{number}"), 1, NodeState::Alive);
-            let _ = bench.machine.registry.apply(node);
+            let _ = bench.machine.registry().apply(node);
         }
     };
     let (mut one, mut other) = (Bench::new(quiet.clone(), &[]), Bench::new(quiet, &[]));
@@ -199,8 +199,8 @@ fn a_large_view_is_exchanged_whole_and_every_page_keeps_its_limit() {
         pages += 1;
     }
     assert!(pages > 2, "one page held it all");
-    assert_eq!(one.machine.registry.len(), 4_001);
-    assert_eq!(one.machine.registry.snapshot().nodes(), other.machine.registry.snapshot().nodes());
+    assert_eq!(one.machine.registry().len(), 4_001);
+    assert_eq!(one.machine.registry().snapshot().nodes(), other.machine.registry().snapshot().nodes());
 }
 
 fn last_send(bench: &Bench) -> Option<Output> {
@@ -217,7 +217,7 @@ fn views_are_exchanged_with_a_random_member_each_interval() {
     let mut bench = Bench::new(config, &["a", "b"]);
     let story = bench.pass(Duration::from_mins(5));
     assert_eq!(story.matches("Sync(3 nodes, after None, want true)").count(), 10, "{story}");
-    assert_eq!(bench.machine.requests.len(), 1, "one that was never answered is replaced by the next");
+    assert_eq!(bench.machine.owners.requests.len(), 1, "one that was never answered is replaced by the next");
 }
 
 #[test]
@@ -225,13 +225,13 @@ fn who_tells_of_a_suspicion_in_an_exchange_of_views_is_no_accuser() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b", "c", "d"]);
     let suspect = || vec![status("a", 1, NodeState::Suspect).into()];
     for from in ["b", "c", "d"] {
-        let only = crate::compare::Buckets::ALL;
+        let only = crate::wire::buckets::Buckets::ALL;
         bench.message(from, Message::Sync { nodes: suspect(), after: None, want: false, only });
     }
     assert_eq!(bench.known("a"), (1, NodeState::Suspect));
-    assert!(bench.machine.accusers_of(&id("a")).is_empty());
+    assert!(bench.machine.owners.detection.accusers_of(&id("a")).is_empty());
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["d"])]);
-    assert_eq!(bench.machine.accusers_of(&id("a")), [id("d")]);
+    assert_eq!(bench.machine.owners.detection.accusers_of(&id("a")), [id("d")]);
 }
 
 /// A member that has failed in our view, with nothing else going on.
@@ -270,7 +270,7 @@ fn two_that_failed_each_other_are_together_again_after_one_contact() {
         one.tick();
     }
     // The other is `a`: whom `one` has as failed, and which has `me` as failed.
-    other.machine.me.id = id("a");
+    other.machine.cx.me = id("a");
     other.gossip("b", vec![claim("me", 10, NodeState::Failed, &["b"])]);
     let Some(Output::Send { message, request: Some(request), .. }) = last_send(&one) else {
         panic!("no contact")
@@ -280,5 +280,5 @@ fn two_that_failed_each_other_are_together_again_after_one_contact() {
     one.reply(request.0, "a", message);
     assert_eq!(one.known("a"), (2, NodeState::Alive), "it has refuted");
     assert_eq!(one.known("me"), (11, NodeState::Alive), "and so have we");
-    assert!(one.machine.queue.is_waiting(&id("me")), "which it will hear");
+    assert!(one.machine.queue().is_waiting(&id("me")), "which it will hear");
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use kinfolk_core::{Incarnation, NodeState, NodeStatus};
 
 use super::bench::{Bench, claim, id, quiet, status};
-use crate::compare::Buckets;
-use crate::config::SwimConfig;
-use crate::input::{Command, Input};
-use crate::joining::Reception;
-use crate::message::{Message, Update, UserMessage};
-use crate::output::Output;
+use crate::interface::config::SwimConfig;
+use crate::interface::input::{Command, Input};
+use crate::interface::output::Output;
+use crate::wire::buckets::Buckets;
+use crate::wire::message::Reception;
+use crate::wire::message::{Message, Update, UserMessage};
 
 /// The last incarnation that a member at incarnation 10 believes when it starts.
 const LAST: u64 = 10 + 24 * 60 * 60 * 1_000;
@@ -38,14 +38,14 @@ fn far_ahead_gossip_about_another_changes_nothing() {
     for incarnation in [LAST + 1, u64::MAX] {
         for state in FALSE_STATES {
             let mut bench = bench(&["a", "liar"]);
-            let before = bench.machine.registry.get(&id("a")).unwrap();
+            let before = bench.machine.registry().get(&id("a")).unwrap();
             let mut false_claim = status("a", incarnation, state);
             false_claim.addr = status("liar", 1, NodeState::Alive).addr;
             let update = Update::Node { status: false_claim.into(), accusers: vec![id("liar")] };
             let events = bench.gossip("liar", vec![update]);
             assert!(!events.contains("event"), "{events}");
-            assert_eq!(bench.machine.registry.get(&id("a")), Some(before), "{state} at {incarnation}");
-            assert!(bench.machine.queue.is_empty(), "it is not passed on");
+            assert_eq!(bench.machine.registry().get(&id("a")), Some(before), "{state} at {incarnation}");
+            assert!(bench.machine.queue().is_empty(), "it is not passed on");
             assert_eq!(bench.machine.stats().claims_refused, 1);
         }
     }
@@ -78,7 +78,10 @@ fn far_ahead_claims_in_pages_change_nothing() {
         let sync = Message::Sync { nodes: page.clone(), after: None, want: false, only: Buckets::ALL };
         asked.message("liar", sync);
         assert_eq!(asked.known("a"), (1, NodeState::Alive));
-        assert_eq!((asked.machine.disputes.len(), asked.machine.stats().claims_refused), (0, 1));
+        assert_eq!(
+            (asked.machine.owners.repair.pending_verdicts(), asked.machine.stats().claims_refused),
+            (0, 1)
+        );
 
         let mut joining = bench(&["a"]);
         let addr = status("liar", 1, NodeState::Alive).addr;
@@ -136,7 +139,7 @@ fn a_clock_set_back_replaces_what_the_wrong_clock_said() {
     assert_eq!((bench.known("a").0, bench.known("me").0), (ahead, ahead + 1));
     let broadcast = |bench: &mut Bench| {
         bench.command(Command::Broadcast("x".into()));
-        let sent = bench.machine.queue.take(0, 4_096, 3, 9);
+        let sent = bench.machine.queue().take(0, 4_096, 3, 9);
         sent.into_iter().find_map(|update| match update {
             Update::User(message) => Some(message.life.get()),
             Update::Node { .. } | Update::Forget { .. } => None,

@@ -1,0 +1,218 @@
+//! The watch rings: who watches whom, known to everybody from the list of members alone. Not when a member is probed, nor
+//! what follows from it.
+//!
+//! In each of [`RINGS`] rings all members stand in the order of a hash of their name, and each member watches the next
+//! one. So everyone has about four watchers and four subjects whatever the size of the group, and the graph of who
+//! watches whom is, as a union of random cycles, an expander: nobody can be cut off by the loss of a few, and news that
+//! each passes on to its neighbours reaches all in `O(log N)` hops (as in Rapid, ATC 2018, section 4.1).
+
+use kinfolk_core::NodeId;
+
+use crate::interface::config::RINGS;
+
+/// In a group of up to this many members everybody watches everybody.
+pub(super) const ALL_WATCH_ALL: usize = RINGS + 1;
+
+/// The two neighbours of this member in each ring, kept up to date as members come and go.
+#[derive(Debug)]
+pub(super) struct Places {
+    me: [u64; RINGS],
+    next: [Option<Neighbour>; RINGS],
+    previous: [Option<Neighbour>; RINGS],
+}
+
+#[derive(Debug, Clone)]
+struct Neighbour {
+    id: NodeId,
+    /// How far along the ring it stands: from us to it for the next, from it to us for the previous one.
+    distance: u64,
+}
+
+impl Places {
+    /// The rings of a group in which there is nobody but `me`.
+    pub(super) fn new(me: &NodeId) -> Self {
+        Self { me: places(me), next: Default::default(), previous: Default::default() }
+    }
+
+    /// A member has come. Costs O(1).
+    pub(super) fn insert(&mut self, id: &NodeId) {
+        for (ring, place) in places(id).into_iter().enumerate() {
+            closer(&mut self.next[ring], id, place.wrapping_sub(self.me[ring]));
+            closer(&mut self.previous[ring], id, self.me[ring].wrapping_sub(place));
+        }
+    }
+
+    /// A member has gone; `rest` are those that stay, ourselves not included. Costs O(1) for most, and a look at all that
+    /// stay if it was a neighbour of ours.
+    pub(super) fn remove<'a>(&mut self, id: &NodeId, rest: impl Iterator<Item = &'a NodeId>) {
+        let gone = |neighbour: &mut Option<Neighbour>| neighbour.take_if(|known| known.id == *id).is_some();
+        let lost =
+            |side: &mut [Option<Neighbour>; RINGS]| side.iter_mut().map(gone).filter(|gone| *gone).count();
+        if lost(&mut self.next) + lost(&mut self.previous) > 0 {
+            rest.for_each(|id| self.insert(id));
+        }
+    }
+
+    /// Whom we watch: the next in each ring, each once, in the order of names.
+    pub(super) fn subjects(&self) -> Vec<NodeId> {
+        each_once(&self.next)
+    }
+
+    /// Who watches us: the previous in each ring, each once, in the order of names.
+    pub(super) fn watchers(&self) -> Vec<NodeId> {
+        each_once(&self.previous)
+    }
+}
+
+/// Who watches `subject` among `members`: the previous in each ring, each once. Looks at all of them.
+pub(super) fn watchers_of<'a>(subject: &NodeId, members: impl Iterator<Item = &'a NodeId>) -> Vec<NodeId> {
+    let mut rings = Places::new(subject);
+    members.filter(|id| *id != subject).for_each(|id| rings.insert(id));
+    rings.watchers()
+}
+
+/// How many of those that still speak, ourselves not counted, are watched by silent ones alone, so that nobody is left who
+/// could tell whether they live. `members` are all, each with whether it still speaks. Costs `O(N log N)`.
+pub(super) fn orphans<'a>(me: &NodeId, members: impl Iterator<Item = (&'a NodeId, bool)>) -> usize {
+    let members: Vec<_> = members.map(|(id, speaks)| (places(id), speaks, id != me)).collect();
+    let mut watched = vec![false; members.len()];
+    for ring in 0..RINGS {
+        let mut order: Vec<usize> = (0..members.len()).collect();
+        order.sort_unstable_by_key(|at| members[*at].0[ring]);
+        let watchers = order.iter().cycle().skip(order.len().saturating_sub(1));
+        for (watcher, subject) in watchers.zip(&order) {
+            watched[*subject] |= watcher != subject && members[*watcher].1;
+        }
+    }
+    members.iter().zip(watched).filter(|((_, speaks, other), watched)| *speaks && *other && !watched).count()
+}
+
+fn each_once(side: &[Option<Neighbour>; RINGS]) -> Vec<NodeId> {
+    let mut ids: Vec<_> = side.iter().flatten().map(|neighbour| neighbour.id.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// Keeps the nearer of two neighbours; at equal distance, which only a collision of hashes causes, the lower name.
+fn closer(known: &mut Option<Neighbour>, id: &NodeId, distance: u64) {
+    if known.as_ref().is_none_or(|known| (distance, id) < (known.distance, &known.id)) {
+        *known = Some(Neighbour { id: id.clone(), distance });
+    }
+}
+
+/// Where a name stands in each ring. The same on every machine and in every release: all must agree.
+fn places(id: &NodeId) -> [u64; RINGS] {
+    // FNV-1a, then a finalizer that spreads it (splitmix64), once for each ring.
+    let name = id.as_str().bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    });
+    let mut state = name;
+    std::array::from_fn(|_| {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(number: usize) -> NodeId {
+        NodeId::new(&format!("n{number}")).unwrap()
+    }
+
+    fn rings_of(me: &NodeId, members: &[NodeId]) -> Places {
+        let mut rings = Places::new(me);
+        members.iter().filter(|id| *id != me).for_each(|id| rings.insert(id));
+        rings
+    }
+
+    #[test]
+    fn whoever_watches_a_member_is_who_that_member_believes_to_watch_it() {
+        let members: Vec<_> = (0..50).map(id).collect();
+        let mut watched_by: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
+        for me in &members {
+            for subject in rings_of(me, &members).subjects() {
+                watched_by.entry(subject).or_default().insert(me.clone());
+            }
+        }
+        for me in &members {
+            let believed: BTreeSet<_> = rings_of(me, &members).watchers().into_iter().collect();
+            assert_eq!(watched_by[me], believed);
+            assert_eq!(believed, watchers_of(me, members.iter()).into_iter().collect());
+        }
+    }
+
+    #[test]
+    fn everyone_has_between_one_and_four_watchers_and_nearly_all_have_four() {
+        let members: Vec<_> = (0..500).map(id).collect();
+        let counts: Vec<_> = members.iter().map(|me| rings_of(me, &members).watchers().len()).collect();
+        assert!(counts.iter().all(|count| (1..=RINGS).contains(count)));
+        assert!(counts.iter().filter(|count| **count == RINGS).count() > 480);
+    }
+
+    #[test]
+    fn news_that_each_passes_on_to_its_neighbours_reaches_a_thousand_in_six_hops() {
+        let members: Vec<_> = (0..1_000).map(id).collect();
+        let neighbours: BTreeMap<_, _> = members
+            .iter()
+            .map(|me| {
+                let rings = rings_of(me, &members);
+                (me.clone(), [rings.subjects(), rings.watchers()].concat())
+            })
+            .collect();
+        let mut reached: BTreeSet<NodeId> = [id(0)].into();
+        for _ in 0..6 {
+            reached.extend(reached.clone().iter().flat_map(|at| neighbours[at].clone()));
+        }
+        assert_eq!(reached.len(), 1_000);
+    }
+
+    #[test]
+    fn an_orphan_is_whom_only_silent_ones_watch() {
+        let members: Vec<_> = (0..100).map(id).collect();
+        let speaks = |number: usize| number.is_multiple_of(3);
+        let count = orphans(&id(200), members.iter().zip(0..).map(|(id, number)| (id, speaks(number))));
+        let is_orphan = |me: &NodeId| {
+            let watchers = watchers_of(me, members.iter());
+            members.iter().zip(0..).all(|(id, number)| !watchers.contains(id) || !speaks(number))
+        };
+        let expected =
+            members.iter().zip(0..).filter(|(id, number)| speaks(*number) && is_orphan(id)).count();
+        assert_eq!(count, expected);
+        assert!(count > 0);
+        assert_eq!(orphans(&id(200), members.iter().map(|id| (id, true))), 0);
+        let orphan = members.iter().zip(0..).find(|(id, number)| speaks(*number) && is_orphan(id)).unwrap().0;
+        let others = orphans(orphan, members.iter().zip(0..).map(|(id, number)| (id, speaks(number))));
+        assert_eq!(others, expected - 1, "ourselves we know to live");
+    }
+
+    proptest! {
+        #[test]
+        fn coming_and_going_in_any_order_ends_in_the_rings_of_those_who_are_there(
+            steps in prop::collection::vec((any::<bool>(), 1..30_usize), 0..80),
+        ) {
+            let (me, mut rings, mut present) = (id(0), Places::new(&id(0)), BTreeSet::new());
+            for (comes, number) in steps {
+                if comes {
+                    present.insert(id(number));
+                    rings.insert(&id(number));
+                } else {
+                    present.remove(&id(number));
+                    rings.remove(&id(number), present.iter());
+                }
+            }
+            let members: Vec<_> = present.into_iter().collect();
+            let fresh = rings_of(&me, &members);
+            prop_assert_eq!(rings.subjects(), fresh.subjects());
+            prop_assert_eq!(rings.watchers(), fresh.watchers());
+        }
+    }
+}

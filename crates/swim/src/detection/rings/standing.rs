@@ -1,0 +1,186 @@
+//! How a subject stands with us: the states, and what changes them.
+//!
+//! ```text
+//!                 unanswered                 accuse
+//!     watched ───────────────> silent ─────────────────> accused ──> the verdict, when its time has come
+//!        ^                       │  ^ close_port            │  ^ close_port
+//!        └───────────────────────┴──────────────────────────┘
+//!                              heard_from
+//! ```
+
+use std::time::Duration;
+
+use kinfolk_core::Instant;
+
+use crate::timer::TimerKey;
+
+/// How a subject stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Standing(State);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
+    /// It answers.
+    #[default]
+    Watched,
+    /// It has answered no probe since the first of those that went unanswered was sent.
+    Silent { since: Instant, port_closed: bool },
+    /// The same, and we say that it is suspect. It is judged at that time.
+    Accused { since: Instant, port_closed: bool, verdict: TimerKey },
+}
+
+/// A silence that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Silence {
+    pub since: Instant,
+    /// When we would have judged, if we accused the subject.
+    pub verdict: Option<TimerKey>,
+}
+
+impl Standing {
+    /// The probe that was sent then has had no answer.
+    pub(super) fn unanswered(&mut self, sent: Instant) {
+        if self.0 == State::Watched {
+            self.0 = State::Silent { since: sent, port_closed: false };
+        }
+    }
+
+    /// It was heard from. Returns the silence that has ended, if it was silent.
+    pub(super) fn heard_from(&mut self) -> Option<Silence> {
+        match std::mem::take(&mut self.0) {
+            State::Watched => None,
+            State::Silent { since, .. } => Some(Silence { since, verdict: None }),
+            State::Accused { since, verdict, .. } => Some(Silence { since, verdict: Some(verdict) }),
+        }
+    }
+
+    /// Its host says that nobody listens at its port. Returns whether that counts: it may have answered meanwhile, as it
+    /// does when it has just been started anew.
+    pub(super) fn close_port(&mut self) -> bool {
+        match &mut self.0 {
+            State::Watched => false,
+            State::Silent { port_closed, .. } | State::Accused { port_closed, .. } => {
+                *port_closed = true;
+                true
+            }
+        }
+    }
+
+    /// We accuse it, and judge it at that time. Returns whether that is so: whoever answers is not accused.
+    pub(super) fn accuse(&mut self, at: TimerKey) -> bool {
+        match self.0 {
+            State::Watched => false,
+            State::Silent { since, port_closed } | State::Accused { since, port_closed, .. } => {
+                self.0 = State::Accused { since, port_closed, verdict: at };
+                true
+            }
+        }
+    }
+
+    /// We were paused until `now`, for so long: no time in which it could have answered.
+    pub(super) fn paused(&mut self, now: Instant, by: Duration) {
+        if let State::Silent { since, .. } | State::Accused { since, .. } = &mut self.0 {
+            *since = (*since + by).min(now);
+        }
+    }
+
+    /// Since when it is silent.
+    pub(super) fn silent_since(&self) -> Option<Instant> {
+        match self.0 {
+            State::Watched => None,
+            State::Silent { since, .. } | State::Accused { since, .. } => Some(since),
+        }
+    }
+
+    /// Whether its host has said, during this silence, that nobody listens at its port.
+    pub(super) fn is_port_closed(&self) -> bool {
+        matches!(self.0, State::Silent { port_closed: true, .. } | State::Accused { port_closed: true, .. })
+    }
+
+    /// When we shall judge it, if we accuse it.
+    pub(super) fn verdict(&self) -> Option<TimerKey> {
+        match self.0 {
+            State::Accused { verdict, .. } => Some(verdict),
+            State::Watched | State::Silent { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timer::{Timer, Timers};
+
+    fn at(second: u64) -> Instant {
+        Instant::ORIGIN + Duration::from_secs(second)
+    }
+
+    /// Every state with every event: the state after it, and what the event returns.
+    #[test]
+    fn every_event_in_every_state_leads_where_the_table_says() {
+        let mut timers = Timers::default();
+        let (first, second) = (timers.schedule(at(8), Timer::Look), timers.schedule(at(9), Timer::Look));
+        let (watched, since) = (State::Watched, at(1));
+        let silent = |port_closed| State::Silent { since, port_closed };
+        let accused = |port_closed, verdict| State::Accused { since, port_closed, verdict };
+        let later = |state| match state {
+            State::Watched => watched,
+            State::Silent { port_closed, .. } => State::Silent { since: at(3), port_closed },
+            State::Accused { port_closed, verdict, .. } => {
+                State::Accused { since: at(3), port_closed, verdict }
+            }
+        };
+        let all = [watched, silent(false), silent(true), accused(false, first), accused(true, first)];
+        for before in all {
+            let after = |event: fn(&mut Standing, TimerKey) -> bool| {
+                let mut standing = Standing(before);
+                let returned = event(&mut standing, second);
+                (standing.0, returned)
+            };
+            let is_silent = before != watched;
+            let unanswered = after(|standing, _| {
+                standing.unanswered(at(1));
+                true
+            });
+            assert_eq!(unanswered.0, if is_silent { before } else { silent(false) }, "{before:?}");
+            let heard = after(|standing, _| standing.heard_from().is_some());
+            assert_eq!(heard, (watched, is_silent), "{before:?}");
+            let closed = match before {
+                State::Watched => watched,
+                State::Silent { .. } => silent(true),
+                State::Accused { .. } => accused(true, first),
+            };
+            assert_eq!(after(|standing, _| standing.close_port()), (closed, is_silent), "{before:?}");
+            let is_closed = Standing(before).is_port_closed();
+            let to = if is_silent { accused(is_closed, second) } else { watched };
+            assert_eq!(after(|standing, timer| standing.accuse(timer)), (to, is_silent), "{before:?}");
+            let paused = after(|standing, _| {
+                standing.paused(at(9), Duration::from_secs(2));
+                true
+            });
+            assert_eq!(paused.0, later(before), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn a_silence_that_ends_says_when_it_began_and_whether_we_accused() {
+        let mut timers = Timers::default();
+        let verdict = timers.schedule(at(8), Timer::Look);
+        let mut standing = Standing::default();
+        standing.unanswered(at(1));
+        standing.unanswered(at(2));
+        assert_eq!((standing.silent_since(), standing.verdict()), (Some(at(1)), None));
+        assert!(standing.accuse(verdict));
+        assert_eq!(standing.verdict(), Some(verdict));
+        assert_eq!(standing.heard_from(), Some(Silence { since: at(1), verdict: Some(verdict) }));
+        assert_eq!(standing.silent_since(), None);
+    }
+
+    #[test]
+    fn a_pause_longer_than_the_silence_ends_no_silence_in_the_future() {
+        let mut standing = Standing::default();
+        standing.unanswered(at(1));
+        standing.paused(at(2), Duration::from_secs(60));
+        assert_eq!(standing.silent_since(), Some(at(2)));
+    }
+}

@@ -1,0 +1,261 @@
+//! All subjects: those that we watch, and what is known of each.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kinfolk_core::{Cause, Instant, NodeId, NodeState, NodeStatus, Reason};
+use kinfolk_detector::{Evidence, Finding};
+
+use super::loss_rate::OTHERS_ANSWERED_MIN;
+use super::round_trip::RoundTrip;
+use super::subject::{InFlight, Subject};
+use super::{cycle, note};
+use crate::context::Context;
+use crate::fact::Fact;
+use crate::interface::config::RINGS;
+use crate::interface::input::RequestId;
+use crate::interface::output::Output;
+use crate::purpose::{Checked, Purpose};
+use crate::timer::Timer;
+use crate::wire::message::Message;
+
+/// The shortest time after which the port of a subject that has not answered is checked.
+const PORT_CHECK_AFTER_MIN: Duration = Duration::from_millis(25);
+
+/// How many probes of a new subject follow each other at the interval at the most, before it is probed once in a cycle: until
+/// its watchers have found their places in the cycle a crash would be found late. By chance it is between one and this, so
+/// that watchers who began together are spread over the cycle.
+const ACQUAINTING_MAX: usize = RINGS;
+
+/// How many answers in a row must say that views differ.
+const DIFFERENT_FOR: u32 = 2;
+
+/// How long after one comparison the next may begin, so that steady change does not keep everybody comparing.
+const COMPARED_EVERY: Duration = Duration::from_secs(2);
+
+/// Those that we watch.
+#[derive(Debug, Default)]
+pub(crate) struct Subjects {
+    of: BTreeMap<NodeId, Subject>,
+    /// When we last compared views with one of them.
+    compared: Option<Instant>,
+}
+
+impl Subjects {
+    pub(super) fn get(&self, id: &NodeId) -> Option<&Subject> {
+        self.of.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &NodeId) -> Option<&mut Subject> {
+        self.of.get_mut(id)
+    }
+
+    /// Whether we watch `id`.
+    pub(crate) fn contains(&self, id: &NodeId) -> bool {
+        self.of.contains_key(id)
+    }
+
+    /// Whom we watch, in the order of names.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &NodeId> {
+        self.of.keys()
+    }
+
+    /// Whom we accuse.
+    pub(super) fn accused(&self) -> impl Iterator<Item = &NodeId> {
+        self.of.iter().filter(|(_, subject)| subject.standing().verdict().is_some()).map(|(id, _)| id)
+    }
+
+    /// From now on these, in the order of names, are whom we watch.
+    pub(in crate::detection) fn watch(&mut self, cx: &mut Context, ids: Vec<NodeId>) {
+        if self.ids().eq(&ids) {
+            return;
+        }
+        let gone: Vec<_> = self.ids().filter(|id| !ids.contains(id)).cloned().collect();
+        for id in gone {
+            if let Some(subject) = self.of.remove(&id) {
+                subject.end(&mut cx.timers);
+            }
+        }
+        for id in &ids {
+            if !self.contains(id) {
+                let at = cx.now + cx.config.probe_interval.mul_f64(cx.rng.unit());
+                let timer = cx.timers.schedule(at, Timer::Watch(id.clone()));
+                let new_for = 1 + cx.rng.below(ACQUAINTING_MAX);
+                self.of.insert(id.clone(), Subject::new(timer, new_for));
+            }
+        }
+        cx.output(Output::Watch { subjects: ids });
+    }
+
+    /// Whether this subject has not answered lately.
+    pub(super) fn is_silent(&self, id: &NodeId) -> bool {
+        self.get(id).is_some_and(Subject::is_silent)
+    }
+
+    /// Since when this subject is silent.
+    pub(crate) fn silent_since(&self, id: &NodeId) -> Option<Instant> {
+        self.get(id).and_then(|subject| subject.standing().silent_since())
+    }
+
+    /// Who is silent.
+    pub(crate) fn silent(&self) -> Vec<NodeId> {
+        self.ids().filter(|id| self.is_silent(id)).cloned().collect()
+    }
+
+    /// How many have not answered us and are not suspected yet. Whose process is known to be gone does not count.
+    pub(super) fn mute_alive(&self, cx: &Context) -> usize {
+        let is_alive = |id: &NodeId| cx.members.get(id).is_some_and(|node| node.state == NodeState::Alive);
+        self.of.iter().filter(|(_, subject)| subject.is_mute()).filter(|(id, _)| is_alive(id)).count()
+    }
+
+    /// Whose probe this request is, while its time is not over.
+    pub(super) fn probed_by(&self, request: RequestId) -> Option<NodeId> {
+        let is_it = |subject: &Subject| subject.probe().is_some_and(|probe| probe.request == request);
+        self.of.iter().find(|(_, subject)| is_it(subject)).map(|(id, _)| id.clone())
+    }
+
+    /// Schedules the next probe of a subject in the place of the one that is scheduled.
+    pub(super) fn probe_at(&mut self, cx: &mut Context, id: &NodeId, at: Instant) {
+        if let Some(subject) = self.of.get_mut(id) {
+            subject.probe_at(&mut cx.timers, id, at);
+        }
+    }
+
+    /// Probes a subject when nothing else is due: something was said against it.
+    pub(super) fn probe_now(&mut self, cx: &mut Context, id: &NodeId) {
+        if self.get(id).is_some_and(|subject| subject.probe().is_none()) {
+            self.probe_at(cx, id, cx.now);
+        }
+    }
+
+    /// Probes that could not be made when they were due come one after another, as new subjects' do.
+    pub(super) fn spread_late_probes(&mut self, cx: &mut Context) {
+        let (interval, cycle) = (cx.config.probe_interval, cycle(cx));
+        let late = self.of.iter().filter(|(_, subject)| subject.is_late(&cx.timers, cx.now));
+        let within = |subject: &Subject| if subject.is_silent() { interval } else { cycle };
+        let late: Vec<_> = late.map(|(id, subject)| (id.clone(), within(subject))).collect();
+        for (id, within) in late {
+            let at = cx.now + within.mul_f64(cx.rng.unit());
+            self.probe_at(cx, &id, at);
+        }
+    }
+
+    /// Probes a subject; `again` says whether a probe has just failed before its time.
+    pub(super) fn probe(&mut self, cx: &mut Context, node: &std::sync::Arc<NodeStatus>, again: bool) {
+        let trip = self.get(&node.id).map(|subject| subject.trip).unwrap_or_default();
+        let timeout = timeout_after(cx, trip);
+        // A late answer still says that it lives: until the next probe at least it is worth waiting for.
+        let within = cx.config.probe_interval.max(timeout);
+        let ping = Message::Ping { digest: cx.members.digest(), gossip: Vec::new() };
+        let purpose = Purpose::Watch { id: node.id.clone(), sent: cx.now };
+        let request = cx.ask(node, ping, purpose, within);
+        let early = port_check_after(cx, trip);
+        let timer = if early < timeout {
+            cx.timers.schedule(cx.now + early, Timer::Knock(request))
+        } else {
+            cx.timers.schedule(cx.now + timeout, Timer::ProbeTimeout(request))
+        };
+        if let Some(subject) = self.of.get_mut(&node.id) {
+            subject.sent(InFlight { request, sent: cx.now, timer, again });
+        }
+    }
+
+    /// A probe has had no answer for longer than usual.
+    pub(super) fn port_check_due(&mut self, cx: &mut Context, request: RequestId) {
+        let Some(id) = self.probed_by(request) else { return };
+        self.check_port(cx, &id);
+        let Some(subject) = self.of.get_mut(&id) else { return };
+        if let Some(probe) = subject.probe() {
+            let at = cx.now.max(probe.sent + timeout_after(cx, subject.trip));
+            subject.extend_probe(cx.timers.schedule(at, Timer::ProbeTimeout(request)));
+        }
+    }
+
+    /// Has the port of a subject checked that has not answered, unless that is known.
+    pub(super) fn check_port(&self, cx: &mut Context, id: &NodeId) {
+        if self.get(id).is_some_and(|subject| !subject.standing().is_port_closed()) {
+            cx.fact(Fact::CheckPort { id: id.clone(), checked: Checked::Subject(id.clone()) });
+        }
+    }
+
+    /// A subject has been heard from, or somebody has just heard from it: its silence is over, and we accuse it no longer.
+    pub(crate) fn heard_from(&mut self, cx: &mut Context, id: &NodeId) {
+        let silence = self.of.get_mut(id).and_then(|subject| subject.heard_from(&mut cx.timers));
+        let Some(silence) = silence.filter(|silence| silence.verdict.is_some()) else { return };
+        let reason = Reason::Silent { silence: cx.now.since(silence.since), witnesses: 0, nacks: 0 };
+        note(cx, self, id, (Finding::Withdrawn, reason), false);
+    }
+
+    /// Somebody says that a subject of ours is suspect: we probe it at once, so that it can refute, or so that we can
+    /// bear witness.
+    pub(crate) fn suspected(&mut self, cx: &mut Context, id: &NodeId) {
+        if self.get(id).is_some_and(|subject| !subject.is_silent()) {
+            self.probe_now(cx, id);
+        }
+    }
+
+    /// A subject has answered whether its view differs from ours. Returns whether views are to be compared.
+    pub(crate) fn view_differs(&mut self, cx: &Context, id: &NodeId, differs: bool) -> bool {
+        let Some(subject) = self.of.get_mut(id) else { return false };
+        subject.differs = if differs { subject.differs + 1 } else { 0 };
+        let soon = self.compared.is_some_and(|last| cx.now.since(last) < COMPARED_EVERY);
+        let compares = subject.differs >= DIFFERENT_FOR && !soon;
+        if compares {
+            subject.differs = 0;
+            self.compared = Some(cx.now);
+        }
+        compares
+    }
+
+    /// Whether we find this subject lossy.
+    pub(crate) fn is_lossy(&self, id: &NodeId) -> bool {
+        self.get(id).is_some_and(|subject| subject.losses.are_many()) && self.others_answer(id)
+    }
+
+    /// Whether fewer than half of our own latest probes were answered: then it may be we who can hardly be reached, and what we
+    /// hear of ourselves may be the smaller part of what is said.
+    pub(crate) fn reach_few(&self) -> bool {
+        let latest = self.of.values().map(|subject| subject.losses.latest());
+        let (answered, count) = latest.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        count >= 8 && answered * 2 < count
+    }
+
+    fn others_answer(&self, id: &NodeId) -> bool {
+        let others = self.of.iter().filter(|(other, _)| *other != id);
+        let mut shares: Vec<f64> =
+            others.filter_map(|(_, subject)| subject.losses.answered_share()).collect();
+        shares.sort_unstable_by(f64::total_cmp);
+        shares.get(shares.len() / 2).is_some_and(|median| *median >= OTHERS_ANSWERED_MIN)
+    }
+
+    /// We were paused until now, for so long: every judgement that is under way is void, and the pause is taken out of every
+    /// silence.
+    pub(super) fn paused(&mut self, cx: &mut Context, by: Duration) {
+        for subject in self.of.values_mut() {
+            subject.paused(&mut cx.timers, cx.now, by);
+        }
+    }
+
+    /// A finding about `id`, with what we know of it.
+    pub(crate) fn evidence(&self, cx: &Context, id: &NodeId, finding: Finding, cause: Cause) -> Evidence {
+        let subject = self.get(id);
+        let phi = subject.and_then(|subject| subject.phi);
+        let round_trip = subject.and_then(|subject| subject.trip.smoothed());
+        crate::detection::evidence(cx, id, (finding, cause), (phi, round_trip))
+    }
+}
+
+/// How long a probe of a subject may take: what it took lately and four times its deviation, within the bounds of the
+/// configuration, and longer the less we trust ourselves.
+fn timeout_after(cx: &Context, trip: RoundTrip) -> Duration {
+    let (least, most) = (cx.config.probe_timeout_min, cx.config.probe_timeout);
+    let timeout = cx.health.scale(trip.timeout().unwrap_or(most).clamp(least.min(most), most));
+    timeout.min(cx.config.probe_interval.max(most))
+}
+
+/// After what time without an answer the port is checked: long before the probe's time is over, because a check costs one
+/// datagram, and the host of a dead process answers only the first few packets at once. What QUIC sends again is among
+/// them, so that a check that comes late may wait a second for its answer.
+fn port_check_after(cx: &Context, trip: RoundTrip) -> Duration {
+    trip.smoothed().map_or(cx.config.probe_timeout_min, |trip| (trip * 2).max(PORT_CHECK_AFTER_MIN))
+}

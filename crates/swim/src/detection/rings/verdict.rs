@@ -1,0 +1,127 @@
+//! Accusing a silent subject, and declaring it failed (`Mode::Verified`). Only who accuses by its own evidence judges, and
+//! only after a last check; everybody else takes over what it hears.
+//!
+//! The clock of a suspicion starts when the first probe that went unanswered was sent, and any sign of life from the
+//! subject itself stops it. So no silence is ever taken to be longer than it was, and a member that stalls for less than
+//! `tolerated_pause` is never declared failed.
+
+use std::time::Duration;
+
+use kinfolk_core::{Cause, NodeId, NodeState, Reason};
+use kinfolk_detector::Finding;
+
+use super::witnesses::{Found, Outcome};
+use super::{Rings, note, watchers_of};
+use crate::context::Context;
+use crate::timer::Timer;
+
+impl Rings {
+    /// A round of witnesses is over.
+    pub(super) fn judge(&mut self, cx: &mut Context, id: &NodeId, outcome: Outcome) {
+        // For how long probes of ours have gone unanswered.
+        let silence = self.subjects.silent_since(id).map_or(Duration::ZERO, |since| cx.now.since(since));
+        let Outcome { found, asked, nacks, last } = outcome;
+        let reason = Reason::Silent { silence, witnesses: asked, nacks: nacks.len() };
+        match found {
+            Found::PathAtFault => {
+                cx.health.raise(1);
+                note(cx, &self.subjects, id, (Finding::PathAtFault, reason), false);
+                self.subjects.heard_from(cx, id);
+            }
+            Found::Unheard => {
+                cx.stats.unheard += 1;
+                cx.health.raise(1);
+                note(cx, &self.subjects, id, (Finding::Unheard, reason), false);
+                self.partition.look_soon(cx);
+            }
+            Found::Isolated if silence < cx.config.tolerated_pause || self.holds_verdict(cx, silence) => {
+                cx.stats.unheard += 1;
+                note(cx, &self.subjects, id, (Finding::Isolated, reason), true);
+                self.partition.look_soon(cx);
+            }
+            Found::PortClosed => {
+                let witnesses = nacks.len();
+                pronounce(cx, id, nacks, Reason::PortClosed { silence, witnesses });
+            }
+            Found::Isolated => pronounce(cx, id, nacks, reason),
+            Found::Confirmed | Found::NobodyElse if last && self.holds_verdict(cx, silence) => {
+                note(cx, &self.subjects, id, (Finding::Held, reason), true);
+            }
+            Found::Confirmed | Found::NobodyElse if last => pronounce(cx, id, nacks, reason),
+            Found::Confirmed | Found::NobodyElse => self.accuse(cx, id, nacks, reason),
+        }
+    }
+
+    /// We say that a subject is suspect, and will judge it if it stays silent.
+    fn accuse(&mut self, cx: &mut Context, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
+        let tolerated = cx.tolerated_pause();
+        let Some(node) = cx.members.member(id) else { return };
+        let Some(subject) = self.subjects.get_mut(id) else { return };
+        let Some(since) = subject.standing().silent_since() else { return };
+        if subject.standing().verdict().is_some() {
+            return;
+        }
+        subject.accuse(cx.timers.schedule(since + tolerated, Timer::Verdict(id.clone())));
+        cx.stats.suspicions += 1;
+        let cause = cause(cx, nacks, reason);
+        cx.judge(&node, NodeState::Suspect, cause);
+    }
+
+    /// The time that a subject has is over. If it still is silent, a last check decides; it is repeated until witnesses
+    /// have answered.
+    pub(super) fn verdict_due(&mut self, cx: &mut Context, id: &NodeId) {
+        let tolerated = cx.tolerated_pause();
+        let Some(subject) = self.subjects.get_mut(id) else { return };
+        let Some(since) = subject.standing().silent_since() else { return };
+        let due = since + tolerated;
+        let next = if cx.now < due { due } else { cx.now + cx.config.probe_interval };
+        subject.accuse(cx.timers.schedule(next, Timer::Verdict(id.clone())));
+        // A check that may take as long as we wait for the next must still come to its end.
+        let under_way = subject.round().is_some_and(|round| round.last);
+        if cx.now >= due && !under_way {
+            self.subjects.probe_now(cx, id);
+            self.subjects.check_port(cx, id);
+            self.ask_witnesses(cx, id, true);
+        }
+    }
+
+    /// A witness that could not reach the subject either finds it lossy.
+    pub(crate) fn fellow_finds_lossy(&mut self, cx: &mut Context, id: &NodeId, fellow: &NodeId) {
+        let watchers = watchers_of(cx, id);
+        let Some(subject) = self.subjects.get_mut(id).filter(|_| watchers.contains(fellow)) else {
+            return;
+        };
+        subject.losses.note_fellow(cx.now, fellow, &watchers);
+        self.judge_losses(cx, id);
+    }
+
+    /// A subject that most of its watchers find lossy is declared failed.
+    pub(super) fn judge_losses(&mut self, cx: &mut Context, id: &NodeId) {
+        if !self.subjects.is_lossy(id) {
+            return;
+        }
+        let Some(losses) = self.subjects.get(id).map(|subject| &subject.losses) else { return };
+        let fellows = losses.fellows(cx.now);
+        // Ourselves among them; and never we alone.
+        let needed = (watchers_of(cx, id).len() / 2 + 1).max(2);
+        if fellows.len() + 1 >= needed {
+            cx.stats.lossy += 1;
+            pronounce(cx, id, fellows, losses.reason());
+        }
+    }
+}
+
+/// We declare a member failed.
+fn pronounce(cx: &mut Context, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
+    let Some(node) = cx.members.member(id) else { return };
+    cx.stats.failures += 1;
+    let cause = cause(cx, nacks, reason);
+    cx.judge(&node, NodeState::Failed, cause);
+}
+
+/// Ourselves first, then those who confirm it.
+fn cause(cx: &Context, mut nacks: Vec<NodeId>, reason: Reason) -> Cause {
+    nacks.insert(0, cx.me.clone());
+    nacks.truncate(Cause::ACCUSERS_MAX);
+    Cause { reason, accusers: nacks }
+}

@@ -1,0 +1,133 @@
+//! Suspicions: from the first accusation to the refutation or the failure (SWIM, section 4.2; Lifeguard, section IV-B).
+
+use std::collections::BTreeMap;
+
+use kinfolk_core::{Cause, Instant, NodeId, NodeState, NodeStatus, Reason};
+use kinfolk_detector::Suspicion;
+
+use crate::context::Context;
+use crate::fact::Fact;
+use crate::interface::priority::Priority;
+use crate::timer::{Timer, TimerKey};
+use crate::wire::message::Update;
+
+/// The suspected members, and who accuses each.
+#[derive(Debug)]
+pub(super) struct Suspicions {
+    of: BTreeMap<NodeId, Suspected>,
+    /// Whether a suspicion that lasts for its time is a failure. In the rings only those judge who accuse by their own
+    /// evidence.
+    expire: bool,
+}
+
+/// A suspected member: who accuses it, and when we shall declare it failed.
+#[derive(Debug)]
+struct Suspected {
+    suspicion: Suspicion,
+    timer: Option<TimerKey>,
+}
+
+impl Suspicions {
+    /// A suspicion that lasts for its time is a failure.
+    pub(super) fn that_expire() -> Self {
+        Self { of: BTreeMap::new(), expire: true }
+    }
+
+    /// A suspicion ends by what others say alone.
+    pub(super) fn without_time() -> Self {
+        Self { of: BTreeMap::new(), expire: false }
+    }
+
+    /// A member is suspect from now on, or is so already and has other accusers.
+    pub(super) fn suspected(&mut self, cx: &mut Context, node: &NodeStatus, accusers: &[NodeId]) {
+        let known = self.of.get(&node.id);
+        if known.is_some_and(|known| known.suspicion.incarnation() == node.incarnation) {
+            self.confirm(cx, node, accusers);
+        } else {
+            self.start(cx, node, accusers);
+        }
+    }
+
+    fn start(&mut self, cx: &mut Context, node: &NodeStatus, accusers: &[NodeId]) {
+        self.end(cx, &node.id);
+        let mut suspicion = Suspicion::new(node.incarnation, accusers.first().cloned(), cx.now);
+        for accuser in accusers.iter().skip(1) {
+            suspicion.confirm(accuser, &cx.config.suspicion);
+        }
+        let timer = self.schedule(cx, &node.id, &suspicion);
+        self.of.insert(node.id.clone(), Suspected { suspicion, timer });
+    }
+
+    /// More members accuse one that is suspect already: independent ones shorten its time, and are passed on.
+    pub(super) fn confirm(&mut self, cx: &mut Context, node: &NodeStatus, accusers: &[NodeId]) {
+        let Some(mut suspected) = self.of.remove(&node.id) else {
+            return self.start(cx, node, accusers);
+        };
+        let rule = &cx.config.suspicion;
+        let news = accusers.iter().filter(|accuser| suspected.suspicion.confirm(accuser, rule)).count();
+        if news > 0 {
+            if let Some(timer) = suspected.timer {
+                cx.timers.cancel(timer);
+            }
+            suspected.timer = self.schedule(cx, &node.id, &suspected.suspicion);
+        }
+        let accusers = suspected.suspicion.accusers().to_vec();
+        self.of.insert(node.id.clone(), suspected);
+        if news > 0 {
+            let update = Update::Node { status: node.clone().into(), accusers };
+            cx.fact(Fact::News { update, priority: Priority::High, teller: None });
+        }
+    }
+
+    /// A member is suspected no more.
+    pub(super) fn end(&mut self, cx: &mut Context, id: &NodeId) {
+        if let Some(timer) = self.of.remove(id).and_then(|ended| ended.timer) {
+            cx.timers.cancel(timer);
+        }
+    }
+
+    /// Who accuses `id`, as far as we know.
+    pub(super) fn accusers_of(&self, id: &NodeId) -> Vec<NodeId> {
+        let known = self.of.get(id).map(|suspected| suspected.suspicion.accusers());
+        known.unwrap_or_default().iter().take(Cause::ACCUSERS_MAX).cloned().collect()
+    }
+
+    /// Who is suspected.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &NodeId> {
+        self.of.keys()
+    }
+
+    /// When the suspicion of `id` began.
+    pub(super) fn started(&self, id: &NodeId) -> Option<Instant> {
+        self.of.get(id).map(|suspected| suspected.suspicion.started())
+    }
+
+    /// The time of a suspicion is over.
+    pub(super) fn due(&mut self, cx: &mut Context, id: &NodeId) {
+        let Some(mut suspected) = self.of.remove(id) else { return };
+        // The group may have grown since: then the time is longer.
+        if deadline(cx, &suspected.suspicion) > cx.now {
+            suspected.timer = self.schedule(cx, id, &suspected.suspicion);
+            self.of.insert(id.clone(), suspected);
+            return;
+        }
+        let suspicion = suspected.suspicion;
+        let Some(node) = cx.members.get(id) else { return };
+        if node.state != NodeState::Suspect || node.incarnation != suspicion.incarnation() {
+            return;
+        }
+        cx.stats.failures += 1;
+        let accusers = suspicion.accusers().iter().take(Cause::ACCUSERS_MAX).cloned().collect();
+        let reason = Reason::SuspicionExpired { suspected_for: cx.now.since(suspicion.started()) };
+        cx.judge(&node, NodeState::Failed, Cause { reason, accusers });
+    }
+
+    fn schedule(&self, cx: &mut Context, id: &NodeId, suspicion: &Suspicion) -> Option<TimerKey> {
+        let at = deadline(cx, suspicion);
+        self.expire.then(|| cx.timers.schedule(at, Timer::Suspicion(id.clone())))
+    }
+}
+
+fn deadline(cx: &Context, suspicion: &Suspicion) -> Instant {
+    suspicion.deadline(&cx.config.suspicion, cx.members.member_count(), cx.config.probe_interval)
+}

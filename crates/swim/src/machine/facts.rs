@@ -1,0 +1,111 @@
+//! What follows from what an owner says. Each fact is followed through, with all that it leads to, before the next one of
+//! the same method.
+
+use kinfolk_core::{Cause, ClusterEvent, NodeState, NodeStatus, Reason};
+
+use super::Owners;
+use crate::context::Context;
+use crate::fact::{Ask, Fact, Riding, Spread};
+use crate::interface::output::Output;
+use crate::news;
+use crate::wire::message::Update;
+
+impl Owners {
+    /// Follows the facts of the owner's method that has just returned.
+    pub(super) fn settle(&mut self, cx: &mut Context) {
+        let waiting = self.pending.len();
+        cx.move_facts_to(&mut self.pending);
+        while self.pending.len() > waiting {
+            if let Some(fact) = self.pending.pop() {
+                self.follow(cx, fact);
+                cx.move_facts_to(&mut self.pending);
+            }
+        }
+    }
+
+    fn follow(&mut self, cx: &mut Context, fact: Fact) {
+        match fact {
+            Fact::Output(output) => cx.output(output),
+            Fact::Ask(ask) => self.send(cx, ask),
+            Fact::TooLate(request) => drop(self.requests.take(request)),
+            Fact::Tell(member) => {
+                let gossip = self.gossip_for(cx, &member);
+                if !gossip.is_empty() {
+                    cx.send_gossip(&member, gossip);
+                }
+            }
+            Fact::News { update, priority, teller } => self.news.push(update, priority, teller.as_ref()),
+            Fact::WordDropped(id) => self.news.withdraw_word(&id),
+            Fact::Judged { status, cause } => {
+                let change = self.members.apply(status);
+                self.changed(cx, &change, &cause, Spread::All);
+            }
+            Fact::Stated { status, priority } => {
+                let change = self.members.apply(status);
+                let cause = Cause::by(cx.me.clone(), Reason::Reported);
+                self.changed(cx, &change, &cause, Spread::Nobody);
+                if let Some(status) = change.after().cloned() {
+                    self.news.push(Update::Node { status, accusers: Vec::new() }, priority, None);
+                }
+            }
+            Fact::ClockSetBack(clock) => {
+                self.myself.restart_life(clock);
+                self.members.restate(cx, clock);
+            }
+            Fact::TrialWanted => self.myself.begin_trial(cx, &self.detection.neighbours()),
+            Fact::CameBack => self.repair.contact_a_failed_one(cx),
+            Fact::Found { id, evidence, once } => self.report.note(&id, evidence, once),
+            Fact::CheckPort { id, checked } => self.helper.check_port(cx, &id, checked),
+            Fact::Doubted(id) => {
+                if let Some(rings) = self.detection.rings() {
+                    rings.doubt(cx, &id);
+                }
+            }
+            Fact::CompareWith(id) => self.repair.compare_with(cx, &id),
+            Fact::Reaped { id, known } => {
+                self.report.forget(&id);
+                if known {
+                    cx.event(ClusterEvent::NodeReaped { id });
+                    self.detection.recount(cx);
+                }
+            }
+        }
+    }
+
+    /// Sends a request, with the updates that ride on it, and remembers what it was for.
+    fn send(&mut self, cx: &mut Context, ask: Ask) {
+        let Ask { request, to, addr, mut message, riding, purpose, within } = ask;
+        let riding = match riding {
+            Riding::Nothing => None,
+            Riding::For(member) => Some(self.gossip_for(cx, &member)),
+            Riding::Ourselves => {
+                let ours = cx.mine().map(|status| self.update_about(status));
+                Some(self.news.gossip_beginning_with(cx, ours))
+            }
+        };
+        if let Some((riding, gossip)) = riding.zip(message.gossip_mut()) {
+            *gossip = riding;
+        }
+        self.requests.add(request, purpose);
+        cx.output(Output::Send { to, addr, message, request: Some(request), within });
+    }
+
+    /// The updates to go with a message to `to`: first what we hold against it, so that it can refute at once (Lifeguard's
+    /// buddy system, section IV-C), then what waits. SWIM's paper tells only those that it has removed already.
+    pub(super) fn gossip_for(&mut self, cx: &Context, to: &NodeStatus) -> Vec<Update> {
+        let tells = match to.state {
+            NodeState::Alive => false,
+            NodeState::Suspect => cx.config.buddy,
+            NodeState::Failed | NodeState::Left => true,
+        };
+        let against = if tells { cx.members.get(&to.id) } else { None };
+        let against = against.map(|status| self.update_about(status));
+        self.news.gossip_beginning_with(cx, against)
+    }
+
+    /// What we know of a member, as an update.
+    pub(super) fn update_about(&self, status: std::sync::Arc<NodeStatus>) -> Update {
+        let accusers = self.detection.accusers_of(&status.id);
+        news::inline(Update::Node { status, accusers })
+    }
+}

@@ -1,0 +1,172 @@
+//! What comes from outside, other than the answers to our own requests.
+
+use std::sync::Arc;
+
+use kinfolk_core::{Cause, NodeId, NodeStatus, Reason};
+
+use super::Owners;
+use crate::context::Context;
+use crate::detection::PingReq;
+use crate::fact::Spread;
+use crate::interface::input::{CheckId, Command, CommandId, Input, ReplyId};
+use crate::interface::output::Outcome;
+use crate::purpose::{Checked, Purpose};
+use crate::repair::Page;
+use crate::wire::message::Message;
+
+impl Owners {
+    /// Takes an input that is about the group.
+    pub(super) fn take(&mut self, cx: &mut Context, input: Input) {
+        match input {
+            Input::Message { from, message, reply_to } => {
+                self.detection.heard(cx);
+                self.message(cx, &from, message, reply_to);
+            }
+            Input::Reply { request, from, message } => {
+                self.detection.heard(cx);
+                self.reply(cx, request, &from, message);
+            }
+            Input::NoReply { request, why } => {
+                if let Some(purpose) = self.requests.take(request) {
+                    self.without_answer(cx, purpose, request, why);
+                }
+            }
+            Input::PortChecked { check, closed } => self.port_checked(cx, check, closed),
+            Input::Health { id, change, cause } => {
+                cx.stats.suspicions += u64::from(change.after().is_some());
+                self.changed(cx, &change, &cause, Spread::All);
+                self.detection.phi_crossed(cx, &id, cause.reason);
+            }
+            Input::Reserved { up_to } => self.myself.reserved(cx, up_to),
+            Input::WallClock { since_epoch } => self.admission.read_clock(cx, since_epoch),
+            Input::Command { id, command } => self.command(cx, id, command),
+            // The machine itself sees to these.
+            Input::Timeout | Input::Congested | Input::Clear => {}
+        }
+        self.settle(cx);
+    }
+
+    /// A peer's message: its gossip is taken in first, then it is answered.
+    fn message(&mut self, cx: &mut Context, from: &NodeId, message: Message, reply_to: Option<ReplyId>) {
+        match (message, reply_to) {
+            (Message::Ping { digest, gossip }, Some(to)) => {
+                self.gossiped(cx, from, &gossip);
+                self.pinged(cx, from, to, digest);
+            }
+            (Message::PingReq { target, within_ms, nack, check_port, gossip }, Some(reply_to)) => {
+                self.gossiped(cx, from, &gossip);
+                let relays = self.requests.count(|purpose| matches!(purpose, Purpose::Relay(_)));
+                let lossy = self.detection.is_lossy(&target);
+                let request = PingReq { reply_to, target, within_ms, nack, check_port };
+                self.helper.asked(cx, request, (relays, lossy));
+            }
+            (Message::Gossip { gossip }, _) => self.gossiped(cx, from, &gossip),
+            (Message::Sync { nodes, after, want, only }, Some(to)) => {
+                let corrections = self.members.corrections(cx, &nodes);
+                // First theirs is taken in: if it makes us refute something, our page says so already.
+                self.take_in_and_complete(cx, from, &nodes, Spread::AllBut(from));
+                let page = if want {
+                    Page::of(cx, corrections, after.as_ref(), only)
+                } else {
+                    Page { nodes: corrections, more: false }
+                };
+                cx.reply(to, Message::Page { nodes: page.nodes, more: page.more });
+            }
+            // A member speaks only for itself.
+            (Message::Join { clock, me }, Some(to)) if me.id == *from => {
+                let ours = self.admission.clock(cx);
+                let reception = self.receive(cx, from, (ours, clock), &me);
+                cx.reply(to, Message::Welcome { clock: ours, reception });
+            }
+            (Message::Compare { buckets }, Some(to)) => self.repair.asked_to_compare(cx, to, &buckets),
+            (Message::Describe { id }, Some(to)) => {
+                let nodes: Vec<Arc<NodeStatus>> = cx.members.get(&id).into_iter().collect();
+                cx.reply(to, Message::Page { nodes, more: false });
+            }
+            // An answer that was not asked for, or a question that cannot be answered: the peer is confused, and
+            // nothing that it says is used.
+            (
+                Message::Ack { .. }
+                | Message::Nack { .. }
+                | Message::Welcome { .. }
+                | Message::Page { .. }
+                | Message::Differ { .. }
+                | Message::Join { .. },
+                _,
+            )
+            | (
+                Message::Ping { .. }
+                | Message::PingReq { .. }
+                | Message::Sync { .. }
+                | Message::Compare { .. }
+                | Message::Describe { .. },
+                None,
+            ) => cx.stats.unexpected += 1,
+        }
+    }
+
+    /// A peer asks whether we are there.
+    fn pinged(&mut self, cx: &mut Context, from: &NodeId, to: ReplyId, digest: u32) {
+        let differs = digest != 0 && digest != cx.members.digest();
+        let shift_ms = self.detection.probed_by(cx, from);
+        let known = cx.members.get(from);
+        let stranger = known.is_none();
+        let gossip = match known {
+            Some(known) => self.gossip_for(cx, &known),
+            None => {
+                let word = self.members.word_about(cx, from);
+                self.news.gossip_beginning_with(cx, word)
+            }
+        };
+        cx.reply(to, Message::Ack { stranger, differs, shift_ms, gossip });
+    }
+
+    /// The driver has checked a port.
+    fn port_checked(&mut self, cx: &mut Context, check: CheckId, closed: bool) {
+        match self.helper.checked(cx, check).filter(|_| closed) {
+            Some(Checked::Subject(id)) => {
+                if let Some(rings) = self.detection.rings() {
+                    rings.port_closed(cx, &id);
+                }
+            }
+            Some(Checked::Relay(request)) => {
+                if let Some(Purpose::Relay(relay)) = self.requests.take(request) {
+                    self.helper.failed(cx, &relay, true);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// What the application wants. Each command ends in one [`Output::Done`](crate::Output::Done).
+    fn command(&mut self, cx: &mut Context, id: CommandId, command: Command) {
+        match command {
+            Command::Join { id: peer, addr } => {
+                let (running, clock) = (self.requests.count(Purpose::is_join), self.admission.clock(cx));
+                self.repair.join(cx, id, (peer, addr), (running, clock));
+            }
+            Command::Leave => {
+                let Some(statement) = self.myself.leave(cx, id) else { return };
+                let change = self.members.apply(statement);
+                let cause = Cause::by(cx.me.clone(), Reason::Reported);
+                self.changed(cx, &change, &cause, Spread::All);
+                self.myself.tell_leave(cx);
+            }
+            Command::SetTags(tags) => {
+                let outcome = self.myself.set_tags(cx, tags);
+                cx.done(id, Outcome::TagsSet(outcome));
+            }
+            Command::Broadcast(payload) => {
+                let outcome = self.myself.broadcast(cx, payload);
+                cx.done(id, Outcome::Broadcast(outcome));
+            }
+            Command::Forget { id: member, remembered } => {
+                let Self { members, admission, news, .. } = self;
+                let clock = admission.clock(cx);
+                let unsent = (|name: &NodeId| news.is_unsent(name), news.waiting());
+                let outcome = members.forget(cx, &member, (remembered, clock), unsent);
+                cx.done(id, Outcome::Forgotten(outcome));
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The end of a request of ours: an answer, or the evidence that there is none.
+
+use std::sync::Arc;
+
+use kinfolk_core::{NodeId, NodeStatus};
+
+use super::Owners;
+use crate::context::Context;
+use crate::detection::{ProbeAnswer, WitnessAnswer};
+use crate::fact::Spread;
+use crate::interface::input::{NoReply, RequestId};
+use crate::interface::output::JoinFailure;
+use crate::purpose::{Cursor, Describe, Purpose, Session};
+use crate::wire::message::Message;
+
+impl Owners {
+    pub(super) fn reply(&mut self, cx: &mut Context, request: RequestId, from: &NodeId, message: Message) {
+        match (self.requests.take(request), message) {
+            (Some(Purpose::Watch { id, sent }), Message::Ack { stranger, differs, shift_ms, gossip }) => {
+                self.myself.reached_somebody(cx);
+                if let Some(rings) = self.detection.rings() {
+                    rings.answered(cx, request, (&id, sent), shift_ms);
+                }
+                self.gossiped(cx, from, &gossip);
+                if self.detection.rings().is_some_and(|rings| rings.view_differs(cx, from, differs)) {
+                    self.repair.compare_with(cx, from);
+                }
+                self.introduce_to(cx, from, stranger);
+            }
+            (Some(Purpose::Witness { id, round }), Message::Ack { gossip, .. }) => {
+                self.witness(cx, request, (&id, round), WitnessAnswer::Ack);
+                self.gossiped(cx, from, &gossip);
+            }
+            (Some(Purpose::Witness { id, round }), Message::Nack { closed, lossy }) => {
+                if let Some(rings) = self.detection.rings().filter(|_| lossy) {
+                    rings.fellow_finds_lossy(cx, &id, from);
+                }
+                self.settle(cx);
+                self.witness(cx, request, (&id, round), WitnessAnswer::Nack { closed });
+            }
+            (Some(Purpose::Comeback(trial)), Message::Ack { gossip, .. }) => {
+                self.gossiped(cx, from, &gossip);
+                self.myself.tried(cx, trial, None);
+            }
+            (Some(Purpose::Dispute(id)), Message::Ack { gossip, .. }) => {
+                self.gossiped(cx, from, &gossip);
+                self.end_verdict(cx, &id, None);
+            }
+            (Some(Purpose::Probe), Message::Ack { stranger, gossip, .. }) => {
+                self.probed(cx, from, ProbeAnswer::Direct);
+                self.gossiped(cx, from, &gossip);
+                self.introduce_to(cx, from, stranger);
+            }
+            (Some(Purpose::IndirectProbe), Message::Ack { gossip, .. }) => {
+                self.probed(cx, from, ProbeAnswer::Indirect);
+                self.gossiped(cx, from, &gossip);
+            }
+            (Some(Purpose::IndirectProbe), Message::Nack { .. }) => {
+                self.probed(cx, from, ProbeAnswer::Nack);
+            }
+            (Some(Purpose::Relay(relay)), Message::Ack { gossip, .. }) => {
+                self.gossiped(cx, from, &gossip);
+                let about = cx.members.get(from).map(|status| self.update_about(status));
+                self.helper.acked(cx, &relay, about.into_iter().collect());
+            }
+            (Some(Purpose::Glance), Message::Ack { differs, gossip, .. }) => {
+                self.gossiped(cx, from, &gossip);
+                if differs {
+                    self.repair.compare_with(cx, from);
+                }
+            }
+            (Some(Purpose::Compare), Message::Differ { buckets }) => {
+                self.repair.differs(cx, from, buckets);
+            }
+            (Some(Purpose::Join(joining)), Message::Welcome { clock, reception }) => {
+                let ours = self.admission.clock(cx);
+                self.repair.welcomed(cx, joining, (ours, clock), reception);
+            }
+            (Some(Purpose::Introduction(_)), Message::Page { nodes, .. }) => {
+                self.introduced(cx, from, &nodes);
+            }
+            (Some(Purpose::Sync(session)), Message::Page { nodes, more }) => {
+                self.page(cx, from, session, (&nodes, more));
+            }
+            (Some(Purpose::Describe(asked)), Message::Page { nodes, .. }) => {
+                self.take_in(cx, from, &nodes, Spread::AllBut(from));
+                self.described(cx, &asked);
+            }
+            (Some(Purpose::Leave), Message::Ack { .. }) => self.myself.leave_told(cx, true),
+            (None, Message::Ack { gossip, .. }) => {
+                cx.stats.late_replies += 1;
+                self.gossiped(cx, from, &gossip);
+            }
+            (None, _) => cx.stats.late_replies += 1,
+            (Some(purpose), _) => {
+                cx.stats.unexpected += 1;
+                self.without_answer(cx, purpose, request, NoReply::Refused);
+            }
+        }
+    }
+
+    pub(super) fn without_answer(
+        &mut self,
+        cx: &mut Context,
+        purpose: Purpose,
+        request: RequestId,
+        why: NoReply,
+    ) {
+        match purpose {
+            Purpose::Watch { id, sent } => {
+                if let Some(rings) = self.detection.rings() {
+                    rings.unanswered(cx, request, (&id, sent), why);
+                }
+            }
+            Purpose::Witness { id, round } => {
+                self.witness(cx, request, (&id, round), WitnessAnswer::Silence);
+            }
+            Purpose::Probe => self.probed(cx, &NodeId::clone(&cx.me), ProbeAnswer::NoDirect(why)),
+            Purpose::IndirectProbe => {
+                self.probed(cx, &NodeId::clone(&cx.me), ProbeAnswer::NoIndirect(request, why));
+            }
+            Purpose::Comeback(trial) => self.myself.tried(cx, trial, Some(why)),
+            Purpose::Dispute(id) => self.end_verdict(cx, &id, Some(why)),
+            Purpose::Relay(relay) => self.helper.failed(cx, &relay, false),
+            Purpose::Join(joining) => {
+                self.repair.join_failed(cx, joining.command, JoinFailure::NoAnswer(why));
+            }
+            Purpose::Sync(session) => {
+                if let Some(command) = session.command {
+                    self.repair.join_failed(cx, command, JoinFailure::NoAnswer(why));
+                }
+            }
+            Purpose::Describe(asked) => self.described(cx, &asked),
+            Purpose::Introduction(id) => self.admission.not_introduced(cx, &id, why),
+            Purpose::Glance | Purpose::Compare => {}
+            Purpose::Leave => self.myself.leave_told(cx, false),
+        }
+    }
+
+    fn witness(
+        &mut self,
+        cx: &mut Context,
+        request: RequestId,
+        about: (&NodeId, u64),
+        answer: WitnessAnswer,
+    ) {
+        if let Some(rings) = self.detection.rings() {
+            rings.witness_answered(cx, request, about, answer);
+        }
+    }
+
+    fn probed(&mut self, cx: &mut Context, from: &NodeId, answer: ProbeAnswer) {
+        if let Some(round_robin) = self.detection.round_robin() {
+            round_robin.answered(cx, from, answer);
+        }
+    }
+
+    /// A member that answers us does not know us, if it is a stranger: it is told.
+    fn introduce_to(&mut self, cx: &mut Context, peer: &NodeId, stranger: bool) {
+        self.settle(cx);
+        let Some(peer) = cx.members.get(peer).filter(|_| stranger) else { return };
+        let ours = cx.mine().map(|status| self.update_about(status));
+        cx.send_gossip(&peer, ours.into_iter().collect());
+    }
+
+    /// A page of an exchange that we began has come.
+    fn page(
+        &mut self,
+        cx: &mut Context,
+        from: &NodeId,
+        mut session: Session,
+        (nodes, more): (&[Arc<NodeStatus>], bool),
+    ) {
+        let last = nodes.last().map(|node| node.id.clone());
+        session.corrections = self.members.corrections(cx, nodes);
+        if let Cursor::After(before) = &session.received
+            && let Some(rings) = self.detection.rings()
+        {
+            let missed = self.admission.missed(cx, (before.as_ref(), nodes, more), session.only);
+            rings.watch_beside(cx, missed);
+        }
+        let spread = if session.alone { Spread::Nobody } else { Spread::AllBut(from) };
+        self.settle(cx);
+        self.take_in_and_complete(cx, from, nodes, spread);
+        self.repair.took_page(cx, session, (last, more));
+    }
+
+    /// A member that waits for its introduction has said what it is.
+    fn introduced(&mut self, cx: &mut Context, from: &NodeId, nodes: &[Arc<NodeStatus>]) {
+        let Some(teller) = self.admission.introduced(from) else { return };
+        for own in nodes.iter().filter(|node| node.id == *from) {
+            if !self.admission.refuses(cx, from, (from, own.incarnation))
+                && !self.members.is_forgotten(cx, from, own)
+            {
+                self.claimed(cx, own, Vec::new(), Spread::AllBut(&teller));
+            }
+        }
+        self.admission.introduce_next(cx);
+    }
+
+    /// Whoever we asked for a description has answered, or will not: then the member itself is asked.
+    fn described(&mut self, cx: &mut Context, asked: &Describe) {
+        self.settle(cx);
+        let Some(subject) = cx.members.get(&asked.id).filter(|_| !asked.itself) else { return };
+        if asked.id != cx.me && !subject.is_complete() {
+            self.describe(cx, &subject, &asked.id);
+        }
+    }
+
+    /// The subject of a verdict that came by an exchange has answered, or not. If a limit of ours kept the question back,
+    /// nothing is known, and the next exchange brings the verdict again.
+    fn end_verdict(&mut self, cx: &mut Context, id: &NodeId, unanswered: Option<NoReply>) {
+        let Some((verdict, teller)) = self.repair.end_verdict(id) else { return };
+        if unanswered != Some(NoReply::Local) && !self.members.is_forgotten(cx, &teller, &verdict) {
+            self.claimed(cx, &verdict, vec![teller.clone()], Spread::AllBut(&teller));
+        }
+    }
+}

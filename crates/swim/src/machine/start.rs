@@ -1,0 +1,67 @@
+//! How a machine starts. Here, and nowhere else, the mode is chosen.
+
+use std::sync::Arc;
+
+use kinfolk_core::{Change, Instant, NodeState, NodeStatus, Rng, SharedNodeRegistry};
+
+use super::Owners;
+use crate::context::Context;
+use crate::detection::{Detection, Helper};
+use crate::fact::Spread;
+use crate::interface::config::{Mode, SwimConfig};
+use crate::members::{Admission, Members};
+use crate::myself::Myself;
+use crate::news::News;
+use crate::repair::Repair;
+use crate::report::Report;
+use crate::requests::Requests;
+use crate::roster::Roster;
+use crate::view::View;
+
+pub(super) fn start(
+    config: Arc<SwimConfig>,
+    me: NodeStatus,
+    registry: SharedNodeRegistry,
+    rng: Rng,
+    now: Instant,
+) -> (Context, Owners) {
+    assert!(me.state == NodeState::Alive && me.is_complete(), "a member starts with its own Alive statement");
+    let mut cx = Context::new(config, me.id.clone(), View::of(&registry), rng, now);
+    let life = me.incarnation;
+    let (repair, detection, news, myself) = match cx.config.mode {
+        Mode::Swim | Mode::Lifeguard => (
+            Repair::by_exchange(&mut cx),
+            Detection::in_turn(&mut cx),
+            News::in_rounds(&mut cx),
+            Myself::refuting_at_once(life),
+        ),
+        Mode::Verified => (
+            Repair::by_comparison(&mut cx),
+            Detection::in_rings(&mut cx),
+            News::by_flood(),
+            Myself::checking_its_return(life),
+        ),
+    };
+    let snapshot = registry.snapshot();
+    let others = snapshot.members().filter(|node| node.id != me.id).map(|node| node.id.clone());
+    cx.roster = Roster::of(others, &mut cx.rng);
+    let mut owners = Owners {
+        pending: Vec::new(),
+        requests: Requests::default(),
+        detection,
+        news,
+        members: Members::new(&mut cx, registry),
+        admission: Admission::new(&mut cx, life),
+        helper: Helper::default(),
+        myself,
+        repair,
+        report: Report::new(cx.config.flaps),
+    };
+    if let Change::Applied { after, .. } = owners.members.apply(me) {
+        owners.news.pass_on(after, &[], Spread::All);
+    }
+    owners.detection.begin(&mut cx);
+    owners.settle(&mut cx);
+    owners.repair.schedule_heal(&mut cx);
+    (cx, owners)
+}

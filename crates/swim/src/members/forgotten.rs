@@ -1,0 +1,239 @@
+//! Forgetting a member before the time of its tombstone is over, everywhere: at this member at
+//! once, and at all others by gossip (`Update::Forget`).
+//!
+//! ```text
+//!   command ──┬─ a tombstone ──> removed, remembered, passed on
+//!             └─ alive, suspect, unknown, ourselves ──> an error
+//!
+//!   word ─────┬─ a tombstone up to that incarnation ──> removed, remembered, passed on
+//!             ├─ unknown ──> remembered, passed on: the tombstone may come later
+//!             ├─ a member, or a later incarnation ──> ignored
+//!             └─ about us ──> a claim that we failed, which we refute
+//! ```
+//!
+//! What is remembered is the tombstone in another place: a claim up to its incarnation changes
+//! nothing, but no view shows the member. A peer that still tells of the tombstone receives the
+//! word. A peer that holds the member for alive receives the tombstone (`Members::corrections`), so that
+//! a member that really lives refutes it and is back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kinfolk_core::{Incarnation, Instant, NodeId, NodeState, NodeStatus};
+
+use crate::wire::message::Update;
+
+/// How many words a member that comes back receives at most, the latest. It missed them while it
+/// was cut off.
+const MISSED_MAX: usize = 1_024;
+
+/// The names that were forgotten, each with the incarnation up to which the word counts.
+///
+/// Bounded by [`NAMES_MAX`](Self::NAMES_MAX). Each is dropped when a tombstone of the same age
+/// would be.
+#[derive(Debug, Default)]
+pub(crate) struct Forgotten {
+    words: BTreeMap<NodeId, Word>,
+    /// The names in the order in which they were noted.
+    by_age: BTreeMap<u64, NodeId>,
+    noted: u64,
+    /// How many words were dropped or left out at the bound.
+    dropped: u64,
+    /// What the sender of the current message still tells of, to be told when the message is done
+    /// with.
+    owed: Vec<(NodeId, Update)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Word {
+    pub(super) incarnation: Incarnation,
+    /// Of the tombstone: `Failed` where it was not known here.
+    pub(super) state: NodeState,
+    at: Instant,
+    number: u64,
+}
+
+/// What became of a word.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Noted {
+    /// It is remembered from now on.
+    New,
+    /// It, or one that counts for longer, was known.
+    Known,
+    /// The memory is full, and it removes nothing here.
+    Full,
+}
+
+impl Forgotten {
+    /// How many names are remembered: more than one operator removes in a day.
+    pub(crate) const NAMES_MAX: usize = 16_384;
+
+    pub(crate) fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// How many words were dropped or left out at the bound.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The word about that member, if it still counts.
+    pub(super) fn about(&self, now: Instant, ttl: Duration, id: &NodeId) -> Option<Word> {
+        self.words.get(id).filter(|word| now.since(word.at) < ttl).copied()
+    }
+
+    /// The word that covers this claim: one about its member, up to its incarnation or a later one.
+    pub(super) fn covering(&self, now: Instant, ttl: Duration, claim: &NodeStatus) -> Option<Word> {
+        self.about(now, ttl, &claim.id).filter(|word| claim.incarnation <= word.incarnation)
+    }
+
+    /// Notes a word. `state` is that of the tombstone which it removes; at the bound, only a word
+    /// that removes one takes the place of the oldest. So no word is news twice because others
+    /// pushed it out, and words cannot circulate for ever.
+    ///
+    /// Returns what became of it, and which names are remembered no more.
+    pub(super) fn note(
+        &mut self,
+        (now, ttl): (Instant, Duration),
+        id: &NodeId,
+        incarnation: Incarnation,
+        state: Option<NodeState>,
+    ) -> (Noted, Vec<NodeId>) {
+        let mut dropped = self.drop_expired(now, ttl);
+        if self.words.get(id).is_some_and(|word| word.incarnation >= incarnation) {
+            return (Noted::Known, dropped);
+        }
+        self.remove(id);
+        if self.words.len() >= Self::NAMES_MAX {
+            self.dropped += 1;
+            if state.is_none() {
+                return (Noted::Full, dropped);
+            }
+            dropped.extend(self.drop_oldest());
+        }
+        let number = self.noted;
+        self.noted += 1;
+        let state = state.unwrap_or(NodeState::Failed);
+        self.words.insert(id.clone(), Word { incarnation, state, at: now, number });
+        self.by_age.insert(number, id.clone());
+        (Noted::New, dropped)
+    }
+
+    /// That teller has to hear this word.
+    pub(super) fn owe(&mut self, teller: &NodeId, word: Update) {
+        self.owed.push((teller.clone(), word));
+    }
+
+    /// Takes what is owed.
+    pub(super) fn take_owed(&mut self) -> Vec<(NodeId, Update)> {
+        std::mem::take(&mut self.owed)
+    }
+
+    /// What is known of that member now outranks the word.
+    pub(crate) fn remove(&mut self, id: &NodeId) {
+        if let Some(word) = self.words.remove(id) {
+            self.by_age.remove(&word.number);
+        }
+    }
+
+    fn drop_expired(&mut self, now: Instant, ttl: Duration) -> Vec<NodeId> {
+        let mut dropped = Vec::new();
+        while self.oldest().is_some_and(|oldest| now.since(oldest.at) >= ttl) {
+            dropped.extend(self.drop_oldest());
+        }
+        dropped
+    }
+
+    fn oldest(&self) -> Option<&Word> {
+        self.by_age.values().next().and_then(|id| self.words.get(id))
+    }
+
+    /// The name that one more would push out, if the memory is full.
+    pub(super) fn pushed_out_next(&self) -> Option<&NodeId> {
+        let is_full = self.words.len() >= Self::NAMES_MAX;
+        self.by_age.values().next().filter(|_| is_full)
+    }
+
+    fn drop_oldest(&mut self) -> Option<NodeId> {
+        let (_, id) = self.by_age.pop_first()?;
+        self.words.remove(&id);
+        Some(id)
+    }
+
+    /// The words that were noted since then, the latest first, at most [`MISSED_MAX`].
+    pub(super) fn since(&self, then: Instant) -> Vec<Update> {
+        let latest = self.by_age.values().rev().take(MISSED_MAX);
+        let words = latest.filter_map(|id| Some((id, self.words.get(id)?)));
+        words.take_while(|(_, word)| word.at >= then).map(|(id, word)| word.update(id)).collect()
+    }
+}
+
+impl Word {
+    pub(super) fn update(&self, id: &NodeId) -> Update {
+        Update::Forget { id: id.clone(), incarnation: self.incarnation }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::{NodeAddr, Tags};
+
+    use super::*;
+
+    const TTL: Duration = Duration::from_hours(24);
+
+    fn id(number: usize) -> NodeId {
+        NodeId::new(&format!("n{number}")).unwrap()
+    }
+
+    fn covers(memory: &Forgotten, now: Instant, number: usize, incarnation: u64) -> bool {
+        let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
+        let claim = NodeStatus::alive(id(number), addr, Incarnation::new(incarnation), Tags::empty());
+        memory.covering(now, TTL, &claim).is_some()
+    }
+
+    pub(super) fn note(
+        memory: &mut Forgotten,
+        now: Instant,
+        number: usize,
+        removes: bool,
+    ) -> (Noted, Vec<NodeId>) {
+        let state = removes.then_some(NodeState::Failed);
+        memory.note((now, TTL), &id(number), Incarnation::new(5), state)
+    }
+
+    #[test]
+    fn a_word_covers_its_incarnation_and_none_above_for_a_day() {
+        let (mut memory, now) = (Forgotten::default(), Instant::ORIGIN);
+        assert_eq!(note(&mut memory, now, 1, true), (Noted::New, vec![]));
+        assert_eq!(note(&mut memory, now, 1, true), (Noted::Known, vec![]));
+        assert!(covers(&memory, now, 1, 5) && !covers(&memory, now, 1, 6) && !covers(&memory, now, 2, 1));
+        let last = now + TTL - Duration::from_millis(1);
+        assert!(covers(&memory, last, 1, 5) && !covers(&memory, now + TTL, 1, 5));
+        assert_eq!(note(&mut memory, now + TTL, 2, true), (Noted::New, vec![id(1)]));
+    }
+
+    #[test]
+    fn at_the_bound_a_removal_drops_the_oldest_and_nothing_else_does() {
+        let (mut memory, now) = (Forgotten::default(), Instant::ORIGIN);
+        let max = Forgotten::NAMES_MAX;
+        assert!((0..max).all(|number| note(&mut memory, now, number, false) == (Noted::New, vec![])));
+        assert_eq!(note(&mut memory, now, max, false), (Noted::Full, vec![]));
+        assert_eq!(note(&mut memory, now, max, true), (Noted::New, vec![id(0)]));
+        assert_eq!(note(&mut memory, now, 0, false), (Noted::Full, vec![]), "it is not news again");
+        assert_eq!((memory.len(), memory.by_age.len()), (max, max));
+    }
+
+    #[test]
+    fn missed_words_are_those_since_and_the_latest_of_too_many() {
+        let (mut memory, now) = (Forgotten::default(), Instant::ORIGIN);
+        let later = now + Duration::from_secs(9);
+        let _ = note(&mut memory, now, 1, true);
+        let _ = note(&mut memory, later, 2, true);
+        let word = |number| Update::Forget { id: id(number), incarnation: Incarnation::new(5) };
+        assert_eq!(memory.since(now), [word(2), word(1)]);
+        assert_eq!(memory.since(later), [word(2)]);
+        (3..3 + MISSED_MAX).for_each(|number| drop(note(&mut memory, later, number, true)));
+        assert_eq!(memory.since(now).len(), MISSED_MAX);
+    }
+}

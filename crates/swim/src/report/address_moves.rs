@@ -1,0 +1,86 @@
+//! Other members whose address changes. If it goes back and forth, two processes have the name: both use the same
+//! certificate, and each outranks the other's statement for as long as both run. The application receives one event at once,
+//! and then at most one a minute with a count. The registry always holds the latest statement.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kinfolk_core::{Instant, NodeAddr, NodeId, NodeStatus};
+
+/// How often a conflict that goes on is reported. It ends when the address has not changed for as long.
+pub(super) const REPORT_INTERVAL: Duration = Duration::from_mins(1);
+
+/// The last change of address of each member that changed it. Removed with the tombstone of the member.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    of: BTreeMap<NodeId, Move>,
+}
+
+/// The last change of a member's address.
+#[derive(Debug)]
+struct Move {
+    at: Instant,
+    /// The address before.
+    from: NodeAddr,
+    /// How many changes were not reported, if the address goes back and forth.
+    conflict: Option<u64>,
+}
+
+/// What to say of a change of a member's address or tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is an update like any other.
+    Update,
+    /// The address went back to the one before: two processes have the name.
+    Conflict,
+    /// The conflict goes on, and is reported later.
+    Withheld,
+}
+
+/// How a conflict stands after a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It goes on: so many changes were not reported. Look again then.
+    GoesOn {
+        changes: u64,
+        until: Instant,
+    },
+    Over,
+}
+
+impl Moves {
+    /// Another member's statement took the place of `before`.
+    pub(super) fn changed(&mut self, now: Instant, before: &NodeStatus, after: &NodeStatus) -> Verdict {
+        if before.addr == after.addr {
+            return Verdict::Update;
+        }
+        let moved = Move { at: now, from: before.addr, conflict: None };
+        let Some(last) = self.of.insert(after.id.clone(), moved) else { return Verdict::Update };
+        let goes_back = last.from == after.addr && now.since(last.at) < REPORT_INTERVAL;
+        let (conflict, verdict) = match last.conflict {
+            Some(unreported) => (Some(unreported + 1), Verdict::Withheld),
+            None if goes_back => (Some(0), Verdict::Conflict),
+            None => (None, Verdict::Update),
+        };
+        if let Some(moved) = self.of.get_mut(&after.id) {
+            moved.conflict = conflict;
+        }
+        verdict
+    }
+
+    /// How the conflict about `id` stands; `None` if there is none.
+    pub(super) fn standing(&mut self, now: Instant, id: &NodeId) -> Option<Standing> {
+        let Move { at, conflict, .. } = self.of.get_mut(id)?;
+        let changes = std::mem::take(conflict.as_mut()?);
+        if now.since(*at) >= REPORT_INTERVAL {
+            self.of.remove(id);
+            return Some(Standing::Over);
+        }
+        Some(Standing::GoesOn { changes, until: now + REPORT_INTERVAL })
+    }
+
+    /// Forgets a member whose tombstone is removed.
+    pub(super) fn forget(&mut self, id: &NodeId) {
+        self.of.remove(id);
+    }
+}

@@ -1,0 +1,264 @@
+//! Messages to bytes and back. Decoding checks every bound before a message reaches the machine, so that a hostile peer
+//! can at worst say something untrue, never something malformed.
+
+use kinfolk_core::{Cause, NodeStatus};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use bytes::Bytes;
+
+use super::message::{Message, Update};
+use crate::interface::error::CodecError;
+
+/// How many updates ride in one message at the most.
+pub const UPDATES_MAX: usize = 20;
+/// How many bytes a message with gossip has at the most, all included.
+pub const GOSSIP_BYTES_MAX: usize = 4_096;
+/// How many bytes of nodes a page has at the most, unless a single node is larger.
+pub const PAGE_BYTES_MAX: usize = 24 * 1024;
+/// How many buckets views are compared in.
+pub const BUCKETS: usize = 256;
+/// How many bytes an application's broadcast has at the most.
+pub const USER_PAYLOAD_MAX: usize = 1_024;
+/// How many bytes any message has at the most: a page and, on its edge, one node with the largest tags.
+pub const MESSAGE_BYTES_MAX: usize = 48 * 1024;
+/// A claim of more bytes than this rides without its description.
+pub(crate) const INLINE_CLAIM_MAX: usize = 1_024;
+
+/// Encodes a message.
+///
+/// # Errors
+/// [`CodecError::Encode`] if it cannot be represented, [`CodecError::Rule`] if it breaks a bound that the receiver
+/// would refuse: a bug on our side that is better seen here than there.
+pub fn encode(message: &Message) -> Result<Bytes, CodecError> {
+    let bytes = to_bytes(message)?;
+    check(message, bytes.len())?;
+    Ok(bytes)
+}
+
+/// Decodes a message and checks every rule that the types cannot hold.
+///
+/// # Errors
+/// [`CodecError`], which says what is wrong; nothing of the message should be used then.
+pub fn decode(bytes: &[u8]) -> Result<Message, CodecError> {
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(CodecError::Rule("it is larger than any message may be"));
+    }
+    let message = from_bytes(bytes)?;
+    check(&message, bytes.len())?;
+    Ok(message)
+}
+
+/// How many bytes `value` takes in a message, or as one.
+///
+/// # Panics
+/// If it cannot be encoded, as all types of the protocol can.
+pub fn encoded_len<T: Serialize + ?Sized>(value: &T) -> usize {
+    postcard::experimental::serialized_size(value).expect("the protocol's types can all be encoded")
+}
+
+fn to_bytes<T: Serialize>(value: &T) -> Result<Bytes, CodecError> {
+    postcard::to_stdvec(value).map(Bytes::from).map_err(CodecError::Encode)
+}
+
+fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(CodecError::TrailingBytes(rest.len())),
+        Err(error) => Err(CodecError::Malformed(error)),
+    }
+}
+
+fn check(message: &Message, len: usize) -> Result<(), CodecError> {
+    match message {
+        Message::Ping { gossip, .. }
+        | Message::Ack { gossip, .. }
+        | Message::PingReq { gossip, .. }
+        | Message::Gossip { gossip } => check_gossip(gossip, len),
+        Message::Sync { nodes, .. } | Message::Page { nodes, .. } => {
+            rule(len <= MESSAGE_BYTES_MAX, "it is larger than any message may be")?;
+            nodes.iter().try_for_each(|node| check_status(node))
+        }
+        Message::Compare { buckets } => rule(buckets.len() == BUCKETS, "a comparison has not 256 buckets"),
+        Message::Join { me, .. } => check_status(me),
+        Message::Nack { .. }
+        | Message::Welcome { .. }
+        | Message::Describe { .. }
+        | Message::Differ { .. } => Ok(()),
+    }
+}
+
+fn check_gossip(gossip: &[Update], len: usize) -> Result<(), CodecError> {
+    rule(len <= GOSSIP_BYTES_MAX, "a message with gossip is over 4,096 bytes")?;
+    rule(gossip.len() <= UPDATES_MAX, "more than 20 updates ride in one message")?;
+    gossip.iter().try_for_each(|update| match update {
+        Update::Node { status, accusers } => {
+            rule(accusers.len() <= Cause::ACCUSERS_MAX, "a claim has more than 8 accusers")?;
+            check_status(status)
+        }
+        Update::User(user) => rule(user.payload.len() <= USER_PAYLOAD_MAX, "a broadcast is over 1,024 bytes"),
+        // A name bounds itself, and the machine judges the incarnation by its clock.
+        Update::Forget { .. } => Ok(()),
+    })
+}
+
+fn check_status(status: &NodeStatus) -> Result<(), CodecError> {
+    rule(
+        status.is_well_formed(),
+        "a claim's description is younger than its verdict, or it has no incarnation",
+    )
+}
+
+fn rule(holds: bool, broken: &'static str) -> Result<(), CodecError> {
+    if holds { Ok(()) } else { Err(CodecError::Rule(broken)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, Tags};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::message::{Reception, UserMessage};
+
+    fn any_status() -> impl Strategy<Value = NodeStatus> {
+        ("[a-z]{1,8}", 1..1_000_u64, 0..4_usize, any::<u16>(), "[a-z]{0,20}").prop_map(
+            |(id, inc, state, port, tag)| {
+                let addr = NodeAddr::new(([10, 0, 0, 1], port).into());
+                let tags = Tags::new([("tag", tag)]).unwrap();
+                let id = NodeId::new(&id).unwrap();
+                NodeStatus::alive(id, addr, Incarnation::new(inc), tags).with_state(NodeState::ALL[state])
+            },
+        )
+    }
+
+    fn any_update() -> impl Strategy<Value = Update> {
+        let node = any_status()
+            .prop_map(|status| Update::Node { accusers: vec![status.id.clone()], status: Arc::new(status) });
+        let user = ("[a-z]{1,8}", any::<u64>(), prop::collection::vec(any::<u8>(), 0..64)).prop_map(
+            |(id, number, payload)| {
+                let origin = NodeId::new(&id).unwrap();
+                Update::User(UserMessage {
+                    origin,
+                    life: Incarnation::new(number),
+                    number,
+                    payload: payload.into(),
+                })
+            },
+        );
+        let forget = ("[a-z]{1,8}", any::<u64>()).prop_map(|(id, incarnation)| Update::Forget {
+            id: NodeId::new(&id).unwrap(),
+            incarnation: Incarnation::new(incarnation),
+        });
+        prop_oneof![node, user, forget]
+    }
+
+    fn any_message() -> impl Strategy<Value = Message> {
+        let gossip = || prop::collection::vec(any_update(), 0..8);
+        let nodes = || prop::collection::vec(any_status().prop_map(Arc::new), 0..8);
+        let id = || "[a-z]{1,8}".prop_map(|id| NodeId::new(&id).unwrap());
+        prop_oneof![
+            (any::<u32>(), gossip()).prop_map(|(digest, gossip)| Message::Ping { digest, gossip }),
+            (any::<bool>(), any::<bool>(), any::<i16>(), gossip()).prop_map(
+                |(stranger, differs, shift_ms, gossip)| Message::Ack { stranger, differs, shift_ms, gossip }
+            ),
+            gossip().prop_map(|gossip| Message::Gossip { gossip }),
+            (id(), any::<u32>(), any::<bool>(), any::<bool>(), gossip()).prop_map(
+                |(target, within_ms, nack, check_port, gossip)| {
+                    Message::PingReq { target, within_ms, nack, check_port, gossip }
+                }
+            ),
+            any::<[bool; 2]>().prop_map(|[closed, lossy]| Message::Nack { closed, lossy }),
+            (any::<u64>(), any_status())
+                .prop_map(|(clock, me)| Message::Join { clock: Incarnation::new(clock), me: Arc::new(me) }),
+            any::<u64>().prop_map(|clock| Message::Welcome {
+                clock: Incarnation::new(clock),
+                reception: Reception::ClocksDiffer,
+            }),
+            id().prop_map(|id| Message::Describe { id }),
+            (nodes(), prop::option::of(id()), any::<bool>()).prop_map(|(nodes, after, want)| Message::Sync {
+                nodes,
+                after,
+                want,
+                only: crate::wire::buckets::Buckets::ALL
+            }),
+            (nodes(), any::<bool>()).prop_map(|(nodes, more)| Message::Page { nodes, more }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_decodes_to_the_same(message in any_message()) {
+            let bytes = encode(&message).unwrap();
+            prop_assert_eq!(bytes.len(), encoded_len(&message));
+            prop_assert_eq!(decode(&bytes), Ok(message));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+            let _ = decode(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_message_never_panics(message in any_message(), at: prop::sample::Index, byte: u8) {
+            let mut bytes = encode(&message).unwrap().to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = decode(&bytes);
+            let _ = decode(&bytes[..at]);
+        }
+    }
+
+    fn user(len: usize) -> Update {
+        let origin = NodeId::new("a").unwrap();
+        let payload = vec![0; len].into();
+        Update::User(UserMessage { origin, life: Incarnation::new(1), number: 0, payload })
+    }
+
+    #[test]
+    fn each_bound_holds_from_both_sides() {
+        let message = |gossip| Message::Gossip { gossip };
+        assert!(encode(&message(vec![user(0); UPDATES_MAX])).is_ok());
+        assert!(matches!(encode(&message(vec![user(0); UPDATES_MAX + 1])), Err(CodecError::Rule(_))));
+        assert!(encode(&message(vec![user(USER_PAYLOAD_MAX)])).is_ok());
+        assert!(matches!(encode(&message(vec![user(USER_PAYLOAD_MAX + 1)])), Err(CodecError::Rule(_))));
+        let name = "n".repeat(63);
+        let forget =
+            Update::Forget { id: NodeId::new(&name).unwrap(), incarnation: Incarnation::new(u64::MAX) };
+        assert!(encode(&message(vec![forget.clone(); UPDATES_MAX])).is_ok(), "the longest words fit");
+        assert!(matches!(encode(&message(vec![forget; UPDATES_MAX + 1])), Err(CodecError::Rule(_))));
+        assert!(encode(&message(vec![user(1_000); 4])).is_ok());
+        assert!(matches!(encode(&message(vec![user(1_020); 4])), Err(CodecError::Rule(_))));
+    }
+
+    #[test]
+    fn serialization_failure_is_an_error() {
+        let bytes = encode(&Message::Nack { closed: false, lossy: false }).unwrap();
+        let mut longer = bytes.to_vec();
+        longer.push(0);
+        assert_eq!(decode(&longer), Err(CodecError::TrailingBytes(1)));
+        assert!(matches!(decode(&[200]), Err(CodecError::Malformed(_))));
+        assert!(matches!(decode(&[]), Err(CodecError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_description_younger_than_its_verdict_is_refused() {
+        let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
+        let mut status =
+            NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), Tags::empty());
+        status.described_at = Incarnation::new(2);
+        let bytes = to_bytes(&Message::Page { nodes: vec![Arc::new(status)], more: false }).unwrap();
+        assert!(matches!(decode(&bytes), Err(CodecError::Rule(_))));
+    }
+
+    #[test]
+    fn a_page_with_the_largest_tags_fits_into_a_message() {
+        let tags = Tags::new([("k", "v".repeat(Tags::BYTES_MAX - 1))]).unwrap();
+        let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
+        let status = Arc::new(NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), tags));
+        let largest = PAGE_BYTES_MAX + encoded_len(&status);
+        assert!(largest + 256 < MESSAGE_BYTES_MAX);
+    }
+}

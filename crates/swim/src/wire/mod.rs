@@ -1,0 +1,5 @@
+//! What members say to each other: the messages, their bytes, and the bounds of both.
+
+pub(crate) mod buckets;
+pub mod codec;
+pub(crate) mod message;
