@@ -38,7 +38,8 @@ enum Task {
     Test,
     /// Formatting is what rustfmt makes of it.
     Fmt,
-    /// Crates depend on each other as the edge table says, and the pure ones stay pure.
+    /// Crates depend on each other as the edge table says, and the pure ones stay pure; folders inside a crate
+    /// import each other in no circle, and those of swim as their table says.
     Layers,
     /// Module docs, file and function lengths, leftovers, clocks, sleeps, links between documents.
     Tidy,

@@ -14,7 +14,7 @@ const CODE: &[&str] = &["crates", "xtask", "benches", "fuzz"];
 ///
 /// # Errors
 /// When git is missing or the root is not a git checkout.
-pub(super) fn rust(root: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn rust(root: &Path) -> Result<Vec<PathBuf>> {
     let mut files = list(root, "*.rs")?;
     files.retain(|file| CODE.iter().any(|folder| file.starts_with(folder)));
     Ok(files)

@@ -1,13 +1,13 @@
 //! `cargo xtask tidy`: house rules that neither rustfmt nor clippy knows. This file gathers; each rule has a file.
 
 mod clocks;
-mod files;
+pub(crate) mod files;
 mod leftovers;
 mod lengths;
 mod links;
 mod module_docs;
 mod sleeps;
-mod source;
+pub(crate) mod source;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use source::Source;
 
 /// A place where a rule is broken.
 #[derive(Debug, PartialEq, Eq)]
-struct Finding {
+pub(crate) struct Finding {
     file: PathBuf,
     /// Counted from 1.
     line: usize,
@@ -71,6 +71,10 @@ fn check_source(source: &Source, lengths: &mut lengths::Lengths, findings: &mut 
     lengths.measure(source);
 }
 
-fn read(root: &Path, file: &Path) -> Result<String> {
+/// The text of a file, whose path is relative to the root.
+///
+/// # Errors
+/// When the file cannot be read, or is not UTF-8.
+pub(crate) fn read(root: &Path, file: &Path) -> Result<String> {
     std::fs::read_to_string(root.join(file)).with_context(|| format!("{} cannot be read", file.display()))
 }

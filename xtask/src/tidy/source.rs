@@ -10,22 +10,22 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use super::Finding;
 
 /// A token and where it stands.
-pub(super) struct Token {
+pub(crate) struct Token {
     /// As written; doc comments appear as the attributes that they stand for.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// Counted from 1.
-    pub(super) line: usize,
-    pub(super) is_word: bool,
+    pub(crate) line: usize,
+    pub(crate) is_word: bool,
 }
 
 /// A file that could be split into tokens.
-pub(super) struct Source {
+pub(crate) struct Source {
     /// Relative to the workspace's root.
-    pub(super) file: PathBuf,
-    pub(super) text: String,
+    pub(crate) file: PathBuf,
+    pub(crate) text: String,
     /// The text with the contents of every string blanked out: code and comments, line for line.
-    pub(super) without_strings: String,
-    pub(super) tokens: Vec<Token>,
+    pub(crate) without_strings: String,
+    pub(crate) tokens: Vec<Token>,
 }
 
 impl Source {
@@ -33,7 +33,7 @@ impl Source {
     ///
     /// # Errors
     /// A finding, when the text is not Rust.
-    pub(super) fn parse(file: &Path, text: String) -> Result<Self, Finding> {
+    pub(crate) fn parse(file: &Path, text: String) -> Result<Self, Finding> {
         let stream: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| Finding {
             file: file.to_path_buf(),
             line: error.span().start().line,
@@ -47,18 +47,18 @@ impl Source {
     }
 
     /// The lines on which these tokens stand one after the other.
-    pub(super) fn lines_with<'a>(&'a self, pattern: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
+    pub(crate) fn lines_with<'a>(&'a self, pattern: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
         (0..self.tokens.len()).filter(|&at| self.stands_at(at, pattern)).map(|at| self.tokens[at].line)
     }
 
     /// Whether these tokens stand there, one after the other.
-    pub(super) fn stands_at(&self, at: usize, pattern: &[&str]) -> bool {
+    pub(crate) fn stands_at(&self, at: usize, pattern: &[&str]) -> bool {
         let rest = &self.tokens[at..];
         rest.len() >= pattern.len() && rest.iter().zip(pattern).all(|(token, text)| token.text == *text)
     }
 
     /// The index of the bracket that closes the one at `open`.
-    pub(super) fn closing(&self, open: usize) -> usize {
+    pub(crate) fn closing(&self, open: usize) -> usize {
         let mut depth = 0_usize;
         for (at, token) in self.tokens.iter().enumerate().skip(open) {
             match token.text.as_str() {
@@ -74,7 +74,7 @@ impl Source {
     }
 
     /// The braces (both indices) of the item whose keyword or attribute is at `start`, if it has any before a semicolon.
-    pub(super) fn body(&self, start: usize) -> Option<(usize, usize)> {
+    pub(crate) fn body(&self, start: usize) -> Option<(usize, usize)> {
         let mut at = start;
         while at < self.tokens.len() {
             match self.tokens[at].text.as_str() {
@@ -89,7 +89,7 @@ impl Source {
     }
 
     /// A finding in this file.
-    pub(super) fn finding(&self, line: usize, message: impl Into<String>) -> Finding {
+    pub(crate) fn finding(&self, line: usize, message: impl Into<String>) -> Finding {
         Finding { file: self.file.clone(), line, message: message.into() }
     }
 }
@@ -129,11 +129,11 @@ fn flatten(stream: TokenStream, text: &str, tokens: &mut Vec<Token>, blanked: &m
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A made-up file, for the tests of the rules.
-    pub(in crate::tidy) fn source(file: &str, text: &str) -> Source {
+    pub(crate) fn source(file: &str, text: &str) -> Source {
         Source::parse(Path::new(file), text.to_owned()).unwrap()
     }
 
