@@ -22,7 +22,7 @@ mod view;
 mod wire;
 
 pub use interface::config::{Mode, SwimConfig};
-pub use interface::error::{CodecError, CommandError, ConfigError, ForgetError};
+pub use interface::error::{CommandError, ConfigError, ForgetError};
 pub use interface::input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
 pub use interface::output::{JoinFailure, Outcome, Output, RefusedClaim, RefusedJoin};
 pub use interface::priority::Priority;
@@ -31,4 +31,5 @@ pub use machine::Machine;
 pub use news::{GossipQueue, transmit_limit};
 pub use wire::buckets::Buckets;
 pub use wire::codec;
+pub use wire::error::CodecError;
 pub use wire::message::{Message, Reception, Update, UserMessage};

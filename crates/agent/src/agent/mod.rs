@@ -22,7 +22,7 @@ use event_log::{EventLog, Rotation};
 use signals::{Asked, Signals};
 
 pub(crate) fn run(args: Box<AgentArgs>) -> Result<(), Failure> {
-    let config = AgentConfig::read(*args)?;
+    let config = AgentConfig::read(args.config.as_deref(), args.settings)?;
     let identity = identity::read(&config)?;
     let _flush = logs::start(&config.log_level, config.log_format)?;
     identity::warn_of_open_key(&config.key);

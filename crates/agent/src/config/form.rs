@@ -12,7 +12,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize as _, Deserializer};
 
 use super::settings::ModeSetting;
-use crate::logs::LogFormat;
+use crate::logs::{LogFormat, LogLevel};
 use crate::span::Span;
 
 /// A value that is read from text. In the file it may also be a number or a truth value, where that
@@ -217,6 +217,14 @@ impl Form for ModeSetting {
 
     fn from_text(text: &str) -> Result<Self, String> {
         <Self as ValueEnum>::from_str(text, false).map_err(|_| wrong::<Self>(text))
+    }
+}
+
+impl Form for LogLevel {
+    const WANTED: &'static str = Self::WANTED;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse()
     }
 }
 

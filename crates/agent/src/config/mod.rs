@@ -6,15 +6,13 @@ mod settings;
 mod tags;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kinfolk::{ClusterConfig, FlapPolicy, NodeAddr, NodeIdentity, SwimConfig, Tags};
 
-pub(crate) use form::Form;
 pub(crate) use settings::Settings;
 
-use crate::cli::AgentArgs;
 use crate::control;
 use crate::exit::{Failure, Status};
 use crate::logs::{LogFormat, LogLevel};
@@ -44,10 +42,10 @@ pub(crate) struct AgentConfig {
 
 impl AgentConfig {
     /// Reads the file, if there is one, and puts the flags and the environment over it.
-    pub(crate) fn read(args: AgentArgs) -> Result<Self, Failure> {
-        let file = args.config.as_deref().map_or_else(|| Ok(Settings::default()), file::read)?;
+    pub(crate) fn read(file: Option<&Path>, flags: Settings) -> Result<Self, Failure> {
+        let file = file.map_or_else(|| Ok(Settings::default()), file::read)?;
         let variable = std::env::var_os(TAGS_VARIABLE).map(|text| text.to_string_lossy().into_owned());
-        Self::put_together(args.settings, variable.as_deref(), file)
+        Self::put_together(flags, variable.as_deref(), file)
     }
 
     /// Puts the sources together, the first over the second over the third.

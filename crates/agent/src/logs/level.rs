@@ -4,8 +4,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::config::Form;
-
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// The targets that have lines: our crates, and the QUIC library.
 const TARGETS: [&str; 4] = ["kinfolk", "kinfolk_gossip", "kinfolk_transport", "s2n_quic"];
@@ -15,6 +13,10 @@ const TARGETS: [&str; 4] = ["kinfolk", "kinfolk_gossip", "kinfolk_transport", "s
 pub(crate) struct LogLevel(String);
 
 impl LogLevel {
+    /// What is wanted, as "give ..." goes on.
+    pub(crate) const WANTED: &'static str =
+        "off, error, warn, info, debug or trace, or a list such as \"info,kinfolk_gossip=debug\"";
+
     /// The list, as the filter reads it.
     pub(super) fn as_str(&self) -> &str {
         &self.0
@@ -27,11 +29,10 @@ impl Default for LogLevel {
     }
 }
 
-impl Form for LogLevel {
-    const WANTED: &'static str =
-        "off, error, warn, info, debug or trace, or a list such as \"info,kinfolk_gossip=debug\"";
+impl FromStr for LogLevel {
+    type Err = String;
 
-    fn from_text(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, String> {
         for item in text.split(',').map(str::trim) {
             let (target, level) =
                 item.split_once('=').map_or((None, item), |(target, level)| (Some(target), level));
@@ -43,14 +44,6 @@ impl Form for LogLevel {
             }
         }
         Ok(Self(text.to_owned()))
-    }
-}
-
-impl FromStr for LogLevel {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::from_text(text)
     }
 }
 

@@ -63,20 +63,6 @@ impl Helper {
         }
     }
 
-    /// The target has answered. Its own news, and above all its refutation, go back with its answer.
-    pub(crate) fn acked(&self, cx: &mut Context, relay: &Relay, gossip: Vec<Update>) {
-        cx.timers.cancel(relay.timer);
-        cx.reply(relay.reply_to, Message::ack(gossip));
-    }
-
-    /// The probe for somebody else failed, or its time is over; `closed` says whether the target's port was found closed.
-    pub(crate) fn failed(&self, cx: &mut Context, relay: &Relay, closed: bool) {
-        cx.timers.cancel(relay.timer);
-        if relay.nack {
-            cx.reply(relay.reply_to, Message::Nack { closed, lossy: relay.lossy });
-        }
-    }
-
     /// Checks the port of a member, unless that of a subject is checked already. At the bound nothing is checked, which
     /// proves nothing, and it is counted.
     pub(crate) fn check_port(&mut self, cx: &mut Context, id: &NodeId, checked: Checked) {
@@ -99,5 +85,19 @@ impl Helper {
         let checked = self.checks.remove(&check);
         cx.stats.unexpected += u64::from(checked.is_none());
         checked
+    }
+}
+
+/// The target has answered. Its own news, and above all its refutation, go back with its answer.
+pub(crate) fn relay_acked(cx: &mut Context, relay: &Relay, gossip: Vec<Update>) {
+    cx.timers.cancel(relay.timer);
+    cx.reply(relay.reply_to, Message::ack(gossip));
+}
+
+/// The probe for somebody else failed, or its time is over; `closed` says whether the target's port was found closed.
+pub(crate) fn relay_failed(cx: &mut Context, relay: &Relay, closed: bool) {
+    cx.timers.cancel(relay.timer);
+    if relay.nack {
+        cx.reply(relay.reply_to, Message::Nack { closed, lossy: relay.lossy });
     }
 }

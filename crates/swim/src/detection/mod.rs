@@ -24,7 +24,7 @@ use kinfolk_detector::{Evidence, Finding, PartitionStatus, SuspicionStatus};
 
 use crate::context::Context;
 use crate::timer::Timer;
-pub(crate) use helper::{Helper, PingReq};
+pub(crate) use helper::{Helper, PingReq, relay_acked, relay_failed};
 use partition::Partition;
 pub(crate) use rings::{Rings, WitnessAnswer};
 pub(crate) use round_robin::{ProbeAnswer, RoundRobin};

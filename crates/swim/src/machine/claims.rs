@@ -10,7 +10,7 @@ use crate::fact::Spread;
 use crate::interface::output::RefusedJoin;
 use crate::members::{ask_for_description, lacks_description};
 use crate::purpose::{DESCRIBES_MAX, Purpose};
-use crate::repair::clocks_differ;
+use crate::repair::join::clocks_differ;
 use crate::report::finding_of;
 use crate::wire::message::{Reception, Update};
 

@@ -4,6 +4,7 @@ use kinfolk_core::Instant;
 
 use super::Owners;
 use crate::context::Context;
+use crate::detection::relay_failed;
 use crate::purpose::Purpose;
 use crate::timer::Timer;
 
@@ -34,7 +35,7 @@ impl Owners {
             | Timer::Look => self.detection.due(cx, timer),
             Timer::Nack(request) => {
                 if let Some(Purpose::Relay(relay)) = self.requests.take(*request) {
-                    self.helper.failed(cx, &relay, false);
+                    relay_failed(cx, &relay, false);
                 }
             }
             Timer::Gossip => {

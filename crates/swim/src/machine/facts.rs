@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::fact::{Ask, Fact, Riding, Spread};
 use crate::interface::output::Output;
 use crate::news;
+use crate::repair::compare;
 use crate::wire::message::Update;
 
 impl Owners {
@@ -61,7 +62,7 @@ impl Owners {
                     rings.doubt(cx, &id);
                 }
             }
-            Fact::CompareWith(id) => self.repair.compare_with(cx, &id),
+            Fact::CompareWith(id) => compare::begin_with(cx, &id),
             Fact::Reaped { id, known } => {
                 self.report.forget(&id);
                 if known {

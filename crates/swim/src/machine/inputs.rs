@@ -6,12 +6,12 @@ use kinfolk_core::{Cause, NodeId, NodeStatus, Reason};
 
 use super::Owners;
 use crate::context::Context;
-use crate::detection::PingReq;
+use crate::detection::{PingReq, relay_failed};
 use crate::fact::Spread;
 use crate::interface::input::{CheckId, Command, CommandId, Input, ReplyId};
 use crate::interface::output::Outcome;
 use crate::purpose::{Checked, Purpose};
-use crate::repair::Page;
+use crate::repair::{Page, compare, join};
 use crate::wire::message::Message;
 
 impl Owners {
@@ -78,7 +78,7 @@ impl Owners {
                 let reception = self.receive(cx, from, (ours, clock), &me);
                 cx.reply(to, Message::Welcome { clock: ours, reception });
             }
-            (Message::Compare { buckets }, Some(to)) => self.repair.asked_to_compare(cx, to, &buckets),
+            (Message::Compare { buckets }, Some(to)) => compare::asked(cx, to, &buckets),
             (Message::Describe { id }, Some(to)) => {
                 let nodes: Vec<Arc<NodeStatus>> = cx.members.get(&id).into_iter().collect();
                 cx.reply(to, Message::Page { nodes, more: false });
@@ -111,12 +111,11 @@ impl Owners {
         let shift_ms = self.detection.probed_by(cx, from);
         let known = cx.members.get(from);
         let stranger = known.is_none();
-        let gossip = match known {
-            Some(known) => self.gossip_for(cx, &known),
-            None => {
-                let word = self.members.word_about(cx, from);
-                self.news.gossip_beginning_with(cx, word)
-            }
+        let gossip = if let Some(known) = known {
+            self.gossip_for(cx, &known)
+        } else {
+            let word = self.members.word_about(cx, from);
+            self.news.gossip_beginning_with(cx, word)
         };
         cx.reply(to, Message::Ack { stranger, differs, shift_ms, gossip });
     }
@@ -131,7 +130,7 @@ impl Owners {
             }
             Some(Checked::Relay(request)) => {
                 if let Some(Purpose::Relay(relay)) = self.requests.take(request) {
-                    self.helper.failed(cx, &relay, true);
+                    relay_failed(cx, &relay, true);
                 }
             }
             None => {}
@@ -143,7 +142,7 @@ impl Owners {
         match command {
             Command::Join { id: peer, addr } => {
                 let (running, clock) = (self.requests.count(Purpose::is_join), self.admission.clock(cx));
-                self.repair.join(cx, id, (peer, addr), (running, clock));
+                join::begin(cx, id, (peer, addr), (running, clock));
             }
             Command::Leave => {
                 let Some(statement) = self.myself.leave(cx, id) else { return };

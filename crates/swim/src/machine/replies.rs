@@ -6,11 +6,12 @@ use kinfolk_core::{NodeId, NodeStatus};
 
 use super::Owners;
 use crate::context::Context;
-use crate::detection::{ProbeAnswer, WitnessAnswer};
+use crate::detection::{ProbeAnswer, WitnessAnswer, relay_acked, relay_failed};
 use crate::fact::Spread;
 use crate::interface::input::{NoReply, RequestId};
 use crate::interface::output::JoinFailure;
 use crate::purpose::{Cursor, Describe, Purpose, Session};
+use crate::repair::{compare, join};
 use crate::wire::message::Message;
 
 impl Owners {
@@ -23,7 +24,7 @@ impl Owners {
                 }
                 self.gossiped(cx, from, &gossip);
                 if self.detection.rings().is_some_and(|rings| rings.view_differs(cx, from, differs)) {
-                    self.repair.compare_with(cx, from);
+                    compare::begin_with(cx, from);
                 }
                 self.introduce_to(cx, from, stranger);
             }
@@ -61,20 +62,20 @@ impl Owners {
             (Some(Purpose::Relay(relay)), Message::Ack { gossip, .. }) => {
                 self.gossiped(cx, from, &gossip);
                 let about = cx.members.get(from).map(|status| self.update_about(status));
-                self.helper.acked(cx, &relay, about.into_iter().collect());
+                relay_acked(cx, &relay, about.into_iter().collect());
             }
             (Some(Purpose::Glance), Message::Ack { differs, gossip, .. }) => {
                 self.gossiped(cx, from, &gossip);
                 if differs {
-                    self.repair.compare_with(cx, from);
+                    compare::begin_with(cx, from);
                 }
             }
             (Some(Purpose::Compare), Message::Differ { buckets }) => {
-                self.repair.differs(cx, from, buckets);
+                compare::differs(cx, from, buckets);
             }
             (Some(Purpose::Join(joining)), Message::Welcome { clock, reception }) => {
                 let ours = self.admission.clock(cx);
-                self.repair.welcomed(cx, joining, (ours, clock), reception);
+                join::welcomed(cx, joining, (ours, clock), reception);
             }
             (Some(Purpose::Introduction(_)), Message::Page { nodes, .. }) => {
                 self.introduced(cx, from, &nodes);
@@ -121,13 +122,13 @@ impl Owners {
             }
             Purpose::Comeback(trial) => self.myself.tried(cx, trial, Some(why)),
             Purpose::Dispute(id) => self.end_verdict(cx, &id, Some(why)),
-            Purpose::Relay(relay) => self.helper.failed(cx, &relay, false),
+            Purpose::Relay(relay) => relay_failed(cx, &relay, false),
             Purpose::Join(joining) => {
-                self.repair.join_failed(cx, joining.command, JoinFailure::NoAnswer(why));
+                join::failed(cx, joining.command, JoinFailure::NoAnswer(why));
             }
             Purpose::Sync(session) => {
                 if let Some(command) = session.command {
-                    self.repair.join_failed(cx, command, JoinFailure::NoAnswer(why));
+                    join::failed(cx, command, JoinFailure::NoAnswer(why));
                 }
             }
             Purpose::Describe(asked) => self.described(cx, &asked),

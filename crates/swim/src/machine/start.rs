@@ -12,7 +12,7 @@ use crate::interface::config::{Mode, SwimConfig};
 use crate::members::{Admission, Members};
 use crate::myself::Myself;
 use crate::news::News;
-use crate::repair::Repair;
+use crate::repair::{Repair, schedule_heal};
 use crate::report::Report;
 use crate::requests::Requests;
 use crate::roster::Roster;
@@ -51,7 +51,7 @@ pub(super) fn start(
         detection,
         news,
         members: Members::new(&mut cx, registry),
-        admission: Admission::new(&mut cx, life),
+        admission: Admission::new(&cx, life),
         helper: Helper::default(),
         myself,
         repair,
@@ -62,6 +62,6 @@ pub(super) fn start(
     }
     owners.detection.begin(&mut cx);
     owners.settle(&mut cx);
-    owners.repair.schedule_heal(&mut cx);
+    schedule_heal(&mut cx);
     (cx, owners)
 }

@@ -13,7 +13,7 @@ use crate::timer::Timer;
 impl Repair {
     /// Contacts one failed member, at random. At most one each interval, whatever their number.
     pub(crate) fn heal_due(&mut self, cx: &mut Context) {
-        self.schedule_heal(cx);
+        schedule_heal(cx);
         self.contact_a_failed_one(cx);
     }
 
@@ -29,12 +29,12 @@ impl Repair {
             self.compare_or_exchange(cx, node);
         }
     }
+}
 
-    /// Between half and one and a half times the interval, so that members do not contact the same one in step.
-    pub(crate) fn schedule_heal(&self, cx: &mut Context) {
-        if let Some(interval) = cx.config.heal_interval {
-            let after = interval.mul_f64(0.5 + cx.rng.unit());
-            cx.timers.schedule(cx.now + after, Timer::Heal);
-        }
+/// Between half and one and a half times the interval, so that members do not contact the same one in step.
+pub(crate) fn schedule_heal(cx: &mut Context) {
+    if let Some(interval) = cx.config.heal_interval {
+        let after = interval.mul_f64(0.5 + cx.rng.unit());
+        cx.timers.schedule(cx.now + after, Timer::Heal);
     }
 }

@@ -10,10 +10,10 @@
 //!
 //! It knows nothing of how members are probed and judged.
 
-mod compare;
+pub(crate) mod compare;
 mod exchange;
 mod healer;
-mod join;
+pub(crate) mod join;
 mod pending_verdict;
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use kinfolk_core::{NodeId, NodeStatus};
 use crate::context::Context;
 use crate::timer::{Timer, TimerKey};
 pub(crate) use exchange::Page;
-pub(crate) use join::clocks_differ;
+pub(crate) use healer::schedule_heal;
 use pending_verdict::PendingVerdict;
 
 /// When views are exchanged next, and which verdicts of others are open.

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use bytes::Bytes;
 
+use super::error::CodecError;
 use super::message::{Message, Update};
-use crate::interface::error::CodecError;
 
 /// How many updates ride in one message at the most.
 pub const UPDATES_MAX: usize = 20;

@@ -2,4 +2,5 @@
 
 pub(crate) mod buckets;
 pub mod codec;
+pub(crate) mod error;
 pub(crate) mod message;

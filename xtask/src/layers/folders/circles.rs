@@ -8,46 +8,19 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
 use super::graph::{Graph, Import};
-use super::table::Allowed;
 
 /// The first import between each two folders, by its two ends.
 type Edges<'a> = BTreeMap<&'a str, BTreeMap<&'a str, &'a Import>>;
 
-/// A circle of folders for every import that lies on one, unless it leads over an allowed one.
-pub(super) fn violations(home: &str, graph: &Graph, allowed: &[Allowed]) -> Vec<String> {
-    let is_allowed = |import: &Import| {
-        allowed.iter().any(|entry| entry.home == home && entry.from == import.from && entry.to == import.to)
-    };
-    circles(&edges(graph, |import| !is_allowed(import)))
-        .iter()
-        .map(|circle| format!("{home}: {}", told(circle)))
-        .collect()
+/// A circle of folders for every import that lies on one.
+pub(super) fn violations(home: &str, graph: &Graph) -> Vec<String> {
+    circles(&edges(graph)).iter().map(|circle| format!("{home}: {}", told(circle))).collect()
 }
 
-/// Entries of the list of allowed imports that are on no circle.
-pub(super) fn needless(allowed: &[Allowed], graphs: &BTreeMap<String, Graph>) -> Vec<String> {
-    let on_circle = |entry: &Allowed| {
-        graphs.get(entry.home).is_some_and(|graph| {
-            let edges = edges(graph, |_| true);
-            let is_there = edges.get(entry.from).is_some_and(|to| to.contains_key(entry.to));
-            is_there && way(&edges, entry.to, entry.from).is_some()
-        })
-    };
-    let needless = allowed.iter().filter(|entry| !on_circle(entry));
-    needless
-        .map(|Allowed { home, from, to, reason }| {
-            format!(
-                "{home}: {from} -> {to} is on no circle, but xtask/src/layers/folders/table.rs allows it ({reason}): \
-                 remove it there"
-            )
-        })
-        .collect()
-}
-
-fn edges(graph: &Graph, counts: impl Fn(&Import) -> bool) -> Edges<'_> {
+fn edges(graph: &Graph) -> Edges<'_> {
     let mut edges = Edges::new();
-    let between_folders = |import: &Import| graph.modules[&import.from] && graph.modules[&import.to];
-    for import in graph.imports.iter().filter(|import| between_folders(import) && counts(import)) {
+    let between_folders = |import: &&Import| graph.modules[&import.from] && graph.modules[&import.to];
+    for import in graph.imports.iter().filter(between_folders) {
         edges.entry(&import.from).or_default().entry(&import.to).or_insert(import);
     }
     edges
@@ -115,18 +88,14 @@ mod tests {
     const C_TO_A: (&str, &str) = ("c.rs", "");
     const C_DEEP: (&str, &str) = ("c/deep.rs", "fn f() {\n\n    crate::a::f();\n}");
 
-    fn allowed(from: &'static str, to: &'static str) -> Allowed {
-        Allowed { home: "crates/x", from, to, reason: "it was so" }
-    }
-
-    fn broken(files: &[(&str, &str)], allowed: &[Allowed]) -> Vec<String> {
-        violations("crates/x", &graph("crates/x", files), allowed)
+    fn broken(files: &[(&str, &str)]) -> Vec<String> {
+        violations("crates/x", &graph("crates/x", files))
     }
 
     #[test]
     fn a_circle_is_named_once_with_a_place_for_each_import() {
         assert_eq!(
-            broken(&[A_TO_B, B_TO_C, C_TO_A, C_DEEP], &[]),
+            broken(&[A_TO_B, B_TO_C, C_TO_A, C_DEEP]),
             ["crates/x: folders import each other in a circle: a -> b (crates/x/src/a/mod.rs:2), \
               b -> c (crates/x/src/b/deep/mod.rs:1), c -> a (crates/x/src/c/deep.rs:3); \
               move what both sides need to where neither has to look back"]
@@ -136,7 +105,7 @@ mod tests {
     #[test]
     fn two_circles_are_both_named() {
         let also = ("b/mod.rs", "use crate::a;");
-        let found = broken(&[A_TO_B, also, B_TO_C, C_TO_A, C_DEEP], &[]);
+        let found = broken(&[A_TO_B, also, B_TO_C, C_TO_A, C_DEEP]);
         assert_eq!(found.len(), 2);
         assert!(found[0].contains("a -> b") && found[0].contains("b -> a"), "{}", found[0]);
         assert!(found[1].contains("c -> a"), "{}", found[1]);
@@ -144,8 +113,8 @@ mod tests {
 
     #[test]
     fn a_way_without_return_and_a_way_through_a_single_file_are_fine() {
-        assert_eq!(broken(&[A_TO_B, B_TO_C, C_TO_A, ("c/deep.rs", "use super::X;")], &[]), [""; 0]);
-        assert_eq!(broken(&[A_TO_B, ("b/mod.rs", "use crate::c;"), ("c.rs", "use crate::a;")], &[]), [""; 0]);
+        assert_eq!(broken(&[A_TO_B, B_TO_C, C_TO_A, ("c/deep.rs", "use super::X;")]), [""; 0]);
+        assert_eq!(broken(&[A_TO_B, ("b/mod.rs", "use crate::c;"), ("c.rs", "use crate::a;")]), [""; 0]);
     }
 
     #[test]
@@ -156,31 +125,6 @@ mod tests {
             ("b/mod.rs", "#[cfg(test)]\nmod tests { use crate::a::A; }"),
             ("b/tests.rs", "use crate::a::A;"),
         ];
-        assert_eq!(broken(&files, &[]), [""; 0]);
-    }
-
-    #[test]
-    fn an_allowed_import_opens_its_circle_in_its_crate_only() {
-        let files = [A_TO_B, ("b/mod.rs", "use crate::a;")];
-        assert_eq!(broken(&files, &[allowed("b", "a")]), [""; 0]);
-        let elsewhere = Allowed { home: "crates/y", ..allowed("b", "a") };
-        assert_eq!(broken(&files, &[elsewhere]).len(), 1);
-    }
-
-    #[test]
-    fn an_allowed_import_that_closes_no_circle_has_to_go() {
-        let files = [A_TO_B, ("b/mod.rs", "use crate::{a, c};"), ("c/mod.rs", "")];
-        let graphs = BTreeMap::from([("crates/x".to_owned(), graph("crates/x", &files))]);
-        let gone = |from, to| {
-            format!(
-                "crates/x: {from} -> {to} is on no circle, but xtask/src/layers/folders/table.rs allows it \
-                 (it was so): remove it there"
-            )
-        };
-        assert_eq!(
-            needless(&[allowed("b", "a"), allowed("b", "c"), allowed("c", "a")], &graphs),
-            [gone("b", "c"), gone("c", "a")]
-        );
-        assert_eq!(needless(&[allowed("b", "a")], &BTreeMap::new()), [gone("b", "a")]);
+        assert_eq!(broken(&files), [""; 0]);
     }
 }

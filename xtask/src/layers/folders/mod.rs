@@ -47,12 +47,11 @@ pub(super) fn check(root: &Path) -> Result<Outcome> {
         })
         .collect();
     for (home, graph) in &graphs {
-        broken.extend(circles::violations(home, graph, table::ALLOWED));
+        broken.extend(circles::violations(home, graph));
         if *home == table::SWIM.home {
             broken.extend(owners::violations(&table::SWIM, graph));
         }
     }
-    broken.extend(circles::needless(table::ALLOWED, &graphs));
     let folders = graphs.values().flat_map(|graph| graph.modules.values()).filter(|is_folder| **is_folder);
     Ok(Outcome { folders: folders.count(), broken })
 }

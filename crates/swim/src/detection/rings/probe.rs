@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId, NodeState, Reason};
 
+use super::subject::Subject;
 use super::{Rings, cycle};
 use crate::context::Context;
 use crate::interface::input::{NoReply, RequestId};
@@ -20,11 +21,7 @@ impl Rings {
                     self.missed(cx, &id);
                 }
             }
-            Timer::Round(id, number) => {
-                if self.subjects.get_mut(id).and_then(|subject| subject.round_mut(*number)).is_some() {
-                    self.conclude(cx, id);
-                }
-            }
+            Timer::Round(id, number) => self.round_due(cx, id, *number),
             Timer::Verdict(id) => self.verdict_due(cx, id),
             Timer::Look => self.look_due(cx),
             _ => {}
@@ -90,7 +87,7 @@ impl Rings {
         (id, sent): (&NodeId, Instant),
         why: NoReply,
     ) {
-        let probe = self.subjects.get(id).and_then(|subject| subject.probe());
+        let probe = self.subjects.get(id).and_then(Subject::probe);
         if let Some(probe) = probe.filter(|probe| probe.request == request) {
             if why == NoReply::Local {
                 self.subjects.get_mut(id).map(|subject| subject.end_probe(request));

@@ -153,7 +153,7 @@ mod tests {
             assert_eq!(after(|standing, _| standing.close_port()), (closed, is_silent), "{before:?}");
             let is_closed = Standing(before).is_port_closed();
             let to = if is_silent { accused(is_closed, second) } else { watched };
-            assert_eq!(after(|standing, timer| standing.accuse(timer)), (to, is_silent), "{before:?}");
+            assert_eq!(after(Standing::accuse), (to, is_silent), "{before:?}");
             let paused = after(|standing, _| {
                 standing.paused(at(9), Duration::from_secs(2));
                 true
@@ -180,7 +180,7 @@ mod tests {
     fn a_pause_longer_than_the_silence_ends_no_silence_in_the_future() {
         let mut standing = Standing::default();
         standing.unanswered(at(1));
-        standing.paused(at(2), Duration::from_secs(60));
+        standing.paused(at(2), Duration::from_mins(1));
         assert_eq!(standing.silent_since(), Some(at(2)));
     }
 }

@@ -11,6 +11,7 @@ use kinfolk_core::{NodeId, NodeState, NodeStatus};
 
 use super::Rings;
 use super::places;
+use super::subject::Subject;
 use super::subjects::Subjects;
 use crate::context::Context;
 use crate::fact::Fact;
@@ -167,7 +168,7 @@ impl Rings {
     pub(crate) fn port_closed(&mut self, cx: &mut Context, id: &NodeId) {
         // No answer will come to a probe that is under way.
         self.missed(cx, id);
-        if self.subjects.get_mut(id).is_some_and(|subject| subject.close_port()) {
+        if self.subjects.get_mut(id).is_some_and(Subject::close_port) {
             self.conclude_if_ready(cx, id);
             // Where it comes after we have accused it, witnesses may find it too.
             cx.fact(Fact::Doubted(id.clone()));
@@ -183,7 +184,14 @@ impl Rings {
         }
     }
 
-    pub(super) fn conclude(&mut self, cx: &mut Context, id: &NodeId) {
+    /// The time of the round of this number is over.
+    pub(super) fn round_due(&mut self, cx: &mut Context, id: &NodeId, number: u64) {
+        if self.subjects.get_mut(id).and_then(|subject| subject.round_mut(number)).is_some() {
+            self.conclude(cx, id);
+        }
+    }
+
+    fn conclude(&mut self, cx: &mut Context, id: &NodeId) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
         let Some(round) = subject.end_round(&mut cx.timers) else { return };
         let port_closed = round.is_port_closed(subject.standing().is_port_closed());

@@ -75,7 +75,6 @@ impl Probe {
                 cx.stats.indirect_acks += 1;
                 cx.health.lower();
             }
-            ProbeAnswer::Direct | ProbeAnswer::Indirect => {}
             ProbeAnswer::Nack => self.nacks += 1,
             ProbeAnswer::NoDirect(NoReply::Local) if is_open => {
                 self.settle(Settled::Void);
@@ -89,7 +88,7 @@ impl Probe {
                     helpers.retain(|helper| *helper != request);
                 }
             }
-            ProbeAnswer::NoIndirect(..) => {}
+            ProbeAnswer::Direct | ProbeAnswer::Indirect | ProbeAnswer::NoIndirect(..) => {}
         }
     }
 

@@ -13,6 +13,7 @@ use crate::interface::input::{Command, CommandId, Input, NoReply, ReplyId, Reque
 use crate::interface::output::Output;
 use crate::machine::Machine;
 use crate::news::GossipQueue;
+use crate::repair::compare;
 use crate::wire::message::{Message, Update};
 
 pub(super) struct Bench {
@@ -57,7 +58,7 @@ impl Machine {
 
     /// Has our view compared with that of a member, now.
     pub(super) fn compare_with(&mut self, id: &NodeId) {
-        self.owners.repair.compare_with(&mut self.cx, id);
+        compare::begin_with(&mut self.cx, id);
         self.owners.settle(&mut self.cx);
     }
 }
