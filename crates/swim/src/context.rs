@@ -20,6 +20,7 @@ use crate::fact::{Ask, Fact, Riding};
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{CommandId, ReplyId, RequestId};
 use crate::interface::output::{Outcome, Output};
+use crate::interface::priority::Priority;
 use crate::interface::stats::SwimStats;
 use crate::purpose::Purpose;
 use crate::roster::Roster;
@@ -42,7 +43,9 @@ pub(crate) struct Context {
     pub config: Arc<SwimConfig>,
     pub members: View,
     outputs: VecDeque<Output>,
+    /// First those that wait, the next one last; then those of the method that runs, in their order.
     facts: Vec<Fact>,
+    waiting: usize,
     requests_made: u64,
     has_left: bool,
     /// The members other than ourselves. It follows the view: only the machine changes who is in it.
@@ -64,6 +67,7 @@ impl Context {
             members,
             outputs: VecDeque::new(),
             facts: Vec::new(),
+            waiting: 0,
             requests_made: 0,
             has_left: false,
             roster: Roster::default(),
@@ -74,26 +78,53 @@ impl Context {
     }
 
     /// Another owner has something to do, once this method has returned.
+    #[inline]
     pub(crate) fn fact(&mut self, fact: Fact) {
         self.facts.push(fact);
     }
 
-    /// The facts of the method that has just returned, the last one first.
-    pub(crate) fn move_facts_to(&mut self, pending: &mut Vec<Fact>) {
-        pending.extend(self.facts.drain(..).rev());
+    /// There is news to pass on, which `teller` has told us.
+    pub(crate) fn news(&mut self, update: Update, priority: Priority, teller: Option<NodeId>) {
+        self.fact(Fact::News { update: update.into(), priority, teller });
+    }
+
+    /// The facts of the method that has just returned wait, the first one on top. Returns how many wait now.
+    pub(crate) fn stack_facts(&mut self) -> usize {
+        self.facts[self.waiting..].reverse();
+        self.waiting = self.facts.len();
+        self.waiting
+    }
+
+    /// Whether the method that has just returned has left facts.
+    #[inline]
+    pub(crate) fn has_new_facts(&self) -> bool {
+        self.facts.len() > self.waiting
+    }
+
+    /// How many facts wait.
+    pub(crate) fn waiting_facts(&self) -> usize {
+        self.waiting
+    }
+
+    /// The fact to follow next.
+    pub(crate) fn next_fact(&mut self) -> Option<Fact> {
+        let fact = self.facts.pop();
+        self.waiting = self.facts.len();
+        fact
     }
 
     /// The driver has something to do.
     pub(crate) fn output(&mut self, output: Output) {
-        if self.facts.is_empty() {
-            self.outputs.push_back(output);
-        } else {
+        if self.has_new_facts() {
             // It comes after what the facts before it lead to.
-            self.facts.push(Fact::Output(output));
+            self.facts.push(Fact::Output(output.into()));
+        } else {
+            self.outputs.push_back(output);
         }
     }
 
     /// The next thing for the driver to do.
+    #[inline]
     pub(crate) fn pop_output(&mut self) -> Option<Output> {
         let next = self.outputs.pop_front();
         if next.is_none() {
@@ -157,8 +188,8 @@ impl Context {
     ) -> RequestId {
         let request = self.next_request();
         self.requests_made += 1;
-        let to = to.clone();
-        self.facts.push(Fact::Ask(Ask { request, to, addr, message, riding, purpose, within }));
+        let output = Output::Send { to: to.clone(), addr, message, request: Some(request), within };
+        self.facts.push(Fact::Ask(Box::new(Ask { request, output, riding, purpose })));
         request
     }
 
@@ -169,7 +200,8 @@ impl Context {
 
     /// A member is in this state by our own evidence.
     pub(crate) fn judge(&mut self, node: &NodeStatus, state: NodeState, cause: Cause) {
-        self.facts.push(Fact::Judged { status: node.with_state(state), cause });
+        let (status, cause) = (node.with_state(state).into(), cause.into());
+        self.facts.push(Fact::Judged { status, cause });
     }
 
     /// The statuses of random members other than ourselves.

@@ -2,31 +2,31 @@
 //! `machine/facts.rs` says who has to know.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use kinfolk_core::{Cause, Incarnation, NodeAddr, NodeId, NodeStatus};
+use kinfolk_core::{Cause, Incarnation, NodeId, NodeStatus};
 use kinfolk_detector::Evidence;
 
 use crate::interface::input::RequestId;
 use crate::interface::output::Output;
 use crate::interface::priority::Priority;
 use crate::purpose::{Checked, Purpose};
-use crate::wire::message::{Message, Update};
+use crate::wire::message::Update;
 
-/// Something that concerns more than the owner that says it.
+/// Something that concerns more than the owner that says it. What is large is in a box: facts wait in each machine, and
+/// thousands of machines share the cache of one simulator.
 #[derive(Debug)]
 pub(crate) enum Fact {
     /// The driver has something to do, after what the facts before this one lead to.
-    Output(Output),
+    Output(Box<Output>),
     /// A member is to be asked something.
-    Ask(Ask),
+    Ask(Box<Ask>),
     /// What comes as an answer to this request, if anything does, comes too late.
     TooLate(RequestId),
     /// A member is to be told what waits, if anything does.
     Tell(Arc<NodeStatus>),
     /// There is news to pass on.
     News {
-        update: Update,
+        update: Box<Update>,
         priority: Priority,
         /// Who told us, and need not be told.
         teller: Option<NodeId>,
@@ -34,9 +34,9 @@ pub(crate) enum Fact {
     /// The word that this member is forgotten is no longer to be passed on.
     WordDropped(NodeId),
     /// By our own evidence a member is suspect, or has failed.
-    Judged { status: NodeStatus, cause: Cause },
+    Judged { status: Arc<NodeStatus>, cause: Box<Cause> },
     /// We say anew what we are.
-    Stated { status: NodeStatus, priority: Priority },
+    Stated { status: Arc<NodeStatus>, priority: Priority },
     /// What the wall clock said when we started was wrong: this is our incarnation now.
     ClockSetBack(Incarnation),
     /// We hold that others declared us failed, and have to see whether we reach them.
@@ -46,7 +46,7 @@ pub(crate) enum Fact {
     /// A finding about a member that is no change of its state.
     Found {
         id: NodeId,
-        evidence: Evidence,
+        evidence: Box<Evidence>,
         /// Whether it is noted only if the last one was another.
         once: bool,
     },
@@ -64,12 +64,10 @@ pub(crate) enum Fact {
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub request: RequestId,
-    pub to: NodeId,
-    pub addr: NodeAddr,
-    pub message: Message,
+    /// The message as it is sent, but for what rides on it.
+    pub output: Output,
     pub riding: Riding,
     pub purpose: Purpose,
-    pub within: Duration,
 }
 
 /// Which updates ride on a request, if its message carries any.
@@ -92,3 +90,6 @@ pub(crate) enum Spread<'a> {
     /// To all but the one who told us.
     AllBut(&'a NodeId),
 }
+
+// Facts are moved as they are.
+const _: () = assert!(size_of::<Fact>() <= 56);

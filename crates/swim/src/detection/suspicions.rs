@@ -6,7 +6,6 @@ use kinfolk_core::{Cause, Instant, NodeId, NodeState, NodeStatus, Reason};
 use kinfolk_detector::Suspicion;
 
 use crate::context::Context;
-use crate::fact::Fact;
 use crate::interface::priority::Priority;
 use crate::timer::{Timer, TimerKey};
 use crate::wire::message::Update;
@@ -75,7 +74,7 @@ impl Suspicions {
         self.of.insert(node.id.clone(), suspected);
         if news > 0 {
             let update = Update::Node { status: node.clone().into(), accusers };
-            cx.fact(Fact::News { update, priority: Priority::High, teller: None });
+            cx.news(update, Priority::High, None);
         }
     }
 

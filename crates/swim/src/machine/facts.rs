@@ -13,20 +13,26 @@ use crate::wire::message::Update;
 
 impl Owners {
     /// Follows the facts of the owner's method that has just returned.
+    #[inline]
     pub(super) fn settle(&mut self, cx: &mut Context) {
-        let waiting = self.pending.len();
-        cx.move_facts_to(&mut self.pending);
-        while self.pending.len() > waiting {
-            if let Some(fact) = self.pending.pop() {
+        // Mostly there is none.
+        if cx.has_new_facts() {
+            self.follow_all(cx);
+        }
+    }
+
+    fn follow_all(&mut self, cx: &mut Context) {
+        let outer = cx.waiting_facts();
+        while cx.stack_facts() > outer {
+            if let Some(fact) = cx.next_fact() {
                 self.follow(cx, fact);
-                cx.move_facts_to(&mut self.pending);
             }
         }
     }
 
     fn follow(&mut self, cx: &mut Context, fact: Fact) {
         match fact {
-            Fact::Output(output) => cx.output(output),
+            Fact::Output(output) => cx.output(*output),
             Fact::Ask(ask) => self.send(cx, ask),
             Fact::TooLate(request) => drop(self.requests.take(request)),
             Fact::Tell(member) => {
@@ -35,7 +41,7 @@ impl Owners {
                     cx.send_gossip(&member, gossip);
                 }
             }
-            Fact::News { update, priority, teller } => self.news.push(update, priority, teller.as_ref()),
+            Fact::News { update, priority, teller } => self.news.push(*update, priority, teller.as_ref()),
             Fact::WordDropped(id) => self.news.withdraw_word(&id),
             Fact::Judged { status, cause } => {
                 let change = self.members.apply(status);
@@ -55,7 +61,7 @@ impl Owners {
             }
             Fact::TrialWanted => self.myself.begin_trial(cx, &self.detection.neighbours()),
             Fact::CameBack => self.repair.contact_a_failed_one(cx),
-            Fact::Found { id, evidence, once } => self.report.note(&id, evidence, once),
+            Fact::Found { id, evidence, once } => self.report.note(&id, *evidence, once),
             Fact::CheckPort { id, checked } => self.helper.check_port(cx, &id, checked),
             Fact::Doubted(id) => {
                 if let Some(rings) = self.detection.rings() {
@@ -74,21 +80,24 @@ impl Owners {
     }
 
     /// Sends a request, with the updates that ride on it, and remembers what it was for.
-    fn send(&mut self, cx: &mut Context, ask: Ask) {
-        let Ask { request, to, addr, mut message, riding, purpose, within } = ask;
-        let riding = match riding {
+    fn send(&mut self, cx: &mut Context, mut ask: Box<Ask>) {
+        let riding = match &ask.riding {
             Riding::Nothing => None,
-            Riding::For(member) => Some(self.gossip_for(cx, &member)),
+            Riding::For(member) => Some(self.gossip_for(cx, member)),
             Riding::Ourselves => {
                 let ours = cx.mine().map(|status| self.update_about(status));
                 Some(self.news.gossip_beginning_with(cx, ours))
             }
         };
-        if let Some((riding, gossip)) = riding.zip(message.gossip_mut()) {
+        if let Some(riding) = riding
+            && let Output::Send { message, .. } = &mut ask.output
+            && let Some(gossip) = message.gossip_mut()
+        {
             *gossip = riding;
         }
+        let Ask { request, output, purpose, .. } = *ask;
         self.requests.add(request, purpose);
-        cx.output(Output::Send { to, addr, message, request: Some(request), within });
+        cx.output(output);
     }
 
     /// The updates to go with a message to `to`: first what we hold against it, so that it can refute at once (Lifeguard's

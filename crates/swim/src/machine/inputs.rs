@@ -16,6 +16,7 @@ use crate::wire::message::Message;
 
 impl Owners {
     /// Takes an input that is about the group.
+    #[inline]
     pub(super) fn take(&mut self, cx: &mut Context, input: Input) {
         match input {
             Input::Message { from, message, reply_to } => {

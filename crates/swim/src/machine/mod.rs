@@ -36,7 +36,6 @@ use kinfolk_detector::{Evidence, PartitionStatus, SuspicionStatus};
 
 use crate::context::Context;
 use crate::detection::{Detection, Helper};
-use crate::fact::Fact;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::Input;
 use crate::interface::output::Output;
@@ -67,8 +66,6 @@ pub struct Machine {
 #[derive(Debug)]
 #[repr(C)]
 struct Owners {
-    /// Facts that wait, the next one last.
-    pending: Vec<Fact>,
     requests: Requests,
     detection: Detection,
     news: News,

@@ -159,7 +159,10 @@ impl Owners {
     /// A member that answers us does not know us, if it is a stranger: it is told.
     fn introduce_to(&mut self, cx: &mut Context, peer: &NodeId, stranger: bool) {
         self.settle(cx);
-        let Some(peer) = cx.members.get(peer).filter(|_| stranger) else { return };
+        if !stranger {
+            return;
+        }
+        let Some(peer) = cx.members.get(peer) else { return };
         let ours = cx.mine().map(|status| self.update_about(status));
         cx.send_gossip(&peer, ours.into_iter().collect());
     }

@@ -46,7 +46,6 @@ pub(super) fn start(
     let others = snapshot.members().filter(|node| node.id != me.id).map(|node| node.id.clone());
     cx.roster = Roster::of(others, &mut cx.rng);
     let mut owners = Owners {
-        pending: Vec::new(),
         requests: Requests::default(),
         detection,
         news,

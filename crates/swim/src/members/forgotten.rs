@@ -124,6 +124,11 @@ impl Forgotten {
         self.owed.push((teller.clone(), word));
     }
 
+    /// Whether a word is owed to anybody.
+    pub(super) fn owes(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
     /// Takes what is owed.
     pub(super) fn take_owed(&mut self) -> Vec<(NodeId, Update)> {
         std::mem::take(&mut self.owed)

@@ -81,7 +81,7 @@ impl Members {
         let statement = NodeStatus::alive(mine.id.clone(), mine.addr, incarnation, mine.tags.clone());
         if let Some(status) = self.registry.replace(statement).after() {
             let update = Update::Node { status: Arc::clone(status), accusers: Vec::new() };
-            cx.fact(Fact::News { update, priority: Priority::Critical, teller: None });
+            cx.news(update, Priority::Critical, None);
         }
     }
 
@@ -181,7 +181,7 @@ impl Members {
             self.reap(cx, id, tombstone.incarnation);
         }
         let update = Update::Forget { id: id.clone(), incarnation };
-        cx.fact(Fact::News { update, priority: Priority::Medium, teller: teller.cloned() });
+        cx.news(update, Priority::Medium, teller.cloned());
     }
 
     /// Whether that claim of `from` is about a member that is forgotten. Then it must change nothing. A peer that still
@@ -204,7 +204,11 @@ impl Members {
     }
 
     /// A message has been handled: its sender receives the words that it lacks.
+    #[inline]
     pub(crate) fn tell_owed_words(&mut self, cx: &mut Context) {
+        if !self.forgotten.owes() {
+            return;
+        }
         let owed = self.forgotten.take_owed();
         // All that one message tells of comes from one sender.
         let teller = owed.first().and_then(|(teller, _)| self.registry.get(teller));

@@ -84,7 +84,7 @@ impl Myself {
             // Whoever still claims what we have refuted has not heard so: it is said again, and rides on the very answer.
             if claim.state != NodeState::Alive && !is_waiting {
                 let update = Update::Node { status: mine, accusers: Vec::new() };
-                cx.fact(Fact::News { update, priority: Priority::Critical, teller: None });
+                cx.news(update, Priority::Critical, None);
             }
             return;
         }
@@ -131,7 +131,7 @@ impl Myself {
             return self.reserve.hold(cx, Held { incarnation, tags, priority });
         }
         let tags = tags.unwrap_or_else(|| mine.tags.clone());
-        let status = NodeStatus::alive(cx.me.clone(), mine.addr, incarnation, tags);
+        let status = NodeStatus::alive(cx.me.clone(), mine.addr, incarnation, tags).into();
         cx.fact(Fact::Stated { status, priority });
     }
 
@@ -163,7 +163,7 @@ impl Myself {
         let (origin, life, number) = (cx.me.clone(), self.life, self.broadcasts);
         self.broadcasts += 1;
         let update = Update::User(UserMessage { origin, life, number, payload });
-        cx.fact(Fact::News { update, priority: Priority::Low, teller: None });
+        cx.news(update, Priority::Low, None);
         Ok(())
     }
 

@@ -11,7 +11,6 @@ use kinfolk_core::{NodeAddr, NodeId, NodeStatus};
 
 use super::Repair;
 use crate::context::{Context, DELIVERED_WITHIN};
-use crate::fact::Fact;
 use crate::interface::input::CommandId;
 use crate::interface::output::Outcome;
 use crate::interface::priority::Priority;
@@ -118,7 +117,7 @@ impl Repair {
             // Only now do we know how many there are, and so how often our own statement has to be sent.
             if let Some(status) = cx.mine() {
                 let update = Update::Node { status, accusers: Vec::new() };
-                cx.fact(Fact::News { update, priority: Priority::Medium, teller: None });
+                cx.news(update, Priority::Medium, None);
             }
             let members = cx.members.member_count();
             cx.done(command, Outcome::Joined { members });

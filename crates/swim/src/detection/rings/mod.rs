@@ -182,6 +182,6 @@ fn note(
     once: bool,
 ) {
     let cause = Cause::by(cx.me.clone(), reason);
-    let evidence = subjects.evidence(cx, id, finding, cause);
+    let evidence = subjects.evidence(cx, id, finding, cause).into();
     cx.fact(Fact::Found { id: id.clone(), evidence, once });
 }

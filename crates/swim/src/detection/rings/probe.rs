@@ -1,14 +1,21 @@
 //! The probes of subjects: each is probed once in a cycle, more often while it is new or does not answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Instant, NodeId, NodeState, Reason};
+use kinfolk_core::{Instant, NodeId, NodeState, NodeStatus, Reason};
 
-use super::subject::Subject;
+use super::round_trip::RoundTrip;
+use super::subject::{InFlight, Subject};
 use super::{Rings, cycle};
 use crate::context::Context;
 use crate::interface::input::{NoReply, RequestId};
+use crate::purpose::Purpose;
 use crate::timer::Timer;
+use crate::wire::message::Message;
+
+/// The shortest time after which the port of a subject that has not answered is checked.
+const PORT_CHECK_AFTER_MIN: Duration = Duration::from_millis(25);
 
 impl Rings {
     /// A timer of the rings is due.
@@ -31,22 +38,23 @@ impl Rings {
     /// It is time to probe a subject.
     fn watch_due(&mut self, cx: &mut Context, id: &NodeId) {
         let (Some(node), false) = (cx.members.get(id), cx.has_left()) else { return };
-        let Some(subject) = self.subjects.get(id) else { return };
+        let Some(mut subject) = self.subjects.get_mut(id) else { return };
         // A probe that is still on its way is not replaced, so that each comes to its end.
         if let Some(probe) = subject.probe() {
             let over = probe.sent + cx.config.probe_interval;
             if cx.now < over {
-                return self.subjects.probe_at(cx, id, over);
+                return subject.probe_at(&mut cx.timers, id, over);
             }
             self.missed(cx, id);
+            let Some(same) = self.subjects.get_mut(id) else { return };
+            subject = same;
         }
-        let Some(subject) = self.subjects.get_mut(id) else { return };
         subject.meet();
         let troubled = node.state == NodeState::Suspect || subject.is_silent();
         let next = if troubled || subject.is_looked_at() { cx.config.probe_interval } else { cycle(cx) };
         subject.probe_at(&mut cx.timers, id, cx.now + next);
         cx.stats.probes += 1;
-        self.subjects.probe(cx, &node, false);
+        send_probe(cx, subject, &node, false);
     }
 
     /// A subject answered the probe that was sent then, in time or not; its next probe should come so many milliseconds
@@ -72,7 +80,9 @@ impl Rings {
         let by = Duration::from_millis(shift.unsigned_abs().into()).min(cycle / 8);
         let next = if shift < 0 { cycle.saturating_sub(by) } else { cycle + by };
         subject.probe_at(&mut cx.timers, id, (sent + next).max(cx.now));
-        self.subjects.heard_from(cx, id);
+        if subject.is_silent() {
+            self.subjects.heard_from(cx, id);
+        }
         if self.beside.remove(id) {
             self.rewatch(cx);
         }
@@ -94,8 +104,10 @@ impl Rings {
                 cx.stats.probes_void += 1;
             } else if probe.again {
                 self.missed(cx, id);
-            } else if let Some(node) = cx.members.get(id) {
-                self.subjects.probe(cx, &node, true);
+            } else if let Some(node) = cx.members.get(id)
+                && let Some(subject) = self.subjects.get_mut(id)
+            {
+                send_probe(cx, subject, &node, true);
             }
         }
         if why != NoReply::Local && sent >= self.pause_ended {
@@ -127,4 +139,36 @@ impl Rings {
             self.subjects.probe_now(cx, id);
         }
     }
+}
+
+/// Probes a subject, which is this node; `again` says whether a probe has just failed before its time.
+fn send_probe(cx: &mut Context, subject: &mut Subject, node: &Arc<NodeStatus>, again: bool) {
+    let timeout = timeout_after(cx, subject.trip);
+    // A late answer still says that it lives: until the next probe at least it is worth waiting for.
+    let within = cx.config.probe_interval.max(timeout);
+    let ping = Message::Ping { digest: cx.members.digest(), gossip: Vec::new() };
+    let purpose = Purpose::Watch { id: node.id.clone(), sent: cx.now };
+    let request = cx.ask(node, ping, purpose, within);
+    let early = port_check_after(cx, subject.trip);
+    let timer = if early < timeout {
+        cx.timers.schedule(cx.now + early, Timer::Knock(request))
+    } else {
+        cx.timers.schedule(cx.now + timeout, Timer::ProbeTimeout(request))
+    };
+    subject.sent(InFlight { request, sent: cx.now, timer, again });
+}
+
+/// How long a probe of a subject may take: what it took lately and four times its deviation, within the bounds of the
+/// configuration, and longer the less we trust ourselves.
+pub(super) fn timeout_after(cx: &Context, trip: RoundTrip) -> Duration {
+    let (least, most) = (cx.config.probe_timeout_min, cx.config.probe_timeout);
+    let timeout = cx.health.scale(trip.timeout().unwrap_or(most).clamp(least.min(most), most));
+    timeout.min(cx.config.probe_interval.max(most))
+}
+
+/// After what time without an answer the port is checked: long before the probe's time is over, because a check costs one
+/// datagram, and the host of a dead process answers only the first few packets at once. What QUIC sends again is among
+/// them, so that a check that comes late may wait a second for its answer.
+fn port_check_after(cx: &Context, trip: RoundTrip) -> Duration {
+    trip.smoothed().map_or(cx.config.probe_timeout_min, |trip| (trip * 2).max(PORT_CHECK_AFTER_MIN))
 }

@@ -3,24 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kinfolk_core::{Cause, Instant, NodeId, NodeState, NodeStatus, Reason};
+use kinfolk_core::{Cause, Instant, NodeId, NodeState, Reason};
 use kinfolk_detector::{Evidence, Finding};
 
 use super::loss_rate::OTHERS_ANSWERED_MIN;
-use super::round_trip::RoundTrip;
-use super::subject::{InFlight, Subject};
+use super::probe::timeout_after;
+use super::subject::Subject;
 use super::{cycle, note};
 use crate::context::Context;
 use crate::fact::Fact;
 use crate::interface::config::RINGS;
 use crate::interface::input::RequestId;
 use crate::interface::output::Output;
-use crate::purpose::{Checked, Purpose};
+use crate::purpose::Checked;
 use crate::timer::Timer;
-use crate::wire::message::Message;
-
-/// The shortest time after which the port of a subject that has not answered is checked.
-const PORT_CHECK_AFTER_MIN: Duration = Duration::from_millis(25);
 
 /// How many probes of a new subject follow each other at the interval at the most, before it is probed once in a cycle: until
 /// its watchers have found their places in the cycle a crash would be found late. By chance it is between one and this, so
@@ -140,26 +136,6 @@ impl Subjects {
         }
     }
 
-    /// Probes a subject; `again` says whether a probe has just failed before its time.
-    pub(super) fn probe(&mut self, cx: &mut Context, node: &std::sync::Arc<NodeStatus>, again: bool) {
-        let trip = self.get(&node.id).map(|subject| subject.trip).unwrap_or_default();
-        let timeout = timeout_after(cx, trip);
-        // A late answer still says that it lives: until the next probe at least it is worth waiting for.
-        let within = cx.config.probe_interval.max(timeout);
-        let ping = Message::Ping { digest: cx.members.digest(), gossip: Vec::new() };
-        let purpose = Purpose::Watch { id: node.id.clone(), sent: cx.now };
-        let request = cx.ask(node, ping, purpose, within);
-        let early = port_check_after(cx, trip);
-        let timer = if early < timeout {
-            cx.timers.schedule(cx.now + early, Timer::Knock(request))
-        } else {
-            cx.timers.schedule(cx.now + timeout, Timer::ProbeTimeout(request))
-        };
-        if let Some(subject) = self.of.get_mut(&node.id) {
-            subject.sent(InFlight { request, sent: cx.now, timer, again });
-        }
-    }
-
     /// A probe has had no answer for longer than usual.
     pub(super) fn port_check_due(&mut self, cx: &mut Context, request: RequestId) {
         let Some(id) = self.probed_by(request) else { return };
@@ -243,19 +219,4 @@ impl Subjects {
         let round_trip = subject.and_then(|subject| subject.trip.smoothed());
         crate::detection::evidence(cx, id, (finding, cause), (phi, round_trip))
     }
-}
-
-/// How long a probe of a subject may take: what it took lately and four times its deviation, within the bounds of the
-/// configuration, and longer the less we trust ourselves.
-fn timeout_after(cx: &Context, trip: RoundTrip) -> Duration {
-    let (least, most) = (cx.config.probe_timeout_min, cx.config.probe_timeout);
-    let timeout = cx.health.scale(trip.timeout().unwrap_or(most).clamp(least.min(most), most));
-    timeout.min(cx.config.probe_interval.max(most))
-}
-
-/// After what time without an answer the port is checked: long before the probe's time is over, because a check costs one
-/// datagram, and the host of a dead process answers only the first few packets at once. What QUIC sends again is among
-/// them, so that a check that comes late may wait a second for its answer.
-fn port_check_after(cx: &Context, trip: RoundTrip) -> Duration {
-    trip.smoothed().map_or(cx.config.probe_timeout_min, |trip| (trip * 2).max(PORT_CHECK_AFTER_MIN))
 }
