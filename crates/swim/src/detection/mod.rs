@@ -89,10 +89,8 @@ impl Detection {
 
     /// Somebody has become a member, or is none any more; the roster knows it already.
     pub(crate) fn came_or_went(&mut self, cx: &mut Context, id: &NodeId, is_member: bool) {
-        match self.rings() {
-            Some(rings) if is_member => rings.came(cx, id),
-            Some(rings) => rings.went(cx, id),
-            None => {}
+        if let Some(rings) = self.rings() {
+            rings.came_or_went(cx, id, is_member);
         }
     }
 
@@ -139,17 +137,19 @@ impl Detection {
         }
     }
 
-    /// A message has come from somebody.
-    pub(crate) fn heard(&mut self, cx: &Context) {
-        if let Some(rings) = self.rings() {
-            rings.heard(cx);
-        }
-    }
-
-    /// Since `since` we could not ask, or not hear what others say, because we were paused or congested.
+    /// Since `since` we could not ask, or not hear what others say, because we were paused.
     pub(crate) fn was_deaf(&mut self, cx: &mut Context, since: Instant) {
         if let Some(rings) = self.rings() {
             rings.was_deaf(cx, since);
+        }
+    }
+
+    /// We can ask and hear again; since `since` we could not. Probes that could not be made when they were due come one
+    /// after another.
+    pub(crate) fn hear_again(&mut self, cx: &mut Context, since: Instant) {
+        if let Some(rings) = self.rings() {
+            rings.was_deaf(cx, since);
+            rings.subjects.spread_late_probes(cx);
         }
     }
 
@@ -219,38 +219,6 @@ impl Detection {
         self.suspicions.accusers_of(id)
     }
 
-    /// How many are suspected.
-    #[cfg(test)]
-    pub(crate) fn suspected(&self) -> usize {
-        self.suspicions.ids().count()
-    }
-
-    /// Whether `id` is suspected.
-    #[cfg(test)]
-    pub(crate) fn is_suspected(&self, id: &NodeId) -> bool {
-        self.suspicions.started(id).is_some()
-    }
-
-    /// Whether `id` is a subject of ours.
-    #[cfg(test)]
-    pub(crate) fn watches(&mut self, id: &NodeId) -> bool {
-        self.rings().is_some_and(|rings| rings.subjects.contains(id))
-    }
-
-    /// Watches nobody any more.
-    #[cfg(test)]
-    pub(crate) fn watch_nobody(&mut self, cx: &mut Context) {
-        if let Some(rings) = self.rings() {
-            rings.subjects.watch(cx, Vec::new());
-        }
-    }
-
-    /// Whether `id` is a subject of ours that does not answer.
-    #[cfg(test)]
-    pub(crate) fn is_silent(&mut self, id: &NodeId) -> bool {
-        self.rings().is_some_and(|rings| rings.subjects.silent().contains(id))
-    }
-
     /// A finding about `id`, with what we know of it.
     pub(crate) fn evidence(&self, cx: &Context, id: &NodeId, finding: Finding, cause: Cause) -> Evidence {
         match &self.method {
@@ -307,5 +275,38 @@ fn evidence(
         phi,
         round_trip,
         local_health: cx.health.score(),
+    }
+}
+
+/// What tests look at.
+#[cfg(test)]
+pub(crate) mod peek {
+    use super::*;
+
+    /// How many are suspected.
+    pub(crate) fn suspected(detection: &Detection) -> usize {
+        detection.suspicions.ids().count()
+    }
+
+    /// Whether `id` is suspected.
+    pub(crate) fn is_suspected(detection: &Detection, id: &NodeId) -> bool {
+        detection.suspicions.started(id).is_some()
+    }
+
+    /// Whether `id` is a subject of ours.
+    pub(crate) fn watches(detection: &mut Detection, id: &NodeId) -> bool {
+        detection.rings().is_some_and(|rings| rings.subjects.contains(id))
+    }
+
+    /// Whether `id` is a subject of ours that does not answer.
+    pub(crate) fn is_silent(detection: &mut Detection, id: &NodeId) -> bool {
+        detection.rings().is_some_and(|rings| rings.subjects.silent().contains(id))
+    }
+
+    /// Has nobody watched any more.
+    pub(crate) fn watch_nobody(detection: &mut Detection, cx: &mut Context) {
+        if let Some(rings) = detection.rings() {
+            rings.subjects.watch(cx, Vec::new());
+        }
     }
 }

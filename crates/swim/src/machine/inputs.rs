@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kinfolk_core::{Cause, NodeId, NodeStatus, Reason};
 
-use super::Owners;
+use super::{Owners, replies};
 use crate::context::Context;
 use crate::detection::{PingReq, relay_failed};
 use crate::fact::Spread;
@@ -20,16 +20,16 @@ impl Owners {
     pub(super) fn take(&mut self, cx: &mut Context, input: Input) {
         match input {
             Input::Message { from, message, reply_to } => {
-                self.detection.heard(cx);
+                self.heard(cx);
                 self.message(cx, &from, message, reply_to);
             }
             Input::Reply { request, from, message } => {
-                self.detection.heard(cx);
-                self.reply(cx, request, &from, message);
+                self.heard(cx);
+                replies::reply(self, cx, request, &from, message);
             }
             Input::NoReply { request, why } => {
                 if let Some(purpose) = self.requests.take(request) {
-                    self.without_answer(cx, purpose, request, why);
+                    replies::without_answer(self, cx, purpose, request, why);
                 }
             }
             Input::PortChecked { check, closed } => self.port_checked(cx, check, closed),
@@ -45,6 +45,13 @@ impl Owners {
             Input::Timeout | Input::Congested | Input::Clear => {}
         }
         self.settle(cx);
+    }
+
+    /// Somebody was heard from.
+    fn heard(&mut self, cx: &Context) {
+        if let Some(rings) = self.detection.rings() {
+            rings.heard(cx);
+        }
     }
 
     /// A peer's message: its gossip is taken in first, then it is answered.

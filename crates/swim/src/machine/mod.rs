@@ -103,11 +103,11 @@ impl Machine {
             owners.detection.was_deaf(cx, due);
         }
         match input {
-            Input::Timeout => owners.timeout(cx),
+            Input::Timeout => due::timeout(owners, cx),
             Input::Congested => congestion.begin(cx),
             Input::Clear => {
                 if let Some(since) = congestion.end(cx) {
-                    owners.hear_again(cx, since);
+                    due::hear_again(owners, cx, since);
                 }
             }
             input => owners.take(cx, input),

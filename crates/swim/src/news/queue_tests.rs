@@ -143,3 +143,15 @@ proptest! {
         prop_assert!(queue.ranks.is_empty());
     }
 }
+
+#[test]
+fn fresh_updates_fit_into_the_byte_budget_of_one_message() {
+    let mut queue = GossipQueue::new();
+    (0..9).for_each(|number| queue.push(user(number, 400), Priority::Low));
+    let one = codec::encoded_len(&user(0, 400));
+    let mut rounds = Vec::new();
+    while queue.has_fresh(1) {
+        rounds.push(queue.take_fresh(1, 4 * one, 100, 3).len());
+    }
+    assert_eq!(rounds, [4, 4, 1]);
+}

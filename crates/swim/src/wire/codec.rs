@@ -218,6 +218,23 @@ mod tests {
     }
 
     #[test]
+    fn a_message_of_the_largest_size_is_read_and_a_larger_one_is_not() {
+        let too_large = CodecError::Rule("it is larger than any message may be");
+        let junk = |len| decode(&vec![0xff; len]).unwrap_err();
+        assert_ne!(junk(MESSAGE_BYTES_MAX), too_large);
+        assert_eq!(junk(MESSAGE_BYTES_MAX + 1), too_large);
+    }
+
+    #[test]
+    fn a_comparison_has_256_buckets() {
+        let compare = |count| encode(&Message::Compare { buckets: vec![0; count] });
+        assert!(compare(BUCKETS).is_ok());
+        for count in [0, BUCKETS - 1, BUCKETS + 1] {
+            assert_eq!(compare(count), Err(CodecError::Rule("a comparison has not 256 buckets")), "{count}");
+        }
+    }
+
+    #[test]
     fn each_bound_holds_from_both_sides() {
         let message = |gossip| Message::Gossip { gossip };
         assert!(encode(&message(vec![user(0); UPDATES_MAX])).is_ok());

@@ -152,14 +152,6 @@ impl MassFailure {
 }
 
 impl Rings {
-    /// It is time to look how many are silent.
-    pub(super) fn look_due(&mut self, cx: &mut Context) {
-        self.partition.look_due();
-        if !cx.has_left() && self.look(cx) {
-            self.partition.look_soon(cx);
-        }
-    }
-
     /// Whether a verdict about one that has been silent for so long is held now. Where many are silent, but not nearly
     /// half, it is held for one interval: more may be about to be heard of.
     pub(super) fn holds_verdict(&mut self, cx: &mut Context, silence: Duration) -> bool {
@@ -176,7 +168,7 @@ impl Rings {
     }
 
     /// Counts who is silent, and draws the consequences. Returns whether to look again.
-    fn look(&mut self, cx: &mut Context) -> bool {
+    pub(super) fn look(&mut self, cx: &mut Context) -> bool {
         let mut counts = counts(cx);
         let isolated = self.mass.is_isolated(cx);
         let unheard = if isolated { counts.live - 1 } else { self.subjects.mute_alive(cx) };
@@ -186,21 +178,19 @@ impl Rings {
         // Of few silent ones hardly anybody is left an orphan, and in a small group everybody watches everybody.
         let in_rings = cx.roster.len() >= ALL_WATCH_ALL;
         let many = in_rings && silent * 4 >= counts.members && !isolated;
-        self.close_rings(cx, many || self.mass.closed.is_some() && silent > 0);
+        // Where many are silent the rings close around them, until nobody is: whoever had only silent watchers gets others,
+        // who find out whether it lives before the grace is over.
+        let close = many || self.mass.closed.is_some() && silent > 0;
+        if let Some(begins) = self.mass.close(cx, close) {
+            self.rewatch(cx);
+            if begins {
+                self.mass.catch_up(cx);
+            }
+        }
         silent += if many { orphans(cx, &self.subjects) } else { 0 };
         let times = Times { grace: cx.config.partition_grace, tolerated: cx.config.tolerated_pause };
         self.mass.brake.observe(cx.now, (silent, counts.members), times);
         silent > 0 || self.mass.brake != Brake::Armed || !self.partition.is_whole()
-    }
-
-    /// Where many are silent the rings close around them, until nobody is: whoever had only silent watchers gets others, who
-    /// find out whether it lives before the grace is over.
-    fn close_rings(&mut self, cx: &mut Context, close: bool) {
-        let Some(begins) = self.mass.close(cx, close) else { return };
-        self.rewatch(cx);
-        if begins {
-            self.mass.catch_up(cx);
-        }
     }
 }
 

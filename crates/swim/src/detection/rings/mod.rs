@@ -86,15 +86,13 @@ impl Rings {
         self.rewatch(cx);
     }
 
-    /// Somebody has become a member.
-    pub(super) fn came(&mut self, cx: &mut Context, id: &NodeId) {
-        self.places.insert(id);
-        self.rewatch(cx);
-    }
-
-    /// Somebody is no member any more.
-    pub(super) fn went(&mut self, cx: &mut Context, id: &NodeId) {
-        self.places.remove(id, cx.roster.ids().iter());
+    /// Somebody has become a member, or is none any more; the roster knows it already.
+    pub(super) fn came_or_went(&mut self, cx: &mut Context, id: &NodeId, is_member: bool) {
+        if is_member {
+            self.places.insert(id);
+        } else {
+            self.places.remove(id, cx.roster.ids().iter());
+        }
         self.rewatch(cx);
     }
 
@@ -143,7 +141,7 @@ impl Rings {
     }
 
     /// A message has come from somebody.
-    pub(super) fn heard(&mut self, cx: &Context) {
+    pub(crate) fn heard(&mut self, cx: &Context) {
         self.mass.heard(cx.now);
     }
 

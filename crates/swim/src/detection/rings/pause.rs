@@ -27,9 +27,4 @@ impl Rings {
         self.partition.paused(late);
         self.subjects.paused(cx, late);
     }
-
-    /// We can ask again: probes that could not be made when they were due come one after another.
-    pub(crate) fn catch_up_probes(&mut self, cx: &mut Context) {
-        self.subjects.spread_late_probes(cx);
-    }
 }

@@ -134,6 +134,14 @@ mod tests {
         rings
     }
 
+    /// Places are part of the protocol: members of other releases must find the same ones.
+    #[test]
+    fn a_name_stands_at_these_places() {
+        let expected =
+            [0x6401_C4A8_77E4_0BDC, 0xDB5A_A197_0039_B383, 0x20B2_5CA8_0A74_8C45, 0x0DAC_1E3D_EC3F_9F70];
+        assert_eq!(places(&id(0)), expected);
+    }
+
     #[test]
     fn whoever_watches_a_member_is_who_that_member_believes_to_watch_it() {
         let members: Vec<_> = (0..50).map(id).collect();

@@ -7,6 +7,7 @@ use kinfolk_core::{Instant, NodeId, NodeState, NodeStatus, Reason};
 
 use super::round_trip::RoundTrip;
 use super::subject::{InFlight, Subject};
+use super::verdict::judge_losses;
 use super::{Rings, cycle};
 use crate::context::Context;
 use crate::interface::input::{NoReply, RequestId};
@@ -28,9 +29,14 @@ impl Rings {
                     self.missed(cx, &id);
                 }
             }
-            Timer::Round(id, number) => self.round_due(cx, id, *number),
+            Timer::Round(id, number) => self.conclude_if(cx, id, |round, _| round.number == *number),
             Timer::Verdict(id) => self.verdict_due(cx, id),
-            Timer::Look => self.look_due(cx),
+            Timer::Look => {
+                self.partition.look_due();
+                if !cx.has_left() && self.look(cx) {
+                    self.partition.look_soon(cx);
+                }
+            }
             _ => {}
         }
     }
@@ -114,7 +120,7 @@ impl Rings {
             if let Some(subject) = self.subjects.get_mut(id) {
                 subject.losses.note_unanswered(sent);
             }
-            self.judge_losses(cx, id);
+            judge_losses(cx, &self.subjects, id);
         }
     }
 

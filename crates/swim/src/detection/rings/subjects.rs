@@ -125,7 +125,7 @@ impl Subjects {
     }
 
     /// Probes that could not be made when they were due come one after another, as new subjects' do.
-    pub(super) fn spread_late_probes(&mut self, cx: &mut Context) {
+    pub(in crate::detection) fn spread_late_probes(&mut self, cx: &mut Context) {
         let (interval, cycle) = (cx.config.probe_interval, cycle(cx));
         let late = self.of.iter().filter(|(_, subject)| subject.is_late(&cx.timers, cx.now));
         let within = |subject: &Subject| if subject.is_silent() { interval } else { cycle };

@@ -10,6 +10,7 @@ use std::time::Duration;
 use kinfolk_core::{Cause, NodeId, NodeState, Reason};
 use kinfolk_detector::Finding;
 
+use super::subjects::Subjects;
 use super::witnesses::{Found, Outcome};
 use super::{Rings, note, watchers_of};
 use crate::context::Context;
@@ -48,23 +49,8 @@ impl Rings {
                 note(cx, &self.subjects, id, (Finding::Held, reason), true);
             }
             Found::Confirmed | Found::NobodyElse if last => pronounce(cx, id, nacks, reason),
-            Found::Confirmed | Found::NobodyElse => self.accuse(cx, id, nacks, reason),
+            Found::Confirmed | Found::NobodyElse => accuse(cx, &mut self.subjects, id, nacks, reason),
         }
-    }
-
-    /// We say that a subject is suspect, and will judge it if it stays silent.
-    fn accuse(&mut self, cx: &mut Context, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
-        let tolerated = cx.tolerated_pause();
-        let Some(node) = cx.members.member(id) else { return };
-        let Some(subject) = self.subjects.get_mut(id) else { return };
-        let Some(since) = subject.standing().silent_since() else { return };
-        if subject.standing().verdict().is_some() {
-            return;
-        }
-        subject.accuse(cx.timers.schedule(since + tolerated, Timer::Verdict(id.clone())));
-        cx.stats.suspicions += 1;
-        let cause = cause(cx, nacks, reason);
-        cx.judge(&node, NodeState::Suspect, cause);
     }
 
     /// The time that a subject has is over. If it still is silent, a last check decides; it is repeated until witnesses
@@ -84,31 +70,55 @@ impl Rings {
             self.ask_witnesses(cx, id, true);
         }
     }
+}
 
-    /// A witness that could not reach the subject either finds it lossy.
-    pub(crate) fn fellow_finds_lossy(&mut self, cx: &mut Context, id: &NodeId, fellow: &NodeId) {
-        let watchers = watchers_of(cx, id);
-        let Some(subject) = self.subjects.get_mut(id).filter(|_| watchers.contains(fellow)) else {
-            return;
-        };
-        subject.losses.note_fellow(cx.now, fellow, &watchers);
-        self.judge_losses(cx, id);
+/// We say that a subject is suspect, and will judge it if it stays silent.
+fn accuse(cx: &mut Context, subjects: &mut Subjects, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
+    let tolerated = cx.tolerated_pause();
+    let Some(node) = cx.members.member(id) else { return };
+    let Some(subject) = subjects.get_mut(id) else { return };
+    let Some(since) = subject.standing().silent_since() else { return };
+    if subject.standing().verdict().is_some() {
+        return;
     }
+    subject.accuse(cx.timers.schedule(since + tolerated, Timer::Verdict(id.clone())));
+    cx.stats.suspicions += 1;
+    let cause = cause(cx, nacks, reason);
+    cx.judge(&node, NodeState::Suspect, cause);
+}
 
-    /// A subject that most of its watchers find lossy is declared failed.
-    pub(super) fn judge_losses(&mut self, cx: &mut Context, id: &NodeId) {
-        if !self.subjects.is_lossy(id) {
-            return;
+/// A witness that could not reach the subject either finds it lossy. Returns whether the subject is declared failed.
+pub(super) fn fellow_finds_lossy(
+    cx: &mut Context,
+    subjects: &mut Subjects,
+    id: &NodeId,
+    fellow: &NodeId,
+) -> bool {
+    let watchers = watchers_of(cx, id);
+    match subjects.get_mut(id).filter(|_| watchers.contains(fellow)) {
+        Some(subject) => {
+            subject.losses.note_fellow(cx.now, fellow, &watchers);
+            judge_losses(cx, subjects, id)
         }
-        let Some(losses) = self.subjects.get(id).map(|subject| &subject.losses) else { return };
-        let fellows = losses.fellows(cx.now);
-        // Ourselves among them; and never we alone.
-        let needed = (watchers_of(cx, id).len() / 2 + 1).max(2);
-        if fellows.len() + 1 >= needed {
-            cx.stats.lossy += 1;
-            pronounce(cx, id, fellows, losses.reason());
-        }
+        None => false,
     }
+}
+
+/// A subject that most of its watchers find lossy is declared failed. Returns whether that is so.
+pub(super) fn judge_losses(cx: &mut Context, subjects: &Subjects, id: &NodeId) -> bool {
+    if !subjects.is_lossy(id) {
+        return false;
+    }
+    let Some(losses) = subjects.get(id).map(|subject| &subject.losses) else { return false };
+    let fellows = losses.fellows(cx.now);
+    // Ourselves among them; and never we alone.
+    let needed = (watchers_of(cx, id).len() / 2 + 1).max(2);
+    if fellows.len() + 1 < needed {
+        return false;
+    }
+    cx.stats.lossy += 1;
+    pronounce(cx, id, fellows, losses.reason());
+    true
 }
 
 /// We declare a member failed.

@@ -13,6 +13,7 @@ use super::Rings;
 use super::places;
 use super::subject::Subject;
 use super::subjects::Subjects;
+use super::verdict::fellow_finds_lossy;
 use crate::context::Context;
 use crate::fact::Fact;
 use crate::interface::input::RequestId;
@@ -72,12 +73,13 @@ pub(super) enum Found {
 }
 
 /// What a witness said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WitnessAnswer {
     /// The subject answered it.
     Ack,
-    /// The subject did not answer it; `closed` says whether the subject's port was found closed.
-    Nack { closed: bool },
+    /// The subject did not answer this witness. `closed` says whether the subject's port was found closed, `lossy` whether
+    /// the witness finds that the subject can be reached only now and then.
+    Nack { witness: NodeId, closed: bool, lossy: bool },
     /// Nothing. If a limit of ours kept us from asking, that is no better: we learned nothing.
     Silence,
 }
@@ -140,6 +142,11 @@ impl Rings {
         (id, number): (&NodeId, u64),
         answer: WitnessAnswer,
     ) {
+        if let WitnessAnswer::Nack { witness, lossy: true, .. } = &answer
+            && fellow_finds_lossy(cx, &mut self.subjects, id, witness)
+        {
+            return;
+        }
         let Some(subject) = self.subjects.get_mut(id) else { return };
         if answer == WitnessAnswer::Ack {
             subject.losses.note_reached(cx.now);
@@ -150,7 +157,7 @@ impl Rings {
                 round.acked = true;
                 cx.stats.indirect_acks += 1;
             }
-            WitnessAnswer::Nack { closed } => {
+            WitnessAnswer::Nack { closed, .. } => {
                 let Some(witness) = round.open.remove(&request) else { return };
                 round.nacks.push(witness);
                 round.closed |= closed;
@@ -175,26 +182,25 @@ impl Rings {
         }
     }
 
-    /// Ends the round early where nothing that may still come could change its outcome.
+    /// Ends the round about `id` early, where nothing that may still come could change its outcome.
     fn conclude_if_ready(&mut self, cx: &mut Context, id: &NodeId) {
-        let Some(subject) = self.subjects.get(id) else { return };
-        let port_closed = subject.standing().is_port_closed();
-        if subject.round().is_some_and(|round| round.is_ready(port_closed)) {
-            self.conclude(cx, id);
-        }
+        self.conclude_if(cx, id, Round::is_ready);
     }
 
-    /// The time of the round of this number is over.
-    pub(super) fn round_due(&mut self, cx: &mut Context, id: &NodeId, number: u64) {
-        if self.subjects.get_mut(id).and_then(|subject| subject.round_mut(number)).is_some() {
-            self.conclude(cx, id);
-        }
-    }
-
-    fn conclude(&mut self, cx: &mut Context, id: &NodeId) {
+    /// Ends the round about `id` if `over` says so, which is told whether we found the port closed.
+    pub(super) fn conclude_if(
+        &mut self,
+        cx: &mut Context,
+        id: &NodeId,
+        over: impl FnOnce(&Round, bool) -> bool,
+    ) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
+        let port_closed = subject.standing().is_port_closed();
+        if !subject.round().is_some_and(|round| over(round, port_closed)) {
+            return;
+        }
         let Some(round) = subject.end_round(&mut cx.timers) else { return };
-        let port_closed = round.is_port_closed(subject.standing().is_port_closed());
+        let port_closed = round.is_port_closed(port_closed);
         let found = match () {
             () if round.acked => Found::PathAtFault,
             () if port_closed => Found::PortClosed,

@@ -10,6 +10,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
 use super::bench::{Bench, id, status};
+use crate::detection::peek;
 use crate::interface::config::{Mode, SwimConfig};
 use crate::interface::input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
 use crate::interface::output::Output;
@@ -148,7 +149,7 @@ fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>)
     assert!(forgotten < NAMES.len(), "a name is remembered once, and our own never");
     let asked = DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_TOLD_MAX + ASKED_MAX;
     assert!(machine.owners.requests.len() <= 4 + RELAYS_MAX + asked);
-    assert!(owners.detection.suspected() + owners.members.tombstones() <= known);
+    assert!(peek::suspected(&owners.detection) + owners.members.tombstones() <= known);
     assert!(
         machine.cx.timers.len() <= 3 + 2 * 16 + RELAYS_MAX + 2 * known,
         "{} timers",
@@ -164,7 +165,7 @@ fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>)
         assert!(stands <= Some(verdict), "{} went from {before:?} to {verdict:?}", node.id);
         assert!(node.is_well_formed());
         assert!(node.incarnation.get() < u64::MAX, "{} lies too far ahead of any clock", node.id);
-        let suspected = owners.detection.is_suspected(&node.id);
+        let suspected = peek::is_suspected(&owners.detection, &node.id);
         assert_eq!(suspected, node.state == NodeState::Suspect, "{} and its clock", node.id);
     }
     for output in &bench.outputs {

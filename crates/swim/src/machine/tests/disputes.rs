@@ -52,6 +52,29 @@ fn asked(bench: &mut Bench, name: &str) -> u64 {
 }
 
 #[test]
+fn only_a_failure_of_another_is_put_to_its_subject() {
+    let mut bench = verified(&["teller", "s", "x"]);
+    let left = Arc::new(status("s", 1, NodeState::Left));
+    let suspect = Arc::new(status("x", 1, NodeState::Suspect));
+    let nodes = vec![left, suspect];
+    bench.message("teller", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL });
+    assert_eq!((bench.known("s").1, bench.known("x").1), (NodeState::Left, NodeState::Suspect));
+    told_failed(&mut bench, &["me"]);
+    assert_eq!(bench.machine.stats().disputes, 0);
+}
+
+#[test]
+fn the_subject_of_a_verdict_has_a_second_before_it_is_asked() {
+    let mut bench = verified(&["teller", "s", "x"]);
+    told_failed(&mut bench, &["s"]);
+    let end = bench.now + SECOND - Duration::from_millis(1);
+    while bench.machine.next_timeout().is_some_and(|at| at <= end) {
+        bench.tick();
+        assert_eq!(question(&bench, "s"), None, "at {:?}", bench.now);
+    }
+}
+
+#[test]
 fn a_verdict_of_an_exchange_is_told_to_its_subject_and_to_nobody_else() {
     let mut bench = verified(&["teller", "s", "x"]);
     let outputs = told_failed(&mut bench, &["s"]);

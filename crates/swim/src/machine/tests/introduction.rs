@@ -6,6 +6,7 @@ use std::time::Duration;
 use kinfolk_core::{NodeState, NodeStatus};
 
 use super::bench::{Bench, claim, id, quiet, status};
+use crate::detection::peek;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{Input, NoReply};
 use crate::interface::output::Output;
@@ -110,7 +111,8 @@ fn members_that_a_peer_lacks_are_watched_until_they_answer() {
     let names: Vec<String> = (0..20).map(|n| format!("n{n:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut bench = bench(&names);
-    let unwatched = *names.iter().find(|name| !bench.machine.owners.detection.watches(&id(name))).unwrap();
+    let unwatched =
+        *names.iter().find(|name| !peek::watches(&mut bench.machine.owners.detection, &id(name))).unwrap();
     let peer = bench.machine.registry().get(&id(names[0])).unwrap();
     bench.machine.compare_with(&peer.id);
     let compare = bench.machine.cx.next_request().0 - 1;
@@ -121,10 +123,10 @@ fn members_that_a_peer_lacks_are_watched_until_they_answer() {
         names.iter().filter(lacks).map(|name| Arc::new(status(name, 1, NodeState::Alive))).collect();
     nodes.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     bench.reply(sync, names[0], Message::Page { nodes, more: false });
-    assert!(bench.machine.owners.detection.watches(&id(unwatched)));
+    assert!(peek::watches(&mut bench.machine.owners.detection, &id(unwatched)));
 
     let end = bench.now + Duration::from_secs(10);
-    while bench.machine.owners.detection.watches(&id(unwatched)) && bench.now < end {
+    while peek::watches(&mut bench.machine.owners.detection, &id(unwatched)) && bench.now < end {
         bench.tick();
         let probes = bench.outputs.iter().filter_map(|output| match output {
             Output::Send { to, message: Message::Ping { .. }, request: Some(request), .. } => {
@@ -136,5 +138,5 @@ fn members_that_a_peer_lacks_are_watched_until_they_answer() {
             bench.ack(request, &to);
         }
     }
-    assert!(!bench.machine.owners.detection.watches(&id(unwatched)), "it has answered");
+    assert!(!peek::watches(&mut bench.machine.owners.detection, &id(unwatched)), "it has answered");
 }

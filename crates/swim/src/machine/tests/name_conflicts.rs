@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{NodeAddr, NodeState};
+use kinfolk_core::{NodeAddr, NodeState, Tags};
 
 use super::bench::{Bench, quiet, status};
 use crate::interface::config::SwimConfig;
@@ -24,6 +24,19 @@ fn at_port(name: &str, incarnation: u64, port: u16) -> Vec<Update> {
 
 fn events(outputs: &str) -> Vec<&str> {
     outputs.lines().filter(|line| line.starts_with("event")).collect()
+}
+
+#[test]
+fn a_claim_with_our_address_and_other_tags_is_a_former_instance_and_outranked_at_once() {
+    let mut bench = bench();
+    for (claimed, stated) in [(20, 21), (30, 31)] {
+        let mut claim = status("me", claimed, NodeState::Alive);
+        claim.tags = Tags::new([("role", "db")]).unwrap();
+        let gossip = vec![Update::Node { status: claim.into(), accusers: Vec::new() }];
+        assert_eq!(bench.gossip("b", gossip), "");
+        assert_eq!(bench.known("me"), (stated, NodeState::Alive));
+    }
+    assert_eq!(bench.machine.stats().name_conflicts, 0);
 }
 
 #[test]

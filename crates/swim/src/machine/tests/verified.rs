@@ -6,6 +6,7 @@ use std::time::Duration;
 use kinfolk_core::NodeState;
 
 use super::bench::{Bench, claim, id, quiet};
+use crate::detection::peek;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{CheckId, Input, NoReply};
 use crate::interface::output::Output;
@@ -211,7 +212,7 @@ fn an_answer_that_is_only_late_stops_the_clock() {
     // A probe of before is answered now.
     let late = (0..200).find(|request| {
         bench.ack(*request, "a");
-        !bench.machine.owners.detection.is_silent(&id("a"))
+        !peek::is_silent(&mut bench.machine.owners.detection, &id("a"))
     });
     assert!(late.is_some());
     pass_in_silence(&mut bench, Duration::from_millis(4_500));
@@ -273,6 +274,34 @@ fn a_pause_of_our_own_voids_what_we_were_about_to_judge() {
 }
 
 #[test]
+fn an_answer_moves_the_next_probe_by_an_eighth_of_the_cycle_at_the_most() {
+    for (shift_ms, least, most) in [(30_000, 3_374, 3_376), (-30_000, 2_624, 2_626), (100, 3_099, 3_101)] {
+        let mut bench = bench(&["a", "b", "c"]);
+        // Until it is no longer new to us.
+        for _ in 0..6 {
+            until_probed(&mut bench);
+            let request = requests_to(&bench, "a")[0];
+            bench.ack(request, "a");
+        }
+        until_probed(&mut bench);
+        let (sent, request) = (bench.now, requests_to(&bench, "a")[0]);
+        let ack = Message::Ack { stranger: false, differs: false, shift_ms, gossip: Vec::new() };
+        bench.reply(request, "a", ack);
+        until_probed(&mut bench);
+        let after = bench.now.since(sent).as_millis();
+        assert!((least..=most).contains(&after), "{shift_ms}: {after}");
+    }
+}
+
+#[test]
+fn an_old_claim_that_we_failed_is_no_news_and_is_answered_once_more() {
+    let mut bench = bench(&["a", "b", "c"]);
+    bench.gossip("b", vec![claim("me", 9, NodeState::Failed, &["b"])]);
+    assert!(bench.machine.queue().is_waiting(&id("me")));
+    assert_eq!((bench.known("me").0, bench.machine.is_declared_failed()), (10, false));
+}
+
+#[test]
 fn a_suspicion_of_others_makes_a_watcher_probe_at_once_and_never_judge_by_itself() {
     let mut bench = bench(&["a", "b", "c"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
@@ -282,7 +311,7 @@ fn a_suspicion_of_others_makes_a_watcher_probe_at_once_and_never_judge_by_itself
     bench.ack(ack, "a");
     let mut bench = self::bench(&["a", "b", "c"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b", "c"])]);
-    bench.machine.owners.detection.watch_nobody(&mut bench.machine.cx);
+    peek::watch_nobody(&mut bench.machine.owners.detection, &mut bench.machine.cx);
     bench.pass(SECOND * 100);
     assert_eq!(bench.known("a").1, NodeState::Suspect);
 }
