@@ -138,10 +138,10 @@ pub(crate) async fn try_one(
         }
         // All members may be given the same seeds. A dial to our own address would look as if our
         // certificate were in use twice.
-        if is_ours(transport, addr) {
+        let listen = transport.local_addr().socket();
+        if is_ours(addr, listen, transport.advertised_addr().socket()) {
             return Tried::Ourselves(addr);
         }
-        let listen = transport.local_addr().socket();
         if addr.is_ipv4() != listen.is_ipv4() && !listen.ip().is_unspecified() {
             cause = Some(SeedError::Family { seed: addr, listen });
             continue;
@@ -161,9 +161,8 @@ pub(crate) async fn try_one(
     cause.map_or(Tried::WithUs, Tried::Failed)
 }
 
-/// Whether `addr` is where we listen.
-fn is_ours(transport: &Transport, addr: SocketAddr) -> bool {
-    let (listen, advertised) = (transport.local_addr().socket(), transport.advertised_addr().socket());
+/// Whether `addr` leads to us, who listen at one address and advertise another or the same.
+fn is_ours(addr: SocketAddr, listen: SocketAddr, advertised: SocketAddr) -> bool {
     addr == listen
         || addr == advertised
         || (addr.port() == listen.port() && listen.ip().is_unspecified() && is_of_this_machine(addr))
@@ -208,5 +207,20 @@ mod tests {
         assert!(is_local("127.0.0.1:7946"));
         // Addresses for documentation: no machine has them.
         assert!(!is_local("192.0.2.1:7946") && !is_local("[2001:db8::1]:7946"));
+    }
+
+    #[test]
+    fn an_address_is_ours_if_we_listen_there_or_tell_others_so() {
+        let ours = |addr: &str, listen: &str, advertised: &str| {
+            is_ours(addr.parse().unwrap(), listen.parse().unwrap(), advertised.parse().unwrap())
+        };
+        let (listen, advertised) = ("192.0.2.1:1", "192.0.2.2:2");
+        assert!(ours(listen, listen, advertised) && ours(advertised, listen, advertised));
+        assert!(!ours("192.0.2.3:1", listen, advertised));
+        assert!(!ours("127.0.0.1:1", listen, advertised), "we listen at one address of this machine only");
+        let any = "0.0.0.0:1";
+        assert!(ours("127.0.0.1:1", any, advertised));
+        assert!(!ours("127.0.0.1:2", any, advertised), "another program has that port");
+        assert!(!ours("192.0.2.3:1", any, advertised), "another machine has that address");
     }
 }

@@ -78,15 +78,15 @@ impl Seeker {
         // How often nobody was met while we were alone.
         let mut in_vain = 0;
         for round in 1_u64.. {
-            let alone = self.registry.member_count() <= 1;
-            let some = self.choose(alone, round);
-            let tried_any = !some.is_empty();
+            let before = self.registry.member_count();
+            let some = self.choose(is_alone(before), round);
+            let tried = some.len();
             self.contact(some, counters).await;
             if round.is_multiple_of(ROUNDS_TRUSTED) {
                 self.contacts.lock().forget_reached();
             }
             let interval = self.interval.mul_f64(0.5 + self.rng.unit());
-            let hurried = alone && tried_any && self.registry.member_count() <= 1;
+            let hurried = is_in_vain(before, tried, self.registry.member_count());
             let wait = if hurried { self.policy.delay(in_vain, self.rng.unit()) } else { interval };
             in_vain += u32::from(hurried);
             sleep(wait.min(interval)).await;
@@ -154,5 +154,29 @@ impl Seeker {
                 Tried::WithUs => {}
             }
         }
+    }
+}
+
+/// Whether so many members are nobody but us.
+fn is_alone(members: usize) -> bool {
+    members <= 1
+}
+
+/// Whether a round has tried somebody and left us as alone as we were. Then the next one comes soon.
+fn is_in_vain(before: usize, tried: usize, after: usize) -> bool {
+    is_alone(before) && tried > 0 && is_alone(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_round_that_tries_somebody_and_leaves_us_alone_is_in_vain() {
+        assert!(is_in_vain(1, 1, 1) && is_in_vain(1, 16, 1));
+        assert!(is_in_vain(0, 1, 0), "the registry is empty after a shutdown");
+        assert!(!is_in_vain(1, 0, 1), "there is nobody to try");
+        assert!(!is_in_vain(1, 1, 2), "somebody is met");
+        assert!(!is_in_vain(2, 1, 2) && !is_in_vain(2, 1, 1), "we were not alone");
     }
 }

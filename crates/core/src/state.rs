@@ -98,4 +98,10 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn each_state_has_its_name_also_in_a_column() {
+        assert_eq!(NodeState::ALL.map(NodeState::as_str), ["alive", "suspect", "failed", "left"]);
+        assert_eq!(format!("{Left:<6}|"), "left  |");
+    }
 }

@@ -59,3 +59,21 @@ impl NodeStatus {
         Self { tags: Tags::empty(), described_at: Incarnation::ZERO, ..self.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(incarnation: u64, described_at: u64) -> NodeStatus {
+        let (id, addr) = (NodeId::new("a").unwrap(), NodeAddr::new(([127, 0, 0, 1], 7_946).into()));
+        let alive = NodeStatus::alive(id, addr, Incarnation::new(incarnation), Tags::empty());
+        NodeStatus { described_at: Incarnation::new(described_at), ..alive }
+    }
+
+    #[test]
+    fn an_honest_status_has_an_incarnation_and_no_later_description() {
+        assert!(status(1, 0).is_well_formed() && status(1, 1).is_well_formed());
+        assert!(!status(1, 2).is_well_formed(), "nobody describes a life to come");
+        assert!(!status(0, 0).is_well_formed(), "no member starts at zero");
+    }
+}

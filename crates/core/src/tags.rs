@@ -230,4 +230,11 @@ mod tests {
         assert_eq!(Tags::new([("", "v")]), Err(TagsError::EmptyKey));
         assert_eq!(Tags::new([("k", "v")]).unwrap().without("k"), Tags::empty());
     }
+
+    #[test]
+    fn only_tags_without_an_entry_are_empty() {
+        let one = Tags::new([("k", "")]).unwrap();
+        assert!(!one.is_empty() && one.without("k").is_empty());
+        assert!(Tags::empty().is_empty() && numbered(0).unwrap().is_empty());
+    }
 }

@@ -11,6 +11,8 @@ mod fixture;
 mod dissemination;
 #[path = "net/errors.rs"]
 mod errors;
+#[path = "net/partitions.rs"]
+mod partitions;
 #[path = "net/probes.rs"]
 mod probes;
 #[path = "net/suspicions.rs"]

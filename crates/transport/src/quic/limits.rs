@@ -118,8 +118,6 @@ impl Limiter for Door {
 pub(super) fn of_connection(config: &TransportConfig) -> Result<Limits, TransportError> {
     let streams = u64::from(STREAMS_MAX);
     let window = u64::from(config.stream_buffer_bytes) * WINDOW_FACTOR;
-    // So many streams that are not read leave room for one that is.
-    let all = (config.app_streams_max as u64 + 1) * window;
     let limits = Limits::new()
         .with_max_idle_timeout(config.quic_idle_timeout)
         .and_then(|limits| limits.with_max_handshake_duration(config.handshake_timeout))
@@ -127,7 +125,7 @@ pub(super) fn of_connection(config: &TransportConfig) -> Result<Limits, Transpor
         .and_then(|limits| limits.with_max_send_buffer_size(config.stream_buffer_bytes))
         .and_then(|limits| limits.with_bidirectional_local_data_window(window))
         .and_then(|limits| limits.with_bidirectional_remote_data_window(window))
-        .and_then(|limits| limits.with_data_window(all.clamp(DATA_WINDOW_MIN, u64::from(u32::MAX))))
+        .and_then(|limits| limits.with_data_window(data_window(config.app_streams_max, window)))
         .and_then(|limits| limits.with_max_open_local_bidirectional_streams(streams))
         .and_then(|limits| limits.with_max_open_local_unidirectional_streams(streams))
         .and_then(|limits| limits.with_max_open_remote_bidirectional_streams(streams))
@@ -136,4 +134,22 @@ pub(super) fn of_connection(config: &TransportConfig) -> Result<Limits, Transpor
         setting: "quic_idle_timeout, handshake_timeout, initial_rtt or stream_buffer_bytes",
         cause: fault.to_string(),
     })
+}
+
+/// What all streams of a connection may hold together. So many that are not read leave room for one that is.
+fn data_window(streams: usize, window: u64) -> u64 {
+    ((streams as u64 + 1) * window).clamp(DATA_WINDOW_MIN, u64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_holds_one_more_window_than_it_carries_streams() {
+        let window = DATA_WINDOW_MIN;
+        assert_eq!(data_window(7, window), 8 * window);
+        assert_eq!(data_window(0, 1), DATA_WINDOW_MIN, "a few small streams still get enough");
+        assert_eq!(data_window(5_000, window), u64::from(u32::MAX), "QUIC takes no more");
+    }
 }

@@ -20,6 +20,8 @@ mod owner;
 mod peer;
 mod refusal;
 mod reset;
+#[cfg(test)]
+mod rest_tests;
 mod serve;
 #[cfg(feature = "simulation")]
 mod simulated_io;
