@@ -1,0 +1,184 @@
+//! The members that are remembered, of this life and the former, and for how long the registry has not known them. Whether
+//! one is contacted is decided in `sought.rs`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Snapshot, Tags};
+
+use crate::memory::Known;
+
+/// How many members are remembered; of more, those who are alive before those who are not.
+pub(super) const MEMBERS_MAX: usize = 1_024;
+/// How many of them the registry may have removed. Of more, those are kept that did not leave and
+/// were removed last.
+pub(super) const ABSENT_MAX: usize = 256;
+
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    by_id: BTreeMap<NodeId, Remembered>,
+    /// The version of the view that was noted last.
+    noted: Option<u64>,
+    /// Counts those who became absent.
+    absences: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Remembered {
+    addr: NodeAddr,
+    incarnation: Incarnation,
+    state: NodeState,
+    /// Set if the registry does not know it: the lower, the longer.
+    absent: Option<u64>,
+}
+
+impl Remembered {
+    pub(super) fn addr(&self) -> NodeAddr {
+        self.addr
+    }
+
+    pub(super) fn state(&self) -> NodeState {
+        self.state
+    }
+}
+
+impl Members {
+    /// Those of a former life: the registry knows none of them yet.
+    pub(super) fn of_former_life(known: &[Known]) -> Self {
+        let mut members = Self::default();
+        // The dead are counted as absent for longer.
+        for known in known.iter().rev() {
+            let Known { addr, incarnation, state, .. } = *known;
+            let absent = Some(members.next_absence());
+            members.by_id.insert(known.id.clone(), Remembered { addr, incarnation, state, absent });
+        }
+        members
+    }
+
+    /// Notes who is in the view besides `me`, and who is there no more.
+    pub(super) fn note(&mut self, me: &NodeId, view: &Snapshot) {
+        // A view without this member is left over from a shutdown. Ignore it.
+        if view.get(me).is_none() {
+            return;
+        }
+        if self.noted.replace(view.version()) == Some(view.version()) {
+            return;
+        }
+        for node in view.nodes() {
+            self.note_node(me, node);
+        }
+        for (id, remembered) in &mut self.by_id {
+            if remembered.absent.is_none() && view.get(id).is_none() {
+                remembered.absent = Some(self.absences);
+                self.absences += 1;
+            }
+        }
+        self.bound_absent();
+        self.bound_all(me);
+    }
+
+    /// Forgets a member up to this incarnation; a later instance stays.
+    pub(super) fn forget(&mut self, id: &NodeId, incarnation: Incarnation) {
+        if self.by_id.get(id).is_some_and(|member| member.incarnation <= incarnation) {
+            self.by_id.remove(id);
+        }
+    }
+
+    /// What is remembered of that member.
+    pub(super) fn status_of(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {
+        let Remembered { addr, incarnation, state, .. } = *self.by_id.get(id)?;
+        let status = NodeStatus::alive(id.clone(), addr, incarnation, Tags::empty()).with_state(state);
+        Some(status.without_description().into())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Remembered)> {
+        self.by_id.iter()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// All of them, to be written down: the living first.
+    pub(super) fn known(&self) -> Vec<Known> {
+        let known = |(id, member): (&NodeId, &Remembered)| Known {
+            id: id.clone(),
+            addr: member.addr,
+            incarnation: member.incarnation,
+            state: member.state,
+        };
+        let mut members: Vec<Known> = self.by_id.iter().map(known).collect();
+        members.sort_by_key(|known| known.state);
+        members
+    }
+
+    fn next_absence(&mut self) -> u64 {
+        let absence = self.absences;
+        self.absences += 1;
+        absence
+    }
+
+    fn note_node(&mut self, me: &NodeId, node: &NodeStatus) {
+        if node.id == *me {
+            return;
+        }
+        let NodeStatus { addr, incarnation, state, .. } = *node;
+        self.by_id.insert(node.id.clone(), Remembered { addr, incarnation, state, absent: None });
+    }
+
+    fn bound_absent(&mut self) {
+        let absent = self.by_id.values().filter(|member| member.absent.is_some()).count();
+        let surplus = absent.saturating_sub(ABSENT_MAX);
+        if surplus == 0 {
+            return;
+        }
+        // Those that left go first: they matter only when this member is alone.
+        let rank = |(id, member): (&NodeId, &Remembered)| {
+            member.absent.map(|since| (member.state != NodeState::Left, since, id.clone()))
+        };
+        let mut ranks: Vec<_> = self.by_id.iter().filter_map(rank).collect();
+        ranks.sort_unstable();
+        for (.., id) in ranks.drain(..surplus) {
+            self.by_id.remove(&id);
+        }
+    }
+
+    fn bound_all(&mut self, me: &NodeId) {
+        if self.by_id.len() <= MEMBERS_MAX {
+            return;
+        }
+        // Each member keeps a different random subset, so that the group as a whole keeps all
+        // addresses.
+        let by_chance = |id: &NodeId| crc32fast::hash(format!("{me} {id}").as_bytes());
+        let rank = |(id, member): (&NodeId, &Remembered)| {
+            (member.absent.is_some(), !member.state.is_member(), by_chance(id), id.clone())
+        };
+        let mut ranks: Vec<_> = self.by_id.iter().map(rank).collect();
+        ranks.sort_unstable();
+        for (.., id) in ranks.drain(MEMBERS_MAX..) {
+            self.by_id.remove(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::SharedNodeRegistry;
+
+    use super::*;
+
+    #[test]
+    fn an_emptied_registry_is_not_noted() {
+        let registry = SharedNodeRegistry::new();
+        let [me, other] = ["me", "a"].map(|name| NodeId::new(name).unwrap());
+        for id in [&me, &other] {
+            let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
+            let _ = registry.apply(NodeStatus::alive(id.clone(), addr, Incarnation::new(1), Tags::empty()));
+        }
+        let mut members = Members::default();
+        members.note(&me, &registry.snapshot());
+        registry.clear();
+        members.note(&me, &registry.snapshot());
+        assert_eq!(members.by_id[&other].absent, None);
+    }
+}
