@@ -46,6 +46,7 @@ mod health;
 mod join;
 mod memory;
 mod partition;
+mod record;
 mod reunion;
 mod shutdown;
 mod stats;

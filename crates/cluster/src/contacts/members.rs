@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Snapshot, Tags};
 
-use crate::memory::Known;
+use crate::record::Known;
 
 /// How many members are remembered; of more, those who are alive before those who are not.
 pub(super) const MEMBERS_MAX: usize = 1_024;

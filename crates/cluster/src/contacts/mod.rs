@@ -37,7 +37,7 @@ use self::members::Members;
 use self::reached::Reached;
 use self::seeds::Seeds;
 pub(crate) use self::sought::Sought;
-use crate::memory::Record;
+use crate::record::Record;
 
 /// The contacts, shared by all who read or note them. No lock is held over anything that waits.
 pub(crate) type SharedContacts = Arc<Mutex<Contacts>>;

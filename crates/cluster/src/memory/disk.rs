@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::error::StateError;
-use super::record::Record;
 use super::store::Store;
+use crate::record::Record;
 
 /// How long a write takes on a simulated machine. Not nothing: a crash can come before its end, and
 /// what waits for the disk has to wait.

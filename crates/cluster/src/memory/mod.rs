@@ -12,7 +12,6 @@
 
 mod disk;
 mod error;
-mod record;
 mod store;
 
 use std::path::Path;
@@ -29,10 +28,11 @@ use tokio::time::{sleep, timeout};
 
 pub(crate) use disk::Disk;
 pub use error::StateError;
-pub(crate) use record::{Known, Record};
+
 use store::Store;
 
 use crate::contacts::SharedContacts;
+use crate::record::Record;
 
 /// How far ahead of the incarnation that we have others are written down, as the milliseconds that incarnations are at a
 /// start: 1,000. A process that is killed and started again more often than once a second runs ahead of its clock.

@@ -11,7 +11,7 @@ use kinfolk_core::{ClusterId, Incarnation, NodeId};
 use parking_lot::Mutex;
 
 use super::error::StateError;
-use super::record::{BYTES_MAX, Record, Unreadable};
+use crate::record::{BYTES_MAX, Record, Unreadable};
 
 /// The record.
 const FILE: &str = "kinfolk.state";

@@ -34,12 +34,12 @@ pub(super) fn reply(
             introduce_to(owners, cx, from, stranger);
         }
         (Some(Purpose::Witness { id, round }), Message::Ack { gossip, .. }) => {
-            witness(owners, cx, request, (&id, round), WitnessAnswer::Ack);
+            witness(owners, cx, request, (&id, round), &WitnessAnswer::Ack);
             owners.gossiped(cx, from, &gossip);
         }
         (Some(Purpose::Witness { id, round }), Message::Nack { closed, lossy }) => {
             let answer = WitnessAnswer::Nack { witness: from.clone(), closed, lossy };
-            witness(owners, cx, request, (&id, round), answer);
+            witness(owners, cx, request, (&id, round), &answer);
         }
         (Some(Purpose::Comeback(trial)), Message::Ack { gossip, .. }) => {
             owners.gossiped(cx, from, &gossip);
@@ -116,7 +116,7 @@ pub(super) fn without_answer(
             }
         }
         Purpose::Witness { id, round } => {
-            witness(owners, cx, request, (&id, round), WitnessAnswer::Silence);
+            witness(owners, cx, request, (&id, round), &WitnessAnswer::Silence);
         }
         Purpose::Probe => probed(owners, cx, &NodeId::clone(&cx.me), ProbeAnswer::NoDirect(why)),
         Purpose::IndirectProbe => {
@@ -145,7 +145,7 @@ fn witness(
     cx: &mut Context,
     request: RequestId,
     about: (&NodeId, u64),
-    answer: WitnessAnswer,
+    answer: &WitnessAnswer,
 ) {
     if let Some(rings) = owners.detection.rings() {
         rings.witness_answered(cx, request, about, answer);

@@ -140,15 +140,15 @@ impl Rings {
         cx: &mut Context,
         request: RequestId,
         (id, number): (&NodeId, u64),
-        answer: WitnessAnswer,
+        answer: &WitnessAnswer,
     ) {
-        if let WitnessAnswer::Nack { witness, lossy: true, .. } = &answer
+        if let WitnessAnswer::Nack { witness, lossy: true, .. } = answer
             && fellow_finds_lossy(cx, &mut self.subjects, id, witness)
         {
             return;
         }
         let Some(subject) = self.subjects.get_mut(id) else { return };
-        if answer == WitnessAnswer::Ack {
+        if *answer == WitnessAnswer::Ack {
             subject.losses.note_reached(cx.now);
         }
         let Some(round) = subject.round_mut(number) else { return };
@@ -160,7 +160,7 @@ impl Rings {
             WitnessAnswer::Nack { closed, .. } => {
                 let Some(witness) = round.open.remove(&request) else { return };
                 round.nacks.push(witness);
-                round.closed |= closed;
+                round.closed |= *closed;
             }
             WitnessAnswer::Silence => {
                 if round.open.remove(&request).is_none() {

@@ -12,7 +12,7 @@ const VERSION: u8 = 1;
 /// The mark, the version, and the CRC-32 of what follows, the highest byte first.
 const HEADER: usize = MARK.len() + 1 + 4;
 /// How large a file is read at the most: several times what the bounds of a record allow.
-pub(super) const BYTES_MAX: u64 = 4 * 1024 * 1024;
+pub(crate) const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// What a member remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub(crate) struct Known {
 
 /// Why bytes are no record of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     #[error("it is not a state file of Kinfolk")]
     Mark,
     #[error("it has format version {0}, and this Kinfolk reads version {VERSION}")]
@@ -60,7 +60,7 @@ impl Record {
     ///
     /// # Panics
     /// Never: all its types can be encoded.
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let body = postcard::to_stdvec(self).expect("names, numbers and lists can all be encoded");
         let mut bytes = Vec::with_capacity(HEADER + body.len());
         bytes.extend_from_slice(MARK);
@@ -73,7 +73,7 @@ impl Record {
     /// The record in `bytes`, if it is one of this member's. Leaves out what lies too far ahead of
     /// `clock`: no member believes it. A ceiling up there was made by a clock that was wrong, or
     /// the clock is wrong now; then no member lets us join.
-    pub(super) fn from_bytes(
+    pub(crate) fn from_bytes(
         bytes: &[u8],
         (cluster, node): (&ClusterId, &NodeId),
         clock: Incarnation,
