@@ -19,7 +19,7 @@ use crate::contacts::{Contacts, SharedContacts};
 use crate::error::{ClusterError, JoinError};
 use crate::health;
 use crate::join::{self, JoinReport};
-use crate::memory::{Memory, Opened};
+use crate::memory::{Disk, Memory, Opened};
 use crate::reunion::{Reunion, Seeker};
 use crate::shutdown::ShutdownReport;
 use crate::stats::ClusterStats;
@@ -64,11 +64,12 @@ impl Cluster {
     /// setting is out of its range. Nothing is left open.
     pub fn start(config: ClusterConfig) -> Result<Self, ClusterError> {
         let seed = getrandom::u64().map_err(|error| ClusterError::Randomness(error.to_string()))?;
-        Self::start_with(config, seed, Clock::start(), Transport::bind)
+        Self::start_with(config, seed, (Clock::start(), Disk::Threaded), Transport::bind)
     }
 
     /// As [`start`](Self::start), on a machine of a simulated network where it is `since_epoch` after the Unix epoch. All
-    /// that is left to chance comes from the machine's seed.
+    /// that is left to chance comes from the machine's seed. What it writes to its state directory takes its time on
+    /// tokio's clock, and no thread.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -80,7 +81,7 @@ impl Cluster {
         since_epoch: Duration,
     ) -> Result<Self, ClusterError> {
         let seed = host.seed;
-        Self::start_with(config, seed, Clock::start_at(since_epoch), |config| {
+        Self::start_with(config, seed, (Clock::start_at(since_epoch), Disk::Simulated), |config| {
             Transport::bind_on(config, host)
         })
     }
@@ -88,7 +89,7 @@ impl Cluster {
     fn start_with(
         config: ClusterConfig,
         seed: u64,
-        clock: Clock,
+        (clock, disk): (Clock, Disk),
         bind: impl FnOnce(TransportConfig) -> Result<(Transport, Incoming), TransportError>,
     ) -> Result<Self, ClusterError> {
         let mut rng = Rng::from_seed(seed);
@@ -96,7 +97,7 @@ impl Cluster {
         let addr = dialable_addr(&transport).inspect_err(|_| transport.abort())?;
         let (registry, events) = (SharedNodeRegistry::new(), EventBus::new());
         let since_epoch = clock.since_epoch();
-        let open = |dir| Opened::open(dir, &config.identity, since_epoch);
+        let open = |dir| Opened::open(dir, &config.identity, since_epoch, disk);
         let opened = config.state_dir.as_deref().map(open).transpose().inspect_err(|_| transport.abort())?;
         let at_clock = || Incarnation::at_start(since_epoch, None);
         let incarnation = opened.as_ref().map_or_else(at_clock, |opened| opened.incarnation);

@@ -10,6 +10,7 @@
 //! **When it writes**: at the start; when somebody is waiting for it; after a join; and otherwise at most once in
 //! [`SAVE_EVERY`], while something has changed. So a killed process may forget the last five seconds' acquaintances.
 
+mod disk;
 mod error;
 mod record;
 mod store;
@@ -26,6 +27,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+pub(crate) use disk::Disk;
 pub use error::StateError;
 pub(crate) use record::{Known, Record};
 use store::Store;
@@ -44,6 +46,7 @@ const WRITE_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Opened {
     store: Store,
+    disk: Disk,
     /// What the former life left, with the ceiling of this one.
     pub record: Record,
     /// The incarnation that this life begins with.
@@ -57,6 +60,7 @@ impl Opened {
         dir: &Path,
         identity: &NodeIdentity,
         since_epoch: Duration,
+        disk: Disk,
     ) -> Result<Self, StateError> {
         let (cluster, node) = (identity.cluster(), identity.id());
         let store = Store::open(dir)?;
@@ -73,7 +77,7 @@ impl Opened {
         };
         let record = Record { ceiling: incarnation.later_by(AHEAD), ..former.unwrap_or_else(blank) };
         store.write(&record)?;
-        Ok(Self { store, record, incarnation })
+        Ok(Self { store, disk, record, incarnation })
     }
 }
 
@@ -116,6 +120,7 @@ impl Memory {
         let (running, ended) = watch::channel(());
         let keeper = Keeper {
             store: Arc::clone(&store),
+            disk: opened.disk,
             contacts,
             registry,
             protocol,
@@ -159,6 +164,7 @@ impl Memory {
 /// The task that writes.
 struct Keeper {
     store: Arc<Store>,
+    disk: Disk,
     contacts: SharedContacts,
     registry: SharedNodeRegistry,
     protocol: SwimProtocol,
@@ -229,10 +235,7 @@ impl Keeper {
                 self.under_way = Some(before);
                 return self.failed("an earlier write has not ended; see whether the disk works");
             }
-            _ => {
-                let store = Arc::clone(&self.store);
-                tokio::task::spawn_blocking(move || store.write(&record))
-            }
+            _ => self.disk.write(Arc::clone(&self.store), record),
         };
         match timeout(WRITE_LIMIT, &mut task).await {
             Ok(Ok(Ok(()))) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kinfolk::{Incarnation, NodeState, Tags};
-use kinfolk_scenarios::{Fleet, World, run, until};
+use kinfolk_scenarios::{Fleet, World, until};
 
 use crate::twice::{LONG, twice};
 
@@ -71,8 +71,7 @@ fn a_cluster_that_was_killed_whole_and_remembers_nothing_stays_apart() {
 
 #[test]
 fn the_incarnation_never_goes_back_when_the_clock_did_and_the_process_was_killed() {
-    // How many updates go into one statement depends on the disk.
-    run(1, async |world| {
+    twice(&[1], async |world| {
         let mut fleet = remembering(world, 3).await;
         let mut before = incarnation(&fleet, 2, 2);
         for round in 0..3 {
@@ -98,8 +97,7 @@ fn the_incarnation_never_goes_back_when_the_clock_did_and_the_process_was_killed
 
 #[test]
 fn a_thousand_tag_updates_in_a_row_all_arrive_though_each_incarnation_is_written_down_first() {
-    // How many updates go into one statement depends on the disk.
-    run(1, async |world| {
+    twice(&[1], async |world| {
         let fleet = remembering(world, 3).await;
         let begin = incarnation(&fleet, 1, 1);
         for number in 0..3_000 {
@@ -235,8 +233,7 @@ fn a_member_whose_address_has_changed_returns_by_itself() {
 
 #[test]
 fn a_member_whose_disk_fails_goes_on_and_writes_again_when_it_can() {
-    // How many updates go into one statement depends on the disk.
-    run(1, async |world| {
+    twice(&[1], async |world| {
         let mut fleet = remembering(world, 3).await;
         let next = fleet.config(1).state_dir.clone().expect("it has one").join("kinfolk.state.next");
         // Where this is, no file can be written.
