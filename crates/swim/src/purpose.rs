@@ -42,9 +42,9 @@ pub(crate) enum Purpose {
         round: u64,
     },
     /// A probe of the subject of a verdict that came by an exchange.
-    Dispute(NodeId),
+    PendingVerdict(NodeId),
     /// A probe of the trial of this number, before we come back.
-    Comeback(u64),
+    ReturnCheck(u64),
     /// A probe for somebody else.
     Relay(Relay),
     /// A look at whether a random member's view differs.

@@ -1,7 +1,7 @@
 //! The requests of ours that wait for an answer, and what each was for.
 //!
 //! Bounded by construction: one probe with its helpers, [`RELAYS_MAX`](crate::purpose::RELAYS_MAX) relays, [`DESCRIBES_MAX`](crate::purpose::DESCRIBES_MAX) descriptions,
-//! [`JOINS_MAX`](crate::purpose::JOINS_MAX) joins and one periodic exchange, one question for each open dispute, the pings of one trial, and those of
+//! [`JOINS_MAX`](crate::purpose::JOINS_MAX) joins and one periodic exchange, one question for each pending verdict, the pings of one trial, and those of
 //! one leave. What a probe or a relay has asked is forgotten when its time is over, so that an answer which never comes
 //! leaves nothing behind.
 

@@ -17,7 +17,7 @@ pub(crate) enum Timer {
     /// When to tell a requester that the member that we probed for it (by this request) has not answered.
     Nack(RequestId),
     /// When to check the port of the subject whose probe this request is, if it has no answer yet (`Mode::Verified`).
-    Knock(RequestId),
+    PortCheck(RequestId),
     /// When to probe this subject (`Mode::Verified`).
     Watch(NodeId),
     /// When the round of this number, about this subject, is over.
@@ -27,7 +27,7 @@ pub(crate) enum Timer {
     /// When to declare this suspected member failed.
     Suspicion(NodeId),
     /// When the subject of a verdict has had its time to refute it (`Mode::Verified`).
-    Dispute(NodeId),
+    PendingVerdict(NodeId),
     /// When to send waiting updates to random members.
     Gossip,
     /// When to exchange views with a random member.
@@ -39,7 +39,7 @@ pub(crate) enum Timer {
     /// When to report a conflict about the name of this member, or its end.
     NameConflict(NodeId),
     /// When a trial of our own is over, or the next one begins.
-    Comeback,
+    ReturnCheck,
     /// When to contact a failed member.
     Heal,
     /// When to forget the tombstone of this member, if it is still of this incarnation.

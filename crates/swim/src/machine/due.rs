@@ -26,7 +26,7 @@ fn due(owners: &mut Owners, cx: &mut Context, timer: &Timer) {
             }
         }
         Timer::ProbeTimeout(_)
-        | Timer::Knock(_)
+        | Timer::PortCheck(_)
         | Timer::Watch(_)
         | Timer::Round(..)
         | Timer::Verdict(_)
@@ -47,10 +47,10 @@ fn due(owners: &mut Owners, cx: &mut Context, timer: &Timer) {
         }
         Timer::Heal if !cx.has_left() => owners.repair.heal_due(cx),
         Timer::Sync | Timer::Heal => {}
-        Timer::Dispute(id) => owners.repair.verdict_due(cx, id),
+        Timer::PendingVerdict(id) => owners.repair.verdict_due(cx, id),
         Timer::Settle(id) => owners.report.settle_due(cx, id),
         Timer::NameConflict(id) => owners.report.name_conflict_due(cx, id),
-        Timer::Comeback => owners.myself.return_check_due(cx),
+        Timer::ReturnCheck => owners.myself.return_check_due(cx),
         Timer::Reap(id, incarnation) => owners.members.reap(cx, id, *incarnation),
     }
 }

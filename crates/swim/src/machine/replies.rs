@@ -41,11 +41,11 @@ pub(super) fn reply(
             let answer = WitnessAnswer::Nack { witness: from.clone(), closed, lossy };
             witness(owners, cx, request, (&id, round), &answer);
         }
-        (Some(Purpose::Comeback(trial)), Message::Ack { gossip, .. }) => {
+        (Some(Purpose::ReturnCheck(trial)), Message::Ack { gossip, .. }) => {
             owners.gossiped(cx, from, &gossip);
             owners.myself.tried(cx, trial, None);
         }
-        (Some(Purpose::Dispute(id)), Message::Ack { gossip, .. }) => {
+        (Some(Purpose::PendingVerdict(id)), Message::Ack { gossip, .. }) => {
             owners.gossiped(cx, from, &gossip);
             end_verdict(owners, cx, &id, None);
         }
@@ -122,8 +122,8 @@ pub(super) fn without_answer(
         Purpose::IndirectProbe => {
             probed(owners, cx, &NodeId::clone(&cx.me), ProbeAnswer::NoIndirect(request, why));
         }
-        Purpose::Comeback(trial) => owners.myself.tried(cx, trial, Some(why)),
-        Purpose::Dispute(id) => end_verdict(owners, cx, &id, Some(why)),
+        Purpose::ReturnCheck(trial) => owners.myself.tried(cx, trial, Some(why)),
+        Purpose::PendingVerdict(id) => end_verdict(owners, cx, &id, Some(why)),
         Purpose::Relay(relay) => relay_failed(cx, &relay, false),
         Purpose::Join(joining) => {
             join::failed(cx, joining.command, JoinFailure::NoAnswer(why));

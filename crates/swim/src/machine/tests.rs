@@ -2,17 +2,17 @@
 
 mod arbitrary;
 mod bench;
-mod comeback;
 mod commands;
 mod congestion;
-mod disputes;
 mod forget;
 mod gossip;
 mod introduction;
 mod mass;
 mod name_conflicts;
+mod pending_verdicts;
 mod probes;
 mod reserve;
+mod return_check;
 mod suspicions;
 mod verified;
 mod views;

@@ -157,10 +157,10 @@ impl Myself {
         let mut open = 0;
         for neighbour in neighbours.iter().cycle().take(PROBES as usize) {
             let ping = Message::Ping { digest: 0, gossip: Vec::new() };
-            cx.ask(neighbour, ping, Purpose::Comeback(number), within);
+            cx.ask(neighbour, ping, Purpose::ReturnCheck(number), within);
             open += 1;
         }
-        let timer = cx.timers.schedule(cx.now + within, Timer::Comeback);
+        let timer = cx.timers.schedule(cx.now + within, Timer::ReturnCheck);
         if let Some(out) = &mut check.out {
             (out.timer, out.trial) = (Some(timer), Some(Trial { number, begun: cx.now, open, missed: 0 }));
         }
@@ -201,7 +201,7 @@ impl Myself {
             }
             AGAIN_WELL
         };
-        out.timer = Some(cx.timers.schedule(cx.now + again, Timer::Comeback));
+        out.timer = Some(cx.timers.schedule(cx.now + again, Timer::ReturnCheck));
     }
 
     fn come_back(&mut self, cx: &mut Context) {

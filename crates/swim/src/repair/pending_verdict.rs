@@ -56,7 +56,7 @@ impl Repair {
         cx.stats.disputes += 1;
         let pending = PendingVerdict { verdict: claim.clone(), teller: from.clone() };
         cx.send_gossip(&known, vec![pending.update()]);
-        cx.timers.schedule(cx.now + ANSWERED_WITHIN, Timer::Dispute(claim.id.clone()));
+        cx.timers.schedule(cx.now + ANSWERED_WITHIN, Timer::PendingVerdict(claim.id.clone()));
         self.pending.insert(claim.id.clone(), pending);
         true
     }
@@ -68,7 +68,7 @@ impl Repair {
             Some(known) => {
                 let ping = Message::Ping { digest: 0, gossip: vec![pending.update()] };
                 let within = cx.config.probe_timeout;
-                cx.ask_plainly((id, known.addr), ping, Purpose::Dispute(id.clone()), within);
+                cx.ask_plainly((id, known.addr), ping, Purpose::PendingVerdict(id.clone()), within);
             }
             None => drop(self.pending.remove(id)),
         }

@@ -23,7 +23,7 @@ impl Rings {
     pub(in crate::detection) fn due(&mut self, cx: &mut Context, timer: &Timer) {
         match timer {
             Timer::Watch(id) => self.watch_due(cx, id),
-            Timer::Knock(request) => self.subjects.port_check_due(cx, *request),
+            Timer::PortCheck(request) => self.subjects.port_check_due(cx, *request),
             Timer::ProbeTimeout(request) => {
                 if let Some(id) = self.subjects.probed_by(*request) {
                     self.missed(cx, &id);
@@ -157,7 +157,7 @@ fn send_probe(cx: &mut Context, subject: &mut Subject, node: &Arc<NodeStatus>, a
     let request = cx.ask(node, ping, purpose, within);
     let early = port_check_after(cx, subject.trip);
     let timer = if early < timeout {
-        cx.timers.schedule(cx.now + early, Timer::Knock(request))
+        cx.timers.schedule(cx.now + early, Timer::PortCheck(request))
     } else {
         cx.timers.schedule(cx.now + timeout, Timer::ProbeTimeout(request))
     };
