@@ -18,6 +18,7 @@ mod round_robin;
 mod suspicions;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use kinfolk_core::{Cause, Instant, NodeId, NodeState, NodeStatus, Reason};
 use kinfolk_detector::{Evidence, Finding, PartitionStatus, SuspicionStatus};
@@ -265,7 +266,7 @@ fn evidence(
     cx: &Context,
     id: &NodeId,
     (finding, cause): (Finding, Cause),
-    (phi, round_trip): (Option<f64>, Option<std::time::Duration>),
+    (phi, round_trip): (Option<f64>, Option<Duration>),
 ) -> Evidence {
     Evidence {
         at: cx.now,

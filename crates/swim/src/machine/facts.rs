@@ -1,6 +1,8 @@
 //! What follows from what an owner says. Each fact is followed through, with all that it leads to, before the next one of
 //! the same method.
 
+use std::sync::Arc;
+
 use kinfolk_core::{Cause, ClusterEvent, NodeState, NodeStatus, Reason};
 
 use super::Owners;
@@ -114,7 +116,7 @@ impl Owners {
     }
 
     /// What we know of a member, as an update.
-    pub(super) fn update_about(&self, status: std::sync::Arc<NodeStatus>) -> Update {
+    pub(super) fn update_about(&self, status: Arc<NodeStatus>) -> Update {
         let accusers = self.detection.accusers_of(&status.id);
         news::inline(Update::Node { status, accusers })
     }

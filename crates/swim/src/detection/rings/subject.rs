@@ -1,5 +1,7 @@
 //! One subject: a member that we watch. When it is probed, how it stands, and what was asked about it.
 
+use std::time::Duration;
+
 use kinfolk_core::{Instant, NodeId};
 
 use super::loss_rate::Losses;
@@ -169,7 +171,7 @@ impl Subject {
     }
 
     /// We were paused until `now`, for so long. What we asked before may have been answered meanwhile, unheard.
-    pub(super) fn paused(&mut self, timers: &mut Timers, now: Instant, by: std::time::Duration) {
+    pub(super) fn paused(&mut self, timers: &mut Timers, now: Instant, by: Duration) {
         self.probe = None;
         self.standing.paused(now, by);
         self.end_round(timers);
