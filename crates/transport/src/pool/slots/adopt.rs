@@ -1,5 +1,5 @@
 //! How a connection that nobody waits for finds its place among the slots: the peer's own dial, or a dial to an address
-//! whose name was not known. Dials by name are in `mod.rs`.
+//! whose name was not known. Dials by name are in `single_flight.rs`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,8 @@ use kinfolk_core::Instant;
 use super::super::lane::Route;
 use super::super::tie::Side;
 use super::super::{CloseReason, ConnId};
-use super::{Held, Live, Slot, Slots, State, Waiter, Wake};
+use super::slot::{Live, State};
+use super::{Held, Slots, Waiter, Wake};
 
 /// What became of a connection that the peer (or an unnamed dial) opened.
 #[derive(Debug)]
@@ -35,12 +36,12 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         now: Instant,
     ) -> Adopted<C, W> {
         // It held a place while it was dialled, if it was dialled here.
-        self.loose.remove(&id);
+        self.table.release_loose(id);
         if self.closed {
             return Adopted::Closed;
         }
-        let live = self.new_live(id, conn, side, 0, now);
-        if let Some(dial) = self.connecting(route) {
+        let live = Live::new(id, conn, side, 0, self.watched, now);
+        if let Some(dial) = self.table.connecting(route) {
             return self.adopt_during_dial(id, route, live, dial, now);
         }
         let rival = self.rival(route, side);
@@ -48,10 +49,10 @@ impl<C: Held, W: Waiter> Slots<C, W> {
             return Adopted::NoRoom;
         }
         // Making room may have evicted the rival.
-        let rival = rival.filter(|_| self.counted(route) >= self.limits.max_per_peer);
+        let rival = rival.filter(|_| self.table.counted(route) >= self.limits.max_per_peer);
         let Some(rival) = rival else { return self.insert_ready(id, route, live, Vec::new()) };
         let (rival_side, rival_since) =
-            self.ready_live(rival).map(|live| (live.side, live.since)).expect("is ready");
+            self.table.ready(rival).map(|live| (live.side, live.since)).expect("is ready");
         if self.limits.tie.newer_wins(route.peer, rival_side, now.since(rival_since), side) {
             self.drain(rival, CloseReason::Superseded, now);
             return self.insert_ready(id, route, live, Vec::new());
@@ -74,19 +75,17 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         }
         if live.side == Side::Local || self.limits.tie.winner(route.peer) == Side::Remote {
             // Nobody waits for the dial any more. It keeps its place until it has ended.
-            let (waiters, standby) = self.take_connecting(dial).expect("it is connecting");
-            self.forget(dial);
-            self.loose.insert(dial);
+            let (waiters, standby) = self.table.dial(dial).expect("it is connecting").end();
+            self.table.remove(dial);
+            self.table.hold_loose(dial);
             if let Some(standby) = standby {
                 self.drain(standby, CloseReason::Superseded, now);
             }
             return self.insert_ready(id, route, live, waiters);
         }
         self.insert(id, route, State::Standby(live));
-        let Some(Slot { state: State::Connecting { standby, .. }, .. }) = self.by_id.get_mut(&dial) else {
-            unreachable!("making room closes idle and draining connections only");
-        };
-        if let Some(older) = standby.replace(id) {
+        let dial = self.table.dial(dial).expect("making room closes idle and draining connections only");
+        if let Some(older) = dial.keep_standby(id) {
             self.drain(older, CloseReason::Superseded, now);
         }
         Adopted::Spare
@@ -113,7 +112,7 @@ impl<C: Held, W: Waiter> Slots<C, W> {
     /// The connection that a new one of `side` competes with, if the peer's limit is met: one of the same side first,
     /// then the oldest.
     fn rival(&self, route: Route<'_>, side: Side) -> Option<ConnId> {
-        let ready = self.on_route(route).filter_map(|(id, slot)| Some((id, slot.ready()?)));
+        let ready = self.table.on_route(route).filter_map(|(id, slot)| Some((id, slot.ready()?)));
         ready.map(|(id, live)| (live.side != side, live.since, id)).min().map(|(_, _, id)| id)
     }
 }

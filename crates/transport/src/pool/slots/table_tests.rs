@@ -8,6 +8,7 @@ use kinfolk_core::{Instant, NodeId};
 
 use super::super::lane::{Lane, Route};
 use super::super::tie::{Side, Tie};
+use super::slot::Slot;
 use super::*;
 
 /// The slot that is looked at.
@@ -82,23 +83,23 @@ fn slots_in(state: &str, to: Route<'_>) -> Bare {
 
 /// Ends a use of `IT`, as far as there is one.
 fn end_use(slots: &mut Bare) {
-    let Some(live) = slots.by_id.get(&IT).and_then(Slot::live) else { return };
+    let Some(live) = slots.table.get(IT).and_then(Slot::live) else { return };
     if live.pooled.end(T0) {
         slots.unused(IT, T0);
     }
 }
 
 fn state_of(slots: &Bare) -> &'static str {
-    let Some(slot) = slots.by_id.get(&IT) else {
-        return if slots.loose.contains(&IT) { "loose" } else { "free" };
+    let Some(slot) = slots.table.get(IT) else {
+        return if slots.table.loose().contains(&IT) { "loose" } else { "free" };
     };
     match &slot.state {
-        State::Connecting { .. } => "connecting",
+        State::Connecting(_) => "connecting",
         State::Ready(live) if live.pooled.uses() > 0 => "in use",
         State::Ready(_) => "idle",
         State::Standby(_) => "standby",
-        State::Draining { live, .. } if live.pooled.uses() > 0 => "draining, in use",
-        State::Draining { .. } => "draining",
+        State::Draining(draining) if draining.live.pooled.uses() > 0 => "draining, in use",
+        State::Draining(_) => "draining",
     }
 }
 
@@ -135,7 +136,7 @@ fn apply(slots: &mut Bare, event: &str, state: &str, to: Route<'_>) {
         "adopt, theirs" => drop(slots.adopt(new, to, new, Side::Remote, T0)),
         "adopt, ours" => drop(slots.adopt(new, to, new, Side::Local, T0)),
         "room needed" => {
-            slots.limits.max_total = slots.total();
+            slots.limits.max_total = slots.table.total();
             drop(slots.acquire(Route::new(&id("other"), Lane::Requests), || new, || Nobody));
         }
         "sweep, 1 s later" => drop(slots.sweep(T0 + Duration::from_secs(1), Duration::from_mins(1))),

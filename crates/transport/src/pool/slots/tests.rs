@@ -3,12 +3,14 @@
 #![cfg(not(kinfolk_loom))]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId};
 use proptest::prelude::*;
 
 use super::super::lane::{Lane, Route};
+use super::super::pooled::Pooled;
 use super::super::tie::{Side, Tie};
 use super::*;
 
@@ -234,11 +236,11 @@ fn check(slots: &Slots<ConnId, Numbered>, books: &Books) {
     let (connecting, in_use, idle, other) = slots.counts();
     let total = connecting + in_use + idle + other;
     assert!(total <= MAX_TOTAL, "{total} slots");
-    let streams = slots.by_id.values().filter(|slot| slot.lane.is_streams()).count();
+    let streams = slots.table.streams();
     assert!(streams <= MAX_STREAMS, "{streams} connections for streams");
     for n in 0..4 {
         for lane in [Lane::Requests, Lane::StreamsOut, Lane::StreamsIn] {
-            assert!(slots.counted(Route::new(&peer(n), lane)) <= MAX_PER_PEER);
+            assert!(slots.table.counted(Route::new(&peer(n), lane)) <= MAX_PER_PEER);
         }
     }
     // Each dial holds a place until it has ended, also when nobody waits for it any more.
@@ -247,7 +249,7 @@ fn check(slots: &Slots<ConnId, Numbered>, books: &Books) {
     assert_eq!(open, in_use + idle + other, "each open connection has one slot");
     let held = books.uses.iter().filter(|used| books.conns[&used.conn]).count();
     assert_eq!(held, slots.uses(), "each use is counted once");
-    assert!(slots.by_peer.values().map(Vec::len).sum::<usize>() == slots.by_id.len());
+    slots.table.check();
 }
 
 proptest! {
