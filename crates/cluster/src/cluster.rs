@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_core::{
-    EventBus, Incarnation, NodeAddr, NodeId, NodeStatus, Rng, SharedNodeRegistry, Snapshot, Subscription,
-    Tags,
+    EventBus, Incarnation, NodeAddr, NodeId, NodeStatus, RegistryCloser, RegistryView, RegistryWriter, Rng,
+    Snapshot, Subscription, Tags,
 };
 use kinfolk_detector::{Evidence, HealthChecker, SuspicionStatus};
 use kinfolk_gossip::{Clock, GossipError, LeaveReport, OnForgotten, Parts, Reserve, SwimProtocol};
@@ -38,7 +38,8 @@ pub struct Cluster {
 pub(crate) struct Inner {
     pub transport: Transport,
     pub protocol: SwimProtocol,
-    pub registry: SharedNodeRegistry,
+    pub registry: RegistryView,
+    pub registry_end: RegistryCloser,
     pub events: EventBus,
     pub health: HealthChecker,
     pub health_loop: Background,
@@ -95,7 +96,8 @@ impl Cluster {
         let mut rng = Rng::from_seed(seed);
         let (transport, incoming) = bind(transport_config(&config))?;
         let addr = dialable_addr(&transport).inspect_err(|_| transport.abort())?;
-        let (registry, events) = (SharedNodeRegistry::new(), EventBus::new());
+        let (writer, events) = (RegistryWriter::new(), EventBus::new());
+        let (registry, registry_end) = (writer.view(), writer.closer());
         let since_epoch = clock.since_epoch();
         let open = |dir| Opened::open(dir, &config.identity, since_epoch, disk);
         let opened = config.state_dir.as_deref().map(open).transpose().inspect_err(|_| transport.abort())?;
@@ -115,7 +117,7 @@ impl Cluster {
         let (wanted, wants) = watch::channel(incarnation);
         let reserve = former.map(|former| Reserve { up_to: former.ceiling, wanted });
         let parts = Parts {
-            registry: registry.clone(),
+            registry: writer,
             events: events.clone(),
             health: health.clone(),
             clock,
@@ -146,6 +148,7 @@ impl Cluster {
             transport,
             protocol,
             registry,
+            registry_end,
             events,
             health,
             health_loop,

@@ -63,7 +63,8 @@ pub use stats::ClusterStats;
 
 pub use kinfolk_core::{
     Cause, ClusterEvent, ClusterId, Incarnation, NameError, NodeAddr, NodeId, NodeState, NodeStatus, Reason,
-    SharedNodeRegistry, Snapshot, Subscription, Tags, TagsError,
+    RegistryCloser, RegistryView, RegistryWriter, SharedNodeRegistry, Snapshot, Subscription, Tags,
+    TagsError,
 };
 pub use kinfolk_detector::{
     Evidence, Finding, FlapPolicy, HealthConfig, PartitionStatus, PhiConfig, Rhythm, Scope, SuspicionStatus,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use kinfolk_core::{Rng, SharedNodeRegistry};
+use kinfolk_core::{RegistryView, Rng};
 use kinfolk_gossip::SwimProtocol;
 use kinfolk_transport::Transport;
 use tokio::task::JoinSet;
@@ -32,7 +32,7 @@ const ROUNDS_TRUSTED: u64 = 100;
 pub(crate) struct Seeker {
     pub transport: Transport,
     pub protocol: SwimProtocol,
-    pub registry: SharedNodeRegistry,
+    pub registry: RegistryView,
     pub contacts: SharedContacts,
     pub policy: JoinPolicy,
     pub interval: Duration,

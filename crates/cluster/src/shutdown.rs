@@ -72,7 +72,7 @@ impl Inner {
         self.protocol.signal_stop();
         self.health_loop.signal_stop();
         self.transport.abort();
-        self.registry.clear();
+        self.registry_end.close();
         self.events.close();
     }
 
@@ -103,7 +103,7 @@ impl Inner {
             phase(Phase::StopHealthChecker, limits.stop, self.health_loop.stop()).await,
             // The transport keeps its limit itself, so that what is closed at its end is closed in good order.
             phase(Phase::CloseConnections, limits.close * 2, self.transport.close(limits.close)).await,
-            phase(Phase::ClearRegistry, limits.stop, async { self.registry.clear() }).await,
+            phase(Phase::ClearRegistry, limits.stop, async { self.registry_end.close() }).await,
             phase(Phase::CloseEvents, limits.stop, async { self.events.close() }).await,
         ];
         ShutdownReport { phases }

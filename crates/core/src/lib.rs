@@ -26,7 +26,7 @@ pub use error::{NameError, TagsError};
 pub use event::ClusterEvent;
 pub use incarnation::Incarnation;
 pub use node::{NAME_LEN_MAX, NodeAddr, NodeId};
-pub use registry::{Change, SharedNodeRegistry, Snapshot};
+pub use registry::{Change, RegistryCloser, RegistryView, RegistryWriter, SharedNodeRegistry, Snapshot};
 pub use rng::Rng;
 pub use state::NodeState;
 pub use status::NodeStatus;

@@ -90,10 +90,10 @@ pub enum Rhythm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Scope {
-    /// Every member of the registry; whose silence crosses the threshold is marked suspect there.
+    /// Every member of the registry; whose silence crosses the threshold is claimed to be suspect.
     #[default]
     Members,
-    /// Only those that [`watch`](crate::HealthChecker::watch) names; the registry is left alone.
+    /// Only those that [`watch`](crate::HealthChecker::watch) names; nothing is claimed.
     Listed,
 }
 

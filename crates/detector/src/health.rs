@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::{
-    Cause, Change, ClusterEvent, Instant, NodeId, NodeState, Reason, SharedNodeRegistry, Snapshot,
+    Cause, ClusterEvent, Instant, NodeId, NodeState, NodeStatus, Reason, RegistryView, Snapshot,
 };
 use parking_lot::Mutex;
 
@@ -37,13 +37,13 @@ use crate::schedule::Schedule;
 /// check is taken out of every running silence; what a member had been silent before still counts. A process that is
 /// always late therefore never suspects anybody.
 ///
-/// Clones share one state behind a lock, which is never held while the registry is asked or changed. Who checks and
+/// Clones share one state behind a lock, which is never held while the registry is asked. Who checks and
 /// hears on several threads may see a recovery before the failure that it ends.
 #[derive(Clone)]
 pub struct HealthChecker {
     me: NodeId,
     config: HealthConfig,
-    registry: SharedNodeRegistry,
+    registry: RegistryView,
     watch: Arc<Mutex<Watch>>,
 }
 
@@ -54,9 +54,9 @@ pub struct HealthVerdict {
     pub id: NodeId,
     /// Always [`ClusterEvent::HealthCheckFailed`].
     pub event: ClusterEvent,
-    /// What it changed in the registry: [`Change::None`] for a member that was suspect already, or that has raised its
-    /// incarnation at this very moment, and always with [`Scope::Listed`].
-    pub change: Change,
+    /// The claim that it is suspect, at the incarnation at which it was known: to be applied by whoever writes the registry.
+    /// `None` with [`Scope::Listed`], which only reports.
+    pub claim: Option<Arc<NodeStatus>>,
     /// Why, with ourselves as the accuser.
     pub cause: Cause,
 }
@@ -94,7 +94,7 @@ impl HealthChecker {
     pub fn new(
         config: HealthConfig,
         me: NodeId,
-        registry: SharedNodeRegistry,
+        registry: RegistryView,
         now: Instant,
     ) -> Result<Self, ConfigError> {
         config.validate()?;
@@ -144,9 +144,8 @@ impl HealthChecker {
     }
 
     /// Judges all silences at `now`; to be called each [`check_interval`](HealthConfig::check_interval). The verdicts
-    /// are ordered by name. Each has been applied to the registry: the member is suspect, at the incarnation at which
-    /// it was known, unless something outranks that.
-    #[must_use = "a verdict's event and change are to be published"]
+    /// are ordered by name. The checker only reads the registry: each verdict's claim is to be applied to it.
+    #[must_use = "a verdict's event is to be published, and its claim applied"]
     pub fn check(&self, now: Instant) -> Vec<HealthVerdict> {
         let members = (self.config.scope == Scope::Members).then(|| self.registry.snapshot());
         let crossings = {
@@ -189,16 +188,14 @@ impl HealthChecker {
     fn judge(&self, crossing: Crossing, snapshot: &Snapshot) -> Option<HealthVerdict> {
         let Crossing { id, phi, silence } = crossing;
         let node = snapshot.get(&id).filter(|node| node.state.is_member())?;
-        let change = match self.config.scope {
-            Scope::Members => self.registry.apply(node.with_state(NodeState::Suspect)),
-            Scope::Listed => Change::None,
-        };
+        let marks = self.config.scope == Scope::Members;
+        let claim = marks.then(|| Arc::new(node.with_state(NodeState::Suspect)));
         let cause = Cause::by(self.me.clone(), Reason::Phi { phi, silence });
         let threshold = self.config.phi.threshold;
         Some(HealthVerdict {
             event: ClusterEvent::HealthCheckFailed { id: id.clone(), phi, threshold, silence },
             id,
-            change,
+            claim,
             cause,
         })
     }

@@ -20,7 +20,7 @@ fn judged(checker: &HealthChecker, seconds: std::ops::RangeInclusive<u32>) -> Ve
 #[test]
 fn settings_out_of_range_are_refused() {
     let config = HealthConfig { peers_max: 0, ..HealthConfig::default() };
-    let found = HealthChecker::new(config, id("me"), registry(&[]), Instant::ORIGIN).unwrap_err();
+    let found = HealthChecker::new(config, id("me"), registry(&[]).view(), Instant::ORIGIN).unwrap_err();
     assert_eq!(found, ConfigError::PeersMax { found: 0 });
 }
 
@@ -57,7 +57,7 @@ fn a_member_is_watched_from_when_it_joins_and_forgotten_when_it_is_none() {
 fn members_beyond_the_bound_are_counted_and_not_watched() {
     let registry = registry(&["me", "a", "b"]);
     let config = HealthConfig { peers_max: 2, ..HealthConfig::default() };
-    let checker = HealthChecker::new(config, id("me"), registry.clone(), Instant::ORIGIN).unwrap();
+    let checker = HealthChecker::new(config, id("me"), registry.view(), Instant::ORIGIN).unwrap();
     assert_eq!((checker.watched(), checker.unwatched()), (2, 0));
     let _ = registry.apply(alive("c", 1));
     checker.heartbeat(&id("c"), at(1));
@@ -75,7 +75,8 @@ fn a_suspect_member_is_judged_too_and_stays_at_its_incarnation() {
     let _ = registry.apply(alive("a", 4).with_state(NodeState::Suspect));
     let verdicts: Vec<_> = (1..=10).flat_map(|second| checker.check(at(second))).collect();
     assert_eq!(verdicts.len(), 1);
-    assert_eq!(verdicts[0].change, Change::None);
+    let claim = verdicts[0].claim.clone().expect("the default scope makes claims");
+    assert_eq!(registry.apply(claim), Change::None);
     assert_eq!(registry.get(&id("a")).unwrap().incarnation, Incarnation::new(4));
 }
 
@@ -167,7 +168,7 @@ fn an_acceptable_pause_delays_the_verdict_by_itself() {
     let registry = registry(&["me", "a"]);
     let phi = PhiConfig { acceptable_pause: 5 * SECOND, ..PhiConfig::default() };
     let config = HealthConfig { phi, ..HealthConfig::default() };
-    let checker = HealthChecker::new(config, id("me"), registry, Instant::ORIGIN).unwrap();
+    let checker = HealthChecker::new(config, id("me"), registry.view(), Instant::ORIGIN).unwrap();
     assert_eq!(judged(&checker, 1..=20), [(11, "a".to_owned())]);
 }
 
@@ -177,7 +178,7 @@ fn in_the_regular_rhythm_a_silence_is_found_in_the_same_time_at_any_size() {
         let names: Vec<_> = (0..size).map(|i| format!("n{i:02}")).collect();
         let registry = registry(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let config = HealthConfig { rhythm: Rhythm::Regular, ..HealthConfig::default() };
-        let checker = HealthChecker::new(config, id("me"), registry, Instant::ORIGIN).unwrap();
+        let checker = HealthChecker::new(config, id("me"), registry.view(), Instant::ORIGIN).unwrap();
         for second in 1..=30 {
             for name in &names {
                 checker.heartbeat(&id(name), at(second));

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{SECOND, alive, at, checker, id, registry};
-use kinfolk_core::{Cause, Change, ClusterEvent, Instant, NodeState, Reason};
+use kinfolk_core::{Cause, Change, ClusterEvent, Instant, NodeState, Reason, SharedNodeRegistry};
 use kinfolk_detector::{HealthVerdict, PhiAccrualDetector, PhiConfig};
 
 fn detector() -> PhiAccrualDetector {
@@ -19,6 +19,11 @@ fn beat(detector: &mut PhiAccrualDetector, from: Instant, gaps: &[Duration]) -> 
         detector.heartbeat(now + gap);
         now + gap
     })
+}
+
+/// Does with a verdict what the owner of a registry does: applies its claim.
+fn apply(registry: &SharedNodeRegistry, verdict: &HealthVerdict) -> Change {
+    verdict.claim.as_ref().map_or(Change::None, |claim| registry.apply(claim.clone()))
 }
 
 #[test]
@@ -86,19 +91,19 @@ fn phi_with_varying_intervals() {
 fn health_checker_shared_registry() {
     let registry = registry(&["me", "a", "b"]);
     let (first, second) = (checker(&registry), checker(&registry));
-    let mut verdicts = (Vec::new(), Vec::new());
+    let mut changes = (Vec::new(), Vec::new());
     for now in (1..=20).map(at) {
         // Nobody hears from `a`; `b` beats.
         for checker in [&first, &second] {
             assert_eq!(checker.heartbeat(&id("b"), now), None);
         }
-        verdicts.0.extend(first.check(now));
-        verdicts.1.extend(second.check(now));
+        for (checker, changes) in [(&first, &mut changes.0), (&second, &mut changes.1)] {
+            changes.extend(checker.check(now).iter().map(|verdict| apply(&registry, verdict)));
+        }
     }
-    let changed =
-        |verdicts: &[HealthVerdict]| verdicts.iter().map(|v| v.change.after().is_some()).collect::<Vec<_>>();
-    assert_eq!(changed(&verdicts.0), [true], "the first one suspects it");
-    assert_eq!(changed(&verdicts.1), [false], "the second one finds it suspected, by the same law");
+    let changed = |changes: &[Change]| changes.iter().map(|c| c.after().is_some()).collect::<Vec<_>>();
+    assert_eq!(changed(&changes.0), [true], "the first one suspects it");
+    assert_eq!(changed(&changes.1), [false], "the second one finds it suspected, by the same law");
     assert_eq!(registry.get(&id("a")).unwrap().state, NodeState::Suspect);
     assert_eq!(registry.get(&id("b")).unwrap().state, NodeState::Alive);
 }
@@ -135,11 +140,12 @@ fn health_check_failure_marks_suspect() {
     let _ = registry.apply(alive("a", 7));
     let checker = checker(&registry);
     let verdicts: Vec<_> = (1..=10).flat_map(|second| checker.check(at(second))).collect();
-    let Change::Applied { before, after } = &verdicts[0].change else { panic!("nothing changed") };
+    let change = apply(&registry, &verdicts[0]);
+    let Change::Applied { before, after } = &change else { panic!("nothing changed") };
     assert_eq!(before.as_ref().unwrap().state, NodeState::Alive);
     assert_eq!((after.state, after.incarnation.get()), (NodeState::Suspect, 7));
     assert_eq!(registry.get(&id("a")).unwrap(), *after);
-    let events = ClusterEvent::of_change(&verdicts[0].change, &verdicts[0].cause);
+    let events = ClusterEvent::of_change(&change, &verdicts[0].cause);
     assert!(matches!(&events[..], [ClusterEvent::NodeSuspected { .. }]), "{events:?}");
 
     checker.heartbeat(&id("a"), at(11));

@@ -222,7 +222,7 @@ fn warn_of_join(RefusedJoin { from, theirs, ours }: &RefusedJoin) {
 /// What an ask means to the machine; nothing, if it can be answered at once.
 fn asked(now: Instant, ask: Ask, ends: &mut Ends, machine: &Machine) -> Option<Input> {
     match ask {
-        Ask::Health(HealthVerdict { id, change, cause, .. }) => Some(Input::Health { id, change, cause }),
+        Ask::Health(HealthVerdict { id, claim, cause, .. }) => Some(Input::Health { id, claim, cause }),
         Ask::Reserved(up_to) => Some(Input::Reserved { up_to }),
         Ask::Command(command, end) => Some(ends.command(command, end)),
         Ask::Explain(id, answer) => {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kinfolk_core::{EventBus, Incarnation, NodeId, NodeStatus, Rng, SharedNodeRegistry, Tags};
+use kinfolk_core::{EventBus, Incarnation, NodeId, NodeStatus, RegistryWriter, Rng, Tags};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
 use kinfolk_swim::{Command, Input, Machine, Outcome, SwimConfig, SwimStats};
 use kinfolk_transport::Peer;
@@ -24,7 +24,7 @@ use crate::stats::{Counters, GossipStats};
 #[derive(Debug)]
 pub struct Parts {
     /// The view of the group; the protocol enters our own statement.
-    pub registry: SharedNodeRegistry,
+    pub registry: RegistryWriter,
     /// Where events go.
     pub events: EventBus,
     /// Is told of every sign of life; its verdicts come back by [`SwimProtocol::health_verdict`].

@@ -71,6 +71,8 @@ pub(crate) struct Process {
     /// The requests that wait for their one end, each with its deadline, in the order of their numbers.
     requests: Vec<(RequestId, Ticket)>,
     pub health: Option<Box<HealthChecker>>,
+    /// The machine's registry, which the tests write to plant a fault.
+    pub registry: SharedNodeRegistry,
     pub machine: Machine,
     /// What observers have seen of its view.
     pub seen: Arc<Snapshot>,
@@ -158,12 +160,13 @@ impl Process {
         now: Instant,
     ) -> Self {
         let health = phi.then(|| {
-            HealthChecker::new(config.adapt(HealthConfig::default()), me.id.clone(), registry.clone(), now)
+            HealthChecker::new(config.adapt(HealthConfig::default()), me.id.clone(), registry.view(), now)
                 .expect("the default settings are valid")
                 .into()
         });
         Self {
-            machine: Machine::new(Arc::clone(config), me, registry, rng, now),
+            machine: Machine::new(Arc::clone(config), me, registry.clone(), rng, now),
+            registry,
             health,
             seen: Arc::default(),
             requests: Vec::new(),

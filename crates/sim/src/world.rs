@@ -183,7 +183,7 @@ impl World {
 
     /// The view of a node that runs.
     pub fn registry(&self, node: NodeIndex) -> Option<&SharedNodeRegistry> {
-        self.machine(node).map(Machine::registry)
+        self.nodes[node.0].process.as_ref().map(|process| &process.registry)
     }
 
     /// The machine of a node that runs.

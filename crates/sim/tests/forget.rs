@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{Instant, SharedNodeRegistry};
+use kinfolk_core::Instant;
 use kinfolk_sim::{NodeIndex, Scenario, Step, World};
 use kinfolk_swim::SwimConfig;
 
@@ -14,7 +14,7 @@ fn forget(old: usize) -> (f64, usize, u64, u64) {
     let mut scenario = Scenario::bare(MEMBERS + old, SwimConfig::verified());
     scenario.config.heal_interval = None;
     let mut world = World::light_among_tombstones(&scenario, MEMBERS, MEMBERS, 1);
-    let known = |world: &World, node| world.registry(NodeIndex(node)).map_or(0, SharedNodeRegistry::len);
+    let known = |world: &World, node| world.registry(NodeIndex(node)).map_or(0, |registry| registry.len());
     let bytes_in = |world: &mut World, seconds: u64| {
         let before = world.traffic_of_all();
         world.run_until(world.now() + Duration::from_secs(seconds));

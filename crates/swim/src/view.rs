@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use kinfolk_core::{NodeId, NodeState, NodeStatus, SharedNodeRegistry, Snapshot};
+use kinfolk_core::{NodeId, NodeState, NodeStatus, RegistryView, Snapshot};
 
 /// The registry, to be read.
 #[derive(Debug)]
-pub(crate) struct View(SharedNodeRegistry);
+pub(crate) struct View(RegistryView);
 
 impl View {
-    pub(crate) fn of(registry: &SharedNodeRegistry) -> Self {
-        Self(registry.clone())
+    pub(crate) fn of(registry: &RegistryView) -> Self {
+        Self(registry.view())
     }
 
     pub(crate) fn get(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {

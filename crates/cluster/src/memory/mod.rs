@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use kinfolk_core::{Incarnation, SharedNodeRegistry};
+use kinfolk_core::{Incarnation, RegistryView};
 use kinfolk_gossip::SwimProtocol;
 use kinfolk_transport::NodeIdentity;
 use tokio::sync::{Notify, watch};
@@ -110,7 +110,7 @@ impl Memory {
     pub(crate) fn start(
         opened: Opened,
         contacts: SharedContacts,
-        registry: SharedNodeRegistry,
+        registry: RegistryView,
         protocol: SwimProtocol,
         wanted: watch::Receiver<Incarnation>,
     ) -> Self {
@@ -166,7 +166,7 @@ struct Keeper {
     store: Arc<Store>,
     disk: Disk,
     contacts: SharedContacts,
-    registry: SharedNodeRegistry,
+    registry: RegistryView,
     protocol: SwimProtocol,
     /// What is in the directory.
     written: Record,

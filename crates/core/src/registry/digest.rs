@@ -85,7 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Incarnation, NodeAddr, NodeState, Rng, SharedNodeRegistry, Tags};
+    use crate::{Incarnation, NodeAddr, NodeState, RegistryView, Rng, SharedNodeRegistry, Tags};
 
     fn status(name: usize, incarnation: u64, state: NodeState) -> NodeStatus {
         let id = NodeId::new(&format!("n{name}")).unwrap();
@@ -140,7 +140,7 @@ mod tests {
             prop_assert_eq!(one.digest(), other.digest());
             let _change = other.apply(status(3, 9, NodeState::Suspect));
             prop_assert_ne!(one.digest(), other.digest());
-            let at = usize::from(SharedNodeRegistry::bucket_of(&status(3, 9, NodeState::Alive).id));
+            let at = usize::from(RegistryView::bucket_of(&status(3, 9, NodeState::Alive).id));
             let differ = one.bucket_digests().into_iter().zip(other.bucket_digests());
             let differ: Vec<_> = differ.enumerate().filter(|(_, (a, b))| a != b).map(|(at, _)| at).collect();
             prop_assert_eq!(differ, vec![at]);
@@ -170,7 +170,7 @@ mod tests {
     fn the_digest_of_a_view_is_the_same_for_ever() {
         let view = filled(&[status(1, 5, NodeState::Alive), status(2, 7, NodeState::Suspect)]);
         assert_eq!(view.digest(), 0x8f5c_839a_09c6_3f7b);
-        assert_eq!(SharedNodeRegistry::bucket_of(&NodeId::new("db-1").unwrap()), 34);
+        assert_eq!(RegistryView::bucket_of(&NodeId::new("db-1").unwrap()), 34);
     }
 
     #[test]

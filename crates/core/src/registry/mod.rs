@@ -1,10 +1,19 @@
-//! The one place where the state of members lives. Every change goes through [`SharedNodeRegistry::apply`], which holds
-//! the precedence law; the [`Change`] that it returns is what events and gossip are made from.
+//! The one place where the state of members lives. Every change goes through `apply`, which holds the precedence law; the
+//! [`Change`] that it returns is what events and gossip are made from.
+//!
+//! | handle | who has it | may write |
+//! |---|---|---|
+//! | [`RegistryWriter`] | its one owner: in a cluster, the protocol machine | yes |
+//! | [`RegistryView`] | everybody else | no |
+//! | [`RegistryCloser`] | who ends it all | it empties the registry, for good |
+//! | [`SharedNodeRegistry`] | who uses this crate alone and wants to write from several places | yes |
 
 mod digest;
+mod shared;
 mod snapshot;
 mod sync;
 mod table;
+mod writer;
 
 #[cfg(test)]
 #[cfg(kinfolk_loom)]
@@ -13,7 +22,9 @@ mod loom_registry;
 use std::fmt;
 use std::sync::Arc;
 
+pub use shared::SharedNodeRegistry;
 pub use snapshot::Snapshot;
+pub use writer::{RegistryCloser, RegistryWriter};
 
 use crate::incarnation::Incarnation;
 use crate::node::NodeId;
@@ -51,16 +62,30 @@ impl Change {
     }
 }
 
-/// The members as this process knows them: a map from name to status, shared by cloning (one reference count).
+/// The members as this process knows them: a map from name to status, to be read. Clones (one reference count) show the
+/// same registry. A [`RegistryWriter`] or a [`SharedNodeRegistry`] changes it.
+///
+/// ```
+/// use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeStatus, RegistryWriter, Tags};
+///
+/// let mut writer = RegistryWriter::new();
+/// let view = writer.view();
+/// let addr = NodeAddr::new("127.0.0.1:7000".parse()?);
+/// let n1 = NodeStatus::alive(NodeId::new("n1")?, addr, Incarnation::new(1), Tags::empty());
+/// assert!(writer.apply(n1).after().is_some());
+/// assert_eq!(view.member_count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// Bounded by [`NODES_MAX`](Self::NODES_MAX) or the bound given: a claim about one more member is refused with
 /// [`Change::Full`]. Readers run side by side; a change excludes them for the length of one map operation. No lock is
 /// ever held across I/O or an `.await`, because no method is async or calls out.
 ///
-/// A reader never sees a member's `(incarnation, state)` go back, except by [`reap`](Self::reap),
-/// [`replace`](Self::replace) and [`clear`](Self::clear); a loom model checks this.
+/// A reader never sees a member's `(incarnation, state)` go back, except by
+/// [`reap`](RegistryWriter::reap), [`replace`](RegistryWriter::replace), [`clear`](SharedNodeRegistry::clear) and
+/// [`close`](RegistryCloser::close); a loom model checks this.
 #[derive(Clone)]
-pub struct SharedNodeRegistry {
+pub struct RegistryView {
     members: Arc<RwLock<Members>>,
     nodes_max: usize,
 }
@@ -73,38 +98,40 @@ struct Members {
     /// How many are not complete.
     incomplete: usize,
     digest: Digest,
+    /// Set once and for ever: nothing is known any more, and nothing is learned.
+    closed: bool,
     /// Counts the changes; a snapshot carries the number it was taken at.
     version: u64,
     /// The snapshot of this version, once somebody has asked for it.
     snapshot: Option<Arc<Snapshot>>,
 }
 
-impl SharedNodeRegistry {
+impl RegistryView {
     /// How many nodes, tombstones included, a registry holds by default.
     pub const NODES_MAX: usize = 65_536;
 
-    /// An empty registry with the default bound.
-    pub fn new() -> Self {
-        Self::with_nodes_max(Self::NODES_MAX)
+    /// An empty registry that holds at most `nodes_max` nodes, tombstones included.
+    fn empty(nodes_max: usize) -> Self {
+        Self { members: Arc::new(RwLock::new(Members::default())), nodes_max }
     }
 
-    /// An empty registry that holds at most `nodes_max` nodes, tombstones included.
-    pub fn with_nodes_max(nodes_max: usize) -> Self {
-        Self { members: Arc::new(RwLock::new(Members::default())), nodes_max }
+    /// One more handle that reads this registry.
+    #[must_use]
+    pub fn view(&self) -> Self {
+        self.clone()
     }
 
     /// A registry of its own, with the same bound, that begins with what this one knows. The entries are shared.
     #[must_use]
-    pub fn duplicate(&self) -> Self {
+    pub fn duplicate(&self) -> SharedNodeRegistry {
         let members = self.members.read().clone();
-        Self { members: Arc::new(RwLock::new(members)), nodes_max: self.nodes_max }
+        Self { members: Arc::new(RwLock::new(members)), nodes_max: self.nodes_max }.into()
     }
 
-    /// Joins `claim` with what is known, by the law of [`precedence`].
-    pub fn apply(&self, claim: impl Into<Arc<NodeStatus>>) -> Change {
-        let claim = claim.into();
+    fn apply(&self, claim: Arc<NodeStatus>) -> Change {
         let mut members = self.members.write();
         let (before, after) = match members.nodes.get(&claim.id) {
+            None if members.closed => return Change::None,
             None if members.nodes.len() >= self.nodes_max => return Change::Full,
             None => (None, claim),
             Some(known) if Arc::ptr_eq(known, &claim) => return Change::None,
@@ -119,12 +146,10 @@ impl SharedNodeRegistry {
         Change::Applied { before, after }
     }
 
-    /// Puts `status` in the place of what is known of its member, whatever its incarnation: for
-    /// what was taken by a wall clock that was wrong, and which nothing could outrank otherwise.
-    pub fn replace(&self, status: impl Into<Arc<NodeStatus>>) -> Change {
-        let after = status.into();
+    fn replace(&self, after: Arc<NodeStatus>) -> Change {
         let mut members = self.members.write();
         let before = match members.nodes.get(&after.id) {
+            None if members.closed => return Change::None,
             None if members.nodes.len() >= self.nodes_max => return Change::Full,
             Some(known) if **known == *after => return Change::None,
             known => known.cloned(),
@@ -133,7 +158,7 @@ impl SharedNodeRegistry {
         Change::Applied { before, after }
     }
 
-    /// Which of these claims add anything to what is known now; [`apply`](Self::apply) makes nothing of the others. Most of what
+    /// Which of these claims add anything to what is known now; [`apply`](RegistryWriter::apply) makes nothing of the others. Most of what
     /// comes by gossip is known already, word for word, and that is seen by a hash of it all: one that differs from what is
     /// known is taken for it with a chance of 2^-64.
     pub fn news<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
@@ -213,8 +238,7 @@ impl SharedNodeRegistry {
         self.len() == 0
     }
 
-    /// Forgets a tombstone: removes `id` if it is failed or left and still at this incarnation. Returns what was known.
-    pub fn reap(&self, id: &NodeId, incarnation: Incarnation) -> Option<Arc<NodeStatus>> {
+    fn reap(&self, id: &NodeId, incarnation: Incarnation) -> Option<Arc<NodeStatus>> {
         let mut members = self.members.write();
         members.nodes.get(id).filter(|node| !node.state.is_member() && node.incarnation == incarnation)?;
         let reaped = members.nodes.take(id)?;
@@ -225,14 +249,14 @@ impl SharedNodeRegistry {
         Some(reaped)
     }
 
-    /// Forgets everything: the fifth phase of a shutdown.
-    pub fn clear(&self) {
+    fn clear(&self) {
+        self.members.write().clear();
+    }
+
+    fn close(&self) {
         let mut members = self.members.write();
-        members.nodes.clear();
-        members.counts = [0; 4];
-        members.incomplete = 0;
-        members.digest = Digest::default();
-        members.changed();
+        members.clear();
+        members.closed = true;
     }
 }
 
@@ -249,21 +273,23 @@ impl Members {
         self.changed();
     }
 
+    fn clear(&mut self) {
+        self.nodes.clear();
+        self.counts = [0; 4];
+        self.incomplete = 0;
+        self.digest = Digest::default();
+        self.changed();
+    }
+
     fn changed(&mut self) {
         self.version += 1;
         self.snapshot = None;
     }
 }
 
-impl Default for SharedNodeRegistry {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for SharedNodeRegistry {
+impl fmt::Debug for RegistryView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedNodeRegistry").field("nodes", &self.len()).finish_non_exhaustive()
+        f.debug_struct("RegistryView").field("nodes", &self.len()).finish_non_exhaustive()
     }
 }
 

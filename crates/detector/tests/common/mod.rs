@@ -31,6 +31,6 @@ pub(crate) fn registry(names: &[&str]) -> SharedNodeRegistry {
 
 /// A checker for `me` with the default settings, from the origin of the clock on.
 pub(crate) fn checker(registry: &SharedNodeRegistry) -> HealthChecker {
-    HealthChecker::new(HealthConfig::default(), id("me"), registry.clone(), Instant::ORIGIN)
+    HealthChecker::new(HealthConfig::default(), id("me"), registry.view(), Instant::ORIGIN)
         .expect("the default settings are valid")
 }

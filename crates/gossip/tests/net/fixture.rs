@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_core::{
-    ClusterEvent, ClusterId, EventBus, Incarnation, NodeId, NodeState, NodeStatus, SharedNodeRegistry,
-    Subscription, Tags,
+    ClusterEvent, ClusterId, EventBus, Incarnation, NodeId, NodeState, NodeStatus, RegistryView,
+    RegistryWriter, Subscription, Tags,
 };
 use kinfolk_detector::{HealthChecker, HealthConfig, SuspicionRule};
 use kinfolk_gossip::{Carrier, Clock, GossipConfig, NoAnswer, Parts, SwimProtocol};
@@ -93,7 +93,7 @@ pub(crate) struct Group {
 
 pub(crate) struct Node {
     pub protocol: SwimProtocol,
-    pub registry: SharedNodeRegistry,
+    pub registry: RegistryView,
     pub events: EventBus,
     pub transport: Transport,
     faulty: Faulty,
@@ -128,14 +128,15 @@ impl Group {
     /// Starts a member, which knows only itself.
     pub(crate) fn add(&mut self, name: &str) -> &Node {
         let (transport, incoming) = self.bare(name);
-        let (registry, events, clock) = (SharedNodeRegistry::new(), EventBus::new(), Clock::start());
+        let (registry, events, clock) = (RegistryWriter::new(), EventBus::new(), Clock::start());
+        let view = registry.view();
         let health =
-            HealthChecker::new(HealthConfig::default(), id(name), registry.clone(), clock.now()).unwrap();
+            HealthChecker::new(HealthConfig::default(), id(name), registry.view(), clock.now()).unwrap();
         let now = Incarnation::new(1_000 + self.nodes.len() as u64);
         let me = NodeStatus::alive(id(name), transport.advertised_addr(), now, Tags::empty());
         let faulty = Faulty { transport: transport.clone(), faults: Arc::default(), sent: Arc::default() };
         let parts = Parts {
-            registry: registry.clone(),
+            registry,
             events: events.clone(),
             health,
             clock,
@@ -146,12 +147,12 @@ impl Group {
         let carried = (faulty.clone(), incoming);
         let config = (self.swim.clone(), GossipConfig::default());
         let protocol = SwimProtocol::start(config, me, 7 + self.nodes.len() as u64, carried, parts).unwrap();
-        self.nodes.push(Node { protocol, registry, events, transport, faulty });
+        self.nodes.push(Node { protocol, registry: view, events, transport, faulty });
         self.nodes.last().unwrap()
     }
 
     /// Waits until every running member's view is as `wanted`.
-    pub(crate) async fn settle(&self, wanted: impl Fn(&SharedNodeRegistry) -> bool) {
+    pub(crate) async fn settle(&self, wanted: impl Fn(&RegistryView) -> bool) {
         for node in &self.nodes {
             node.until(|node| wanted(&node.registry)).await;
         }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{Incarnation, Instant, NodeStatus, SharedNodeRegistry};
+use kinfolk_core::{Incarnation, Instant, NodeStatus};
 
 use super::large::Mode;
 use super::{Bar, Page, Row, Sample, Settings, Table, side_by_side};
@@ -115,7 +115,7 @@ fn once(mode: &Mode, what: What, old: usize, seed: u64) -> (f64, Traffic) {
     scenario.config.heal_interval = None;
     let mut world = World::light_among_tombstones(&scenario, MEMBERS, MEMBERS + 1, seed);
     world.run_until(Instant::ORIGIN + BEGIN);
-    let known = world.registry(NodeIndex(0)).map(SharedNodeRegistry::len);
+    let known = world.registry(NodeIndex(0)).map(|registry| registry.len());
     assert_eq!(known, Some(MEMBERS + old), "the tombstones are there");
     let (newcomer, behind, ahead) = (NodeIndex(MEMBERS), NodeIndex(7), NodeIndex(31));
     match what {
@@ -156,11 +156,11 @@ fn until(world: &mut World, is_so: impl Fn(&World) -> bool) -> f64 {
 }
 
 fn members(world: &World, node: NodeIndex) -> Option<usize> {
-    world.registry(node).map(SharedNodeRegistry::member_count)
+    world.registry(node).map(|registry| registry.member_count())
 }
 
 fn digest(world: &World, node: NodeIndex) -> Option<u64> {
-    world.registry(node).map(SharedNodeRegistry::digest)
+    world.registry(node).map(|registry| registry.digest())
 }
 
 /// Puts an old entry of `of` into the view of `node`, as if it had missed the latest news.

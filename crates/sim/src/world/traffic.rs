@@ -162,7 +162,7 @@ impl World {
         let Some(health) = self.process(node).and_then(|process| process.health.as_ref()) else { return };
         for verdict in health.check(now) {
             self.event(node, &verdict.event);
-            self.feed(node, Input::Health { id: verdict.id, change: verdict.change, cause: verdict.cause });
+            self.feed(node, Input::Health { id: verdict.id, claim: verdict.claim, cause: verdict.cause });
         }
         self.after(node, CHECK_INTERVAL, Arrival::Check { life });
     }

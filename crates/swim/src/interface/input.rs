@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Cause, Change, Incarnation, NodeAddr, NodeId, NodeStatus, Tags};
+use kinfolk_core::{Cause, Incarnation, NodeAddr, NodeId, NodeStatus, Tags};
 
 use bytes::Bytes;
 
@@ -63,12 +63,13 @@ pub enum Input {
     },
     /// Time has passed: whatever is due is to be done.
     Timeout,
-    /// The health checker found a member silent beyond its threshold and, where `change` says so, has marked it suspect.
+    /// The health checker found a member silent beyond its threshold. Where it makes a claim, the member becomes suspect.
     Health {
         /// Whom.
         id: NodeId,
-        /// What it changed in the registry.
-        change: Change,
+        /// That it is suspect, to be applied to the members; `None` if the checker only reports. A claim about another
+        /// member, or about us, is left alone.
+        claim: Option<Arc<NodeStatus>>,
         /// The evidence.
         cause: Cause,
     },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kinfolk_core::{Cause, NodeId, NodeStatus, Reason};
+use kinfolk_core::{Cause, Change, NodeId, NodeStatus, Reason};
 
 use super::{Owners, replies};
 use crate::context::Context;
@@ -33,7 +33,9 @@ impl Owners {
                 }
             }
             Input::PortChecked { check, closed } => self.port_checked(cx, check, closed),
-            Input::Health { id, change, cause } => {
+            Input::Health { id, claim, cause } => {
+                let claim = claim.filter(|claim| claim.id == id && id != cx.me);
+                let change = claim.map_or(Change::None, |claim| self.members.apply(claim));
                 cx.stats.suspicions += u64::from(change.after().is_some());
                 self.changed(cx, &change, &cause, Spread::All);
                 self.detection.phi_crossed(cx, &id, cause.reason);

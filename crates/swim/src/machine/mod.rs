@@ -31,7 +31,7 @@ mod start;
 
 use std::sync::Arc;
 
-use kinfolk_core::{Instant, NodeId, NodeStatus, Rng, SharedNodeRegistry};
+use kinfolk_core::{Instant, NodeId, NodeStatus, RegistryView, RegistryWriter, Rng};
 use kinfolk_detector::{Evidence, PartitionStatus, SuspicionStatus};
 
 use crate::context::Context;
@@ -86,11 +86,11 @@ impl Machine {
     pub fn new(
         config: impl Into<Arc<SwimConfig>>,
         me: NodeStatus,
-        registry: SharedNodeRegistry,
+        registry: impl Into<RegistryWriter>,
         rng: Rng,
         now: Instant,
     ) -> Self {
-        let (cx, owners) = start::start(config.into(), me, registry, rng, now);
+        let (cx, owners) = start::start(config.into(), me, registry.into(), rng, now);
         Self { cx, owners, congestion: Congestion::default() }
     }
 
@@ -133,7 +133,7 @@ impl Machine {
     }
 
     /// The view of the group, shared with whoever was given the registry.
-    pub fn registry(&self) -> &SharedNodeRegistry {
+    pub fn registry(&self) -> &RegistryView {
         self.owners.members.registry()
     }
 

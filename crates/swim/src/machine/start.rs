@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kinfolk_core::{Change, Instant, NodeState, NodeStatus, Rng, SharedNodeRegistry};
+use kinfolk_core::{Change, Instant, NodeState, NodeStatus, RegistryWriter, Rng};
 
 use super::Owners;
 use crate::context::Context;
@@ -21,7 +21,7 @@ use crate::view::View;
 pub(super) fn start(
     config: Arc<SwimConfig>,
     me: NodeStatus,
-    registry: SharedNodeRegistry,
+    registry: RegistryWriter,
     rng: Rng,
     now: Instant,
 ) -> (Context, Owners) {

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Change, Incarnation, Instant, NodeId, NodeStatus, SharedNodeRegistry};
+use kinfolk_core::{Change, Incarnation, Instant, NodeId, NodeStatus, RegistryView, RegistryWriter};
 
 use crate::context::Context;
 use crate::fact::Fact;
@@ -42,7 +42,7 @@ const CUT_OFF_BEFORE: Duration = Duration::from_mins(2);
 /// The registry, the tombstones in it, and those that were removed before their time.
 #[derive(Debug)]
 pub(crate) struct Members {
-    registry: SharedNodeRegistry,
+    registry: RegistryWriter,
     /// When each failed or left member is forgotten.
     tombstones: BTreeMap<NodeId, TimerKey>,
     /// Which members were forgotten before that.
@@ -51,7 +51,7 @@ pub(crate) struct Members {
 
 impl Members {
     /// The members of this registry. Those in it that are no members have their tombstones from now on.
-    pub(crate) fn new(cx: &mut Context, registry: SharedNodeRegistry) -> Self {
+    pub(crate) fn new(cx: &mut Context, registry: RegistryWriter) -> Self {
         let mut members = Self { registry, tombstones: BTreeMap::new(), forgotten: Forgotten::default() };
         let snapshot = members.registry.snapshot();
         for node in snapshot.nodes().iter().filter(|node| !node.state.is_member()) {
@@ -61,7 +61,7 @@ impl Members {
     }
 
     /// The view of the group, shared with whoever was given the registry.
-    pub(crate) fn registry(&self) -> &SharedNodeRegistry {
+    pub(crate) fn registry(&self) -> &RegistryView {
         &self.registry
     }
 

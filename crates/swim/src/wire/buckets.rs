@@ -1,6 +1,6 @@
 //! The 256 buckets that names fall into, in which two views are compared.
 
-use kinfolk_core::{NodeId, SharedNodeRegistry};
+use kinfolk_core::{NodeId, RegistryView};
 use serde::{Deserialize, Serialize};
 
 use super::codec::BUCKETS;
@@ -18,7 +18,7 @@ impl Buckets {
     /// Whether a member of this name is in one of them.
     pub fn hold(&self, id: &NodeId) -> bool {
         *self == Self::ALL || {
-            let bucket = usize::from(SharedNodeRegistry::bucket_of(id));
+            let bucket = usize::from(RegistryView::bucket_of(id));
             self.0[bucket / 64] & (1 << (bucket % 64)) != 0
         }
     }

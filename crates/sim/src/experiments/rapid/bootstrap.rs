@@ -91,7 +91,7 @@ fn form(mode: &Mode, nodes: usize, seed: u64) -> Formed {
         let failed = world.take_seen().into_iter().filter(|seen| matches!(seen.what, What::Failed(_)));
         evictions += failed.count() as u64;
         let sizes: Vec<_> = (0..nodes).filter_map(|node| world.registry(NodeIndex(node))).collect();
-        let sizes: Vec<_> = sizes.into_iter().map(kinfolk_core::SharedNodeRegistry::member_count).collect();
+        let sizes: Vec<_> = sizes.into_iter().map(|registry| registry.member_count()).collect();
         if tick % REPORT_TICKS == 0 {
             reported.extend(sizes.iter().copied());
         }

@@ -180,7 +180,7 @@ fn run(mode: &Mode, case: Case, nodes: usize, seed: u64) -> Run {
             share_out_min = share_out_min.min(verdicts.share_out());
         }
         for (node, before) in healthy.iter().zip(&mut before) {
-            sizes.extend(world.registry(*node).map(kinfolk_core::SharedNodeRegistry::member_count));
+            sizes.extend(world.registry(*node).map(|registry| registry.member_count()));
             let now = world.traffic(*node);
             let passed = now - std::mem::replace(before, now);
             received.push(passed.bytes_received as f64);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{Instant, SharedNodeRegistry};
+use kinfolk_core::Instant;
 use kinfolk_swim::SwimConfig;
 
 use super::super::lab::Mode;
@@ -31,7 +31,7 @@ fn smallest_views(mode: &Mode, seed: u64) -> Vec<usize> {
     let second = |_| {
         world.run_until(world.now() + Duration::from_secs(1));
         let views = (0..NODES).filter_map(|node| world.registry(NodeIndex(node)));
-        views.map(SharedNodeRegistry::member_count).min().unwrap_or(0)
+        views.map(|registry| registry.member_count()).min().unwrap_or(0)
     };
     assert_eq!(scenario.end, Instant::ORIGIN, "time goes on second by second");
     (0..LASTS).map(second).collect()

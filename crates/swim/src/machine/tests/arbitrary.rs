@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Cause, Change, Incarnation, NodeId, NodeState, NodeStatus, Reason, Tags};
+use kinfolk_core::{Cause, Incarnation, NodeId, NodeState, NodeStatus, Reason, Tags};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -214,10 +214,9 @@ impl Run {
                 let registry = self.bench.machine.registry();
                 let known =
                     registry.get(&id).filter(|node| node.state.is_member() && node.id.as_str() != "me");
-                let change =
-                    known.map_or(Change::None, |node| registry.apply(node.with_state(NodeState::Suspect)));
+                let claim = known.map(|node| Arc::new(node.with_state(NodeState::Suspect)));
                 let reason = Reason::Phi { phi: 9.0, silence: Duration::from_secs(9) };
-                Input::Health { id, change, cause: Cause::by(super::bench::id("me"), reason) }
+                Input::Health { id, claim, cause: Cause::by(super::bench::id("me"), reason) }
             }
         };
         self.bench.input(input.clone());
@@ -297,8 +296,8 @@ fn every_message_and_input_is_reached_in_every_mode() {
 fn a_health_verdict_about_anybody_is_survived() {
     for (name, state) in [("a", NodeState::Alive), ("me", NodeState::Alive), ("x", NodeState::Failed)] {
         let mut bench = Bench::new(SwimConfig::lifeguard(), &["a"]);
-        let change = bench.machine.registry().apply(status(name, 30, state));
+        let claim = Some(Arc::new(status(name, 30, state)));
         let cause = Cause::by(id("me"), Reason::Phi { phi: 9.0, silence: Duration::from_secs(9) });
-        bench.input(Input::Health { id: id(name), change, cause });
+        bench.input(Input::Health { id: id(name), claim, cause });
     }
 }

@@ -1,5 +1,6 @@
 //! Suspicions: confirmed, refuted, expired; tombstones; claims about ourselves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect;
@@ -158,13 +159,13 @@ fn nobody_but_the_subject_raises_its_incarnation() {
 fn a_health_verdict_starts_a_suspicion_like_any_other() {
     let mut bench = bench(&["a", "b"]);
     let node = bench.machine.registry().get(&id("a")).unwrap();
-    let change = bench.machine.registry().apply(node.with_state(NodeState::Suspect));
+    let claim = Some(Arc::new(node.with_state(NodeState::Suspect)));
     let reason = kinfolk_core::Reason::Phi { phi: 9.0, silence: Duration::from_secs(9) };
     let cause = kinfolk_core::Cause::by(id("me"), reason);
     expect![[r"
         event suspected a: silent for 9.0 s (phi 9.0); accused by me
     "]]
-    .assert_eq(&bench.input(Input::Health { id: id("a"), change, cause }));
+    .assert_eq(&bench.input(Input::Health { id: id("a"), claim, cause }));
     assert_eq!(bench.machine.owners.detection.accusers_of(&id("a")), [id("me")]);
 }
 

@@ -180,7 +180,7 @@ fn a_large_view_is_exchanged_whole_and_every_page_keeps_its_limit() {
     let many = |bench: &mut Bench, prefix: &str| {
         for number in 0..2_000 {
             let node = status(&format!("{prefix}{number}"), 1, NodeState::Alive);
-            let _ = bench.machine.registry().apply(node);
+            let _ = bench.machine.owners.members.apply(node);
         }
     };
     let (mut one, mut other) = (Bench::new(quiet.clone(), &[]), Bench::new(quiet, &[]));

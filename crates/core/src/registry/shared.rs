@@ -1,0 +1,66 @@
+//! The handle that anybody may clone and write.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::{Change, RegistryView};
+use crate::incarnation::Incarnation;
+use crate::node::NodeId;
+use crate::status::NodeStatus;
+
+/// A registry that several places write, for those who use this crate alone. Clones (one reference count) are handles of
+/// the same registry. It reads as a [`RegistryView`] does, and writes as a [`RegistryWriter`](super::RegistryWriter).
+#[derive(Debug, Clone)]
+pub struct SharedNodeRegistry(RegistryView);
+
+impl SharedNodeRegistry {
+    /// An empty registry with the default bound, [`RegistryView::NODES_MAX`].
+    pub fn new() -> Self {
+        Self::with_nodes_max(RegistryView::NODES_MAX)
+    }
+
+    /// An empty registry that holds at most `nodes_max` nodes, tombstones included.
+    pub fn with_nodes_max(nodes_max: usize) -> Self {
+        Self(RegistryView::empty(nodes_max))
+    }
+
+    /// Joins `claim` with what is known, by the law of [`precedence`](crate::precedence).
+    pub fn apply(&self, claim: impl Into<Arc<NodeStatus>>) -> Change {
+        self.0.apply(claim.into())
+    }
+
+    /// Puts `status` in the place of what is known of its member, whatever its incarnation.
+    pub fn replace(&self, status: impl Into<Arc<NodeStatus>>) -> Change {
+        self.0.replace(status.into())
+    }
+
+    /// Forgets a tombstone: removes `id` if it is failed or left and still at this incarnation. Returns what was known.
+    pub fn reap(&self, id: &NodeId, incarnation: Incarnation) -> Option<Arc<NodeStatus>> {
+        self.0.reap(id, incarnation)
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.0.clear();
+    }
+}
+
+impl Default for SharedNodeRegistry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for SharedNodeRegistry {
+    type Target = RegistryView;
+
+    fn deref(&self) -> &RegistryView {
+        &self.0
+    }
+}
+
+impl From<RegistryView> for SharedNodeRegistry {
+    fn from(view: RegistryView) -> Self {
+        Self(view)
+    }
+}
