@@ -4,13 +4,16 @@
 //! A [`World`] has a network ([`Net`]) and a cluster's authority; on it run transports, or members of a [`Fleet`]. The
 //! scenarios are in `tests/`, each in a file of its own; the [`storm`] is here, as a program runs it too.
 //!
-//! [`processes`] is the other half: real agents, in real time, on real networks with faults.
+//! [`processes`] is the other half: real agents, in real time, on real networks with faults. [`overload`] takes the CPU from
+//! members in one process.
 
 mod fleet;
 mod history;
 mod link;
 mod net;
+pub mod overload;
 pub mod processes;
+mod quota;
 mod socket;
 pub mod storm;
 mod wait;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
+use kinfolk_scenarios::overload::{OverloadOptions, group, overload};
 use kinfolk_scenarios::processes::{ChaosOptions, Played, SoakOptions, Story, chaos, soak};
 use kinfolk_scenarios::run;
 use kinfolk_scenarios::storm::{Tally, storm};
@@ -25,6 +26,15 @@ enum Command {
     Chaos(ChaosArgs),
     /// Real agents in network namespaces under random faults, and a summary of what came of it. Needs root.
     Soak(SoakArgs),
+    /// Members in one process with too little CPU: how long they take to join, what they do at rest, and whom they falsely
+    /// declare failed. Needs root and CPU control groups. Build it with `--release`.
+    Overload(OverloadArgs),
+    /// The members that `overload` starts.
+    #[command(hide = true)]
+    OverloadGroup {
+        #[arg(long)]
+        members: usize,
+    },
 }
 
 #[derive(Args)]
@@ -70,6 +80,23 @@ struct SoakArgs {
     run: RunArgs,
 }
 
+#[derive(Args)]
+struct OverloadArgs {
+    /// How many members, 2 to 250.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u8).range(2..=250))]
+    members: u8,
+    /// How many cores all members have together; repeat it for more runs.
+    #[arg(long, default_values_t = [2.0, 0.2, 0.1, 0.05], value_parser = cores)]
+    cores: Vec<f64>,
+    /// How many windows of 30 s to measure after the join.
+    #[arg(long, default_value_t = 2)]
+    windows: usize,
+    /// Lets the group form with all cores, and then takes all but `--cores` away for a minute and gives them back for a
+    /// minute, so many times.
+    #[arg(long, default_value_t = 0)]
+    swings: usize,
+}
+
 /// What every run of real agents can be told.
 #[derive(Args)]
 struct RunArgs {
@@ -98,6 +125,8 @@ fn main() -> ExitCode {
         }
         Command::Chaos(args) => args.options().and_then(|options| chaos(&options)),
         Command::Soak(args) => args.options().and_then(|options| soak(&options)),
+        Command::Overload(args) => overload(&args.options()).map(|()| Played::Whole),
+        Command::OverloadGroup { members } => group(members).map(|()| Played::Whole),
     };
     match done {
         Ok(Played::Whole) => ExitCode::SUCCESS,
@@ -135,6 +164,23 @@ impl SoakArgs {
             keep: self.run.keep,
         })
     }
+}
+
+impl OverloadArgs {
+    fn options(self) -> OverloadOptions {
+        OverloadOptions {
+            members: usize::from(self.members),
+            cores: self.cores,
+            join_limit: Duration::from_mins(1),
+            windows: self.windows,
+            swings: self.swings,
+        }
+    }
+}
+
+fn cores(given: &str) -> Result<f64, String> {
+    let cores: f64 = given.parse().map_err(|_| "it is no number".to_owned())?;
+    if (0.01..=1_000.0).contains(&cores) { Ok(cores) } else { Err("give 0.01 to 1000 cores".to_owned()) }
 }
 
 /// The agent that was given, or the one that was built into the same folder as this program.
