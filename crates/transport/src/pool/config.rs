@@ -36,7 +36,11 @@ pub struct PoolConfig {
     /// Callers that wait for one dial; further ones get [`QueueFull`](super::PoolError::QueueFull). 1 or more,
     /// default 1,024.
     pub waiters_max: usize,
-    /// How long a connection that was replaced, or on which a request timed out, may finish the requests that it
+    /// For how long nothing may come on a connection whose peer was asked something, before another takes its place: about
+    /// so long, longer with each one to this peer that was given up in the last two minutes, and longer while this node is
+    /// late itself. Default 2 s.
+    pub mute_max: Duration,
+    /// How long a connection that was replaced, or that was mute for too long, may finish the requests that it
     /// carries. Default 2 s.
     pub drain_timeout: Duration,
 }
@@ -51,6 +55,7 @@ impl Default for PoolConfig {
             connect_timeout: Duration::from_secs(5),
             dials_max: 16,
             waiters_max: 1024,
+            mute_max: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(2),
         }
     }

@@ -28,7 +28,7 @@ pub enum CloseReason {
     Evicted,
     /// Another connection to the same peer took its place, and nothing is in flight on it any more.
     Superseded,
-    /// A request on it timed out, and nothing is in flight on it any more.
+    /// It was mute for too long, and nothing is in flight on it any more.
     Doubtful,
     /// It was superseded or doubtful, and its requests did not end in the drain time.
     Overdue,
@@ -51,6 +51,12 @@ pub trait Connection: Clone + Send + Sync + 'static {
 
     /// Asks for a sign of life, whose absence ends the connection by and by. Says whether it is still open.
     fn check(&self) -> bool;
+
+    /// For how long nothing has come on it though it was asked: zero if anything has come since `asked`, when the last
+    /// question was sent. Without knowledge of what comes: since `asked`.
+    fn mute_since(&self, asked: tokio::time::Instant) -> Duration {
+        asked.elapsed()
+    }
 
     /// Closes it, at once and without waiting. Requests on it end with an error.
     fn close(&self, reason: CloseReason);

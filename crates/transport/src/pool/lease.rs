@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
+use kinfolk_core::NodeId;
+
 use super::clock::Clock;
 use super::slots::Held;
 use super::{ConnId, Connect, Connection as _, Inner, Pooled};
@@ -42,7 +44,16 @@ impl<C: Connect> Lease<C> {
         self.0.id
     }
 
-    /// Says that a request on this connection timed out. It is not handed out any more: the next caller dials afresh.
+    /// Says that a request on this connection, sent at `asked`, has no answer in time. If anything has come on the
+    /// connection since, or it has not been mute for long ([`mute_max`](super::PoolConfig::mute_max)), it stays and is asked
+    /// for a sign of life. Otherwise it is [given up](Self::doubt).
+    pub fn timed_out(&self, peer: &NodeId, asked: tokio::time::Instant) {
+        if let Some(pool) = self.0.conn.pool.upgrade() {
+            pool.timed_out(self.id(), peer, self, asked);
+        }
+    }
+
+    /// Gives this connection up. It is not handed out any more: the next caller dials afresh.
     /// It is closed when the requests in flight on it have ended, after 2 s at the latest
     /// ([`drain_timeout`](super::PoolConfig::drain_timeout)).
     pub fn doubt(&self) {

@@ -15,6 +15,7 @@ mod lease;
 #[cfg(all(test, kinfolk_loom))]
 mod loom_slots;
 mod maintenance;
+mod patience;
 mod pooled;
 mod queued;
 mod reservation;
@@ -50,6 +51,7 @@ pub use times::DialTimes;
 
 use clock::Clock;
 use guarded::Guarded;
+use patience::Patience;
 use pooled::Pooled;
 use queued::QueuedDials;
 use slots::{Acquired, Adopted, Limits, Refused, Slots, Waiter};
@@ -72,6 +74,7 @@ pub(crate) struct Inner<C: Connect> {
     dials: Semaphore,
     /// Those that wait for a permit.
     queued: QueuedDials,
+    patience: Patience,
     next_id: AtomicU64,
     clock: Clock,
     closing: watch::Sender<bool>,
@@ -110,6 +113,7 @@ impl<C: Connect> ConnectionPool<C> {
             counters: Counters::default(),
             dials: Semaphore::new(config.dials_max.clamp(1, Semaphore::MAX_PERMITS)),
             queued: QueuedDials::default(),
+            patience: Patience::new(config.mute_max, config.max_total.max(1)),
             config,
             next_id: AtomicU64::new(1),
             clock: Clock::start(),
@@ -197,6 +201,11 @@ impl<C: Connect> ConnectionPool<C> {
             drop(caller.0.send(Err(PoolError::Closed)));
         }
         self.0.unused.notify_waiters();
+    }
+
+    /// Says how late this node is with what it has to do: a late node gives connections more time.
+    pub fn set_lateness(&self, late: Duration) {
+        self.0.patience.set_lateness(late);
     }
 
     /// The ready connection for requests to a peer, if there is one. It counts no use, so it may be closed at any time.
@@ -344,10 +353,22 @@ impl<C: Connect> Inner<C> {
     }
 
     fn doubt(&self, id: ConnId) {
-        add(&self.counters.timed_out, 1);
         let now = self.now();
         self.with(|slots| slots.doubt(id, now));
         self.drains_changed();
+    }
+
+    /// A request on this connection, sent at `asked`, has no answer in time. It is asked for a sign of life, and given up if
+    /// it has been mute for too long.
+    fn timed_out(&self, id: ConnId, peer: &NodeId, conn: &C::Connection, asked: tokio::time::Instant) {
+        add(&self.counters.timed_out, 1);
+        let (mute, now) = (conn.mute_since(asked), self.now());
+        if mute <= self.patience.with(peer, id, now) {
+            conn.check();
+        } else {
+            self.patience.given_up(peer, now);
+            self.doubt(id);
+        }
     }
 
     /// A refusal by the slots, counted, in the pool's words. Without a peer there is no queue that could be full.

@@ -43,9 +43,9 @@ pub struct PoolStats {
     pub evicted: u64,
     /// Closed after the idle time-out.
     pub idle_closed: u64,
-    /// Requests that timed out on a connection ([`Lease::doubt`](super::Lease::doubt)).
+    /// Requests that timed out on a connection ([`Lease::timed_out`](super::Lease::timed_out)).
     pub timed_out: u64,
-    /// Closed because a request on them timed out.
+    /// Given up because nothing came on them for too long.
     pub doubtful: u64,
     /// Closed because another connection took their place.
     pub superseded: u64,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use s2n_quic::connection;
 use s2n_quic::provider::event::{ConnectionInfo, ConnectionMeta, Subscriber, events};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::limits::{Sources, Ticket};
 use super::refusal::Refusals;
@@ -34,14 +35,28 @@ pub(super) struct Facts {
     source: OnceLock<SocketAddr>,
     /// Why the TLS library here refused the peer.
     tls_fault: OnceLock<String>,
-    rtt: Rtt,
+    arrivals: Arrivals,
 }
 
-/// The smoothed round trip in microseconds, 0 before the first measurement. Written at each acknowledgement, so that it
-/// has cache lines to itself: the others are read at each look-up.
-#[derive(Debug, Default)]
+/// What each packet that comes changes. It has cache lines to itself: the others are read at each look-up.
+#[derive(Debug)]
 #[repr(align(128))]
-struct Rtt(AtomicU64);
+struct Arrivals {
+    /// The smoothed round trip in microseconds, 0 before the first measurement.
+    rtt: AtomicU64,
+    /// What the times here count from.
+    begun: Instant,
+    /// When the last packet of the peer came, in microseconds.
+    heard: AtomicU64,
+    /// When the first question was asked that nothing has come after, in microseconds. Void if it is before `heard`.
+    asked: AtomicU64,
+}
+
+impl Arrivals {
+    fn micros(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.begun).as_micros()).unwrap_or(u64::MAX)
+    }
+}
 
 impl Facts {
     pub(super) fn new() -> Arc<Self> {
@@ -51,7 +66,12 @@ impl Facts {
             source: OnceLock::new(),
             tls_fault: OnceLock::new(),
             closed: AtomicBool::new(false),
-            rtt: Rtt::default(),
+            arrivals: Arrivals {
+                rtt: AtomicU64::new(0),
+                begun: Instant::now(),
+                heard: AtomicU64::new(0),
+                asked: AtomicU64::new(0),
+            },
         })
     }
 
@@ -89,10 +109,28 @@ impl Facts {
 
     /// The smoothed round trip, once measured.
     pub(super) fn rtt(&self) -> Option<Duration> {
-        match self.rtt.0.load(Relaxed) {
+        match self.arrivals.rtt.load(Relaxed) {
             0 => None,
             micros => Some(Duration::from_micros(micros)),
         }
+    }
+
+    /// Whether a packet of the peer has come since then.
+    pub(super) fn has_heard_since(&self, then: Instant) -> bool {
+        self.arrivals.heard.load(Relaxed) >= self.arrivals.micros(then)
+    }
+
+    /// For how long nothing has come though it was asked; `asked` is when the last question was sent.
+    pub(super) fn mute_since(&self, asked: Instant) -> Duration {
+        if self.has_heard_since(asked) {
+            return Duration::ZERO;
+        }
+        let arrivals = &self.arrivals;
+        let (asked, heard) = (arrivals.micros(asked), arrivals.heard.load(Relaxed));
+        // Two callers may write at the same time: both times are of questions that nothing came after.
+        let first = Some(arrivals.asked.load(Relaxed)).filter(|first| (heard..asked).contains(first)).unwrap_or(asked);
+        arrivals.asked.store(first, Relaxed);
+        Duration::from_micros(arrivals.micros(Instant::now()).saturating_sub(first))
     }
 }
 
@@ -195,7 +233,12 @@ impl Subscriber for Events {
         event: &events::RecoveryMetrics<'_>,
     ) {
         let micros = u64::try_from(event.smoothed_rtt.as_micros()).unwrap_or(u64::MAX);
-        cx.facts.rtt.0.store(micros.max(1), Relaxed);
+        cx.facts.arrivals.rtt.store(micros.max(1), Relaxed);
+    }
+
+    fn on_packet_received(&mut self, cx: &mut Context, _: &ConnectionMeta, _: &events::PacketReceived) {
+        let arrivals = &cx.facts.arrivals;
+        arrivals.heard.store(arrivals.micros(Instant::now()), Relaxed);
     }
 
     fn on_datagram_sent(&mut self, _: &mut Context, _: &ConnectionMeta, event: &events::DatagramSent) {

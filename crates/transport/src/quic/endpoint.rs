@@ -129,8 +129,9 @@ impl Transport {
     ///
     /// # Errors
     /// [`RequestError`]; its [`evidence`](RequestError::evidence) says what the failure shows about the peer. The peer may
-    /// have acted on the request unless the error says that nothing was sent, or that the peer rejected it. After a
-    /// time-out in the answer phase the connection is given up: the next request dials afresh. A request that crosses the
+    /// have acted on the request unless the error says that nothing was sent, or that the peer rejected it. A
+    /// connection on which nothing comes for [`mute_max`](crate::PoolConfig::mute_max) after a time-out in the answer phase is
+    /// given up: the next request dials afresh. A request that crosses the
     /// peer's closing of an idle connection is sent once more by itself.
     ///
     /// # Cancel safety
@@ -294,13 +295,13 @@ impl Transport {
         let frame = encode(Some(kind), body, max)
             .map_err(|cause| RequestError::TooLarge { peer: target(), cause })?;
         // One timer for all three steps: it costs as much as everything else here. These two tell what it cut off.
-        let (mut phase, mut held) = (Phase::Connecting, None);
+        let (mut phase, mut held, mut asked) = (Phase::Connecting, None, Instant::now());
         let steps = async {
             let lease = self.0.pool.acquire(peer).await;
             let lease = &*held.insert(lease.map_err(|error| RequestError::of_pool(target(), error))?);
             phase = Phase::Queued;
             let turn = lease.turn().await.map_err(|fault| fault.about(target()))?;
-            phase = Phase::Answer;
+            (phase, asked) = (Phase::Answer, Instant::now());
             let talked = if kind == StreamKind::Request {
                 lease.exchange(frame, max, &turn).await.map(Some)
             } else {
@@ -311,8 +312,8 @@ impl Transport {
         let in_time = timeout_at(until, steps).await;
         in_time.unwrap_or_else(|_| {
             if let (Phase::Answer, Some(lease)) = (phase, held) {
-                debug!("no answer in time: the connection is doubtful");
-                lease.doubt();
+                debug!("no answer in time");
+                lease.timed_out(&peer.id, asked);
             }
             if phase == Phase::Connecting {
                 phase = self.connecting(peer, Lane::Requests);
@@ -335,9 +336,10 @@ impl Transport {
         let lease = timeout_at(until, self.0.pool.acquire_on(peer, Lane::StreamsOut)).await;
         let lease = lease.map_err(|_| late(self.connecting(peer, Lane::StreamsOut)))?;
         let lease = lease.map_err(|error| RequestError::of_pool(target(), error))?;
+        let asked = Instant::now();
         let Ok(opened) = timeout_at(until, streams::open(&lease, hello)).await else {
-            // The streams that it carries go on; further ones get a connection of their own.
-            lease.doubt();
+            // If it is given up, the streams that it carries go on; further ones get a connection of their own.
+            lease.timed_out(&peer.id, asked);
             return Err(late(Phase::Answer));
         };
         let opening = opened.map_err(|fault| fault.about(target()))?;

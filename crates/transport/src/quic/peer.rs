@@ -12,6 +12,7 @@ use kinfolk_core::NodeId;
 use s2n_quic::connection::Handle;
 use s2n_quic::stream::{BidirectionalStream, ReceiveStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use super::code::CloseCode;
 use super::context::{Facts, Status};
@@ -192,6 +193,10 @@ impl Connection for PeerConnection {
 
     fn rtt(&self) -> Option<Duration> {
         self.0.facts.rtt()
+    }
+
+    fn mute_since(&self, asked: Instant) -> Duration {
+        self.0.facts.mute_since(asked)
     }
 
     fn check(&self) -> bool {
