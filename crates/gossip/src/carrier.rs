@@ -4,8 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_swim::NoReply;
-use kinfolk_transport::{Evidence, Peer, RequestError, Transport};
+use kinfolk_swim::{Dial, NoReply};
+use kinfolk_transport::{Evidence, Need, Peer, RequestError, Transport};
 
 /// Why a message has no answer or was not delivered: the evidence for the machine, and the words for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct NoAnswer {
 
 /// Carries frames to peers. Cheap to clone; every call is independent of every other.
 pub trait Carrier: Clone + Send + Sync + 'static {
-    /// Sends `body` and waits for the answer, for at most `within`.
+    /// Sends `body` and waits for the answer, for at most `within`. `dial` says what to do without an open connection.
     ///
     /// # Errors
     /// [`NoAnswer`] with the evidence.
@@ -30,6 +30,7 @@ pub trait Carrier: Clone + Send + Sync + 'static {
         to: &Peer,
         body: Bytes,
         within: Duration,
+        dial: Dial,
     ) -> impl Future<Output = Result<Bytes, NoAnswer>> + Send;
 
     /// Sends `body`, which nobody answers; waits until it is handed over, for at most `within`.
@@ -44,7 +45,11 @@ pub trait Carrier: Clone + Send + Sync + 'static {
         to: &Peer,
         body: Bytes,
         within: Duration,
+        dial: Dial,
     ) -> impl Future<Output = Result<(), NoAnswer>> + Send;
+
+    /// Says how late this member is with what it has to do, so that nothing is given up too soon.
+    fn set_lateness(&self, late: Duration);
 
     /// Whether the peer's host says, within that time, that nobody listens at its port.
     ///
@@ -54,16 +59,30 @@ pub trait Carrier: Clone + Send + Sync + 'static {
 }
 
 impl Carrier for Transport {
-    async fn request(&self, to: &Peer, body: Bytes, within: Duration) -> Result<Bytes, NoAnswer> {
-        Transport::request(self, to, body, within).await.map_err(|error| no_answer(&error))
+    async fn request(&self, to: &Peer, body: Bytes, within: Duration, dial: Dial) -> Result<Bytes, NoAnswer> {
+        let answer = self.request_by(to, body, within, need(dial)).await;
+        answer.map_err(|error| no_answer(&error))
     }
 
-    async fn send(&self, to: &Peer, body: Bytes, within: Duration) -> Result<(), NoAnswer> {
-        Transport::send(self, to, body, within).await.map_err(|error| no_answer(&error))
+    async fn send(&self, to: &Peer, body: Bytes, within: Duration, dial: Dial) -> Result<(), NoAnswer> {
+        self.send_by(to, body, within, need(dial)).await.map_err(|error| no_answer(&error))
+    }
+
+    fn set_lateness(&self, late: Duration) {
+        self.pool().set_lateness(late);
     }
 
     async fn port_is_closed(&self, to: &Peer, within: Duration) -> bool {
         Transport::port_is_closed(self, to, within).await
+    }
+}
+
+/// How much a message needs a connection, in the transport's words.
+const fn need(dial: Dial) -> Need {
+    match dial {
+        Dial::First => Need::Urgent,
+        Dial::Later => Need::Patient,
+        Dial::Never => Need::OpenOnly,
     }
 }
 
@@ -79,6 +98,7 @@ fn no_reply(evidence: Evidence) -> NoReply {
         // The peer's process ends or begins at this moment. Whatever it is now, this request is
         // lost.
         Evidence::Silent | Evidence::Departed | Evidence::Restarted => NoReply::Silent,
+        Evidence::Late => NoReply::Late,
         // `Local`, and any kind that this crate does not know. A limit, a shutdown or a close of
         // this node must not speak against the peer.
         _ => NoReply::Local,
@@ -123,6 +143,7 @@ mod tests {
             (Evidence::Local, NoReply::Local),
             (Evidence::Refused, NoReply::Refused),
             (Evidence::Answered, NoReply::Refused),
+            (Evidence::Late, NoReply::Late),
             (Evidence::Silent, NoReply::Silent),
             (Evidence::Departed, NoReply::Silent),
             (Evidence::Restarted, NoReply::Silent),

@@ -25,6 +25,12 @@ use crate::protocol::OnForgotten;
 /// right.
 const WALL_CLOCK_READ_EVERY: Duration = Duration::from_secs(1);
 
+/// The machine is told of messages that waited longer than this: they are a sign that we are late.
+const WAITED_LONG: Duration = Duration::from_millis(50);
+
+/// By how much our lateness changes before it is told again.
+const LATENESS_GRAIN: Duration = Duration::from_millis(20);
+
 /// What the handle asks of the driver.
 #[derive(Debug)]
 pub(crate) enum Ask {
@@ -46,6 +52,8 @@ pub(crate) struct Driver<C, I: Arrivals> {
     pub clock: Clock,
     /// Whether it was last logged that the others declared this member failed.
     pub declared_failed: bool,
+    /// How late we were when it was last told.
+    pub told_lateness: Duration,
     /// When the wall clock is read next.
     pub read_wall_clock_at: Instant,
     pub arrivals: I,
@@ -86,6 +94,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
             let now = self.clock.now();
             self.read_wall_clock(now);
             self.machine.handle(now, input);
+            self.tell_lateness(now);
             self.log_standing();
             *self.stats.lock() = self.machine.stats();
             let partition = self.machine.partition();
@@ -121,7 +130,11 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                     if !*self.awake.borrow() {
                         continue;
                     }
-                    if let Some(input) = self.questions.take_in(self.clock.now(), arrival) {
+                    let (now, by) = (self.clock.now(), arrival.waited);
+                    if by >= WAITED_LONG {
+                        self.machine.handle(now, Input::Late { by });
+                    }
+                    if let Some(input) = self.questions.take_in(now, arrival) {
                         return Some(input);
                     }
                 }
@@ -142,6 +155,16 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
         }
     }
 
+    /// What carries our messages has to know how late we are: so late may be what it waits for.
+    fn tell_lateness(&mut self, now: Instant) {
+        let late = self.machine.lateness(now);
+        // It is forgotten by and by: small changes are not worth telling.
+        if late.abs_diff(self.told_lateness) >= LATENESS_GRAIN {
+            self.told_lateness = late;
+            self.outbox.set_lateness(late);
+        }
+    }
+
     fn read_wall_clock(&mut self, now: Instant) {
         if now >= self.read_wall_clock_at {
             self.read_wall_clock_at = now + WALL_CLOCK_READ_EVERY;
@@ -152,8 +175,9 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
     fn carry_out(&mut self) {
         while let Some(output) = self.machine.poll_output() {
             match output {
-                Output::Send { to, addr, message, request, within } => {
-                    if let Some(end) = self.outbox.send(Peer::new(to, addr), &message, request, within) {
+                Output::Send { to, addr, message, request, within, dial } => {
+                    let to = Peer::new(to, addr);
+                    if let Some(end) = self.outbox.send(to, &message, request, (within, dial)) {
                         self.machine.handle(self.clock.now(), end);
                     }
                 }

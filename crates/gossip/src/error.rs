@@ -77,7 +77,7 @@ impl From<JoinFailure> for JoinRefusal {
     fn from(failure: JoinFailure) -> Self {
         let since_epoch = |clock: Incarnation| Duration::from_millis(clock.get());
         match failure {
-            JoinFailure::NoAnswer(NoReply::Silent) => Self::Silent,
+            JoinFailure::NoAnswer(NoReply::Silent | NoReply::Late) => Self::Silent,
             JoinFailure::NoAnswer(NoReply::Refused) => Self::Refused,
             JoinFailure::NoAnswer(NoReply::Local) => Self::Local,
             JoinFailure::ClocksDiffer { ours, theirs } => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kinfolk_core::{Instant, NodeId};
 use kinfolk_swim::{Input, ReplyId, codec};
-use kinfolk_transport::{Incoming, Responder};
+use kinfolk_transport::{Inbound, Incoming, Responder};
 
 use crate::stats::{Counters, count};
 
@@ -19,6 +19,8 @@ pub struct Arrival<A> {
     pub from: NodeId,
     /// What.
     pub body: Bytes,
+    /// How long it has waited to be taken.
+    pub waited: Duration,
     /// Set if the peer waits for an answer.
     pub answerer: Option<A>,
 }
@@ -46,7 +48,8 @@ impl Arrivals for Incoming {
 
     async fn next(&mut self) -> Option<Arrival<Responder>> {
         let inbound = self.recv().await?;
-        Some(Arrival { from: inbound.from, body: inbound.body, answerer: inbound.responder })
+        let Inbound { from, body, arrived, responder } = inbound;
+        Some(Arrival { from, body, waited: arrived.elapsed(), answerer: responder })
     }
 }
 
@@ -77,7 +80,7 @@ impl<A> Questions<A> {
 
     /// Makes an input of a frame; `None` if it is no message, or a question beyond the bound.
     pub(crate) fn take_in(&mut self, now: Instant, arrival: Arrival<A>) -> Option<Input> {
-        let Arrival { from, body, answerer } = arrival;
+        let Arrival { from, body, answerer, .. } = arrival;
         self.drop_forgotten(now);
         let message = match codec::decode(&body) {
             Ok(message) => message,
@@ -129,7 +132,7 @@ mod tests {
     use super::*;
 
     fn arrival(body: Bytes) -> Arrival<u32> {
-        Arrival { from: NodeId::new("a").unwrap(), body, answerer: Some(7) }
+        Arrival { from: NodeId::new("a").unwrap(), body, waited: Duration::ZERO, answerer: Some(7) }
     }
 
     fn nack() -> Bytes {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_swim::{CheckId, Input, Message, NoReply, RequestId, codec};
+use kinfolk_swim::{CheckId, Dial, Input, Message, NoReply, RequestId, codec};
 use kinfolk_transport::Peer;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -79,7 +79,7 @@ impl<C: Carrier> Outbox<C> {
         to: Peer,
         message: &Message,
         request: Option<RequestId>,
-        within: Duration,
+        (within, dial): (Duration, Dial),
     ) -> Option<Input> {
         let local = request.map(|request| Input::NoReply { request, why: NoReply::Local });
         let Some(body) = encode(message) else { return local };
@@ -93,15 +93,20 @@ impl<C: Carrier> Outbox<C> {
         self.spawn(async move {
             match request {
                 Some(request) => {
-                    let input = ask(&carrier, &to, body, request, within).await;
+                    let input = ask(&carrier, &to, body, request, (within, dial)).await;
                     // Fails only when the driver has gone, and then nobody is waiting.
                     let _ = replies.send(input).await;
                 }
-                None => tell(&carrier, &to, body, within, &counters).await,
+                None => tell(&carrier, &to, body, (within, dial), &counters).await,
             }
             drop(permit);
         });
         None
+    }
+
+    /// Says how late this member is.
+    pub(crate) fn set_lateness(&self, late: Duration) {
+        self.carrier.set_lateness(late);
     }
 
     /// Checks a member's port. Returns the end of a check that could not even be begun, which proves nothing.
@@ -148,8 +153,14 @@ fn encode(message: &Message) -> Option<Bytes> {
         .ok()
 }
 
-async fn ask<C: Carrier>(carrier: &C, to: &Peer, body: Bytes, request: RequestId, within: Duration) -> Input {
-    let answer = carrier.request(to, body, within).await;
+async fn ask<C: Carrier>(
+    carrier: &C,
+    to: &Peer,
+    body: Bytes,
+    request: RequestId,
+    (within, dial): (Duration, Dial),
+) -> Input {
+    let answer = carrier.request(to, body, within, dial).await;
     let message = answer.and_then(|body| {
         codec::decode(&body).map_err(|error| NoAnswer { why: NoReply::Refused, cause: error.to_string() })
     });
@@ -162,8 +173,14 @@ async fn ask<C: Carrier>(carrier: &C, to: &Peer, body: Bytes, request: RequestId
     }
 }
 
-async fn tell<C: Carrier>(carrier: &C, to: &Peer, body: Bytes, within: Duration, counters: &Counters) {
-    if let Err(NoAnswer { cause, .. }) = carrier.send(to, body, within).await {
+async fn tell<C: Carrier>(
+    carrier: &C,
+    to: &Peer,
+    body: Bytes,
+    (within, dial): (Duration, Dial),
+    counters: &Counters,
+) {
+    if let Err(NoAnswer { cause, .. }) = carrier.send(to, body, within, dial).await {
         count(&counters.undelivered);
         tracing::debug!(peer = %to, %cause, "a message was not delivered");
     }
@@ -180,14 +197,16 @@ mod tests {
     struct Stuck(Arc<Semaphore>);
 
     impl Carrier for Stuck {
-        async fn request(&self, _: &Peer, _: Bytes, _: Duration) -> Result<Bytes, NoAnswer> {
+        async fn request(&self, _: &Peer, _: Bytes, _: Duration, _: Dial) -> Result<Bytes, NoAnswer> {
             self.0.acquire().await.unwrap().forget();
             Err(NoAnswer { why: NoReply::Silent, cause: "lost".to_owned() })
         }
 
-        async fn send(&self, to: &Peer, body: Bytes, within: Duration) -> Result<(), NoAnswer> {
-            self.request(to, body, within).await.map(drop)
+        async fn send(&self, to: &Peer, body: Bytes, within: Duration, dial: Dial) -> Result<(), NoAnswer> {
+            self.request(to, body, within, dial).await.map(drop)
         }
+
+        fn set_lateness(&self, _: Duration) {}
 
         async fn port_is_closed(&self, _: &Peer, _: Duration) -> bool {
             self.0.acquire().await.unwrap().forget();
@@ -201,7 +220,7 @@ mod tests {
 
     fn tell(outbox: &mut Outbox<Stuck>) {
         let message = Message::Gossip { gossip: Vec::new() };
-        assert_eq!(outbox.send(peer(), &message, None, Duration::from_secs(5)), None);
+        assert_eq!(outbox.send(peer(), &message, None, (Duration::from_secs(5), Dial::First)), None);
     }
 
     /// Whether it is clear now; whatever could run has run.

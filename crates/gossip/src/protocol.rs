@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_core::{EventBus, Incarnation, NodeId, NodeStatus, RegistryWriter, Rng, Tags};
@@ -134,6 +135,7 @@ impl SwimProtocol {
             machine,
             clock,
             declared_failed: false,
+            told_lateness: Duration::ZERO,
             read_wall_clock_at: clock.now(),
             arrivals,
             questions,

@@ -26,6 +26,8 @@ const ANSWERERS: [&str; 4] = ["a0", "a1", "z0", "z1"];
 pub const CALLERS: usize = 40;
 /// Less than what the peers would need, so that connections are evicted.
 const MAX_TOTAL: usize = 4;
+/// After this time without an acknowledgement a connection is given up.
+const MUTE_MAX: Duration = Duration::from_millis(100);
 /// Tokio's timers fire up to a millisecond late, also under the paused clock.
 const GRAIN: Duration = Duration::from_millis(2);
 
@@ -161,6 +163,8 @@ pub async fn storm(mut world: World, requests: usize) -> Tally {
 fn config(world: &World, n: usize, name: &str) -> TransportConfig {
     let mut config = world.config(n, name);
     config.pool.max_total = MAX_TOTAL;
+    // Crashes are short: with the default no connection would be given up.
+    config.pool.mute_max = MUTE_MAX;
     (config.streams_max, config.queue_max, config.app_streams_max) = (8, 16, 4);
     config
 }

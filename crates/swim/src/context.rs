@@ -14,10 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::{Cause, ClusterEvent, Instant, NodeAddr, NodeId, NodeState, NodeStatus, Rng};
-use kinfolk_detector::LocalHealth;
+use kinfolk_detector::{Lateness, LocalHealth};
 
 use crate::fact::{Ask, Fact, Riding};
 use crate::interface::config::SwimConfig;
+use crate::interface::dial::Dial;
 use crate::interface::input::{CommandId, ReplyId, RequestId};
 use crate::interface::output::{Outcome, Output};
 use crate::interface::priority::Priority;
@@ -51,6 +52,8 @@ pub(crate) struct Context {
     /// The members other than ourselves. It follows the view: only the machine changes who is in it.
     pub roster: Roster,
     pub health: LocalHealth,
+    /// How late we are with what we have to do.
+    pub lateness: Lateness,
     pub stats: SwimStats,
     pub rng: Rng,
     /// Our name.
@@ -63,6 +66,7 @@ impl Context {
             timers: Timers::default(),
             now,
             health: LocalHealth::new(config.local_health_max),
+            lateness: Lateness::default(),
             config,
             members,
             outputs: VecDeque::new(),
@@ -150,10 +154,10 @@ impl Context {
     }
 
     /// Sends updates that nobody answers.
-    pub(crate) fn send_gossip(&mut self, to: &NodeStatus, gossip: Vec<Update>) {
+    pub(crate) fn send_gossip(&mut self, to: &NodeStatus, gossip: Vec<Update>, dial: Dial) {
         let message = Message::Gossip { gossip };
         let (to, addr) = (to.id.clone(), to.addr);
-        self.output(Output::Send { to, addr, message, request: None, within: DELIVERED_WITHIN });
+        self.output(Output::Send { to, addr, message, request: None, within: DELIVERED_WITHIN, dial });
     }
 
     /// Sends a request whose answer is of use for that long, and which carries what waits for this member.
@@ -188,7 +192,8 @@ impl Context {
     ) -> RequestId {
         let request = self.next_request();
         self.requests_made += 1;
-        let output = Output::Send { to: to.clone(), addr, message, request: Some(request), within };
+        let (to, dial) = (to.clone(), purpose.dial());
+        let output = Output::Send { to, addr, message, request: Some(request), within, dial };
         self.facts.push(Fact::Ask(Box::new(Ask { request, output, riding, purpose })));
         request
     }
@@ -213,6 +218,23 @@ impl Context {
     /// Our own entry in the view.
     pub(crate) fn mine(&self) -> Option<Arc<NodeStatus>> {
         self.members.get(&self.me)
+    }
+
+    /// Something that was due was done so much too late. That counts against our own health once, when it begins.
+    #[inline]
+    pub(crate) fn was_late(&mut self, by: Duration) {
+        let before = self.is_late();
+        self.lateness.observe(self.now, by);
+        if !before && self.is_late() {
+            self.stats.times_late += 1;
+            self.health.raise(1);
+        }
+    }
+
+    /// Whether we are too late with what we have to do to judge others.
+    #[inline]
+    pub(crate) fn is_late(&self) -> bool {
+        self.lateness.is_late(self.now)
     }
 
     /// `tolerated_pause`, longer the less we trust ourselves.

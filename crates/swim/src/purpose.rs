@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kinfolk_core::{Instant, NodeAddr, NodeId, NodeStatus};
 
+use crate::interface::dial::Dial;
 use crate::interface::input::{CommandId, ReplyId, RequestId};
 use crate::timer::TimerKey;
 use crate::wire::buckets::Buckets;
@@ -64,6 +65,25 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
+    /// Whether it is worth a connection of its own.
+    pub(crate) const fn dial(&self) -> Dial {
+        match self {
+            Self::Probe
+            | Self::IndirectProbe
+            | Self::Watch { .. }
+            | Self::Witness { .. }
+            | Self::PendingVerdict(_)
+            | Self::ReturnCheck(_)
+            | Self::Relay(_)
+            | Self::Join(_)
+            | Self::Leave
+            | Self::Sync(Session { command: Some(_), .. }) => Dial::First,
+            Self::Glance | Self::Compare | Self::Introduction(_) | Self::Sync(_) | Self::Describe(_) => {
+                Dial::Later
+            }
+        }
+    }
+
     /// Whether it is a step of a join.
     pub(crate) fn is_join(&self) -> bool {
         match self {

@@ -29,7 +29,7 @@ fn each_kind_of_message_has_these_bytes() {
     let clock = Incarnation::new(1_790_000_000_000);
     let messages = [
         Message::Ping { digest: 0xdead_beef, gossip: gossip() },
-        Message::Ack { stranger: true, differs: false, shift_ms: -5, gossip: Vec::new() },
+        Message::Ack { stranger: true, differs: false, shift_ms: -5, late_ms: 0, gossip: Vec::new() },
         Message::PingReq {
             target: id("b"),
             within_ms: 500,
@@ -63,7 +63,7 @@ fn each_kind_of_message_has_these_bytes() {
     }
     expect![[r"
         Ping 54 00effdb6f50d0200057765622d31000a0000018a3e80d8c1a28c34010104726f6c6502646280d8c1a28c340101620101610703026869
-        Ack 5 0101000900
+        Ack 6 010100090000
         PingReq 8 020162f403010000
         Nack 3 030100
         Gossip 49 040200057765622d31000a0000018a3e80d8c1a28c34010104726f6c6502646280d8c1a28c340101620101610703026869

@@ -77,7 +77,7 @@ pub use identity::{ClusterCa, IdentityError, NodeIdentity, PeerName};
 pub use peer::{Peer, Target};
 pub use pool::{
     CloseReason, ConnId, Connect, Connection, ConnectionPool, ConnectionState, ConnectionStats, DialError,
-    DialTimes, Lane, Lease, PoolConfig, PoolError, PoolStats,
+    DialTimes, Lane, Lease, Need, PoolConfig, PoolError, PoolStats,
 };
 #[cfg(not(kinfolk_loom))]
 pub use quic::{

@@ -27,6 +27,13 @@ pub enum RequestError {
         /// The limit.
         max: usize,
     },
+    /// There is no open connection, and the message is not worth a dial ([`Need::OpenOnly`](crate::Need::OpenOnly)).
+    /// Nothing was sent.
+    #[error("nothing sent to {peer}: there is no open connection to it, and this is not worth a new one")]
+    NotConnected {
+        /// To whom.
+        peer: Target,
+    },
     /// Too many requests to this peer wait for a connection or a stream already. Nothing was sent.
     #[error(
         "nothing sent to {peer}: {waiting} requests to it wait already, the limit is {max}; send fewer at once"
@@ -145,6 +152,9 @@ pub enum Phase {
     /// The answer, or the confirmation that the message has arrived.
     #[error("after sending")]
     Answer,
+    /// The same, and the peer's transport has acknowledged packets of ours since: its process runs, and is late.
+    #[error("after sending, though its process acknowledges packets")]
+    Acknowledged,
 }
 
 /// How a connection ended.
@@ -222,6 +232,8 @@ pub enum Evidence {
     Answered,
     /// Somebody answered, and one side does not accept the other's identity.
     Refused,
+    /// It has not answered, but its process acknowledges what this node sends.
+    Late,
     /// Nothing was heard.
     Silent,
     /// The peer said that it leaves or stops.
@@ -235,13 +247,14 @@ pub enum Evidence {
 impl RequestError {
     /// What this failure says about the peer.
     ///
-    /// - `Local`, a limit of this node: `PoolFull`, `QueueFull`, `TooManyStreams`, `Timeout` with
+    /// - `Local`, a limit of this node: `PoolFull`, `NotConnected`, `QueueFull`, `TooManyStreams`, `Timeout` with
     ///   `Queued`, `Connect` with `NotBegun`.
     /// - `Local`, a fault of the caller or of this program: `TooLarge`, `BadService`, `Connect`
     ///   with `Other`.
     /// - `Local`, the end of this node, or its own close of the connection: `ShuttingDown`,
     ///   `Connect` with `Stopped`, `Closed` with `Local`.
     /// - `Local`, a path that takes no packet of QUIC: `Connect` with `PathTooSmall`.
+    /// - `Late`, no answer, but acknowledgements: `Timeout` with `Acknowledged`.
     /// - `Silent`, no answer: `Timeout` with `Connecting` or `Answer`, `Connect` with `Silent`,
     ///   `Closed` with `Silence`.
     /// - `Silent`, no way to send: `Connect` with `Unreachable`. A node that has lost its network
@@ -257,12 +270,14 @@ impl RequestError {
     pub fn evidence(&self) -> Evidence {
         match self {
             Self::PoolFull { .. }
+            | Self::NotConnected { .. }
             | Self::QueueFull { .. }
             | Self::TooManyStreams { .. }
             | Self::BadService { .. }
             | Self::TooLarge { .. }
             | Self::ShuttingDown { .. }
             | Self::Timeout { phase: Phase::Queued, .. } => Evidence::Local,
+            Self::Timeout { phase: Phase::Acknowledged, .. } => Evidence::Late,
             Self::Timeout { phase: Phase::Connecting | Phase::Answer, .. } => Evidence::Silent,
             Self::WrongPeer { .. } => Evidence::Refused,
             Self::Decode { .. } | Self::NoReply { .. } | Self::Rejected { .. } => Evidence::Answered,
@@ -295,6 +310,7 @@ impl RequestError {
     pub(crate) fn of_pool(peer: Target, error: PoolError) -> Self {
         match error {
             PoolError::PoolFull { current, max } => Self::PoolFull { peer, current, max },
+            PoolError::NotConnected { .. } => Self::NotConnected { peer },
             PoolError::QueueFull { waiting, max, .. } => Self::QueueFull { peer, waiting, max },
             PoolError::Dial { cause, .. } => Self::of_dial(peer, cause),
             PoolError::Closed => Self::ShuttingDown { peer },

@@ -100,9 +100,22 @@ fn look(sample: &mut Sample, group: &[Cluster], events: &mut [Subscription]) {
     }
     let clock = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     sample.cpu_ms = u64::try_from(clock.tv_sec * 1_000 + clock.tv_nsec / 1_000_000).unwrap_or_default();
-    sample.see_all = group.iter().filter(|member| member.members().members().filter(|node| node.state == NodeState::Alive).count() == group.len()).count();
+    sample.see_all = group
+        .iter()
+        .filter(|member| {
+            member.members().members().filter(|node| node.state == NodeState::Alive).count() == group.len()
+        })
+        .count();
     let counts = Sample { joining: sample.joining, ..*sample };
-    *sample = Sample { handshakes: 0, dials: 0, dials_failed: 0, doubtful: 0, timed_out: 0, connections: 0, ..counts };
+    *sample = Sample {
+        handshakes: 0,
+        dials: 0,
+        dials_failed: 0,
+        doubtful: 0,
+        timed_out: 0,
+        connections: 0,
+        ..counts
+    };
     for member in group {
         let stats = member.stats();
         sample.connections += stats.pool.total;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use crate::quota::Quota;
-pub use group::group;
 use group::Sample;
+pub use group::group;
 
 /// How long each half of a swing lasts, and a window of the table.
 const WINDOW: Duration = Duration::from_secs(30);
@@ -48,7 +48,8 @@ pub fn overload(options: &OverloadOptions) -> Result<()> {
         let mut run = Run::start(options.members)?;
         run.quota.set(Some(cores))?;
         run.join()?;
-        let joined = run.until(options.join_limit, |sample| sample.see_all == options.members && sample.joining == 0)?;
+        let joined =
+            run.until(options.join_limit, |sample| sample.see_all == options.members && sample.joining == 0)?;
         let mut windows = Vec::new();
         for _ in 0..options.windows {
             let before = run.last;
@@ -71,7 +72,10 @@ pub fn overload(options: &OverloadOptions) -> Result<()> {
 /// The CPU is taken away and given back.
 fn swing(options: &OverloadOptions) -> Result<()> {
     let cores = *options.cores.first().context("give the cores that are left with --cores")?;
-    println!("{} members in one process; a minute with {cores} cores, then a minute with all", options.members);
+    println!(
+        "{} members in one process; a minute with {cores} cores, then a minute with all",
+        options.members
+    );
     println!(
         "{:>6} {:>8} {:>11} {:>11} {:>8} {:>8} {:>9} {:>8}  CPU ms per node in each half minute",
         "minute", "cores", "handshakes", "second half", "all see", "doubtful", "suspected", "failures"
@@ -106,7 +110,10 @@ fn swing(options: &OverloadOptions) -> Result<()> {
             if less { cores.to_string() } else { "all".to_owned() },
             run.per_node(run.last.handshakes - before.handshakes),
             run.per_node(run.last.handshakes - half.handshakes),
-            equal_at.map_or_else(|| "no".to_owned(), |ms| format!("{:.1}", Duration::from_millis(ms).as_secs_f64())),
+            equal_at.map_or_else(
+                || "no".to_owned(),
+                |ms| format!("{:.1}", Duration::from_millis(ms).as_secs_f64())
+            ),
             run.last.doubtful - before.doubtful,
             run.last.suspected - before.suspected,
             run.last.failed - before.failed,
@@ -163,7 +170,11 @@ impl Run {
     }
 
     /// Reads samples until one is as wished. Gives when that was; `None` if it is not within `limit`.
-    fn until(&mut self, limit: Duration, mut wished: impl FnMut(&Sample) -> bool) -> Result<Option<Duration>> {
+    fn until(
+        &mut self,
+        limit: Duration,
+        mut wished: impl FnMut(&Sample) -> bool,
+    ) -> Result<Option<Duration>> {
         loop {
             self.next()?;
             let at = Duration::from_millis(self.last.at_ms);

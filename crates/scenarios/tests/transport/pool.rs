@@ -9,6 +9,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::peers::answer_all;
 
+/// The default of `PoolConfig::mute_max`.
+const MUTE_MAX: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// Tokio's timers fire up to a millisecond late, also under the paused clock.
 const GRAIN: Duration = Duration::from_millis(2);
@@ -111,16 +113,24 @@ fn a_connection_that_is_used_now_and_then_is_kept() {
 }
 
 #[test]
-fn a_dead_peer_costs_one_request_its_time_out_and_is_dialled_afresh_when_it_is_back() {
+fn a_peer_that_is_mute_for_two_seconds_is_dialled_afresh() {
     run(1, async |world| {
         let (a, b) = pair(&world);
         ask(&a, &peer(&b)).await.unwrap();
+        // The last acknowledgement comes a moment later.
+        sleep(Duration::from_millis(100)).await;
         world.net.cut(&[World::ip(0)], &[World::ip(1)]);
 
         let begun = Instant::now();
         let error = ask(&a, &peer(&b)).await.unwrap_err();
         assert!(matches!(error, RequestError::Timeout { phase: Phase::Answer, .. }), "{error}");
         assert!(begun.elapsed() <= TIMEOUT + GRAIN, "{:?}", begun.elapsed());
+        while a.pool().stats().doubtful == 0 {
+            ask(&a, &peer(&b)).await.unwrap_err();
+        }
+        // Give or take a quarter, and up to one time-out more.
+        let mute = begun.elapsed();
+        assert!((MUTE_MAX * 3 / 4..MUTE_MAX * 5 / 4 + TIMEOUT + GRAIN).contains(&mute), "{mute:?}");
         let error = ask(&a, &peer(&b)).await.unwrap_err();
         assert!(matches!(error, RequestError::Timeout { phase: Phase::Connecting, .. }), "{error}");
 
@@ -133,6 +143,20 @@ fn a_dead_peer_costs_one_request_its_time_out_and_is_dialled_afresh_when_it_is_b
         // The other side keeps no more of them than it needs either, once it has noticed.
         sleep(Duration::from_secs(80)).await;
         assert!(b.connection_count() <= 1, "{}", b.connection_count());
+    });
+}
+
+#[test]
+fn a_cut_that_is_shorter_costs_no_connection() {
+    run(1, async |world| {
+        let (a, b) = pair(&world);
+        ask(&a, &peer(&b)).await.unwrap();
+        world.net.cut(&[World::ip(0)], &[World::ip(1)]);
+        ask(&a, &peer(&b)).await.unwrap_err();
+        world.net.mend();
+        ask(&a, &peer(&b)).await.unwrap();
+        let stats = a.pool().stats();
+        assert_eq!((stats.dials, stats.timed_out, stats.doubtful, stats.idle), (1, 1, 0, 1), "{stats:?}");
     });
 }
 

@@ -145,6 +145,13 @@ impl Detection {
         }
     }
 
+    /// Something that was due was done so much too late.
+    pub(crate) fn was_late(&mut self, cx: &mut Context, by: Duration) {
+        if matches!(self.method, Method::Rings(_)) {
+            cx.was_late(by);
+        }
+    }
+
     /// We can ask and hear again; since `since` we could not. Probes that could not be made when they were due come one
     /// after another.
     pub(crate) fn hear_again(&mut self, cx: &mut Context, since: Instant) {

@@ -63,6 +63,12 @@ pub enum Input {
     },
     /// Time has passed: whatever is due is to be done.
     Timeout,
+    /// Something else than a timer came to us so much later than it should have: a message that waited in our queue. How late
+    /// timers are the machine sees by itself.
+    Late {
+        /// How long it waited.
+        by: Duration,
+    },
     /// The health checker found a member silent beyond its threshold. Where it makes a claim, the member becomes suspect.
     Health {
         /// Whom.
@@ -106,6 +112,8 @@ pub enum Input {
 pub enum NoReply {
     /// Nothing came back, in time or at all: the peer or the path is at fault.
     Silent,
+    /// No answer came in time, but the member's process acknowledges our packets: it lives, and is late.
+    Late,
     /// Something came back, but not from that member: another certificate, or a refusal.
     Refused,
     /// We could not even ask: a limit of ours (a full pool, a full queue). Says nothing about the peer.

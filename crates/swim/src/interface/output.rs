@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kinfolk_core::{ClusterEvent, Incarnation, NodeAddr, NodeId, NodeStatus};
 
+use super::dial::Dial;
 use super::error::{CommandError, ForgetError};
 use super::input::{CheckId, CommandId, NoReply, ReplyId, RequestId};
 use crate::wire::message::Message;
@@ -25,6 +26,8 @@ pub enum Output {
         request: Option<RequestId>,
         /// For how long it is of use: an answer, or a delivery, after this time comes too late.
         within: Duration,
+        /// What to do where there is no open connection to the member.
+        dial: Dial,
     },
     /// Answer a peer's request.
     Reply {

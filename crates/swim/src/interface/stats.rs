@@ -27,6 +27,12 @@ pub struct SwimStats {
     pub unheard: u64,
     /// Pauses of our own that voided what we were about to judge.
     pub pauses: u64,
+    /// Times that we began to be late with what we had to do, and judged nobody until that was over.
+    pub times_late: u64,
+    /// Probes without an answer of members whose process acknowledged our packets meanwhile: they live, and are late.
+    pub probes_late: u64,
+    /// Comparisons with random members, and contacts of failed ones, that waited for the next time because we were late.
+    pub comparisons_postponed: u64,
     /// Times that our own driver could take no more messages, so that what was due waited.
     pub congestions: u64,
     /// Suspicions that we raised ourselves.

@@ -8,6 +8,7 @@ use kinfolk_core::{Cause, ClusterEvent, NodeState, NodeStatus, Reason};
 use super::Owners;
 use crate::context::Context;
 use crate::fact::{Ask, Fact, Riding, Spread};
+use crate::interface::dial::Dial;
 use crate::interface::output::Output;
 use crate::news;
 use crate::repair::compare;
@@ -40,7 +41,7 @@ impl Owners {
             Fact::Tell(member) => {
                 let gossip = self.gossip_for(cx, &member);
                 if !gossip.is_empty() {
-                    cx.send_gossip(&member, gossip);
+                    cx.send_gossip(&member, gossip, Dial::Later);
                 }
             }
             Fact::News { update, priority, teller } => self.news.push(*update, priority, teller.as_ref()),

@@ -44,7 +44,7 @@ impl Owners {
             Input::WallClock { since_epoch } => self.admission.read_clock(cx, since_epoch),
             Input::Command { id, command } => self.command(cx, id, command),
             // The machine itself sees to these.
-            Input::Timeout | Input::Congested | Input::Clear => {}
+            Input::Timeout | Input::Late { .. } | Input::Congested | Input::Clear => {}
         }
         self.settle(cx);
     }
@@ -127,7 +127,8 @@ impl Owners {
             let word = self.members.word_about(cx, from);
             self.news.gossip_beginning_with(cx, word)
         };
-        cx.reply(to, Message::Ack { stranger, differs, shift_ms, gossip });
+        let late_ms = u16::try_from(cx.lateness.at(cx.now).as_millis()).unwrap_or(u16::MAX);
+        cx.reply(to, Message::Ack { stranger, differs, shift_ms, late_ms, gossip });
     }
 
     /// The driver has checked a port.

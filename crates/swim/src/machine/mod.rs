@@ -30,6 +30,7 @@ mod replies;
 mod start;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId, NodeStatus, RegistryView, RegistryWriter, Rng};
 use kinfolk_detector::{Evidence, PartitionStatus, SuspicionStatus};
@@ -104,6 +105,7 @@ impl Machine {
         }
         match input {
             Input::Timeout => due::timeout(owners, cx),
+            Input::Late { by } => owners.detection.was_late(cx, by),
             Input::Congested => congestion.begin(cx),
             Input::Clear => {
                 if let Some(since) = congestion.end(cx) {
@@ -170,6 +172,11 @@ impl Machine {
     pub fn suspicion_status(&self, now: Instant) -> Vec<SuspicionStatus> {
         let Owners { detection, report, .. } = &self.owners;
         detection.suspicion_status(now, |id| report.last_finding(id))
+    }
+
+    /// How late this member is with what it has to do.
+    pub fn lateness(&self, now: Instant) -> Duration {
+        self.cx.lateness.at(now)
     }
 
     /// Whether others declared this member failed, as far as it knows, and it has not come back

@@ -1,6 +1,7 @@
 //! The end of a request of ours: an answer, or the evidence that there is none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kinfolk_core::{NodeId, NodeStatus};
 
@@ -8,6 +9,7 @@ use super::Owners;
 use crate::context::Context;
 use crate::detection::{ProbeAnswer, WitnessAnswer, relay_acked, relay_failed};
 use crate::fact::Spread;
+use crate::interface::dial::Dial;
 use crate::interface::input::{NoReply, RequestId};
 use crate::interface::output::JoinFailure;
 use crate::purpose::{Cursor, Describe, Purpose, Session};
@@ -22,10 +24,13 @@ pub(super) fn reply(
     message: Message,
 ) {
     match (owners.requests.take(request), message) {
-        (Some(Purpose::Watch { id, sent }), Message::Ack { stranger, differs, shift_ms, gossip }) => {
+        (
+            Some(Purpose::Watch { id, sent }),
+            Message::Ack { stranger, differs, shift_ms, late_ms, gossip },
+        ) => {
             owners.myself.reached_somebody(cx);
             if let Some(rings) = owners.detection.rings() {
-                rings.answered(cx, request, (&id, sent), shift_ms);
+                rings.answered(cx, request, (&id, sent), shift_ms, Duration::from_millis(late_ms.into()));
             }
             owners.gossiped(cx, from, &gossip);
             if owners.detection.rings().is_some_and(|rings| rings.view_differs(cx, from, differs)) {
@@ -124,6 +129,8 @@ pub(super) fn without_answer(
         }
         Purpose::ReturnCheck(trial) => owners.myself.tried(cx, trial, Some(why)),
         Purpose::PendingVerdict(id) => end_verdict(owners, cx, &id, Some(why)),
+        // Whoever acknowledges our packets lives.
+        Purpose::Relay(relay) if why == NoReply::Late => relay_acked(cx, &relay, Vec::new()),
         Purpose::Relay(relay) => relay_failed(cx, &relay, false),
         Purpose::Join(joining) => {
             join::failed(cx, joining.command, JoinFailure::NoAnswer(why));
@@ -166,7 +173,7 @@ fn introduce_to(owners: &mut Owners, cx: &mut Context, peer: &NodeId, stranger: 
     }
     let Some(peer) = cx.members.get(peer) else { return };
     let ours = cx.mine().map(|status| owners.update_about(status));
-    cx.send_gossip(&peer, ours.into_iter().collect());
+    cx.send_gossip(&peer, ours.into_iter().collect(), Dial::Later);
 }
 
 /// A page of an exchange that we began has come.
@@ -214,10 +221,12 @@ fn described(owners: &mut Owners, cx: &mut Context, asked: &Describe) {
 }
 
 /// The subject of a verdict that came by an exchange has answered, or not. If a limit of ours kept the question back,
-/// nothing is known, and the next exchange brings the verdict again.
+/// or it lives and is late, nothing is known, and the next exchange brings the verdict again.
 fn end_verdict(owners: &mut Owners, cx: &mut Context, id: &NodeId, unanswered: Option<NoReply>) {
     let Some((verdict, teller)) = owners.repair.end_verdict(id) else { return };
-    if unanswered != Some(NoReply::Local) && !owners.members.is_forgotten(cx, &teller, &verdict) {
+    if !matches!(unanswered, Some(NoReply::Local | NoReply::Late))
+        && !owners.members.is_forgotten(cx, &teller, &verdict)
+    {
         owners.claimed(cx, &verdict, vec![teller.clone()], Spread::AllBut(&teller));
     }
 }

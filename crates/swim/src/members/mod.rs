@@ -24,6 +24,7 @@ use kinfolk_core::{Change, Incarnation, Instant, NodeId, NodeStatus, RegistryVie
 
 use crate::context::Context;
 use crate::fact::Fact;
+use crate::interface::dial::Dial;
 use crate::interface::error::ForgetError;
 use crate::interface::output::Output;
 use crate::interface::priority::Priority;
@@ -289,6 +290,6 @@ impl Members {
 
 fn send_words(cx: &mut Context, to: &NodeStatus, words: &[Update]) {
     for words in words.chunks(UPDATES_MAX) {
-        cx.send_gossip(to, words.to_vec());
+        cx.send_gossip(to, words.to_vec(), Dial::Later);
     }
 }

@@ -7,6 +7,7 @@ use kinfolk_core::NodeId;
 use super::ENVELOPE_BYTES;
 use super::queue::GossipQueue;
 use crate::context::Context;
+use crate::interface::dial::Dial;
 use crate::timer::Timer;
 use crate::wire::codec::GOSSIP_BYTES_MAX;
 
@@ -39,7 +40,7 @@ impl Flood {
             let untold = news.iter().filter(|(_, teller)| teller.as_ref() != Some(&neighbour.id));
             let gossip: Vec<_> = untold.map(|(update, _)| update.clone()).collect();
             if !gossip.is_empty() {
-                cx.send_gossip(&neighbour, gossip);
+                cx.send_gossip(&neighbour, gossip, Dial::Never);
             }
         }
     }

@@ -14,6 +14,10 @@ impl Repair {
     /// Contacts one failed member, at random. At most one each interval, whatever their number.
     pub(crate) fn heal_due(&mut self, cx: &mut Context) {
         schedule_heal(cx);
+        if self.compares && cx.is_late() {
+            cx.stats.comparisons_postponed += 1;
+            return;
+        }
         self.contact_a_failed_one(cx);
     }
 

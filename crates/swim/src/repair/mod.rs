@@ -58,6 +58,11 @@ impl Repair {
     /// It is time to exchange views with a random member.
     pub(crate) fn sync_due(&mut self, cx: &mut Context) {
         self.next_sync = cx.timers.schedule(cx.now + cx.config.sync_interval, Timer::Sync);
+        if self.compares && cx.is_late() {
+            // It can wait, and would cost a connection.
+            cx.stats.comparisons_postponed += 1;
+            return;
+        }
         if let Some(peer) = cx.random_members(1, None).pop() {
             self.compare_or_exchange(cx, &peer);
         }

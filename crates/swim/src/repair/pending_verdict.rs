@@ -16,6 +16,7 @@ use kinfolk_core::{NodeId, NodeState, NodeStatus};
 
 use super::Repair;
 use crate::context::Context;
+use crate::interface::dial::Dial;
 use crate::purpose::Purpose;
 use crate::timer::Timer;
 use crate::wire::message::{Message, Update};
@@ -55,7 +56,7 @@ impl Repair {
         }
         cx.stats.disputes += 1;
         let pending = PendingVerdict { verdict: claim.clone(), teller: from.clone() };
-        cx.send_gossip(&known, vec![pending.update()]);
+        cx.send_gossip(&known, vec![pending.update()], Dial::Later);
         cx.timers.schedule(cx.now + ANSWERED_WITHIN, Timer::PendingVerdict(claim.id.clone()));
         self.pending.insert(claim.id.clone(), pending);
         true

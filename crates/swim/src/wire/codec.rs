@@ -161,8 +161,14 @@ mod tests {
         let id = || "[a-z]{1,8}".prop_map(|id| NodeId::new(&id).unwrap());
         prop_oneof![
             (any::<u32>(), gossip()).prop_map(|(digest, gossip)| Message::Ping { digest, gossip }),
-            (any::<bool>(), any::<bool>(), any::<i16>(), gossip()).prop_map(
-                |(stranger, differs, shift_ms, gossip)| Message::Ack { stranger, differs, shift_ms, gossip }
+            (any::<bool>(), any::<bool>(), any::<i16>(), any::<u16>(), gossip()).prop_map(
+                |(stranger, differs, shift_ms, late_ms, gossip)| Message::Ack {
+                    stranger,
+                    differs,
+                    shift_ms,
+                    late_ms,
+                    gossip
+                }
             ),
             gossip().prop_map(|gossip| Message::Gossip { gossip }),
             (id(), any::<u32>(), any::<bool>(), any::<bool>(), gossip()).prop_map(

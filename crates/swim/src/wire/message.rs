@@ -28,6 +28,8 @@ pub enum Message {
         /// By how many milliseconds the next probe should come later (or earlier) than it would, so that those who watch
         /// the sender do so at evenly spread times.
         shift_ms: i16,
+        /// How many milliseconds late the sender is with what it has to do: it needs more time for its answers.
+        late_ms: u16,
         /// Updates that ride along.
         gossip: Vec<Update>,
     },
@@ -110,7 +112,7 @@ pub enum Message {
 impl Message {
     /// An answer that says no more than that its sender is there, and the news that ride along.
     pub(crate) fn ack(gossip: Vec<Update>) -> Self {
-        Self::Ack { stranger: false, differs: false, shift_ms: 0, gossip }
+        Self::Ack { stranger: false, differs: false, shift_ms: 0, late_ms: 0, gossip }
     }
 
     /// The updates that ride along; `None` for a message that carries none.

@@ -36,7 +36,7 @@ pub struct PoolConfig {
     /// Callers that wait for one dial; further ones get [`QueueFull`](super::PoolError::QueueFull). 1 or more,
     /// default 1,024.
     pub waiters_max: usize,
-    /// For how long nothing may come on a connection whose peer was asked something, before another takes its place: about
+    /// For how long the peer may acknowledge nothing on a connection after it was asked something, before another takes its place: about
     /// so long, longer with each one to this peer that was given up in the last two minutes, and longer while this node is
     /// late itself. Default 2 s.
     pub mute_max: Duration,

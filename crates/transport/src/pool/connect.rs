@@ -52,8 +52,8 @@ pub trait Connection: Clone + Send + Sync + 'static {
     /// Asks for a sign of life, whose absence ends the connection by and by. Says whether it is still open.
     fn check(&self) -> bool;
 
-    /// For how long nothing has come on it though it was asked: zero if anything has come since `asked`, when the last
-    /// question was sent. Without knowledge of what comes: since `asked`.
+    /// For how long the peer has acknowledged nothing though it was asked: zero if it has since `asked`, when the last
+    /// question was sent. Without knowledge of that: since `asked`.
     fn mute_since(&self, asked: tokio::time::Instant) -> Duration {
         asked.elapsed()
     }

@@ -4,19 +4,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument as _, debug, debug_span};
 
 use super::slots::Wake;
 use super::stats::add;
-use super::{Caller, ConnId, Connect, DialError, Housed, Inner, Lane, Lease, PoolError};
+use super::turns::{LATE, Turn};
+use super::{Caller, ConnId, Connect, DialError, Housed, Inner, Lane, Lease, Need, PoolError, Route};
 use crate::peer::Peer;
 
 /// Starts the dial of a slot that has just been reserved.
-pub(super) fn start<C: Connect>(pool: &Arc<Inner<C>>, peer: Peer, lane: Lane, id: ConnId) {
+pub(super) fn start<C: Connect>(pool: &Arc<Inner<C>>, peer: Peer, (lane, need): (Lane, Need), id: ConnId) {
     add(&pool.counters.dials, 1);
-    let dial = Dial { pool: Arc::clone(pool), peer, lane, id, open: true };
+    let dial = Dial { pool: Arc::clone(pool), peer, lane, need, id, open: true };
     let span = debug_span!("dial", peer = %dial.peer, ?lane, %id);
     tokio::spawn(dial.run().instrument(span));
 }
@@ -26,6 +26,7 @@ struct Dial<C: Connect> {
     pool: Arc<Inner<C>>,
     peer: Peer,
     lane: Lane,
+    need: Need,
     id: ConnId,
     open: bool,
 }
@@ -54,9 +55,20 @@ impl<C: Connect> Dial<C> {
     async fn connect(&self, has_turn: &AtomicBool) -> Result<C::Connection, PoolError> {
         let mut closing = self.pool.closing.subscribe();
         let dial = async {
-            let _permit = self.turn().await?;
+            let mut turn = self.turn().await?;
             has_turn.store(true, Relaxed);
-            let dialled = self.pool.connector.connect_on(&self.peer, self.lane, self.id).await;
+            let begun = Instant::now();
+            let dial = self.pool.connector.connect_on(&self.peer, self.lane, self.id);
+            tokio::pin!(dial);
+            let dialled = if let Ok(dialled) = timeout(LATE, dial.as_mut()).await {
+                dialled
+            } else {
+                turn.rest();
+                dial.await
+            };
+            if dialled.is_ok() {
+                turn.done(begun.elapsed());
+            }
             dialled.map_err(|cause| self.failed(cause))
         };
         tokio::select! {
@@ -67,13 +79,17 @@ impl<C: Connect> Dial<C> {
     }
 
     /// The right to run one of the dials that may run at the same time.
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, PoolError> {
-        let dials = &self.pool.dials;
-        if let Ok(permit) = dials.try_acquire() {
-            return Ok(permit);
+    ///
+    /// # Errors
+    /// If nobody waits for the dial any more: a handshake for nobody only makes the others later.
+    async fn turn(&self) -> Result<Turn, PoolError> {
+        let waited = Instant::now();
+        let turn = self.pool.turns.wait(Some(Route::new(&self.peer.id, self.lane)), self.need).await;
+        if self.pool.slots.read(|slots| slots.is_awaited(self.id)) {
+            return Ok(turn);
         }
-        let _queued = self.pool.queued.enter(&self.peer.id, self.lane);
-        dials.acquire().await.map_err(|_| PoolError::Closed)
+        add(&self.pool.counters.dials_dropped, 1);
+        Err(self.failed(DialError::NotBegun { after: waited.elapsed(), max: self.pool.config.dials_max }))
     }
 
     fn failed(&self, cause: DialError) -> PoolError {

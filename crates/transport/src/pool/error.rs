@@ -23,6 +23,12 @@ pub enum PoolError {
         /// That limit.
         max: usize,
     },
+    /// There is no open connection, and the caller did not want a dial.
+    #[error("there is no open connection to {peer}, and none was to be made")]
+    NotConnected {
+        /// To whom.
+        peer: Peer,
+    },
     /// Too many callers wait for the same dial.
     #[error(
         "{waiting} callers wait for the connection to {peer} already, the limit is {max}: send fewer requests at once"

@@ -44,13 +44,12 @@ impl<C: Connect> Lease<C> {
         self.0.id
     }
 
-    /// Says that a request on this connection, sent at `asked`, has no answer in time. If anything has come on the
-    /// connection since, or it has not been mute for long ([`mute_max`](super::PoolConfig::mute_max)), it stays and is asked
-    /// for a sign of life. Otherwise it is [given up](Self::doubt).
-    pub fn timed_out(&self, peer: &NodeId, asked: tokio::time::Instant) {
-        if let Some(pool) = self.0.conn.pool.upgrade() {
-            pool.timed_out(self.id(), peer, self, asked);
-        }
+    /// Says that a request on this connection, sent at `asked`, has no answer in time. If the peer has acknowledged anything
+    /// since, or has not been mute for long ([`mute_max`](super::PoolConfig::mute_max)), the connection stays and is asked for
+    /// a sign of life. Otherwise it is [given up](Self::doubt). Returns whether the peer has acknowledged anything.
+    pub fn timed_out(&self, peer: &NodeId, asked: tokio::time::Instant) -> bool {
+        let pool = self.0.conn.pool.upgrade();
+        pool.is_some_and(|pool| pool.timed_out(self.id(), peer, self, asked))
     }
 
     /// Gives this connection up. It is not handed out any more: the next caller dials afresh.

@@ -15,9 +15,9 @@ mod lease;
 #[cfg(all(test, kinfolk_loom))]
 mod loom_slots;
 mod maintenance;
+mod need;
 mod patience;
 mod pooled;
-mod queued;
 mod reservation;
 mod slots;
 mod stats;
@@ -28,6 +28,7 @@ mod sync;
 mod tests;
 mod tie;
 mod times;
+mod turns;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -35,7 +36,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId};
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 pub use config::PoolConfig;
 pub use connect::{CloseReason, ConnId, Connect, Connection};
@@ -44,6 +45,7 @@ pub use lane::Lane;
 pub(crate) use lane::Route;
 use lease::Housed;
 pub use lease::Lease;
+pub use need::Need;
 pub(crate) use reservation::Reservation;
 pub use stats::{ConnectionState, ConnectionStats, PoolStats};
 pub(crate) use tie::Side;
@@ -53,10 +55,10 @@ use clock::Clock;
 use guarded::Guarded;
 use patience::Patience;
 use pooled::Pooled;
-use queued::QueuedDials;
 use slots::{Acquired, Adopted, Limits, Refused, Slots, Waiter};
 use stats::{Counters, add};
 use tie::Tie;
+use turns::Turns;
 
 use crate::peer::Peer;
 
@@ -71,9 +73,7 @@ pub(crate) struct Inner<C: Connect> {
     connector: C,
     config: PoolConfig,
     counters: Counters,
-    dials: Semaphore,
-    /// Those that wait for a permit.
-    queued: QueuedDials,
+    turns: Turns,
     patience: Patience,
     next_id: AtomicU64,
     clock: Clock,
@@ -111,8 +111,7 @@ impl<C: Connect> ConnectionPool<C> {
             slots: Guarded::new(limits),
             connector,
             counters: Counters::default(),
-            dials: Semaphore::new(config.dials_max.clamp(1, Semaphore::MAX_PERMITS)),
-            queued: QueuedDials::default(),
+            turns: Turns::new(config.dials_max.max(1)),
             patience: Patience::new(config.mute_max, config.max_total.max(1)),
             config,
             next_id: AtomicU64::new(1),
@@ -133,7 +132,7 @@ impl<C: Connect> ConnectionPool<C> {
     /// # Cancel safety
     /// Nothing is lost: a dial that was begun goes on, and its connection is there for the next caller.
     pub async fn acquire(&self, peer: &Peer) -> Result<Lease<C>, PoolError> {
-        self.get(peer, Lane::Requests, false).await
+        self.get(peer, Lane::Requests, Need::Urgent, false).await
     }
 
     /// A further connection to `peer`, beside those that there are; afterwards it is shared as they are.
@@ -144,7 +143,7 @@ impl<C: Connect> ConnectionPool<C> {
     /// # Cancel safety
     /// As [`acquire`](Self::acquire).
     pub async fn acquire_another(&self, peer: &Peer) -> Result<Lease<C>, PoolError> {
-        self.get(peer, Lane::Requests, true).await
+        self.get(peer, Lane::Requests, Need::Urgent, true).await
     }
 
     /// As [`acquire`](Self::acquire), for one lane to the peer: each has connections of its own.
@@ -156,7 +155,18 @@ impl<C: Connect> ConnectionPool<C> {
     /// # Cancel safety
     /// As [`acquire`](Self::acquire).
     pub async fn acquire_on(&self, peer: &Peer, lane: Lane) -> Result<Lease<C>, PoolError> {
-        self.get(peer, lane, false).await
+        self.get(peer, lane, if lane.is_streams() { Need::Patient } else { Need::Urgent }, false).await
+    }
+
+    /// As [`acquire`](Self::acquire), with what to do where there is no open connection.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire); also [`NotConnected`](PoolError::NotConnected) with [`Need::OpenOnly`].
+    ///
+    /// # Cancel safety
+    /// As [`acquire`](Self::acquire).
+    pub async fn acquire_by(&self, peer: &Peer, need: Need) -> Result<Lease<C>, PoolError> {
+        self.get(peer, Lane::Requests, need, false).await
     }
 
     /// What the pool holds and has done.
@@ -244,12 +254,12 @@ impl<C: Connect> ConnectionPool<C> {
     /// How many more dials may run now.
     #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn dials_free(&self) -> usize {
-        self.0.dials.available_permits()
+        self.0.config.dials_max.max(1) - self.0.turns.running()
     }
 
     /// Whether a dial of this route waits for its turn among the dials that may run.
     pub(crate) fn dial_is_queued(&self, route: Route<'_>) -> bool {
-        self.0.queued.holds(route)
+        self.0.turns.holds(route)
     }
 
     /// What the connections come from.
@@ -273,13 +283,17 @@ impl<C: Connect> ConnectionPool<C> {
         WeakPool(Arc::downgrade(&self.0))
     }
 
-    async fn get(&self, peer: &Peer, lane: Lane, another: bool) -> Result<Lease<C>, PoolError> {
+    async fn get(&self, peer: &Peer, lane: Lane, need: Need, another: bool) -> Result<Lease<C>, PoolError> {
         if !another
             && let Some(pooled) = self.0.slots.read(|slots| slots.acquire_ready(Route::new(&peer.id, lane)))
         {
             return Ok(Lease::of_counted(pooled));
         }
-        match self.0.look_up(peer, lane, another)? {
+        if need == Need::OpenOnly {
+            add(&self.0.counters.refused_unconnected, 1);
+            return Err(PoolError::NotConnected { peer: peer.clone() });
+        }
+        match self.0.look_up(peer, lane, need, another)? {
             Place::Lease(lease) => Ok(lease),
             // The sender lives in the slot until the dial is settled, and every way to settle it answers.
             Place::Queue(queue) => queue.await.unwrap_or(Err(PoolError::Closed)),
@@ -306,7 +320,13 @@ enum Place<C: Connect> {
 
 impl<C: Connect> Inner<C> {
     /// A lease or a place in a queue; starts the dial if that is this caller's task.
-    fn look_up(self: &Arc<Self>, peer: &Peer, lane: Lane, another: bool) -> Result<Place<C>, PoolError> {
+    fn look_up(
+        self: &Arc<Self>,
+        peer: &Peer,
+        lane: Lane,
+        need: Need,
+        another: bool,
+    ) -> Result<Place<C>, PoolError> {
         let route = Route::new(&peer.id, lane);
         let mut queue = None;
         let caller = || {
@@ -324,8 +344,9 @@ impl<C: Connect> Inner<C> {
         });
         match acquired.map_err(|refused| self.refused(Some(&peer.id), refused))? {
             Acquired::Ready(pooled) => return Ok(Place::Lease(Lease::of_counted(pooled))),
+            Acquired::Waiting if need == Need::Urgent => self.turns.hurry(route),
             Acquired::Waiting => {}
-            Acquired::Dial { id } => dial::start(self, peer.clone(), lane, id),
+            Acquired::Dial { id } => dial::start(self, peer.clone(), (lane, need), id),
         }
         Ok(Place::Queue(queue.expect("a place in the queue was taken")))
     }
@@ -359,8 +380,14 @@ impl<C: Connect> Inner<C> {
     }
 
     /// A request on this connection, sent at `asked`, has no answer in time. It is asked for a sign of life, and given up if
-    /// it has been mute for too long.
-    fn timed_out(&self, id: ConnId, peer: &NodeId, conn: &C::Connection, asked: tokio::time::Instant) {
+    /// its peer has been mute for too long. Returns whether the peer has acknowledged anything since.
+    fn timed_out(
+        &self,
+        id: ConnId,
+        peer: &NodeId,
+        conn: &C::Connection,
+        asked: tokio::time::Instant,
+    ) -> bool {
         add(&self.counters.timed_out, 1);
         let (mute, now) = (conn.mute_since(asked), self.now());
         if mute <= self.patience.with(peer, id, now) {
@@ -369,6 +396,7 @@ impl<C: Connect> Inner<C> {
             self.patience.given_up(peer, now);
             self.doubt(id);
         }
+        mute.is_zero()
     }
 
     /// A refusal by the slots, counted, in the pool's words. Without a peer there is no queue that could be full.

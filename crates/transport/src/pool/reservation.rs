@@ -2,24 +2,23 @@
 
 use std::sync::Arc;
 
-use tokio::sync::SemaphorePermit;
-
-use super::{ConnId, Connect, Inner, PoolError};
+use super::turns::Turn;
+use super::{ConnId, Connect, Inner, Need, PoolError};
 
 /// A place in the pool and the right to dial. Dropping it gives both back; the place only if no connection has taken it
 /// over.
 pub(crate) struct Reservation<'a, C: Connect> {
     pool: &'a Arc<Inner<C>>,
     id: ConnId,
-    _permit: SemaphorePermit<'a>,
+    _turn: Turn,
 }
 
 impl<'a, C: Connect> Reservation<'a, C> {
     pub(super) async fn take(pool: &'a Arc<Inner<C>>) -> Result<Self, PoolError> {
-        let permit = pool.dials.acquire().await.map_err(|_| PoolError::Closed)?;
+        let turn = pool.turns.wait(None, Need::Urgent).await;
         let id = pool.new_id();
         pool.with(|slots| slots.reserve(id)).map_err(|refused| pool.refused(None, refused))?;
-        Ok(Self { pool, id, _permit: permit })
+        Ok(Self { pool, id, _turn: turn })
     }
 
     /// The number of the connection to be.

@@ -37,6 +37,10 @@ pub struct PoolStats {
     pub adopted: u64,
     /// Refused with `PoolFull`.
     pub refused_full: u64,
+    /// Refused with `NotConnected`.
+    pub refused_unconnected: u64,
+    /// Dials that were not begun, because nobody waited for them any more when their turn came.
+    pub dials_dropped: u64,
     /// Refused with `QueueFull`.
     pub refused_queue: u64,
     /// Closed to make room.
@@ -111,6 +115,8 @@ pub(super) struct Counters {
     pub(super) adopted: AtomicU64,
     pub(super) refused_full: AtomicU64,
     pub(super) refused_queue: AtomicU64,
+    pub(super) refused_unconnected: AtomicU64,
+    pub(super) dials_dropped: AtomicU64,
     evicted: AtomicU64,
     idle_closed: AtomicU64,
     pub(super) timed_out: AtomicU64,
@@ -160,6 +166,8 @@ impl Counters {
             adopted: self.adopted.load(Relaxed),
             refused_full: self.refused_full.load(Relaxed),
             refused_queue: self.refused_queue.load(Relaxed),
+            refused_unconnected: self.refused_unconnected.load(Relaxed),
+            dials_dropped: self.dials_dropped.load(Relaxed),
             evicted: self.evicted.load(Relaxed),
             idle_closed: self.idle_closed.load(Relaxed),
             timed_out: self.timed_out.load(Relaxed),

@@ -46,7 +46,8 @@ struct Arrivals {
     rtt: AtomicU64,
     /// What the times here count from.
     begun: Instant,
-    /// When the last packet of the peer came, in microseconds.
+    /// When the peer last acknowledged a packet that it had not acknowledged before, in microseconds. Its own packets say less:
+    /// they come also if nothing of ours reaches it.
     heard: AtomicU64,
     /// When the first question was asked that nothing has come after, in microseconds. Void if it is before `heard`.
     asked: AtomicU64,
@@ -115,7 +116,7 @@ impl Facts {
         }
     }
 
-    /// Whether a packet of the peer has come since then.
+    /// Whether the peer has acknowledged something since then.
     pub(super) fn has_heard_since(&self, then: Instant) -> bool {
         self.arrivals.heard.load(Relaxed) >= self.arrivals.micros(then)
     }
@@ -128,7 +129,9 @@ impl Facts {
         let arrivals = &self.arrivals;
         let (asked, heard) = (arrivals.micros(asked), arrivals.heard.load(Relaxed));
         // Two callers may write at the same time: both times are of questions that nothing came after.
-        let first = Some(arrivals.asked.load(Relaxed)).filter(|first| (heard..asked).contains(first)).unwrap_or(asked);
+        let first = Some(arrivals.asked.load(Relaxed))
+            .filter(|first| (heard..asked).contains(first))
+            .unwrap_or(asked);
         arrivals.asked.store(first, Relaxed);
         Duration::from_micros(arrivals.micros(Instant::now()).saturating_sub(first))
     }
@@ -137,6 +140,8 @@ impl Facts {
 /// QUIC's context of one connection. It lives until QUIC has forgotten the connection.
 pub(super) struct Context {
     pub(super) facts: Arc<Facts>,
+    /// The highest number of our packets that the peer has acknowledged.
+    acknowledged: u64,
     ticket: Ticket,
 }
 
@@ -155,7 +160,7 @@ impl Subscriber for Events {
         // Our own dials bring their facts along; a connection from outside gets new ones.
         let brought = info.application.and_then(|any| any.downcast_ref::<Arc<Facts>>());
         let facts = brought.map_or_else(Facts::new, Arc::clone);
-        Context { facts, ticket: Ticket::new(&self.sources) }
+        Context { facts, acknowledged: 0, ticket: Ticket::new(&self.sources) }
     }
 
     fn on_connection_started(
@@ -236,9 +241,20 @@ impl Subscriber for Events {
         cx.facts.arrivals.rtt.store(micros.max(1), Relaxed);
     }
 
-    fn on_packet_received(&mut self, cx: &mut Context, _: &ConnectionMeta, _: &events::PacketReceived) {
-        let arrivals = &cx.facts.arrivals;
-        arrivals.heard.store(arrivals.micros(Instant::now()), Relaxed);
+    fn on_ack_range_received(
+        &mut self,
+        cx: &mut Context,
+        _: &ConnectionMeta,
+        event: &events::AckRangeReceived<'_>,
+    ) {
+        // The packets of a handshake are numbered by themselves.
+        if matches!(event.packet_header, events::PacketHeader::OneRtt { .. })
+            && *event.ack_range.end() > cx.acknowledged
+        {
+            cx.acknowledged = *event.ack_range.end();
+            let arrivals = &cx.facts.arrivals;
+            arrivals.heard.store(arrivals.micros(Instant::now()), Relaxed);
+        }
     }
 
     fn on_datagram_sent(&mut self, _: &mut Context, _: &ConnectionMeta, event: &events::DatagramSent) {

@@ -28,7 +28,7 @@ use crate::error::TransportError;
 use crate::frame::{StreamKind, encode};
 use crate::hello;
 use crate::peer::{Peer, Target};
-use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Route, Side, Taken};
+use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Need, Route, Side, Taken};
 use crate::request::{Ending, Phase, RequestError};
 use crate::stats::{Counters, TransportStats, add};
 use crate::stream_error::ServiceError;
@@ -137,8 +137,25 @@ impl Transport {
     /// # Cancel safety
     /// Nothing is left behind; whether the peer acts on the request is open.
     pub async fn request(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<Bytes, RequestError> {
+        self.request_by(peer, body, deadline, Need::Urgent).await
+    }
+
+    /// As [`request`](Self::request), with what to do where there is no open connection to `peer`.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request); also [`NotConnected`](RequestError::NotConnected) with [`Need::OpenOnly`].
+    ///
+    /// # Cancel safety
+    /// As [`request`](Self::request).
+    pub async fn request_by(
+        &self,
+        peer: &Peer,
+        body: Bytes,
+        deadline: Duration,
+        need: Need,
+    ) -> Result<Bytes, RequestError> {
         let span = debug_span!("request", %peer);
-        let talk = self.talk(peer, StreamKind::Request, &body, deadline).instrument(span);
+        let talk = self.talk(peer, StreamKind::Request, &body, (deadline, need)).instrument(span);
         let outcome = self.counted(|| peer.into(), talk).await;
         // An exchange of this kind has a reply.
         outcome.map(Option::unwrap_or_default)
@@ -153,8 +170,25 @@ impl Transport {
     /// # Cancel safety
     /// As [`request`](Self::request).
     pub async fn send(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<(), RequestError> {
+        self.send_by(peer, body, deadline, Need::Urgent).await
+    }
+
+    /// As [`send`](Self::send), with what to do where there is no open connection to `peer`.
+    ///
+    /// # Errors
+    /// As [`request_by`](Self::request_by).
+    ///
+    /// # Cancel safety
+    /// As [`request`](Self::request).
+    pub async fn send_by(
+        &self,
+        peer: &Peer,
+        body: Bytes,
+        deadline: Duration,
+        need: Need,
+    ) -> Result<(), RequestError> {
         let span = debug_span!("message", %peer);
-        let talk = self.talk(peer, StreamKind::OneWay, &body, deadline).instrument(span);
+        let talk = self.talk(peer, StreamKind::OneWay, &body, (deadline, need)).instrument(span);
         self.counted(|| peer.into(), talk).await.map(|_| ())
     }
 
@@ -260,17 +294,17 @@ impl Transport {
         peer: &Peer,
         kind: StreamKind,
         body: &Bytes,
-        deadline: Duration,
+        (deadline, need): (Duration, Need),
     ) -> Result<Option<Bytes>, RequestError> {
         let until = after(deadline);
-        let mut outcome = self.talk_once(peer, kind, body, deadline, until).await;
+        let mut outcome = self.talk_once(peer, kind, body, (deadline, need), until).await;
         // A message may have been taken up and only its acknowledgement be lost; a request that was has its connection
         // in use until it is answered.
         if kind == StreamKind::Request
             && matches!(outcome, Err(RequestError::Closed { cause: Ending::Unused { .. }, .. }))
         {
             add(&self.0.hub.counters.requests_repeated, 1);
-            outcome = self.talk_once(peer, kind, body, deadline, until).await;
+            outcome = self.talk_once(peer, kind, body, (deadline, need), until).await;
         }
         if let Ok(reply) = &outcome {
             let counters = &self.0.hub.counters;
@@ -287,7 +321,7 @@ impl Transport {
         peer: &Peer,
         kind: StreamKind,
         body: &Bytes,
-        deadline: Duration,
+        (deadline, need): (Duration, Need),
         until: Instant,
     ) -> Result<Option<Bytes>, RequestError> {
         let target = || Target::from(peer);
@@ -297,7 +331,7 @@ impl Transport {
         // One timer for all three steps: it costs as much as everything else here. These two tell what it cut off.
         let (mut phase, mut held, mut asked) = (Phase::Connecting, None, Instant::now());
         let steps = async {
-            let lease = self.0.pool.acquire(peer).await;
+            let lease = self.0.pool.acquire_by(peer, need).await;
             let lease = &*held.insert(lease.map_err(|error| RequestError::of_pool(target(), error))?);
             phase = Phase::Queued;
             let turn = lease.turn().await.map_err(|fault| fault.about(target()))?;
@@ -313,7 +347,9 @@ impl Transport {
         in_time.unwrap_or_else(|_| {
             if let (Phase::Answer, Some(lease)) = (phase, held) {
                 debug!("no answer in time");
-                lease.timed_out(&peer.id, asked);
+                if lease.timed_out(&peer.id, asked) {
+                    phase = Phase::Acknowledged;
+                }
             }
             if phase == Phase::Connecting {
                 phase = self.connecting(peer, Lane::Requests);

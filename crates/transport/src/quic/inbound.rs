@@ -8,7 +8,7 @@ use bytes::Bytes;
 use kinfolk_core::NodeId;
 use s2n_quic::stream::SendStream;
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::code::StreamCode;
 use super::dialer::Dialer;
@@ -30,6 +30,8 @@ pub struct Inbound {
     pub from: NodeId,
     /// What was sent.
     pub body: Bytes,
+    /// When it was complete.
+    pub arrived: Instant,
     /// To answer with, if the peer waits for an answer.
     pub responder: Option<Responder>,
 }

@@ -107,7 +107,8 @@ impl Opened {
             let to = Target { id: Some(self.conn.peer().clone()), addr };
             Responder::new(send, to, max, Arc::clone(&hub.counters), lease)
         });
-        let inbound = Inbound { from: self.conn.peer().clone(), body, responder };
+        let (from, arrived) = (self.conn.peer().clone(), Instant::now());
+        let inbound = Inbound { from, body, arrived, responder };
         if let Err(TrySendError::Full(inbound)) = hub.inbox.try_send(inbound) {
             add(&hub.counters.inbox_full, 1);
             if let Some(responder) = inbound.responder {

@@ -188,9 +188,8 @@ async fn a_request_that_times_out_cuts_no_stream() {
     let mut listener = b.accept("s").unwrap();
     let (mut ours, mut theirs) = connect(&a, &b, &mut listener).await;
     let error = a.request(&peer(&b), HELLO, Duration::from_millis(200)).await.unwrap_err();
-    assert_eq!(error.evidence(), Evidence::Silent, "{error}");
+    assert!(matches!(error.evidence(), Evidence::Silent | Evidence::Late), "{error}");
     drop(soon(incoming.recv()).await);
-    until(|| a.pool().stats().total == 1).await;
     ours.send(HELLO).await.unwrap();
     assert_eq!(soon(theirs.receive()).await.unwrap().unwrap(), HELLO);
 }

@@ -19,8 +19,10 @@ impl Rings {
         // What came first after the pause has dealt with it, though the timer itself may still be due.
         let late = cx.now.since(since.max(self.pause_ended));
         if late <= LATE_MAX {
-            return;
+            return cx.was_late(late);
         }
+        // A pause is no sign of poor health, but what waited meanwhile comes late.
+        cx.lateness.observe(cx.now, late);
         self.pause_ended = cx.now;
         cx.stats.pauses += 1;
         self.mass.paused(cx.now, late);

@@ -71,9 +71,11 @@ impl Rings {
         request: RequestId,
         (id, sent): (&NodeId, Instant),
         shift: i16,
+        late: Duration,
     ) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
         subject.losses.note_answered();
+        subject.late = late;
         let cycle = if subject.is_looked_at() { cx.config.probe_interval } else { cycle(cx) };
         subject.trip.sample(cx.now.since(sent));
         if let Some(probe) = subject.end_probe(request) {
@@ -105,7 +107,7 @@ impl Rings {
     ) {
         let probe = self.subjects.get(id).and_then(Subject::probe);
         if let Some(probe) = probe.filter(|probe| probe.request == request) {
-            if why == NoReply::Local {
+            if matches!(why, NoReply::Local | NoReply::Late) {
                 self.subjects.get_mut(id).map(|subject| subject.end_probe(request));
                 cx.stats.probes_void += 1;
             } else if probe.again {
@@ -115,6 +117,11 @@ impl Rings {
             {
                 send_probe(cx, subject, &node, true);
             }
+        }
+        if why == NoReply::Late {
+            // Its process runs. What it answers comes later.
+            cx.stats.probes_late += 1;
+            return self.subjects.heard_from(cx, id);
         }
         if why != NoReply::Local && sent >= self.pause_ended {
             if let Some(subject) = self.subjects.get_mut(id) {
@@ -126,11 +133,23 @@ impl Rings {
 
     /// A subject has not answered.
     pub(super) fn missed(&mut self, cx: &mut Context, id: &NodeId) {
+        if cx.is_late() {
+            return self.voided(cx, id);
+        }
         let probe = self.subjects.get_mut(id).and_then(|subject| subject.missed(&mut cx.timers));
         let Some(probe) = probe else { return };
         cx.stats.probes_failed += 1;
         self.subjects.probe_at(cx, id, (probe.sent + cx.config.probe_interval).max(cx.now));
         self.doubt(cx, id);
+    }
+
+    /// The time of a probe is over, and we are late ourselves: its answer may wait here. It says nothing about the subject.
+    fn voided(&mut self, cx: &mut Context, id: &NodeId) {
+        let Some(subject) = self.subjects.get_mut(id) else { return };
+        let Some(probe) = subject.probe().and_then(|probe| subject.end_probe(probe.request)) else { return };
+        cx.timers.cancel(probe.timer);
+        cx.stats.probes_void += 1;
+        self.subjects.probe_at(cx, id, (probe.sent + cx.config.probe_interval).max(cx.now));
     }
 
     /// A subject's silence has become improbable: that speaks against it as a missed probe does.
@@ -149,9 +168,12 @@ impl Rings {
 
 /// Probes a subject, which is this node; `again` says whether a probe has just failed before its time.
 fn send_probe(cx: &mut Context, subject: &mut Subject, node: &Arc<NodeStatus>, again: bool) {
-    let timeout = timeout_after(cx, subject.trip);
-    // A late answer still says that it lives: until the next probe at least it is worth waiting for.
-    let within = cx.config.probe_interval.max(timeout);
+    let timeout = timeout_after(cx, subject);
+    // A late answer still says that it lives: until the next probe at least it is worth waiting for, and from whoever is late
+    // for as long as it may stall.
+    let late = cx.is_late() || !subject.late.is_zero();
+    let within =
+        cx.config.probe_interval.max(timeout).max(if late { cx.config.tolerated_pause } else { timeout });
     let ping = Message::Ping { digest: cx.members.digest(), gossip: Vec::new() };
     let purpose = Purpose::Watch { id: node.id.clone(), sent: cx.now };
     let request = cx.ask(node, ping, purpose, within);
@@ -165,11 +187,12 @@ fn send_probe(cx: &mut Context, subject: &mut Subject, node: &Arc<NodeStatus>, a
 }
 
 /// How long a probe of a subject may take: what it took lately and four times its deviation, within the bounds of the
-/// configuration, and longer the less we trust ourselves.
-pub(super) fn timeout_after(cx: &Context, trip: RoundTrip) -> Duration {
+/// configuration, longer the less we trust ourselves, and longer if we or it are late.
+pub(super) fn timeout_after(cx: &Context, subject: &Subject) -> Duration {
+    let (trip, late) = (subject.trip, (cx.lateness.at(cx.now) + subject.late).saturating_mul(2));
     let (least, most) = (cx.config.probe_timeout_min, cx.config.probe_timeout);
     let timeout = cx.health.scale(trip.timeout().unwrap_or(most).clamp(least.min(most), most));
-    timeout.min(cx.config.probe_interval.max(most))
+    timeout.min(cx.config.probe_interval.max(most)) + late
 }
 
 /// After what time without an answer the port is checked: long before the probe's time is over, because a check costs one

@@ -21,6 +21,8 @@ pub(super) struct Subject {
     /// How many probes are left until we are acquainted with it.
     new_for: usize,
     pub(super) trip: RoundTrip,
+    /// How late it said that it is, with its latest answer.
+    pub(super) late: Duration,
     standing: Standing,
     /// The question to witnesses that is under way.
     round: Option<Box<Round>>,
@@ -51,6 +53,7 @@ impl Subject {
             probe: None,
             new_for,
             trip: RoundTrip::default(),
+            late: Duration::ZERO,
             standing: Standing::default(),
             round: None,
             phi: None,

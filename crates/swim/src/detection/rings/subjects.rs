@@ -142,7 +142,7 @@ impl Subjects {
         self.check_port(cx, &id);
         let Some(subject) = self.of.get_mut(&id) else { return };
         if let Some(probe) = subject.probe() {
-            let at = cx.now.max(probe.sent + timeout_after(cx, subject.trip));
+            let at = cx.now.max(probe.sent + timeout_after(cx, subject));
             subject.extend_probe(cx.timers.schedule(at, Timer::ProbeTimeout(request)));
         }
     }

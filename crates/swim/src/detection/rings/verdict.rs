@@ -24,6 +24,11 @@ impl Rings {
         let Outcome { found, asked, nacks, last } = outcome;
         let reason = Reason::Silent { silence, witnesses: asked, nacks: nacks.len() };
         match found {
+            // Whatever we have not heard may wait here.
+            Found::Isolated | Found::Confirmed | Found::NobodyElse if cx.is_late() => {
+                cx.stats.verdicts_held += 1;
+                note(cx, &self.subjects, id, (Finding::Held, reason), true);
+            }
             Found::PathAtFault => {
                 cx.health.raise(1);
                 note(cx, &self.subjects, id, (Finding::PathAtFault, reason), false);
@@ -59,7 +64,7 @@ impl Rings {
         let tolerated = cx.tolerated_pause();
         let Some(subject) = self.subjects.get_mut(id) else { return };
         let Some(since) = subject.standing().silent_since() else { return };
-        let due = since + tolerated;
+        let due = since + tolerated + subject.late;
         let next = if cx.now < due { due } else { cx.now + cx.config.probe_interval };
         subject.accuse(cx.timers.schedule(next, Timer::Verdict(id.clone())));
         // A check that may take as long as we wait for the next must still come to its end.
@@ -106,7 +111,7 @@ pub(super) fn fellow_finds_lossy(
 
 /// A subject that most of its watchers find lossy is declared failed. Returns whether that is so.
 pub(super) fn judge_losses(cx: &mut Context, subjects: &Subjects, id: &NodeId) -> bool {
-    if !subjects.is_lossy(id) {
+    if cx.is_late() || !subjects.is_lossy(id) {
         return false;
     }
     let Some(losses) = subjects.get(id).map(|subject| &subject.losses) else { return false };

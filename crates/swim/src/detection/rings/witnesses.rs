@@ -101,6 +101,9 @@ impl Rings {
     /// Something speaks against a subject: its port is checked and witnesses are asked, unless that is under way. While we
     /// accuse it already, witnesses are asked only if they may still find what we have found: that its port is closed.
     pub(crate) fn doubt(&mut self, cx: &mut Context, id: &NodeId) {
+        if cx.is_late() {
+            return;
+        }
         let Some(subject) = self.subjects.get(id).filter(|subject| subject.round().is_none()) else {
             return;
         };
@@ -114,7 +117,8 @@ impl Rings {
 
     /// Asks up to `indirect_probes` witnesses. `last` says that their answers are the verdict.
     pub(super) fn ask_witnesses(&mut self, cx: &mut Context, id: &NodeId, last: bool) {
-        let within = cx.health.scale(cx.config.probe_timeout).min(cx.config.probe_interval);
+        let within =
+            cx.health.scale(cx.config.probe_timeout).min(cx.config.probe_interval) + cx.lateness.at(cx.now);
         let number = self.rounds_made;
         self.rounds_made += 1;
         let mut open = BTreeMap::new();

@@ -22,7 +22,7 @@ use crate::wire::message::Reception;
 use crate::wire::message::{Message, Update, UserMessage};
 
 /// How many kinds of inputs and messages there are.
-const INPUTS: usize = 11;
+const INPUTS: usize = 12;
 const MESSAGES: usize = 12;
 
 const NAMES: [&str; 8] = ["me", "a", "b", "c", "d", "e", "f", "g"];
@@ -70,8 +70,14 @@ fn any_message() -> impl Strategy<Value = Message> {
     let nodes = || prop::collection::vec(any_status().prop_map(Arc::new), 0..6);
     prop_oneof![
         gossip().prop_map(|gossip| Message::Ping { digest: 0, gossip }),
-        (any::<bool>(), any::<bool>(), any::<i16>(), gossip()).prop_map(
-            |(stranger, differs, shift_ms, gossip)| Message::Ack { stranger, differs, shift_ms, gossip }
+        (any::<bool>(), any::<bool>(), any::<i16>(), any::<u16>(), gossip()).prop_map(
+            |(stranger, differs, shift_ms, late_ms, gossip)| Message::Ack {
+                stranger,
+                differs,
+                shift_ms,
+                late_ms,
+                gossip
+            }
         ),
         gossip().prop_map(|gossip| Message::Gossip { gossip }),
         (any_name(), any::<u32>(), any::<bool>(), gossip()).prop_map(|(target, within_ms, nack, gossip)| {
@@ -117,7 +123,8 @@ pub(super) enum Step {
 /// A step, after some milliseconds; requests are named relative to the newest.
 pub(super) fn any_step() -> impl Strategy<Value = (u64, Step)> {
     let request = || (0..8_u64).prop_map(RequestId);
-    let why = prop_oneof![Just(NoReply::Silent), Just(NoReply::Refused), Just(NoReply::Local)];
+    let why =
+        prop_oneof![Just(NoReply::Silent), Just(NoReply::Late), Just(NoReply::Refused), Just(NoReply::Local)];
     let input = prop_oneof![
         6 => (any_name(), any_message(), any::<bool>()).prop_map(|(from, message, answer)| Input::Message {
             from, message, reply_to: answer.then_some(ReplyId(1)),
@@ -126,6 +133,7 @@ pub(super) fn any_step() -> impl Strategy<Value = (u64, Step)> {
             .prop_map(|(request, from, message)| Input::Reply { request, from, message }),
         2 => (request(), why).prop_map(|(request, why)| Input::NoReply { request, why }),
         6 => Just(Input::Timeout),
+        1 => (0..2_000_u64).prop_map(|ms| Input::Late { by: Duration::from_millis(ms) }),
         1 => Just(Input::Congested),
         2 => Just(Input::Clear),
         1 => (0..200_000_000_u64)

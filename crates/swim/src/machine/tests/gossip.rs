@@ -167,7 +167,7 @@ fn an_answer_nobody_asked_for_is_counted_and_ignored() {
 fn one_who_answers_without_knowing_us_is_told_who_we_are() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     bench.tick();
-    let ack = Message::Ack { stranger: true, differs: false, shift_ms: 0, gossip: Vec::new() };
+    let ack = Message::Ack { stranger: true, differs: false, shift_ms: 0, late_ms: 0, gossip: Vec::new() };
     assert_eq!(bench.reply(0, "a", ack), "Gossip[me i10 alive] -> a\n");
     let asked = bench.message("unknown", Message::Ping { digest: 0, gossip: Vec::new() });
     assert_eq!(asked, "Ack?[] -> reply 7\n", "and we say so when we do not know who asks");

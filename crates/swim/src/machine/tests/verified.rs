@@ -285,7 +285,7 @@ fn an_answer_moves_the_next_probe_by_an_eighth_of_the_cycle_at_the_most() {
         }
         until_probed(&mut bench);
         let (sent, request) = (bench.now, requests_to(&bench, "a")[0]);
-        let ack = Message::Ack { stranger: false, differs: false, shift_ms, gossip: Vec::new() };
+        let ack = Message::Ack { stranger: false, differs: false, shift_ms, late_ms: 0, gossip: Vec::new() };
         bench.reply(request, "a", ack);
         until_probed(&mut bench);
         let after = bench.now.since(sent).as_millis();
@@ -342,7 +342,11 @@ fn news_goes_to_every_neighbour_at_once_but_not_back_to_whom_it_came_from() {
 fn answered(bench: &mut Bench, differs: bool) -> String {
     until_probed(bench);
     let request = requests_to(bench, "a")[0];
-    bench.reply(request, "a", Message::Ack { stranger: false, differs, shift_ms: 0, gossip: Vec::new() })
+    bench.reply(
+        request,
+        "a",
+        Message::Ack { stranger: false, differs, shift_ms: 0, late_ms: 0, gossip: Vec::new() },
+    )
 }
 
 #[test]

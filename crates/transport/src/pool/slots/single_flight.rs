@@ -136,6 +136,15 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         Ok(Acquired::Dial { id })
     }
 
+    /// Whether somebody waits for this dial, or the peer's own connection would take its place.
+    pub(crate) fn is_awaited(&self, id: ConnId) -> bool {
+        let dial = self.table.get(id).and_then(|slot| match &slot.state {
+            State::Connecting(dial) => Some(dial),
+            _ => None,
+        });
+        dial.is_some_and(|dial| dial.waiters.iter().any(|waiter| !waiter.is_gone()))
+    }
+
     /// A dial has come through. Every waiter gets one counted use. If the slot is no longer waiting for it (the peer's
     /// dial won, or the pool was closed), the connection is put out to be closed.
     pub(crate) fn dial_ok(&mut self, id: ConnId, conn: C, now: Instant) -> Wake<C, W> {
