@@ -4,6 +4,7 @@
 //! Nothing here knows a runtime, a socket, a clock or the operating system's randomness: time and chance come in from
 //! the caller ([`Instant`], [`Rng`]).
 
+mod admission;
 mod bus;
 mod cause;
 mod cluster_id;
@@ -18,7 +19,9 @@ mod state;
 mod status;
 mod tags;
 mod time;
+mod window;
 
+pub use admission::Admission;
 pub use bus::{EventBus, Subscription};
 pub use cause::{Cause, Reason};
 pub use cluster_id::ClusterId;
@@ -32,3 +35,4 @@ pub use state::NodeState;
 pub use status::NodeStatus;
 pub use tags::Tags;
 pub use time::Instant;
+pub use window::Window;

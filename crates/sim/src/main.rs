@@ -83,6 +83,8 @@ enum Command {
     Scale(Options),
     /// 10,000 tombstones of old names: what joins, comparisons of views, and rest cost beside them.
     Names(Options),
+    /// Too little CPU: joins, lost connections, and CPU that is taken away, with what a handshake costs.
+    Overload(Options),
 }
 
 #[derive(Args)]
@@ -118,6 +120,7 @@ fn main() -> ExitCode {
         Command::Rapid(options) => experiment_command::run("rapid", &options),
         Command::Scale(options) => experiment_command::run("scale", &options),
         Command::Names(options) => experiment_command::run("names", &options),
+        Command::Overload(options) => experiment_command::run("overload", &options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

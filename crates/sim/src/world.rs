@@ -3,6 +3,7 @@
 //! wrong in `world/trouble.rs`, and what observers see in `world/watch.rs`.
 
 mod begin;
+mod load;
 mod peers;
 mod ports;
 mod steps;
@@ -23,6 +24,7 @@ use kinfolk_swim::{
 use crate::checks::{Checks, Violation};
 use crate::faults::{Fault, Step};
 use crate::figures::Figures;
+use crate::load::Load;
 use crate::network::Network;
 use crate::node::{Asked, Node, NodeIndex, Process};
 use crate::observed::{Ending, Observed};
@@ -64,6 +66,8 @@ pub struct World {
     detail: Detail,
     /// What members were told, in a light world.
     seen: Vec<Seen>,
+    /// What work costs, if it costs anything.
+    load: Option<Box<Load>>,
     /// With whom each node has exchanged messages, if that is counted.
     peers: Option<Vec<BTreeSet<NodeIndex>>>,
 }
@@ -90,6 +94,10 @@ enum Happening {
     Congests(NodeIndex),
     /// Somebody asks a host whether anybody listens there.
     Knocks(ports::Knock),
+    /// A handshake goes on.
+    Shakes(load::Shake),
+    /// The CPU of a node has time for what has come.
+    Served(NodeIndex, Arrival),
     /// A second is over.
     Second,
 }
@@ -158,7 +166,9 @@ impl World {
                 Happening::Step(step) => self.take_step(step),
                 Happening::Wake(node) => self.wake(node),
                 Happening::Arrives(_, Arrival::Deadline { ticket, .. }) if !self.tickets.redeem(ticket) => {}
-                Happening::Arrives(node, arrival) => self.arrives(node, arrival),
+                Happening::Arrives(node, arrival) => self.serve(node, arrival),
+                Happening::Served(node, arrival) => self.arrives(node, arrival),
+                Happening::Shakes(shake) => self.shakes(shake),
                 Happening::Congests(node) => self.congests(node),
                 Happening::Knocks(knock) => self.knocks(knock),
                 Happening::Second => self.second(),
@@ -259,6 +269,11 @@ impl World {
         if self.wakes[node.0].take_if(|planned| *planned == now).is_none() {
             return;
         }
+        if let Some(later) = self.load.as_ref().map(|load| load.free_at(node)).filter(|later| *later > now) {
+            // Its CPU has no time for it.
+            self.wakes[node.0] = Some(later);
+            return self.schedule(later, Happening::Wake(node));
+        }
         // What is due while it pauses is done when it resumes.
         if self.truth.node(node).paused {
             return;
@@ -284,8 +299,8 @@ impl World {
 
     fn carry_out(&mut self, node: NodeIndex, output: Output) {
         match output {
-            Output::Send { to, message, request, within, .. } => {
-                self.send(node, &to, message, request, within);
+            Output::Send { to, message, request, within, dial, .. } => {
+                self.send(node, &to, message, request, (within, dial));
             }
             Output::Reply { to, message } => self.reply(node, to, message),
             Output::CheckPort { check, node: subject, .. } => self.check_port(node, check, &subject),

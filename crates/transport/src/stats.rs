@@ -33,6 +33,9 @@ pub struct TransportStats {
     pub requests_repeated: u64,
     /// Handshakes that came through, in both directions.
     pub handshakes: u64,
+    /// First packets of handshakes that were dropped because so many were under way that one more would have been late. The
+    /// dialler sends them again by itself.
+    pub handshakes_deferred: u64,
     /// Peers, of either side, that this node refused because another authority signed their certificate.
     pub refused_untrusted: u64,
     /// Refused because of the name in their certificate: another cluster, another node, or our own name.
@@ -105,6 +108,7 @@ counters!(
     requests_timed_out,
     requests_repeated,
     handshakes,
+    handshakes_deferred,
     refused_untrusted,
     refused_name,
     refused_expired,

@@ -96,9 +96,13 @@ impl Agent {
         self.child.is_some()
     }
 
+    /// The number of its process.
+    pub(super) fn process(&self) -> Result<u32> {
+        self.child.as_ref().map(Child::id).with_context(|| format!("{} does not run", self.name))
+    }
+
     fn pid(&self) -> Result<Pid> {
-        let id = self.child.as_ref().map(Child::id).with_context(|| format!("{} does not run", self.name))?;
-        i32::try_from(id).ok().and_then(Pid::from_raw).context("a process has a number")
+        i32::try_from(self.process()?).ok().and_then(Pid::from_raw).context("a process has a number")
     }
 
     /// Sends it a signal.

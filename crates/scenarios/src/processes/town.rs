@@ -18,6 +18,7 @@ use super::lan::{Lan, first_addr, second_addr};
 use super::told::{Kind, unix_ms};
 use super::truth::{By, Truth};
 use super::view::difference;
+use crate::quota::Quota;
 
 /// A stall of less is never a failure: the agents' default.
 pub(super) const TOLERATED_PAUSE: Duration = Duration::from_secs(5);
@@ -38,6 +39,8 @@ pub(super) struct Town {
     /// For each agent the windows of the truth that its present trouble has opened.
     troubles: BTreeMap<usize, Vec<usize>>,
     paused: Nodes,
+    /// The CPU that all agents have together, once it was limited. It goes when no agent is in it any more.
+    quota: Option<Quota>,
     /// Chance, from the seed of the run.
     pub(super) rng: Rng,
 }
@@ -58,7 +61,7 @@ impl Town {
         let program = Program { path: program.to_owned(), folder, keeps_state: false };
         let (truth, troubles) = (Truth::default(), BTreeMap::new());
         let rng = Rng::from_seed(seed);
-        Ok(Self { agents: made, lan, program, truth, troubles, paused: Nodes::new(), rng })
+        Ok(Self { agents: made, lan, program, truth, troubles, paused: Nodes::new(), quota: None, rng })
     }
 
     /// From now on agents keep what they know in a folder of theirs.
@@ -108,17 +111,39 @@ impl Town {
     /// Starts an agent; whatever trouble it was in is over.
     pub(super) fn start(&mut self, node: usize, seeds: &[String]) -> Result<()> {
         self.agents[node].start(&self.program, seeds)?;
+        self.enter_quota(node)?;
         self.end_trouble(node);
         Ok(())
     }
 
+    /// From now on all agents together, those that start later too, may use so many cores; `None`: as much as there is.
+    ///
+    /// # Errors
+    /// When this system has no CPU control groups.
+    pub(super) fn limit_cpu(&mut self, cores: Option<f64>) -> Result<()> {
+        if self.quota.is_none() {
+            self.quota = Some(Quota::new()?);
+            for node in self.running() {
+                self.enter_quota(node)?;
+            }
+        }
+        self.quota.as_ref().map_or(Ok(()), |quota| quota.set(cores))
+    }
+
+    fn enter_quota(&self, node: usize) -> Result<()> {
+        self.quota.as_ref().map_or(Ok(()), |quota| quota.take(self.agents[node].process()?))
+    }
+
     /// Starts all agents and waits until each sees all.
     pub(super) async fn start_all(&mut self) -> Result<Duration> {
-        let seeds = self.seeds();
-        for node in 0..self.size() {
-            self.start(node, &seeds)?;
-        }
+        self.begin_all()?;
         self.settle(DEADLINE).await?.map_err(|why| anyhow::anyhow!("the cluster does not form: {why}"))
+    }
+
+    /// Starts all agents at once.
+    pub(super) fn begin_all(&mut self) -> Result<()> {
+        let seeds = self.seeds();
+        (0..self.size()).try_for_each(|node| self.start(node, &seeds))
     }
 
     /// Kills an agent with SIGKILL. Gives the time.

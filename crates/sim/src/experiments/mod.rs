@@ -13,6 +13,7 @@ mod lab;
 mod large;
 mod lifeguard;
 mod names;
+mod overload;
 mod page;
 mod phi;
 mod plot;
@@ -71,13 +72,14 @@ impl Settings {
 
 impl Experiment {
     /// Every experiment.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self { name: "swim", run: swim::run },
         Self { name: "lifeguard", run: lifeguard::run },
         Self { name: "phi", run: phi::run },
         Self { name: "rapid", run: rapid::run },
         Self { name: "scale", run: scale::run },
         Self { name: "names", run: names::run },
+        Self { name: "overload", run: overload::run },
     ];
 
     /// The experiment of this name.

@@ -73,6 +73,7 @@ impl World {
             checks,
             detail,
             seen: Vec::new(),
+            load: None,
             peers: None,
         };
         for step in 0..world.script.len() {

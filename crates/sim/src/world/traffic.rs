@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kinfolk_swim::{Message, codec};
+use kinfolk_swim::{Dial, Message, codec};
 
 use super::{
     Arrival, Body, CHECK_INTERVAL, Detail, Happening, Input, NoReply, Node, NodeId, NodeIndex, Observed,
@@ -19,10 +19,12 @@ const WAITING_MAX: usize = 10_000;
 /// A message that is ready to go.
 #[derive(Debug)]
 pub(crate) struct Letter {
-    to: NodeIndex,
-    arrival: Arrival,
+    pub(super) to: NodeIndex,
+    pub(super) arrival: Arrival,
     /// Whether it may arrive twice.
     doubles: bool,
+    /// What to do where there is no connection.
+    pub(super) dial: Dial,
 }
 
 impl World {
@@ -32,13 +34,16 @@ impl World {
         to: &NodeId,
         message: Message,
         request: Option<RequestId>,
-        within: Duration,
+        (within, dial): (Duration, Dial),
     ) {
         let to = self.find(to);
         let Some(body) = self.pack(from, to, message) else { return };
+        if let (Some(request), Some(load)) = (request, &mut self.load) {
+            load.asks(from, request, to, self.now);
+        }
         let reply_to = request.map(|request| self.open(from, request, within));
         let arrival = Arrival::Message { from, body, reply_to };
-        let letter = Letter { to, arrival, doubles: request.is_none() };
+        let letter = Letter { to, arrival, doubles: request.is_none(), dial };
         self.post(from, letter);
     }
 
@@ -52,7 +57,7 @@ impl World {
         let Some(body) = self.pack(from, node, message) else { return };
         // Whoever asked has given up when it comes too late.
         let arrival = Arrival::Reply { life, request, from, body };
-        let letter = Letter { to: node, arrival, doubles: false };
+        let letter = Letter { to: node, arrival, doubles: false, dial: Letter::REPLY };
         self.post(from, letter);
     }
 
@@ -80,6 +85,13 @@ impl World {
     }
 
     fn transmit(&mut self, from: NodeIndex, letter: Letter) {
+        if let Some(letter) = self.over_connection(from, letter) {
+            self.deliver(from, letter);
+        }
+    }
+
+    /// A letter is on its way through the network.
+    pub(super) fn deliver(&mut self, from: NodeIndex, letter: Letter) {
         let Letter { to, arrival, doubles, .. } = letter;
         self.meet(from, to);
         let at = self.now + self.nodes[to.0].slow;
@@ -92,6 +104,15 @@ impl World {
             fate @ (Fate::Lost | Fate::Cut) => {
                 self.trace.line(self.now, Some(from), "lost", format_args!("to {to}  {fate:?}"));
             }
+        }
+    }
+
+    /// Something has come to a node, and is handled once its CPU has time.
+    pub(super) fn serve(&mut self, node: NodeIndex, arrival: Arrival) {
+        match self.handled_at(node, &arrival) {
+            Some(at) if at > self.now => self.schedule(at, Happening::Served(node, arrival)),
+            Some(_) => self.arrives(node, arrival),
+            None => self.trace.line(self.now, Some(node), "lost", "too much waits for its CPU"),
         }
     }
 
@@ -144,15 +165,21 @@ impl World {
         if !self.close(node, request) {
             return;
         }
+        if let Some(load) = &mut self.load {
+            load.ended(node, request);
+        }
         let Some(message) = self.unpack(from, node, body) else { return };
         self.heartbeat(node, from);
         self.feed(node, Input::Reply { request, from: self.id(from), message });
     }
 
-    fn deadline(&mut self, node: NodeIndex, request: RequestId) {
+    pub(super) fn deadline(&mut self, node: NodeIndex, request: RequestId) {
         if self.close(node, request) {
             self.trace.line(self.now, Some(node), "silent", format_args!("request {}", request.0));
-            self.feed(node, Input::NoReply { request, why: NoReply::Silent });
+            let (now, late) = (self.now, self.lateness(node));
+            let heard = self.load.as_mut().is_some_and(|load| load.timed_out(node, request, now, late));
+            let why = if heard { NoReply::Late } else { NoReply::Silent };
+            self.feed(node, Input::NoReply { request, why });
         }
     }
 

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use kinfolk_core::Window;
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument as _, debug, debug_span};
 
 use super::slots::Wake;
 use super::stats::add;
-use super::turns::{LATE, Turn};
+use super::turns::Turn;
 use super::{Caller, ConnId, Connect, DialError, Housed, Inner, Lane, Lease, Need, PoolError, Route};
 use crate::peer::Peer;
 
@@ -60,7 +61,7 @@ impl<C: Connect> Dial<C> {
             let begun = Instant::now();
             let dial = self.pool.connector.connect_on(&self.peer, self.lane, self.id);
             tokio::pin!(dial);
-            let dialled = if let Ok(dialled) = timeout(LATE, dial.as_mut()).await {
+            let dialled = if let Ok(dialled) = timeout(Window::LATE, dial.as_mut()).await {
                 dialled
             } else {
                 turn.rest();

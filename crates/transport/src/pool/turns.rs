@@ -1,26 +1,19 @@
 //! Whose turn it is to dial: the budget for handshakes that this node begins. A handshake costs a hundred times what a request
 //! does, so that a node which is short of CPU must not begin more of them than it can finish.
 //!
-//! It is a window, as TCP has one for packets: so many dials may be at work at a time. Each that is done in time widens it,
-//! each that is done late halves it. So the rate follows what is finished, without a clock of its own. A dial that has
-//! been at work for [`LATE`] waits for its peer, as far as we can tell, and makes room for the next one.
+//! So many dials as the [`Window`] has may be at work at a time: the rate follows what is finished in time. A dial that has
+//! been at work for [`Window::LATE`] waits for its peer, as far as we can tell, and makes room for the next one.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::NodeId;
+use kinfolk_core::{NodeId, Window};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{Lane, Need, Route};
-
-/// A handshake that takes longer is late: more than two round trips around the world.
-pub(super) const LATE: Duration = Duration::from_secs(1);
-
-/// How many dials may be at work before anything is known about how long they take.
-const WINDOW_AT_FIRST: usize = 4;
 
 /// The turns of one pool.
 pub(super) struct Turns(Arc<Mutex<State>>);
@@ -99,7 +92,7 @@ impl Turns {
 }
 
 impl Turn {
-    /// The dial is still not done after [`LATE`].
+    /// The dial is still not done after [`Window::LATE`].
     pub(super) fn rest(&mut self) {
         if std::mem::take(&mut self.works) {
             self.turns.lock().working -= 1;
@@ -136,7 +129,7 @@ fn grant(turns: &Arc<Mutex<State>>) {
 impl State {
     /// Whoever has its turn now; it counts from now on.
     fn next(&mut self) -> Option<Waiting> {
-        while self.running < self.max && self.working < self.window.size {
+        while self.running < self.max && self.working < self.window.size() {
             let (_, waiting) = self.waiting.pop_first()?;
             if !waiting.turn.is_closed() {
                 self.running += 1;
@@ -152,36 +145,6 @@ impl Waiting {
     fn leads(&self, to: Route<'_>) -> bool {
         let it = self.route.as_ref().is_some_and(|(peer, lane)| *peer == *to.peer && *lane == to.lane);
         it && !self.turn.is_closed()
-    }
-}
-
-/// How many dials may be at work. It doubles with each round at first, and grows by one with each round once one was late.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Window {
-    size: usize,
-    max: usize,
-    was_late: bool,
-    /// How many came in time since it last grew.
-    in_time: usize,
-}
-
-impl Window {
-    /// A window that grows to `max` at the most.
-    fn up_to(max: usize) -> Self {
-        Self { size: WINDOW_AT_FIRST.min(max), max, was_late: false, in_time: 0 }
-    }
-
-    /// A handshake has come through, after so long.
-    fn done(&mut self, took: Duration) {
-        if took > LATE {
-            (self.size, self.was_late, self.in_time) = ((self.size / 2).max(1), true, 0);
-            return;
-        }
-        self.in_time += 1;
-        let needed = if self.was_late { self.size } else { 1 };
-        if self.in_time >= needed {
-            (self.size, self.in_time) = ((self.size + 1).min(self.max), 0);
-        }
     }
 }
 
@@ -205,9 +168,6 @@ mod tests {
 
     use super::*;
 
-    const SOON: Duration = Duration::from_millis(20);
-    const LATER: Duration = Duration::from_millis(1_001);
-
     fn now<T>(future: impl Future<Output = T>) -> Option<T> {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(value) => Some(value),
@@ -217,23 +177,6 @@ mod tests {
 
     fn take(turns: &Turns) -> Option<Turn> {
         now(turns.wait(None, Need::Urgent))
-    }
-
-    #[test]
-    fn the_window_doubles_until_one_is_late_then_it_halves_and_grows_by_one_a_round() {
-        let mut window = Window::up_to(16);
-        let mut sizes = Vec::new();
-        for took in [SOON, SOON, LATER, SOON, SOON, SOON, SOON, LATER, LATER, LATER, LATER, SOON, SOON, SOON]
-        {
-            window.done(took);
-            sizes.push(window.size);
-        }
-        assert_eq!(sizes, [5, 6, 3, 3, 3, 4, 4, 2, 1, 1, 1, 2, 2, 3]);
-        (0..100).for_each(|_| window.done(LATE));
-        assert_eq!(window.size, 14, "a handshake of exactly that time is not late");
-        (0..100).for_each(|_| window.done(SOON));
-        assert_eq!(window.size, 16);
-        assert_eq!(Window::up_to(1).size, 1);
     }
 
     #[test]

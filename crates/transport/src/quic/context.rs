@@ -11,7 +11,7 @@ use s2n_quic::provider::event::{ConnectionInfo, ConnectionMeta, Subscriber, even
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::limits::{Sources, Ticket};
+use super::limits::{Begun, Handshakes, Sources, Ticket};
 use super::refusal::Refusals;
 use crate::pool::Side;
 use crate::stats::{Counters, add};
@@ -140,6 +140,8 @@ impl Facts {
 /// QUIC's context of one connection. It lives until QUIC has forgotten the connection.
 pub(super) struct Context {
     pub(super) facts: Arc<Facts>,
+    /// Set while a handshake that the peer began is under way.
+    begun: Option<Begun>,
     /// The highest number of our packets that the peer has acknowledged.
     acknowledged: u64,
     ticket: Ticket,
@@ -150,6 +152,7 @@ pub(super) struct Events {
     pub(super) side: Side,
     pub(super) counters: Arc<Counters>,
     pub(super) sources: Arc<Sources>,
+    pub(super) handshakes: Arc<Handshakes>,
     pub(super) refusals: Arc<Refusals>,
 }
 
@@ -160,7 +163,8 @@ impl Subscriber for Events {
         // Our own dials bring their facts along; a connection from outside gets new ones.
         let brought = info.application.and_then(|any| any.downcast_ref::<Arc<Facts>>());
         let facts = brought.map_or_else(Facts::new, Arc::clone);
-        Context { facts, acknowledged: 0, ticket: Ticket::new(&self.sources) }
+        let begun = (self.side == Side::Remote).then(|| self.handshakes.begin());
+        Context { facts, begun, acknowledged: 0, ticket: Ticket::new(&self.sources) }
     }
 
     fn on_connection_started(
@@ -214,6 +218,9 @@ impl Subscriber for Events {
                 first
             });
             add(&self.counters.handshakes, u64::from(first));
+            if let Some(begun) = cx.begun.take() {
+                self.handshakes.done(begun);
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use super::dialer::Dialer;
 use super::hub::{Hub, Stage};
 use super::inbound::Incoming;
 use super::io::Host;
-use super::limits::{Door, Sources};
+use super::limits::{Door, Handshakes, Sources};
 use super::owner::{Owner, Ports};
 use super::refusal::Refusals;
 use super::streams::{self, AppStream, Listener};
@@ -72,17 +72,19 @@ impl Transport {
         start::check(&config)?;
         let counters = Arc::new(Counters::default());
         let refusals = Refusals::new(Arc::clone(&counters));
-        let sources = Sources::new();
+        let (sources, handshakes) = (Sources::new(), Arc::new(Handshakes::default()));
         let events = |side| Events {
             side,
             counters: Arc::clone(&counters),
             sources: Arc::clone(&sources),
+            handshakes: Arc::clone(&handshakes),
             refusals: Arc::clone(&refusals),
         };
         let (listen_io, listen_task, local) = host.bind(config.listen)?;
         let (dial_io, dial_task, _) = host.bind(SocketAddr::new(config.listen.ip(), 0))?;
         let door = Door {
             sources: Arc::clone(&sources),
+            handshakes: Arc::clone(&handshakes),
             counters: Arc::clone(&counters),
             inbound_max: config.inbound_max,
             inbound_per_ip_max: config.inbound_per_ip_max,

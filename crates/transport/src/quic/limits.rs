@@ -4,11 +4,14 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use kinfolk_core::Admission;
 use parking_lot::Mutex;
 use s2n_quic::provider::endpoint_limits::{ConnectionAttempt, Limiter, Outcome};
 use s2n_quic::provider::limits::Limits;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::context::socket_addr;
 use crate::config::{STREAMS_MAX, TransportConfig};
@@ -48,6 +51,38 @@ impl Sources {
 
     fn count_of(&self, ip: IpAddr) -> usize {
         self.by_ip.lock().get(&ip).copied().unwrap_or(0)
+    }
+}
+
+/// The handshakes that peers began: as many are taken up as are done in time.
+#[derive(Debug, Default)]
+pub(super) struct Handshakes {
+    admission: Mutex<Admission>,
+    /// How many others were under way when the latest was taken up.
+    others: AtomicUsize,
+}
+
+/// A handshake that a peer began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    at: Instant,
+    others: usize,
+}
+
+impl Handshakes {
+    fn admits(&self, under_way: usize) -> bool {
+        self.others.store(under_way, Relaxed);
+        self.admission.lock().admits(under_way)
+    }
+
+    /// One that was admitted begins.
+    pub(super) fn begin(&self) -> Begun {
+        Begun { at: Instant::now(), others: self.others.load(Relaxed) }
+    }
+
+    /// It is done.
+    pub(super) fn done(&self, Begun { at, others }: Begun) {
+        self.admission.lock().done(at.elapsed(), others);
     }
 }
 
@@ -93,6 +128,7 @@ impl Drop for Ticket {
 /// Decides over each first packet, before a handshake costs anything.
 pub(super) struct Door {
     pub(super) sources: Arc<Sources>,
+    pub(super) handshakes: Arc<Handshakes>,
     pub(super) counters: Arc<Counters>,
     pub(super) inbound_max: usize,
     pub(super) inbound_per_ip_max: usize,
@@ -106,6 +142,11 @@ impl Limiter for Door {
         {
             add(&self.counters.refused_limit, 1);
             return Outcome::close();
+        }
+        if !self.handshakes.admits(attempt.inflight_handshakes) {
+            // The dialler sends its packet again by itself, after 150 ms at first.
+            add(&self.counters.handshakes_deferred, 1);
+            return Outcome::drop();
         }
         if attempt.inflight_handshakes > self.inbound_max / RETRY_SHARE {
             return Outcome::retry();

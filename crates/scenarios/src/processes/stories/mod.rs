@@ -5,6 +5,7 @@ mod cut;
 mod kill;
 mod leave;
 mod loss;
+mod overload;
 mod partition;
 mod pause;
 mod restart;
@@ -50,6 +51,8 @@ pub enum Story {
     Address,
     /// The name of a member's only seed gets another address.
     SeedName,
+    /// All members have too little CPU, and start again with it.
+    Overload,
 }
 
 /// How much is done.
@@ -71,7 +74,7 @@ pub(super) struct Scene {
 impl Story {
     /// Those that the gate plays.
     pub(super) const QUICK: &[Self] =
-        &[Self::Leave, Self::Kill, Self::Pause, Self::Partition, Self::Deaf, Self::Restart];
+        &[Self::Leave, Self::Kill, Self::Pause, Self::Partition, Self::Deaf, Self::Restart, Self::Overload];
 
     /// Its name on the command line.
     pub(super) fn name(self) -> String {
@@ -102,6 +105,7 @@ impl Story {
             Self::Rolling => restart::rolling(scene).await,
             Self::Address => address::play(scene).await,
             Self::SeedName => seed_name::play(scene).await,
+            Self::Overload => overload::play(scene).await,
         }
     }
 }

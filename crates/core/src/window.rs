@@ -1,0 +1,84 @@
+//! How much work may be under way, where too much at once makes all of it late.
+
+use std::time::Duration;
+
+/// How much costly work may be under way at a time, such as handshakes. What is done in time widens it, what is done late halves
+/// it, as TCP's window does with packets (Jacobson, SIGCOMM 1988). So the rate follows what is finished, without a clock.
+///
+/// It begins with 4, doubles with each round at first, and grows by one with each round once something was late.
+///
+/// # Examples
+/// ```
+/// use kinfolk_core::Window;
+/// use std::time::Duration;
+/// let mut window = Window::up_to(16);
+/// window.done(Duration::from_millis(5));
+/// assert_eq!(window.size(), 5);
+/// window.done(Duration::from_secs(3));
+/// assert_eq!(window.size(), 2);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    size: usize,
+    max: usize,
+    was_late: bool,
+    /// How many came in time since it last grew.
+    in_time: usize,
+}
+
+impl Window {
+    /// What takes longer is late: more than two round trips around the world.
+    pub const LATE: Duration = Duration::from_secs(1);
+
+    /// The size before anything is known about how long the work takes.
+    const AT_FIRST: usize = 4;
+
+    /// A window that grows to `max` at the most; 0 counts as 1.
+    pub fn up_to(max: usize) -> Self {
+        let max = max.max(1);
+        Self { size: Self::AT_FIRST.min(max), max, was_late: false, in_time: 0 }
+    }
+
+    /// How much may be under way. At least 1.
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// A piece of work is done, after so long.
+    pub fn done(&mut self, took: Duration) {
+        if took > Self::LATE {
+            (self.size, self.was_late, self.in_time) = ((self.size / 2).max(1), true, 0);
+            return;
+        }
+        self.in_time += 1;
+        let needed = if self.was_late { self.size } else { 1 };
+        if self.in_time >= needed {
+            (self.size, self.in_time) = ((self.size + 1).min(self.max), 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(20);
+    const LATER: Duration = Duration::from_millis(1_001);
+
+    #[test]
+    fn the_window_doubles_until_one_is_late_then_it_halves_and_grows_by_one_a_round() {
+        let mut window = Window::up_to(16);
+        let mut sizes = Vec::new();
+        for took in [SOON, SOON, LATER, SOON, SOON, SOON, SOON, LATER, LATER, LATER, LATER, SOON, SOON, SOON]
+        {
+            window.done(took);
+            sizes.push(window.size());
+        }
+        assert_eq!(sizes, [5, 6, 3, 3, 3, 4, 4, 2, 1, 1, 1, 2, 2, 3]);
+        (0..100).for_each(|_| window.done(Window::LATE));
+        assert_eq!(window.size(), 14, "a handshake of exactly that time is not late");
+        (0..100).for_each(|_| window.done(SOON));
+        assert_eq!(window.size(), 16);
+        assert_eq!(Window::up_to(1).size(), 1);
+    }
+}
