@@ -7,6 +7,7 @@ mod congestion;
 mod forget;
 mod gossip;
 mod introduction;
+mod late;
 mod mass;
 mod name_conflicts;
 mod pending_verdicts;

@@ -423,3 +423,53 @@ async fn connections_for_streams_are_evicted_for_each_other_before_requests_lose
     assert_eq!(refused, PoolError::PoolFull { current: 2, max: 2 });
     drop((two, three));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_an_open_connection_only_makes_nobody_dial() {
+    let (pool, world) = pool(PoolConfig::default());
+    let refused = pool.acquire_by(&peer(1), Need::OpenOnly).await.unwrap_err();
+    assert_eq!(refused, PoolError::NotConnected { peer: peer(1) });
+    assert_eq!((world.dials.load(SeqCst), pool.stats().refused_unconnected, pool.stats().total), (0, 1, 0));
+    drop(pool.acquire_by(&peer(1), Need::Patient).await.unwrap());
+    assert!(pool.acquire_by(&peer(1), Need::OpenOnly).await.is_ok());
+    assert_eq!(world.dials.load(SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn urgent_dials_come_first_and_one_that_nobody_waits_for_is_not_begun() {
+    let (pool, world) = pool(PoolConfig { dials_max: 1, ..PoolConfig::default() });
+    let dial = |n: usize, need: Need| {
+        let pool = pool.clone();
+        tokio::spawn(async move { pool.acquire_by(&peer(n), need).await.map(drop) })
+    };
+    let first = dial(1, Need::Patient);
+    settle().await;
+    let (given_up, patient, urgent) = (dial(2, Need::Patient), dial(3, Need::Patient), dial(4, Need::Urgent));
+    settle().await;
+    given_up.abort();
+    first.await.unwrap().unwrap();
+    // Each dial takes 10 ms.
+    pass(Duration::from_millis(15)).await;
+    assert!(urgent.is_finished() && !patient.is_finished());
+    patient.await.unwrap().unwrap();
+    assert_eq!((world.dials.load(SeqCst), pool.stats().dials_dropped), (3, 1));
+    assert_eq!(pool.dials_free(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_given_up_once_its_peer_is_mute_for_long() {
+    let (pool, _) = pool(PoolConfig::default());
+    let lease = pool.acquire(&peer(1)).await.unwrap();
+    let asked = tokio::time::Instant::now();
+    pass(Duration::from_secs(1)).await;
+    // These connections know nothing of acknowledgements, so that it is mute since it was asked.
+    assert!(!lease.timed_out(&peer(1).id, asked));
+    assert_eq!((pool.stats().timed_out, pool.stats().ready()), (1, 1));
+    pool.set_lateness(Duration::from_secs(1));
+    pass(Duration::from_secs(3)).await;
+    lease.timed_out(&peer(1).id, asked);
+    assert_eq!(pool.stats().ready(), 1, "a late node waits longer");
+    pool.set_lateness(Duration::ZERO);
+    lease.timed_out(&peer(1).id, asked);
+    assert_eq!((pool.stats().timed_out, pool.stats().ready(), pool.stats().draining), (3, 0, 1));
+}
