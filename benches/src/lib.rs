@@ -4,6 +4,7 @@
 //!
 //! Nothing here asserts anything: a benchmark reports, and whoever reads the report judges.
 
+pub mod cluster;
 pub mod core;
 pub mod host;
 mod numbers;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
-use kinfolk_benches::{core, pool};
+use kinfolk_benches::{cluster, core, pool};
 
 /// Measures Kinfolk. Build it with `--release`, or the figures mean nothing.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ enum What {
     Pool(How),
     /// Registry, codec, queue, phi and machine.
     Core(How),
+    /// Whole members on loopback: joins, rest, crash, leave, broadcast, memory.
+    Cluster(Members),
 }
 
 #[derive(Args)]
@@ -36,6 +38,18 @@ struct How {
     write: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct Members {
+    /// The sizes of groups, each 4 to 250.
+    #[arg(long, value_delimiter = ',', default_values_t = [32, 128], value_parser = clap::value_parser!(u8).range(4..=250))]
+    nodes: Vec<u8>,
+    /// The figures of an earlier run, as `--json` prints them: each figure is shown as a part of the earlier one too.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    #[command(flatten)]
+    how: How,
+}
+
 fn main() -> Result<()> {
     match Cli::parse().what {
         What::Pool(how) => {
@@ -43,6 +57,14 @@ fn main() -> Result<()> {
             let runtime = tokio::runtime::Runtime::new().context("the runtime does not start")?;
             let report =
                 runtime.block_on(pool::Report::measure(plan, |next| eprintln!("measuring: {next}")))?;
+            publish(&how, &report.to_string(), &report.json_lines()?)
+        }
+        What::Cluster(Members { nodes, baseline, how }) => {
+            let (joins, windows) = if how.quick { (3, 3) } else { (10, 30) };
+            let plan = cluster::Plan { nodes: nodes.into_iter().map(usize::from).collect(), joins, windows };
+            let runtime = tokio::runtime::Runtime::new().context("the runtime does not start")?;
+            let next = |nodes| eprintln!("measuring: {nodes} members");
+            let report = runtime.block_on(cluster::Report::measure(&plan, baseline.as_deref(), next))?;
             publish(&how, &report.to_string(), &report.json_lines()?)
         }
         What::Core(how) => {

@@ -14,6 +14,16 @@ pub(crate) enum What {
     Pool,
     /// Registry, codec, gossip queue, phi and machine.
     Core,
+    /// Whole members on loopback: joins, rest, crash, leave, broadcast, memory.
+    Cluster,
+}
+
+/// How it is measured and shown.
+pub(crate) struct How {
+    pub(crate) quick: bool,
+    pub(crate) json: bool,
+    pub(crate) nodes: Option<String>,
+    pub(crate) baseline: Option<String>,
 }
 
 impl What {
@@ -21,6 +31,7 @@ impl What {
         match self {
             Self::Pool => "pool",
             Self::Core => "core",
+            Self::Cluster => "cluster",
         }
     }
 }
@@ -30,10 +41,16 @@ impl What {
 ///
 /// # Errors
 /// When it does not build, or a request of the benchmark fails.
-pub(crate) fn run(what: What, quick: bool, json: bool) -> Result<String> {
+pub(crate) fn run(what: What, how: How) -> Result<String> {
+    let How { quick, json, nodes, baseline } = how;
     let name = what.name();
     let report = format!("docs/bench/{name}.md");
     let mut command = shell::cargo(["run", "--release", "--package", "kinfolk-benches", "--", name]);
+    for (flag, value) in [("--nodes", nodes), ("--baseline", baseline)] {
+        if let Some(value) = value {
+            command.args([flag, &value]);
+        }
+    }
     if json {
         command.arg("--json");
     }

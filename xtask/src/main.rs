@@ -100,9 +100,15 @@ enum Task {
         /// Fewer and shorter rounds, about half a minute; nothing is kept.
         #[arg(long)]
         quick: bool,
-        /// One JSON object a cell and a last one of the kind `summary`, instead of the table.
+        /// One JSON object a cell instead of the table (`pool` and `core`: and a last one of the kind `summary`).
         #[arg(long)]
         json: bool,
+        /// `cluster`: the sizes of groups, such as `32,128`.
+        #[arg(long, value_name = "SIZES")]
+        nodes: Option<String>,
+        /// `cluster`: the figures of an earlier run with `--json`, to compare with.
+        #[arg(long, value_name = "FILE")]
+        baseline: Option<String>,
     },
 }
 
@@ -126,7 +132,9 @@ fn main() -> ExitCode {
         Task::Soak { args } => chaos::soak(&args),
         Task::Experiments => sim::experiments(),
         Task::Alone => cargo_steps::alone(),
-        Task::Bench { what, quick, json } => bench::run(what, quick, json),
+        Task::Bench { what, quick, json, nodes, baseline } => {
+            bench::run(what, bench::How { quick, json, nodes, baseline })
+        }
     };
     match outcome {
         Ok(note) => {

@@ -1,0 +1,152 @@
+//! Whole members on loopback: what a join, rest, a crash, a leave and a broadcast cost, with QUIC and everything else.
+
+mod group;
+mod report;
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+use crate::host::cpu_time;
+use crate::numbers::Spread;
+use group::{Group, Totals};
+pub use report::Report;
+
+/// After this time a join is over with all that follows from it: the neighbours' connections, and the news of it.
+const JOINED_AFTER: Duration = Duration::from_secs(5);
+
+/// The stretch over which rest is looked at.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// How much is measured.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The sizes of groups, each 4 or more.
+    pub nodes: Vec<usize>,
+    /// How many joins.
+    pub joins: usize,
+    /// How many windows of 10 s of the group at rest, after a minute.
+    pub windows: usize,
+}
+
+/// The figures of one size. Bytes have the IP and UDP headers in them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// How many members.
+    pub nodes: usize,
+    /// Seconds until all see all: median and worst of the joins.
+    pub join_s_median: f64,
+    /// The worst.
+    pub join_s_worst: f64,
+    /// Handshakes of a member for the join, at both ends, neighbours included.
+    pub join_handshakes: f64,
+    /// Kilobytes that a member sends for it.
+    pub join_kb: f64,
+    /// CPU of a member for it.
+    pub join_cpu_ms: f64,
+    /// Bytes a member sends in a second of the worst window of the first minute.
+    pub first_minute_bytes_s_worst_10s: f64,
+    /// Bytes a member sends in a second at rest.
+    pub idle_bytes_s: f64,
+    /// In the worst window.
+    pub idle_bytes_s_worst_10s: f64,
+    /// Datagrams a member sends in a second at rest.
+    pub idle_datagrams_s: f64,
+    /// Handshakes of a member in a minute at rest.
+    pub idle_handshakes_min: f64,
+    /// Connections of a member at rest.
+    pub idle_connections: f64,
+    /// CPU of a member in a minute at rest.
+    pub idle_cpu_ms_min: f64,
+    /// Resident memory of a member at rest.
+    pub rss_kib: f64,
+    /// Seconds until all are told of a crash.
+    pub crash_s: f64,
+    /// Milliseconds until all are told of a leave.
+    pub leave_ms: f64,
+    /// Milliseconds until all are told of a broadcast.
+    pub broadcast_ms: f64,
+}
+
+/// Measures one size.
+async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
+    let (mut joins, mut handshakes, mut kilobytes, mut cpu) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let per_node = |count: u64| count as f64 / nodes as f64;
+    let mut before = resident_kib()?;
+    let mut formed = None;
+    for _ in 0..plan.joins.max(1) {
+        if let Some((group, _)) = formed.take() {
+            let group: Group = group;
+            group.end();
+            sleep(Duration::from_secs(1)).await;
+            before = resident_kib()?;
+        }
+        let group = Group::start(nodes)?;
+        let (begun, spent) = (Instant::now(), cpu_time());
+        joins.push(group.join().await?.as_secs_f64());
+        sleep(JOINED_AFTER.saturating_sub(begun.elapsed())).await;
+        let totals = group.totals(begun);
+        handshakes.push(per_node(totals.handshakes));
+        kilobytes.push(per_node(totals.bytes) / 1e3);
+        cpu.push(totals.cpu.saturating_sub(spent).as_secs_f64() * 1e3 / nodes as f64);
+        formed = Some((group, begun));
+    }
+    let (mut group, begun) = formed.context("there is a join")?;
+    let first = windows(&group, begun, 6).await;
+    let rest = windows(&group, begun, plan.windows.max(1)).await;
+    let rate = |of: &[(Totals, Totals)], value: fn(&Totals) -> f64| {
+        let rates = of.iter().map(|(from, to)| {
+            (value(to) - value(from)) / to.at.saturating_sub(from.at).as_secs_f64() / nodes as f64
+        });
+        let rates: Vec<f64> = rates.collect();
+        let mean = rates.iter().sum::<f64>() / rates.len() as f64;
+        (mean, Spread::of(rates).max)
+    };
+    let bytes = |totals: &Totals| totals.bytes as f64;
+    let idle = rate(&rest, bytes);
+    let last = rest.last().context("there is a window")?.1;
+    Ok(Cell {
+        nodes,
+        join_s_median: Spread::of(joins.iter().copied()).median,
+        join_s_worst: Spread::of(joins).max,
+        join_handshakes: Spread::of(handshakes).median,
+        join_kb: Spread::of(kilobytes).median,
+        join_cpu_ms: Spread::of(cpu).median,
+        first_minute_bytes_s_worst_10s: rate(&first, bytes).1,
+        idle_bytes_s: idle.0,
+        idle_bytes_s_worst_10s: idle.1,
+        idle_datagrams_s: rate(&rest, |totals| totals.datagrams as f64).0,
+        idle_handshakes_min: rate(&rest, |totals| totals.handshakes as f64).0 * 60.0,
+        idle_connections: last.connections as f64 / nodes as f64,
+        idle_cpu_ms_min: rate(&rest, |totals| totals.cpu.as_secs_f64() * 1e3).0 * 60.0,
+        rss_kib: (resident_kib()? - before) / nodes as f64,
+        broadcast_ms: group.broadcast().await?.as_secs_f64() * 1e3,
+        leave_ms: group.leave().await?.as_secs_f64() * 1e3,
+        crash_s: group.crash().await?.as_secs_f64(),
+    })
+}
+
+/// So many windows from now on, each with what was done before and after it.
+async fn windows(group: &Group, begun: Instant, count: usize) -> Vec<(Totals, Totals)> {
+    let mut windows = Vec::new();
+    let mut from = group.totals(begun);
+    for _ in 0..count {
+        sleep(WINDOW).await;
+        let to = group.totals(begun);
+        windows.push((from, to));
+        from = to;
+    }
+    windows
+}
+
+/// The resident memory of this process.
+fn resident_kib() -> Result<f64> {
+    let status = fs::read_to_string("/proc/self/status").context("this system has no /proc")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|text| text.trim().strip_suffix(" kB")).and_then(|text| text.trim().parse().ok());
+    kib.context("/proc/self/status has no VmRSS")
+}
