@@ -83,6 +83,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_instant_reads_as_seconds_since_the_origin() {
+        assert_eq!(format!("{:?}", Instant::from_nanos(1_500_000_400)), "1.500000s");
+    }
+
+    #[test]
     fn arithmetic_saturates_at_both_ends() {
         let second = Duration::from_secs(1);
         assert_eq!(Instant::ORIGIN - second, Instant::ORIGIN);
