@@ -233,6 +233,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_text_is_no_name() {
+        use serde::de::IntoDeserializer;
+        use serde::de::value::{Error, U32Deserializer};
+        let number: U32Deserializer<Error> = 5_u32.into_deserializer();
+        let text = NodeId::deserialize(number).unwrap_err().to_string();
+        assert_eq!(text, "invalid type: integer `5`, expected the name of a node");
+    }
+
+    #[test]
     fn an_unspecified_address_or_port_cannot_be_dialled() {
         let dialable = |text: &str| NodeAddr::new(text.parse().unwrap()).is_dialable();
         assert!(dialable("127.0.0.1:1") && dialable("[::1]:1"));

@@ -179,6 +179,16 @@ fn the_living_and_the_suspected_are_members_and_each_state_is_counted() {
 }
 
 #[test]
+fn a_claim_that_wins_whole_is_kept_as_it_is_so_that_equal_views_share_it() {
+    let registry = SharedNodeRegistry::new();
+    let _ = registry.apply(claim("a", 1, NodeState::Alive));
+    let wins = Arc::new(claim("a", 2, NodeState::Alive));
+    let _ = registry.apply(Arc::clone(&wins));
+    assert!(Arc::ptr_eq(&registry.get(&id("a")).unwrap(), &wins));
+    assert_eq!(registry.apply(wins), Change::None, "and is no news then");
+}
+
+#[test]
 fn concurrent_access() {
     let registry = SharedNodeRegistry::new();
     std::thread::scope(|scope| {
