@@ -2,8 +2,10 @@
 
 mod arbitrary;
 mod bench;
+mod closed_rings;
 mod commands;
 mod congestion;
+mod counters;
 mod forget;
 mod gossip;
 mod introduction;

@@ -14,22 +14,22 @@ use crate::wire::message::Message;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// We and these others, of whom some do not answer; the port of the others is open.
-struct Group {
-    bench: Bench,
-    silent: Vec<&'static str>,
+pub(super) struct Group {
+    pub(super) bench: Bench,
+    pub(super) silent: Vec<&'static str>,
     /// Whether the hosts of the silent ones say that nobody listens there.
     closed: bool,
 }
 
 impl Group {
-    fn new(others: &[&str], silent: &[&'static str]) -> Self {
+    pub(super) fn new(others: &[&str], silent: &[&'static str]) -> Self {
         let mut bench = Bench::new(quiet(&SwimConfig::verified()), others);
         while bench.machine.poll_output().is_some() {}
         Self { bench, silent: silent.to_vec(), closed: false }
     }
 
     /// Lets time pass, and says what was put out.
-    fn pass(&mut self, time: Duration) -> String {
+    pub(super) fn pass(&mut self, time: Duration) -> String {
         let (end, mut told) = (self.bench.now + time, String::new());
         while self.bench.machine.next_timeout().is_some_and(|at| at <= end) {
             told += &self.bench.tick();
