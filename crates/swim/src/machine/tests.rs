@@ -6,6 +6,7 @@ mod closed_rings;
 mod commands;
 mod congestion;
 mod counters;
+mod findings;
 mod forget;
 mod gossip;
 mod introduction;

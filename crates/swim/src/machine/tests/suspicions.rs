@@ -7,10 +7,12 @@ use expect_test::expect;
 use kinfolk_core::{Incarnation, NodeState};
 use kinfolk_detector::SuspicionRule;
 
-use super::bench::{Bench, claim, id, quiet};
+use super::bench::{Bench, claim, id, quiet, status};
 use crate::detection::peek;
+use crate::fact::Spread;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::Input;
+use crate::machine::Machine;
 use crate::wire::message::Message;
 
 /// Without probes, for as long as these tests last.
@@ -153,6 +155,19 @@ fn nobody_but_the_subject_raises_its_incarnation() {
     );
     bench.pass(Duration::from_hours(25));
     assert_eq!(bench.machine.registry().get(&id("a")).unwrap().incarnation, Incarnation::new(1));
+}
+
+#[test]
+fn only_an_accusation_confirms_a_suspicion_whoever_is_named_with_another_claim() {
+    let mut bench = bench(&["a", "b", "c"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    let alive = Arc::new(status("a", 1, NodeState::Alive));
+    let Machine { cx, owners, .. } = &mut bench.machine;
+    owners.claimed(cx, &alive, vec![id("c")], Spread::Nobody);
+    assert_eq!(owners.detection.accusers_of(&id("a")), [id("b")]);
+    let suspect = Arc::new(status("a", 1, NodeState::Suspect));
+    owners.claimed(cx, &suspect, vec![id("c")], Spread::Nobody);
+    assert_eq!(owners.detection.accusers_of(&id("a")), [id("b"), id("c")]);
 }
 
 #[test]
