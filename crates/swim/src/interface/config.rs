@@ -155,10 +155,7 @@ impl SwimConfig {
 
     /// [`swim`](Self::swim) with dynamic suspicion, the second of Lifeguard's mechanisms alone (LHA-Suspicion).
     pub fn lha_suspicion() -> Self {
-        Self {
-            suspicion: SuspicionRule { alpha: 5.0, beta: 6.0, ..SuspicionRule::lifeguard() },
-            ..Self::swim()
-        }
+        Self { suspicion: SuspicionRule { alpha: 5.0, ..SuspicionRule::lifeguard() }, ..Self::swim() }
     }
 
     /// [`swim`](Self::swim) with the third of Lifeguard's mechanisms alone (Buddy System).
