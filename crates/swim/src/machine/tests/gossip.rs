@@ -155,6 +155,20 @@ fn whoever_has_large_tags_gives_them_when_asked() {
 }
 
 #[test]
+fn a_ping_with_another_digest_than_ours_is_told_that_views_differ() {
+    let mut bench = Bench::new(quiet(&SwimConfig::verified()), &["a", "b"]);
+    let ours = bench.machine.cx.members.digest();
+    for (digest, expected) in [(0, false), (ours, false), (ours ^ 1, true)] {
+        bench.message("a", Message::Ping { digest, gossip: Vec::new() });
+        let answer = bench.outputs.iter().find_map(|output| match output {
+            Output::Reply { message: Message::Ack { differs, .. }, .. } => Some(*differs),
+            _ => None,
+        });
+        assert_eq!(answer, Some(expected), "{digest:x}");
+    }
+}
+
+#[test]
 fn an_answer_nobody_asked_for_is_counted_and_ignored() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     let ack = Message::ack(vec![claim("x", 1, NodeState::Alive, &[])]);

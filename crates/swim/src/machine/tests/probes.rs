@@ -146,6 +146,31 @@ fn ping_req(target: &str) -> Message {
 }
 
 #[test]
+fn a_helper_whose_probe_ends_says_whether_the_target_lives() {
+    for (why, answer) in [
+        (NoReply::Late, "Ack[] -> reply 7\n"),
+        (NoReply::Silent, "Nack -> reply 7\n"),
+        (NoReply::Refused, "Nack -> reply 7\n"),
+        (NoReply::Local, "Nack -> reply 7\n"),
+    ] {
+        let mut bench = lifeguard(&["a", "b"]);
+        bench.message("a", ping_req("b"));
+        assert_eq!(bench.no_reply(0, why), answer, "{why:?}");
+        assert!(!bench.pass(Duration::from_millis(400)).contains("Nack"), "once");
+    }
+    let mut bench = lifeguard(&["a", "b"]);
+    let plain = Message::PingReq {
+        target: id("b"),
+        within_ms: 500,
+        nack: false,
+        check_port: false,
+        gossip: Vec::new(),
+    };
+    bench.message("a", plain);
+    assert_eq!(bench.no_reply(0, NoReply::Silent), "", "who wants no nack gets none");
+}
+
+#[test]
 fn a_helper_passes_the_answer_on() {
     let mut bench = lifeguard(&["a", "b"]);
     expect![[r"
