@@ -10,6 +10,7 @@ mod findings;
 mod forget;
 mod gossip;
 mod introduction;
+mod lateness;
 mod mass;
 mod name_conflicts;
 mod pending_verdicts;

@@ -67,6 +67,25 @@ fn more_accusers_shorten_the_time() {
 }
 
 #[test]
+fn accusers_that_come_later_shorten_the_time_too_and_one_who_repeats_itself_does_not() {
+    let expires_after = |later: &[&str]| {
+        let mut bench = bench(&["a", "b", "c", "d", "e", "f"]);
+        let started = bench.now;
+        bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+        bench.now += Duration::from_hours(1);
+        for accuser in later {
+            bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &[accuser])]);
+        }
+        bench.pass(Duration::from_hours(25)).matches("event failed a").count() == 1
+            && bench.machine.explain(&id("a")).last().is_some_and(|last| {
+                let hours = last.at.since(started).as_secs() / 3_600;
+                hours == if later.len() == 3 { 4 } else { 24 }
+            })
+    };
+    assert!(expires_after(&["b"]) && expires_after(&["c", "d", "e"]));
+}
+
+#[test]
 fn suspicion_times_out_to_failed() {
     let mut bench = bench(&["a", "b"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);

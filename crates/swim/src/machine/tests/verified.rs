@@ -14,7 +14,7 @@ use crate::wire::message::Message;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn bench(others: &[&str]) -> Bench {
+pub(super) fn bench(others: &[&str]) -> Bench {
     let mut bench = Bench::new(quiet(&SwimConfig::verified()), others);
     while bench.machine.poll_output().is_some() {}
     bench
@@ -30,7 +30,7 @@ fn until_sent(bench: &mut Bench) -> String {
     }
 }
 
-fn requests_to(bench: &Bench, whom: &str) -> Vec<u64> {
+pub(super) fn requests_to(bench: &Bench, whom: &str) -> Vec<u64> {
     let request = |output: &Output| match output {
         Output::Send { to, request: Some(request), .. } if *to == id(whom) => Some(request.0),
         _ => None,
@@ -39,7 +39,7 @@ fn requests_to(bench: &Bench, whom: &str) -> Vec<u64> {
 }
 
 /// Goes on until `a` is probed; whoever else is probed before answers.
-fn until_probed(bench: &mut Bench) {
+pub(super) fn until_probed(bench: &mut Bench) {
     while !until_sent(bench).contains("-> a #") {
         let asked: Vec<_> = bench.outputs.clone();
         for output in asked {
@@ -51,7 +51,7 @@ fn until_probed(bench: &mut Bench) {
 }
 
 /// `a` does not answer until its probe's time is over; what we ask then.
-fn silent(bench: &mut Bench) -> String {
+pub(super) fn silent(bench: &mut Bench) -> String {
     until_probed(bench);
     let (failed, mut told) = (bench.machine.stats().probes_failed, String::new());
     loop {
@@ -82,12 +82,12 @@ fn the_port_of_a_subject_of_which_little_is_known_is_checked_long_before_its_tim
     assert_eq!(bench.machine.stats().probes_failed, 1);
 }
 
-fn nack(closed: bool) -> Message {
+pub(super) fn nack(closed: bool) -> Message {
     Message::Nack { closed, lossy: false }
 }
 
 /// `a` does not answer us, and the witnesses say that it did not answer them either.
-fn accused(bench: &mut Bench) {
+pub(super) fn accused(bench: &mut Bench) {
     silent(bench);
     let asked = bench.outputs.clone();
     for output in asked {
@@ -163,7 +163,7 @@ fn who_is_cut_off_from_everybody_declares_all_failed_in_the_end_however_little_i
 }
 
 /// Lets time pass in which `a` and its port are silent, and the witnesses say so.
-fn pass_in_silence(bench: &mut Bench, time: Duration) -> String {
+pub(super) fn pass_in_silence(bench: &mut Bench, time: Duration) -> String {
     let (end, mut told) = (bench.now + time, String::new());
     while bench.machine.next_timeout().is_some_and(|at| at <= end) {
         told += &bench.tick();
