@@ -17,6 +17,7 @@ mod pending_verdicts;
 mod probes;
 mod reserve;
 mod return_check;
+mod subject_probes;
 mod suspicions;
 mod verified;
 mod views;
