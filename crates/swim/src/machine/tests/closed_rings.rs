@@ -94,3 +94,12 @@ fn where_a_quarter_is_silent_a_verdict_waits_for_one_interval() {
         assert_eq!(group.bench.machine.stats().verdicts_held > 0, count == 6);
     }
 }
+
+#[test]
+fn up_to_five_members_all_watch_all_and_of_six_each_watches_four_at_the_most() {
+    for others in 1..=5 {
+        let mut group = Group::new(&NAMES[..others], &[]);
+        let watched = group.subjects().len();
+        assert!(if others < 5 { watched == others } else { watched <= 4 }, "{watched} of {others}");
+    }
+}

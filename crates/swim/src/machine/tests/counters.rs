@@ -75,6 +75,9 @@ fn what_makes_no_sense_where_it_comes_is_unexpected() {
     let ping = Message::Ping { digest: 0, gossip: Vec::new() };
     bench.input(Input::Message { from: id("a"), message: ping, reply_to: None });
     is_one_more(&bench);
+    let (clock, me) = (Incarnation::new(10), Arc::new(status("b", 1, NodeState::Alive)));
+    assert_eq!(bench.message("a", Message::Join { clock, me }), "", "a member speaks only for itself");
+    is_one_more(&bench);
     bench.tick();
     bench.reply(0, "a", Message::Page { nodes: Vec::new(), more: false });
     is_one_more(&bench);
@@ -227,6 +230,30 @@ fn in_verified_mode_each_end_of_a_probe_is_counted_as_what_it_is() {
     bench.ack(request, "a");
     let after = bench.machine.stats();
     assert_eq!((after.probes_failed, after.late_replies, after.acks), (1, 1, 1));
+}
+
+#[test]
+fn in_the_round_robin_each_end_of_a_probe_is_counted_as_what_it_is() {
+    let mut bench = lifeguard(&["a"]);
+    let ends = |bench: &Bench| {
+        let stats = bench.machine.stats();
+        (stats.probes, stats.acks, stats.probes_failed, stats.probes_void, stats.suspicions)
+    };
+    let probe = |bench: &mut Bench| {
+        let sent = (0..20).any(|_| bench.tick().contains("Ping["));
+        assert!(sent, "there is a probe in each period");
+        last_request(bench)
+    };
+    let request = probe(&mut bench);
+    bench.ack(request, "a");
+    let request = probe(&mut bench);
+    bench.no_reply(request, NoReply::Local);
+    probe(&mut bench);
+    assert_eq!(ends(&bench), (3, 1, 0, 1, 0));
+    probe(&mut bench);
+    assert_eq!(ends(&bench), (4, 1, 1, 1, 1));
+    probe(&mut bench);
+    assert_eq!(ends(&bench), (5, 1, 2, 1, 1), "it is suspected once");
 }
 
 #[test]

@@ -205,3 +205,18 @@ fn a_member_cut_off_alone_judges_after_the_grace_in_groups_of_any_size() {
         assert_eq!(group.states(others), vec![Failed; size], "{told}");
     }
 }
+
+#[test]
+fn the_known_size_is_lower_by_one_with_each_member_that_leaves_and_with_no_other_news() {
+    let mut group = Group::new(&["a", "b", "c", "d"], &[]);
+    let mut known_after = |name: &str, incarnation, state| {
+        group.bench.gossip("d", vec![claim(name, incarnation, state, &[])]);
+        group.bench.machine.partition().known
+    };
+    assert_eq!(known_after("a", 1, Failed), 5);
+    assert_eq!(known_after("b", 1, Left), 4);
+    assert_eq!(known_after("b", 2, Left), 4, "it has left already");
+    assert_eq!(known_after("stranger", 1, Left), 4, "it never counted");
+    assert_eq!(known_after("c", 2, Alive), 4, "nothing has changed");
+    assert_eq!(known_after("new", 1, Alive), 4, "it may be the failed one under another name");
+}
