@@ -139,3 +139,56 @@ impl fmt::Display for Cause {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_reads_as_a_sentence_with_its_figures() {
+        use Reason::{Lossy, Phi, PortClosed, ProbeUnanswered, Reported, Silent, SuspicionExpired};
+        let (short, long) = (Duration::from_millis(999), Duration::from_secs(1));
+        let table = [
+            (ProbeUnanswered { helpers: 0, nacks: 0 }, "did not answer our probe"),
+            (
+                ProbeUnanswered { helpers: 1, nacks: 0 },
+                "answered neither our probe nor 1 indirect one (0 nacks)",
+            ),
+            (
+                ProbeUnanswered { helpers: 3, nacks: 1 },
+                "answered neither our probe nor 3 indirect ones (1 nack)",
+            ),
+            (Phi { phi: 8.04, silence: short }, "silent for 999 ms (phi 8.0)"),
+            (Silent { silence: long, witnesses: 0, nacks: 0 }, "silent for 1.0 s"),
+            (
+                Silent { silence: long, witnesses: 3, nacks: 2 },
+                "silent for 1.0 s; 2 of 3 witnesses could not reach it",
+            ),
+            (
+                PortClosed { silence: short, witnesses: 0 },
+                "its port is closed, as 1 member found; silent for 999 ms",
+            ),
+            (
+                PortClosed { silence: short, witnesses: 2 },
+                "its port is closed, as 3 members found; silent for 999 ms",
+            ),
+            (Lossy { answered: 2, probes: 12 }, "answered 2 of 12 probes, as most of its watchers found"),
+            (Reported, "reported"),
+            (SuspicionExpired { suspected_for: long * 90 }, "suspected for 90.0 s without refuting"),
+        ];
+        for (reason, text) in table {
+            assert_eq!(reason.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_cause_names_all_its_accusers() {
+        let id = |name| NodeId::new(name).unwrap();
+        let mut cause = Cause { reason: Reason::Reported, accusers: Vec::new() };
+        assert_eq!(cause.to_string(), "reported");
+        cause = Cause::by(id("a"), Reason::Reported);
+        assert_eq!(cause.to_string(), "reported; accused by a");
+        cause.accusers.extend([id("b"), id("c")]);
+        assert_eq!(cause.to_string(), "reported; accused by a, b, c");
+    }
+}

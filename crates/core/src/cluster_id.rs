@@ -62,3 +62,22 @@ impl From<ClusterId> for String {
         id.0.as_ref().to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_reads_the_same_in_every_way() {
+        let id: ClusterId = "shop".parse().unwrap();
+        assert_eq!((id.as_str(), String::from(id.clone())), ("shop", "shop".to_owned()));
+        assert_eq!((format!("{id:>6}"), format!("{id:?}")), ("  shop".to_owned(), "shop".to_owned()));
+        assert_eq!(ClusterId::try_from("shop".to_owned()), Ok(id));
+    }
+
+    #[test]
+    fn a_name_that_is_no_label_is_refused_in_every_way() {
+        assert!(ClusterId::new("a.b").is_err() && "a.b".parse::<ClusterId>().is_err());
+        assert!(ClusterId::try_from("a.b".to_owned()).is_err());
+    }
+}

@@ -243,8 +243,44 @@ mod tests {
     }
 
     #[test]
-    fn changed_tags_are_an_update_and_a_refutation_alone_is_none() {
+    fn every_event_about_a_member_names_it() {
+        let id = || NodeId::new("a").unwrap();
+        let (node, cause) = (|| status(1, NodeState::Alive), || Cause::by(id(), Reason::Reported));
+        let silence = Duration::from_secs(1);
+        let about_a = [
+            ClusterEvent::NodeJoined { node: node() },
+            ClusterEvent::NodeUpdated { node: node() },
+            ClusterEvent::NodeSuspected { node: node(), cause: cause() },
+            ClusterEvent::NodeRecovered { node: node() },
+            ClusterEvent::NodeFailed { node: node(), cause: cause() },
+            ClusterEvent::NodeLeft { node: node() },
+            ClusterEvent::NodeSettled { node: node() },
+            ClusterEvent::NodeReaped { id: id() },
+            ClusterEvent::HealthCheckFailed { id: id(), phi: 8.0, threshold: 8.0, silence },
+            ClusterEvent::HealthCheckRecovered { id: id(), episode: silence },
+            ClusterEvent::Broadcast { from: id(), payload: Bytes::new() },
+            ClusterEvent::NameConflict { id: id(), addr: node().addr, count: 1 },
+            ClusterEvent::NodeFlapping { id: id(), returns: 3, quiet: silence },
+        ];
+        for event in about_a {
+            assert_eq!(event.node(), Some(&id()), "{event:?}");
+        }
+        let about_none = [
+            ClusterEvent::PartitionDetected { minority: true, live: 1, known: 3 },
+            ClusterEvent::PartitionHealed { live: 3, known: 3, lasted: silence },
+            ClusterEvent::EventsDropped { count: 1 },
+        ];
+        for event in about_none {
+            assert_eq!(event.node(), None, "{event:?}");
+        }
+    }
+
+    #[test]
+    fn changed_tags_or_address_are_an_update_and_a_refutation_alone_is_none() {
         let before = status(1, NodeState::Alive);
+        let mut moved = NodeStatus::clone(&status(2, NodeState::Alive));
+        moved.addr = NodeAddr::new(([127, 0, 0, 1], 2).into());
+        assert_eq!(kinds(Some(before.clone()), Arc::new(moved)), ["updated"]);
         let mut tagged = NodeStatus::clone(&status(2, NodeState::Alive));
         tagged.tags = Tags::new([("k", "v")]).unwrap();
         assert_eq!(kinds(Some(before.clone()), Arc::new(tagged)), ["updated"]);

@@ -97,6 +97,15 @@ mod tests {
     }
 
     #[test]
+    fn time_makes_it_later_by_milliseconds() {
+        let later = Incarnation::new(5).later_by(Duration::from_micros(7_900));
+        assert_eq!(
+            (later, format!("{later}, {later:?}, {later:>3}")),
+            (Incarnation::new(12), "12, i12,  12".into())
+        );
+    }
+
+    #[test]
     fn the_highest_incarnation_does_not_wrap_around() {
         assert_eq!(Incarnation::new(u64::MAX).next(), Incarnation::new(u64::MAX));
     }

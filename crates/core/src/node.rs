@@ -212,6 +212,36 @@ mod tests {
     }
 
     #[test]
+    fn a_name_reads_the_same_in_every_way() {
+        let id: NodeId = "db-1".parse().unwrap();
+        assert_eq!((id.as_str(), id.as_ref(), String::from(id.clone())), ("db-1", "db-1", "db-1".to_owned()));
+        assert_eq!((format!("{id:>6}"), format!("{id:?}")), ("  db-1".to_owned(), "db-1".to_owned()));
+        assert_eq!(
+            (Borrow::<str>::borrow(&id), NodeId::try_from("db-1".to_owned())),
+            ("db-1", Ok(id.clone()))
+        );
+    }
+
+    #[test]
+    fn an_address_reads_as_its_socket_address() {
+        let socket: SocketAddr = "[::1]:7000".parse().unwrap();
+        let addr = NodeAddr::from(socket);
+        assert_eq!(
+            (addr.socket(), addr.to_string(), format!("{addr:?}")),
+            (socket, socket.to_string(), socket.to_string())
+        );
+    }
+
+    #[test]
+    fn what_is_no_text_is_no_name() {
+        use serde::de::IntoDeserializer;
+        use serde::de::value::{Error, U32Deserializer};
+        let number: U32Deserializer<Error> = 5_u32.into_deserializer();
+        let text = NodeId::deserialize(number).unwrap_err().to_string();
+        assert_eq!(text, "invalid type: integer `5`, expected the name of a node");
+    }
+
+    #[test]
     fn an_unspecified_address_or_port_cannot_be_dialled() {
         let dialable = |text: &str| NodeAddr::new(text.parse().unwrap()).is_dialable();
         assert!(dialable("127.0.0.1:1") && dialable("[::1]:1"));

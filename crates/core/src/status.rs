@@ -71,6 +71,18 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_alone_has_no_tags_and_is_incomplete() {
+        let mut whole = status(3, 3);
+        whole.tags = Tags::new([("role", "db")]).unwrap();
+        let verdict = whole.without_description();
+        assert!(verdict.tags.is_empty() && !verdict.is_complete() && whole.is_complete());
+        assert_eq!(
+            (verdict.addr, verdict.incarnation, verdict.state),
+            (whole.addr, whole.incarnation, whole.state)
+        );
+    }
+
+    #[test]
     fn an_honest_status_has_an_incarnation_and_no_later_description() {
         assert!(status(1, 0).is_well_formed() && status(1, 1).is_well_formed());
         assert!(!status(1, 2).is_well_formed(), "nobody describes a life to come");

@@ -193,6 +193,18 @@ mod tests {
     }
 
     #[test]
+    fn tags_read_as_a_map_and_know_their_size() {
+        let tags = Tags::new([("zone", "b"), ("role", "db")]).unwrap().with("zone", "c").unwrap();
+        assert_eq!((tags.len(), tags.byte_len(), tags.is_empty()), (2, 11, false));
+        assert_eq!(tags.iter().collect::<Vec<_>>(), [("role", "db"), ("zone", "c")]);
+        assert_eq!((tags.get("zone"), tags.get("none")), (Some("c"), None));
+        assert_eq!(format!("{tags:?}"), r#"{"role": "db", "zone": "c"}"#);
+        let map = BTreeMap::from(tags.clone());
+        assert_eq!((map.len(), Tags::try_from(map)), (2, Ok(tags.clone())));
+        assert_eq!(tags.without("role"), Tags::new([("zone", "c")]).unwrap());
+    }
+
+    #[test]
     fn the_64th_entry_fits_and_the_65th_does_not() {
         assert_eq!(numbered(64).unwrap().len(), 64);
         assert_eq!(numbered(65), Err(TagsError::TooMany { found: 65 }));

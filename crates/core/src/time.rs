@@ -83,6 +83,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_instant_reads_as_seconds_since_the_origin() {
+        assert_eq!(format!("{:?}", Instant::from_nanos(1_500_000_400)), "1.500000s");
+    }
+
+    #[test]
+    fn an_instant_moves_by_durations_and_knows_how_far_it_is_from_another() {
+        let mut at = Instant::from_nanos(500);
+        at += Duration::from_nanos(200);
+        assert_eq!((at.as_nanos(), at.since_origin()), (700, Duration::from_nanos(700)));
+        let earlier = at - Duration::from_nanos(300);
+        assert_eq!((earlier.as_nanos(), at.since(earlier)), (400, Duration::from_nanos(300)));
+    }
+
+    #[test]
     fn arithmetic_saturates_at_both_ends() {
         let second = Duration::from_secs(1);
         assert_eq!(Instant::ORIGIN - second, Instant::ORIGIN);

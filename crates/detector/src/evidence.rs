@@ -87,3 +87,24 @@ impl fmt::Display for Finding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_finding_has_its_name_and_some_say_why_a_verdict_is_held() {
+        let table = [
+            (Finding::PathAtFault, "path at fault", None),
+            (Finding::Unheard, "unheard", Some("no witness answers this member")),
+            (Finding::Isolated, "isolated", Some("no member at all answers this member")),
+            (Finding::Held, "held back", Some("two fifths of the group or more are silent")),
+            (Finding::Withdrawn, "withdrawn", None),
+            (Finding::State(NodeState::Suspect), "suspect", None),
+        ];
+        for (finding, name, why) in table {
+            assert_eq!((finding.to_string().as_str(), finding.holds_verdict()), (name, why));
+        }
+        assert_eq!(format!("{:<8}|", Finding::Unheard), "unheard |");
+    }
+}

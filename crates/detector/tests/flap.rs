@@ -128,3 +128,25 @@ fn where_all_flap_one_more_is_told_as_always() {
     }
     assert_eq!([4, 5, 6, 7].map(|second| bench.returns(999, second)), [Telling::All; 4]);
 }
+
+#[test]
+fn each_setting_is_taken_up_to_its_bound_and_refused_past_it() {
+    let found = |change: fn(&mut FlapPolicy)| {
+        let mut policy = FlapPolicy::default();
+        change(&mut policy);
+        policy.validate().map_err(|error| error.to_string())
+    };
+    let refused = |change| found(change).unwrap_err();
+    assert_eq!(found(|_| {}), Ok(()));
+    assert_eq!(found(|p| p.returns = 2), Ok(()));
+    assert_eq!(refused(|p| p.returns = 1), "flapping after 1 returns: give 2 or more");
+    assert_eq!(found(|p| p.window = Duration::from_millis(1)), Ok(()));
+    assert!(refused(|p| p.window = Duration::from_micros(999)).starts_with("flap window of"));
+    assert!(refused(|p| p.window = Duration::from_secs(86_401)).starts_with("flap window of"));
+    assert_eq!(found(|p| p.quiet = Duration::from_millis(1)), Ok(()));
+    assert!(refused(|p| p.quiet = Duration::from_micros(999)).starts_with("flap quiet of"));
+    assert_eq!(found(|p| p.quiet_max = p.quiet), Ok(()));
+    assert!(refused(|p| p.quiet_max = p.quiet / 2).starts_with("flap quiet_max of"));
+    assert_eq!(found(|p| p.quiet_max = Duration::from_hours(24)), Ok(()));
+    assert!(refused(|p| p.quiet_max = Duration::from_secs(86_401)).starts_with("flap quiet_max of"));
+}

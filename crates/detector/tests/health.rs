@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{SECOND, alive, at, checker, id, registry};
 use kinfolk_core::{Change, Incarnation, Instant, NodeState};
-use kinfolk_detector::{ConfigError, HealthChecker, HealthConfig, PhiConfig, Rhythm};
+use kinfolk_detector::{ConfigError, HealthChecker, HealthConfig, PhiConfig, Rhythm, Scope};
 
 /// Checks each second of the range; returns who was judged, and when.
 fn judged(checker: &HealthChecker, seconds: std::ops::RangeInclusive<u32>) -> Vec<(u32, String)> {
@@ -198,4 +198,35 @@ fn in_the_regular_rhythm_a_silence_is_found_in_the_same_time_at_any_size() {
             );
         }
     }
+}
+
+#[test]
+fn with_the_listed_scope_only_those_named_are_watched_and_nothing_is_claimed() {
+    let registry = registry(&["me", "a", "b", "c"]);
+    let config = HealthConfig { scope: Scope::Listed, rhythm: Rhythm::Regular, ..HealthConfig::default() };
+    let checker = HealthChecker::new(config, id("me"), registry.view(), Instant::ORIGIN).unwrap();
+    assert_eq!(checker.heartbeat(&id("a"), at(1)), None);
+    assert_eq!(judged(&checker, 1..=20), []);
+    assert_eq!(checker.watched(), 0);
+
+    checker.watch(&[id("a"), id("b")], at(20));
+    assert_eq!((checker.watched(), checker.unwatched()), (2, 0));
+    checker.heartbeat(&id("b"), at(22));
+    let verdicts: Vec<_> = (21..=25).flat_map(|second| checker.check(at(second))).collect();
+    let [verdict] = &verdicts[..] else { panic!("one is silent: {verdicts:?}") };
+    assert_eq!((&verdict.id, &verdict.claim), (&id("a"), &None));
+
+    checker.watch(&[id("b"), id("c"), id("me")], at(25));
+    assert_eq!(checker.watched(), 2, "neither who is not named any more nor ourselves");
+    assert_eq!(checker.silence(&id("a"), at(25)), None);
+    assert_eq!(checker.silence(&id("b"), at(25)), Some(3 * SECOND), "what was learned is kept");
+    assert_eq!(checker.silence(&id("c"), at(25)), Some(Duration::ZERO));
+}
+
+#[test]
+fn with_the_scope_of_all_members_a_list_changes_nothing() {
+    let checker = checker(&registry(&["me", "a", "b"]));
+    checker.watch(&[id("a")], at(1));
+    assert_eq!((checker.watched(), checker.silence(&id("b"), at(2))), (2, Some(2 * SECOND)));
+    assert_eq!(format!("{checker:?}"), "HealthChecker { me: me, watched: 2, .. }");
 }

@@ -92,6 +92,19 @@ fn a_silence_that_ends_before_it_is_told_is_not_told_at_all() {
 }
 
 #[test]
+fn the_group_is_not_whole_from_the_first_count_until_healing_has_been_observed() {
+    let mut detector = of(5);
+    assert!(detector.is_whole());
+    detector.resize(counts(5, 3, 0));
+    assert!(!detector.is_whole(), "too few live, though no time has passed");
+    pass(&mut detector, 0..=10, counts(5, 3, 0));
+    detector.resize(counts(5, 0, 0));
+    assert!(!detector.is_whole(), "it is still to be told that they are back");
+    pass(&mut detector, 11..=11, counts(5, 0, 0));
+    assert!(detector.is_whole());
+}
+
+#[test]
 fn healing_is_told_once_and_ends_what_was_read_only() {
     let mut detector = of(5);
     pass(&mut detector, 0..=40, counts(5, 0, 3));

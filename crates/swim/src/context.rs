@@ -14,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::{Cause, ClusterEvent, Instant, NodeAddr, NodeId, NodeState, NodeStatus, Rng};
+#[cfg(test)]
+use kinfolk_core::{Incarnation, SharedNodeRegistry, Tags};
 use kinfolk_detector::{Lateness, LocalHealth};
 
 use crate::fact::{Ask, Fact, Riding};
@@ -250,5 +252,28 @@ impl Context {
     /// From now on we have said that we leave.
     pub(crate) fn leave(&mut self) {
         self.has_left = true;
+    }
+}
+
+#[cfg(test)]
+impl Context {
+    /// That of the member `me`, at the origin of the clock, which knows these others, at incarnation 1.
+    pub(crate) fn of_others(config: SwimConfig, others: &[(&str, NodeState)]) -> Self {
+        let status = |name: &str, state| {
+            let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
+            let id = NodeId::new(name).unwrap();
+            NodeStatus::alive(id, addr, Incarnation::new(1), Tags::empty()).with_state(state)
+        };
+        let registry = SharedNodeRegistry::new();
+        let _ = registry.apply(status("me", NodeState::Alive));
+        for (name, state) in others {
+            let _ = registry.apply(status(name, *state));
+        }
+        let (me, view) = (NodeId::new("me").unwrap(), View::of(&registry));
+        let mut cx = Self::new(config.into(), me.clone(), view, Rng::from_seed(1), Instant::ORIGIN);
+        let others = registry.snapshot();
+        let others = others.members().map(|node| node.id.clone()).filter(|id| *id != me);
+        cx.roster = Roster::of(others, &mut cx.rng);
+        cx
     }
 }

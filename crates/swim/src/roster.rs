@@ -132,6 +132,25 @@ mod tests {
     }
 
     #[test]
+    fn a_random_choice_of_many_is_whole_and_any_member_may_be_in_one_of_few() {
+        let rng = &mut Rng::from_seed(4);
+        for size in [1, 64, 65, 500] {
+            let roster = roster(size, rng);
+            for count in [size / 5, size / 4, size / 2, size, size + 1] {
+                let chosen = roster.random(count, None, rng);
+                assert_eq!(
+                    chosen.iter().collect::<BTreeSet<_>>().len(),
+                    count.min(size),
+                    "{count} of {size}"
+                );
+            }
+        }
+        let roster = roster(100, rng);
+        let drawn: BTreeSet<_> = (0..1_000).flat_map(|_| roster.random(3, None, rng)).collect();
+        assert_eq!((drawn.len(), roster.len(), roster.is_empty()), (100, 100, false));
+    }
+
+    #[test]
     fn a_random_choice_is_distinct_and_leaves_out_whom_it_should() {
         for size in [0, 1, 3, 4, 64, 65, 500] {
             let rng = &mut Rng::from_seed(3);

@@ -128,3 +128,12 @@ fn a_waiting_task_is_woken_by_an_event_and_by_the_end() {
     assert_eq!(count.0.load(Ordering::SeqCst), 2);
     assert_eq!(subscription.poll_event(&mut cx), Poll::Ready(None));
 }
+
+#[test]
+fn a_bus_and_a_subscription_show_what_they_hold() {
+    let bus = EventBus::new();
+    let subscription = bus.subscribe();
+    publish(&bus, 0..2);
+    assert_eq!(format!("{bus:?}"), "EventBus { subscribers: 1, .. }");
+    assert_eq!(format!("{subscription:?}"), "Subscription { unread: 2, .. }");
+}

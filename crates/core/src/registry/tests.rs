@@ -136,6 +136,59 @@ fn a_duplicate_begins_with_the_same_and_goes_its_own_way() {
 }
 
 #[test]
+fn what_is_replaced_may_have_any_incarnation_and_the_bound_holds() {
+    let registry = SharedNodeRegistry::with_nodes_max(1);
+    let first = claim("a", 5, NodeState::Alive);
+    assert!(matches!(registry.replace(first.clone()), Change::Applied { before: None, .. }));
+    assert_eq!(registry.replace(first.clone()), Change::None, "it is known word for word");
+    let change = registry.replace(claim("a", 4, NodeState::Failed));
+    let Change::Applied { before, .. } = change else { panic!("nothing was replaced: {change:?}") };
+    assert_eq!((before.as_deref(), known(&registry, "a")), (Some(&first), (4, NodeState::Failed)));
+    assert_eq!(registry.replace(claim("b", 1, NodeState::Alive)), Change::Full);
+    assert_eq!(registry.len(), 1);
+}
+
+#[test]
+fn nothing_is_learned_once_the_registry_is_closed() {
+    let mut writer = RegistryWriter::new();
+    let _ = writer.apply(claim("a", 1, NodeState::Alive));
+    writer.closer().close();
+    assert_eq!(writer.apply(claim("a", 2, NodeState::Alive)), Change::None);
+    assert_eq!(writer.replace(claim("a", 2, NodeState::Alive)), Change::None);
+    assert!(writer.is_empty() && writer.snapshot().nodes().is_empty());
+}
+
+#[test]
+fn the_living_and_the_suspected_are_members_and_each_state_is_counted() {
+    let registry = SharedNodeRegistry::new();
+    let states = [
+        ("a", NodeState::Alive),
+        ("b", NodeState::Alive),
+        ("c", NodeState::Alive),
+        ("d", NodeState::Suspect),
+        ("e", NodeState::Suspect),
+        ("f", NodeState::Failed),
+        ("g", NodeState::Left),
+    ];
+    for (name, state) in states {
+        let _ = registry.apply(claim(name, 1, state));
+    }
+    assert_eq!(NodeState::ALL.map(|state| registry.count(state)), [3, 2, 1, 1]);
+    assert_eq!((registry.member_count(), registry.len(), registry.is_empty()), (5, 7, false));
+    assert_eq!(format!("{registry:?}"), "SharedNodeRegistry(RegistryView { nodes: 7, .. })");
+}
+
+#[test]
+fn a_claim_that_wins_whole_is_kept_as_it_is_so_that_equal_views_share_it() {
+    let registry = SharedNodeRegistry::new();
+    let _ = registry.apply(claim("a", 1, NodeState::Alive));
+    let wins = Arc::new(claim("a", 2, NodeState::Alive));
+    let _ = registry.apply(Arc::clone(&wins));
+    assert!(Arc::ptr_eq(&registry.get(&id("a")).unwrap(), &wins));
+    assert_eq!(registry.apply(wins), Change::None, "and is no news then");
+}
+
+#[test]
 fn concurrent_access() {
     let registry = SharedNodeRegistry::new();
     std::thread::scope(|scope| {
@@ -179,6 +232,7 @@ fn what_is_no_news_is_just_what_apply_makes_nothing_of() {
         let registry = SharedNodeRegistry::new();
         let _applied = registry.apply(first.clone());
         let news = registry.news(claims.iter());
+        assert_eq!(news.len(), claims.len());
         for (claim, is_news) in claims.iter().zip(news) {
             let changed = registry.duplicate().apply(claim.clone()) != Change::None;
             assert_eq!(is_news, changed, "{claim:?} after {first:?}");

@@ -82,3 +82,66 @@ pub(super) fn counts(cx: &Context) -> Counts {
     let live = count(NodeState::Alive).max(1);
     Counts { live, members: live + count(NodeState::Suspect), failed: count(NodeState::Failed) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::config::SwimConfig;
+    use kinfolk_core::NodeState::{Alive, Failed, Suspect};
+
+    fn context() -> Context {
+        let others = [("a", Alive), ("b", Alive), ("c", Suspect), ("d", Failed)];
+        Context::of_others(SwimConfig::verified(), &others)
+    }
+
+    #[test]
+    fn the_group_is_looked_at_within_an_interval_and_once_at_a_time() {
+        let mut cx = context();
+        let mut partition = Partition::new(&cx);
+        partition.look_soon(&mut cx);
+        partition.look_soon(&mut cx);
+        let next = cx.timers.next().unwrap();
+        assert_eq!((next, cx.timers.len()), (cx.now + cx.config.probe_interval, 1));
+        assert_eq!(cx.timers.pop_due(next), Some(Timer::Look));
+        partition.look_due();
+        cx.leave();
+        partition.look_soon(&mut cx);
+        assert_eq!(cx.timers.len(), 0, "who has left looks at nobody");
+    }
+
+    #[test]
+    fn a_pause_of_our_own_is_no_time_in_which_the_group_was_parted() {
+        let mut cx = context();
+        let mut partition = Partition::new(&cx);
+        let parted = Counts { live: 1, members: 4, failed: 0 };
+        let second = Duration::from_secs(1);
+        partition.observe(&mut cx, parted);
+        cx.now += second * 60;
+        partition.paused(second * 60);
+        for _ in 0..4 {
+            cx.now += second;
+            partition.observe(&mut cx, parted);
+            assert!(cx.pop_output().is_none());
+        }
+        cx.now += second;
+        partition.observe(&mut cx, parted);
+        assert!(cx.pop_output().is_some(), "5 s are over");
+    }
+
+    #[test]
+    fn a_group_with_a_suspected_member_or_one_that_is_not_whole_is_looked_at_soon() {
+        let mut cx = context();
+        assert_eq!(counts(&cx), Counts { live: 3, members: 4, failed: 1 });
+        Partition::new(&cx).recount(&mut cx);
+        assert_eq!(cx.timers.len(), 1);
+        let mut well = Context::of_others(SwimConfig::verified(), &[("a", Alive), ("b", Alive)]);
+        Partition::new(&well).recount(&mut well);
+        assert_eq!(well.timers.len(), 0);
+        let lost = [("a", Failed), ("b", Failed)];
+        let mut parted = Context::of_others(SwimConfig::verified(), &lost);
+        let mut partition = Partition::new(&parted);
+        partition.recount(&mut well);
+        partition.recount(&mut parted);
+        assert_eq!(parted.timers.len(), 1, "all that are members live, but they were three");
+    }
+}

@@ -155,10 +155,7 @@ impl SwimConfig {
 
     /// [`swim`](Self::swim) with dynamic suspicion, the second of Lifeguard's mechanisms alone (LHA-Suspicion).
     pub fn lha_suspicion() -> Self {
-        Self {
-            suspicion: SuspicionRule { alpha: 5.0, beta: 6.0, ..SuspicionRule::lifeguard() },
-            ..Self::swim()
-        }
+        Self { suspicion: SuspicionRule { alpha: 5.0, ..SuspicionRule::lifeguard() }, ..Self::swim() }
     }
 
     /// [`swim`](Self::swim) with the third of Lifeguard's mechanisms alone (Buddy System).
@@ -237,6 +234,41 @@ mod tests {
         let parts = [SwimConfig::lha_probe(), SwimConfig::lha_suspicion(), SwimConfig::buddy()];
         let whole = [SwimConfig::swim(), SwimConfig::lifeguard(), SwimConfig::verified()];
         assert!(parts.iter().chain(&whole).all(|config| config.validate() == Ok(())));
+    }
+
+    #[test]
+    fn each_preset_is_the_one_of_its_paper() {
+        let fixed = SuspicionRule { alpha: 5.0, beta: 1.0, confirmations: 0 };
+        let dynamic = SuspicionRule { beta: 6.0, confirmations: 3, ..fixed };
+        let table = [
+            ("swim", SwimConfig::swim(), Mode::Swim, fixed, 0, false),
+            ("lha_probe", SwimConfig::lha_probe(), Mode::Swim, fixed, 8, false),
+            ("lha_suspicion", SwimConfig::lha_suspicion(), Mode::Swim, dynamic, 0, false),
+            ("buddy", SwimConfig::buddy(), Mode::Swim, fixed, 0, true),
+            ("lifeguard", SwimConfig::lifeguard(), Mode::Lifeguard, SuspicionRule::lifeguard(), 8, true),
+            ("verified", SwimConfig::verified(), Mode::Verified, SuspicionRule::lifeguard(), 8, true),
+        ];
+        for (name, config, mode, suspicion, health, buddy) in table {
+            assert_eq!((config.mode, config.suspicion), (mode, suspicion), "{name}");
+            assert_eq!((config.local_health_max, config.buddy), (health, buddy), "{name}");
+            let verified = mode == Mode::Verified;
+            let push_delay = Duration::from_millis(if verified { 5 } else { 20 });
+            assert_eq!((config.push_delay, config.flaps.is_some()), (Some(push_delay), verified), "{name}");
+        }
+        assert_eq!(SwimConfig::default(), SwimConfig::verified());
+    }
+
+    #[test]
+    fn the_health_check_expects_to_hear_from_each_member_as_often_as_the_mode_makes_it() {
+        let health = HealthConfig::default();
+        let interval = Duration::from_millis(300);
+        let adapted = |config: SwimConfig| SwimConfig { probe_interval: interval, ..config }.adapt(health);
+        let verified = adapted(SwimConfig::verified());
+        assert_eq!(verified.phi.expected_interval, interval * 4);
+        assert_eq!((verified.rhythm, verified.scope), (Rhythm::Regular, Scope::Listed));
+        let swim = adapted(SwimConfig::swim());
+        assert_eq!(swim.phi.expected_interval, interval);
+        assert_eq!((swim.rhythm, swim.scope), (Rhythm::RoundRobin, Scope::Members));
     }
 
     #[test]

@@ -2,18 +2,22 @@
 
 mod arbitrary;
 mod bench;
+mod closed_rings;
 mod commands;
 mod congestion;
+mod counters;
+mod findings;
 mod forget;
 mod gossip;
 mod introduction;
-mod late;
+mod lateness;
 mod mass;
 mod name_conflicts;
 mod pending_verdicts;
 mod probes;
 mod reserve;
 mod return_check;
+mod subject_probes;
 mod suspicions;
 mod verified;
 mod views;

@@ -183,3 +183,45 @@ impl Admission {
         self.wall_clock.refused()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::config::SwimConfig;
+    use kinfolk_core::NodeState::{Alive, Suspect};
+
+    fn id(name: &str) -> NodeId {
+        NodeId::new(name).unwrap()
+    }
+
+    #[test]
+    fn members_that_should_be_on_a_page_and_are_not_are_missed_if_they_may_be_gone() {
+        let others = [("a", Alive), ("b", Suspect), ("c", Alive), ("d", Alive), ("e", Alive)];
+        let mut cx = Context::of_others(SwimConfig::verified(), &others);
+        let admission = Admission::new(&cx, Incarnation::new(1));
+        let page: Vec<_> = ["c", "d"].map(|name| cx.members.get(&id(name)).unwrap()).into();
+        let missed = |cx: &Context, after: Option<&str>, page: &[Arc<NodeStatus>], more, only| {
+            let missed = admission.missed(cx, (after.map(id).as_ref(), page, more), only);
+            missed.iter().map(NodeId::to_string).collect::<String>()
+        };
+        assert_eq!(missed(&cx, None, &[], false, Buckets::ALL), "", "all have started lately");
+        cx.now += cx.config.tombstone_ttl / 2 + Duration::from_millis(1);
+        assert_eq!(missed(&cx, None, &[], false, Buckets::ALL), "acde", "not a suspect, nor ourselves");
+        assert_eq!(missed(&cx, Some("c"), &[], false, Buckets::ALL), "de");
+        assert_eq!(missed(&cx, None, &page, false, Buckets::ALL), "ae");
+        assert_eq!(missed(&cx, None, &page, true, Buckets::ALL), "a", "others may be on the next page");
+        let mut only = Buckets::NONE;
+        only.insert(usize::from(kinfolk_core::RegistryView::bucket_of(&id("e"))));
+        assert_eq!(missed(&cx, None, &page, false, only), "e");
+    }
+
+    #[test]
+    fn half_the_life_of_a_tombstone_makes_an_incarnation_old() {
+        let mut cx = Context::of_others(SwimConfig::verified(), &[]);
+        let admission = Admission::new(&cx, Incarnation::new(1));
+        cx.now += cx.config.tombstone_ttl / 2;
+        assert!(admission.has_started_lately(&cx));
+        cx.now += Duration::from_millis(1);
+        assert!(!admission.has_started_lately(&cx));
+    }
+}

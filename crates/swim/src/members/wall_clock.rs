@@ -100,3 +100,31 @@ impl WallClock {
         !self.far_ahead.is_empty() && self.far_ahead.remove(id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: u64) -> Instant {
+        Instant::ORIGIN + Duration::from_secs(second)
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_by_a_minute_is_adjusted_and_by_more_it_is_set_back() {
+        for (millis, set_back) in [(940_000, None), (939_999, Some(Incarnation::new(939_999)))] {
+            let mut clock = WallClock::new(at(0), Incarnation::new(990_000));
+            let found = clock.read(at(10), Duration::from_millis(millis));
+            assert_eq!(found, set_back, "10 s after 990 s it says {millis} ms");
+            assert_eq!(clock.says(at(11)).get(), millis + 1_000, "it counts in any case");
+        }
+    }
+
+    #[test]
+    fn a_refused_join_is_reported_once_a_minute() {
+        let mut clock = WallClock::new(at(0), Incarnation::new(1));
+        let from = NodeId::new("a").unwrap();
+        let join = RefusedJoin { from, theirs: Incarnation::new(9), ours: Incarnation::new(1) };
+        let reported = [0, 59, 60, 61].map(|second| clock.refuse_join(at(second), join.clone()).is_some());
+        assert_eq!(reported, [true, false, true, false]);
+    }
+}

@@ -196,3 +196,44 @@ fn contradicts(claim: &NodeStatus, mine: &Arc<NodeStatus>) -> bool {
     let other_description = claim.is_complete() && (claim.addr, &claim.tags) != (mine.addr, &mine.tags);
     claim.state != NodeState::Alive || other_description
 }
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::{NodeAddr, NodeId};
+
+    use super::*;
+
+    fn status(incarnation: u64, port: u16, tag: &str) -> NodeStatus {
+        let addr = NodeAddr::new(([127, 0, 0, 1], port).into());
+        let tags = Tags::new([("tag", tag)]).unwrap();
+        NodeStatus::alive(NodeId::new("me").unwrap(), addr, Incarnation::new(incarnation), tags)
+    }
+
+    #[test]
+    fn a_claim_contradicts_us_if_it_is_newer_or_says_something_else_of_the_same_incarnation() {
+        let mine = Arc::new(status(5, 1, "x"));
+        let failed = |incarnation| status(incarnation, 1, "x").with_state(NodeState::Failed);
+        let table = [
+            (status(5, 1, "x"), false),
+            (status(5, 2, "x"), true),
+            (status(5, 1, "y"), true),
+            (status(5, 2, "y").without_description(), false),
+            (failed(5), true),
+            (failed(4), false),
+            (status(4, 2, "y"), false),
+            (status(6, 1, "x"), true),
+        ];
+        for (claim, expected) in table {
+            assert_eq!(contradicts(&claim, &mine), expected, "{claim:?}");
+        }
+    }
+
+    #[test]
+    fn only_whole_statements_to_be_alive_elsewhere_are_of_another_process() {
+        let mine = Arc::new(status(5, 1, "x"));
+        assert!(is_another_process(&status(6, 2, "x"), &mine));
+        assert!(!is_another_process(&status(6, 1, "y"), &mine), "it listens where we do");
+        assert!(!is_another_process(&status(6, 2, "x").without_description(), &mine));
+        assert!(!is_another_process(&status(6, 2, "x").with_state(NodeState::Failed), &mine));
+    }
+}

@@ -155,3 +155,31 @@ fn fresh_updates_fit_into_the_byte_budget_of_one_message() {
     }
     assert_eq!(rounds, [4, 4, 1]);
 }
+
+#[test]
+fn at_most_20_fresh_updates_fit_into_one_message_and_each_goes_to_all_at_once() {
+    let mut queue = GossipQueue::new();
+    for number in 0..50 {
+        queue.push(claim(&format!("n{number}"), 1, NodeState::Alive), Priority::Medium);
+    }
+    let counts = [0; 4].map(|_| queue.take_fresh(4, 100_000, 8, 3).len());
+    assert_eq!(counts, [20, 20, 10, 0]);
+    let left = (0..100).map(|_| queue.take(0, GOSSIP_BYTES_MAX, 8, 3).len()).sum::<usize>();
+    assert_eq!(left, 50 * (12 - 4), "of twelve sendings four are over");
+}
+
+#[test]
+fn an_update_waits_and_is_unsent_until_it_is_sent_and_a_word_can_be_taken_back() {
+    let id = |name: &str| NodeId::new(name).unwrap();
+    let mut queue = GossipQueue::new();
+    queue.push(claim("a", 1, NodeState::Alive), Priority::Medium);
+    queue.push(Update::Forget { id: id("b"), incarnation: Incarnation::new(1) }, Priority::Medium);
+    assert!(queue.is_waiting(&id("a")) && queue.is_unsent(&id("a")));
+    assert!(!queue.is_waiting(&id("c")) && !queue.is_unsent(&id("c")));
+    queue.take(0, GOSSIP_BYTES_MAX, 8, 3);
+    assert!(queue.is_waiting(&id("a")) && !queue.is_unsent(&id("a")));
+    queue.withdraw_word(&id("a"));
+    queue.withdraw_word(&id("b"));
+    assert!(queue.is_waiting(&id("a")) && !queue.is_waiting(&id("b")), "only words are taken back");
+    assert_eq!((queue.len(), queue.is_empty()), (1, false));
+}

@@ -41,3 +41,50 @@ impl Findings {
         self.of.get(id).and_then(VecDeque::back)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kinfolk_core::{Cause, Incarnation, Instant, Reason};
+    use kinfolk_detector::Finding;
+
+    use super::*;
+
+    fn id(number: usize) -> NodeId {
+        NodeId::new(&format!("n{number}")).unwrap()
+    }
+
+    fn evidence(second: u64) -> Evidence {
+        Evidence {
+            at: Instant::ORIGIN + Duration::from_secs(second),
+            finding: Finding::Unheard,
+            cause: Cause::by(id(0), Reason::Reported),
+            incarnation: Incarnation::new(1),
+            phi: None,
+            round_trip: None,
+            local_health: 0,
+        }
+    }
+
+    #[test]
+    fn of_a_member_the_last_eight_findings_are_kept_the_oldest_first() {
+        let mut findings = Findings::default();
+        (0..9).for_each(|second| findings.add(&id(1), evidence(second)));
+        assert_eq!(findings.of(&id(1)), (1..9).map(evidence).collect::<Vec<_>>());
+        assert_eq!(findings.last(&id(1)), Some(&evidence(8)));
+        assert_eq!((findings.of(&id(2)), findings.last(&id(2))), (vec![], None));
+    }
+
+    #[test]
+    fn for_one_member_more_the_one_whose_last_finding_is_the_oldest_is_forgotten() {
+        let mut findings = Findings::default();
+        (0..Findings::MEMBERS_MAX).for_each(|number| findings.add(&id(number), evidence(number as u64)));
+        findings.add(&id(0), evidence(1_000));
+        assert_eq!(findings.of.len(), Findings::MEMBERS_MAX);
+        assert_eq!(findings.of(&id(1)).len(), 1, "who is known needs no room");
+        findings.add(&id(999), evidence(1_001));
+        assert_eq!(findings.of.len(), Findings::MEMBERS_MAX);
+        assert_eq!([0, 1, 2, 999].map(|number| findings.of(&id(number)).len()), [2, 0, 1, 1]);
+    }
+}

@@ -128,6 +128,44 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_is_lost_if_a_witness_reached_the_subject_after_it_was_sent() {
+        let at = |second| Instant::ORIGIN + Duration::from_secs(second);
+        let mut losses = Losses::default();
+        losses.note_unanswered(at(1));
+        assert_eq!(losses.lost.count_ones(), 0, "no witness was asked");
+        losses.note_reached(at(2));
+        for sent in [3, 2, 1] {
+            losses.note_unanswered(at(sent));
+        }
+        assert_eq!((losses.lost.count_ones(), losses.count), (2, 4));
+    }
+
+    #[test]
+    fn another_watcher_counts_for_twenty_seconds_and_only_while_it_watches() {
+        let id = |name| NodeId::new(name).unwrap();
+        let at = |second| Instant::ORIGIN + Duration::from_secs(second);
+        let mut losses = Losses::default();
+        losses.note_fellow(at(0), &id("a"), &[id("a"), id("b")]);
+        losses.note_fellow(at(5), &id("b"), &[id("a"), id("b")]);
+        losses.note_fellow(at(5), &id("x"), &[id("a"), id("b")]);
+        assert_eq!(losses.fellows(at(20)), [id("a"), id("b")]);
+        assert_eq!(losses.fellows(at(21)), [id("b")]);
+        losses.note_fellow(at(20), &id("b"), &[id("a"), id("b")]);
+        assert_eq!(losses.fellows.len(), 2);
+        losses.note_fellow(at(21), &id("b"), &[id("a"), id("b")]);
+        assert_eq!(losses.fellows.len(), 1, "what counts no more is not kept");
+    }
+
+    #[test]
+    fn the_share_of_answers_is_known_from_the_fourth_probe_on() {
+        let answers = |count| after([(true, false), (false, false)].into_iter().cycle().take(count));
+        assert_eq!((answers(3).answered_share(), answers(4).answered_share()), (None, Some(0.5)));
+        assert_eq!((answers(7).latest(), answers(30).latest()), ((4, 7), (4, 8)));
+        let reason = answers(30).reason();
+        assert_eq!(reason, Reason::Lossy { answered: 6, probes: 12 });
+    }
+
+    #[test]
     fn half_of_eight_unanswered_looks_odd_and_a_fresh_subject_does_not() {
         let unanswered = |count| after(std::iter::repeat_n((false, false), count));
         assert!(!unanswered(3).look_odd() && unanswered(4).look_odd());

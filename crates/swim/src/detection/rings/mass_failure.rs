@@ -204,6 +204,7 @@ fn orphans(cx: &Context, subjects: &Subjects) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interface::config::SwimConfig;
 
     const TIMES: Times = Times { grace: Duration::from_secs(30), tolerated: Duration::from_secs(5) };
 
@@ -272,6 +273,32 @@ mod tests {
         assert!(matches!(brake, Brake::Held { .. }));
         pass(&mut brake, 90..=90, 5);
         assert!(matches!(brake, Brake::Released { .. }));
+    }
+
+    #[test]
+    fn a_pause_of_our_own_is_taken_out_of_the_time_that_the_rest_has_to_answer() {
+        let mut brake = Brake::default();
+        pass(&mut brake, 0..=10, 5);
+        pass(&mut brake, 11..=12, 4);
+        brake.paused(Duration::from_secs(10));
+        pass(&mut brake, 22..=25, 4);
+        assert_eq!(brake, Brake::Held { since: at(10), eased: Some(at(21)) });
+        pass(&mut brake, 26..=26, 4);
+        assert_eq!(brake, Brake::Armed);
+    }
+
+    #[test]
+    fn those_that_speak_are_orphans_where_all_their_watchers_are_suspected() {
+        let names: Vec<String> = (0..100).map(|number| format!("n{number}")).collect();
+        let state =
+            |number: usize| if number.is_multiple_of(3) { NodeState::Alive } else { NodeState::Suspect };
+        let others: Vec<_> = names.iter().zip(0..).map(|(name, at)| (name.as_str(), state(at))).collect();
+        let cx = Context::of_others(SwimConfig::verified(), &others);
+        let ids: Vec<_> = cx.members.snapshot().members().cloned().collect();
+        let expected =
+            places::orphans(&cx.me, ids.iter().map(|node| (&node.id, node.state == NodeState::Alive)));
+        assert!(expected > 0);
+        assert_eq!(orphans(&cx, &Subjects::default()), expected);
     }
 
     #[test]

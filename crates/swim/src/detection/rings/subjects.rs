@@ -220,3 +220,112 @@ impl Subjects {
         crate::detection::evidence(cx, id, (finding, cause), (phi, round_trip))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detection::rings::subject::InFlight;
+    use crate::interface::config::SwimConfig;
+    use NodeState::{Alive, Suspect};
+
+    fn id(name: &str) -> NodeId {
+        NodeId::new(name).unwrap()
+    }
+
+    /// We watch `a`, `b` and `c`.
+    fn watching(states: [NodeState; 3]) -> (Context, Subjects) {
+        let [a, b, c] = states;
+        let mut cx = Context::of_others(SwimConfig::verified(), &[("a", a), ("b", b), ("c", c)]);
+        let mut subjects = Subjects::default();
+        subjects.watch(&mut cx, ["a", "b", "c"].map(id).into());
+        (cx, subjects)
+    }
+
+    impl Subjects {
+        /// So many more probes of a subject were answered, and so many were not, though a witness reached it.
+        fn probed(&mut self, name: &str, answered: u32, lost: u32) {
+            let losses = &mut self.get_mut(&id(name)).unwrap().losses;
+            (0..answered).for_each(|_| losses.note_answered());
+            losses.note_reached(Instant::ORIGIN);
+            (0..lost).for_each(|_| losses.note_unanswered(Instant::ORIGIN));
+        }
+
+        /// A subject does not answer from now on.
+        fn silence(&mut self, cx: &mut Context, name: &str) {
+            let timer = cx.timers.schedule(cx.now, Timer::Look);
+            let subject = self.get_mut(&id(name)).unwrap();
+            subject.sent(InFlight { request: RequestId(1), sent: cx.now, timer, again: false });
+            subject.missed(&mut cx.timers);
+        }
+    }
+
+    #[test]
+    fn we_reach_few_if_fewer_than_half_of_eight_probes_or_more_were_answered() {
+        for (of_a, of_b, few) in
+            [((0, 4), (0, 3), false), ((0, 4), (3, 1), true), ((4, 4), (0, 0), false), ((0, 5), (4, 0), true)]
+        {
+            let (_, mut subjects) = watching([Alive; 3]);
+            subjects.probed("a", of_a.0, of_a.1);
+            subjects.probed("b", of_b.0, of_b.1);
+            assert_eq!(subjects.reach_few(), few, "{of_a:?} {of_b:?}");
+        }
+    }
+
+    #[test]
+    fn a_subject_is_lossy_only_while_our_others_answer_as_they_should() {
+        for (others, lossy) in [((9, 3), true), ((8, 4), false), ((0, 0), false)] {
+            let (_, mut subjects) = watching([Alive; 3]);
+            subjects.probed("a", 0, 12);
+            subjects.probed("b", others.0, others.1);
+            assert_eq!(subjects.is_lossy(&id("a")), lossy, "{others:?}");
+            assert!(!subjects.is_lossy(&id("b")) && !subjects.is_lossy(&id("x")));
+        }
+    }
+
+    #[test]
+    fn views_are_compared_once_they_differ_twice_in_a_row_and_not_again_within_two_seconds() {
+        let (mut cx, mut subjects) = watching([Alive; 3]);
+        let differs = |subjects: &mut Subjects, cx: &Context, name: &str, answers: &[bool]| {
+            answers.iter().map(|differs| subjects.view_differs(cx, &id(name), *differs)).collect::<Vec<_>>()
+        };
+        assert_eq!(differs(&mut subjects, &cx, "x", &[true, true]), [false, false]);
+        assert_eq!(differs(&mut subjects, &cx, "a", &[true, false, true]), [false; 3]);
+        assert_eq!(differs(&mut subjects, &cx, "a", &[true]), [true]);
+        cx.now += COMPARED_EVERY.saturating_sub(Duration::from_nanos(1));
+        assert_eq!(differs(&mut subjects, &cx, "b", &[true, true]), [false, false]);
+        cx.now += Duration::from_nanos(1);
+        assert_eq!(differs(&mut subjects, &cx, "b", &[true]), [true]);
+        cx.now += COMPARED_EVERY;
+        assert_eq!(differs(&mut subjects, &cx, "b", &[true, true]), [false, true], "it counts anew");
+    }
+
+    #[test]
+    fn the_silent_that_are_not_suspected_and_whose_process_is_not_gone_are_mute() {
+        let (mut cx, mut subjects) = watching([Alive, Suspect, Alive]);
+        assert_eq!((subjects.mute_alive(&cx), subjects.silent()), (0, vec![]));
+        for name in ["a", "b", "c"] {
+            subjects.silence(&mut cx, name);
+        }
+        assert!(subjects.get_mut(&id("c")).unwrap().close_port());
+        assert_eq!((subjects.mute_alive(&cx), subjects.silent()), (1, ["a", "b", "c"].map(id).into()));
+        assert_eq!(subjects.silent_since(&id("a")), Some(cx.now));
+        subjects.heard_from(&mut cx, &id("a"));
+        assert_eq!((subjects.mute_alive(&cx), subjects.is_silent(&id("a"))), (0, false));
+    }
+
+    #[test]
+    fn who_is_watched_no_more_leaves_no_timer_and_who_still_is_keeps_its_own() {
+        let (mut cx, mut subjects) = watching([Alive; 3]);
+        assert_eq!(cx.timers.len(), 3);
+        subjects.probed("b", 3, 0);
+        subjects.watch(&mut cx, vec![id("b")]);
+        assert_eq!(cx.timers.len(), 1);
+        assert_eq!(subjects.get(&id("b")).unwrap().losses.latest(), (3, 3));
+        let told = std::iter::from_fn(|| cx.pop_output()).collect::<Vec<_>>();
+        assert!(
+            matches!(&told[..], [Output::Watch { .. }, Output::Watch { subjects }] if *subjects == [id("b")])
+        );
+        subjects.watch(&mut cx, vec![id("b")]);
+        assert!(cx.pop_output().is_none(), "nothing has changed");
+    }
+}

@@ -250,3 +250,27 @@ fn witnesses_for(
     }
     chosen
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timer::Timers;
+
+    fn round(asked: usize, open: usize) -> Round {
+        let id = |number: usize| NodeId::new(&format!("w{number}")).unwrap();
+        let open = (0..open).map(|number| (RequestId(number as u64), id(number))).collect();
+        let timer = Timers::default().schedule(kinfolk_core::Instant::ORIGIN, Timer::Look);
+        Round { number: 0, timer, last: false, asked, open, nacks: Vec::new(), closed: false, acked: false }
+    }
+
+    #[test]
+    fn a_round_is_over_before_its_time_only_when_nothing_that_may_still_come_matters() {
+        assert!(!round(2, 1).is_ready(false) && round(2, 0).is_ready(false));
+        assert!(!round(0, 0).is_ready(false), "where nobody is asked the port may still be found closed");
+        assert!(Round { acked: true, ..round(2, 1) }.is_ready(false));
+        assert!(round(0, 0).is_ready(true), "there is nobody else to confirm it");
+        assert!(!round(2, 1).is_ready(true), "a witness has to find the port closed too");
+        let found = Round { closed: true, ..round(2, 1) };
+        assert!(found.is_ready(true) && !found.is_ready(false));
+    }
+}

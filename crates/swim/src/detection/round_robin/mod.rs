@@ -83,6 +83,6 @@ impl RoundRobin {
     fn look(&mut self, cx: &mut Context) -> bool {
         let counts = counts(cx);
         self.partition.observe(cx, counts);
-        counts.members > counts.live || !self.partition.is_whole()
+        !self.partition.is_whole()
     }
 }

@@ -76,3 +76,15 @@ fn a_leave_in_the_middle_of_a_probe_accuses_nobody() {
     let story = bench.pass(Duration::from_mins(1));
     assert!(!story.contains("suspected"), "{story}");
 }
+
+#[test]
+fn one_who_has_left_exchanges_no_views_and_contacts_no_failed_member() {
+    for config in [SwimConfig::lifeguard(), SwimConfig::verified()] {
+        let mut bench = Bench::new(config, &["a", "b"]);
+        bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
+        bench.command(Command::Leave);
+        let story = bench.pass(Duration::from_mins(5));
+        assert!(!story.contains("Sync(") && !story.contains("-> a"), "{story}");
+        assert_eq!(bench.machine.stats().heals, 0);
+    }
+}

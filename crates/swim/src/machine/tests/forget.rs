@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Incarnation, NodeState, NodeStatus};
+use kinfolk_core::{Incarnation, NodeState, NodeStatus, Tags};
 
 use super::bench::{Bench, claim, id, quiet, status};
 use crate::interface::config::SwimConfig;
@@ -12,6 +12,7 @@ use crate::interface::input::{Command, Input};
 use crate::interface::output::{Outcome, Output};
 use crate::members::Forgotten;
 use crate::wire::buckets::Buckets;
+use crate::wire::codec;
 use crate::wire::message::Reception;
 use crate::wire::message::{Message, Update};
 
@@ -191,10 +192,12 @@ fn a_peer_that_tells_of_the_tombstone_receives_the_word() {
 fn a_peer_that_has_it_alive_receives_the_tombstone() {
     let mut bench = forgotten();
     assert_eq!(bench.gossip("b", vec![claim("x", 5, NodeState::Alive, &[])]), "");
-    bench.message("b", sync(vec![status("x", 5, NodeState::Alive)]));
-    let about_x: Vec<_> = page(&bench).into_iter().filter(|node| node.id == id("x")).collect();
-    assert_eq!(about_x.len(), 1);
-    assert_eq!((about_x[0].incarnation.get(), about_x[0].state), (5, NodeState::Failed));
+    for claimed in [5, 4] {
+        bench.message("b", sync(vec![status("x", claimed, NodeState::Alive)]));
+        let about_x: Vec<_> = page(&bench).into_iter().filter(|node| node.id == id("x")).collect();
+        assert_eq!(about_x.len(), 1);
+        assert_eq!((about_x[0].incarnation.get(), about_x[0].state), (5, NodeState::Failed));
+    }
     assert!(!knows(&bench, "x"));
 }
 
@@ -307,8 +310,33 @@ fn beyond_the_bound_no_word_is_lost_that_nobody_has_heard() {
     while bench.machine.queue().has_fresh(1) {
         bench.machine.queue().take(0, 4_096, 2, 3);
     }
+    // A tombstone that is known here takes the place of the oldest word.
+    bench.gossip("a", vec![claim("y", 1, NodeState::Failed, &["a"])]);
     assert!(end(&mut bench, one_more).is_ok());
+    let queue = bench.machine.queue();
+    assert!(queue.is_waiting(&id("y")) && !queue.is_waiting(&id("x0")));
     let stats = bench.machine.stats();
     assert_eq!((stats.forgotten_names, stats.forgets_dropped), (Forgotten::NAMES_MAX, 1));
     assert_eq!(bench.machine.queue().len(), Forgotten::NAMES_MAX, "its word goes with it");
+}
+
+#[test]
+fn a_correction_leaves_large_tags_out_and_all_together_fit_into_a_page() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["b"]);
+    let tagged = |number: usize, bytes: usize| {
+        let mut node = status(&format!("x{number}"), 5, NodeState::Failed);
+        node.tags = Tags::new([("k", "v".repeat(bytes))]).unwrap();
+        node
+    };
+    for number in 0..1_000 {
+        let node = tagged(number, if number == 0 { 9_000 } else { 400 });
+        let _ = bench.machine.owners.members.apply(node);
+    }
+    let claims = (0..1_000).map(|number| status(&format!("x{number}"), 4, NodeState::Alive)).collect();
+    bench.message("b", sync(claims));
+    let told: Vec<_> = page(&bench).into_iter().filter(|node| node.state == NodeState::Failed).collect();
+    assert!(!told[0].is_complete() && told[1].is_complete());
+    let bytes = told.iter().map(codec::encoded_len).sum::<usize>();
+    let one = codec::encoded_len(&told[1]);
+    assert!((codec::PAGE_BYTES_MAX - 2 * one..=codec::PAGE_BYTES_MAX).contains(&bytes), "{bytes}");
 }

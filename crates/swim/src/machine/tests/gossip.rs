@@ -8,6 +8,7 @@ use kinfolk_core::{NodeState, NodeStatus, Tags};
 use super::bench::{Bench, claim, id, quiet, status};
 use crate::interface::config::SwimConfig;
 use crate::interface::output::Output;
+use crate::purpose::DESCRIBES_MAX;
 use crate::wire::codec;
 use crate::wire::message::{Message, Update};
 
@@ -127,6 +128,21 @@ fn tags_too_large_for_gossip_are_asked_for_and_taken_in() {
 }
 
 #[test]
+fn descriptions_are_asked_for_up_to_a_bound_and_the_rest_when_it_is_told_again() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
+    let told = |number: usize| {
+        let status = status(&format!("x{number}"), 3, NodeState::Alive).without_description();
+        Update::Node { status: status.into(), accusers: Vec::new() }
+    };
+    let asked = |text: &str| text.matches("Describe(").count();
+    let all: Vec<_> = (0..=DESCRIBES_MAX).map(told).collect();
+    assert_eq!(asked(&bench.gossip("a", all.clone())), DESCRIBES_MAX);
+    let page = Message::Page { nodes: vec![status("x0", 3, NodeState::Alive).into()], more: false };
+    bench.reply(0, "a", page);
+    assert_eq!(asked(&bench.gossip("a", all)), 1);
+}
+
+#[test]
 fn one_who_told_without_having_the_tags_is_not_asked_again_but_the_member_itself() {
     let node = status("x", 3, NodeState::Alive);
     let verdict = node.without_description();
@@ -152,6 +168,39 @@ fn whoever_has_large_tags_gives_them_when_asked() {
         bench.message("a", Message::Describe { id: id("x") }),
         "Page(0 nodes, more false) -> reply 7\n"
     );
+}
+
+#[test]
+fn a_ping_with_another_digest_than_ours_is_told_that_views_differ() {
+    let mut bench = Bench::new(quiet(&SwimConfig::verified()), &["a", "b"]);
+    let ours = bench.machine.cx.members.digest();
+    for (digest, expected) in [(0, false), (ours, false), (ours ^ 1, true)] {
+        bench.message("a", Message::Ping { digest, gossip: Vec::new() });
+        let answer = bench.outputs.iter().find_map(|output| match output {
+            Output::Reply { message: Message::Ack { differs, .. }, .. } => Some(*differs),
+            _ => None,
+        });
+        assert_eq!(answer, Some(expected), "{digest:x}");
+    }
+}
+
+#[test]
+fn watchers_are_told_to_spread_their_probes_and_others_are_not() {
+    let shift = |bench: &mut Bench, from: &str| {
+        bench.message(from, Message::Ping { digest: 0, gossip: Vec::new() });
+        let answer = bench.outputs.iter().find_map(|output| match output {
+            Output::Reply { message: Message::Ack { shift_ms, .. }, .. } => Some(*shift_ms),
+            _ => None,
+        });
+        answer.expect("a ping is answered")
+    };
+    for (config, expected) in [(SwimConfig::verified(), [0, 375, 0]), (SwimConfig::lifeguard(), [0; 3])] {
+        let mut bench = Bench::new(quiet(&config), &["a", "b", "c"]);
+        let first = shift(&mut bench, "a");
+        // A cycle of three seconds: the second watcher comes too early by three quarters of one.
+        bench.now += Duration::from_millis(10);
+        assert_eq!([first, shift(&mut bench, "b"), shift(&mut bench, "stranger")], expected);
+    }
 }
 
 #[test]

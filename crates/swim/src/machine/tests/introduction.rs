@@ -10,6 +10,7 @@ use crate::detection::peek;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{Input, NoReply};
 use crate::interface::output::Output;
+use crate::machine::Machine;
 use crate::purpose::ASKED_MAX;
 use crate::wire::buckets::Buckets;
 use crate::wire::message::Message;
@@ -104,6 +105,34 @@ fn many_old_members_are_asked_some_at_a_time() {
     assert_eq!(first.len(), ASKED_MAX);
     bench.no_reply(first[0].0, NoReply::Silent);
     assert_eq!(asked(&bench).len(), 1, "one more in its place");
+}
+
+#[test]
+fn what_is_said_of_an_old_member_that_is_known_here_is_believed_at_once() {
+    let mut bench = bench(&["a", "b"]);
+    let nodes = vec![Arc::new(status("b", 1, NodeState::Suspect))];
+    let told = bench.message("a", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL });
+    assert!(told.contains("event suspected b"), "{told}");
+    assert_eq!(asked(&bench), []);
+    assert_eq!(bench.known("b"), (1, NodeState::Suspect));
+}
+
+#[test]
+fn sixty_four_members_are_watched_beside_those_of_the_rings_and_no_more() {
+    let names: Vec<String> = (0..100).map(|number| format!("n{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut bench = bench(&names);
+    let watched = |bench: &mut Bench| {
+        let detection = &mut bench.machine.owners.detection;
+        names.iter().filter(|name| peek::watches(detection, &id(name))).count()
+    };
+    let usual = watched(&mut bench);
+    for _ in 0..2 {
+        let Machine { cx, owners, .. } = &mut bench.machine;
+        let all = names.iter().map(|name| id(name)).collect();
+        owners.detection.rings().unwrap().watch_beside(cx, all);
+        assert_eq!(watched(&mut bench), usual + 64);
+    }
 }
 
 #[test]

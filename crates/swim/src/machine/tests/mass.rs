@@ -14,22 +14,22 @@ use crate::wire::message::Message;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// We and these others, of whom some do not answer; the port of the others is open.
-struct Group {
-    bench: Bench,
-    silent: Vec<&'static str>,
+pub(super) struct Group {
+    pub(super) bench: Bench,
+    pub(super) silent: Vec<&'static str>,
     /// Whether the hosts of the silent ones say that nobody listens there.
     closed: bool,
 }
 
 impl Group {
-    fn new(others: &[&str], silent: &[&'static str]) -> Self {
+    pub(super) fn new(others: &[&str], silent: &[&'static str]) -> Self {
         let mut bench = Bench::new(quiet(&SwimConfig::verified()), others);
         while bench.machine.poll_output().is_some() {}
         Self { bench, silent: silent.to_vec(), closed: false }
     }
 
     /// Lets time pass, and says what was put out.
-    fn pass(&mut self, time: Duration) -> String {
+    pub(super) fn pass(&mut self, time: Duration) -> String {
         let (end, mut told) = (self.bench.now + time, String::new());
         while self.bench.machine.next_timeout().is_some_and(|at| at <= end) {
             told += &self.bench.tick();
@@ -204,4 +204,19 @@ fn a_member_cut_off_alone_judges_after_the_grace_in_groups_of_any_size() {
         let told = group.pass(SECOND * 60);
         assert_eq!(group.states(others), vec![Failed; size], "{told}");
     }
+}
+
+#[test]
+fn the_known_size_is_lower_by_one_with_each_member_that_leaves_and_with_no_other_news() {
+    let mut group = Group::new(&["a", "b", "c", "d"], &[]);
+    let mut known_after = |name: &str, incarnation, state| {
+        group.bench.gossip("d", vec![claim(name, incarnation, state, &[])]);
+        group.bench.machine.partition().known
+    };
+    assert_eq!(known_after("a", 1, Failed), 5);
+    assert_eq!(known_after("b", 1, Left), 4);
+    assert_eq!(known_after("b", 2, Left), 4, "it has left already");
+    assert_eq!(known_after("stranger", 1, Left), 4, "it never counted");
+    assert_eq!(known_after("c", 2, Alive), 4, "nothing has changed");
+    assert_eq!(known_after("new", 1, Alive), 4, "it may be the failed one under another name");
 }

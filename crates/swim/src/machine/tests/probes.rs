@@ -141,8 +141,43 @@ fn a_suspect_is_told_with_the_probe_that_it_is_suspected() {
     .assert_eq(&bench.tick());
 }
 
+#[test]
+fn what_a_suspect_is_told_first_does_not_come_twice_where_it_waits_as_well() {
+    let mut bench = lifeguard(&["a"]);
+    bench.gossip("a", vec![claim("x", 1, NodeState::Alive, &[]), claim("a", 1, NodeState::Suspect, &["x"])]);
+    assert_eq!(bench.machine.queue().len(), 2);
+    bench.message("a", Message::Ping { digest: 0, gossip: Vec::new() });
+    let answer = bench.message("a", Message::Ping { digest: 0, gossip: Vec::new() });
+    assert_eq!(answer, "Ack[a i1 suspect by [x]; x i1 alive] -> reply 7\n");
+}
+
 fn ping_req(target: &str) -> Message {
     Message::PingReq { target: id(target), within_ms: 500, nack: true, check_port: false, gossip: Vec::new() }
+}
+
+#[test]
+fn a_helper_whose_probe_ends_says_whether_the_target_lives() {
+    for (why, answer) in [
+        (NoReply::Late, "Ack[] -> reply 7\n"),
+        (NoReply::Silent, "Nack -> reply 7\n"),
+        (NoReply::Refused, "Nack -> reply 7\n"),
+        (NoReply::Local, "Nack -> reply 7\n"),
+    ] {
+        let mut bench = lifeguard(&["a", "b"]);
+        bench.message("a", ping_req("b"));
+        assert_eq!(bench.no_reply(0, why), answer, "{why:?}");
+        assert!(!bench.pass(Duration::from_millis(400)).contains("Nack"), "once");
+    }
+    let mut bench = lifeguard(&["a", "b"]);
+    let plain = Message::PingReq {
+        target: id("b"),
+        within_ms: 500,
+        nack: false,
+        check_port: false,
+        gossip: Vec::new(),
+    };
+    bench.message("a", plain);
+    assert_eq!(bench.no_reply(0, NoReply::Silent), "", "who wants no nack gets none");
 }
 
 #[test]

@@ -7,10 +7,12 @@ use expect_test::expect;
 use kinfolk_core::{Incarnation, NodeState};
 use kinfolk_detector::SuspicionRule;
 
-use super::bench::{Bench, claim, id, quiet};
+use super::bench::{Bench, claim, id, quiet, status};
 use crate::detection::peek;
+use crate::fact::Spread;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::Input;
+use crate::machine::Machine;
 use crate::wire::message::Message;
 
 /// Without probes, for as long as these tests last.
@@ -62,6 +64,25 @@ fn more_accusers_shorten_the_time() {
     let four = expires_after(&["b", "c", "d", "e"]);
     assert!(alone > two && two > four, "{alone:?} {two:?} {four:?}");
     assert_eq!((alone, four), (Duration::from_hours(24), Duration::from_hours(4)));
+}
+
+#[test]
+fn accusers_that_come_later_shorten_the_time_too_and_one_who_repeats_itself_does_not() {
+    let expires_after = |later: &[&str]| {
+        let mut bench = bench(&["a", "b", "c", "d", "e", "f"]);
+        let started = bench.now;
+        bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+        bench.now += Duration::from_hours(1);
+        for accuser in later {
+            bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &[accuser])]);
+        }
+        bench.pass(Duration::from_hours(25)).matches("event failed a").count() == 1
+            && bench.machine.explain(&id("a")).last().is_some_and(|last| {
+                let hours = last.at.since(started).as_secs() / 3_600;
+                hours == if later.len() == 3 { 4 } else { 24 }
+            })
+    };
+    assert!(expires_after(&["b"]) && expires_after(&["c", "d", "e"]));
 }
 
 #[test]
@@ -153,6 +174,19 @@ fn nobody_but_the_subject_raises_its_incarnation() {
     );
     bench.pass(Duration::from_hours(25));
     assert_eq!(bench.machine.registry().get(&id("a")).unwrap().incarnation, Incarnation::new(1));
+}
+
+#[test]
+fn only_an_accusation_confirms_a_suspicion_whoever_is_named_with_another_claim() {
+    let mut bench = bench(&["a", "b", "c"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    let alive = Arc::new(status("a", 1, NodeState::Alive));
+    let Machine { cx, owners, .. } = &mut bench.machine;
+    owners.claimed(cx, &alive, vec![id("c")], Spread::Nobody);
+    assert_eq!(owners.detection.accusers_of(&id("a")), [id("b")]);
+    let suspect = Arc::new(status("a", 1, NodeState::Suspect));
+    owners.claimed(cx, &suspect, vec![id("c")], Spread::Nobody);
+    assert_eq!(owners.detection.accusers_of(&id("a")), [id("b"), id("c")]);
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! Where many are silent: the rings close around them until nobody is, and verdicts wait for one interval.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kinfolk_core::{NodeId, NodeState};
+
+use super::bench::{claim, id};
+use super::mass::Group;
+use crate::detection::peek;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+const NAMES: [&str; 20] =
+    ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t"];
+
+impl Group {
+    fn subjects(&mut self) -> BTreeSet<NodeId> {
+        let detection = &mut self.bench.machine.owners.detection;
+        NAMES.into_iter().map(id).filter(|id| peek::watches(detection, id)).collect()
+    }
+
+    /// Lets these fall silent. Those that we do not watch are suspected by the last of those that speak.
+    fn fall_silent(&mut self, silent: &[&'static str]) {
+        let subjects = self.subjects();
+        self.silent = silent.to_vec();
+        let teller = *NAMES.iter().rfind(|name| !silent.contains(name)).unwrap();
+        for name in silent.iter().filter(|name| !subjects.contains(&id(name))) {
+            self.bench.gossip(teller, vec![claim(name, 1, NodeState::Suspect, &[teller])]);
+        }
+    }
+
+    /// These speak again, and say so.
+    fn speak_again(&mut self, names: &[&'static str]) {
+        self.silent.retain(|name| !names.contains(name));
+        for name in names {
+            self.bench.gossip(name, vec![claim(name, 2, NodeState::Alive, &[])]);
+        }
+    }
+
+    /// So many of all, ours among them: of those that we watch the first `watched`.
+    fn choose(&mut self, watched: usize, count: usize) -> Vec<&'static str> {
+        let subjects = self.subjects();
+        let (ours, others): (Vec<_>, Vec<_>) =
+            NAMES.into_iter().partition(|name| subjects.contains(&id(name)));
+        let others = others.into_iter().take(count - watched);
+        ours.into_iter().take(watched).chain(others).collect()
+    }
+}
+
+#[test]
+fn where_a_quarter_is_silent_those_that_speak_watch_each_other_until_nobody_is() {
+    let mut group = Group::new(&NAMES, &[]);
+    group.pass(SECOND * 10);
+    let (usual, silent) = (group.subjects(), group.choose(2, 6));
+    group.fall_silent(&silent);
+    let told = group.pass(SECOND * 5);
+    let closed = group.subjects();
+    let more: Vec<_> = closed.difference(&usual).collect();
+    assert!(closed.is_superset(&usual) && !more.is_empty(), "{closed:?}");
+    assert!(more.iter().all(|name| !silent.contains(&name.as_str())), "{more:?} speak");
+    assert!(told.contains(&format!("Compare -> {}", more[0])), "they may have missed news: {told}");
+
+    group.speak_again(&silent[1..]);
+    group.pass(SECOND);
+    assert!(group.subjects().len() > usual.len(), "one that we watch is silent still");
+    group.speak_again(&silent[..1]);
+    group.pass(SECOND * 2);
+    assert_eq!(group.subjects(), usual);
+}
+
+#[test]
+fn fewer_than_a_quarter_leave_the_rings_as_they_are() {
+    let mut group = Group::new(&NAMES, &[]);
+    group.pass(SECOND * 10);
+    let (usual, silent) = (group.subjects(), group.choose(1, 5));
+    group.fall_silent(&silent);
+    group.pass(SECOND * 5);
+    assert_eq!(group.subjects(), usual);
+}
+
+#[test]
+fn where_a_quarter_is_silent_a_verdict_waits_for_one_interval() {
+    for (count, least) in [(5, 5.0), (6, 6.0)] {
+        let mut group = Group::new(&NAMES, &[]);
+        group.pass(SECOND * 10);
+        let silent = group.choose(1, count);
+        group.fall_silent(&silent);
+        let told = group.pass(SECOND * 9);
+        let verdict = format!("event failed {}: silent for ", silent[0]);
+        let (_, after) = told.split_once(&verdict).unwrap_or_else(|| panic!("no verdict: {told}"));
+        let seconds: f64 = after.split_whitespace().next().unwrap().parse().unwrap();
+        assert!((least..least + 1.0).contains(&seconds), "{count} silent: {seconds}");
+        assert_eq!(group.bench.machine.stats().verdicts_held > 0, count == 6);
+    }
+}
+
+#[test]
+fn up_to_five_members_all_watch_all_and_of_six_each_watches_four_at_the_most() {
+    for others in 1..=5 {
+        let mut group = Group::new(&NAMES[..others], &[]);
+        let watched = group.subjects().len();
+        assert!(if others < 5 { watched == others } else { watched <= 4 }, "{watched} of {others}");
+    }
+}
