@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use kinfolk_core::Instant;
+use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
 
 use super::{Connect, Connection as _, Inner};
 
@@ -12,7 +13,7 @@ pub(super) async fn run<C: Connect>(pool: Weak<Inner<C>>) {
     let (period, mut closing) = (strong.config.health_interval, strong.closing.subscribe());
     let changed = Arc::clone(&strong.drains_changed);
     drop(strong);
-    let mut health = interval_at(Instant::now() + period, period);
+    let mut health = interval_at(tokio::time::Instant::now() + period, period);
     health.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let Some(due) = pool.upgrade().map(|pool| pool.next_drain()) else { return };
@@ -42,12 +43,13 @@ pub(super) async fn run<C: Connect>(pool: Weak<Inner<C>>) {
     }
 }
 
-/// One round: idle and drained connections are closed, ready ones are asked for a sign of life.
+/// One round: idle and drained connections are closed, ready ones that gave no sign of life since the last are asked for one.
 fn check<C: Connect>(pool: &Inner<C>) {
     let (now, idle_timeout) = (pool.now(), pool.config.idle_timeout);
+    let since = Instant::from_origin(now.since_origin().saturating_sub(pool.config.health_interval));
     let ready = pool.with(|slots| {
         slots.sweep(now, idle_timeout);
-        slots.ready()
+        slots.unproved_since(since)
     });
     for (id, housed) in ready {
         if !housed.conn.check() {

@@ -18,6 +18,10 @@ use crate::path;
 use crate::pool::DialError;
 use crate::port_check;
 
+/// What waits between the socket and QUIC, for each of the two endpoints. QUIC's default of 8 MiB is touched page by page and never
+/// given back; more than this brings no more bytes a second.
+const RECEIVE_RING_BYTES: usize = 256 << 10;
+
 /// Where a transport runs, and thus what its sockets are.
 #[derive(Debug, Clone)]
 pub(super) enum Host {
@@ -106,7 +110,8 @@ impl quic_io::Provider for SystemIo {
     type Error = io::Error;
 
     fn start<E: Endpoint<PathHandle = Self::PathHandle>>(self, endpoint: E) -> io::Result<SocketAddress> {
-        let io = quic_io::tokio::Builder::default().with_rx_socket(self.socket)?.build()?;
+        let builder = quic_io::tokio::Builder::default().with_rx_socket(self.socket)?;
+        let io = builder.with_internal_recv_buffer_size(RECEIVE_RING_BYTES)?.build()?;
         let (task, addr) = io.start(endpoint)?;
         self.started.set(task.abort_handle());
         Ok(addr)

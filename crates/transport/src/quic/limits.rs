@@ -22,6 +22,10 @@ use crate::stats::{Counters, add};
 /// more round trip, that packets to its address arrive.
 const RETRY_SHARE: usize = 8;
 
+/// After so many acknowledgements alone one asks to be acknowledged itself. Whoever only answers then keeps fewer of them in mind;
+/// a probe a second has none that matter. QUIC's default is 4, and costs a datagram for each fourth.
+const ACK_ELICITATION_INTERVAL: u8 = 255;
+
 /// How much of a stream the receiver may hold for a program that does not read, as a multiple of what the sender may have
 /// under way: enough that a program which reads never makes the sender wait.
 const WINDOW_FACTOR: u64 = 4;
@@ -163,6 +167,7 @@ pub(super) fn of_connection(config: &TransportConfig) -> Result<Limits, Transpor
         .with_max_idle_timeout(config.quic_idle_timeout)
         .and_then(|limits| limits.with_max_handshake_duration(config.handshake_timeout))
         .and_then(|limits| limits.with_initial_round_trip_time(config.initial_rtt))
+        .and_then(|limits| limits.with_ack_elicitation_interval(ACK_ELICITATION_INTERVAL))
         .and_then(|limits| limits.with_max_send_buffer_size(config.stream_buffer_bytes))
         .and_then(|limits| limits.with_bidirectional_local_data_window(window))
         .and_then(|limits| limits.with_bidirectional_remote_data_window(window))

@@ -1,5 +1,7 @@
 //! Looking at the slots: what there is for a peer, and how many of what. Nothing here changes a state.
 
+use kinfolk_core::Instant;
+
 use super::super::lane::Route;
 use super::super::{ConnId, ConnectionState, ConnectionStats};
 use super::slot::{Live, Slot, State};
@@ -53,10 +55,12 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         self.table.iter().map(|(_, slot)| describe(slot)).collect()
     }
 
-    /// Every ready connection, to be checked outside the lock.
-    pub(crate) fn ready(&self) -> Vec<(ConnId, C)> {
-        let ready = self.table.iter().filter_map(|(id, slot)| Some((id, slot.ready()?.pooled.conn.clone())));
-        ready.collect()
+    /// The ready connections of which no use has ended since then, to be checked outside the lock: an answer shows as much as
+    /// a check.
+    pub(crate) fn unproved_since(&self, since: Instant) -> Vec<(ConnId, C)> {
+        let unproved = |live: &&Live<C>| live.pooled.uses() > 0 || live.pooled.idle_since() < since;
+        let live = self.table.iter().filter_map(|(id, slot)| Some((id, slot.ready().filter(unproved)?)));
+        live.map(|(id, live)| (id, live.pooled.conn.clone())).collect()
     }
 
     fn live(&self) -> impl Iterator<Item = &Live<C>> {
