@@ -83,6 +83,6 @@ impl RoundRobin {
     fn look(&mut self, cx: &mut Context) -> bool {
         let counts = counts(cx);
         self.partition.observe(cx, counts);
-        !self.partition.is_whole()
+        counts.members > counts.live || !self.partition.is_whole()
     }
 }
