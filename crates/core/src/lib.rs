@@ -4,7 +4,6 @@
 //! Nothing here knows a runtime, a socket, a clock or the operating system's randomness: time and chance come in from
 //! the caller ([`Instant`], [`Rng`]).
 
-mod admission;
 mod bus;
 mod cause;
 mod cluster_id;
@@ -21,7 +20,6 @@ mod tags;
 mod time;
 mod window;
 
-pub use admission::Admission;
 pub use bus::{EventBus, Subscription};
 pub use cause::{Cause, Reason};
 pub use cluster_id::ClusterId;

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How much costly work may be under way at a time, such as handshakes. What is done in time widens it, what is done late halves
 /// it, as TCP's window does with packets (Jacobson, SIGCOMM 1988). So the rate follows what is finished, without a clock.
 ///
-/// It begins with 4, doubles with each round at first, and grows by one with each round once something was late.
+/// It begins with 4 ([`open`](Self::open): with all), doubles with each round at first, and grows by one with each round once something was late.
 ///
 /// # Examples
 /// ```
@@ -37,6 +37,11 @@ impl Window {
     pub fn up_to(max: usize) -> Self {
         let max = max.max(1);
         Self { size: Self::AT_FIRST.min(max), max, was_late: false, in_time: 0 }
+    }
+
+    /// The same, as large as it can be at first: for work that is only held back once it is seen to be late.
+    pub fn open(max: usize) -> Self {
+        Self { size: max.max(1), ..Self::up_to(max) }
     }
 
     /// How much may be under way. At least 1.
@@ -79,6 +84,17 @@ mod tests {
         assert_eq!(window.size(), 14, "a handshake of exactly that time is not late");
         (0..100).for_each(|_| window.done(SOON));
         assert_eq!(window.size(), 16);
-        assert_eq!(Window::up_to(1).size(), 1);
+        assert_eq!((Window::up_to(1).size(), Window::up_to(0).size(), Window::open(0).size()), (1, 1, 1));
+    }
+
+    #[test]
+    fn an_open_window_is_halved_by_what_is_late_alone() {
+        let mut window = Window::open(1_024);
+        window.done(SOON);
+        assert_eq!(window.size(), 1_024);
+        for size in [512, 256, 128] {
+            window.done(LATER);
+            assert_eq!(window.size(), size);
+        }
     }
 }

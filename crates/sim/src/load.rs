@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use kinfolk_core::{Admission, Instant, Rng, Window};
+use kinfolk_core::{Instant, Rng, Window};
 use kinfolk_swim::{Dial, RequestId};
 
 use crate::node::NodeIndex;
@@ -19,6 +19,9 @@ use crate::world::Letter;
 
 /// How many dials of a node may run at a time.
 const DIALS_MAX: usize = 16;
+
+/// How many handshakes of others may be under way with a node.
+const INBOUND_MAX: usize = 1_024;
 
 /// How long a dialler waits for the other end.
 pub(crate) const DIALLED_WITHIN: Duration = Duration::from_secs(2);
@@ -108,9 +111,9 @@ enum Link {
 struct Dialling {
     window: Window,
     at_work: Vec<u64>,
-    /// The handshakes that others began with it: when they came, and how many others were under way then.
-    inbound: BTreeMap<u64, (Instant, usize)>,
-    admission: Admission,
+    /// The handshakes that others began with it, when they came, and how many may be under way.
+    inbound: BTreeMap<u64, Instant>,
+    inbound_window: Window,
     first: VecDeque<(Pair, u64)>,
     later: VecDeque<(Pair, u64)>,
 }
@@ -141,7 +144,7 @@ impl Load {
             window: Window::up_to(DIALS_MAX),
             at_work: Vec::new(),
             inbound: BTreeMap::new(),
-            admission: Admission::default(),
+            inbound_window: Window::open(INBOUND_MAX),
             first: VecDeque::new(),
             later: VecDeque::new(),
         };
@@ -189,12 +192,12 @@ impl Load {
     /// The first packet of a handshake has come to a node. Returns whether it is taken; otherwise it is sent again by and by.
     pub(crate) fn admits(&mut self, node: NodeIndex, number: u64, now: Instant) -> bool {
         let patient = self.config.transport == Transport::Patient;
-        let Dialling { inbound, admission, .. } = &mut self.dialling[node.0];
+        let Dialling { inbound, inbound_window, .. } = &mut self.dialling[node.0];
         // Whatever takes longer ends at its time-out.
-        inbound.retain(|_, (came, _)| now.since(*came) < DIALLED_WITHIN);
-        let admits = !patient || admission.admits(inbound.len());
+        inbound.retain(|_, came| now.since(*came) < DIALLED_WITHIN);
+        let admits = !patient || inbound.len() < inbound_window.size();
         if admits {
-            inbound.insert(number, (now, inbound.len()));
+            inbound.insert(number, now);
         }
         admits
     }
@@ -277,9 +280,9 @@ impl Load {
         self.handshakes += 1;
         self.dialling[by.0].window.done(now.since(begun));
         let other = if by == pair.0 { pair.1 } else { pair.0 };
-        let Dialling { inbound, admission, .. } = &mut self.dialling[other.0];
-        if let Some((came, others)) = inbound.remove(&number) {
-            admission.done(now.since(came), others);
+        let Dialling { inbound, inbound_window, .. } = &mut self.dialling[other.0];
+        if let Some(came) = inbound.remove(&number) {
+            inbound_window.done(now.since(came));
         }
         for (of, peer) in [pair, (pair.1, pair.0)] {
             self.hears(of, peer, now);

@@ -33,7 +33,7 @@ pub struct TransportStats {
     pub requests_repeated: u64,
     /// Handshakes that came through, in both directions.
     pub handshakes: u64,
-    /// First packets of handshakes that were dropped because so many were under way that one more would have been late. The
+    /// First packets of handshakes that were dropped, because handshakes took longer than a second and so many were under way. The
     /// dialler sends them again by itself.
     pub handshakes_deferred: u64,
     /// Peers, of either side, that this node refused because another authority signed their certificate.

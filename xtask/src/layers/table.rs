@@ -58,7 +58,7 @@ pub(super) const CRATES: &[Crate] = &[
     Crate {
         name: "kinfolk-benches",
         layer: TOOLS,
-        normal: &["kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-transport"],
+        normal: &["kinfolk", "kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-transport"],
         build: &[],
         dev: &[],
     },

@@ -11,7 +11,7 @@ use s2n_quic::provider::event::{ConnectionInfo, ConnectionMeta, Subscriber, even
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::limits::{Begun, Handshakes, Sources, Ticket};
+use super::limits::{Handshakes, Sources, Ticket};
 use super::refusal::Refusals;
 use crate::pool::Side;
 use crate::stats::{Counters, add};
@@ -140,8 +140,8 @@ impl Facts {
 /// QUIC's context of one connection. It lives until QUIC has forgotten the connection.
 pub(super) struct Context {
     pub(super) facts: Arc<Facts>,
-    /// Set while a handshake that the peer began is under way.
-    begun: Option<Begun>,
+    /// When the peer began the handshake, while that is under way.
+    begun: Option<Instant>,
     /// The highest number of our packets that the peer has acknowledged.
     acknowledged: u64,
     ticket: Ticket,
@@ -163,7 +163,7 @@ impl Subscriber for Events {
         // Our own dials bring their facts along; a connection from outside gets new ones.
         let brought = info.application.and_then(|any| any.downcast_ref::<Arc<Facts>>());
         let facts = brought.map_or_else(Facts::new, Arc::clone);
-        let begun = (self.side == Side::Remote).then(|| self.handshakes.begin());
+        let begun = (self.side == Side::Remote).then(Instant::now);
         Context { facts, begun, acknowledged: 0, ticket: Ticket::new(&self.sources) }
     }
 

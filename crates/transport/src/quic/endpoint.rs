@@ -72,7 +72,7 @@ impl Transport {
         start::check(&config)?;
         let counters = Arc::new(Counters::default());
         let refusals = Refusals::new(Arc::clone(&counters));
-        let (sources, handshakes) = (Sources::new(), Arc::new(Handshakes::default()));
+        let (sources, handshakes) = (Sources::new(), Handshakes::new(config.inbound_max));
         let events = |side| Events {
             side,
             counters: Arc::clone(&counters),

@@ -4,9 +4,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use kinfolk_core::Admission;
+use kinfolk_core::Window;
 use parking_lot::Mutex;
 use s2n_quic::provider::endpoint_limits::{ConnectionAttempt, Limiter, Outcome};
 use s2n_quic::provider::limits::Limits;
@@ -58,35 +57,24 @@ impl Sources {
     }
 }
 
-/// The handshakes that peers began: as many are taken up as are done in time.
-#[derive(Debug, Default)]
-pub(super) struct Handshakes {
-    admission: Mutex<Admission>,
-    /// How many others were under way when the latest was taken up.
-    others: AtomicUsize,
-}
-
-/// A handshake that a peer began.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Begun {
-    at: Instant,
-    others: usize,
-}
+/// The handshakes that peers began: as many are taken up as are done in time. Only those of members count for that, which came
+/// through: whoever does not finish its own cannot keep others out.
+#[derive(Debug)]
+pub(super) struct Handshakes(Mutex<Window>);
 
 impl Handshakes {
-    fn admits(&self, under_way: usize) -> bool {
-        self.others.store(under_way, Relaxed);
-        self.admission.lock().admits(under_way)
+    /// At most `max` at a time.
+    pub(super) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Window::open(max))))
     }
 
-    /// One that was admitted begins.
-    pub(super) fn begin(&self) -> Begun {
-        Begun { at: Instant::now(), others: self.others.load(Relaxed) }
+    fn admit(&self, under_way: usize) -> bool {
+        under_way < self.0.lock().size()
     }
 
-    /// It is done.
-    pub(super) fn done(&self, Begun { at, others }: Begun) {
-        self.admission.lock().done(at.elapsed(), others);
+    /// One that began then has come through.
+    pub(super) fn done(&self, begun: Instant) {
+        self.0.lock().done(begun.elapsed());
     }
 }
 
@@ -147,7 +135,7 @@ impl Limiter for Door {
             add(&self.counters.refused_limit, 1);
             return Outcome::close();
         }
-        if !self.handshakes.admits(attempt.inflight_handshakes) {
+        if !self.handshakes.admit(attempt.inflight_handshakes) {
             // The dialler sends its packet again by itself, after 150 ms at first.
             add(&self.counters.handshakes_deferred, 1);
             return Outcome::drop();
