@@ -215,3 +215,49 @@ impl Myself {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::interface::config::SwimConfig;
+
+    #[test]
+    fn a_suspicion_may_be_old_news_while_nobody_has_answered_for_long_and_for_as_long_after_that() {
+        let mut cx = Context::of_others(SwimConfig::verified(), &[]);
+        let mut check = ReturnCheck::default();
+        let tolerated = cx.config.tolerated_pause;
+        let instant = Duration::from_millis(1);
+        let begin = cx.now;
+        let mut look = |check: &ReturnCheck, after: Duration| {
+            cx.now = begin + after;
+            check.may_have_failed(&cx, false)
+        };
+        assert!(!look(&check, tolerated * 2), "nobody was ever asked");
+        let cx_at = |after: Duration| {
+            let mut cx = Context::of_others(SwimConfig::verified(), &[]);
+            cx.now = begin + after;
+            cx
+        };
+        check.reached_somebody(&cx_at(Duration::ZERO));
+        assert!(!look(&check, tolerated), "a gap of exactly that length is short");
+        check.reached_somebody(&cx_at(tolerated));
+        assert!(!look(&check, tolerated + instant), "it was no gap");
+        assert!(look(&check, tolerated * 2 + instant));
+        let back = tolerated * 2 + instant;
+        check.reached_somebody(&cx_at(back));
+        assert!(look(&check, back) && look(&check, back + tolerated));
+        check.reached_somebody(&cx_at(back + tolerated));
+        assert!(!look(&check, back + tolerated + instant), "the gap was long ago");
+    }
+
+    #[test]
+    fn who_is_out_or_reaches_few_takes_each_suspicion_for_old_news() {
+        let mut cx = Context::of_others(SwimConfig::verified(), &[]);
+        let mut check = ReturnCheck::default();
+        assert!(check.may_have_failed(&cx, true) && !check.may_have_failed(&cx, false));
+        check.declared_failed(&mut cx, Incarnation::new(7));
+        assert!(check.may_have_failed(&cx, false));
+    }
+}

@@ -84,3 +84,31 @@ impl Moves {
         self.of.remove(id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::{Incarnation, NodeAddr, NodeId, Tags};
+
+    use super::*;
+
+    fn at_port(port: u16) -> NodeStatus {
+        let addr = NodeAddr::new(([127, 0, 0, 1], port).into());
+        NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), Tags::empty())
+    }
+
+    #[test]
+    fn a_member_that_moves_back_within_the_interval_is_two_processes_and_at_its_end_one_that_moved() {
+        for (after, verdict) in [
+            (REPORT_INTERVAL.saturating_sub(std::time::Duration::from_nanos(1)), Verdict::Conflict),
+            (REPORT_INTERVAL, Verdict::Update),
+        ] {
+            let mut moves = Moves::default();
+            assert_eq!(moves.changed(Instant::ORIGIN, &at_port(1), &at_port(2)), Verdict::Update);
+            assert_eq!(
+                moves.changed(Instant::ORIGIN + after, &at_port(2), &at_port(1)),
+                verdict,
+                "{after:?}"
+            );
+        }
+    }
+}
