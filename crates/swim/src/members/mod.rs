@@ -20,7 +20,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Change, Incarnation, Instant, NodeId, NodeStatus, RegistryView, RegistryWriter};
+use kinfolk_core::{
+    Change, Incarnation, Instant, NodeId, NodeState, NodeStatus, RegistryView, RegistryWriter,
+};
 
 use crate::context::Context;
 use crate::fact::Fact;
@@ -167,7 +169,9 @@ impl Members {
         teller: Option<&NodeId>,
     ) {
         let known = self.registry.get(id);
-        let state = known.as_ref().map(|known| known.state);
+        // A word of our own application is no old one that goes round, even where there is no tombstone here.
+        let ours = teller.is_none().then_some(NodeState::Failed);
+        let state = known.as_ref().map(|known| known.state).or(ours);
         let time = (cx.now, cx.config.tombstone_ttl);
         let (noted, dropped) = self.forgotten.note(time, id, incarnation, state);
         for name in dropped {
