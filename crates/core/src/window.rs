@@ -20,6 +20,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     size: usize,
+    min: usize,
     max: usize,
     was_late: bool,
     /// How many came in time since it last grew.
@@ -33,15 +34,22 @@ impl Window {
     /// The size before anything is known about how long the work takes.
     const AT_FIRST: usize = 4;
 
+    /// The least size of one that is open at first.
+    const OPEN_MIN: usize = 16;
+
     /// A window that grows to `max` at the most; 0 counts as 1.
     pub fn up_to(max: usize) -> Self {
         let max = max.max(1);
-        Self { size: Self::AT_FIRST.min(max), max, was_late: false, in_time: 0 }
+        Self { size: Self::AT_FIRST.min(max), min: 1, max, was_late: false, in_time: 0 }
     }
 
     /// The same, as large as it can be at first: for work that is only held back once it is seen to be late.
+    ///
+    /// It never falls below 16, so that neither a path with long round trips nor one slow member
+    /// can hold all others back.
     pub fn open(max: usize) -> Self {
-        Self { size: max.max(1), ..Self::up_to(max) }
+        let max = max.max(1);
+        Self { size: max, min: Self::OPEN_MIN.min(max), ..Self::up_to(max) }
     }
 
     /// How much may be under way. At least 1.
@@ -52,7 +60,7 @@ impl Window {
     /// A piece of work is done, after so long.
     pub fn done(&mut self, took: Duration) {
         if took > Self::LATE {
-            (self.size, self.was_late, self.in_time) = ((self.size / 2).max(1), true, 0);
+            (self.size, self.was_late, self.in_time) = ((self.size / 2).max(self.min), true, 0);
             return;
         }
         self.in_time += 1;
@@ -92,7 +100,7 @@ mod tests {
         let mut window = Window::open(1_024);
         window.done(SOON);
         assert_eq!(window.size(), 1_024);
-        for size in [512, 256, 128] {
+        for size in [512, 256, 128, 64, 32, 16, 16] {
             window.done(LATER);
             assert_eq!(window.size(), size);
         }

@@ -31,14 +31,19 @@ pub struct PoolConfig {
     pub health_interval: Duration,
     /// How long a dial may take in all, from the first caller's request to a confirmed handshake. Default 5 s.
     pub connect_timeout: Duration,
-    /// Dials that run at the same time; further ones wait, within their `connect_timeout`. 1 or more, default 16.
+    /// Dials that run at the same time; further ones wait, within their `connect_timeout`. 1 or more,
+    /// default 16. Of these, fewer are at work in their first second: 4 at first, more while they are
+    /// done within a second, and half as many with each that takes longer ([`Window`]).
+    ///
+    /// [`Window`]: kinfolk_core::Window
     pub dials_max: usize,
     /// Callers that wait for one dial; further ones get [`QueueFull`](super::PoolError::QueueFull). 1 or more,
     /// default 1,024.
     pub waiters_max: usize,
-    /// For how long the peer may acknowledge nothing on a connection after it was asked something, before another takes its place: about
-    /// so long, longer with each one to this peer that was given up in the last two minutes, and longer while this node is
-    /// late itself. Default 2 s.
+    /// For how long the peer may acknowledge nothing after a request. Then another connection takes
+    /// the place of this one. The pool takes a quarter more or less by chance. The time doubles with
+    /// each connection to this peer that was given up in the last two minutes. It is longer while
+    /// this node is late itself. 0 gives a connection up at each time-out. Up to 24 h, default 2 s.
     pub mute_max: Duration,
     /// How long a connection that was replaced, or that was mute for too long, may finish the requests that it
     /// carries. Default 2 s.

@@ -10,16 +10,18 @@ use tracing::{Instrument as _, debug, debug_span};
 
 use super::slots::Wake;
 use super::stats::add;
-use super::turns::Turn;
+use super::turns::{Queued, Turn};
 use super::{Caller, ConnId, Connect, DialError, Housed, Inner, Lane, Lease, Need, PoolError, Route};
 use crate::peer::Peer;
 
 /// Starts the dial of a slot that has just been reserved.
 pub(super) fn start<C: Connect>(pool: &Arc<Inner<C>>, peer: Peer, (lane, need): (Lane, Need), id: ConnId) {
     add(&pool.counters.dials, 1);
-    let dial = Dial { pool: Arc::clone(pool), peer, lane, need, id, open: true };
+    // Before the task begins, so that an urgent caller who comes meanwhile finds it in the queue.
+    let queued = pool.turns.queue(Some(Route::new(&peer.id, lane)), need);
+    let dial = Dial { pool: Arc::clone(pool), peer, lane, id, open: true };
     let span = debug_span!("dial", peer = %dial.peer, ?lane, %id);
-    tokio::spawn(dial.run().instrument(span));
+    tokio::spawn(dial.run(queued).instrument(span));
 }
 
 /// A slot that is being dialled. However it ends, also by a panic or the end of the runtime, the slot is settled.
@@ -27,16 +29,15 @@ struct Dial<C: Connect> {
     pool: Arc<Inner<C>>,
     peer: Peer,
     lane: Lane,
-    need: Need,
     id: ConnId,
     open: bool,
 }
 
 impl<C: Connect> Dial<C> {
-    async fn run(mut self) {
+    async fn run(mut self, queued: Queued) {
         let begun = Instant::now();
         let (after, has_turn) = (self.pool.config.connect_timeout, AtomicBool::new(false));
-        let outcome = timeout(after, self.connect(&has_turn)).await;
+        let outcome = timeout(after, self.connect(queued, &has_turn)).await;
         let outcome = outcome.unwrap_or_else(|_| {
             // The task reads what it wrote itself, so that the order among other accesses is of no
             // concern.
@@ -53,10 +54,10 @@ impl<C: Connect> Dial<C> {
     }
 
     /// Waits for its turn, says so in `has_turn`, and dials.
-    async fn connect(&self, has_turn: &AtomicBool) -> Result<C::Connection, PoolError> {
+    async fn connect(&self, queued: Queued, has_turn: &AtomicBool) -> Result<C::Connection, PoolError> {
         let mut closing = self.pool.closing.subscribe();
         let dial = async {
-            let mut turn = self.turn().await?;
+            let mut turn = self.turn(queued).await?;
             has_turn.store(true, Relaxed);
             let begun = Instant::now();
             let dial = self.pool.connector.connect_on(&self.peer, self.lane, self.id);
@@ -83,9 +84,9 @@ impl<C: Connect> Dial<C> {
     ///
     /// # Errors
     /// If nobody waits for the dial any more: a handshake for nobody only makes the others later.
-    async fn turn(&self) -> Result<Turn, PoolError> {
+    async fn turn(&self, queued: Queued) -> Result<Turn, PoolError> {
         let waited = Instant::now();
-        let turn = self.pool.turns.wait(Some(Route::new(&self.peer.id, self.lane)), self.need).await;
+        let turn = queued.turn().await;
         if self.pool.slots.read(|slots| slots.is_awaited(self.id)) {
             return Ok(turn);
         }

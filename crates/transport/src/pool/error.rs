@@ -123,11 +123,11 @@ pub enum DialError {
         /// What QUIC says.
         reason: String,
     },
-    /// As many dials as this node runs at a time were under way, for as long as a dial may take.
-    /// Nothing was sent.
+    /// Other dials of this node were under way for as long as a dial may take: as many as
+    /// `dials_max`, or fewer while they take longer than a second. Nothing was sent.
     #[error(
-        "the dial did not begin within {after:?}: {max} others were under way, the limit `dials_max`; raise it, or send \
-         to fewer new peers at once"
+        "the dial did not begin within {after:?}: others were under way, at most {max} (`dials_max`), fewer while dials are \
+         slow; send to fewer new peers at once, or give this node more CPU"
     )]
     NotBegun {
         /// How long the dial waited for its turn.

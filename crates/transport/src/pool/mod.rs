@@ -130,7 +130,8 @@ impl<C: Connect> ConnectionPool<C> {
     /// [`PoolError`]: a limit, a failed dial (every caller that waited for it gets its cause), or a closed pool.
     ///
     /// # Cancel safety
-    /// Nothing is lost: a dial that was begun goes on, and its connection is there for the next caller.
+    /// Nothing is lost: a dial that was begun goes on, and its connection is there for the next
+    /// caller. A dial that still waits for its turn is not begun once no caller waits for it.
     pub async fn acquire(&self, peer: &Peer) -> Result<Lease<C>, PoolError> {
         self.get(peer, Lane::Requests, Need::Urgent, false).await
     }

@@ -10,6 +10,9 @@ use parking_lot::Mutex;
 
 use super::ConnId;
 
+/// A longer time than this is as good as for ever, and can still be multiplied.
+const BASE_MAX: Duration = Duration::from_hours(24);
+
 /// How often the time doubles.
 const DOUBLINGS_MAX: u32 = 5;
 
@@ -37,7 +40,12 @@ struct GivenUp {
 impl Patience {
     /// A connection is given up after `base` at the soonest.
     pub(super) fn new(base: Duration, peers_max: usize) -> Self {
-        Self { base, peers_max, given_up: Mutex::default(), late_micros: AtomicU64::new(0) }
+        Self {
+            base: base.min(BASE_MAX),
+            peers_max,
+            given_up: Mutex::default(),
+            late_micros: AtomicU64::new(0),
+        }
     }
 
     /// This node does what it has to do so much too late.
@@ -67,6 +75,8 @@ impl Patience {
             given_up.retain(|_, one| one.counts(now));
         }
         if given_up.len() >= self.peers_max && !given_up.contains_key(peer) {
+            // All places count still. The time for this peer does not double: it gets a new connection
+            // sooner, and nothing else changes.
             return;
         }
         let one = given_up.entry(peer.clone()).or_insert(GivenUp { times: 0, last: now });
@@ -123,6 +133,15 @@ mod tests {
         patience.set_lateness(Duration::from_millis(250));
         assert_eq!(patience.with(&peer(1), ConnId(1), at(0)), before + Duration::from_secs(1));
         assert_ne!(patience.with(&peer(1), ConnId(2), at(0)), patience.with(&peer(1), ConnId(1), at(0)));
+    }
+
+    #[test]
+    fn any_base_can_be_doubled() {
+        for base in [Duration::ZERO, Duration::MAX] {
+            let patience = Patience::new(base, 8);
+            (0..9).for_each(|_| patience.given_up(&peer(1), at(0)));
+            assert!(patience.with(&peer(1), ConnId(1), at(0)) <= BASE_MAX * 40);
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) struct Reservation<'a, C: Connect> {
 
 impl<'a, C: Connect> Reservation<'a, C> {
     pub(super) async fn take(pool: &'a Arc<Inner<C>>) -> Result<Self, PoolError> {
-        let turn = pool.turns.wait(None, Need::Urgent).await;
+        let turn = pool.turns.queue(None, Need::Urgent).turn().await;
         let id = pool.new_id();
         pool.with(|slots| slots.reserve(id)).map_err(|refused| pool.refused(None, refused))?;
         Ok(Self { pool, id, _turn: turn })

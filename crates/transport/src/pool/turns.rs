@@ -24,6 +24,14 @@ pub(super) struct Turn {
     works: bool,
 }
 
+/// A place in the queue. Dropping it gives it up.
+#[derive(Debug)]
+pub(super) struct Queued {
+    turns: Arc<Mutex<State>>,
+    number: u64,
+    granted: oneshot::Receiver<Turn>,
+}
+
 #[derive(Debug)]
 struct State {
     window: Window,
@@ -51,21 +59,19 @@ impl Turns {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Waits for a turn. The urgent come first, then who came first.
-    ///
-    /// # Cancel safety
-    /// Dropping the future leaves the queue.
-    pub(super) async fn wait(&self, route: Option<Route<'_>>, need: Need) -> Turn {
+    /// Takes a place in the queue, at once. The urgent come first, then who came first.
+    pub(super) fn queue(&self, route: Option<Route<'_>>, need: Need) -> Queued {
         let (turn, granted) = oneshot::channel();
         let route = route.map(|route| (route.peer.clone(), route.lane));
-        {
+        let number = {
             let mut state = self.0.lock();
-            let place = (need, state.arrived);
+            let number = state.arrived;
             state.arrived += 1;
-            state.waiting.insert(place, Waiting { route, turn });
-        }
+            state.waiting.insert((need, number), Waiting { route, turn });
+            number
+        };
         grant(&self.0);
-        granted.await.expect("whoever waits is in the queue until it has its turn")
+        Queued { turns: Arc::clone(&self.0), number, granted }
     }
 
     /// Somebody who needs a dial of this route urgently has come: if it waits, it goes to the front.
@@ -88,6 +94,27 @@ impl Turns {
     #[cfg(any(test, feature = "simulation"))]
     pub(super) fn running(&self) -> usize {
         self.0.lock().running
+    }
+}
+
+impl Queued {
+    /// Waits for the turn.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the queue.
+    pub(super) async fn turn(mut self) -> Turn {
+        let turn = (&mut self.granted).await;
+        turn.expect("the sender stays in the queue until it sends, or this place is given up")
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        let mut state = self.turns.lock();
+        // It may have become urgent meanwhile.
+        for need in [Need::Urgent, Need::Patient] {
+            state.waiting.remove(&(need, self.number));
+        }
     }
 }
 
@@ -176,7 +203,7 @@ mod tests {
     }
 
     fn take(turns: &Turns) -> Option<Turn> {
-        now(turns.wait(None, Need::Urgent))
+        now(turns.queue(None, Need::Urgent).turn())
     }
 
     #[test]
@@ -216,7 +243,7 @@ mod tests {
         let mut waiting: Vec<_> =
             [(0, Need::Patient), (1, Need::Patient), (2, Need::Urgent), (3, Need::Patient)]
                 .into_iter()
-                .map(|(n, need)| Box::pin(turns.wait(Some(route(n)), need)))
+                .map(|(n, need)| Box::pin(turns.queue(Some(route(n)), need).turn()))
                 .collect();
         for turn in &mut waiting {
             assert!(now(turn.as_mut()).is_none());
@@ -225,6 +252,7 @@ mod tests {
         assert!(turns.holds(route(1)));
         drop(waiting.remove(1));
         assert!(!turns.holds(route(1)), "it has gone");
+        assert_eq!(turns.0.lock().waiting.len(), 3, "and its place with it, though its turn never came");
         drop(first);
         let mut order = Vec::new();
         for _ in 0..3 {

@@ -131,9 +131,9 @@ impl Transport {
     ///
     /// # Errors
     /// [`RequestError`]; its [`evidence`](RequestError::evidence) says what the failure shows about the peer. The peer may
-    /// have acted on the request unless the error says that nothing was sent, or that the peer rejected it. A
-    /// connection on which nothing comes for [`mute_max`](crate::PoolConfig::mute_max) after a time-out in the answer phase is
-    /// given up: the next request dials afresh. A request that crosses the
+    /// have acted on the request unless the error says that nothing was sent, or that the peer rejected it. After a
+    /// time-out the connection stays, until the peer acknowledges nothing for
+    /// [`mute_max`](crate::PoolConfig::mute_max): then the next request dials afresh. A request that crosses the
     /// peer's closing of an idle connection is sent once more by itself.
     ///
     /// # Cancel safety

@@ -9,11 +9,13 @@ use tokio::time::sleep;
 use super::Scene;
 use crate::processes::town::DEADLINE;
 
-/// What is left for each agent, in cores: less than a thirtieth of what 32 agents need to join within a second.
-const CORES_EACH: f64 = 0.01;
+/// What is left for each agent, in cores: twice what it uses at rest, and too little for a second of
+/// handshakes.
+const CORES_EACH: f64 = 0.002;
 
-/// What is left for each agent while it starts: its program alone takes 80 ms of CPU to do so.
-const CORES_EACH_AT_START: f64 = 0.05;
+/// What is left for each agent while it starts. Its program takes 80 ms of CPU to start, without a
+/// handshake: so all need 4 s for that alone.
+const CORES_EACH_AT_START: f64 = 0.02;
 
 /// How long the agents stay short of CPU.
 const STARVED: Duration = Duration::from_secs(30);

@@ -136,13 +136,10 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         Ok(Acquired::Dial { id })
     }
 
-    /// Whether somebody waits for this dial, or the peer's own connection would take its place.
+    /// Whether a caller waits for this dial.
     pub(crate) fn is_awaited(&self, id: ConnId) -> bool {
-        let dial = self.table.get(id).and_then(|slot| match &slot.state {
-            State::Connecting(dial) => Some(dial),
-            _ => None,
-        });
-        dial.is_some_and(|dial| dial.waiters.iter().any(|waiter| !waiter.is_gone()))
+        let state = self.table.get(id).map(|slot| &slot.state);
+        matches!(state, Some(State::Connecting(dial)) if dial.waiters.iter().any(|one| !one.is_gone()))
     }
 
     /// A dial has come through. Every waiter gets one counted use. If the slot is no longer waiting for it (the peer's
