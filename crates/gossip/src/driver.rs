@@ -25,7 +25,8 @@ use crate::protocol::OnForgotten;
 /// right.
 const WALL_CLOCK_READ_EVERY: Duration = Duration::from_secs(1);
 
-/// The machine is told of messages that waited longer than this: they are a sign that we are late.
+/// The driver tells the machine of a message that waited for so long or longer: this member is late.
+/// Half of the lateness that makes a member judge nobody.
 const WAITED_LONG: Duration = Duration::from_millis(50);
 
 /// By how much our lateness changes before it is told again.
@@ -155,10 +156,11 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
         }
     }
 
-    /// What carries our messages has to know how late we are: so late may be what it waits for.
+    /// Tells the carrier how late this member is. An answer may wait here for as long, so the carrier
+    /// must not give its connection up.
     fn tell_lateness(&mut self, now: Instant) {
         let late = self.machine.lateness(now);
-        // It is forgotten by and by: small changes are not worth telling.
+        // Lateness decays all the time. The carrier needs no small changes.
         if late.abs_diff(self.told_lateness) >= LATENESS_GRAIN {
             self.told_lateness = late;
             self.outbox.set_lateness(late);

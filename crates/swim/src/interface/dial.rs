@@ -1,13 +1,14 @@
 //! Whether a message is worth a new connection.
 
-/// What the driver does where there is no open connection to whom a message goes to. A handshake costs a hundred times what a
-/// message does, so that too many at once make a group late.
+/// What the driver does with a message whose receiver has no open connection to this member. A
+/// handshake costs a hundred times the CPU of a message. Too many handshakes at once make a whole
+/// group late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dial {
-    /// It dials, before all others: what is known of who is alive depends on it.
+    /// The driver dials, before all others: failure detection depends on the message.
     First,
-    /// It dials when nothing is left to dial first. What comes of it later is as good.
+    /// The driver dials when no `First` waits. The message can wait.
     Later,
-    /// It drops the message. What it says reaches the member on another way.
+    /// The driver drops the message. Probes carry the same news.
     Never,
 }

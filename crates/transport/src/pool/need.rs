@@ -3,9 +3,9 @@
 /// What to do where there is no open connection to the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
-    /// Dial before all who are patient.
+    /// Dial before every `Patient` caller.
     Urgent,
-    /// Dial when no urgent dial waits for its turn.
+    /// Dial when no `Urgent` dial waits for its turn.
     Patient,
     /// Do not dial: what is to be sent is not worth a handshake.
     OpenOnly,
