@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use parking_lot::Mutex;
 
 use crate::event::ClusterEvent;
@@ -20,7 +20,6 @@ pub struct EventBus(Arc<Bus>);
 
 #[derive(Default)]
 struct Bus {
-    /// `None` once the bus is closed.
     subscribers: Mutex<Subscribers>,
     dropped: AtomicU64,
 }
@@ -36,6 +35,8 @@ struct Subscriber {
     sender: Sender<(u64, ClusterEvent)>,
     /// The subscriber's own channel, to take the oldest event out when it is full.
     oldest: Receiver<(u64, ClusterEvent)>,
+    /// How many events it may hold. Only the bus adds any, under its lock.
+    capacity: NonZeroUsize,
     /// The number of the next event; a gap in the numbers is what tells the subscriber how many it lost.
     next: u64,
     waiting: Weak<Mutex<Option<Waker>>>,
@@ -57,12 +58,13 @@ impl EventBus {
 
     /// Subscribes with room for `capacity` unread events. On a closed bus the subscription ends at once.
     pub fn subscribe_with_capacity(&self, capacity: NonZeroUsize) -> Subscription {
-        let (sender, receiver) = crossbeam_channel::bounded(capacity.get());
+        // It grows as it fills. A bounded one takes the memory of all its places at once, and each subscriber is bounded here.
+        let (sender, receiver) = crossbeam_channel::unbounded();
         let waiting = Arc::new(Mutex::new(None));
         let mut subscribers = self.0.subscribers.lock();
         if !subscribers.closed {
             let (oldest, waiting) = (receiver.clone(), Arc::downgrade(&waiting));
-            subscribers.list.push(Subscriber { sender, oldest, next: 0, waiting });
+            subscribers.list.push(Subscriber { sender, oldest, capacity, next: 0, waiting });
         }
         Subscription { receiver, waiting, next: 0, held: None }
     }
@@ -108,14 +110,14 @@ impl Subscriber {
         if self.waiting.strong_count() == 0 {
             return None;
         }
-        let mut item = (self.next, event);
-        self.next += 1;
         let mut dropped = 0;
-        while let Err(TrySendError::Full(back)) = self.sender.try_send(item) {
-            item = back;
+        while self.sender.len() >= self.capacity.get() {
             // The subscriber may have read it meanwhile: then there is room, and nothing was lost.
             dropped += u64::from(self.oldest.try_recv().is_ok());
         }
+        // Its own receiver is here too, so that it is not closed.
+        let _sent = self.sender.send((self.next, event));
+        self.next += 1;
         wake(&self.waiting);
         Some(dropped)
     }
