@@ -30,7 +30,8 @@ async fn formed(world: World, room: Room) -> Fleet {
     let mut fleet = Fleet::new(world, SIZE);
     let config = fleet.config(NARROW);
     config.gossip.outbox_max = room.outbox_max;
-    (config.pool.max_total, config.pool.dials_max) = (room.max_total, room.dials_max);
+    let pool = &mut config.pool;
+    (pool.max_total, pool.guests_max, pool.dials_max) = (room.max_total, 0, room.dials_max);
     fleet.start_all(&(0..SIZE).collect::<Vec<_>>()).await;
     fleet.settle(LONG).await;
     fleet

@@ -18,6 +18,10 @@ pub struct PoolConfig {
     /// [`PoolFull`](super::PoolError::PoolFull) if none is idle. Below the number of peers that a node talks to in an
     /// idle time-out, connections are made over and over (about 1 ms of CPU on both sides together each); one idle connection takes about 13 KiB.
     pub max_total: usize,
+    /// Connections that peers open beyond `max_total`. Default 128. Where many nodes join at once through this one, none of their
+    /// connections is closed within 5 s of its last use, up to this number. Those that are idle for longer are closed at the next
+    /// `health_interval`, unless there is room for them then. 0 has each further connection close another one at once.
+    pub guests_max: usize,
     /// Connections on one lane ([`Lane`](super::Lane)) to one peer that are ready or being dialled. 1 or more, default 1: all requests share it. Streams of applications share another.
     pub max_per_peer: usize,
     /// After this time without a request in either direction the pool closes a connection. Any
@@ -54,6 +58,7 @@ impl Default for PoolConfig {
     fn default() -> Self {
         Self {
             max_total: 50,
+            guests_max: 128,
             max_per_peer: 1,
             idle_timeout: Duration::from_mins(1),
             health_interval: Duration::from_secs(30),

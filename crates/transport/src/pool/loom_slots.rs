@@ -70,7 +70,15 @@ fn check(model: impl Fn() + Send + Sync + 'static) {
 fn pool(max_total: usize) -> Pool {
     let tie = Tie::new(id("me"), Duration::from_secs(5));
     let drain = Duration::from_secs(2);
-    Arc::new(Guarded::new(Limits { max_total, max_streams: 1, max_per_peer: 1, waiters_max: 8, drain, tie }))
+    Arc::new(Guarded::new(Limits {
+        max_total,
+        max_streams: 1,
+        max_per_peer: 1,
+        guests_max: 0,
+        waiters_max: 8,
+        drain,
+        tie,
+    }))
 }
 
 fn id(name: &str) -> NodeId {

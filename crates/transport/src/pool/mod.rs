@@ -102,6 +102,7 @@ impl<C: Connect> ConnectionPool<C> {
         let limits = Limits {
             max_total: config.max_total.max(1),
             max_streams: config.max_total / 2,
+            guests_max: config.guests_max,
             max_per_peer: config.max_per_peer.max(1),
             waiters_max: config.waiters_max.max(1),
             drain: config.drain_timeout,

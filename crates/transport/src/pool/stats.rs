@@ -13,8 +13,10 @@ use super::{CloseReason, Lane};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
-    /// Connections in every state.
+    /// Connections in every state: at most `max_total`, and the guests.
     pub total: usize,
+    /// Of these: opened by peers beyond `max_total`.
+    pub guests: usize,
     /// Of these: being dialled.
     pub connecting: usize,
     /// Of these: ready, with a request in flight in either direction.
@@ -57,7 +59,7 @@ pub struct PoolStats {
     pub overdue: u64,
     /// Found to have ended.
     pub dead: u64,
-    /// Each connection, in the order in which they came. At most `max_total` entries.
+    /// Each connection, in the order in which they came. At most `max_total` entries, and the guests.
     pub connections: Vec<ConnectionStats>,
 }
 
@@ -73,6 +75,8 @@ pub struct ConnectionStats {
     pub state: ConnectionState,
     /// Requests, and streams of applications, that are in flight on it in either direction.
     pub uses: usize,
+    /// Whether the peer opened it beyond `max_total`.
+    pub guest: bool,
     /// The smoothed round trip, once measured.
     pub rtt: Option<Duration>,
 }
@@ -154,6 +158,7 @@ impl Counters {
         let (connecting, in_use, idle, draining) = counts;
         PoolStats {
             total: connecting + in_use + idle + draining,
+            guests: connections.iter().filter(|connection| connection.guest).count(),
             connecting,
             in_use,
             idle,

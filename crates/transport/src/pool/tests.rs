@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kinfolk_core::NodeId;
 
-use super::fake::{Conn, Network, World, closed, pass, peer, pool, settle};
+use super::fake::{Conn, Network, TestPool, World, closed, pass, peer, pool, settle};
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -101,6 +101,52 @@ async fn idle_eviction() {
     drop(pool.acquire(&peer(4)).await.unwrap());
     assert_eq!(closed(&world), [(peer(2).id, CloseReason::Evicted)]);
     assert_eq!((pool.stats().total, pool.stats().evicted), (3, 1));
+}
+
+/// A connection that this peer opens, at this moment.
+fn comes(pool: &TestPool, world: &Arc<World>, n: usize) -> (ConnId, Taken) {
+    let (id, name) = (pool.new_id(), peer(n).id);
+    let route = Route::new(&name, Lane::Requests);
+    (id, pool.adopt(id, route, Conn::open(world, &name), Side::Remote))
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_that_come_at_once_are_guests_who_leave_after_a_while_or_find_room() {
+    let default = PoolConfig::default();
+    let (pool, world) =
+        pool(PoolConfig { max_total: 2, guests_max: 3, idle_timeout: Duration::MAX, ..default.clone() });
+    for n in 0..5 {
+        assert_eq!(comes(&pool, &world, n).1, Taken::InUse);
+    }
+    assert_eq!((pool.stats().total, pool.stats().guests, closed(&world)), (5, 3, vec![]));
+    // A guest is used like any other; and one more than may be closes the one that is idle for longest and no guest.
+    drop(pool.acquire(&peer(4)).await.unwrap());
+    assert_eq!(world.dials.load(SeqCst), 0);
+    pass(Duration::from_secs(1)).await;
+    let (last, taken) = comes(&pool, &world, 5);
+    assert_eq!(taken, Taken::InUse);
+    assert_eq!(closed(&world), [(peer(0).id, CloseReason::Evicted)]);
+    assert_eq!((pool.stats().total, pool.stats().guests), (5, 3));
+    // At the next round those that have not been used for five seconds leave, unless there is room.
+    let used = pool.acquire(&peer(2)).await.unwrap();
+    pass(default.health_interval).await;
+    assert_eq!((pool.stats().total, pool.stats().guests), (3, 1));
+    drop(used);
+    pool.remove(last);
+    pass(default.health_interval).await;
+    assert_eq!((pool.stats().total, pool.stats().guests, pool.stats().evicted), (2, 0, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_comes_closes_one_that_is_idle_for_five_seconds_and_is_no_guest_then() {
+    let (pool, world) = pool(PoolConfig { max_total: 2, ..PoolConfig::default() });
+    for n in 0..2 {
+        assert_eq!(comes(&pool, &world, n).1, Taken::InUse);
+    }
+    pass(Duration::from_secs(5)).await;
+    assert_eq!(comes(&pool, &world, 2).1, Taken::InUse);
+    assert_eq!(closed(&world), [(peer(0).id, CloseReason::Evicted)]);
+    assert_eq!((pool.stats().total, pool.stats().guests), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]

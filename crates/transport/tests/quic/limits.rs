@@ -12,7 +12,7 @@ use crate::support::{LONG, bind, ca, config, echo, echo_with, peer, soon, until}
 async fn a_full_pool_still_serves_a_peer_that_dials_and_dials_nobody() {
     let ca = ca("c");
     let mut small = config(&ca, "a");
-    small.pool.max_total = 1;
+    (small.pool.max_total, small.pool.guests_max) = (1, 0);
     let (a, mut incoming) = Transport::bind(small).unwrap();
     let ((b, mut b_incoming), x) = (bind(&ca, "b"), echo(&ca, "x"));
     let b_peer = peer(&b);

@@ -40,12 +40,13 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         if self.closed {
             return Adopted::Closed;
         }
-        let live = Live::new(id, conn, side, 0, self.watched, now);
+        let mut live = Live::new(id, conn, side, 0, self.watched, now);
         if let Some(dial) = self.table.connecting(route) {
             return self.adopt_during_dial(id, route, live, dial, now);
         }
         let rival = self.rival(route, side);
-        if self.make_room(route.lane).is_err() {
+        live.guest = side == Side::Remote && self.takes_guests(route.lane, now);
+        if !live.guest && self.make_room(route.lane).is_err() {
             return Adopted::NoRoom;
         }
         // Making room may have evicted the rival.

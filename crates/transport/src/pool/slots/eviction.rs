@@ -6,14 +6,19 @@ use kinfolk_core::Instant;
 
 use super::super::lane::Lane;
 use super::super::{CloseReason, ConnId};
-use super::slot::{Draining, Slot, State};
+use super::slot::{Draining, Live, Slot, State};
 use super::{Held, Refused, Slots, Waiter};
 
+/// For how long after its last use a connection is not closed for that of a peer that came later. Where many join at once through
+/// one node, each of them is told by that node what is new, and has neighbours to tell it after that.
+const GUEST_STAY: Duration = Duration::from_secs(5);
+
 impl<C: Held, W: Waiter> Slots<C, W> {
-    /// Puts out the connections that are idle for `idle_timeout`, and the draining ones whose time is up. Returns how
-    /// many were idle.
+    /// Puts out the connections that are idle for `idle_timeout`, the draining ones whose time is up, and the guests that have
+    /// stayed long enough, unless there is room for them now. Returns how many were idle.
     pub(crate) fn sweep(&mut self, now: Instant, idle_timeout: Duration) -> usize {
         self.sweep_drained(now);
+        self.sweep_guests(now);
         let idle = |slot: &Slot<C, W>| {
             slot.ready().is_some_and(|live| {
                 live.pooled.uses() == 0 && now.since(live.pooled.idle_since()) >= idle_timeout
@@ -33,6 +38,38 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         for (id, reason) in due {
             self.close(id, reason);
         }
+    }
+
+    fn sweep_guests(&mut self, now: Instant) {
+        let guests: Vec<_> = self
+            .table
+            .iter()
+            .filter(|(_, slot)| slot.live().is_some_and(|live| live.guest))
+            .map(|(id, _)| id)
+            .collect();
+        for id in guests {
+            let room = self.table.total() < self.limits.max_total;
+            let Some(live) = self.table.get_mut(id).and_then(Slot::ready_mut) else { continue };
+            if room {
+                live.guest = false;
+            } else if is_old(live, now) {
+                self.close(id, CloseReason::Evicted);
+            }
+        }
+    }
+
+    /// Whether a connection that a peer opened is taken beyond the total: there is no room, and nobody has gone unused for long enough
+    /// to make room.
+    pub(super) fn takes_guests(&self, lane: Lane, now: Instant) -> bool {
+        let leaves = |slot: &Slot<C, W>| match &slot.state {
+            State::Draining(draining) => draining.live.pooled.uses() == 0,
+            State::Ready(live) => is_old(live, now),
+            _ => false,
+        };
+        !lane.is_streams()
+            && self.table.total() >= self.limits.max_total
+            && self.table.guests() < self.limits.guests_max
+            && !self.table.iter().any(|(_, slot)| leaves(slot))
     }
 
     /// When the next draining connection may be due.
@@ -63,6 +100,8 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         }
         let candidate = |(id, slot): (ConnId, &Slot<C, W>)| match &slot.state {
             _ if share_is_met && !slot.lane.is_streams() => None,
+            // One that has no part in the total makes no room.
+            _ if slot.live().is_some_and(|live| live.guest) => None,
             State::Draining(draining) if draining.live.pooled.uses() == 0 => {
                 Some((false, draining.until, id))
             }
@@ -81,4 +120,9 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         let Some(live) = slot.take_live() else { return };
         slot.state = State::Draining(Draining::begin(live, slot.lane, reason, now, self.limits.drain));
     }
+}
+
+/// Whether it has not been used for so long that it makes room for a peer's connection.
+fn is_old<C>(live: &Live<C>, now: Instant) -> bool {
+    live.pooled.uses() == 0 && now.since(live.pooled.idle_since()) >= GUEST_STAY
 }

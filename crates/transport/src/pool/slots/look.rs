@@ -49,7 +49,8 @@ impl<C: Held, W: Waiter> Slots<C, W> {
             };
             let (peer, lane, live) = (slot.peer.clone(), slot.lane, slot.live());
             let uses = live.map_or(0, |live| live.pooled.uses());
-            let stats = ConnectionStats { peer, lane, state, uses, rtt: None };
+            let guest = live.is_some_and(|live| live.guest);
+            let stats = ConnectionStats { peer, lane, state, uses, guest, rtt: None };
             (stats, live.map(|live| live.pooled.conn.clone()))
         };
         self.table.iter().map(|(_, slot)| describe(slot)).collect()

@@ -40,6 +40,8 @@ pub(crate) struct Limits {
     pub(crate) max_streams: usize,
     /// For each lane to a peer.
     pub(crate) max_per_peer: usize,
+    /// Connections of peers beyond `max_total`.
+    pub(crate) guests_max: usize,
     pub(crate) waiters_max: usize,
     pub(crate) drain: Duration,
     pub(crate) tie: Tie,

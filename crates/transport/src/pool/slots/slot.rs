@@ -36,8 +36,8 @@ const STREAMS_DRAIN: Duration = Duration::from_hours(365 * 24);
 /// dial to an address whose node is not known, from its start to its `adopt`. `remove` and `close_all` end every state but
 /// `Connecting` and loose (`close_all` ends `Connecting` too).
 ///
-/// `Connecting` and `Ready` count against both limits; `Standby`, `Draining` and loose dials against the total only. Only
-/// a `Ready` connection is ever handed out. `table_tests.rs` has each state against each event.
+/// `Connecting` and `Ready` count against both limits; `Standby`, `Draining` and loose dials against the total only. A guest, which
+/// a peer opened while there was no room, has a limit of its own in place of the total. Only a `Ready` connection is ever handed out. `table_tests.rs` has each state against each event.
 #[derive(Debug)]
 pub(super) enum State<C, W> {
     /// A dial is under way. Whoever asks for the peer waits for it.
@@ -56,6 +56,8 @@ pub(super) struct Live<C> {
     pub(super) pooled: Arc<Pooled<C>>,
     pub(super) side: Side,
     pub(super) since: Instant,
+    /// Whether it is there beyond the total, for a short while.
+    pub(super) guest: bool,
 }
 
 /// A connection that finishes what it carries: not closed before `not_before`, closed at `until`.
@@ -126,6 +128,13 @@ impl<C, W> Slot<C, W> {
         }
     }
 
+    pub(super) fn ready_mut(&mut self) -> Option<&mut Live<C>> {
+        match &mut self.state {
+            State::Ready(live) => Some(live),
+            _ => None,
+        }
+    }
+
     pub(super) fn dial(&mut self) -> Option<&mut Dial<W>> {
         match &mut self.state {
             State::Connecting(dial) => Some(dial),
@@ -156,6 +165,6 @@ impl<C> Live<C> {
         if watched {
             pooled.watch();
         }
-        Self { pooled, side, since: now }
+        Self { pooled, side, since: now, guest: false }
     }
 }

@@ -62,7 +62,12 @@ impl<C, W> Table<C, W> {
 
     /// How many connections and dials count against the total.
     pub(super) fn total(&self) -> usize {
-        self.by_id.len() + self.loose.len()
+        self.by_id.len() - self.guests() + self.loose.len()
+    }
+
+    /// How many connections are there beyond the total.
+    pub(super) fn guests(&self) -> usize {
+        self.by_id.values().filter(|slot| slot.live().is_some_and(|live| live.guest)).count()
     }
 
     /// How many of them are for the streams of applications.

@@ -35,7 +35,15 @@ fn id(name: &str) -> NodeId {
 fn empty(max_total: usize) -> Bare {
     let tie = Tie::new(id("me"), Duration::from_secs(5));
     let drain = Duration::from_secs(2);
-    Slots::new(Limits { max_total, max_streams: 1, max_per_peer: 1, waiters_max: 8, drain, tie })
+    Slots::new(Limits {
+        max_total,
+        max_streams: 1,
+        max_per_peer: 1,
+        guests_max: 0,
+        waiters_max: 8,
+        drain,
+        tie,
+    })
 }
 
 const STATES: [&str; 8] =

@@ -15,6 +15,7 @@ use super::super::tie::{Side, Tie};
 use super::*;
 
 const MAX_TOTAL: usize = 4;
+const GUESTS_MAX: usize = 2;
 const MAX_STREAMS: usize = 2;
 const MAX_PER_PEER: usize = 2;
 
@@ -235,7 +236,8 @@ fn adopt(
 fn check(slots: &Slots<ConnId, Numbered>, books: &Books) {
     let (connecting, in_use, idle, other) = slots.counts();
     let total = connecting + in_use + idle + other;
-    assert!(total <= MAX_TOTAL, "{total} slots");
+    let guests = slots.table.guests();
+    assert!(guests <= GUESTS_MAX && total <= MAX_TOTAL + guests, "{total} slots, {guests} of guests");
     let streams = slots.table.streams();
     assert!(streams <= MAX_STREAMS, "{streams} connections for streams");
     for n in 0..4 {
@@ -260,6 +262,7 @@ proptest! {
         let limits = Limits {
             max_total: MAX_TOTAL,
             max_streams: MAX_STREAMS,
+            guests_max: GUESTS_MAX,
             max_per_peer: MAX_PER_PEER,
             waiters_max: 1000,
             drain: Duration::from_secs(2),
