@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use bytes::Bytes;
-use kinfolk_transport::{FrameReader, NodeIdentity, PeerName, STREAMS_MAX, StreamKind, encode_frame};
+use kinfolk_transport::{
+    Beginning, FrameReader, NodeIdentity, PeerName, STREAMS_MAX, StreamKind, Traffic, encode_frame,
+};
 use s2n_quic::client::Connect;
 use s2n_quic::provider::limits::Limits;
 use s2n_quic::provider::tls::s2n_tls;
@@ -51,7 +53,8 @@ impl RawClient {
 
 /// The frame of a request.
 pub(super) fn frame(body: &Bytes) -> Result<Bytes> {
-    Ok(encode_frame(Some(StreamKind::Request), body, FRAME_BYTES_MAX)?)
+    let begin = Beginning { kind: StreamKind::Request, traffic: Traffic::Other };
+    Ok(encode_frame(Some(begin), body, FRAME_BYTES_MAX)?)
 }
 
 /// Sends a frame and reads the frame that answers it, as the transport does.

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_swim::{Dial, NoReply};
-use kinfolk_transport::{Evidence, Need, Peer, RequestError, Transport};
+use kinfolk_swim::{Delivery, Dial, NoReply, Traffic};
+use kinfolk_transport::{Evidence, Manner, Need, Peer, RequestError, Transport};
 
 /// Why a message has no answer or was not delivered: the evidence for the machine, and the words for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct NoAnswer {
 
 /// Carries frames to peers. Cheap to clone; every call is independent of every other.
 pub trait Carrier: Clone + Send + Sync + 'static {
-    /// Sends `body` and waits for the answer, for at most `within`. `dial` says what to do without an open connection.
+    /// Sends `body` and waits for the answer, for at most `delivery.within`.
     ///
     /// # Errors
     /// [`NoAnswer`] with the evidence.
@@ -29,11 +29,10 @@ pub trait Carrier: Clone + Send + Sync + 'static {
         &self,
         to: &Peer,
         body: Bytes,
-        within: Duration,
-        dial: Dial,
+        delivery: Delivery,
     ) -> impl Future<Output = Result<Bytes, NoAnswer>> + Send;
 
-    /// Sends `body`, which nobody answers; waits until it is handed over, for at most `within`.
+    /// Sends `body`, which nobody answers; waits until it is handed over, for at most `delivery.within`.
     ///
     /// # Errors
     /// [`NoAnswer`] with the evidence.
@@ -44,8 +43,7 @@ pub trait Carrier: Clone + Send + Sync + 'static {
         &self,
         to: &Peer,
         body: Bytes,
-        within: Duration,
-        dial: Dial,
+        delivery: Delivery,
     ) -> impl Future<Output = Result<(), NoAnswer>> + Send;
 
     /// Says how late this member is with what it has to do, so that nothing is given up too soon.
@@ -59,13 +57,13 @@ pub trait Carrier: Clone + Send + Sync + 'static {
 }
 
 impl Carrier for Transport {
-    async fn request(&self, to: &Peer, body: Bytes, within: Duration, dial: Dial) -> Result<Bytes, NoAnswer> {
-        let answer = self.request_by(to, body, within, need(dial)).await;
+    async fn request(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<Bytes, NoAnswer> {
+        let answer = self.request_by(to, body, delivery.within, manner(delivery)).await;
         answer.map_err(|error| no_answer(&error))
     }
 
-    async fn send(&self, to: &Peer, body: Bytes, within: Duration, dial: Dial) -> Result<(), NoAnswer> {
-        self.send_by(to, body, within, need(dial)).await.map_err(|error| no_answer(&error))
+    async fn send(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<(), NoAnswer> {
+        self.send_by(to, body, delivery.within, manner(delivery)).await.map_err(|error| no_answer(&error))
     }
 
     fn set_lateness(&self, late: Duration) {
@@ -77,13 +75,20 @@ impl Carrier for Transport {
     }
 }
 
-/// How much a message needs a connection, in the transport's words.
-const fn need(dial: Dial) -> Need {
-    match dial {
+/// How a message is sent, in the transport's words.
+const fn manner(delivery: Delivery) -> Manner {
+    let need = match delivery.dial {
         Dial::First => Need::Urgent,
         Dial::Later => Need::Patient,
         Dial::Never => Need::OpenOnly,
-    }
+    };
+    let traffic = match delivery.traffic {
+        Traffic::Probe => kinfolk_transport::Traffic::Probe,
+        Traffic::Gossip => kinfolk_transport::Traffic::Gossip,
+        Traffic::Comparison => kinfolk_transport::Traffic::Comparison,
+        Traffic::Other => kinfolk_transport::Traffic::Other,
+    };
+    Manner { need, traffic }
 }
 
 fn no_answer(error: &RequestError) -> NoAnswer {

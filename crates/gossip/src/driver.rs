@@ -177,9 +177,9 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
     fn carry_out(&mut self) {
         while let Some(output) = self.machine.poll_output() {
             match output {
-                Output::Send { to, addr, message, request, within, dial } => {
+                Output::Send { to, addr, message, request, delivery } => {
                     let to = Peer::new(to, addr);
-                    if let Some(end) = self.outbox.send(to, &message, request, (within, dial)) {
+                    if let Some(end) = self.outbox.send(to, &message, request, delivery) {
                         self.machine.handle(self.clock.now(), end);
                     }
                 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_swim::{CheckId, Dial, Input, Message, NoReply, RequestId, codec};
+use kinfolk_swim::{CheckId, Delivery, Input, Message, NoReply, RequestId, codec};
 use kinfolk_transport::Peer;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -79,7 +79,7 @@ impl<C: Carrier> Outbox<C> {
         to: Peer,
         message: &Message,
         request: Option<RequestId>,
-        (within, dial): (Duration, Dial),
+        delivery: Delivery,
     ) -> Option<Input> {
         let local = request.map(|request| Input::NoReply { request, why: NoReply::Local });
         let Some(body) = encode(message) else { return local };
@@ -93,11 +93,11 @@ impl<C: Carrier> Outbox<C> {
         self.spawn(async move {
             match request {
                 Some(request) => {
-                    let input = ask(&carrier, &to, body, request, (within, dial)).await;
+                    let input = ask(&carrier, &to, body, request, delivery).await;
                     // Fails only when the driver has gone, and then nobody is waiting.
                     let _ = replies.send(input).await;
                 }
-                None => tell(&carrier, &to, body, (within, dial), &counters).await,
+                None => tell(&carrier, &to, body, delivery, &counters).await,
             }
             drop(permit);
         });
@@ -158,9 +158,9 @@ async fn ask<C: Carrier>(
     to: &Peer,
     body: Bytes,
     request: RequestId,
-    (within, dial): (Duration, Dial),
+    delivery: Delivery,
 ) -> Input {
-    let answer = carrier.request(to, body, within, dial).await;
+    let answer = carrier.request(to, body, delivery).await;
     let message = answer.and_then(|body| {
         codec::decode(&body).map_err(|error| NoAnswer { why: NoReply::Refused, cause: error.to_string() })
     });
@@ -173,14 +173,8 @@ async fn ask<C: Carrier>(
     }
 }
 
-async fn tell<C: Carrier>(
-    carrier: &C,
-    to: &Peer,
-    body: Bytes,
-    (within, dial): (Duration, Dial),
-    counters: &Counters,
-) {
-    if let Err(NoAnswer { cause, .. }) = carrier.send(to, body, within, dial).await {
+async fn tell<C: Carrier>(carrier: &C, to: &Peer, body: Bytes, delivery: Delivery, counters: &Counters) {
+    if let Err(NoAnswer { cause, .. }) = carrier.send(to, body, delivery).await {
         count(&counters.undelivered);
         tracing::debug!(peer = %to, %cause, "a message was not delivered");
     }
@@ -189,6 +183,7 @@ async fn tell<C: Carrier>(
 #[cfg(test)]
 mod tests {
     use kinfolk_core::{NodeAddr, NodeId};
+    use kinfolk_swim::{Dial, Traffic};
 
     use super::*;
 
@@ -197,13 +192,13 @@ mod tests {
     struct Stuck(Arc<Semaphore>);
 
     impl Carrier for Stuck {
-        async fn request(&self, _: &Peer, _: Bytes, _: Duration, _: Dial) -> Result<Bytes, NoAnswer> {
+        async fn request(&self, _: &Peer, _: Bytes, _: Delivery) -> Result<Bytes, NoAnswer> {
             self.0.acquire().await.unwrap().forget();
             Err(NoAnswer { why: NoReply::Silent, cause: "lost".to_owned() })
         }
 
-        async fn send(&self, to: &Peer, body: Bytes, within: Duration, dial: Dial) -> Result<(), NoAnswer> {
-            self.request(to, body, within, dial).await.map(drop)
+        async fn send(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<(), NoAnswer> {
+            self.request(to, body, delivery).await.map(drop)
         }
 
         fn set_lateness(&self, _: Duration) {}
@@ -220,7 +215,9 @@ mod tests {
 
     fn tell(outbox: &mut Outbox<Stuck>) {
         let message = Message::Gossip { gossip: Vec::new() };
-        assert_eq!(outbox.send(peer(), &message, None, (Duration::from_secs(5), Dial::First)), None);
+        let delivery =
+            Delivery { within: Duration::from_secs(5), dial: Dial::First, traffic: Traffic::Gossip };
+        assert_eq!(outbox.send(peer(), &message, None, delivery), None);
     }
 
     /// Whether it is clear now; whatever could run has run.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kinfolk_core::{Instant, NodeId, SharedNodeRegistry};
 use kinfolk_swim::{
-    CheckId, CommandId, Input, Machine, Message, NoReply, Output, ReplyId, RequestId, SwimConfig,
+    CheckId, CommandId, Delivery, Input, Machine, Message, NoReply, Output, ReplyId, RequestId, SwimConfig,
 };
 
 use crate::checks::{Checks, Violation};
@@ -299,7 +299,7 @@ impl World {
 
     fn carry_out(&mut self, node: NodeIndex, output: Output) {
         match output {
-            Output::Send { to, message, request, within, dial, .. } => {
+            Output::Send { to, message, request, delivery: Delivery { within, dial, .. }, .. } => {
                 self.send(node, &to, message, request, (within, dial));
             }
             Output::Reply { to, message } => self.reply(node, to, message),

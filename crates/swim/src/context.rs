@@ -20,7 +20,7 @@ use kinfolk_detector::{Lateness, LocalHealth};
 
 use crate::fact::{Ask, Fact, Riding};
 use crate::interface::config::SwimConfig;
-use crate::interface::dial::Dial;
+use crate::interface::delivery::{Delivery, Dial, Traffic};
 use crate::interface::input::{CommandId, ReplyId, RequestId};
 use crate::interface::output::{Outcome, Output};
 use crate::interface::priority::Priority;
@@ -159,7 +159,8 @@ impl Context {
     pub(crate) fn send_gossip(&mut self, to: &NodeStatus, gossip: Vec<Update>, dial: Dial) {
         let message = Message::Gossip { gossip };
         let (to, addr) = (to.id.clone(), to.addr);
-        self.output(Output::Send { to, addr, message, request: None, within: DELIVERED_WITHIN, dial });
+        let delivery = Delivery { within: DELIVERED_WITHIN, dial, traffic: Traffic::Gossip };
+        self.output(Output::Send { to, addr, message, request: None, delivery });
     }
 
     /// Sends a request whose answer is of use for that long, and which carries what waits for this member.
@@ -194,8 +195,8 @@ impl Context {
     ) -> RequestId {
         let request = self.next_request();
         self.requests_made += 1;
-        let (to, dial) = (to.clone(), purpose.dial());
-        let output = Output::Send { to, addr, message, request: Some(request), within, dial };
+        let delivery = Delivery { within, dial: purpose.dial(), traffic: purpose.traffic() };
+        let output = Output::Send { to: to.clone(), addr, message, request: Some(request), delivery };
         self.facts.push(Fact::Ask(Box::new(Ask { request, output, riding, purpose })));
         request
     }

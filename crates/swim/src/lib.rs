@@ -22,7 +22,7 @@ mod view;
 mod wire;
 
 pub use interface::config::{Mode, SwimConfig};
-pub use interface::dial::Dial;
+pub use interface::delivery::{Delivery, Dial, Traffic};
 pub use interface::error::{CommandError, ConfigError, ForgetError};
 pub use interface::input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
 pub use interface::output::{JoinFailure, Outcome, Output, RefusedClaim, RefusedJoin};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kinfolk_core::{Instant, NodeAddr, NodeId, NodeStatus};
 
-use crate::interface::dial::Dial;
+use crate::interface::delivery::{Dial, Traffic};
 use crate::interface::input::{CommandId, ReplyId, RequestId};
 use crate::timer::TimerKey;
 use crate::wire::buckets::Buckets;
@@ -80,6 +80,24 @@ impl Purpose {
             | Self::Sync(Session { command: Some(_), .. }) => Dial::First,
             Self::Glance | Self::Compare | Self::Introduction(_) | Self::Sync(_) | Self::Describe(_) => {
                 Dial::Later
+            }
+        }
+    }
+
+    /// What its bytes are for.
+    pub(crate) const fn traffic(&self) -> Traffic {
+        match self {
+            Self::Probe
+            | Self::IndirectProbe
+            | Self::Watch { .. }
+            | Self::Witness { .. }
+            | Self::PendingVerdict(_)
+            | Self::ReturnCheck(_)
+            | Self::Relay(_) => Traffic::Probe,
+            Self::Leave => Traffic::Gossip,
+            Self::Join(_) | Self::Sync(Session { command: Some(_), .. }) => Traffic::Other,
+            Self::Glance | Self::Compare | Self::Introduction(_) | Self::Sync(_) | Self::Describe(_) => {
+                Traffic::Comparison
             }
         }
     }

@@ -1,8 +1,11 @@
-//! What stands on a stream: one byte that says what kind of stream it is, then one frame. A frame is its body's length
+//! What stands on a stream: one byte that says what kind of stream it is and what for, then one frame (on a kept stream as many as
+//! there are requests, each with such a byte). A frame is its body's length
 //! (`u32`, big-endian), a version byte, and the body, which is opaque here. Pure: bytes in, bytes out.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use thiserror::Error;
+
+use crate::traffic::Traffic;
 
 /// The version of the frame's layout and of what stands inside it.
 pub const FRAME_VERSION: u8 = 1;
@@ -10,7 +13,7 @@ pub const FRAME_VERSION: u8 = 1;
 /// Bytes before the body: the length and the version.
 pub const HEADER_BYTES: usize = 5;
 
-/// What a stream is for: its first byte.
+/// What a stream is: the lower half of its first byte. The upper half says what its first frame is [for](Traffic).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum StreamKind {
@@ -20,6 +23,31 @@ pub enum StreamKind {
     OneWay = 2,
     /// Bytes of an application, in both directions (on a bidirectional stream).
     Application = 3,
+    /// Requests one after another, each begun with this byte, and their answers (on a bidirectional stream).
+    Kept = 4,
+}
+
+/// The first byte of a stream or of a request on a kept one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beginning {
+    /// What kind of stream it is.
+    pub kind: StreamKind,
+    /// What the frame after it is for.
+    pub traffic: Traffic,
+}
+
+impl From<Beginning> for u8 {
+    fn from(Beginning { kind, traffic }: Beginning) -> Self {
+        kind as Self | (traffic as Self) << 4
+    }
+}
+
+impl TryFrom<u8> for Beginning {
+    type Error = FrameError;
+
+    fn try_from(byte: u8) -> Result<Self, FrameError> {
+        Ok(Self { kind: StreamKind::try_from(byte & 0xF)?, traffic: Traffic::of_byte(byte >> 4) })
+    }
 }
 
 impl TryFrom<u8> for StreamKind {
@@ -30,6 +58,7 @@ impl TryFrom<u8> for StreamKind {
             1 => Ok(Self::Request),
             2 => Ok(Self::OneWay),
             3 => Ok(Self::Application),
+            4 => Ok(Self::Kept),
             found => Err(FrameError::Kind { found }),
         }
     }
@@ -76,16 +105,23 @@ pub enum FrameError {
     },
 }
 
-/// Writes a frame, after the kind of its stream if it begins one.
+/// Whether a body of `len` bytes may be sent where the limit is `max`.
+///
+/// # Errors
+/// [`FrameError::TooLarge`] if not.
+pub(crate) fn check(len: usize, max: usize) -> Result<u32, FrameError> {
+    u32::try_from(len).ok().filter(|_| len <= max).ok_or(FrameError::TooLarge { len, max })
+}
+
+/// Writes a frame, after the byte that it begins with if it does.
 ///
 /// # Errors
 /// [`FrameError::TooLarge`] if the body is over `max` bytes (or over `u32::MAX`).
-pub fn encode(kind: Option<StreamKind>, body: &[u8], max: usize) -> Result<Bytes, FrameError> {
-    let len = u32::try_from(body.len()).ok().filter(|_| body.len() <= max);
-    let len = len.ok_or(FrameError::TooLarge { len: body.len(), max })?;
+pub fn encode(begin: Option<Beginning>, body: &[u8], max: usize) -> Result<Bytes, FrameError> {
+    let len = check(body.len(), max)?;
     let mut bytes = BytesMut::with_capacity(1 + HEADER_BYTES + body.len());
-    if let Some(kind) = kind {
-        bytes.put_u8(kind as u8);
+    if let Some(begin) = begin {
+        bytes.put_u8(begin.into());
     }
     bytes.put_u32(len);
     bytes.put_u8(FRAME_VERSION);
@@ -182,7 +218,8 @@ mod tests {
     fn serialization_failure_is_an_error() {
         assert_eq!(read(&[&[0, 0, 0, 1, 9, 0]]), Err(FrameError::Version { found: 9 }));
         assert_eq!(read(&[&[0, 0, 0, 1, FRAME_VERSION, 0, 0]]), Err(FrameError::Trailing { extra: 1 }));
-        assert_eq!(StreamKind::try_from(0), Err(FrameError::Kind { found: 0 }));
+        assert_eq!(Beginning::try_from(0x30), Err(FrameError::Kind { found: 0 }));
+        assert_eq!(Beginning::try_from(5), Err(FrameError::Kind { found: 5 }));
         let mut reader = FrameReader::new(MAX);
         assert_eq!(reader.push(&Bytes::from_static(&[0, 0, 0, 1, FRAME_VERSION])), Ok(None));
         assert_eq!(reader.ended(), FrameError::Truncated { have: 5 });
@@ -190,8 +227,12 @@ mod tests {
 
     #[test]
     fn a_stream_begins_with_its_kind() {
-        let bytes = encode(Some(StreamKind::OneWay), b"x", MAX).unwrap();
-        assert_eq!(&bytes[..], [2, 0, 0, 0, 1, FRAME_VERSION, b'x']);
+        let begin = Beginning { kind: StreamKind::OneWay, traffic: Traffic::Comparison };
+        let bytes = encode(Some(begin), b"x", MAX).unwrap();
+        assert_eq!(&bytes[..], [0x32, 0, 0, 0, 1, FRAME_VERSION, b'x']);
+        assert_eq!(Beginning::try_from(0x32), Ok(begin));
+        let later = Beginning { traffic: Traffic::Other, ..begin };
+        assert_eq!(Beginning::try_from(0xF2), Ok(later), "a purpose that a later release knows");
     }
 
     proptest! {

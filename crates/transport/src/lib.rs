@@ -65,12 +65,15 @@ pub mod simulation;
 mod stats;
 #[cfg(not(kinfolk_loom))]
 mod stream_error;
+mod traffic;
 
 #[cfg(not(kinfolk_loom))]
 pub use config::{STREAMS_MAX, TransportConfig};
 #[cfg(not(kinfolk_loom))]
 pub use error::TransportError;
-pub use frame::{FRAME_VERSION, FrameError, FrameReader, HEADER_BYTES, StreamKind, encode as encode_frame};
+pub use frame::{
+    Beginning, FRAME_VERSION, FrameError, FrameReader, HEADER_BYTES, StreamKind, encode as encode_frame,
+};
 pub use hello::SERVICE_BYTES_MAX;
 #[cfg(not(kinfolk_loom))]
 pub use identity::{ClusterCa, IdentityError, NodeIdentity, PeerName};
@@ -85,8 +88,11 @@ pub use quic::{
     Transport,
 };
 #[cfg(not(kinfolk_loom))]
-pub use request::{Ending, Evidence, Phase, Rejection, RequestError};
+pub use request::{Ending, Evidence, Manner, Phase, Rejection, RequestError};
 #[cfg(not(kinfolk_loom))]
 pub use stats::TransportStats;
 #[cfg(not(kinfolk_loom))]
 pub use stream_error::{ServiceError, StreamError};
+pub use traffic::Traffic;
+#[cfg(not(kinfolk_loom))]
+pub use traffic::{Sent, SentFor};

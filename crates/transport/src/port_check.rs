@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::{interval, timeout};
 
+use crate::traffic::Count;
+
 /// No QUIC packet, so that whoever does listen drops it unread.
 const PROBE: &[u8] = &[0];
 
@@ -20,13 +22,13 @@ const PROBE: &[u8] = &[0];
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// Whether the host at `addr` says, within that time, that nobody listens there; asked from the address `local`, which is
-/// the one that traffic to it takes. False for every other outcome.
-pub(crate) async fn is_closed(local: IpAddr, addr: SocketAddr, within: Duration) -> bool {
-    matches!(timeout(within, refusal(local, addr)).await, Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused)
+/// the one that traffic to it takes. Counts what it sends. False for every other outcome.
+pub(crate) async fn is_closed(local: IpAddr, addr: SocketAddr, within: Duration, count: &Count) -> bool {
+    matches!(timeout(within, refusal(local, addr, count)).await, Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused)
 }
 
 /// Returns only with an error: nobody answers such a datagram.
-async fn refusal(local: IpAddr, addr: SocketAddr) -> io::Result<()> {
+async fn refusal(local: IpAddr, addr: SocketAddr, count: &Count) -> io::Result<()> {
     let socket = UdpSocket::bind((local, 0)).await?;
     socket.connect(addr).await?;
     let (mut again, mut unread) = (interval(AGAIN), [0; 16]);
@@ -34,7 +36,10 @@ async fn refusal(local: IpAddr, addr: SocketAddr) -> io::Result<()> {
         tokio::select! {
             // Whatever comes is no refusal; only an error is.
             received = socket.recv(&mut unread) => received.map(drop)?,
-            _ = again.tick() => socket.send(PROBE).await.map(drop)?,
+            _ = again.tick() => {
+                socket.send(PROBE).await?;
+                count.add(PROBE.len() as u64);
+            }
         }
     }
 }
@@ -51,7 +56,7 @@ mod tests {
             let socket = std::net::UdpSocket::bind((ip, 0)).unwrap();
             let addr = socket.local_addr().unwrap();
             drop(socket);
-            assert!(is_closed(ip.parse().unwrap(), addr, LONG).await, "{ip}");
+            assert!(is_closed(ip.parse().unwrap(), addr, LONG, &Count::default()).await, "{ip}");
         }
     }
 
@@ -59,6 +64,6 @@ mod tests {
     async fn a_port_that_a_process_holds_is_not_closed_even_if_it_reads_nothing() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let addr = socket.local_addr().unwrap();
-        assert!(!is_closed(addr.ip(), addr, Duration::from_millis(50)).await);
+        assert!(!is_closed(addr.ip(), addr, Duration::from_millis(50), &Count::default()).await);
     }
 }

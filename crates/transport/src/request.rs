@@ -8,7 +8,24 @@ use thiserror::Error;
 
 use crate::frame::FrameError;
 use crate::peer::Target;
-use crate::pool::{DialError, PoolError};
+use crate::pool::{DialError, Need, PoolError};
+use crate::traffic::Traffic;
+
+/// How a request or a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// What to do where there is no open connection to the peer.
+    pub need: Need,
+    /// What its bytes, and those of its answer, are counted for.
+    pub traffic: Traffic,
+}
+
+impl Default for Manner {
+    /// Urgent, and for anything.
+    fn default() -> Self {
+        Self { need: Need::Urgent, traffic: Traffic::Other }
+    }
+}
 
 /// Why a request has no answer, or a message was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::traffic::{Counts, SentFor};
+
 /// What happened since the transport was bound.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,6 +25,8 @@ pub struct TransportStats {
     pub udp_bytes_sent: u64,
     /// UDP payload bytes received in them.
     pub udp_bytes_received: u64,
+    /// What was sent, by what it was for. Beside the datagrams of connections it has those of port checks.
+    pub sent_for: SentFor,
     /// Requests and messages begun.
     pub requests: u64,
     /// Of these: failed, for whatever reason.
@@ -81,12 +85,14 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
             pub(crate) udp: Udp,
+            pub(crate) sent_for: Counts,
             $(pub(crate) $name: AtomicU64,)*
         }
 
         impl Counters {
             pub(crate) fn stats(&self) -> TransportStats {
                 TransportStats {
+                    sent_for: self.sent_for.read(),
                     datagrams_sent: self.udp.datagrams_sent.load(Relaxed),
                     datagrams_received: self.udp.datagrams_received.load(Relaxed),
                     udp_bytes_sent: self.udp.bytes_sent.load(Relaxed),

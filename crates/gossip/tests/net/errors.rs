@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use kinfolk_core::{ClusterEvent, NodeState};
 use kinfolk_gossip::{Carrier, GossipError};
-use kinfolk_swim::{Dial, NoReply};
+use kinfolk_swim::{Delivery, Dial, NoReply, Traffic};
 use kinfolk_transport::Peer;
 
 use crate::fixture::{DEADLINE, Group, event, fast, id};
+
+const PROBE: Delivery = Delivery { within: DEADLINE, dial: Dial::First, traffic: Traffic::Probe };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connection_fails_during_ping() {
@@ -59,13 +61,13 @@ async fn own_shutdown_is_evidence_of_nothing() {
     let peer = Peer::new(subject.id().clone(), subject.advertised_addr());
     let request = tokio::spawn({
         let (prober, peer) = (prober.clone(), peer.clone());
-        async move { Carrier::request(&prober, &peer, "ping".into(), DEADLINE, Dial::First).await }
+        async move { Carrier::request(&prober, &peer, "ping".into(), PROBE).await }
     });
     let _unanswered = tokio::time::timeout(DEADLINE, incoming.recv()).await.unwrap().unwrap();
     prober.close(Duration::from_millis(400)).await;
     let cut_off = request.await.unwrap().unwrap_err();
     assert_eq!(cut_off.why, NoReply::Local, "{cut_off:?}");
-    let after = Carrier::request(&prober, &peer, "ping".into(), DEADLINE, Dial::First).await.unwrap_err();
+    let after = Carrier::request(&prober, &peer, "ping".into(), PROBE).await.unwrap_err();
     assert_eq!(after.why, NoReply::Local, "{after:?}");
     subject.close(Duration::from_secs(2)).await;
 }
@@ -78,7 +80,7 @@ async fn own_close_of_a_connection_is_evidence_of_nothing() {
     let peer = Peer::new(subject.id().clone(), subject.advertised_addr());
     let request = tokio::spawn({
         let (prober, peer) = (prober.clone(), peer.clone());
-        async move { Carrier::request(&prober, &peer, "ping".into(), DEADLINE, Dial::First).await }
+        async move { Carrier::request(&prober, &peer, "ping".into(), PROBE).await }
     });
     let _unanswered = tokio::time::timeout(DEADLINE, incoming.recv()).await.unwrap().unwrap();
     prober.pool().close();

@@ -12,7 +12,7 @@ use kinfolk_core::{
 };
 use kinfolk_detector::{HealthChecker, HealthConfig, SuspicionRule};
 use kinfolk_gossip::{Carrier, Clock, GossipConfig, NoAnswer, Parts, SwimProtocol};
-use kinfolk_swim::{Dial, Message, NoReply, SwimConfig, codec};
+use kinfolk_swim::{Delivery, Message, NoReply, SwimConfig, codec};
 use kinfolk_transport::{ClusterCa, Incoming, Peer, Transport, TransportConfig};
 use parking_lot::Mutex;
 
@@ -67,16 +67,16 @@ impl Faulty {
 }
 
 impl Carrier for Faulty {
-    async fn request(&self, to: &Peer, body: Bytes, within: Duration, dial: Dial) -> Result<Bytes, NoAnswer> {
+    async fn request(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<Bytes, NoAnswer> {
         self.sent.lock().push((to.id.clone(), body.clone()));
-        self.delay(to, within).await?;
-        Carrier::request(&self.transport, to, body, within, dial).await
+        self.delay(to, delivery.within).await?;
+        Carrier::request(&self.transport, to, body, delivery).await
     }
 
-    async fn send(&self, to: &Peer, body: Bytes, within: Duration, dial: Dial) -> Result<(), NoAnswer> {
+    async fn send(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<(), NoAnswer> {
         self.sent.lock().push((to.id.clone(), body.clone()));
-        self.delay(to, within).await?;
-        Carrier::send(&self.transport, to, body, within, dial).await
+        self.delay(to, delivery.within).await?;
+        Carrier::send(&self.transport, to, body, delivery).await
     }
 
     fn set_lateness(&self, late: Duration) {

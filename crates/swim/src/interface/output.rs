@@ -1,11 +1,10 @@
 //! What the machine wants done. One enum, so that tests can assert it whole.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kinfolk_core::{ClusterEvent, Incarnation, NodeAddr, NodeId, NodeStatus};
 
-use super::dial::Dial;
+use super::delivery::Delivery;
 use super::error::{CommandError, ForgetError};
 use super::input::{CheckId, CommandId, NoReply, ReplyId, RequestId};
 use crate::wire::message::Message;
@@ -24,10 +23,8 @@ pub enum Output {
         /// Set if an answer is expected: it must come back, once, as [`Input::Reply`](crate::Input::Reply) or
         /// [`Input::NoReply`](crate::Input::NoReply).
         request: Option<RequestId>,
-        /// For how long it is of use: an answer, or a delivery, after this time comes too late.
-        within: Duration,
-        /// What to do where there is no open connection to the member.
-        dial: Dial,
+        /// How.
+        delivery: Delivery,
     },
     /// Answer a peer's request.
     Reply {

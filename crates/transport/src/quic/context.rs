@@ -2,7 +2,7 @@
 //! the round trip, and how it ended. It notes; what follows from it is decided elsewhere.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::limits::{Handshakes, Sources, Ticket};
 use super::refusal::Refusals;
 use crate::pool::Side;
 use crate::stats::{Counters, add};
+use crate::traffic::Use;
 
 /// How far a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(super) struct Facts {
     source: OnceLock<SocketAddr>,
     /// Why the TLS library here refused the peer.
     tls_fault: OnceLock<String>,
+    /// What its latest bytes are for.
+    latest_use: AtomicU8,
     arrivals: Arrivals,
 }
 
@@ -66,6 +69,7 @@ impl Facts {
             chain: OnceLock::new(),
             source: OnceLock::new(),
             tls_fault: OnceLock::new(),
+            latest_use: AtomicU8::new(Use::Handshake as u8),
             closed: AtomicBool::new(false),
             arrivals: Arrivals {
                 rtt: AtomicU64::new(0),
@@ -114,6 +118,11 @@ impl Facts {
             0 => None,
             micros => Some(Duration::from_micros(micros)),
         }
+    }
+
+    /// What is sent from now on is for that.
+    pub(super) fn used_for(&self, of: Use) {
+        self.latest_use.store(of as u8, Relaxed);
     }
 
     /// Whether the peer has acknowledged something since then.
@@ -264,9 +273,11 @@ impl Subscriber for Events {
         }
     }
 
-    fn on_datagram_sent(&mut self, _: &mut Context, _: &ConnectionMeta, event: &events::DatagramSent) {
+    fn on_datagram_sent(&mut self, cx: &mut Context, _: &ConnectionMeta, event: &events::DatagramSent) {
+        let bytes = u64::from(event.len);
         add(&self.counters.udp.datagrams_sent, 1);
-        add(&self.counters.udp.bytes_sent, u64::from(event.len));
+        add(&self.counters.udp.bytes_sent, bytes);
+        self.counters.sent_for.of(Use::of_byte(cx.facts.latest_use.load(Relaxed))).add(bytes);
     }
 
     fn on_datagram_received(

@@ -20,21 +20,31 @@ use super::inbound::Incoming;
 use super::io::Host;
 use super::limits::{Door, Handshakes, Sources};
 use super::owner::{Owner, Ports};
+use super::peer::Request;
 use super::refusal::Refusals;
 use super::streams::{self, AppStream, Listener};
 use super::{listener, start};
 use crate::config::TransportConfig;
 use crate::error::TransportError;
-use crate::frame::{StreamKind, encode};
+use crate::frame;
 use crate::hello;
 use crate::peer::{Peer, Target};
-use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Need, Route, Side, Taken};
-use crate::request::{Ending, Phase, RequestError};
+use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Route, Side, Taken};
+use crate::request::{Ending, Manner, Phase, RequestError};
 use crate::stats::{Counters, TransportStats, add};
 use crate::stream_error::ServiceError;
 
 /// A deadline that is as good as none, for durations that no clock can add.
 const FAR: Duration = Duration::from_hours(365 * 24);
+
+/// Which ways a frame goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    /// To the peer, whose answer comes back.
+    Both,
+    /// To the peer.
+    There,
+}
 
 /// One node's connections to the others: requests and messages go out through it, and those of others come in through the
 /// [`Incoming`] that it is bound with.
@@ -124,7 +134,8 @@ impl Transport {
     /// # Cancel safety
     /// Nothing is left behind.
     pub async fn port_is_closed(&self, peer: &Peer, within: Duration) -> bool {
-        self.0.ports.host.port_is_closed(self.0.ports.local, peer.addr.socket(), within).await
+        let Owner { hub, ports, .. } = &*self.0;
+        ports.host.port_is_closed(ports.local, peer.addr.socket(), within, &hub.counters.sent_for).await
     }
 
     /// Sends `body` to `peer` and waits for its answer, at most for `deadline` in all (dialling included).
@@ -139,13 +150,14 @@ impl Transport {
     /// # Cancel safety
     /// Nothing is left behind; whether the peer acts on the request is open.
     pub async fn request(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<Bytes, RequestError> {
-        self.request_by(peer, body, deadline, Need::Urgent).await
+        self.request_by(peer, body, deadline, Manner::default()).await
     }
 
-    /// As [`request`](Self::request), with what to do where there is no open connection to `peer`.
+    /// As [`request`](Self::request), in a manner of its own.
     ///
     /// # Errors
-    /// As [`request`](Self::request); also [`NotConnected`](RequestError::NotConnected) with [`Need::OpenOnly`].
+    /// As [`request`](Self::request); also [`NotConnected`](RequestError::NotConnected) with
+    /// [`Need::OpenOnly`](crate::Need::OpenOnly).
     ///
     /// # Cancel safety
     /// As [`request`](Self::request).
@@ -154,10 +166,10 @@ impl Transport {
         peer: &Peer,
         body: Bytes,
         deadline: Duration,
-        need: Need,
+        manner: Manner,
     ) -> Result<Bytes, RequestError> {
         let span = debug_span!("request", %peer);
-        let talk = self.talk(peer, StreamKind::Request, &body, (deadline, need)).instrument(span);
+        let talk = self.talk(peer, Direction::Both, &body, (deadline, manner)).instrument(span);
         let outcome = self.counted(|| peer.into(), talk).await;
         // An exchange of this kind has a reply.
         outcome.map(Option::unwrap_or_default)
@@ -172,10 +184,10 @@ impl Transport {
     /// # Cancel safety
     /// As [`request`](Self::request).
     pub async fn send(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<(), RequestError> {
-        self.send_by(peer, body, deadline, Need::Urgent).await
+        self.send_by(peer, body, deadline, Manner::default()).await
     }
 
-    /// As [`send`](Self::send), with what to do where there is no open connection to `peer`.
+    /// As [`send`](Self::send), in a manner of its own.
     ///
     /// # Errors
     /// As [`request_by`](Self::request_by).
@@ -187,10 +199,10 @@ impl Transport {
         peer: &Peer,
         body: Bytes,
         deadline: Duration,
-        need: Need,
+        manner: Manner,
     ) -> Result<(), RequestError> {
         let span = debug_span!("message", %peer);
-        let talk = self.talk(peer, StreamKind::OneWay, &body, (deadline, need)).instrument(span);
+        let talk = self.talk(peer, Direction::There, &body, (deadline, manner)).instrument(span);
         self.counted(|| peer.into(), talk).await.map(|_| ())
     }
 
@@ -294,19 +306,19 @@ impl Transport {
     async fn talk(
         &self,
         peer: &Peer,
-        kind: StreamKind,
+        direction: Direction,
         body: &Bytes,
-        (deadline, need): (Duration, Need),
+        (deadline, manner): (Duration, Manner),
     ) -> Result<Option<Bytes>, RequestError> {
         let until = after(deadline);
-        let mut outcome = self.talk_once(peer, kind, body, (deadline, need), until).await;
+        let mut outcome = self.talk_once(peer, direction, body, (deadline, manner), until).await;
         // A message may have been taken up and only its acknowledgement be lost; a request that was has its connection
         // in use until it is answered.
-        if kind == StreamKind::Request
+        if direction == Direction::Both
             && matches!(outcome, Err(RequestError::Closed { cause: Ending::Unused { .. }, .. }))
         {
             add(&self.0.hub.counters.requests_repeated, 1);
-            outcome = self.talk_once(peer, kind, body, (deadline, need), until).await;
+            outcome = self.talk_once(peer, direction, body, (deadline, manner), until).await;
         }
         if let Ok(reply) = &outcome {
             let counters = &self.0.hub.counters;
@@ -321,27 +333,26 @@ impl Transport {
     async fn talk_once(
         &self,
         peer: &Peer,
-        kind: StreamKind,
+        direction: Direction,
         body: &Bytes,
-        (deadline, need): (Duration, Need),
+        (deadline, manner): (Duration, Manner),
         until: Instant,
     ) -> Result<Option<Bytes>, RequestError> {
         let target = || Target::from(peer);
         let max = self.0.hub.config.frame_bytes_max;
-        let frame = encode(Some(kind), body, max)
-            .map_err(|cause| RequestError::TooLarge { peer: target(), cause })?;
+        frame::check(body.len(), max).map_err(|cause| RequestError::TooLarge { peer: target(), cause })?;
+        let request = Request { body, traffic: manner.traffic, frame_bytes_max: max };
         // One timer for all three steps: it costs as much as everything else here. These two tell what it cut off.
         let (mut phase, mut held, mut asked) = (Phase::Connecting, None, Instant::now());
         let steps = async {
-            let lease = self.0.pool.acquire_by(peer, need).await;
+            let lease = self.0.pool.acquire_by(peer, manner.need).await;
             let lease = &*held.insert(lease.map_err(|error| RequestError::of_pool(target(), error))?);
             phase = Phase::Queued;
             let turn = lease.turn().await.map_err(|fault| fault.about(target()))?;
             (phase, asked) = (Phase::Answer, Instant::now());
-            let talked = if kind == StreamKind::Request {
-                lease.exchange(frame, max, &turn).await.map(Some)
-            } else {
-                lease.send(frame, &turn).await.map(|()| None)
+            let talked = match direction {
+                Direction::Both => lease.exchange(&request, &turn).await.map(Some),
+                Direction::There => lease.send(&request, &turn).await.map(|()| None),
             };
             talked.map_err(|fault| fault.about(target()))
         };

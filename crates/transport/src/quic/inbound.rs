@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kinfolk_core::NodeId;
 use s2n_quic::stream::SendStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use super::code::StreamCode;
@@ -61,6 +61,9 @@ impl Incoming {
     }
 }
 
+/// A kept stream after an answer, and what keeps its connection in use.
+pub(super) type Answered = (SendStream, Option<Lease<Dialer>>);
+
 /// The means to answer one request. Dropping it unused tells the requester that there is no answer.
 pub struct Responder {
     stream: Option<SendStream>,
@@ -69,6 +72,8 @@ pub struct Responder {
     counters: Arc<Counters>,
     /// Keeps the connection from being idle while the answer is outstanding.
     lease: Option<Lease<Dialer>>,
+    /// Where the stream goes when it is kept for further requests.
+    back: Option<oneshot::Sender<Answered>>,
 }
 
 impl Responder {
@@ -79,7 +84,14 @@ impl Responder {
         counters: Arc<Counters>,
         lease: Option<Lease<Dialer>>,
     ) -> Self {
-        Self { stream: Some(stream), to, frame_bytes_max, counters, lease }
+        Self { stream: Some(stream), to, frame_bytes_max, counters, lease, back: None }
+    }
+
+    /// The same for a stream that comes back once the answer is sent.
+    pub(super) fn returning(mut self) -> (Self, oneshot::Receiver<Answered>) {
+        let (back, answered) = oneshot::channel();
+        self.back = Some(back);
+        (self, answered)
     }
 
     /// Sends the answer. Returns when QUIC has taken it; whether it arrives, the requester knows.
@@ -100,10 +112,22 @@ impl Responder {
             let (peer, deadline, phase) = (self.to.clone(), RESPOND_TIMEOUT, Phase::Answer);
             return Err(RequestError::Timeout { peer, deadline, phase });
         };
-        sent.and_then(|()| stream.finish()).map_err(|fault| Fault::from(fault).about(self.to.clone()))?;
+        let ended = if self.back.is_some() { sent } else { sent.and_then(|()| stream.finish()) };
+        ended.map_err(|fault| Fault::from(fault).about(self.to.clone()))?;
         self.counters.frame_sent(body.len());
-        self.let_it_arrive();
+        match self.back.take() {
+            Some(back) => self.give_back(back),
+            None => self.let_it_arrive(),
+        }
         Ok(())
+    }
+
+    /// The stream goes on with further requests.
+    fn give_back(&mut self, back: oneshot::Sender<Answered>) {
+        if let Some(stream) = self.stream.take() {
+            // Whoever reads the stream ends with its connection only.
+            let _ended = back.send((stream, self.lease.take()));
+        }
     }
 
     /// Keeps the connection in use until the peer has acknowledged the answer: closing it sooner would cut it off.

@@ -17,6 +17,7 @@ use crate::error::TransportError;
 use crate::path;
 use crate::pool::DialError;
 use crate::port_check;
+use crate::traffic::Counts;
 
 /// What waits between the socket and QUIC, for each of the two endpoints. QUIC's default of 8 MiB is touched page by page and never
 /// given back; more than this brings no more bytes a second.
@@ -54,9 +55,15 @@ pub(super) struct IoTask(Started);
 
 impl Host {
     /// Whether the host at `addr` says, within that time, that nobody listens there; asked from `local`.
-    pub(super) async fn port_is_closed(&self, local: SocketAddr, addr: SocketAddr, within: Duration) -> bool {
+    pub(super) async fn port_is_closed(
+        &self,
+        local: SocketAddr,
+        addr: SocketAddr,
+        within: Duration,
+        counts: &Counts,
+    ) -> bool {
         match self {
-            Self::System => port_check::is_closed(local.ip(), addr, within).await,
+            Self::System => port_check::is_closed(local.ip(), addr, within, &counts.port_checks).await,
             #[cfg(feature = "simulation")]
             Self::Simulated(host) => host.network.port_is_closed(local.ip(), addr),
         }
@@ -110,12 +117,26 @@ impl quic_io::Provider for SystemIo {
     type Error = io::Error;
 
     fn start<E: Endpoint<PathHandle = Self::PathHandle>>(self, endpoint: E) -> io::Result<SocketAddress> {
+        let same_socket = self.socket.try_clone()?;
         let builder = quic_io::tokio::Builder::default().with_rx_socket(self.socket)?;
         let io = builder.with_internal_recv_buffer_size(RECEIVE_RING_BYTES)?.build()?;
         let (task, addr) = io.start(endpoint)?;
+        ignore_ecn(&same_socket);
         self.started.set(task.abort_handle());
         Ok(addr)
     }
+}
+
+/// Has the system not tell which packets are marked for congestion (ECN, RFC 3168). Peers see that we do not count the marks, and
+/// stop sending any.
+///
+/// QUIC has no switch for it, and tests a path that keeps its marks with a false one each 10 to 100 round trips
+/// (`CE_SUPPRESSION_TESTING_RTT_MULTIPLIER` in s2n-quic-core's `path/ecn.rs`). A marked packet is acknowledged at once, by a packet
+/// of its own. On a path of less than 40 ms that is one more packet for each probe.
+fn ignore_ecn(socket: &UdpSocket) {
+    // One of these does not fit to the family of the socket. Where both fail, each probe costs one packet more.
+    let _unfit = rustix::net::sockopt::set_ip_recvtos(socket, false);
+    let _unfit = rustix::net::sockopt::set_ipv6_recvtclass(socket, false);
 }
 
 impl Started {

@@ -10,6 +10,9 @@ mod error_tests;
 mod hub;
 mod inbound;
 mod io;
+mod kept;
+#[cfg(test)]
+mod kept_tests;
 mod lanes;
 mod limits;
 mod listener;

@@ -13,10 +13,11 @@ use super::code::CloseCode;
 use super::outcome::Fault;
 use super::{Inbound, Incoming, Transport};
 use crate::config::TransportConfig;
-use crate::frame::{StreamKind, encode};
+use crate::frame::{Beginning, StreamKind, encode};
 use crate::identity::ClusterCa;
 use crate::peer::{Peer, Target};
 use crate::request::{Ending, Evidence, Rejection, RequestError};
+use crate::traffic::Traffic;
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -95,7 +96,8 @@ async fn a_request_that_the_peer_may_have_taken_up_is_not_sent_again() {
 async fn begin(a: &Transport, b: &Transport, len: usize) -> (BidirectionalStream, Bytes) {
     drop(a.pool().acquire(&peer(b)).await.unwrap());
     let conn = a.pool().peek(b.id()).unwrap();
-    let mut frame = encode(Some(StreamKind::Request), b"ping", 100).unwrap();
+    let mut frame =
+        encode(Some(Beginning { kind: StreamKind::Request, traffic: Traffic::Other }), b"ping", 100).unwrap();
     let mut stream = conn.open_bidirectional().await.unwrap();
     let rest = frame.split_off(len);
     stream.send(frame).await.unwrap();

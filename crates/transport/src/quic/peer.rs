@@ -16,11 +16,30 @@ use tokio::time::Instant;
 
 use super::code::CloseCode;
 use super::context::{Facts, Status};
+use super::kept::Kept;
 use super::outcome::{Fault, ending};
 use crate::config::TransportConfig;
-use crate::frame::{FrameError, FrameReader};
+use crate::frame::{Beginning, FrameError, FrameReader, StreamKind, encode};
 use crate::pool::{CloseReason, ConnId, Connection, Lane};
 use crate::request::Ending;
+use crate::traffic::{Traffic, Use};
+
+/// How many streams a peer may keep that it does not use. It needs one; another may not be known to have ended yet.
+const KEPT_BY_PEER_MAX: usize = 2;
+
+/// A request or a message as it is to be sent.
+pub(super) struct Request<'a> {
+    pub(super) body: &'a Bytes,
+    pub(super) traffic: Traffic,
+    /// The longest body that may be sent, or come back.
+    pub(super) frame_bytes_max: usize,
+}
+
+impl Request<'_> {
+    fn frame(&self, kind: StreamKind) -> Result<Bytes, FrameError> {
+        encode(Some(Beginning { kind, traffic: self.traffic }), self.body, self.frame_bytes_max)
+    }
+}
 
 /// An open, authenticated connection. Cloning is cheap and gives the same connection.
 #[derive(Clone)]
@@ -41,6 +60,9 @@ struct Inner {
     app_streams: Arc<Semaphore>,
     inbound_app_streams: Arc<Semaphore>,
     app_streams_max: usize,
+    kept: Kept,
+    /// Streams that the peer keeps for its requests, and on which none is under way.
+    kept_by_peer: AtomicUsize,
 }
 
 impl PeerConnection {
@@ -64,6 +86,8 @@ impl PeerConnection {
             app_streams: Arc::new(Semaphore::new(config.app_streams_max)),
             inbound_app_streams: Arc::new(Semaphore::new(config.app_streams_max)),
             app_streams_max: config.app_streams_max,
+            kept: Kept::default(),
+            kept_by_peer: AtomicUsize::new(0),
         }))
     }
 
@@ -106,20 +130,26 @@ impl PeerConnection {
         if let Ok(permit) = self.0.streams.try_acquire() {
             return Ok(permit);
         }
-        let place = Place::take(&self.0.queued, self.0.queue_max)?;
+        let max = self.0.queue_max;
+        let place = Place::take(&self.0.queued, max).map_err(|waiting| Fault::QueueFull { waiting, max })?;
         let permit = self.0.streams.acquire().await.expect("the semaphore is never closed");
         drop(place);
         Ok(permit)
     }
 
-    /// Sends a frame and reads the frame that answers it. The permit shows that it is this caller's turn.
+    /// Sends a request and reads the frame that answers it. The permit shows that it is this caller's turn.
     pub(super) async fn exchange(
         &self,
-        frame: Bytes,
-        reply_bytes_max: usize,
+        request: &Request<'_>,
         _turn: &SemaphorePermit<'_>,
     ) -> Result<Bytes, Fault> {
+        self.0.facts.used_for(request.traffic.into());
         let mut handle = self.0.handle.clone();
+        let reply_bytes_max = request.frame_bytes_max;
+        if let Some(loan) = self.0.kept.lend(request.body.len()) {
+            return loan.exchange(&mut handle, request.frame(StreamKind::Kept)?, reply_bytes_max).await;
+        }
+        let frame = request.frame(StreamKind::Request)?;
         let (mut receive, mut send) = handle.open_bidirectional_stream().await?.split();
         let sent = match send.send(frame).await {
             Ok(()) => send.finish(),
@@ -132,7 +162,9 @@ impl PeerConnection {
     }
 
     /// Sends a frame that has no answer. Returns when the peer's transport has all of it.
-    pub(super) async fn send(&self, frame: Bytes, _turn: &SemaphorePermit<'_>) -> Result<(), Fault> {
+    pub(super) async fn send(&self, message: &Request<'_>, _turn: &SemaphorePermit<'_>) -> Result<(), Fault> {
+        self.0.facts.used_for(message.traffic.into());
+        let frame = message.frame(StreamKind::OneWay)?;
         let mut handle = self.0.handle.clone();
         let mut send = handle.open_send_stream().await?;
         send.send(frame).await?;
@@ -151,9 +183,26 @@ impl PeerConnection {
         Arc::clone(&self.0.inbound_app_streams).try_acquire_owned().ok()
     }
 
+    /// The peer has sent something for that.
+    pub(super) fn used_for(&self, traffic: Traffic) {
+        self.0.facts.used_for(traffic.into());
+    }
+
+    /// A place for one more stream that the peer keeps and does not use now; none if it has enough of them.
+    pub(super) fn rest_place(&self) -> Option<Place<'_>> {
+        Place::take(&self.0.kept_by_peer, KEPT_BY_PEER_MAX).ok()
+    }
+
     /// A stream for an application, whose place has been taken.
     pub(super) async fn open_bidirectional(&self) -> Result<BidirectionalStream, Fault> {
+        self.0.facts.used_for(Use::Application);
         Ok(self.0.handle.clone().open_bidirectional_stream().await?)
+    }
+
+    /// Whether it keeps a stream for small requests that is free.
+    #[cfg(test)]
+    pub(super) fn keeps_a_stream(&self) -> bool {
+        self.0.kept.is_free()
     }
 
     /// Whether nobody has a stream of it, or waits for one.
@@ -219,14 +268,15 @@ impl fmt::Debug for PeerConnection {
     }
 }
 
-/// A place in the queue for a turn, given back when dropped.
-struct Place<'a>(&'a AtomicUsize);
+/// A place among so many, given back when dropped.
+pub(super) struct Place<'a>(&'a AtomicUsize);
 
 impl<'a> Place<'a> {
-    fn take(queued: &'a AtomicUsize, max: usize) -> Result<Self, Fault> {
+    /// Fails with how many are taken, which is all of them.
+    fn take(count: &'a AtomicUsize, max: usize) -> Result<Self, usize> {
         // Only a count is exchanged here, no data, so that the order among other accesses is of no concern.
-        let taken = queued.fetch_update(Relaxed, Relaxed, |waiting| (waiting < max).then_some(waiting + 1));
-        taken.map(|_| Self(queued)).map_err(|waiting| Fault::QueueFull { waiting, max })
+        let taken = count.fetch_update(Relaxed, Relaxed, |taken| (taken < max).then_some(taken + 1));
+        taken.map(|_| Self(count))
     }
 }
 

@@ -1,0 +1,177 @@
+//! The stream that a connection keeps for small requests: what goes over it, and what ends it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kinfolk_core::{ClusterId, NodeId};
+use s2n_quic::stream::BidirectionalStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::peer::PeerConnection;
+use super::{Incoming, Transport};
+use crate::config::TransportConfig;
+use crate::frame::{Beginning, FrameReader, StreamKind, encode};
+use crate::identity::ClusterCa;
+use crate::peer::Peer;
+use crate::request::RequestError;
+use crate::traffic::Traffic;
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Two nodes with a connection from the first to the second.
+struct Pair {
+    a: Transport,
+    b: Transport,
+    incoming: Incoming,
+    conn: PeerConnection,
+}
+
+impl Pair {
+    async fn connected() -> Self {
+        let ca = ClusterCa::create(&ClusterId::new("c").unwrap()).unwrap();
+        let config = |name: &str| {
+            let identity = ca.issue(&NodeId::new(name).unwrap(), Duration::from_hours(24)).unwrap();
+            TransportConfig::new("127.0.0.1:0".parse().unwrap(), identity)
+        };
+        let (a, _) = Transport::bind(config("a")).unwrap();
+        let (b, incoming) = Transport::bind(config("b")).unwrap();
+        let peer = Peer::new(b.id().clone(), b.local_addr());
+        drop(a.pool().acquire(&peer).await.unwrap());
+        let conn = a.pool().peek(b.id()).unwrap();
+        Self { a, b, incoming, conn }
+    }
+
+    fn ask(&self, body: &'static str) -> JoinHandle<Result<Bytes, RequestError>> {
+        let (a, to) = (self.a.clone(), Peer::new(self.b.id().clone(), self.b.local_addr()));
+        tokio::spawn(async move { a.request(&to, Bytes::from_static(body.as_bytes()), LONG).await })
+    }
+
+    /// Answers the next request.
+    async fn answer(&mut self, body: Bytes) -> Bytes {
+        let inbound = soon(self.incoming.recv()).await.unwrap();
+        inbound.responder.unwrap().respond(body).await.unwrap();
+        inbound.body
+    }
+
+    /// How many streams the first has opened: a dialler's streams with two directions are numbered by four.
+    async fn streams_opened(&self) -> u64 {
+        self.conn.open_bidirectional().await.unwrap().id() / 4
+    }
+
+    /// Asks, answers, and gives what came back.
+    async fn exchange(&mut self, body: &'static str, answer: Bytes) -> Bytes {
+        let asked = self.ask(body);
+        assert_eq!(self.answer(answer).await, body);
+        soon(asked).await.unwrap().unwrap()
+    }
+}
+
+async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(LONG, future).await.expect("what was waited for did not come")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_requests_go_over_one_stream_one_after_another() {
+    let mut pair = Pair::connected().await;
+    for _ in 0..3 {
+        assert_eq!(pair.exchange("ping", "ack".into()).await, "ack");
+        assert!(pair.conn.keeps_a_stream());
+    }
+    assert_eq!(pair.streams_opened().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_would_have_to_wait_gets_a_stream_of_its_own() {
+    let mut pair = Pair::connected().await;
+    let first = pair.ask("first");
+    let held = soon(pair.incoming.recv()).await.unwrap();
+    assert_eq!(pair.exchange("second", "ack".into()).await, "ack");
+    held.responder.unwrap().respond("late".into()).await.unwrap();
+    assert_eq!(soon(first).await.unwrap().unwrap(), "late");
+    assert!(pair.conn.keeps_a_stream());
+    assert_eq!(pair.streams_opened().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_given_up_gives_the_stream_up_and_its_answer_goes_to_nobody() {
+    let mut pair = Pair::connected().await;
+    let first = pair.ask("first");
+    let held = soon(pair.incoming.recv()).await.unwrap();
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    assert!(!pair.conn.keeps_a_stream());
+    // The peer may not have heard of it yet, and then its answer is sent in vain.
+    let _unread = held.responder.unwrap().respond("first".into()).await;
+    assert_eq!(pair.exchange("second", "second".into()).await, "second");
+    assert_eq!(pair.streams_opened().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_without_an_answer_ends_the_stream_and_the_next_one_opens_another() {
+    let mut pair = Pair::connected().await;
+    let first = pair.ask("first");
+    drop(soon(pair.incoming.recv()).await.unwrap());
+    let error = soon(first).await.unwrap().unwrap_err();
+    assert!(matches!(error, RequestError::NoReply { .. }), "{error}");
+    assert_eq!(pair.exchange("second", "ack".into()).await, "ack");
+    assert_eq!(pair.streams_opened().await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_request_and_a_long_answer_leave_no_buffer_behind() {
+    let mut pair = Pair::connected().await;
+    let long = Bytes::from(vec![7; 4_097]);
+    assert_eq!(pair.exchange("ping", long.clone()).await, long);
+    assert!(!pair.conn.keeps_a_stream(), "its answer was long");
+    assert_eq!(pair.exchange("ping", long.slice(1..)).await, long.slice(1..));
+    assert!(pair.conn.keeps_a_stream());
+    let to = Peer::new(pair.b.id().clone(), pair.b.local_addr());
+    let (a, body) = (pair.a.clone(), long.slice(..1_101));
+    let asked = tokio::spawn(async move { a.request(&to, body, LONG).await });
+    pair.answer("ack".into()).await;
+    assert_eq!(soon(asked).await.unwrap().unwrap(), "ack");
+    assert_eq!(pair.streams_opened().await, 3, "the long request had a stream of its own");
+}
+
+/// One request on a kept stream, by hand.
+async fn by_hand(stream: &mut BidirectionalStream, begin: u8) -> Option<Bytes> {
+    let frame = encode(None, b"ping", 100).unwrap();
+    stream.send([&[begin], &frame[..]].concat().into()).await.ok()?;
+    let piece = stream.receive().await.ok()??;
+    FrameReader::new(100).push(&piece).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_may_keep_two_streams_that_it_does_not_use_and_no_third() {
+    let mut pair = Pair::connected().await;
+    let kept = u8::from(Beginning { kind: StreamKind::Kept, traffic: Traffic::Probe });
+    let mut streams = Vec::new();
+    for count in 1..=3 {
+        let mut stream = pair.conn.open_bidirectional().await.unwrap();
+        let asked = async { by_hand(&mut stream, kept).await };
+        let (answer, _) = tokio::join!(asked, pair.answer("ack".into()));
+        assert_eq!(answer.unwrap(), "ack");
+        if count == 3 {
+            assert_eq!(soon(stream.receive()).await.unwrap(), None, "the third ends with its answer");
+        }
+        streams.push(stream);
+    }
+    assert_eq!(pair.b.stats().bad_streams, 1);
+    // One that is in use again makes room for another.
+    let asked = async { by_hand(&mut streams[0], kept).await };
+    let (answer, _) = tokio::join!(asked, pair.answer("ack".into()));
+    assert_eq!(answer.unwrap(), "ack");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_stream_carries_nothing_but_requests_of_its_kind() {
+    let mut pair = Pair::connected().await;
+    let begin = |kind| u8::from(Beginning { kind, traffic: Traffic::Probe });
+    let mut stream = pair.conn.open_bidirectional().await.unwrap();
+    let asked = async { by_hand(&mut stream, begin(StreamKind::Kept)).await };
+    let (answer, _) = tokio::join!(asked, pair.answer("ack".into()));
+    assert_eq!(answer.unwrap(), "ack");
+    assert_eq!(by_hand(&mut stream, begin(StreamKind::Request)).await, None);
+    assert_eq!(pair.b.stats().bad_streams, 1);
+}
