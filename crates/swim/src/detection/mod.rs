@@ -204,6 +204,19 @@ impl Detection {
         }
     }
 
+    /// Those that we watch and that answer, if most of ours do.
+    pub(crate) fn near(&self) -> Vec<NodeId> {
+        match &self.method {
+            Method::RoundRobin(_) => Vec::new(),
+            Method::Rings(rings) => rings.subjects.near(),
+        }
+    }
+
+    /// Whether this member has said lately that its view agrees with the one that we have now.
+    pub(crate) fn agrees(&self, cx: &Context, id: &NodeId) -> bool {
+        matches!(&self.method, Method::Rings(rings) if rings.subjects.agrees(cx, id))
+    }
+
     /// Whether we find that this member can be reached only now and then.
     pub(crate) fn is_lossy(&self, id: &NodeId) -> bool {
         matches!(&self.method, Method::Rings(rings) if rings.subjects.is_lossy(id))

@@ -5,6 +5,7 @@ use kinfolk_core::Instant;
 use super::Owners;
 use crate::context::Context;
 use crate::detection::relay_failed;
+use crate::news::Told;
 use crate::purpose::Purpose;
 use crate::timer::Timer;
 
@@ -38,12 +39,14 @@ fn due(owners: &mut Owners, cx: &mut Context, timer: &Timer) {
             }
         }
         Timer::Gossip => {
-            let Owners { news, detection, .. } = owners;
-            news.send(cx, || detection.neighbours());
+            let Owners { news, detection, repair, .. } = owners;
+            let now = cx.now;
+            news.send(cx, || Told::at_once(detection.neighbours(), repair.guests(now)));
         }
         Timer::Sync if !cx.has_left() => {
             owners.requests.drop_periodic_sync();
-            owners.repair.sync_due(cx);
+            let Owners { repair, detection, .. } = owners;
+            repair.sync_due(cx, || detection.near());
         }
         Timer::Heal if !cx.has_left() => owners.repair.heal_due(cx),
         Timer::Sync | Timer::Heal => {}

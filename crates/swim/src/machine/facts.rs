@@ -8,7 +8,7 @@ use kinfolk_core::{Cause, ClusterEvent, NodeState, NodeStatus, Reason};
 use super::Owners;
 use crate::context::Context;
 use crate::fact::{Ask, Fact, Riding, Spread};
-use crate::interface::dial::Dial;
+use crate::interface::delivery::Dial;
 use crate::interface::output::Output;
 use crate::news;
 use crate::repair::compare;
@@ -39,7 +39,7 @@ impl Owners {
             Fact::Ask(ask) => self.send(cx, ask),
             Fact::TooLate(request) => drop(self.requests.take(request)),
             Fact::Tell(member) => {
-                let gossip = self.gossip_for(cx, &member);
+                let gossip = self.gossip_for(cx, &member, false);
                 if !gossip.is_empty() {
                     cx.send_gossip(&member, gossip, Dial::Later);
                 }
@@ -86,10 +86,13 @@ impl Owners {
     fn send(&mut self, cx: &mut Context, mut ask: Box<Ask>) {
         let riding = match &ask.riding {
             Riding::Nothing => None,
-            Riding::For(member) => Some(self.gossip_for(cx, member)),
+            Riding::For(member) => {
+                let agrees = self.detection.agrees(cx, &member.id);
+                Some(self.gossip_for(cx, member, agrees))
+            }
             Riding::Ourselves => {
                 let ours = cx.mine().map(|status| self.update_about(status));
-                Some(self.news.gossip_beginning_with(cx, ours))
+                Some(self.news.gossip_beginning_with(cx, ours, false))
             }
         };
         if let Some(riding) = riding
@@ -105,7 +108,8 @@ impl Owners {
 
     /// The updates to go with a message to `to`: first what we hold against it, so that it can refute at once (Lifeguard's
     /// buddy system, section IV-C), then what waits. SWIM's paper tells only those that it has removed already.
-    pub(super) fn gossip_for(&mut self, cx: &Context, to: &NodeStatus) -> Vec<Update> {
+    /// `agrees` says whether its view agrees with ours.
+    pub(super) fn gossip_for(&mut self, cx: &Context, to: &NodeStatus, agrees: bool) -> Vec<Update> {
         let tells = match to.state {
             NodeState::Alive => false,
             NodeState::Suspect => cx.config.buddy,
@@ -113,7 +117,7 @@ impl Owners {
         };
         let against = if tells { cx.members.get(&to.id) } else { None };
         let against = against.map(|status| self.update_about(status));
-        self.news.gossip_beginning_with(cx, against)
+        self.news.gossip_beginning_with(cx, against, agrees)
     }
 
     /// What we know of a member, as an update.

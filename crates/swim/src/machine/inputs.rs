@@ -72,6 +72,7 @@ impl Owners {
             }
             (Message::Gossip { gossip }, _) => self.gossiped(cx, from, &gossip),
             (Message::Sync { nodes, after, want, only }, Some(to)) => {
+                self.repair.visited_by(cx, from);
                 let corrections = self.members.corrections(cx, &nodes);
                 // First theirs is taken in: if it makes us refute something, our page says so already.
                 self.take_in_and_complete(cx, from, &nodes, Spread::AllBut(from));
@@ -117,15 +118,16 @@ impl Owners {
 
     /// A peer asks whether we are there.
     fn pinged(&mut self, cx: &mut Context, from: &NodeId, to: ReplyId, digest: u32) {
-        let differs = digest != 0 && digest != cx.members.digest();
+        let ours = cx.members.digest();
+        let (differs, agrees) = (digest != 0 && digest != ours, digest == ours);
         let shift_ms = self.detection.probed_by(cx, from);
         let known = cx.members.get(from);
         let stranger = known.is_none();
         let gossip = if let Some(known) = known {
-            self.gossip_for(cx, &known)
+            self.gossip_for(cx, &known, agrees)
         } else {
             let word = self.members.word_about(cx, from);
-            self.news.gossip_beginning_with(cx, word)
+            self.news.gossip_beginning_with(cx, word, agrees)
         };
         let late_ms = u16::try_from(cx.lateness.at(cx.now).as_millis()).unwrap_or(u16::MAX);
         cx.reply(to, Message::Ack { stranger, differs, shift_ms, late_ms, gossip });

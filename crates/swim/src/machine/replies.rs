@@ -9,7 +9,7 @@ use super::Owners;
 use crate::context::Context;
 use crate::detection::{ProbeAnswer, WitnessAnswer, relay_acked, relay_failed};
 use crate::fact::Spread;
-use crate::interface::dial::Dial;
+use crate::interface::delivery::Dial;
 use crate::interface::input::{NoReply, RequestId};
 use crate::interface::output::JoinFailure;
 use crate::purpose::{Cursor, Describe, Purpose, Session};
@@ -30,7 +30,8 @@ pub(super) fn reply(
         ) => {
             owners.myself.reached_somebody(cx);
             if let Some(rings) = owners.detection.rings() {
-                rings.answered(cx, request, (&id, sent), shift_ms, Duration::from_millis(late_ms.into()));
+                let late = Duration::from_millis(late_ms.into());
+                rings.answered(cx, request, (&id, sent), (shift_ms, differs), late);
             }
             owners.gossiped(cx, from, &gossip);
             if owners.detection.rings().is_some_and(|rings| rings.view_differs(cx, from, differs)) {

@@ -13,6 +13,7 @@ mod introduction;
 mod lateness;
 mod mass;
 mod name_conflicts;
+mod near;
 mod pending_verdicts;
 mod probes;
 mod reserve;

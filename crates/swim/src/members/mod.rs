@@ -26,7 +26,7 @@ use kinfolk_core::{
 
 use crate::context::Context;
 use crate::fact::Fact;
-use crate::interface::dial::Dial;
+use crate::interface::delivery::Dial;
 use crate::interface::error::ForgetError;
 use crate::interface::output::Output;
 use crate::interface::priority::Priority;

@@ -25,6 +25,7 @@ use crate::wire::codec::{self, GOSSIP_BYTES_MAX};
 use crate::wire::message::{Update, UserMessage};
 use broadcasts::Seen;
 use flood::Flood;
+pub(crate) use flood::Told;
 pub(crate) use queue::inline;
 pub use queue::{GossipQueue, transmit_limit};
 use rounds::Rounds;
@@ -98,8 +99,13 @@ impl News {
         self.push(Update::User(message.clone()), Priority::Low, Some(teller));
     }
 
-    /// `first`, then what waits, as much as fits into one message.
-    pub(crate) fn gossip_beginning_with(&mut self, cx: &Context, first: Option<Update>) -> Vec<Update> {
+    /// `first`, then what waits, as much as fits into one message. `agrees` says whether the view of who gets it agrees with ours.
+    pub(crate) fn gossip_beginning_with(
+        &mut self,
+        cx: &Context,
+        first: Option<Update>,
+        agrees: bool,
+    ) -> Vec<Update> {
         let mut gossip: Vec<Update> = first.map(queue::inline).into_iter().collect();
         if self.queue.is_empty() {
             return gossip;
@@ -107,7 +113,11 @@ impl News {
         let used: usize = gossip.iter().map(codec::encoded_len).sum();
         let budget = GOSSIP_BYTES_MAX - ENVELOPE_BYTES - used;
         let members = cx.members.member_count();
-        let waiting = self.queue.take(gossip.len(), budget, members, cx.config.retransmit);
+        let (reserved, retransmit) = (gossip.len(), cx.config.retransmit);
+        let waiting = match self.sending {
+            Sending::Rounds(_) => self.queue.take(reserved, budget, members, retransmit),
+            Sending::Flood(_) => self.queue.ride(reserved, budget, (members, retransmit), agrees),
+        };
         // What comes first may wait as well; it need not go twice.
         let again = gossip.first().cloned();
         gossip.extend(waiting.into_iter().filter(|update| Some(update) != again.as_ref()));
@@ -122,11 +132,11 @@ impl News {
         }
     }
 
-    /// It is time to send what waits; `neighbours` says to whom news goes at once.
-    pub(crate) fn send(&mut self, cx: &mut Context, neighbours: impl FnOnce() -> Vec<NodeId>) {
+    /// It is time to send what waits; `at_once` says who is told at once.
+    pub(crate) fn send(&mut self, cx: &mut Context, at_once: impl FnOnce() -> Told) {
         match &mut self.sending {
             Sending::Rounds(rounds) => rounds.send(cx, &self.queue),
-            Sending::Flood(flood) => flood.send(cx, &mut self.queue, &neighbours()),
+            Sending::Flood(flood) => flood.send(cx, &mut self.queue, &at_once()),
         }
     }
 

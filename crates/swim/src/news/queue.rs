@@ -103,6 +103,39 @@ impl GossipQueue {
         chosen.into_iter().filter_map(|rank| self.sent(rank, 1, limit)).map(|(update, _)| update).collect()
     }
 
+    /// Takes what rides on one message where news is flooded, as [`take`](Self::take) does. What has not been flooded yet goes along
+    /// and is not counted: the flood tells all neighbours of it. `agrees` says whether the view of who gets the message agrees
+    /// with ours: then claims about members count as sent, and stay at home.
+    pub(crate) fn ride(
+        &mut self,
+        reserved: usize,
+        mut bytes: usize,
+        (members, retransmit): (usize, u32),
+        agrees: bool,
+    ) -> Vec<Update> {
+        let limit = transmit_limit(members, retransmit);
+        let (mut rides, mut counted) = (Vec::new(), Vec::new());
+        for (rank, waiting) in self.waiting.iter().take(Self::LOOKED_AT_MAX) {
+            if !(agrees && matches!(waiting.update, Update::Node { .. })) {
+                if rides.len() + reserved >= UPDATES_MAX {
+                    break;
+                }
+                if waiting.bytes > bytes {
+                    continue;
+                }
+                bytes -= waiting.bytes;
+                rides.push(waiting.update.clone());
+            }
+            if rank.1 > 0 {
+                counted.push(*rank);
+            }
+        }
+        for rank in counted {
+            self.sent(rank, 1, limit);
+        }
+        rides
+    }
+
     /// Takes what goes, all of it, to each of `copies` members at once: updates that have not been sent at all, as many
     /// as fit into one message, each with who told us.
     pub(crate) fn take_fresh(

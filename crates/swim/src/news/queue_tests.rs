@@ -183,3 +183,47 @@ fn an_update_waits_and_is_unsent_until_it_is_sent_and_a_word_can_be_taken_back()
     assert!(queue.is_waiting(&id("a")) && !queue.is_waiting(&id("b")), "only words are taken back");
     assert_eq!((queue.len(), queue.is_empty()), (1, false));
 }
+
+#[test]
+fn what_was_never_sent_rides_uncounted_and_the_rest_as_often_as_the_limit_says() {
+    let mut queue = GossipQueue::new();
+    queue.push(claim("a", 1, NodeState::Alive), Priority::Medium);
+    for _ in 0..100 {
+        assert_eq!(names(&queue.ride(0, 4_096, (7, 3), false)), ["a"]);
+    }
+    assert!(queue.is_unsent(&NodeId::new("a").unwrap()));
+    assert_eq!(queue.take_fresh(4, 4_096, 7, 3).len(), 1);
+    let rides = (0..100).filter(|_| !queue.ride(0, 4_096, (7, 3), false).is_empty()).count();
+    assert_eq!((rides, queue.len()), (5, 0), "nine, less the four of the flood");
+}
+
+#[test]
+fn what_a_view_that_agrees_has_counts_as_sent_and_all_else_still_rides() {
+    let mut queue = GossipQueue::new();
+    queue.push(claim("fresh", 1, NodeState::Failed), Priority::Critical);
+    let word = Update::Forget { id: NodeId::new("gone").unwrap(), incarnation: Incarnation::new(1) };
+    queue.push(claim("a", 1, NodeState::Alive), Priority::Medium);
+    queue.push(word, Priority::Medium);
+    queue.push(user(0, 10), Priority::Low);
+    while queue.has_fresh(1) {
+        queue.take_fresh(1, 4_096, 7, 3);
+    }
+    queue.push(claim("fresh", 2, NodeState::Failed), Priority::Critical);
+    for _ in 0..8 {
+        assert_eq!(names(&queue.ride(0, 4_096, (7, 3), true)), ["forget-gone", "user-0"]);
+    }
+    assert_eq!(queue.len(), 1, "what was not flooded waits for the flood");
+    assert_eq!(names(&queue.ride(0, 4_096, (7, 3), false)), ["fresh"]);
+}
+
+#[test]
+fn what_rides_stays_within_its_bounds() {
+    let mut queue = GossipQueue::new();
+    for number in 0..50 {
+        queue.push(user(number, 200), Priority::Low);
+    }
+    let one = codec::encoded_len(&user(0, 200));
+    assert_eq!(queue.ride(0, 3 * one, (7, 3), true).len(), 3);
+    assert_eq!(queue.ride(UPDATES_MAX - 1, 4_096, (7, 3), true).len(), 1);
+    assert_eq!(queue.ride(UPDATES_MAX, 4_096, (7, 3), true), []);
+}

@@ -16,7 +16,7 @@ use kinfolk_core::{NodeId, NodeState, NodeStatus};
 
 use super::Repair;
 use crate::context::Context;
-use crate::interface::dial::Dial;
+use crate::interface::delivery::Dial;
 use crate::purpose::Purpose;
 use crate::timer::Timer;
 use crate::wire::message::{Message, Update};

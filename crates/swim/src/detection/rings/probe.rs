@@ -64,13 +64,13 @@ impl Rings {
     }
 
     /// A subject answered the probe that was sent then, in time or not; its next probe should come so many milliseconds
-    /// later, or earlier.
+    /// later, or earlier, and its view may differ from the one that we had.
     pub(crate) fn answered(
         &mut self,
         cx: &mut Context,
         request: RequestId,
         (id, sent): (&NodeId, Instant),
-        shift: i16,
+        (shift, differs): (i16, bool),
         late: Duration,
     ) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
@@ -78,7 +78,9 @@ impl Rings {
         subject.late = late;
         let cycle = if subject.is_looked_at() { cx.config.probe_interval } else { cycle(cx) };
         subject.trip.sample(cx.now.since(sent));
-        if let Some(probe) = subject.end_probe(request) {
+        let probe = subject.end_probe(request);
+        subject.agreed_on = probe.filter(|_| !differs).map(|probe| probe.digest);
+        if let Some(probe) = probe {
             cx.timers.cancel(probe.timer);
             cx.stats.acks += 1;
             cx.health.lower();
@@ -174,7 +176,8 @@ fn send_probe(cx: &mut Context, subject: &mut Subject, node: &Arc<NodeStatus>, a
     let late = cx.is_late() || !subject.late.is_zero();
     let within =
         cx.config.probe_interval.max(timeout).max(if late { cx.config.tolerated_pause } else { timeout });
-    let ping = Message::Ping { digest: cx.members.digest(), gossip: Vec::new() };
+    let digest = cx.members.digest();
+    let ping = Message::Ping { digest, gossip: Vec::new() };
     let purpose = Purpose::Watch { id: node.id.clone(), sent: cx.now };
     let request = cx.ask(node, ping, purpose, within);
     let early = port_check_after(cx, subject.trip);
@@ -183,7 +186,7 @@ fn send_probe(cx: &mut Context, subject: &mut Subject, node: &Arc<NodeStatus>, a
     } else {
         cx.timers.schedule(cx.now + timeout, Timer::ProbeTimeout(request))
     };
-    subject.sent(InFlight { request, sent: cx.now, timer, again });
+    subject.sent(InFlight { request, sent: cx.now, timer, digest, again });
 }
 
 /// How long a probe of a subject may take: what it took lately and four times its deviation, within the bounds of the

@@ -32,6 +32,8 @@ pub(super) struct Subject {
     pub(super) losses: Losses,
     /// How many times in a row its answers said that its view differs from ours.
     pub(super) differs: u32,
+    /// The digest that its view had, as ours did, when it last answered.
+    pub(super) agreed_on: Option<u32>,
 }
 
 /// A probe on its way.
@@ -41,6 +43,8 @@ pub(super) struct InFlight {
     pub sent: Instant,
     /// When its port is checked, and after that when its time is over.
     pub timer: TimerKey,
+    /// The digest of our view that it carries.
+    pub digest: u32,
     /// Whether it was sent a second time, because the first failed before its time was over.
     pub again: bool,
 }
@@ -59,6 +63,7 @@ impl Subject {
             phi: None,
             losses: Losses::default(),
             differs: 0,
+            agreed_on: None,
         }
     }
 

@@ -183,6 +183,19 @@ impl Subjects {
         compares
     }
 
+    /// Those that have answered and do not keep silent, if that is half of all at least.
+    pub(in crate::detection) fn near(&self) -> Vec<NodeId> {
+        let answers = |subject: &Subject| !subject.is_silent() && subject.trip.smoothed().is_some();
+        let near: Vec<_> =
+            self.of.iter().filter(|(_, subject)| answers(subject)).map(|(id, _)| id.clone()).collect();
+        if near.len() * 2 < self.of.len() { Vec::new() } else { near }
+    }
+
+    /// Whether this subject has answered that its view agrees with the one that we have now.
+    pub(in crate::detection) fn agrees(&self, cx: &Context, id: &NodeId) -> bool {
+        self.get(id).is_some_and(|subject| subject.agreed_on == Some(cx.members.digest()))
+    }
+
     /// Whether we find this subject lossy.
     pub(crate) fn is_lossy(&self, id: &NodeId) -> bool {
         self.get(id).is_some_and(|subject| subject.losses.are_many()) && self.others_answer(id)
@@ -254,7 +267,8 @@ mod tests {
         fn silence(&mut self, cx: &mut Context, name: &str) {
             let timer = cx.timers.schedule(cx.now, Timer::Look);
             let subject = self.get_mut(&id(name)).unwrap();
-            subject.sent(InFlight { request: RequestId(1), sent: cx.now, timer, again: false });
+            let probe = InFlight { request: RequestId(1), sent: cx.now, timer, digest: 0, again: false };
+            subject.sent(probe);
             subject.missed(&mut cx.timers);
         }
     }

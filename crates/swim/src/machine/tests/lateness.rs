@@ -9,7 +9,7 @@ use super::bench::{Bench, claim, id};
 use super::verified::{
     accused, all_but_a_answer, bench, nack, pass_in_silence, requests_to, silent, until_probed,
 };
-use crate::interface::dial::Dial;
+use crate::interface::delivery::Dial;
 use crate::interface::input::{Input, NoReply};
 use crate::interface::output::Output;
 use crate::wire::message::Message;
@@ -31,7 +31,9 @@ fn answer_late(bench: &mut Bench, late_ms: u16) {
 /// For how long an answer of `a` to the probe among the last outputs is worth waiting for.
 fn waits_for(bench: &Bench) -> Option<Duration> {
     bench.outputs.iter().find_map(|output| match output {
-        Output::Send { to, message: Message::Ping { .. }, within, .. } if *to == id("a") => Some(*within),
+        Output::Send { to, message: Message::Ping { .. }, delivery, .. } if *to == id("a") => {
+            Some(delivery.within)
+        }
         _ => None,
     })
 }
@@ -214,8 +216,8 @@ fn the_flood_dials_nobody_and_a_probe_dials_first() {
     for _ in 0..60 {
         bench.tick();
         for output in &bench.outputs {
-            if let Output::Send { message, dial, .. } = output {
-                dials.push((matches!(message, Message::Gossip { .. }), *dial));
+            if let Output::Send { message, delivery, .. } = output {
+                dials.push((matches!(message, Message::Gossip { .. }), delivery.dial));
             }
         }
     }

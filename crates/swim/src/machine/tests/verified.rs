@@ -134,8 +134,8 @@ fn who_is_cut_off_from_everybody_declares_all_failed_in_the_end_however_little_i
             }
             for output in std::mem::take(&mut bench.outputs) {
                 match output {
-                    Output::Send { request: Some(request), within, .. } => {
-                        ends.push((bench.now + within + late, request.0));
+                    Output::Send { request: Some(request), delivery, .. } => {
+                        ends.push((bench.now + delivery.within + late, request.0));
                     }
                     Output::CheckPort { check, .. } => {
                         bench.input(Input::PortChecked { check, closed: false });

@@ -1,0 +1,164 @@
+//! Whom a member turns to so that no new connection is needed: neighbours for comparisons, guests for news; and when news stays at
+//! home because a view agrees.
+
+use std::time::Duration;
+
+use kinfolk_core::NodeState;
+
+use super::bench::{Bench, claim, id, quiet};
+use crate::interface::config::SwimConfig;
+use crate::interface::delivery::Traffic;
+use crate::interface::input::NoReply;
+use crate::interface::output::Output;
+use crate::wire::buckets::Buckets;
+use crate::wire::message::Message;
+
+const SYNC: Duration = Duration::from_secs(30);
+
+/// 40 members that compare views each 30 s.
+fn group() -> (Bench, Vec<String>) {
+    let names: Vec<String> = (0..40).map(|number| format!("n{number}")).collect();
+    let config = SwimConfig { sync_interval: SYNC, ..quiet(&SwimConfig::verified()) };
+    let others: Vec<&str> = names.iter().map(String::as_str).collect();
+    (Bench::new(config, &others), names)
+}
+
+/// Goes on for so long; each probe is answered as `answers` says, by whom.
+fn compared_in(bench: &mut Bench, time: Duration, answers: impl Fn(&str) -> bool) -> Vec<(Duration, String)> {
+    let (begun, mut compared) = (bench.now, Vec::new());
+    while bench.now.since(begun) < time {
+        bench.tick();
+        for output in bench.outputs.clone() {
+            let Output::Send { to, request: Some(request), delivery, .. } = output else { continue };
+            if delivery.traffic == Traffic::Comparison {
+                compared.push((bench.now.since(begun), to.to_string()));
+            }
+            if answers(to.as_str()) {
+                bench.ack(request.0, to.as_str());
+            } else {
+                bench.no_reply(request.0, NoReply::Late);
+            }
+        }
+    }
+    compared
+}
+
+#[test]
+fn comparisons_go_to_neighbours_but_for_one_in_ten_and_never_in_step() {
+    let (mut bench, _) = group();
+    let compared = compared_in(&mut bench, SYNC * 1_000, |_| true);
+    let near = bench.machine.owners.detection.near();
+    let far = compared.iter().filter(|(_, name)| !near.contains(&id(name))).count();
+    // Four in forty, of which one in ten meets a neighbour.
+    assert!((60..120).contains(&far), "{far} of {}", compared.len());
+    assert!((950..1_050).contains(&compared.len()));
+    let gaps: Vec<_> = compared.windows(2).map(|two| two[1].0.saturating_sub(two[0].0)).collect();
+    assert!(gaps.iter().all(|gap| (SYNC / 2..SYNC * 3 / 2).contains(gap)));
+    assert!(gaps.iter().any(|gap| *gap < SYNC * 6 / 10) && gaps.iter().any(|gap| *gap > SYNC * 14 / 10));
+}
+
+#[test]
+fn whoever_hears_from_few_neighbours_asks_far_and_wide() {
+    let (mut bench, _) = group();
+    let near = {
+        compared_in(&mut bench, SYNC, |_| true);
+        bench.machine.owners.detection.near()
+    };
+    assert_eq!(near.len(), 4);
+    for (answering, expected) in [(2, 2), (1, 0), (0, 0)] {
+        let (mut bench, _) = group();
+        let answers = |name: &str| !near.contains(&id(name)) || near[..answering].contains(&id(name));
+        let compared = compared_in(&mut bench, SYNC * 40, answers);
+        let found = bench.machine.owners.detection.near();
+        assert_eq!(found.len(), expected, "{answering} of 4 answer");
+        let far = compared.iter().filter(|(_, name)| !near.contains(&id(name))).count();
+        assert_eq!(far > 30, expected == 0, "{answering} of 4 answer: {far} of {}", compared.len());
+    }
+}
+
+/// A member that nobody watches exchanges views with us.
+fn visit(bench: &mut Bench, name: &str) {
+    let sync = Message::Sync { nodes: Vec::new(), after: None, want: true, only: Buckets::ALL };
+    bench.message(name, sync);
+}
+
+#[test]
+fn news_goes_to_guests_over_the_connection_that_they_opened() {
+    let (mut bench, names) = group();
+    let neighbours = bench.machine.owners.detection.neighbours();
+    let guest = names[2..].iter().find(|name| !neighbours.contains(&id(name))).unwrap();
+    let tells_guest = |bench: &mut Bench, name: &str| {
+        let told = bench.gossip(&names[1], vec![claim(name, 1, NodeState::Alive, &[])]);
+        (told + &bench.pass(Duration::from_millis(5))).contains(&format!("] -> {guest}\n"))
+    };
+    assert!(!tells_guest(&mut bench, "x0"));
+    visit(&mut bench, guest);
+    assert!(tells_guest(&mut bench, "x1"));
+    bench.pass(Duration::from_secs(3));
+    assert!(!tells_guest(&mut bench, "x2"));
+}
+
+#[test]
+fn what_has_not_been_flooded_rides_along_and_is_flooded_all_the_same() {
+    let mut bench = Bench::new(quiet(&SwimConfig::verified()), &["a", "b", "c"]);
+    bench.gossip("a", vec![claim("x", 1, NodeState::Alive, &[])]);
+    let answer = bench.message("b", Message::Ping { digest: 1, gossip: Vec::new() });
+    assert_eq!(answer, "Ack[x i1 alive] -> reply 7\n");
+    let flooded = bench.pass(Duration::from_millis(5));
+    assert_eq!(flooded.matches("Gossip[x i1 alive]").count(), 3, "b, c and x itself: {flooded}");
+}
+
+/// A ping with the digest of our own view.
+fn agreeing(bench: &Bench) -> Message {
+    Message::Ping { digest: bench.machine.cx.members.digest(), gossip: Vec::new() }
+}
+
+#[test]
+fn an_answer_to_one_whose_view_agrees_carries_no_claims_and_counts_them_as_sent() {
+    let mut bench = Bench::new(quiet(&SwimConfig::verified()), &["a", "b", "c"]);
+    bench.gossip("a", vec![claim("x", 1, NodeState::Alive, &[])]);
+    bench.pass(Duration::from_millis(5));
+    let waiting = |bench: &mut Bench| bench.machine.queue().len();
+    assert_eq!(waiting(&mut bench), 1);
+    let differs = Message::Ping { digest: 1, gossip: Vec::new() };
+    assert_eq!(bench.message("b", differs), "Ack[x i1 alive] -> reply 7\n");
+    // Nine times in a group of five, less those of the flood and this one.
+    for _ in 0..4 {
+        assert_eq!(waiting(&mut bench), 1);
+        let ping = agreeing(&bench);
+        assert_eq!(bench.message("b", ping), "Ack[] -> reply 7\n");
+    }
+    assert_eq!(waiting(&mut bench), 0);
+}
+
+#[test]
+fn a_probe_of_one_whose_view_agrees_carries_no_claims_until_ours_changes() {
+    let mut bench = Bench::new(quiet(&SwimConfig::verified()), &["a", "b"]);
+    let pings = |bench: &mut Bench, differs: bool| -> Vec<usize> {
+        let mut carried = Vec::new();
+        while carried.len() < 4 {
+            bench.tick();
+            for output in bench.outputs.clone() {
+                let Output::Send {
+                    to, request: Some(request), message: Message::Ping { gossip, .. }, ..
+                } = output
+                else {
+                    continue;
+                };
+                carried.push(gossip.len());
+                let mut ack = Message::ack(Vec::new());
+                if let Message::Ack { differs: told, .. } = &mut ack {
+                    *told = differs;
+                }
+                bench.reply(request.0, to.as_str(), ack);
+            }
+        }
+        carried
+    };
+    assert_eq!(pings(&mut bench, false), [0, 0, 0, 0]);
+    bench.gossip("a", vec![claim("x", 1, NodeState::Alive, &[])]);
+    assert_eq!(pings(&mut bench, true), [1, 1, 1, 1], "it differs, as far as we know");
+    bench.gossip("a", vec![claim("x", 2, NodeState::Alive, &[])]);
+    let carried = pings(&mut bench, false);
+    assert!(carried[0] > 0 && carried[3] == 0, "once each: {carried:?}");
+}
