@@ -46,6 +46,9 @@ struct Members {
     /// The figures of an earlier run, as `--json` prints them: each figure is shown as a part of the earlier one too.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Measures agents: processes of this program, in a network namespace that is made for them and removed. Needs root.
+    #[arg(long, value_name = "PROGRAM")]
+    agents: Option<PathBuf>,
     #[command(flatten)]
     how: How,
 }
@@ -59,12 +62,18 @@ fn main() -> Result<()> {
                 runtime.block_on(pool::Report::measure(plan, |next| eprintln!("measuring: {next}")))?;
             publish(&how, &report.to_string(), &report.json_lines()?)
         }
-        What::Cluster(Members { nodes, baseline, how }) => {
+        What::Cluster(Members { nodes, baseline, agents, how }) => {
             let (joins, windows) = if how.quick { (3, 3) } else { (10, 30) };
             let plan = cluster::Plan { nodes: nodes.into_iter().map(usize::from).collect(), joins, windows };
             let runtime = tokio::runtime::Runtime::new().context("the runtime does not start")?;
             let next = |nodes| eprintln!("measuring: {nodes} members");
-            let report = runtime.block_on(cluster::Report::measure(&plan, baseline.as_deref(), next))?;
+            let baseline = baseline.as_deref();
+            let report = match agents {
+                Some(program) => {
+                    runtime.block_on(cluster::Report::measure_agents(&program, &plan, baseline, next))?
+                }
+                None => runtime.block_on(cluster::Report::measure(&plan, baseline, next))?,
+            };
             publish(&how, &report.to_string(), &report.json_lines()?)
         }
         What::Core(how) => {

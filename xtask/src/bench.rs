@@ -5,7 +5,7 @@
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::shell;
+use crate::{dist, shell};
 
 /// What is measured.
 #[derive(Clone, Copy, ValueEnum)]
@@ -24,6 +24,8 @@ pub(crate) struct How {
     pub(crate) json: bool,
     pub(crate) nodes: Option<String>,
     pub(crate) baseline: Option<String>,
+    /// Whether the members are agents.
+    pub(crate) agents: bool,
 }
 
 impl What {
@@ -42,11 +44,12 @@ impl What {
 /// # Errors
 /// When it does not build, or a request of the benchmark fails.
 pub(crate) fn run(what: What, how: How) -> Result<String> {
-    let How { quick, json, nodes, baseline } = how;
+    let How { quick, json, nodes, baseline, agents } = how;
     let name = what.name();
-    let report = format!("docs/bench/{name}.md");
+    let report = format!("docs/bench/{name}{}.md", if agents { "-agents" } else { "" });
+    let program = if agents { Some(dist::build()?) } else { None };
     let mut command = shell::cargo(["run", "--release", "--package", "kinfolk-benches", "--", name]);
-    for (flag, value) in [("--nodes", nodes), ("--baseline", baseline)] {
+    for (flag, value) in [("--nodes", nodes), ("--baseline", baseline), ("--agents", program)] {
         if let Some(value) = value {
             command.args([flag, &value]);
         }

@@ -5,6 +5,7 @@ mod cargo_steps;
 mod chaos;
 mod ci;
 mod deny;
+mod dist;
 mod layers;
 mod loom;
 mod same;
@@ -109,7 +110,12 @@ enum Task {
         /// `cluster`: the figures of an earlier run with `--json`, to compare with.
         #[arg(long, value_name = "FILE")]
         baseline: Option<String>,
+        /// `cluster`: each member is an agent, as `dist` builds it, in a network namespace. Needs root.
+        #[arg(long)]
+        agents: bool,
     },
+    /// Builds the program `kinfolk` as it is given to others: stripped, its symbols in a file beside it.
+    Dist,
 }
 
 fn main() -> ExitCode {
@@ -132,9 +138,10 @@ fn main() -> ExitCode {
         Task::Soak { args } => chaos::soak(&args),
         Task::Experiments => sim::experiments(),
         Task::Alone => cargo_steps::alone(),
-        Task::Bench { what, quick, json, nodes, baseline } => {
-            bench::run(what, bench::How { quick, json, nodes, baseline })
+        Task::Bench { what, quick, json, nodes, baseline, agents } => {
+            bench::run(what, bench::How { quick, json, nodes, baseline, agents })
         }
+        Task::Dist => dist::build().map(|program| format!("{program} is built")),
     };
     match outcome {
         Ok(note) => {

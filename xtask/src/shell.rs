@@ -22,6 +22,11 @@ pub(crate) fn root() -> PathBuf {
     Path::new(&manifest).parent().expect("xtask is a folder of the workspace").to_path_buf()
 }
 
+/// Where cargo builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
+}
+
 /// A cargo command in the workspace's root, with nothing to read on its standard input.
 pub(crate) fn cargo<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -7,6 +7,7 @@ use kinfolk::{Cluster, ClusterCa, ClusterConfig, ClusterEvent, ClusterId, NodeId
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::bulk::{self, Bulk};
 use crate::host::cpu_time;
 
 /// An IP and a UDP header, which the transport does not count.
@@ -34,6 +35,8 @@ pub(super) struct Totals {
     pub(super) handshakes: u64,
     pub(super) connections: usize,
     pub(super) cpu: Duration,
+    /// Of the bytes: for handshakes, probes, gossip, comparisons, port checks, and all else.
+    pub(super) sent_for: [f64; 6],
 }
 
 impl Group {
@@ -86,8 +89,19 @@ impl Group {
             totals.datagrams += stats.transport.datagrams_sent;
             totals.handshakes += stats.transport.handshakes;
             totals.connections += stats.pool.total;
+            let sent = stats.transport.sent_for;
+            let by_use =
+                [sent.handshake, sent.probe, sent.gossip, sent.comparison, sent.port_check, sent.other];
+            for (sum, sent) in totals.sent_for.iter_mut().zip(by_use) {
+                *sum += (sent.bytes + HEADERS * sent.datagrams) as f64;
+            }
         }
         totals
+    }
+
+    /// A bulk transfer between two members, in both directions.
+    pub(super) async fn transfer(&self) -> Result<Bulk> {
+        bulk::transfer(&self.members[0], &self.members[1]).await
     }
 
     /// The time until every other member has been told of a broadcast by the first.

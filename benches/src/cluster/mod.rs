@@ -1,13 +1,16 @@
 //! Whole members on loopback: what a join, rest, a crash, a leave and a broadcast cost, with QUIC and everything else.
 
+mod agents;
+mod bulk;
 mod group;
 mod report;
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::host::cpu_time;
@@ -21,6 +24,9 @@ const JOINED_AFTER: Duration = Duration::from_secs(5);
 /// The stretch over which rest is looked at.
 const WINDOW: Duration = Duration::from_secs(10);
 
+/// After this time a bulk transfer is over, with its buffers.
+const BULK_OVER_AFTER: Duration = Duration::from_secs(1);
+
 /// How much is measured.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -33,42 +39,62 @@ pub struct Plan {
 }
 
 /// The figures of one size. Bytes have the IP and UDP headers in them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Cell {
     /// How many members.
-    pub nodes: usize,
+    nodes: usize,
     /// Seconds until all see all: median and worst of the joins.
-    pub join_s_median: f64,
+    join_s_median: f64,
     /// The worst.
-    pub join_s_worst: f64,
+    join_s_worst: f64,
     /// Handshakes of a member for the join, at both ends, neighbours included.
-    pub join_handshakes: f64,
+    join_handshakes: f64,
     /// Kilobytes that a member sends for it.
-    pub join_kb: f64,
+    join_kb: f64,
     /// CPU of a member for it.
-    pub join_cpu_ms: f64,
+    join_cpu_ms: f64,
     /// Bytes a member sends in a second of the worst window of the first minute.
-    pub first_minute_bytes_s_worst_10s: f64,
+    first_minute_bytes_s_worst_10s: f64,
     /// Bytes a member sends in a second at rest.
-    pub idle_bytes_s: f64,
+    idle_bytes_s: f64,
+    /// Of these, by what they are for.
+    idle_handshake_bytes_s: f64,
+    /// Probes and their answers.
+    idle_probe_bytes_s: f64,
+    /// News that goes by itself.
+    idle_gossip_bytes_s: f64,
+    /// Comparisons and exchanges of views.
+    idle_comparison_bytes_s: f64,
+    /// Checks of ports.
+    idle_port_check_bytes_s: f64,
+    /// All else.
+    idle_other_bytes_s: f64,
     /// In the worst window.
-    pub idle_bytes_s_worst_10s: f64,
+    idle_bytes_s_worst_10s: f64,
     /// Datagrams a member sends in a second at rest.
-    pub idle_datagrams_s: f64,
+    idle_datagrams_s: f64,
     /// Handshakes of a member in a minute at rest.
-    pub idle_handshakes_min: f64,
+    idle_handshakes_min: f64,
     /// Connections of a member at rest.
-    pub idle_connections: f64,
+    idle_connections: f64,
     /// CPU of a member in a minute at rest.
-    pub idle_cpu_ms_min: f64,
+    idle_cpu_ms_min: f64,
     /// Resident memory of a member at rest.
-    pub rss_kib: f64,
+    rss_kib: f64,
+    /// Of that, what is in no file.
+    anon_kib: f64,
+    /// Megabytes in a second of a bulk transfer, by the member that opened the stream.
+    bulk_up_mb_s: f64,
+    /// By the member that accepted it.
+    bulk_down_mb_s: f64,
+    /// Resident memory that a bulk transfer leaves behind in the two members together.
+    bulk_left_kib: f64,
     /// Seconds until all are told of a crash.
-    pub crash_s: f64,
+    crash_s: f64,
     /// Milliseconds until all are told of a leave.
-    pub leave_ms: f64,
+    leave_ms: f64,
     /// Milliseconds until all are told of a broadcast.
-    pub broadcast_ms: f64,
+    broadcast_ms: f64,
 }
 
 /// Measures one size.
@@ -76,14 +102,14 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
     let (mut joins, mut handshakes, mut kilobytes, mut cpu) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let per_node = |count: u64| count as f64 / nodes as f64;
-    let mut before = resident_kib()?;
+    let mut before = Memory::now()?;
     let mut formed = None;
     for _ in 0..plan.joins.max(1) {
         if let Some((group, _)) = formed.take() {
             let group: Group = group;
             group.end();
             sleep(Duration::from_secs(1)).await;
-            before = resident_kib()?;
+            before = Memory::now()?;
         }
         let group = Group::start(nodes)?;
         let (begun, spent) = (Instant::now(), cpu_time());
@@ -109,6 +135,10 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
     let bytes = |totals: &Totals| totals.bytes as f64;
     let idle = rate(&rest, bytes);
     let last = rest.last().context("there is a window")?.1;
+    let at_rest = Memory::now()?;
+    let bulk = group.transfer().await?;
+    sleep(BULK_OVER_AFTER).await;
+    let after_bulk = Memory::now()?;
     Ok(Cell {
         nodes,
         join_s_median: Spread::of(joins.iter().copied()).median,
@@ -118,12 +148,22 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
         join_cpu_ms: Spread::of(cpu).median,
         first_minute_bytes_s_worst_10s: rate(&first, bytes).1,
         idle_bytes_s: idle.0,
+        idle_handshake_bytes_s: rate(&rest, |totals| totals.sent_for[0]).0,
+        idle_probe_bytes_s: rate(&rest, |totals| totals.sent_for[1]).0,
+        idle_gossip_bytes_s: rate(&rest, |totals| totals.sent_for[2]).0,
+        idle_comparison_bytes_s: rate(&rest, |totals| totals.sent_for[3]).0,
+        idle_port_check_bytes_s: rate(&rest, |totals| totals.sent_for[4]).0,
+        idle_other_bytes_s: rate(&rest, |totals| totals.sent_for[5]).0,
         idle_bytes_s_worst_10s: idle.1,
         idle_datagrams_s: rate(&rest, |totals| totals.datagrams as f64).0,
         idle_handshakes_min: rate(&rest, |totals| totals.handshakes as f64).0 * 60.0,
         idle_connections: last.connections as f64 / nodes as f64,
         idle_cpu_ms_min: rate(&rest, |totals| totals.cpu.as_secs_f64() * 1e3).0 * 60.0,
-        rss_kib: (resident_kib()? - before) / nodes as f64,
+        rss_kib: (at_rest.resident - before.resident) / nodes as f64,
+        anon_kib: (at_rest.anonymous - before.anonymous) / nodes as f64,
+        bulk_up_mb_s: bulk.up_mb_s,
+        bulk_down_mb_s: bulk.down_mb_s,
+        bulk_left_kib: after_bulk.resident - at_rest.resident,
         broadcast_ms: group.broadcast().await?.as_secs_f64() * 1e3,
         leave_ms: group.leave().await?.as_secs_f64() * 1e3,
         crash_s: group.crash().await?.as_secs_f64(),
@@ -143,10 +183,26 @@ async fn windows(group: &Group, begun: Instant, count: usize) -> Vec<(Totals, To
     windows
 }
 
-/// The resident memory of this process.
-fn resident_kib() -> Result<f64> {
-    let status = fs::read_to_string("/proc/self/status").context("this system has no /proc")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|text| text.trim().strip_suffix(" kB")).and_then(|text| text.trim().parse().ok());
-    kib.context("/proc/self/status has no VmRSS")
+/// The memory of this process, in KiB.
+#[derive(Debug, Clone, Copy)]
+struct Memory {
+    resident: f64,
+    anonymous: f64,
+}
+
+impl Memory {
+    fn now() -> Result<Self> {
+        Self::of(Path::new("/proc/self/status"))
+    }
+
+    /// That of the process of which this is the status.
+    fn of(status: &Path) -> Result<Self> {
+        let status = fs::read_to_string(status).context("this system has no /proc")?;
+        let kib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kib = line.and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok());
+            kib.with_context(|| format!("the status of a process has no {name}"))
+        };
+        Ok(Self { resident: kib("VmRSS:")?, anonymous: kib("RssAnon:")? })
+    }
 }

@@ -4,35 +4,65 @@ use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Cell, Plan, measure};
+use super::{Plan, agents, measure};
 use crate::host::Host;
+
+/// The figures of one size, by their names. `nodes` is the size.
+type Figures = Map<String, Value>;
 
 /// What a run measured.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Where.
-    pub host: Host,
-    /// Each size.
-    pub cells: Vec<Cell>,
+    host: Host,
+    /// What was measured, in words.
+    what: &'static str,
+    cells: Vec<Figures>,
     /// The cells of an earlier run.
-    baseline: Vec<Cell>,
+    baseline: Vec<Figures>,
 }
 
 impl Report {
-    /// Measures everything, and says in `next` what comes next.
+    /// Measures members in one process, and says in `next` what comes next.
     ///
     /// # Errors
     /// When a group does not form, or the file of the earlier run cannot be read.
     pub async fn measure(plan: &Plan, baseline: Option<&Path>, next: impl Fn(usize)) -> Result<Self> {
-        let baseline = baseline.map(read).transpose()?.unwrap_or_default();
-        let mut cells = Vec::new();
+        let mut report = Self::new("all members in one process on loopback", baseline)?;
         for &nodes in &plan.nodes {
             next(nodes);
-            cells.push(measure(nodes, plan).await.with_context(|| format!("a group of {nodes} members"))?);
+            let cell = measure(nodes, plan).await.with_context(|| format!("a group of {nodes} members"))?;
+            report.cells.push(figures(&cell)?);
         }
-        Ok(Self { host: Host::this(), cells, baseline })
+        Ok(report)
+    }
+
+    /// Measures agents, each a process of `program`, in a network namespace of their own.
+    ///
+    /// # Errors
+    /// When there is no right to make a namespace, or as [`measure`](Self::measure).
+    pub async fn measure_agents(
+        program: &Path,
+        plan: &Plan,
+        baseline: Option<&Path>,
+        next: impl Fn(usize),
+    ) -> Result<Self> {
+        let mut report =
+            Self::new("each member an agent, a process of its own; all in one network namespace", baseline)?;
+        for &nodes in &plan.nodes {
+            next(nodes);
+            let cell = agents::measure(program, nodes, plan).await;
+            report.cells.push(figures(&cell.with_context(|| format!("{nodes} agents"))?)?);
+        }
+        Ok(report)
+    }
+
+    fn new(what: &'static str, baseline: Option<&Path>) -> Result<Self> {
+        let baseline = baseline.map(read).transpose()?.unwrap_or_default();
+        Ok(Self { host: Host::this(), what, cells: Vec::new(), baseline })
     }
 
     /// One JSON object a size.
@@ -42,10 +72,22 @@ impl Report {
     pub fn json_lines(&self) -> Result<Vec<String>> {
         self.cells.iter().map(|cell| Ok(serde_json::to_string(cell)?)).collect()
     }
+
+    /// The cell of the earlier run of this size.
+    fn before(&self, cell: &Figures) -> Option<&Figures> {
+        self.baseline.iter().find(|before| before.get("nodes") == cell.get("nodes"))
+    }
+}
+
+fn figures(cell: &impl Serialize) -> Result<Figures> {
+    match serde_json::to_value(cell)? {
+        Value::Object(figures) => Ok(figures),
+        other => anyhow::bail!("{other} has no figures"),
+    }
 }
 
 /// The lines of JSON of an earlier run.
-fn read(path: &Path) -> Result<Vec<Cell>> {
+fn read(path: &Path) -> Result<Vec<Figures>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let cell = |line: &str| {
         serde_json::from_str(line).with_context(|| format!("{} has no figures in {line:?}", path.display()))
@@ -53,39 +95,25 @@ fn read(path: &Path) -> Result<Vec<Cell>> {
     text.lines().map(cell).collect()
 }
 
-/// The figures by their names.
-fn figures(cell: &Cell) -> Map<String, Value> {
-    match serde_json::to_value(cell) {
-        Ok(Value::Object(figures)) => figures,
-        _ => Map::new(),
-    }
-}
-
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let host = &self.host;
         writeln!(f, "# Benchmark: whole members\n")?;
-        writeln!(f, "Written by `cargo xtask bench cluster`: all members in one process on loopback.\n")?;
+        writeln!(f, "Written by `cargo xtask bench cluster`: {}.\n", self.what)?;
         writeln!(f, "Machine: {}, {} cores, {}, {}.\n", host.cpu, host.cores, host.kernel, host.rustc)?;
-        let names: Vec<String> = self
-            .cells
-            .first()
-            .map(figures)
-            .into_iter()
-            .flat_map(|of| of.into_iter().map(|(name, _)| name))
-            .collect();
+        let Some(first) = self.cells.first() else { return Ok(()) };
         write!(f, "| figure, by members |")?;
         for cell in &self.cells {
-            write!(f, " {} |", cell.nodes)?;
+            write!(f, " {} |", cell.get("nodes").unwrap_or(&Value::Null))?;
         }
         writeln!(f, "\n|---|{}", "---|".repeat(self.cells.len()))?;
-        for name in names.iter().filter(|name| *name != "nodes") {
+        for name in first.keys().filter(|name| *name != "nodes") {
+            let value = |of: &Figures| of.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN);
             write!(f, "| `{name}` |")?;
             for cell in &self.cells {
-                let value = |of: &Cell| figures(of).get(name).and_then(Value::as_f64).unwrap_or(f64::NAN);
                 write!(f, " {:.2}", value(cell))?;
-                if let Some(before) = self.baseline.iter().find(|before| before.nodes == cell.nodes) {
-                    write!(f, " ({:.2} of {:.2})", value(cell) / value(before), value(before))?;
+                if let Some(before) = self.before(cell).map(value).filter(|before| before.is_finite()) {
+                    write!(f, " ({:.2} of {before:.2})", value(cell) / before)?;
                 }
                 write!(f, " |")?;
             }
