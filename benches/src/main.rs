@@ -63,6 +63,7 @@ fn main() -> Result<()> {
             publish(&how, &report.to_string(), &report.json_lines()?)
         }
         What::Cluster(Members { nodes, baseline, agents, how }) => {
+            let _inside = agents.is_some().then(cluster::Namespace::enter).transpose()?;
             let (joins, windows) = if how.quick { (3, 3) } else { (10, 30) };
             let plan = cluster::Plan { nodes: nodes.into_iter().map(usize::from).collect(), joins, windows };
             let runtime = tokio::runtime::Runtime::new().context("the runtime does not start")?;

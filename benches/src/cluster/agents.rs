@@ -3,12 +3,14 @@
 
 use std::fs::{self, File};
 use std::io::Read as _;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
@@ -19,9 +21,6 @@ const LOOKED_EVERY: Duration = Duration::from_millis(20);
 
 /// Beyond what anything here takes on the slowest machine.
 const LIMIT: Duration = Duration::from_mins(2);
-
-/// What an Ethernet header takes, which the loopback device counts.
-const LINK_HEADER: u64 = 14;
 
 /// The figures of one size.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,20 +53,20 @@ pub(super) async fn measure(program: &Path, nodes: usize, plan: &Plan) -> Result
     let per_node = |count: u64| count as f64 / nodes as f64;
     for _ in 0..plan.joins.max(1) {
         drop(formed.take());
-        let (mut town, before) = (Town::begin(&place)?, place.sent()?);
+        let (mut town, before) = (Town::begin(&place)?, Place::sent()?);
         joins.push(town.whole().await?.as_secs_f64());
         sleep(JOINED_AFTER.saturating_sub(town.begun.elapsed())).await;
-        kilobytes.push(per_node(place.sent()?.bytes - before.bytes) / 1e3);
+        kilobytes.push(per_node(Place::sent()?.bytes - before.bytes) / 1e3);
         cpu.push(town.cpu()?.as_secs_f64() * 1e3 / nodes as f64);
         formed = Some(town);
     }
     let mut town = formed.context("there is a join")?;
     sleep(Duration::from_mins(1).saturating_sub(town.begun.elapsed())).await;
-    let (begun, spent, first) = (Instant::now(), town.cpu()?, place.sent()?);
+    let (begun, spent, first) = (Instant::now(), town.cpu()?, Place::sent()?);
     let (mut rates, mut from, mut at) = (Vec::new(), first, Instant::now());
     for _ in 0..plan.windows.max(1) {
         sleep(WINDOW).await;
-        let to = place.sent()?;
+        let to = Place::sent()?;
         rates.push(per_node(to.bytes - from.bytes) / at.elapsed().as_secs_f64());
         (from, at) = (to, Instant::now());
     }
@@ -92,10 +91,36 @@ pub(super) async fn measure(program: &Path, nodes: usize, plan: &Plan) -> Result
     })
 }
 
-/// A network namespace with a loopback device, and a folder with everybody's certificates. Both go when it is dropped.
+/// A network namespace with a loopback device, in which this process and all that it starts are. It goes when it is dropped.
+pub struct Namespace(String);
+
+impl Namespace {
+    /// Makes one and moves into it. Threads follow that begin after this.
+    ///
+    /// # Errors
+    /// When there is no right to do so, or no `ip` of iproute2.
+    pub fn enter() -> Result<Self> {
+        let name = format!("kinfolk-bench-{}", std::process::id());
+        run(Command::new("ip").args(["netns", "add", &name]))
+            .context("agents need a network namespace: run this as root, with `ip` of iproute2")?;
+        let namespace = Self(name);
+        run(Command::new("ip").args(["-n", &namespace.0, "link", "set", "lo", "up"]))?;
+        let file = File::open(Path::new("/run/netns").join(&namespace.0))?;
+        move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))?;
+        Ok(namespace)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // What is left of a run that failed is told by `ip netns` itself.
+        let _told = run(Command::new("ip").args(["netns", "del", &self.0]));
+    }
+}
+
+/// A folder with everybody's certificates, which goes when it is dropped.
 struct Place {
     program: PathBuf,
-    namespace: String,
     folder: PathBuf,
     nodes: usize,
 }
@@ -109,13 +134,9 @@ struct Carried {
 
 impl Place {
     fn make(program: &Path, nodes: usize) -> Result<Self> {
-        let namespace = format!("kinfolk-bench-{}", std::process::id());
-        let folder = std::env::temp_dir().join(&namespace);
+        let folder = std::env::temp_dir().join(format!("kinfolk-bench-{}", std::process::id()));
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        let place = Self { program: program.to_owned(), namespace, folder, nodes };
-        run(Command::new("ip").args(["netns", "add", &place.namespace]))
-            .context("agents need a network namespace: run this as root, with `ip` of iproute2")?;
-        run(Command::new("ip").args(["-n", &place.namespace, "link", "set", "lo", "up"]))?;
+        let place = Self { program: program.to_owned(), folder, nodes };
         run(Command::new(program).args(["ca", "init", "--cluster", "bench"]).arg(&place.folder))?;
         for node in 0..nodes {
             run(Command::new(program).args(["ca", "issue"]).arg(&place.folder).arg(format!("n{node}")))?;
@@ -133,9 +154,8 @@ impl Place {
         // What an earlier group told says nothing of this one.
         File::create(&log).with_context(|| format!("{} cannot be made", log.display()))?;
         let addr = |node: usize| format!("127.0.0.1:{}", 20_000 + node);
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.namespace]).arg(&self.program).arg("agent");
-        command.arg("--cert").arg(file(".pem")).arg("--key").arg(file("-key.pem"));
+        let mut command = Command::new(&self.program);
+        command.arg("agent").arg("--cert").arg(file(".pem")).arg("--key").arg(file("-key.pem"));
         command.arg("--ca").arg(self.file("ca.pem")).arg("--socket").arg(file(".sock"));
         command.arg("--event-log").arg(&log).args(["--listen", &addr(node), "--log-level", "warn"]);
         if let Some(seed) = seed {
@@ -163,10 +183,8 @@ impl Place {
         Ok(Spread::of(taken).median)
     }
 
-    fn sent(&self) -> Result<Carried> {
-        let mut cat = Command::new("ip");
-        cat.args(["netns", "exec", &self.namespace, "cat", "/proc/net/dev"]);
-        let table = run(&mut cat)?;
+    fn sent() -> Result<Carried> {
+        let table = fs::read_to_string("/proc/net/dev").context("this system has no /proc")?;
         let line = table.lines().find_map(|line| line.trim().strip_prefix("lo:"));
         let numbers: Vec<u64> = line
             .into_iter()
@@ -175,14 +193,13 @@ impl Place {
             .collect();
         // Eight numbers of what was received, then bytes and packets that were sent.
         let (&bytes, &datagrams) = numbers.get(8).zip(numbers.get(9)).context("/proc/net/dev has no lo")?;
-        Ok(Carried { bytes: bytes.saturating_sub(LINK_HEADER * datagrams), datagrams })
+        Ok(Carried { bytes, datagrams })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // What is left of a run that failed is told by `ip netns` itself.
-        let _told = run(Command::new("ip").args(["netns", "del", &self.namespace]));
+        // What is left of a run that failed is a few small files.
         let _gone = fs::remove_dir_all(&self.folder);
     }
 }
@@ -223,10 +240,20 @@ impl Town {
             }
             ensure!(
                 begun.elapsed() < LIMIT,
-                "not all agents have told {count} times `{kind}` within {LIMIT:?}"
+                "not all agents have told {count} times `{kind}` within {LIMIT:?}: {}",
+                self.behind(kind, count)
             );
             sleep(LOOKED_EVERY).await;
         }
+    }
+
+    /// Who has told less than that, and how the process stands.
+    fn behind(&mut self, kind: &str, count: usize) -> String {
+        let told = |agent: &Agent| agent.log.lines.iter().filter(|line| line.kind == kind).count();
+        let behind = self.agents.iter_mut().enumerate().filter(|(_, agent)| told(agent) < count);
+        let shown =
+            behind.map(|(n, agent)| format!("n{n} told {} ({:?})", told(agent), agent.child.try_wait()));
+        shown.collect::<Vec<_>>().join(", ")
     }
 
     /// Sends the last agent this signal. Gives the time until every other one has told of its end.

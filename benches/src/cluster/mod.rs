@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::host::cpu_time;
 use crate::numbers::Spread;
+pub use agents::Namespace;
 use group::{Group, Totals};
 pub use report::Report;
 

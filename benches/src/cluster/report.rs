@@ -40,10 +40,10 @@ impl Report {
         Ok(report)
     }
 
-    /// Measures agents, each a process of `program`, in a network namespace of their own.
+    /// Measures agents, each a process of `program`. This process should be in a [namespace](super::Namespace).
     ///
     /// # Errors
-    /// When there is no right to make a namespace, or as [`measure`](Self::measure).
+    /// As [`measure`](Self::measure).
     pub async fn measure_agents(
         program: &Path,
         plan: &Plan,

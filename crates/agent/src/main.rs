@@ -14,6 +14,7 @@ mod logs;
 mod members;
 mod render;
 mod span;
+mod trust_store;
 
 use std::io::{Write as _, stderr};
 use std::process::ExitCode;

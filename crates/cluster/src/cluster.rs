@@ -195,7 +195,9 @@ impl Cluster {
             self.inner.protocol.wake();
         }
         save_soon();
+        let under_way = Contacts::join_begins(&self.inner.contacts);
         let joined = join::join(&self.inner, &seeds).await;
+        drop(under_way);
         save_soon();
         joined
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How much costly work may be under way at a time, such as handshakes. What is done in time widens it, what is done late halves
 /// it, as TCP's window does with packets (Jacobson, SIGCOMM 1988). So the rate follows what is finished, without a clock.
 ///
-/// It begins with 4 ([`open`](Self::open): with all), doubles with each round at first, and grows by one with each round once something was late.
+/// Work that was under way when some was late does not halve it once more. It begins with 4 ([`open`](Self::open): with all), doubles with each round at first, and grows by one with each round once something was late.
 ///
 /// # Examples
 /// ```
@@ -25,6 +25,8 @@ pub struct Window {
     was_late: bool,
     /// How many came in time since it last grew.
     in_time: usize,
+    /// How many were done since it last became smaller.
+    since_late: usize,
 }
 
 impl Window {
@@ -40,7 +42,7 @@ impl Window {
     /// A window that grows to `max` at the most; 0 counts as 1.
     pub fn up_to(max: usize) -> Self {
         let max = max.max(1);
-        Self { size: Self::AT_FIRST.min(max), min: 1, max, was_late: false, in_time: 0 }
+        Self { size: Self::AT_FIRST.min(max), min: 1, max, was_late: false, in_time: 0, since_late: 0 }
     }
 
     /// The same, as large as it can be at first: for work that is only held back once it is seen to be late.
@@ -59,8 +61,15 @@ impl Window {
 
     /// A piece of work is done, after so long.
     pub fn done(&mut self, took: Duration) {
+        let same_round = self.was_late && self.since_late < self.size;
+        self.since_late += 1;
         if took > Self::LATE {
-            (self.size, self.was_late, self.in_time) = ((self.size / 2).max(self.min), true, 0);
+            // Those that were under way when the first of them was late say nothing of the smaller window.
+            if !same_round {
+                self.size = (self.size / 2).max(self.min);
+                (self.was_late, self.since_late) = (true, 0);
+            }
+            self.in_time = 0;
             return;
         }
         self.in_time += 1;
@@ -87,7 +96,9 @@ mod tests {
             window.done(took);
             sizes.push(window.size());
         }
-        assert_eq!(sizes, [5, 6, 3, 3, 3, 4, 4, 2, 1, 1, 1, 2, 2, 3]);
+        // Of those that are late in a row, the first says that there were too many; the next one counts once so many are done
+        // as may be under way now.
+        assert_eq!(sizes, [5, 6, 3, 3, 3, 4, 4, 2, 2, 2, 1, 2, 2, 3]);
         (0..100).for_each(|_| window.done(Window::LATE));
         assert_eq!(window.size(), 14, "a handshake of exactly that time is not late");
         (0..100).for_each(|_| window.done(SOON));
@@ -103,6 +114,8 @@ mod tests {
         for size in [512, 256, 128, 64, 32, 16, 16] {
             window.done(LATER);
             assert_eq!(window.size(), size);
+            (0..size).for_each(|_| window.done(LATER));
+            assert_eq!(window.size(), size, "those were under way already");
         }
     }
 }

@@ -18,20 +18,19 @@ use crate::config::AgentConfig;
 use crate::control::{self, ControlSocket};
 use crate::exit::{Failure, Status};
 use crate::logs;
+use crate::trust_store;
 use event_log::{EventLog, Rotation};
 use signals::{Asked, Signals};
 
-/// Threads that do the work, on a machine with any number of cores: at rest an agent needs a thousandth of one, and each thread
-/// takes memory of its own. With two, a handshake holds up no probe.
-const WORKERS: usize = 2;
-
 pub(crate) fn run(args: Box<AgentArgs>) -> Result<(), Failure> {
+    trust_store::do_without();
     let config = AgentConfig::read(args.config.as_deref(), args.settings)?;
     let identity = identity::read(&config)?;
     let _flush = logs::start(&config.log_level, config.log_format)?;
     identity::warn_of_open_key(&config.key);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+    // One thread: at rest an agent needs a thousandth of a core, each further thread takes memory of its own, and nothing here
+    // computes for longer than a handshake takes, 1 ms.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Status::Failed, error))?;

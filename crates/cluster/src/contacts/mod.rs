@@ -74,6 +74,12 @@ impl Contacts {
         self.seeds.given(seeds);
     }
 
+    /// A join is under way until what this returns is dropped.
+    pub(crate) fn join_begins(contacts: &SharedContacts) -> JoinUnderWay {
+        contacts.lock().seeds.join_begins();
+        JoinUnderWay(Arc::clone(contacts))
+    }
+
     /// Notes that this member leaves, so that its next instance waits for a seed.
     pub(crate) fn leaves(&mut self) {
         self.departure.leaves();
@@ -138,5 +144,15 @@ impl Contacts {
             seeds: self.seeds.all().to_vec(),
             members: self.members.known(),
         }
+    }
+}
+
+/// While it lives, the seeds are contacted by a join alone.
+#[derive(Debug)]
+pub(crate) struct JoinUnderWay(SharedContacts);
+
+impl Drop for JoinUnderWay {
+    fn drop(&mut self) {
+        self.0.lock().seeds.join_ends();
     }
 }

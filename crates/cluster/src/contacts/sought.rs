@@ -31,6 +31,6 @@ impl Sought {
         let absent = members.iter().filter(|(id, member)| is_sought(id, member));
         let absent =
             absent.map(|(_, member)| member.addr()).filter(|addr| !reached.is_with_us(view, addr.socket()));
-        Self { seeds: seeds.all().to_vec(), absent: absent.collect() }
+        Self { seeds: seeds.sought().to_vec(), absent: absent.collect() }
     }
 }

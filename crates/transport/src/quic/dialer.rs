@@ -91,7 +91,13 @@ impl Dialer {
         let mut attempt = self.client.connect(Address::new(addr).with_server_name(asked_for));
         attempt.set_application_context(Box::new(Arc::clone(facts)));
         let connection = attempt.await.map_err(failed)?;
-        facts.confirmed().await.map_err(failed)?;
+        // QUIC's own limit ends when the handshake is complete here. The peer's confirmation may never come: it has refused us, and
+        // the packet that says so is lost.
+        let left = self.hub.config.handshake_timeout.saturating_sub(begun.elapsed());
+        match timeout(left, facts.confirmed()).await {
+            Ok(confirmed) => confirmed.map_err(failed)?,
+            Err(_) => return Err(DialError::Silent { after: begun.elapsed() }),
+        }
         Ok(connection)
     }
 

@@ -23,6 +23,11 @@ use crate::traffic::Counts;
 /// given back; more than this brings no more bytes a second.
 const RECEIVE_RING_BYTES: usize = 256 << 10;
 
+/// What may wait in the socket, as far as the system allows (Linux: twice `net.core.rmem_max`, by default 416 KiB). A node that waits for
+/// a core while a hundred others dial it loses their packets otherwise, and each comes again only after 150 ms, 450 ms, 1 s, and so on.
+/// The system takes memory for what waits alone.
+const SOCKET_BYTES: usize = 1 << 20;
+
 /// Where a transport runs, and thus what its sockets are.
 #[derive(Debug, Clone)]
 pub(super) enum Host {
@@ -119,7 +124,8 @@ impl quic_io::Provider for SystemIo {
     fn start<E: Endpoint<PathHandle = Self::PathHandle>>(self, endpoint: E) -> io::Result<SocketAddress> {
         let same_socket = self.socket.try_clone()?;
         let builder = quic_io::tokio::Builder::default().with_rx_socket(self.socket)?;
-        let io = builder.with_internal_recv_buffer_size(RECEIVE_RING_BYTES)?.build()?;
+        let builder = builder.with_internal_recv_buffer_size(RECEIVE_RING_BYTES)?;
+        let io = builder.with_recv_buffer_size(SOCKET_BYTES)?.build()?;
         let (task, addr) = io.start(endpoint)?;
         ignore_ecn(&same_socket);
         self.started.set(task.abort_handle());

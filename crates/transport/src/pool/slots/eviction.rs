@@ -62,6 +62,8 @@ impl<C: Held, W: Waiter> Slots<C, W> {
     /// to make room.
     pub(super) fn takes_guests(&self, lane: Lane, now: Instant) -> bool {
         let leaves = |slot: &Slot<C, W>| match &slot.state {
+            // One that has no part in the total makes no room.
+            _ if slot.live().is_some_and(|live| live.guest) => false,
             State::Draining(draining) => draining.live.pooled.uses() == 0,
             State::Ready(live) => is_old(live, now),
             _ => false,
@@ -100,7 +102,6 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         }
         let candidate = |(id, slot): (ConnId, &Slot<C, W>)| match &slot.state {
             _ if share_is_met && !slot.lane.is_streams() => None,
-            // One that has no part in the total makes no room.
             _ if slot.live().is_some_and(|live| live.guest) => None,
             State::Draining(draining) if draining.live.pooled.uses() == 0 => {
                 Some((false, draining.until, id))
