@@ -76,6 +76,8 @@ pub(crate) struct Process {
     pub machine: Machine,
     /// What observers have seen of its view.
     pub seen: Arc<Snapshot>,
+    /// Whom the machine watches.
+    pub subjects: Vec<NodeId>,
     pub commands: Commands,
 }
 
@@ -169,6 +171,7 @@ impl Process {
             registry,
             health,
             seen: Arc::default(),
+            subjects: Vec::new(),
             requests: Vec::new(),
             commands: Commands::default(),
         }

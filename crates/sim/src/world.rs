@@ -201,6 +201,11 @@ impl World {
         self.nodes[node.0].process.as_ref().map(|process| &process.machine)
     }
 
+    /// Whom a node watches that runs, ordered by name.
+    pub fn subjects(&self, node: NodeIndex) -> &[NodeId] {
+        self.nodes[node.0].process.as_ref().map_or(&[], |process| &process.subjects)
+    }
+
     /// What is really so.
     pub fn truth(&self) -> &Truth {
         &self.truth
@@ -309,6 +314,7 @@ impl World {
                 if let Some(health) = &process.health {
                     health.watch(&subjects, clock.shows(self.now));
                 }
+                process.subjects = subjects;
             }
             // The nodes here have no memory that could bound their incarnations.
             Output::Reserve { .. }

@@ -33,6 +33,9 @@ pub struct SwimStats {
     pub probes_late: u64,
     /// Comparisons with random members, and contacts of failed ones, that waited for the next time because we were late.
     pub comparisons_postponed: u64,
+    /// Periodic comparisons with a random member instead of a neighbour ([`Mode::Verified`](crate::Mode::Verified)): each may cost a
+    /// connection.
+    pub comparisons_far: u64,
     /// Times that our own driver could take no more messages, so that what was due waited.
     pub congestions: u64,
     /// Suspicions that we raised ourselves.

@@ -81,7 +81,10 @@ impl Repair {
         let far = near.is_empty() || cx.rng.unit() * (cx.roster.len() as f64) < FAR_QUESTIONS;
         let peer = match near.get(cx.rng.below(near.len().max(1))).filter(|_| !far) {
             Some(id) => cx.members.get(id),
-            None => cx.random_members(1, None).pop(),
+            None => {
+                cx.stats.comparisons_far += u64::from(self.compares);
+                cx.random_members(1, None).pop()
+            }
         };
         if let Some(peer) = peer {
             self.compare_or_exchange(cx, &peer);
