@@ -88,7 +88,8 @@ pub struct SwimConfig {
     pub retransmit: u32,
     /// How often the whole view is exchanged with a random member, which repairs whatever gossip lost. Default 30 s;
     /// above zero. Costs about 60 bytes a known node each time. In [`Mode::Verified`] only the digests are compared first, at
-    /// the price of one probe while they are equal.
+    /// the price of one probe while they are equal; each time half as much sooner or later at random, and mostly with a
+    /// neighbour: four members of the group ask a random one in each period, which may cost a connection.
     pub sync_interval: Duration,
     /// How often one failed member, chosen at random, is contacted, in case that it was the network that failed. Default
     /// 10 s, each time half as much shorter or longer at random; above zero; `None` leaves the failed alone. Costs one

@@ -76,16 +76,7 @@ impl Repair {
             cx.stats.comparisons_postponed += 1;
             return;
         }
-        let near = if self.compares { near() } else { Vec::new() };
-        // Who has nobody near may be cut off from its neighbours, and asks far and wide.
-        let far = near.is_empty() || cx.rng.unit() * (cx.roster.len() as f64) < FAR_QUESTIONS;
-        let peer = match near.get(cx.rng.below(near.len().max(1))).filter(|_| !far) {
-            Some(id) => cx.members.get(id),
-            None => {
-                cx.stats.comparisons_far += u64::from(self.compares);
-                cx.random_members(1, None).pop()
-            }
-        };
+        let peer = if self.compares { near_or_far(cx, &near()) } else { cx.random_members(1, None).pop() };
         if let Some(peer) = peer {
             self.compare_or_exchange(cx, &peer);
         }
@@ -111,4 +102,14 @@ impl Repair {
             exchange::begin_with(cx, peer);
         }
     }
+}
+
+/// Whom to compare views with: one of those that are near, or now and then anybody.
+fn near_or_far(cx: &mut Context, near: &[NodeId]) -> Option<Arc<NodeStatus>> {
+    // Who has nobody near may be cut off from its neighbours, and asks far and wide.
+    if near.is_empty() || cx.rng.unit() * (cx.roster.len() as f64) < FAR_QUESTIONS {
+        cx.stats.comparisons_far += 1;
+        return cx.random_members(1, None).pop();
+    }
+    cx.members.get(&near[cx.rng.below(near.len())])
 }
