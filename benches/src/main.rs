@@ -2,6 +2,7 @@
 //! measured, and how, stands in the library.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
@@ -62,27 +63,52 @@ fn main() -> Result<()> {
                 runtime.block_on(pool::Report::measure(plan, |next| eprintln!("measuring: {next}")))?;
             publish(&how, &report.to_string(), &report.json_lines()?)
         }
-        What::Cluster(Members { nodes, baseline, agents, how }) => {
-            let _inside = agents.is_some().then(cluster::Namespace::enter).transpose()?;
-            let (joins, windows) = if how.quick { (3, 3) } else { (10, 30) };
-            let plan = cluster::Plan { nodes: nodes.into_iter().map(usize::from).collect(), joins, windows };
-            let runtime = tokio::runtime::Runtime::new().context("the runtime does not start")?;
-            let next = |nodes| eprintln!("measuring: {nodes} members");
-            let baseline = baseline.as_deref();
-            let report = match agents {
-                Some(program) => {
-                    runtime.block_on(cluster::Report::measure_agents(&program, &plan, baseline, next))?
-                }
-                None => runtime.block_on(cluster::Report::measure(&plan, baseline, next))?,
-            };
-            publish(&how, &report.to_string(), &report.json_lines()?)
-        }
+        What::Cluster(members) => members.measure(),
         What::Core(how) => {
             let rounds = if how.quick { core::QUICK } else { core::FULL };
             let report = core::Report::measure(rounds);
             publish(&how, &report.to_string(), &report.json_lines()?)
         }
     }
+}
+
+impl Members {
+    fn measure(self) -> Result<()> {
+        let Self { nodes, baseline, agents, how } = self;
+        let baseline = baseline.as_deref();
+        let report = if agents.is_none() && nodes.len() > 1 {
+            cluster::Report::of_lines(&in_processes_of_their_own(&nodes, &how)?, baseline)?
+        } else {
+            let _inside = agents.is_some().then(cluster::Namespace::enter).transpose()?;
+            let (joins, windows) = if how.quick { (3, 3) } else { (10, 30) };
+            let plan = cluster::Plan { nodes: nodes.into_iter().map(usize::from).collect(), joins, windows };
+            let runtime = tokio::runtime::Runtime::new().context("the runtime does not start")?;
+            let next = |nodes| eprintln!("measuring: {nodes} members");
+            match agents {
+                Some(program) => {
+                    runtime.block_on(cluster::Report::measure_agents(&program, &plan, baseline, next))?
+                }
+                None => runtime.block_on(cluster::Report::measure(&plan, baseline, next))?,
+            }
+        };
+        publish(&how, &report.to_string(), &report.json_lines()?)
+    }
+}
+
+/// Measures each size in a process of its own: the memory that one leaves behind would count for the next. Gives their lines of JSON.
+fn in_processes_of_their_own(nodes: &[u8], how: &How) -> Result<String> {
+    let mut lines = String::new();
+    for nodes in nodes {
+        let mut one = Command::new(std::env::current_exe()?);
+        one.args(["cluster", "--json", "--nodes", &nodes.to_string()]).stderr(Stdio::inherit());
+        if how.quick {
+            one.arg("--quick");
+        }
+        let output = one.output().context("this program cannot be started anew")?;
+        anyhow::ensure!(output.status.success(), "the measurement of {nodes} members failed");
+        lines += &String::from_utf8_lossy(&output.stdout);
+    }
+    Ok(lines)
 }
 
 fn publish(how: &How, table: &str, json: &[String]) -> Result<()> {

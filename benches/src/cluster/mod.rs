@@ -98,31 +98,37 @@ struct Cell {
     broadcast_ms: f64,
 }
 
-/// Measures one size.
+/// What a join cost.
+#[derive(Debug, Clone, Copy)]
+struct Join {
+    seconds: f64,
+    handshakes: f64,
+    kilobytes: f64,
+    cpu_ms: f64,
+}
+
+/// A group that has just joined, when it began, and what that cost.
+async fn join(nodes: usize) -> Result<(Group, Instant, Join)> {
+    let group = Group::start(nodes)?;
+    let (begun, spent) = (Instant::now(), cpu_time());
+    let seconds = group.join().await?.as_secs_f64();
+    sleep(JOINED_AFTER.saturating_sub(begun.elapsed())).await;
+    let totals = group.totals(begun);
+    let per_node = |of: f64| of / nodes as f64;
+    let join = Join {
+        seconds,
+        handshakes: per_node(totals.handshakes as f64),
+        kilobytes: per_node(totals.bytes as f64) / 1e3,
+        cpu_ms: per_node(totals.cpu.saturating_sub(spent).as_secs_f64() * 1e3),
+    };
+    Ok((group, begun, join))
+}
+
+/// Measures one size. The first group of the process is the one whose memory counts: what others leave behind would hide its own.
 async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
-    let (mut joins, mut handshakes, mut kilobytes, mut cpu) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let per_node = |count: u64| count as f64 / nodes as f64;
-    let mut before = Memory::now()?;
-    let mut formed = None;
-    for _ in 0..plan.joins.max(1) {
-        if let Some((group, _)) = formed.take() {
-            let group: Group = group;
-            group.end();
-            sleep(Duration::from_secs(1)).await;
-            before = Memory::now()?;
-        }
-        let group = Group::start(nodes)?;
-        let (begun, spent) = (Instant::now(), cpu_time());
-        joins.push(group.join().await?.as_secs_f64());
-        sleep(JOINED_AFTER.saturating_sub(begun.elapsed())).await;
-        let totals = group.totals(begun);
-        handshakes.push(per_node(totals.handshakes));
-        kilobytes.push(per_node(totals.bytes) / 1e3);
-        cpu.push(totals.cpu.saturating_sub(spent).as_secs_f64() * 1e3 / nodes as f64);
-        formed = Some((group, begun));
-    }
-    let (mut group, begun) = formed.context("there is a join")?;
+    let before = Memory::now()?;
+    let (mut group, begun, first_join) = join(nodes).await?;
+    let mut joins = vec![first_join];
     let first = windows(&group, begun, 6).await;
     let rest = windows(&group, begun, plan.windows.max(1)).await;
     let rate = |of: &[(Totals, Totals)], value: fn(&Totals) -> f64| {
@@ -140,13 +146,24 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
     let bulk = group.transfer().await?;
     sleep(BULK_OVER_AFTER).await;
     let after_bulk = Memory::now()?;
+    let broadcast = group.broadcast().await?;
+    let leave = group.leave().await?;
+    let crash = group.crash().await?;
+    group.end();
+    while joins.len() < plan.joins {
+        sleep(Duration::from_secs(1)).await;
+        let (group, _, join) = join(nodes).await?;
+        joins.push(join);
+        group.end();
+    }
+    let median = |of: fn(&Join) -> f64| Spread::of(joins.iter().map(of)).median;
     Ok(Cell {
         nodes,
-        join_s_median: Spread::of(joins.iter().copied()).median,
-        join_s_worst: Spread::of(joins).max,
-        join_handshakes: Spread::of(handshakes).median,
-        join_kb: Spread::of(kilobytes).median,
-        join_cpu_ms: Spread::of(cpu).median,
+        join_s_median: median(|join| join.seconds),
+        join_s_worst: Spread::of(joins.iter().map(|join| join.seconds)).max,
+        join_handshakes: median(|join| join.handshakes),
+        join_kb: median(|join| join.kilobytes),
+        join_cpu_ms: median(|join| join.cpu_ms),
         first_minute_bytes_s_worst_10s: rate(&first, bytes).1,
         idle_bytes_s: idle.0,
         idle_handshake_bytes_s: rate(&rest, |totals| totals.sent_for[0]).0,
@@ -165,9 +182,9 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
         bulk_up_mb_s: bulk.up_mb_s,
         bulk_down_mb_s: bulk.down_mb_s,
         bulk_left_kib: after_bulk.resident - at_rest.resident,
-        broadcast_ms: group.broadcast().await?.as_secs_f64() * 1e3,
-        leave_ms: group.leave().await?.as_secs_f64() * 1e3,
-        crash_s: group.crash().await?.as_secs_f64(),
+        broadcast_ms: broadcast.as_secs_f64() * 1e3,
+        leave_ms: leave.as_secs_f64() * 1e3,
+        crash_s: crash.as_secs_f64(),
     })
 }
 

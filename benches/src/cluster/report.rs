@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 use super::{Plan, agents, measure};
 use crate::host::Host;
 
+const IN_ONE_PROCESS: &str = "all members in one process on loopback";
+
 /// The figures of one size, by their names. `nodes` is the size.
 type Figures = Map<String, Value>;
 
@@ -31,12 +33,22 @@ impl Report {
     /// # Errors
     /// When a group does not form, or the file of the earlier run cannot be read.
     pub async fn measure(plan: &Plan, baseline: Option<&Path>, next: impl Fn(usize)) -> Result<Self> {
-        let mut report = Self::new("all members in one process on loopback", baseline)?;
+        let mut report = Self::new(IN_ONE_PROCESS, baseline)?;
         for &nodes in &plan.nodes {
             next(nodes);
             let cell = measure(nodes, plan).await.with_context(|| format!("a group of {nodes} members"))?;
             report.cells.push(figures(&cell)?);
         }
+        Ok(report)
+    }
+
+    /// Puts the runs of several processes together, of which each printed its lines of JSON.
+    ///
+    /// # Errors
+    /// When there are no figures in a line, or the file of the earlier run cannot be read.
+    pub fn of_lines(lines: &str, baseline: Option<&Path>) -> Result<Self> {
+        let mut report = Self::new(IN_ONE_PROCESS, baseline)?;
+        report.cells = parse(lines)?;
         Ok(report)
     }
 
@@ -89,10 +101,12 @@ fn figures(cell: &impl Serialize) -> Result<Figures> {
 /// The lines of JSON of an earlier run.
 fn read(path: &Path) -> Result<Vec<Figures>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let cell = |line: &str| {
-        serde_json::from_str(line).with_context(|| format!("{} has no figures in {line:?}", path.display()))
-    };
-    text.lines().map(cell).collect()
+    parse(&text).with_context(|| format!("{} is no earlier run", path.display()))
+}
+
+fn parse(lines: &str) -> Result<Vec<Figures>> {
+    let cell = |line: &str| serde_json::from_str(line).with_context(|| format!("no figures in {line:?}"));
+    lines.lines().map(cell).collect()
 }
 
 impl Display for Report {

@@ -271,3 +271,17 @@ fn no_line_of_the_log_holds_rusts_debug_form() {
         }
     }
 }
+
+#[test]
+fn an_agent_does_without_the_systems_trust_store_and_keeps_its_process_and_its_name() {
+    let town = Town::new();
+    let mut agent = town.start("a", &[]);
+    let process = format!("/proc/{}", agent.process());
+    let environment = fs::read(format!("{process}/environ")).unwrap();
+    for expected in ["SSL_CERT_FILE=/dev/null", "SSL_CERT_DIR=/dev/null"] {
+        assert!(environment.split(|byte| *byte == 0).any(|one| one == expected.as_bytes()), "{expected}");
+    }
+    assert_eq!(fs::read_to_string(format!("{process}/comm")).unwrap(), "kinfolk\n");
+    agent.signal(Signal::TERM);
+    assert!(agent.end().0.success());
+}

@@ -114,6 +114,11 @@ impl Agent {
         self.wait_for(&format!("{said} ({node})"), |line| message(line) == said && line["node"] == node)
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();

@@ -187,3 +187,23 @@ fn a_record_brings_back_whom_it_remembers() {
     assert_eq!(ports(&contacts.sought(&registry(&[]).snapshot())), [2, 3]);
     assert_eq!(contacts.record(&record, record.ceiling), record);
 }
+
+#[test]
+fn the_seeds_of_a_join_are_contacted_by_the_join_alone_until_it_ends() {
+    let registry = registry(&[]);
+    let contacts: SharedContacts = Arc::new(noted(&registry).into());
+    contacts.lock().given(&["a:1".to_owned()]);
+    let seeds = || contacts.lock().sought(&registry.snapshot()).seeds;
+    assert_eq!(seeds(), ["a:1"]);
+    let (first, second) = (Contacts::join_begins(&contacts), Contacts::join_begins(&contacts));
+    assert!(seeds().is_empty());
+    drop(first);
+    assert!(seeds().is_empty(), "another join is under way");
+    assert_eq!(
+        contacts.lock().record(&blank(), Incarnation::ZERO).seeds,
+        ["a:1"],
+        "it is remembered all the same"
+    );
+    drop(second);
+    assert_eq!(seeds(), ["a:1"]);
+}

@@ -14,7 +14,8 @@ use crate::config::TransportConfig;
 use crate::frame::{Beginning, FrameReader, StreamKind, encode};
 use crate::identity::ClusterCa;
 use crate::peer::Peer;
-use crate::request::RequestError;
+use crate::pool::Need;
+use crate::request::{Manner, RequestError};
 use crate::traffic::Traffic;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -174,4 +175,24 @@ async fn a_kept_stream_carries_nothing_but_requests_of_its_kind() {
     assert_eq!(answer.unwrap(), "ack");
     assert_eq!(by_hand(&mut stream, begin(StreamKind::Request)).await, None);
     assert_eq!(pair.b.stats().bad_streams, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_counts_for_what_it_is_for_on_both_sides() {
+    let mut pair = Pair::connected().await;
+    let before = pair.a.stats();
+    assert!(before.sent_for.handshake.bytes > 1_200);
+    let (a, to) = (pair.a.clone(), Peer::new(pair.b.id().clone(), pair.b.local_addr()));
+    let manner = Manner { need: Need::OpenOnly, traffic: Traffic::Probe };
+    let asked = tokio::spawn(async move { a.request_by(&to, "ping".into(), LONG, manner).await });
+    pair.answer("ack".into()).await;
+    soon(asked).await.unwrap().unwrap();
+    let closed =
+        Peer::new(NodeId::new("x").unwrap(), kinfolk_core::NodeAddr::new(([127, 0, 0, 1], 9).into()));
+    pair.a.port_is_closed(&closed, Duration::from_millis(10)).await;
+    for stats in [pair.a.stats(), pair.b.stats()] {
+        assert!(stats.sent_for.probe.datagrams > 0, "{stats:?}");
+        assert_eq!(stats.sent_for.gossip.datagrams + stats.sent_for.comparison.datagrams, 0);
+    }
+    assert!(pair.a.stats().sent_for.port_check.datagrams > 0);
 }
