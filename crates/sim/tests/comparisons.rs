@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{Instant, NodeStatus};
+use kinfolk_core::{Instant, NodeStatus, SharedNodeRegistry};
 use kinfolk_sim::{Fault, NodeIndex, Scenario, Step, World};
 use kinfolk_swim::SwimConfig;
 
@@ -26,6 +26,10 @@ fn the_whole_group_asks_eight_random_members_a_minute_whatever_its_size() {
         let a_minute = (asked(&world) - before) as f64 / MINUTES as f64;
         assert!((6.0..10.0).contains(&a_minute), "{nodes} members: {a_minute} in a minute");
     }
+}
+
+fn registry(world: &World, node: usize) -> &SharedNodeRegistry {
+    world.registry(NodeIndex(node)).expect("every node runs")
 }
 
 /// Whether messages are lost in one direction or both.
@@ -57,14 +61,14 @@ fn found_after(first: usize, way: Way, seed: u64) -> Duration {
         }
     }
     // Nobody has news of it: it is only in their views.
-    let known = world.registry(NodeIndex(0)).unwrap().get(&NodeIndex(0).id()).unwrap();
+    let known = registry(&world, 0).get(&NodeIndex(0).id()).expect("it knows itself");
     let newer = NodeStatus { incarnation: known.incarnation.next(), ..(*known).clone() };
     for one in 0..first {
-        let _ = world.registry(NodeIndex(one)).unwrap().apply(newer.clone());
+        let _ = registry(&world, one).apply(newer.clone());
     }
     let all_know = |world: &World| {
         (0..NODES).all(|node| {
-            let known = world.registry(NodeIndex(node)).unwrap().get(&newer.id);
+            let known = registry(world, node).get(&newer.id);
             known.is_some_and(|known| known.incarnation >= newer.incarnation)
         })
     };
