@@ -48,7 +48,7 @@ pub(crate) enum Purpose {
     ReturnCheck(u64),
     /// A probe for somebody else.
     Relay(Relay),
-    /// A look at whether a random member's view differs.
+    /// A look at whether a member's view differs.
     Glance,
     /// A comparison of the buckets of two views.
     Compare,

@@ -44,7 +44,7 @@ pub enum RequestError {
         /// The limit.
         max: usize,
     },
-    /// There is no open connection, and the message is not worth a dial ([`Need::OpenOnly`](crate::Need::OpenOnly)).
+    /// There is no open connection, and the message is not worth a dial ([`Need::OpenOnly`]).
     /// Nothing was sent.
     #[error("nothing sent to {peer}: there is no open connection to it, and this is not worth a new one")]
     NotConnected {

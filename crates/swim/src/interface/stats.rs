@@ -31,7 +31,7 @@ pub struct SwimStats {
     pub times_late: u64,
     /// Probes without an answer of members whose process acknowledged our packets meanwhile: they live, and are late.
     pub probes_late: u64,
-    /// Comparisons with random members, and contacts of failed ones, that waited for the next time because we were late.
+    /// Periodic comparisons, and contacts of failed ones, that waited for the next time because we were late.
     pub comparisons_postponed: u64,
     /// Periodic comparisons with a random member instead of a neighbour ([`Mode::Verified`](crate::Mode::Verified)): each may cost a
     /// connection.

@@ -1,7 +1,7 @@
 //! Comparing views (`Mode::Verified`): what finds whatever the flood of news has missed, at no cost while views are equal.
 //!
 //! The digest of a view rides on every probe, and the answer says whether it differs. Views differ for a moment with each
-//! change, so only what differs twice in a row, or at a random member that is asked now and then, is looked into: the
+//! change, so only what differs twice in a row, or at a member that is asked each half a minute, is looked into: the
 //! digests of 256 buckets are compared, and the members in those that differ are exchanged.
 
 use std::sync::Arc;

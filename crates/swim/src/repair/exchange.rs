@@ -125,7 +125,7 @@ impl Repair {
     }
 
     /// Others may have joined at the same moment, unknown to the one we joined through: one more exchange, with a
-    /// random member, soon catches up on them.
+    /// random member or a neighbour, soon catches up on them.
     fn sync_soon(&mut self, cx: &mut Context) {
         cx.timers.cancel(self.next_sync);
         let soon = CATCH_UP_AFTER.mul_f64(0.5 + cx.rng.unit()).min(cx.config.sync_interval);

@@ -9,8 +9,9 @@ pub struct PoolConfig {
     /// Connections in total, in every state (also those being dialled or drained). 1 or more, default 50.
     ///
     /// It counts each connection that callers here may get, and each dial, also one to a seed. What a peer opens is
-    /// counted too as soon as the pool takes it up; while every connection is in use there is no room to take it up, and
-    /// it only serves the peer's requests, counted by `inbound_max`: a full pool must not make this node look dead.
+    /// counted too as soon as the pool takes it up, unless it is a guest (`guests_max`); while every connection is in use and
+    /// there are as many guests as may be, there is no room to take it up, and it only serves the peer's requests, counted by
+    /// `inbound_max`: a full pool must not make this node look dead.
     /// Connections for the streams of applications hold at most half of the total, from peers too; further ones are
     /// refused.
     ///
