@@ -11,7 +11,7 @@ use s2n_quic::stream::{ReceiveStream, SendStream};
 
 use super::code::StreamCode;
 use super::outcome::Fault;
-use crate::frame::FrameReader;
+use crate::frame::{FrameError, FrameReader};
 
 /// The longest frame that goes over it. A longer one takes several packets, and would hold up the next one.
 const FRAME_BYTES_MAX: usize = 1_100;
@@ -74,11 +74,21 @@ impl Loan<'_> {
         frame: Bytes,
         reply_bytes_max: usize,
     ) -> Result<Bytes, Fault> {
-        if self.halves.is_none() {
-            let (receive, send) = handle.open_bidirectional_stream().await?.split();
-            self.halves = Some(Halves { receive, send }.into());
+        if self.halves.is_some() {
+            match self.ask(frame.clone(), reply_bytes_max).await {
+                // The peer ended the stream after its last answer: it has not seen this request.
+                Err(Fault::Frame(FrameError::Truncated { have: 0 })) => self.halves = None,
+                asked => return asked,
+            }
         }
-        let Halves { receive, send } = self.halves.as_deref_mut().expect("it was opened above");
+        let (receive, send) = handle.open_bidirectional_stream().await?.split();
+        self.halves = Some(Halves { receive, send }.into());
+        self.ask(frame, reply_bytes_max).await
+    }
+
+    /// Asks on the stream that is there.
+    async fn ask(&mut self, frame: Bytes, reply_bytes_max: usize) -> Result<Bytes, Fault> {
+        let Halves { receive, send } = self.halves.as_deref_mut().expect("the caller has seen to it");
         // A peer that rejects the request resets its own half; the reason stands there.
         let sent = send.send(frame).await;
         let reply = next_frame(receive, FrameReader::new(reply_bytes_max), &Bytes::new()).await?;

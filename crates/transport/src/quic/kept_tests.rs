@@ -60,6 +60,17 @@ impl Pair {
         self.conn.open_bidirectional().await.unwrap().id() / 4
     }
 
+    /// Waits until the second node knows so many streams that the first keeps and does not use.
+    async fn until_resting(&self, count: usize) {
+        let conn = self.b.pool().peek(self.a.id()).unwrap();
+        let resting = async {
+            while conn.kept_by_peer() != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon(resting).await;
+    }
+
     /// Asks, answers, and gives what came back.
     async fn exchange(&mut self, body: &'static str, answer: Bytes) -> Bytes {
         let asked = self.ask(body);
@@ -153,6 +164,7 @@ async fn a_peer_may_keep_two_streams_that_it_does_not_use_and_no_third() {
         let asked = async { by_hand(&mut stream, kept).await };
         let (answer, _) = tokio::join!(asked, pair.answer("ack".into()));
         assert_eq!(answer.unwrap(), "ack");
+        pair.until_resting(count.min(2)).await;
         if count == 3 {
             assert_eq!(soon(stream.receive()).await.unwrap(), None, "the third ends with its answer");
         }
@@ -195,4 +207,26 @@ async fn what_is_sent_counts_for_what_it_is_for_on_both_sides() {
         assert_eq!(stats.sent_for.gossip.datagrams + stats.sent_for.comparison.datagrams, 0);
     }
     assert!(pair.a.stats().sent_for.port_check.datagrams > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_on_a_stream_that_the_peer_has_ended_goes_over_a_fresh_one() {
+    let mut pair = Pair::connected().await;
+    let kept = u8::from(Beginning { kind: StreamKind::Kept, traffic: Traffic::Probe });
+    let mut streams = Vec::new();
+    for count in 1..=2 {
+        let mut stream = pair.conn.open_bidirectional().await.unwrap();
+        let (answer, _) = tokio::join!(by_hand(&mut stream, kept), pair.answer("ack".into()));
+        assert_eq!(answer.unwrap(), "ack");
+        pair.until_resting(count).await;
+        streams.push(stream);
+    }
+    assert_eq!(pair.exchange("first", "one too many".into()).await, "one too many");
+    while pair.b.stats().bad_streams == 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(streams);
+    pair.until_resting(0).await;
+    assert_eq!(pair.exchange("second", "ack".into()).await, "ack");
+    assert!(pair.conn.keeps_a_stream());
 }

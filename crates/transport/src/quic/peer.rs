@@ -199,6 +199,12 @@ impl PeerConnection {
         Ok(self.0.handle.clone().open_bidirectional_stream().await?)
     }
 
+    /// How many streams the peer keeps that it does not use.
+    #[cfg(test)]
+    pub(super) fn kept_by_peer(&self) -> usize {
+        self.0.kept_by_peer.load(Relaxed)
+    }
+
     /// Whether it keeps a stream for small requests that is free.
     #[cfg(test)]
     pub(super) fn keeps_a_stream(&self) -> bool {
