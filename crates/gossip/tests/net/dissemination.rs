@@ -28,7 +28,10 @@ async fn gossip_message_size_limit() {
         .collect();
     for gossip in news.chunks(5) {
         let ping = codec::encode(&Message::Ping { digest: 0, gossip: gossip.to_vec() }).unwrap();
-        stranger.request(&group.nodes[0].peer(), ping, crate::fixture::DEADLINE).await.unwrap();
+        // All are told: on a busy machine gossip loses a message now and then, and no exchange of views repairs who left.
+        for node in &group.nodes {
+            stranger.request(&node.peer(), ping.clone(), crate::fixture::DEADLINE).await.unwrap();
+        }
     }
     group.settle(|registry| registry.len() == 53).await;
 
