@@ -1,5 +1,6 @@
-//! Agents: each a process of the program `kinfolk`, all in a network namespace that this makes and removes. What they do is read
-//! from their event logs, what they take from `/proc`, and what they send from the counters of the namespace.
+//! Agents: each a process of the program `kinfolk`, all in a network namespace that this makes and
+//! removes. Their event logs say what they do, `/proc` says what they take, and the counters of the
+//! namespace say what they send.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -91,7 +92,8 @@ pub(super) async fn measure(program: &Path, nodes: usize, plan: &Plan) -> Result
     })
 }
 
-/// A network namespace with a loopback device, in which this process and all that it starts are. It goes when it is dropped.
+/// A network namespace with a loopback device. This process and all that it starts are in it. Dropping it
+/// removes it.
 pub struct Namespace(String);
 
 impl Namespace {

@@ -124,7 +124,8 @@ async fn join(nodes: usize) -> Result<(Group, Instant, Join)> {
     Ok((group, begun, join))
 }
 
-/// Measures one size. The first group of the process is the one whose memory counts: what others leave behind would hide its own.
+/// Measures one size. The memory is that of the first group of the process: what other groups leave behind
+/// would hide that of a later one.
 async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
     let before = Memory::now()?;
     let (mut group, begun, first_join) = join(nodes).await?;

@@ -67,20 +67,9 @@ pub(crate) enum Purpose {
 impl Purpose {
     /// Whether it is worth a connection of its own.
     pub(crate) const fn dial(&self) -> Dial {
-        match self {
-            Self::Probe
-            | Self::IndirectProbe
-            | Self::Watch { .. }
-            | Self::Witness { .. }
-            | Self::PendingVerdict(_)
-            | Self::ReturnCheck(_)
-            | Self::Relay(_)
-            | Self::Join(_)
-            | Self::Leave
-            | Self::Sync(Session { command: Some(_), .. }) => Dial::First,
-            Self::Glance | Self::Compare | Self::Introduction(_) | Self::Sync(_) | Self::Describe(_) => {
-                Dial::Later
-            }
+        match self.traffic() {
+            Traffic::Probe | Traffic::Gossip | Traffic::Other => Dial::First,
+            Traffic::Comparison => Dial::Later,
         }
     }
 

@@ -30,9 +30,9 @@ use guests::Guests;
 pub(crate) use healer::schedule_heal;
 use pending_verdict::PendingVerdict;
 
-/// How many members ask a random one in a period, in the whole group, whatever its size (where views are compared). A difference
-/// that no neighbours find is found with a chance of `2ab/N²` by each such question, if `a` members differ from `b`: at the default
-/// period two halves meet within a minute with a chance of 98 %, and within three minutes with all but one in a hundred thousand.
+/// How many members of the whole group ask a random one in a period, where views are compared. Each such
+/// question finds a difference between `a` members and `b` with a chance of `2ab/N²`. Decision 15 has
+/// what follows from it.
 const FAR_QUESTIONS: f64 = 4.0;
 
 /// When views are exchanged next, and which verdicts of others are open.

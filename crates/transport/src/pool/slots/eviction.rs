@@ -9,8 +9,9 @@ use super::super::{CloseReason, ConnId};
 use super::slot::{Draining, Live, Slot, State};
 use super::{Held, Refused, Slots, Waiter};
 
-/// For how long after its last use a connection is not closed for that of a peer that came later. Where many join at once through
-/// one node, each of them is told by that node what is new, and has neighbours to tell it after that.
+/// For how long after its last use a connection is not closed for that of a peer that came later. Where
+/// many join at once through one node, that node tells each of them what is new. After this time its
+/// neighbours do.
 const GUEST_STAY: Duration = Duration::from_secs(5);
 
 impl<C: Held, W: Waiter> Slots<C, W> {
@@ -41,12 +42,8 @@ impl<C: Held, W: Waiter> Slots<C, W> {
     }
 
     fn sweep_guests(&mut self, now: Instant) {
-        let guests: Vec<_> = self
-            .table
-            .iter()
-            .filter(|(_, slot)| slot.live().is_some_and(|live| live.guest))
-            .map(|(id, _)| id)
-            .collect();
+        let guests: Vec<_> =
+            self.table.iter().filter(|(_, slot)| slot.is_guest()).map(|(id, _)| id).collect();
         for id in guests {
             let room = self.table.total() < self.limits.max_total;
             let Some(live) = self.table.get_mut(id).and_then(Slot::ready_mut) else { continue };
@@ -62,8 +59,7 @@ impl<C: Held, W: Waiter> Slots<C, W> {
     /// to make room.
     pub(super) fn takes_guests(&self, lane: Lane, now: Instant) -> bool {
         let leaves = |slot: &Slot<C, W>| match &slot.state {
-            // One that has no part in the total makes no room.
-            _ if slot.live().is_some_and(|live| live.guest) => false,
+            _ if slot.is_guest() => false,
             State::Draining(draining) => draining.live.pooled.uses() == 0,
             State::Ready(live) => is_old(live, now),
             _ => false,
@@ -102,7 +98,7 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         }
         let candidate = |(id, slot): (ConnId, &Slot<C, W>)| match &slot.state {
             _ if share_is_met && !slot.lane.is_streams() => None,
-            _ if slot.live().is_some_and(|live| live.guest) => None,
+            _ if slot.is_guest() => None,
             State::Draining(draining) if draining.live.pooled.uses() == 0 => {
                 Some((false, draining.until, id))
             }

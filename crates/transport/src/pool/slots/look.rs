@@ -49,7 +49,7 @@ impl<C: Held, W: Waiter> Slots<C, W> {
             };
             let (peer, lane, live) = (slot.peer.clone(), slot.lane, slot.live());
             let uses = live.map_or(0, |live| live.pooled.uses());
-            let guest = live.is_some_and(|live| live.guest);
+            let guest = slot.is_guest();
             let stats = ConnectionStats { peer, lane, state, uses, guest, rtt: None };
             (stats, live.map(|live| live.pooled.conn.clone()))
         };

@@ -36,8 +36,10 @@ const STREAMS_DRAIN: Duration = Duration::from_hours(365 * 24);
 /// dial to an address whose node is not known, from its start to its `adopt`. `remove` and `close_all` end every state but
 /// `Connecting` and loose (`close_all` ends `Connecting` too).
 ///
-/// `Connecting` and `Ready` count against both limits; `Standby`, `Draining` and loose dials against the total only. A guest, which
-/// a peer opened while there was no room, has a limit of its own in place of the total. Only a `Ready` connection is ever handed out. `table_tests.rs` has each state against each event.
+/// `Connecting` and `Ready` count against both limits; `Standby`, `Draining` and loose dials against
+/// the total only. A guest, which a peer opened while there was no room, has a limit of its own in
+/// place of the total. Only a `Ready` connection is ever handed out. `table_tests.rs` has each state
+/// against each event.
 #[derive(Debug)]
 pub(super) enum State<C, W> {
     /// A dial is under way. Whoever asks for the peer waits for it.
@@ -126,6 +128,11 @@ impl<C, W> Slot<C, W> {
             State::Ready(live) => Some(live),
             _ => None,
         }
+    }
+
+    /// Whether it is there beyond the total, and so makes no room in it.
+    pub(super) fn is_guest(&self) -> bool {
+        self.live().is_some_and(|live| live.guest)
     }
 
     pub(super) fn ready_mut(&mut self) -> Option<&mut Live<C>> {

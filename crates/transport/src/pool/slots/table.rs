@@ -67,7 +67,7 @@ impl<C, W> Table<C, W> {
 
     /// How many connections are there beyond the total.
     pub(super) fn guests(&self) -> usize {
-        self.by_id.values().filter(|slot| slot.live().is_some_and(|live| live.guest)).count()
+        self.by_id.values().filter(|slot| slot.is_guest()).count()
     }
 
     /// How many of them are for the streams of applications.
