@@ -4,10 +4,12 @@
 //!
 //! Nothing here asserts anything: a benchmark reports, and whoever reads the report judges.
 
+pub mod case;
 pub mod cluster;
 pub mod core;
 pub mod host;
 mod numbers;
 pub mod pool;
+pub mod select;
 
 pub use numbers::{Rounds, Spread};

@@ -16,6 +16,8 @@ pub(crate) enum What {
     Core,
     /// Whole members on loopback: joins, rest, crash, leave, broadcast, memory.
     Cluster,
+    /// Choosing an instance of a service: nanoseconds and allocations of each strategy.
+    Select,
 }
 
 /// How it is measured and shown.
@@ -34,6 +36,7 @@ impl What {
             Self::Pool => "pool",
             Self::Core => "core",
             Self::Cluster => "cluster",
+            Self::Select => "select",
         }
     }
 }
@@ -48,7 +51,12 @@ pub(crate) fn run(what: What, how: How) -> Result<String> {
     let name = what.name();
     let report = format!("docs/bench/{name}{}.md", if agents { "-agents" } else { "" });
     let program = if agents { Some(dist::build()?) } else { None };
-    let mut command = shell::cargo(["run", "--release", "--package", "kinfolk-benches", "--", name]);
+    let mut command = shell::cargo(["run", "--release", "--package", "kinfolk-benches"]);
+    match what {
+        // It counts allocations, and is a program of its own for that.
+        What::Select => command.args(["--bin", "kinfolk-bench-select", "--"]),
+        _ => command.args(["--bin", "kinfolk-bench", "--", name]),
+    };
     for (flag, value) in [("--nodes", nodes), ("--baseline", baseline), ("--agents", program)] {
         if let Some(value) = value {
             command.args([flag, &value]);

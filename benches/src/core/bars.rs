@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::MEMBERS;
 use super::machine::KNOWN;
-use super::report::Cell;
+use crate::case::Cell;
 
 /// The most that a machine's step may take, in nanoseconds: a message with 20 updates that are all known.
 const STEP_NS_MAX: f64 = 5_000.0;

@@ -3,8 +3,8 @@
 use kinfolk_swim::codec::{UPDATES_MAX, decode, encode};
 use kinfolk_swim::{Message, Update};
 
-use super::case::Case;
 use super::group::News;
+use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
     [1, UPDATES_MAX].into_iter().flat_map(of_updates).collect()

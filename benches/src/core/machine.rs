@@ -3,8 +3,8 @@
 use kinfolk_core::{Instant, Rng};
 use kinfolk_swim::{Input, Machine, Message, Output, ReplyId, SwimConfig, Update, codec};
 
-use super::case::Case;
 use super::group::{self, News};
+use crate::case::Case;
 
 /// What the case of known updates is called, before the number of members; a bar judges it.
 pub(super) const KNOWN: &str = "machine gossip, 20 known updates";

@@ -2,7 +2,6 @@
 //! matters. No I/O, one thread.
 
 mod bars;
-mod case;
 mod codec;
 mod group;
 mod machine;
@@ -12,8 +11,9 @@ mod registry;
 mod report;
 
 pub use bars::Bar;
-pub use case::Case;
-pub use report::{Cell, FULL, QUICK, Report};
+pub use report::{FULL, QUICK, Report};
+
+use crate::case::Case;
 
 /// The sizes of group that are measured.
 pub const MEMBERS: [usize; 2] = [1_000, 10_000];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kinfolk_core::{Instant, Rng};
 use kinfolk_detector::{PhiAccrualDetector, PhiConfig};
 
-use super::case::Case;
+use crate::case::Case;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 

@@ -3,8 +3,8 @@
 use kinfolk_swim::codec::GOSSIP_BYTES_MAX;
 use kinfolk_swim::{GossipQueue, Priority, Update};
 
-use super::case::Case;
 use super::group::News;
+use crate::case::Case;
 
 /// So many that no update ever leaves the queue for having been sent often enough.
 const RETRANSMIT: u32 = u32::MAX;

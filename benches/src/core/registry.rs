@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::case::Case;
 use super::group::{News, registry};
+use crate::case::Case;
 
 pub(super) fn cases(members: usize) -> Vec<Case> {
     let read = registry(members);

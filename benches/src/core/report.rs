@@ -7,10 +7,10 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::bars::{Bar, judge};
-use super::case::Case;
 use super::{MEMBERS, cases};
+use crate::case::{Cell, measure};
 use crate::host::Host;
-use crate::numbers::{Rounds, Spread};
+use crate::numbers::Rounds;
 
 /// About 20 seconds.
 pub const FULL: Rounds = Rounds { count: 15, window: Duration::from_millis(40) };
@@ -31,15 +31,6 @@ pub struct Report {
     pub bars: Vec<Bar>,
 }
 
-/// What one case takes.
-#[derive(Debug, Clone, Serialize)]
-pub struct Cell {
-    /// Which.
-    pub name: String,
-    /// One operation in nanoseconds, over the rounds.
-    pub ns: Spread,
-}
-
 /// One line of JSON.
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -51,19 +42,7 @@ enum Line<'a> {
 impl Report {
     /// Measures everything.
     pub fn measure(rounds: Rounds) -> Self {
-        let mut cases: Vec<(Case, u64)> =
-            cases(&MEMBERS).into_iter().map(|case| calibrated(case, rounds)).collect();
-        let mut measured = vec![Vec::new(); cases.len()];
-        for _ in 0..rounds.count {
-            for ((case, count), figures) in cases.iter_mut().zip(&mut measured) {
-                figures.push(case.run(*count).as_secs_f64() * 1e9 / *count as f64);
-            }
-        }
-        let cell = |((case, _), figures): (&(Case, u64), Vec<f64>)| Cell {
-            name: case.name().to_owned(),
-            ns: Spread::of(figures),
-        };
-        let cells: Vec<_> = cases.iter().zip(measured).map(cell).collect();
+        let cells = measure(cases(&MEMBERS), rounds);
         Self { host: Host::this(), rounds, bars: judge(&cells), cells }
     }
 
@@ -101,13 +80,4 @@ impl Display for Report {
         }
         Ok(())
     }
-}
-
-/// How often a case has to run to fill about a window.
-fn calibrated(mut case: Case, rounds: Rounds) -> (Case, u64) {
-    let mut count = 1;
-    while case.run(count) < rounds.window / 2 {
-        count *= 2;
-    }
-    (case, count)
 }

@@ -18,6 +18,7 @@ pub(super) const TOOLS: u8 = 6;
 pub(super) const CRATES: &[Crate] = &[
     Crate { name: "kinfolk-core", layer: 0, normal: &[], build: &[], dev: &[] },
     Crate { name: "kinfolk-detector", layer: 1, normal: &["kinfolk-core"], build: &[], dev: &[] },
+    Crate { name: "kinfolk-select", layer: 1, normal: &["kinfolk-core"], build: &[], dev: &[] },
     Crate {
         name: "kinfolk-swim",
         layer: 2,
@@ -58,7 +59,14 @@ pub(super) const CRATES: &[Crate] = &[
     Crate {
         name: "kinfolk-benches",
         layer: TOOLS,
-        normal: &["kinfolk", "kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-transport"],
+        normal: &[
+            "kinfolk",
+            "kinfolk-core",
+            "kinfolk-detector",
+            "kinfolk-select",
+            "kinfolk-swim",
+            "kinfolk-transport",
+        ],
         build: &[],
         dev: &[],
     },
@@ -66,7 +74,7 @@ pub(super) const CRATES: &[Crate] = &[
 ];
 
 /// The crates whose code must run the same under a simulated clock and network as under a real one.
-pub(super) const PURE: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-swim"];
+pub(super) const PURE: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-select", "kinfolk-swim"];
 
 /// An outside package that only some crates may name.
 pub(super) struct Reserved {

@@ -1,8 +1,13 @@
-//! One thing to measure: it does a number of operations and says how long they took, without what prepares them.
+//! One operation to measure, repeatable at will, and how long it takes over several rounds. The time
+//! of what prepares an operation does not count.
 
 use std::fmt;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::numbers::{Rounds, Spread};
 
 /// How many operations are prepared at a time: few enough that what is prepared is still in the cache.
 const PREPARED_MAX: u64 = 64;
@@ -15,7 +20,7 @@ pub struct Case {
 
 impl Case {
     /// An operation that needs no preparation.
-    pub(super) fn new<T>(name: impl Into<String>, mut act: impl FnMut() -> T + 'static) -> Self {
+    pub(crate) fn new<T>(name: impl Into<String>, mut act: impl FnMut() -> T + 'static) -> Self {
         let run = move |count: u64| {
             let begun = Instant::now();
             for _ in 0..count {
@@ -27,7 +32,7 @@ impl Case {
     }
 
     /// An operation `act` on `state` with something that `prepare` makes for it, whose time does not count.
-    pub(super) fn prepared<S: 'static, P, T>(
+    pub(crate) fn prepared<S: 'static, P, T>(
         name: impl Into<String>,
         mut state: S,
         mut prepare: impl FnMut(&mut S) -> P + 'static,
@@ -65,4 +70,39 @@ impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Case").field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// What one case takes.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cell {
+    /// Its name.
+    pub name: String,
+    /// One operation in nanoseconds, over the rounds.
+    pub ns: Spread,
+}
+
+/// Measures these cases: each once in a round, in turns, so that what else the machine does meets
+/// all of them.
+pub(crate) fn measure(cases: Vec<Case>, rounds: Rounds) -> Vec<Cell> {
+    let mut cases: Vec<(Case, u64)> = cases.into_iter().map(|case| calibrated(case, rounds)).collect();
+    let mut measured = vec![Vec::new(); cases.len()];
+    for _ in 0..rounds.count {
+        for ((case, count), figures) in cases.iter_mut().zip(&mut measured) {
+            figures.push(case.run(*count).as_secs_f64() * 1e9 / *count as f64);
+        }
+    }
+    let cell = |((case, _), figures): (&(Case, u64), Vec<f64>)| Cell {
+        name: case.name().to_owned(),
+        ns: Spread::of(figures),
+    };
+    cases.iter().zip(measured).map(cell).collect()
+}
+
+/// How often a case has to run to fill about a window.
+fn calibrated(mut case: Case, rounds: Rounds) -> (Case, u64) {
+    let mut count = 1;
+    while case.run(count) < rounds.window / 2 {
+        count *= 2;
+    }
+    (case, count)
 }

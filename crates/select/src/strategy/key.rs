@@ -1,0 +1,93 @@
+//! Which instance holds a key: weighted rendezvous hashing (Thaler and Ravishankar 1998; weights as
+//! in Schindelhauer and Schomaker 2005, the logarithmic method). Each pair of key and member has a
+//! score, and the best score wins. When a member goes, only its keys move, and they spread over all
+//! others by weight.
+
+use crate::choice::{Choice, Why};
+use crate::hash;
+use crate::instance::Instance;
+use crate::pool::Pool;
+
+/// The load that [`Pool::for_key_bounded`] allows over the mean, in percent: 125 is a quarter more
+/// (Mirrokni, Thorup and Zadimoghaddam 2018 show that few keys move at such a bound).
+const BOUND_MIN: u32 = 100;
+
+impl Pool {
+    /// The instance that holds this key. All members whose pools have the same
+    /// [fingerprint](Pool::fingerprint) choose the same one. `None` if the pool is empty.
+    pub fn for_key(&self, key: impl AsRef<[u8]>) -> Option<Choice<'_>> {
+        let at = self.best(hash::of_key(key.as_ref()))?;
+        Some(self.choice(at, Why::Key { rank: 0 }))
+    }
+
+    /// As [`for_key`](Self::for_key), but an instance that has its full share of the requests in
+    /// flight is passed over for the next one: consistent hashing with bounded loads. An instance
+    /// takes at most `percent` percent of its share by weight of all requests in flight, the new
+    /// one included, rounded up; below 100 counts as 100. `load` counts the requests in flight at
+    /// an instance. `None` if the pool is empty.
+    pub fn for_key_bounded(
+        &self,
+        key: impl AsRef<[u8]>,
+        percent: u32,
+        load: impl Fn(&Instance) -> u32,
+    ) -> Option<Choice<'_>> {
+        let total_weight = *self.weights.last()?;
+        let in_flight = 1 + self.instances.iter().map(|instance| u64::from(load(instance))).sum::<u64>();
+        let percent = u64::from(percent.max(BOUND_MIN));
+        let bound = |instance: &Instance| {
+            let share = in_flight * percent * u64::from(instance.weight.get());
+            u32::try_from(share.div_ceil(total_weight * 100)).unwrap_or(u32::MAX)
+        };
+        let mut passed: Option<(f64, usize)> = None;
+        let key = hash::of_key(key.as_ref());
+        // Most keys find room at the first instance; each further round costs one more pass.
+        for rank in 0..self.len() {
+            let at = self.best_after(key, passed)?;
+            let instance = &self.instances[at];
+            let (load, bound) = (load(instance), bound(instance));
+            if load < bound {
+                return Some(self.choice(at, Why::KeyBounded { rank, load, bound }));
+            }
+            passed = Some((self.cost(key, at), at));
+        }
+        // The bounds sum to more than the requests in flight, so that one instance has room. It may
+        // have filled up while the loads were read: then the key goes where it belongs.
+        let at = self.best(key)?;
+        Some(self.choice(at, Why::Key { rank: 0 }))
+    }
+
+    /// The position of the best instance for a key.
+    pub(crate) fn best(&self, key: u64) -> Option<usize> {
+        if !self.equal_weights {
+            return self.best_after(key, None);
+        }
+        // With equal weights the lowest cost has the highest draw: no logarithm is needed.
+        let draws = self.hashes.iter().map(|node| draw(key, *node)).enumerate();
+        draws.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(at, _)| at)
+    }
+
+    /// The position of the best instance whose cost is above that of the one `passed`. Of equal
+    /// costs the first name wins.
+    fn best_after(&self, key: u64, passed: Option<(f64, usize)>) -> Option<usize> {
+        let costs = (0..self.len()).map(|at| (self.cost(key, at), at));
+        let after = costs.filter(|next| passed.is_none_or(|passed| *next > passed));
+        after.reduce(|best, next| if next.0 < best.0 { next } else { best }).map(|(_, at)| at)
+    }
+
+    /// What a key costs at an instance: the lowest cost wins. An exponential draw whose rate is the
+    /// weight, so that each wins with a probability in proportion to its weight.
+    pub(crate) fn cost(&self, key: u64, at: usize) -> f64 {
+        let unit = (draw(key, self.hashes[at]) + 1) as f64 * UNIT;
+        // `libm` and not the platform's logarithm, which may differ in the last bit between machines.
+        -libm::log(unit) / f64::from(self.instances[at].weight.get())
+    }
+}
+
+/// Makes a draw a number above 0 and at most 1.
+const UNIT: f64 = 1.0 / (1_u64 << 53) as f64;
+
+/// The draw of a pair of key and member: 53 bits, as many as a float holds.
+#[inline]
+fn draw(key: u64, node: u64) -> u64 {
+    hash::of_pair(key, node) >> 11
+}

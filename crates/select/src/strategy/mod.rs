@@ -1,0 +1,17 @@
+//! How one instance, or several, are chosen from a pool. Each strategy is a method of
+//! [`Pool`](crate::Pool) in a file of its own.
+
+mod chance;
+mod key;
+mod least_loaded;
+mod replicas;
+
+use crate::choice::{Choice, Why};
+use crate::pool::Pool;
+
+impl Pool {
+    /// The choice of the instance at this position.
+    fn choice(&self, at: usize, why: Why) -> Choice<'_> {
+        Choice { instance: &self.instances[at], why, of: self.len(), panic: self.panic }
+    }
+}
