@@ -1,4 +1,4 @@
-//! How many live, in every mode: what a [`PartitionDetector`] is shown, and when.
+//! Counts the live members for the [`PartitionDetector`], in every mode.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use kinfolk_detector::{Counts, PartitionConfig, PartitionDetector, PartitionStat
 use crate::context::Context;
 use crate::timer::{Timer, TimerKey};
 
-/// The detector of partitions, and when the group is looked at next.
+/// The partition detector, and the timer of the next count.
 #[derive(Debug)]
 pub(super) struct Partition {
     detector: PartitionDetector,
-    /// `None` while nothing speaks for a look.
+    /// `None` while all known members are live.
     next: Option<TimerKey>,
 }
 
@@ -30,22 +30,22 @@ impl Partition {
         self.detector.status()
     }
 
-    /// Whether all that are known live.
+    /// Whether all known members are live.
     pub(super) fn is_whole(&self) -> bool {
         self.detector.is_whole()
     }
 
-    /// One that counted has left on purpose.
+    /// A member left on purpose. Without this the smaller group would look like a partition.
     pub(super) fn left(&mut self) {
         self.detector.left();
     }
 
-    /// We were paused for so long.
+    /// This member was paused for `by`. The detector's clocks stand still for that time.
     pub(super) fn paused(&mut self, by: Duration) {
         self.detector.paused(by);
     }
 
-    /// Somebody has come or gone.
+    /// The membership changed. While members are missing, they are counted once an interval.
     pub(super) fn recount(&mut self, cx: &mut Context) {
         let counts = counts(cx);
         self.detector.resize(counts);
@@ -54,7 +54,7 @@ impl Partition {
         }
     }
 
-    /// Has the group looked at within an interval.
+    /// Schedules the next count, one probe interval from now.
     pub(super) fn look_soon(&mut self, cx: &mut Context) {
         if self.next.is_none() && !cx.has_left() {
             let at = cx.now + cx.config.probe_interval;
@@ -62,12 +62,12 @@ impl Partition {
         }
     }
 
-    /// The time for that look has come.
+    /// The timer of the count is due.
     pub(super) fn look_due(&mut self) {
         self.next = None;
     }
 
-    /// So many live: the application is told what that means.
+    /// Shows the counts to the detector, and emits its event, if any.
     pub(super) fn observe(&mut self, cx: &mut Context, counts: Counts) {
         if let Some(event) = self.detector.observe(cx.now, counts) {
             cx.event(event);
@@ -75,9 +75,9 @@ impl Partition {
     }
 }
 
-/// How many there are by the view alone.
+/// The counts by the view alone.
 pub(super) fn counts(cx: &Context) -> Counts {
-    // We are always among the living, whatever is said of us, until we leave.
+    // This member counts as live whatever others claim, until it leaves.
     let count = |state| cx.members.count(state);
     let live = count(NodeState::Alive).max(1);
     Counts { live, members: live + count(NodeState::Suspect), failed: count(NodeState::Failed) }

@@ -1,15 +1,16 @@
-//! Coming back after having been declared failed (`Mode::Verified`). Who is alive refutes by one claim; but whether it is *well*
-//! only it can find out, and a group that takes back at once whom it can hardly reach never comes to rest. So before we
-//! refute, we see whether we reach others.
+//! The return after a declared failure (`Mode::Verified`). A live member could refute with one
+//! claim. But if it can hardly be reached, the group would declare it failed again and again. So
+//! before it refutes, this member checks whether it reaches others (docs/decisions/0011).
 //!
 //! ```text
-//!   declared failed ──> trial: eight probes of our neighbours at once ──┬─ seven answered, and well for long enough ──> refute
-//!                         ^                                             ├─ seven answered ──> again in 5 s
-//!                         └──────── 1 s, doubled to a minute ───────────┴─ fewer
+//!   declared failed ──> trial: 8 probes of neighbours ──┬─ 7 answers, for long enough ──> refute
+//!                         ^                             ├─ 7 answers ──> next trial in 5 s
+//!                         └──── 1 s, doubled to 60 s ───┴─ fewer
 //! ```
 //!
-//! *Long enough* is no time at all at first: who was cut off, or stalled, is back a round trip after it is heard again. Who is
-//! declared failed once more within `return_probation` of its return must do well for that long before it returns again.
+//! *Long enough* is zero at first: after a stall or a partition a member is back one round trip
+//! after it is heard again. A member that is declared failed again within `return_probation` of its
+//! return must pass all trials for that long.
 
 use std::time::Duration;
 
@@ -24,46 +25,49 @@ use crate::purpose::Purpose;
 use crate::timer::{Timer, TimerKey};
 use crate::wire::message::Message;
 
-/// How many probes a trial has.
+/// The number of probes in a trial. A link that loses 80 % passes with a chance of 1 in 10,000
+/// (docs/detection.md).
 const PROBES: u32 = 8;
-/// How many of them may go unanswered.
+/// At most this many probes of a passed trial go unanswered.
 const MISSED_MAX: u32 = 1;
-/// After a trial that failed: connections that have not noticed yet that the network is back are opened anew meanwhile.
+/// The delay after a failed trial. Meanwhile connections that did not notice the repair of the
+/// network are opened again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The same after several, each of which doubles it.
+/// The upper bound of the delay, which doubles with each failed trial.
 const AGAIN_MAX: Duration = Duration::from_mins(1);
-/// Between two trials that went well, where we have to do well for a while.
+/// The delay after a passed trial, while the probation lasts.
 const AGAIN_WELL: Duration = Duration::from_secs(5);
 
-/// How far we are on our way back.
+/// The state of the return.
 #[derive(Debug, Default)]
 pub(super) struct ReturnCheck {
-    /// Since we were declared failed, until we refute.
+    /// Set from a declared failure until the refutation.
     out: Option<Out>,
-    /// When we last refuted that we had failed.
+    /// When this member last refuted a failure.
     returned: Option<Instant>,
-    /// Counts the trials.
+    /// The number of trials so far.
     trials: u64,
-    /// When a probe of ours was last answered.
+    /// When a probe of this member was last answered.
     answered: Option<Instant>,
-    /// When one was answered at last after so long that we may well have been declared failed meanwhile.
+    /// When a probe was answered again, after a gap in which others may have declared this member
+    /// failed.
     reached_again: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Out {
-    /// The highest claim that we have failed.
+    /// The highest incarnation that was declared failed.
     claimed: Incarnation,
-    /// For how long we have to do well.
+    /// For how long all trials must pass.
     probation: Duration,
-    /// Since when all trials have gone well.
+    /// Since when all trials have passed.
     well_since: Option<Instant>,
-    /// How many trials in a row have gone wrong.
+    /// The number of failed trials in a row.
     failed: u32,
     trial: Option<Trial>,
-    /// When the trial is over, or when the next one begins.
+    /// The timer that ends the trial, or starts the next one.
     timer: Option<TimerKey>,
-    /// Tags that were set meanwhile. To state them at once would bring us back without a trial.
+    /// Tags that were set meanwhile. To state them at once would refute without a trial.
     tags: Option<Tags>,
 }
 
@@ -77,7 +81,7 @@ struct Trial {
 }
 
 impl ReturnCheck {
-    /// A probe of ours has been answered.
+    /// A probe of this member was answered.
     pub(super) fn reached_somebody(&mut self, cx: &Context) {
         let tolerated = cx.config.tolerated_pause;
         if self.answered.is_some_and(|last| cx.now.since(last) > tolerated) {
@@ -86,9 +90,10 @@ impl ReturnCheck {
         self.answered = Some(cx.now);
     }
 
-    /// Whether a suspicion that we hear of now may be old news: that somebody has declared us failed since, which we would
-    /// hear of later, or never, if we refuted the suspicion first. So it is while we are out or reach few, and just after
-    /// nobody answered us for long.
+    /// Whether a suspicion that arrives now may be older than a declared failure. If this member
+    /// refuted the suspicion, it would learn of the failure later, or never, and would skip the
+    /// trial. That may be so during a return, while this member reaches few others, and just after
+    /// a long time without answers.
     pub(super) fn may_have_failed(&self, cx: &Context, reaches_few: bool) -> bool {
         if self.is_out() || reaches_few {
             return true;
@@ -99,13 +104,13 @@ impl ReturnCheck {
         longer_ago(self.answered) || again.is_some() && !longer_ago(again)
     }
 
-    /// Somebody holds us for failed, at this incarnation.
+    /// A peer claims that this member failed, at this incarnation.
     pub(super) fn declared_failed(&mut self, cx: &mut Context, claimed: Incarnation) {
         if let Some(out) = &mut self.out {
             out.claimed = out.claimed.max(claimed);
             return;
         }
-        // We were too slow for somebody (Lifeguard, section IV-A).
+        // This member was too slow for a peer (Lifeguard, section IV-A).
         cx.health.raise(1);
         let lately = self.returned.is_some_and(|at| cx.now.since(at) < cx.config.return_probation);
         let probation = if lately { cx.config.return_probation } else { Duration::ZERO };
@@ -115,7 +120,7 @@ impl ReturnCheck {
         cx.fact(Fact::TrialWanted);
     }
 
-    /// Keeps new tags until we come back. Returns them if we are not out.
+    /// Keeps new tags until the return. Returns them if no return is under way.
     pub(super) fn keep_tags(&mut self, tags: Tags) -> Option<Tags> {
         match &mut self.out {
             Some(out) => {
@@ -126,24 +131,24 @@ impl ReturnCheck {
         }
     }
 
-    /// Whether we hold that we were declared failed and have not come back yet.
+    /// Whether this member was declared failed, as far as it knows, and has not refuted yet.
     pub(super) fn is_out(&self) -> bool {
         self.out.is_some()
     }
 }
 
 impl Myself {
-    /// A trial begins, or its time is over.
+    /// Starts a trial, or ends one whose time is over.
     pub(crate) fn return_check_due(&mut self, cx: &mut Context) {
         match self.return_check.out.as_ref().map(|out| out.trial) {
             Some(None) => cx.fact(Fact::TrialWanted),
-            // What is still open has not been answered in time.
+            // Probes that are still open count as missed.
             Some(Some(Trial { open, missed, begun, .. })) => self.end_trial(cx, begun, missed + open),
             None => {}
         }
     }
 
-    /// Probes these, our neighbours, to see whether we reach them.
+    /// Starts a trial: probes these neighbours.
     pub(crate) fn begin_trial(&mut self, cx: &mut Context, neighbours: &[NodeId]) {
         let check = &mut self.return_check;
         if cx.has_left() {
@@ -165,12 +170,12 @@ impl Myself {
             (out.timer, out.trial) = (Some(timer), Some(Trial { number, begun: cx.now, open, missed: 0 }));
         }
         if open == 0 {
-            // There is nobody on whom we could try it.
+            // There is no neighbour to probe, so the trial passes.
             self.end_trial(cx, cx.now, 0);
         }
     }
 
-    /// A probe of a trial has been answered, or not. One that a limit of ours prevented says nothing.
+    /// A probe of a trial has a result. If a limit of this member prevented it, it says nothing.
     pub(crate) fn tried(&mut self, cx: &mut Context, number: u64, unanswered: Option<NoReply>) {
         let Some(out) = &mut self.return_check.out else { return };
         let Some(trial) = out.trial.as_mut().filter(|trial| trial.number == number) else { return };

@@ -1,46 +1,48 @@
-//! Other members whose address changes. If it goes back and forth, two processes have the name: both use the same
-//! certificate, and each outranks the other's statement for as long as both run. The application receives one event at once,
-//! and then at most one a minute with a count. The registry always holds the latest statement.
+//! Address changes of other members. If an address goes back and forth, two processes have the same
+//! name and certificate, and each outranks the statement of the other while both run. The
+//! application receives one event at once, then at most one each minute with a count. The registry
+//! always holds the latest statement.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeAddr, NodeId, NodeStatus};
 
-/// How often a conflict that goes on is reported. It ends when the address has not changed for as long.
+/// A conflict that continues is reported at most this often. It ends when the address has not
+/// changed for this time.
 pub(super) const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The last change of address of each member that changed it. Removed with the tombstone of the member.
+/// The last address change of each member that has moved. Removed with the member's tombstone.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
     of: BTreeMap<NodeId, Move>,
 }
 
-/// The last change of a member's address.
+/// The last address change of a member.
 #[derive(Debug)]
 struct Move {
     at: Instant,
-    /// The address before.
+    /// The address before the change.
     from: NodeAddr,
-    /// How many changes were not reported, if the address goes back and forth.
+    /// The number of unreported changes, if the address goes back and forth.
     conflict: Option<u64>,
 }
 
-/// What to say of a change of a member's address or tags.
+/// How to report a change of a member's address or tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is an update like any other.
+    /// As an ordinary update.
     Update,
-    /// The address went back to the one before: two processes have the name.
+    /// As a conflict: the address went back to the one before, so two processes have the name.
     Conflict,
-    /// The conflict goes on, and is reported later.
+    /// Not now: the conflict continues and is reported later.
     Withheld,
 }
 
-/// How a conflict stands after a minute.
+/// The state of a conflict after a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It goes on: so many changes were not reported. Look again then.
+    /// The conflict continues with this number of unreported changes. Check again at `until`.
     GoesOn {
         changes: u64,
         until: Instant,
@@ -49,7 +51,7 @@ pub(super) enum Standing {
 }
 
 impl Moves {
-    /// Another member's statement took the place of `before`.
+    /// The claim `after` about another member replaced `before`.
     pub(super) fn changed(&mut self, now: Instant, before: &NodeStatus, after: &NodeStatus) -> Verdict {
         if before.addr == after.addr {
             return Verdict::Update;
@@ -68,7 +70,7 @@ impl Moves {
         verdict
     }
 
-    /// How the conflict about `id` stands; `None` if there is none.
+    /// The state of the conflict about `id`; `None` if there is none.
     pub(super) fn standing(&mut self, now: Instant, id: &NodeId) -> Option<Standing> {
         let Move { at, conflict, .. } = self.of.get_mut(id)?;
         let changes = std::mem::take(conflict.as_mut()?);

@@ -1,21 +1,23 @@
-//! Why: the latest findings about each member, with their evidence, so that every verdict can be explained afterwards.
+//! The latest findings about each member, with their evidence. They explain a verdict afterwards.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use kinfolk_core::NodeId;
 use kinfolk_detector::Evidence;
 
-/// The findings of each member, the oldest first. Bounded: of each member the last [`FINDINGS_MAX`](Self::FINDINGS_MAX), of
-/// at most [`MEMBERS_MAX`](Self::MEMBERS_MAX) members; for one more, the one whose last finding is the oldest is forgotten.
+/// The findings of each member, the oldest first. Bounded: the last
+/// [`FINDINGS_MAX`](Self::FINDINGS_MAX) of each member, for at most
+/// [`MEMBERS_MAX`](Self::MEMBERS_MAX) members. A further member replaces the one with the oldest
+/// last finding.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     of: BTreeMap<NodeId, VecDeque<Evidence>>,
 }
 
 impl Findings {
-    /// How many findings are kept of one member.
+    /// The number of findings that are kept of each member.
     pub(crate) const FINDINGS_MAX: usize = 8;
-    /// Of how many members findings are kept.
+    /// The number of members that have findings.
     pub(crate) const MEMBERS_MAX: usize = 256;
 
     pub(super) fn add(&mut self, id: &NodeId, evidence: Evidence) {

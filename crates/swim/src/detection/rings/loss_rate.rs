@@ -1,45 +1,52 @@
-//! A subject that can be reached only now and then (`Mode::Verified`): its link loses most of what it carries, so that it is
-//! neither silent for long nor of use to anybody. The multi-process evidence of Rapid (Suresh et al., 2018, section 4.1), with
-//! the watchers as its observers.
+//! Subjects that lose most messages (`Mode::Verified`). Such a subject is *lossy*: it answers too
+//! often to count as silent, and too seldom to be useful. The rule follows the multi-process
+//! evidence of Rapid (Suresh et al., 2018, section 4.1), with the watchers as observers.
 //!
-//! A watcher finds a subject *lossy* by its latest [`PROBES`] probes: few were answered, and in several that were not, a
-//! witness reached the subject at the same time. A stall cannot look like that: what reaches a member that stalls is answered
-//! when its stall ends, ours together with the witness's. Nor can a loss that all members suffer: the watcher's other subjects
-//! must answer as they should. And a path of ours that is at fault is not enough: most of the subject's watchers must find so.
+//! A watcher finds a subject lossy by its latest [`PROBES`] probes. Few of them were answered, and
+//! several were *lost*: unanswered, although a witness reached the subject at the same time.
+//!
+//! - A stall does not look like that. A member that stalls answers all messages when its stall
+//!   ends, the watcher's probe together with the witness's.
+//! - A loss that all members suffer does not count either: the watcher's other subjects must
+//!   answer.
+//! - One bad path is not enough: more than half of the subject's watchers must find it lossy.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId, Reason};
 
-/// By how many probes a subject is judged.
+/// The number of probes that the judgement looks at: 12 s at one probe a second.
 const PROBES: u32 = 12;
-/// It is lossy if no more than so many of them were answered,
+/// A lossy subject answered at most this many of them, a quarter.
 const ANSWERED_MAX: u32 = 3;
-/// and at least so many were lost while a witness reached it.
+/// At least this many of them were lost while a witness reached the subject. Silence alone must not
+/// suffice: a member that stalls again and again also misses probes (docs/decisions/0011).
 const LOST_MIN: u32 = 3;
-/// From so many unanswered ones of the latest eight on, it is probed each interval, so that it is judged soon.
+/// A subject with at least this many misses in its latest eight probes is probed at each interval,
+/// so that the judgement comes soon. By default its 12 probes take 12 s then, instead of 48 s.
 const ODD_FROM: u32 = 4;
-/// The watcher's other subjects answer as they should if the median of them answered three of four.
+/// The watcher's other subjects answer well if their median answered at least this share of probes.
 pub(super) const OTHERS_ANSWERED_MIN: f64 = 0.75;
-/// For how long it counts that another watcher has found it lossy.
+/// The time for which the finding of another watcher counts.
 const FRESH: Duration = Duration::from_secs(20);
 
-/// What became of the latest probes of a subject, and who else finds it lossy.
+/// What became of the latest probes of a subject, and which other watchers find it lossy.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
-    /// The latest probe's bit is the lowest.
+    /// One bit for each probe; the lowest bit is the latest probe.
     answered: u16,
     lost: u16,
     count: u32,
     /// When a witness last reached the subject.
     reached: Option<Instant>,
-    /// The other watchers that found it lossy, and when they last said so: not more than watch it.
+    /// The other watchers that found it lossy, and when each last reported it. Bounded: only
+    /// current watchers are kept.
     fellows: BTreeMap<NodeId, Instant>,
 }
 
 impl Losses {
-    /// A probe has been answered, late or not.
+    /// A probe was answered, in time or late.
     pub(super) fn note_answered(&mut self) {
         self.note(true, false);
     }
@@ -51,53 +58,54 @@ impl Losses {
         self.count = (self.count + 1).min(PROBES);
     }
 
-    /// No answer came to the probe that was sent at `sent`, and none will.
+    /// The probe that was sent at `sent` was not answered in time, or failed.
     pub(super) fn note_unanswered(&mut self, sent: Instant) {
         self.note(false, self.reached.is_some_and(|reached| reached >= sent));
     }
 
-    /// A witness has just reached the subject.
+    /// A witness reached the subject just now.
     pub(super) fn note_reached(&mut self, now: Instant) {
         self.reached = Some(now);
     }
 
-    /// Another watcher, one of these, finds the subject lossy.
+    /// Another watcher finds the subject lossy. `watchers` are the subject's current watchers.
     pub(super) fn note_fellow(&mut self, now: Instant, fellow: &NodeId, watchers: &[NodeId]) {
         self.fellows.insert(fellow.clone(), now);
         self.fellows.retain(|fellow, at| now.since(*at) <= FRESH && watchers.contains(fellow));
     }
 
-    /// The other watchers that find it lossy, as far as they have said so lately.
+    /// The other watchers that reported it lossy within [`FRESH`].
     pub(super) fn fellows(&self, now: Instant) -> Vec<NodeId> {
         let fresh = self.fellows.iter().filter(|(_, at)| now.since(**at) <= FRESH);
         fresh.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Why it has failed, if most of its watchers find so.
+    /// The reason for the failure, if most watchers agree.
     pub(super) fn reason(&self) -> Reason {
         Reason::Lossy { answered: self.answered.count_ones(), probes: self.count }
     }
 
-    /// Whether the latest probes were mostly lost.
+    /// Whether the subject is lossy by this member's own probes.
     pub(super) fn are_many(&self) -> bool {
         self.count == PROBES
             && self.answered.count_ones() <= ANSWERED_MAX
             && self.lost.count_ones() >= LOST_MIN
     }
 
-    /// Whether the latest probes should be followed by others soon.
+    /// Whether enough probes went unanswered to probe the subject at each interval.
     pub(super) fn look_odd(&self) -> bool {
         let (answered, count) = self.latest();
         count - answered >= ODD_FROM
     }
 
-    /// How many of the latest eight were answered, and how many there are.
+    /// Of the latest eight probes, how many were answered, and how many there are.
     pub(super) fn latest(&self) -> (u32, u32) {
         let count = self.count.min(8);
         ((self.answered & 0xff).count_ones().min(count), count)
     }
 
-    /// Which part of the latest probes were answered; `None` while there are few.
+    /// The share of the latest probes that were answered; `None` before the fourth probe, because
+    /// fewer say too little.
     pub(super) fn answered_share(&self) -> Option<f64> {
         (self.count >= PROBES / 3).then(|| f64::from(self.answered.count_ones()) / f64::from(self.count))
     }

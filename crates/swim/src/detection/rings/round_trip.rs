@@ -1,8 +1,9 @@
-//! How long a peer's answers take: a smoothed round trip and its deviation, as TCP keeps them (RFC 6298, section 2).
+//! The round trip of a peer: the smoothed value and its deviation, as TCP keeps them (RFC 6298,
+//! section 2).
 
 use std::time::Duration;
 
-/// The estimate for one peer; nothing until the first answer.
+/// The estimate for one peer; `None` before the first answer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct RoundTrip(Option<Estimate>);
 
@@ -13,7 +14,7 @@ struct Estimate {
 }
 
 impl RoundTrip {
-    /// An answer took so long.
+    /// Adds the time that one answer took.
     pub(super) fn sample(&mut self, took: Duration) {
         self.0 = Some(match self.0 {
             None => Estimate { smoothed: took, deviation: took / 2 },
@@ -29,7 +30,7 @@ impl RoundTrip {
         self.0.map(|known| known.smoothed)
     }
 
-    /// After which time an answer is late: the round trip and four deviations; `None` before the first answer.
+    /// The smoothed round trip plus four deviations (RFC 6298); `None` before the first answer.
     pub(super) fn timeout(&self) -> Option<Duration> {
         self.0.map(|known| known.smoothed + known.deviation * 4)
     }

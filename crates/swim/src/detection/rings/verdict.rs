@@ -1,9 +1,11 @@
-//! Accusing a silent subject, and declaring it failed (`Mode::Verified`). Only who accuses by its own evidence judges, and
-//! only after a last check; everybody else takes over what it hears.
+//! The accusation of a silent subject, and the verdict (`Mode::Verified`). Only a member that
+//! accuses by its own evidence judges, after a last check. All others take over what they hear: a
+//! member that did not hear the refutation must not judge by an old accusation
+//! (docs/decisions/0007).
 //!
-//! The clock of a suspicion starts when the first probe that went unanswered was sent, and any sign of life from the
-//! subject itself stops it. So no silence is ever taken to be longer than it was, and a member that stalls for less than
-//! `tolerated_pause` is never declared failed.
+//! The clock of a suspicion starts when the first unanswered probe was sent. Any answer of the
+//! subject stops it. So no silence is taken to be longer than it was, and a member that stalls for
+//! less than `tolerated_pause` is never declared failed.
 
 use std::time::Duration;
 
@@ -17,14 +19,14 @@ use crate::context::Context;
 use crate::timer::Timer;
 
 impl Rings {
-    /// A round of witnesses is over.
+    /// Draws the conclusion from a witness round.
     pub(super) fn judge(&mut self, cx: &mut Context, id: &NodeId, outcome: Outcome) {
-        // For how long probes of ours have gone unanswered.
+        // How long probes of this member have gone unanswered.
         let silence = self.subjects.silent_since(id).map_or(Duration::ZERO, |since| cx.now.since(since));
         let Outcome { found, asked, nacks, last } = outcome;
         let reason = Reason::Silent { silence, witnesses: asked, nacks: nacks.len() };
         match found {
-            // Whatever we have not heard may wait here.
+            // This member is late itself: answers may wait in its inbox.
             Found::Isolated | Found::Confirmed | Found::NobodyElse if cx.is_late() => {
                 cx.stats.verdicts_held += 1;
                 note(cx, &self.subjects, id, (Finding::Held, reason), true);
@@ -58,8 +60,8 @@ impl Rings {
         }
     }
 
-    /// The time that a subject has is over. If it still is silent, a last check decides; it is repeated until witnesses
-    /// have answered.
+    /// The time of an accused subject is over. If it is still silent, a last check decides. The
+    /// check is repeated until witnesses have answered.
     pub(super) fn verdict_due(&mut self, cx: &mut Context, id: &NodeId) {
         let tolerated = cx.tolerated_pause();
         let Some(subject) = self.subjects.get_mut(id) else { return };
@@ -67,7 +69,7 @@ impl Rings {
         let due = since + tolerated + subject.late;
         let next = if cx.now < due { due } else { cx.now + cx.config.probe_interval };
         subject.accuse(cx.timers.schedule(next, Timer::Verdict(id.clone())));
-        // A check that may take as long as we wait for the next must still come to its end.
+        // A last check that is under way must end, even if it takes longer than one probe interval.
         let under_way = subject.round().is_some_and(|round| round.last);
         if cx.now >= due && !under_way {
             self.subjects.probe_now(cx, id);
@@ -77,7 +79,7 @@ impl Rings {
     }
 }
 
-/// We say that a subject is suspect, and will judge it if it stays silent.
+/// Accuses a subject: it is suspect, and will be judged if it stays silent.
 fn accuse(cx: &mut Context, subjects: &mut Subjects, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
     let tolerated = cx.tolerated_pause();
     let Some(node) = cx.members.member(id) else { return };
@@ -92,7 +94,8 @@ fn accuse(cx: &mut Context, subjects: &mut Subjects, id: &NodeId, nacks: Vec<Nod
     cx.judge(&node, NodeState::Suspect, cause);
 }
 
-/// A witness that could not reach the subject either finds it lossy. Returns whether the subject is declared failed.
+/// A witness that got no answer either finds the subject lossy. Returns whether the subject is
+/// declared failed.
 pub(super) fn fellow_finds_lossy(
     cx: &mut Context,
     subjects: &mut Subjects,
@@ -109,14 +112,15 @@ pub(super) fn fellow_finds_lossy(
     }
 }
 
-/// A subject that most of its watchers find lossy is declared failed. Returns whether that is so.
+/// Declares a subject failed if most of its watchers find it lossy. Returns whether it did.
 pub(super) fn judge_losses(cx: &mut Context, subjects: &Subjects, id: &NodeId) -> bool {
     if cx.is_late() || !subjects.is_lossy(id) {
         return false;
     }
     let Some(losses) = subjects.get(id).map(|subject| &subject.losses) else { return false };
     let fellows = losses.fellows(cx.now);
-    // Ourselves among them; and never we alone.
+    // More than half of the watchers, with this member among them. At least two, so that one bad
+    // path never suffices.
     let needed = (watchers_of(cx, id).len() / 2 + 1).max(2);
     if fellows.len() + 1 < needed {
         return false;
@@ -126,7 +130,7 @@ pub(super) fn judge_losses(cx: &mut Context, subjects: &Subjects, id: &NodeId) -
     true
 }
 
-/// We declare a member failed.
+/// Declares a member failed.
 fn pronounce(cx: &mut Context, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
     let Some(node) = cx.members.member(id) else { return };
     cx.stats.failures += 1;
@@ -134,7 +138,7 @@ fn pronounce(cx: &mut Context, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) 
     cx.judge(&node, NodeState::Failed, cause);
 }
 
-/// Ourselves first, then those who confirm it.
+/// The cause of a verdict: this member first, then the witnesses that confirm it.
 fn cause(cx: &Context, mut nacks: Vec<NodeId>, reason: Reason) -> Cause {
     nacks.insert(0, cx.me.clone());
     nacks.truncate(Cause::ACCUSERS_MAX);

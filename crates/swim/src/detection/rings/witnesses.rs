@@ -1,8 +1,12 @@
-//! Asking witnesses about a subject that has not answered us (`Mode::Verified`): each probes it now and says whether it
-//! answered. This is SWIM's indirect probe (section 3.1), asked of whoever is most likely to know.
+//! Requests to witnesses about a subject that did not answer (`Mode::Verified`). A *witness* probes
+//! the subject at once and reports whether it answered. This is SWIM's indirect probe (section
+//! 3.1), sent to the members that know most: the subject's other watchers first.
 //!
-//! Any ack: the subject lives and our path to it is at fault. A nack: somebody else cannot reach it either. No answer from
-//! anybody: it is we who are cut off, and we say nothing. The other side of it, the witness's, is in `detection/helper.rs`.
+//! - An ack: the subject is alive, and the path from this member to it is at fault.
+//! - A nack: another member cannot reach the subject either.
+//! - No answer from any witness: this member is isolated, and accuses nobody.
+//!
+//! The witness's part is in `detection/helper.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,85 +25,90 @@ use crate::purpose::Purpose;
 use crate::timer::{Timer, TimerKey};
 use crate::wire::message::Message;
 
-/// Of those asked, so many at the most are the subject's other watchers: they may be cut off together with it.
+/// At most this many of the witnesses are other watchers of the subject. They may be cut off
+/// together with it.
 const FELLOWS_MAX: usize = 2;
 
-/// One question to some witnesses.
+/// One round of requests to witnesses.
 #[derive(Debug)]
 pub(super) struct Round {
-    /// Names it, so that an answer to an earlier one is not taken for one to this.
+    /// Identifies the round, so that a late answer to an earlier round does not count in this one.
     pub number: u64,
-    /// When it is over.
+    /// The timer that ends the round.
     pub timer: TimerKey,
     /// Whether its outcome is the verdict.
     pub last: bool,
     asked: usize,
-    /// Those that have not answered yet.
+    /// The witnesses that have not answered yet.
     open: BTreeMap<RequestId, NodeId>,
-    /// Those that could not reach the subject either.
+    /// The witnesses that could not reach the subject either.
     nacks: Vec<NodeId>,
-    /// Whether one of them found the port closed.
+    /// Whether a witness found the subject's port closed.
     closed: bool,
     acked: bool,
 }
 
-/// What came of a round.
+/// The result of a witness round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Outcome {
     pub found: Found,
-    /// How many witnesses were asked.
+    /// The number of witnesses that were asked.
     pub asked: usize,
-    /// Which of them could not reach the subject either.
+    /// The witnesses that could not reach the subject either.
     pub nacks: Vec<NodeId>,
-    /// Whether it was the last check before the verdict.
+    /// Whether the round was the last check before the verdict.
     pub last: bool,
 }
 
-/// What a round says about the subject, or about ourselves.
+/// What a round shows about the subject, or about this member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
     /// A witness reached the subject.
     PathAtFault,
-    /// None of the witnesses answered: we are cut off, or overloaded.
+    /// No witness answered: this member is isolated or overloaded.
     Unheard,
-    /// There is nobody else to ask: the group has two members.
+    /// The group has two members, so there is no witness.
     NobodyElse,
-    /// There are others, but none that we still hear from.
+    /// There are other members, but this member hears from none of them.
     Isolated,
-    /// Witnesses could not reach it either.
+    /// Witnesses could not reach the subject either.
     Confirmed,
-    /// Its host says that its process is gone, to us and to a witness (to us, where there is no other).
+    /// The subject's host reports a closed port, to this member and to a witness. If there is no
+    /// witness, this member suffices.
     PortClosed,
 }
 
-/// What a witness said.
+/// The answer of a witness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WitnessAnswer {
-    /// The subject answered it.
+    /// The subject answered the witness.
     Ack,
-    /// The subject did not answer this witness. `closed` says whether the subject's port was found closed, `lossy` whether
-    /// the witness finds that the subject can be reached only now and then.
+    /// The subject did not answer the witness. `closed`: the witness found the subject's port
+    /// closed. `lossy`: the witness finds the subject lossy.
     Nack { witness: NodeId, closed: bool, lossy: bool },
-    /// Nothing. If a limit of ours kept us from asking, that is no better: we learned nothing.
+    /// The witness did not answer, or a limit of this member kept it from asking.
     Silence,
 }
 
 impl Round {
-    /// Whether nothing that may still come could change its outcome. `port_closed` says whether we found the port closed.
+    /// Whether no answer that is still open could change the outcome. `port_closed`: this member
+    /// found the port closed.
     fn is_ready(&self, port_closed: bool) -> bool {
         let all_answered = self.asked > 0 && self.open.is_empty();
         self.acked || self.is_port_closed(port_closed) || all_answered
     }
 
-    /// Whether the port is closed to us and to a witness (to us, where there is no other).
+    /// Whether the port is closed to this member and to a witness. If there is no witness, this
+    /// member suffices.
     fn is_port_closed(&self, port_closed: bool) -> bool {
         port_closed && (self.closed || self.asked == 0)
     }
 }
 
 impl Rings {
-    /// Something speaks against a subject: its port is checked and witnesses are asked, unless that is under way. While we
-    /// accuse it already, witnesses are asked only if they may still find what we have found: that its port is closed.
+    /// Something counts against a subject: checks its port and asks witnesses, unless that is under
+    /// way. If this member accuses it already, witnesses are asked only about a closed port: they
+    /// may still find it closed, too.
     pub(crate) fn doubt(&mut self, cx: &mut Context, id: &NodeId) {
         if cx.is_late() {
             return;
@@ -115,7 +124,7 @@ impl Rings {
         }
     }
 
-    /// Asks up to `indirect_probes` witnesses. `last` says that their answers are the verdict.
+    /// Asks up to `indirect_probes` witnesses. `last`: their answers decide the verdict.
     pub(super) fn ask_witnesses(&mut self, cx: &mut Context, id: &NodeId, last: bool) {
         let within =
             cx.health.scale(cx.config.probe_timeout).min(cx.config.probe_interval) + cx.lateness.at(cx.now);
@@ -138,7 +147,7 @@ impl Rings {
         }
     }
 
-    /// The witness that was asked by this request, in the round of this number, has answered, or will not.
+    /// The witness of this request, in round `number`, answered, or will not answer.
     pub(crate) fn witness_answered(
         &mut self,
         cx: &mut Context,
@@ -175,23 +184,25 @@ impl Rings {
         self.conclude_if_ready(cx, id);
     }
 
-    /// The host of a subject says that nobody listens at its port.
+    /// The host of a subject reports that its port is closed.
     pub(crate) fn port_closed(&mut self, cx: &mut Context, id: &NodeId) {
-        // No answer will come to a probe that is under way.
+        // A probe that is under way will get no answer.
         self.missed(cx, id);
         if self.subjects.get_mut(id).is_some_and(Subject::close_port) {
             self.conclude_if_ready(cx, id);
-            // Where it comes after we have accused it, witnesses may find it too.
+            // If this member accused the subject before, a new round lets witnesses find the closed
+            // port, too.
             cx.fact(Fact::Doubted(id.clone()));
         }
     }
 
-    /// Ends the round about `id` early, where nothing that may still come could change its outcome.
+    /// Ends the round about `id` early, if no open answer could change its outcome.
     fn conclude_if_ready(&mut self, cx: &mut Context, id: &NodeId) {
         self.conclude_if(cx, id, Round::is_ready);
     }
 
-    /// Ends the round about `id` if `over` says so, which is told whether we found the port closed.
+    /// Ends the round about `id` if `over` returns true. `over` receives whether this member found
+    /// the port closed.
     pub(super) fn conclude_if(
         &mut self,
         cx: &mut Context,
@@ -209,8 +220,8 @@ impl Rings {
             () if round.acked => Found::PathAtFault,
             () if port_closed => Found::PortClosed,
             () if !round.nacks.is_empty() => Found::Confirmed,
-            // Those that were asked may be members that we do not watch: that we know of no silence
-            // of theirs means nothing.
+            // The witnesses may be members that this member does not watch. So it knows of no
+            // silence of theirs, and that proves nothing.
             () if round.asked > 0 && !self.mass.is_isolated(cx) => Found::Unheard,
             () if cx.members.member_count() <= 2 => Found::NobodyElse,
             () => Found::Isolated,
@@ -220,8 +231,9 @@ impl Rings {
     }
 }
 
-/// Whom to ask about `id`: some of the subject's other watchers, who are in touch with it; then neighbours that we have just
-/// heard from, so that silence from all of them means that we are cut off; then anybody.
+/// The witnesses to ask about `id`. First some of the subject's other watchers, which probe it
+/// regularly. Then neighbours that were heard from just now: if even they are silent, this member
+/// is isolated. Then random members.
 fn witnesses_for(
     cx: &mut Context,
     subjects: &Subjects,
@@ -232,13 +244,13 @@ fn witnesses_for(
     let mut fellows = places::watchers_of(id, cx.roster.ids().iter().chain([&cx.me]));
     cx.rng.shuffle(&mut fellows);
     cx.rng.shuffle(&mut neighbours);
-    // Where its link may be bad, it is they who can tell.
+    // If the subject may be lossy, only its watchers can tell.
     let odd = subjects.get(id).is_some_and(|subject| subject.losses.look_odd());
     fellows.truncate(if odd { wanted } else { FELLOWS_MAX.min(wanted) });
-    // Twice as many, because some will not do.
+    // Twice as many as wanted, because some of them are not suitable.
     let anybody = cx.roster.random(wanted * 2, Some(id), &mut cx.rng);
-    // A host says only so often to one and the same that its port is closed, and those who watch it may have heard so
-    // already without noticing. Others hear it at once.
+    // A host limits how often it reports a closed port to the same address. Its watchers may have
+    // used that up. Other members get the report at once.
     let closed = subjects.get(id).is_some_and(|subject| subject.standing().is_port_closed());
     let (first, last) = if closed { (&anybody, &fellows) } else { (&fellows, &anybody) };
     let mut chosen: Vec<Arc<NodeStatus>> = Vec::new();
