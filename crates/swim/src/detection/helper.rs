@@ -21,7 +21,7 @@ use crate::wire::message::{Message, Update};
 const NACK_AT: f64 = 0.8;
 
 /// A helper spends at most this time on one request, whatever the requester wants.
-const WITHIN_MAX: Duration = Duration::from_secs(10);
+const RELAY_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// At most this many port checks run at a time: one for each relay. Checks of this member's own
 /// subjects share the bound.
@@ -58,7 +58,7 @@ impl Helper {
             return cx.reply(reply_to, Message::Nack { closed: false, lossy: false });
         };
         cx.stats.relays += 1;
-        let within = Duration::from_millis(within_ms.into()).min(WITHIN_MAX).mul_f64(NACK_AT);
+        let within = Duration::from_millis(within_ms.into()).min(RELAY_TIME_MAX).mul_f64(NACK_AT);
         let timer = cx.timers.schedule(cx.now + within, Timer::Nack(cx.next_request()));
         let relay = Purpose::Relay(Relay { reply_to, nack, lossy, timer });
         let request = cx.ask(&target, Message::Ping { digest: 0, gossip: Vec::new() }, relay, within);

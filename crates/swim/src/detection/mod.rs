@@ -51,13 +51,13 @@ impl Detection {
     /// in SWIM and Lifeguard.
     pub(crate) fn in_turn(cx: &mut Context) -> Self {
         let round_robin = RoundRobin::new(cx);
-        Self { method: Method::RoundRobin(round_robin), suspicions: Suspicions::that_expire() }
+        Self { method: Method::RoundRobin(round_robin), suspicions: Suspicions::expiring() }
     }
 
     /// Rings: each member is watched by its neighbours in the rings. A suspicion has no clock,
     /// because only members that accuse by their own probes judge (docs/decisions/0007).
     pub(crate) fn in_rings(cx: &mut Context) -> Self {
-        Self { method: Method::Rings(Rings::new(cx)), suspicions: Suspicions::without_time() }
+        Self { method: Method::Rings(Rings::new(cx)), suspicions: Suspicions::without_clock() }
     }
 
     /// Starts with the members that the view holds already.
@@ -172,6 +172,8 @@ impl Detection {
         let Some(node) = cx.members.member(&id) else { return };
         if node.state == NodeState::Suspect {
             let me = cx.me.clone();
+            // Another accuser: this member's accusation shortens the suspicion (Lifeguard, section
+            // IV-B).
             return self.suspicions.confirm(cx, &node, &[me]);
         }
         cx.stats.suspicions += 1;
@@ -231,7 +233,7 @@ impl Detection {
     /// Whether fewer than half of this member's latest probes were answered. Then others may hardly
     /// reach this member either.
     pub(crate) fn reaches_few(&self) -> bool {
-        matches!(&self.method, Method::Rings(rings) if rings.subjects.reach_few())
+        matches!(&self.method, Method::Rings(rings) if rings.subjects.reaches_few())
     }
 
     /// Whether this member sends the updates that a returned member missed. About four members do,

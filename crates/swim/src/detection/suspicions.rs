@@ -29,12 +29,12 @@ struct Suspected {
 
 impl Suspicions {
     /// Suspicions that expire into a failure.
-    pub(super) fn that_expire() -> Self {
+    pub(super) fn expiring() -> Self {
         Self { of: BTreeMap::new(), expire: true }
     }
 
     /// Suspicions that end only by the claims of other members.
-    pub(super) fn without_time() -> Self {
+    pub(super) fn without_clock() -> Self {
         Self { of: BTreeMap::new(), expire: false }
     }
 
@@ -65,8 +65,8 @@ impl Suspicions {
             return self.start(cx, node, accusers);
         };
         let rule = &cx.config.suspicion;
-        let news = accusers.iter().filter(|accuser| suspected.suspicion.confirm(accuser, rule)).count();
-        if news > 0 {
+        let confirmed = accusers.iter().filter(|accuser| suspected.suspicion.confirm(accuser, rule)).count();
+        if confirmed > 0 {
             if let Some(timer) = suspected.timer {
                 cx.timers.cancel(timer);
             }
@@ -74,7 +74,7 @@ impl Suspicions {
         }
         let accusers = suspected.suspicion.accusers().to_vec();
         self.of.insert(node.id.clone(), suspected);
-        if news > 0 {
+        if confirmed > 0 {
             let update = Update::Node { status: node.clone().into(), accusers };
             cx.news(update, Priority::High, None);
         }

@@ -35,7 +35,7 @@ impl Admission {
 
     /// The incarnation that a member would start with now.
     pub(crate) fn clock(&self, cx: &Context) -> Incarnation {
-        self.wall_clock.says(cx.now)
+        self.wall_clock.incarnation_at(cx.now)
     }
 
     /// The driver has read the wall clock. If the clock was set back, statements from the wrong
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_should_be_on_a_page_and_are_not_are_missed_if_they_may_be_gone() {
+    fn old_members_absent_from_a_page_are_missed() {
         let others = [("a", Alive), ("b", Suspect), ("c", Alive), ("d", Alive), ("e", Alive)];
         let mut cx = Context::of_others(SwimConfig::verified(), &others);
         let admission = Admission::new(&cx, Incarnation::new(1));
@@ -208,9 +208,13 @@ mod tests {
             let missed = admission.missed(cx, (after.map(id).as_ref(), page, more), only);
             missed.iter().map(NodeId::to_string).collect::<String>()
         };
-        assert_eq!(missed(&cx, None, &[], false, Buckets::ALL), "", "all have started lately");
+        assert_eq!(missed(&cx, None, &[], false, Buckets::ALL), "", "all started lately");
         cx.now += cx.config.tombstone_ttl / 2 + Duration::from_millis(1);
-        assert_eq!(missed(&cx, None, &[], false, Buckets::ALL), "acde", "not a suspect, nor ourselves");
+        assert_eq!(
+            missed(&cx, None, &[], false, Buckets::ALL),
+            "acde",
+            "neither the suspect nor this member"
+        );
         assert_eq!(missed(&cx, Some("c"), &[], false, Buckets::ALL), "de");
         assert_eq!(missed(&cx, None, &page, false, Buckets::ALL), "ae");
         assert_eq!(missed(&cx, None, &page, true, Buckets::ALL), "a", "others may be on the next page");
@@ -220,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn half_the_life_of_a_tombstone_makes_an_incarnation_old() {
+    fn incarnation_is_old_after_half_the_tombstone_ttl() {
         let mut cx = Context::of_others(SwimConfig::verified(), &[]);
         let admission = Admission::new(&cx, Incarnation::new(1));
         cx.now += cx.config.tombstone_ttl / 2;

@@ -33,7 +33,7 @@ const MISSED_MAX: usize = 1_024;
 /// tombstone is.
 #[derive(Debug, Default)]
 pub(crate) struct Forgotten {
-    words: BTreeMap<NodeId, Word>,
+    entries: BTreeMap<NodeId, Entry>,
     /// The names in the order in which they were recorded.
     by_age: BTreeMap<u64, NodeId>,
     noted: u64,
@@ -41,11 +41,11 @@ pub(crate) struct Forgotten {
     dropped: u64,
     /// The forget updates that the sender of the current message lacks. They are sent after the
     /// message is handled.
-    owed: Vec<(NodeId, Update)>,
+    replies: Vec<(NodeId, Update)>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Word {
+pub(super) struct Entry {
     pub(super) incarnation: Incarnation,
     /// The state of the tombstone; `Failed` if this member had no tombstone.
     pub(super) state: NodeState,
@@ -69,7 +69,7 @@ impl Forgotten {
     pub(crate) const NAMES_MAX: usize = 16_384;
 
     pub(crate) fn len(&self) -> usize {
-        self.words.len()
+        self.entries.len()
     }
 
     /// The number of entries that were dropped or not recorded at the bound.
@@ -78,13 +78,13 @@ impl Forgotten {
     }
 
     /// The entry about that member, if it has not expired.
-    pub(super) fn about(&self, now: Instant, ttl: Duration, id: &NodeId) -> Option<Word> {
-        self.words.get(id).filter(|word| now.since(word.at) < ttl).copied()
+    pub(super) fn about(&self, now: Instant, ttl: Duration, id: &NodeId) -> Option<Entry> {
+        self.entries.get(id).filter(|entry| now.since(entry.at) < ttl).copied()
     }
 
     /// The entry that covers this claim: about its member, up to its incarnation or a later one.
-    pub(super) fn covering(&self, now: Instant, ttl: Duration, claim: &NodeStatus) -> Option<Word> {
-        self.about(now, ttl, &claim.id).filter(|word| claim.incarnation <= word.incarnation)
+    pub(super) fn covering(&self, now: Instant, ttl: Duration, claim: &NodeStatus) -> Option<Entry> {
+        self.about(now, ttl, &claim.id).filter(|entry| claim.incarnation <= entry.incarnation)
     }
 
     /// Records a forgotten member. `state` is the state of the tombstone that is removed, `None` if
@@ -101,11 +101,11 @@ impl Forgotten {
         state: Option<NodeState>,
     ) -> (Noted, Vec<NodeId>) {
         let mut dropped = self.drop_expired(now, ttl);
-        if self.words.get(id).is_some_and(|word| word.incarnation >= incarnation) {
+        if self.entries.get(id).is_some_and(|entry| entry.incarnation >= incarnation) {
             return (Noted::Known, dropped);
         }
         self.remove(id);
-        if self.words.len() >= Self::NAMES_MAX {
+        if self.entries.len() >= Self::NAMES_MAX {
             self.dropped += 1;
             if state.is_none() {
                 return (Noted::Full, dropped);
@@ -115,30 +115,30 @@ impl Forgotten {
         let number = self.noted;
         self.noted += 1;
         let state = state.unwrap_or(NodeState::Failed);
-        self.words.insert(id.clone(), Word { incarnation, state, at: now, number });
+        self.entries.insert(id.clone(), Entry { incarnation, state, at: now, number });
         self.by_age.insert(number, id.clone());
         (Noted::New, dropped)
     }
 
     /// Queues a forget update for the sender of the current message.
-    pub(super) fn owe(&mut self, teller: &NodeId, word: Update) {
-        self.owed.push((teller.clone(), word));
+    pub(super) fn queue_reply(&mut self, sender: &NodeId, update: Update) {
+        self.replies.push((sender.clone(), update));
     }
 
     /// Whether forget updates are queued for a sender.
-    pub(super) fn owes(&self) -> bool {
-        !self.owed.is_empty()
+    pub(super) fn has_replies(&self) -> bool {
+        !self.replies.is_empty()
     }
 
     /// Takes the queued forget updates.
-    pub(super) fn take_owed(&mut self) -> Vec<(NodeId, Update)> {
-        std::mem::take(&mut self.owed)
+    pub(super) fn take_replies(&mut self) -> Vec<(NodeId, Update)> {
+        std::mem::take(&mut self.replies)
     }
 
     /// A newer claim about that member outranks the entry.
     pub(crate) fn remove(&mut self, id: &NodeId) {
-        if let Some(word) = self.words.remove(id) {
-            self.by_age.remove(&word.number);
+        if let Some(entry) = self.entries.remove(id) {
+            self.by_age.remove(&entry.number);
         }
     }
 
@@ -150,31 +150,31 @@ impl Forgotten {
         dropped
     }
 
-    fn oldest(&self) -> Option<&Word> {
-        self.by_age.values().next().and_then(|id| self.words.get(id))
+    fn oldest(&self) -> Option<&Entry> {
+        self.by_age.values().next().and_then(|id| self.entries.get(id))
     }
 
     /// The name that the next entry would push out, if the memory is full.
     pub(super) fn pushed_out_next(&self) -> Option<&NodeId> {
-        let is_full = self.words.len() >= Self::NAMES_MAX;
+        let is_full = self.entries.len() >= Self::NAMES_MAX;
         self.by_age.values().next().filter(|_| is_full)
     }
 
     fn drop_oldest(&mut self) -> Option<NodeId> {
         let (_, id) = self.by_age.pop_first()?;
-        self.words.remove(&id);
+        self.entries.remove(&id);
         Some(id)
     }
 
     /// The forget updates since `then`, the latest first, at most [`MISSED_MAX`].
     pub(super) fn since(&self, then: Instant) -> Vec<Update> {
         let latest = self.by_age.values().rev().take(MISSED_MAX);
-        let words = latest.filter_map(|id| Some((id, self.words.get(id)?)));
-        words.take_while(|(_, word)| word.at >= then).map(|(id, word)| word.update(id)).collect()
+        let entries = latest.filter_map(|id| Some((id, self.entries.get(id)?)));
+        entries.take_while(|(_, entry)| entry.at >= then).map(|(id, entry)| entry.update(id)).collect()
     }
 }
 
-impl Word {
+impl Entry {
     pub(super) fn update(&self, id: &NodeId) -> Update {
         Update::Forget { id: id.clone(), incarnation: self.incarnation }
     }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_covers_its_incarnation_and_none_above_for_a_day() {
+    fn entry_covers_claims_up_to_its_incarnation_for_a_day() {
         let (mut memory, now) = (Forgotten::default(), Instant::ORIGIN);
         assert_eq!(note(&mut memory, now, 1, true), (Noted::New, vec![]));
         assert_eq!(note(&mut memory, now, 1, true), (Noted::Known, vec![]));
@@ -220,25 +220,25 @@ mod tests {
     }
 
     #[test]
-    fn at_the_bound_a_removal_drops_the_oldest_and_nothing_else_does() {
+    fn at_the_bound_only_a_removal_drops_the_oldest() {
         let (mut memory, now) = (Forgotten::default(), Instant::ORIGIN);
         let max = Forgotten::NAMES_MAX;
         assert!((0..max).all(|number| note(&mut memory, now, number, false) == (Noted::New, vec![])));
         assert_eq!(note(&mut memory, now, max, false), (Noted::Full, vec![]));
         assert_eq!(note(&mut memory, now, max, true), (Noted::New, vec![id(0)]));
-        assert_eq!(note(&mut memory, now, 0, false), (Noted::Full, vec![]), "it is not news again");
+        assert_eq!(note(&mut memory, now, 0, false), (Noted::Full, vec![]), "it is not new again");
         assert_eq!((memory.len(), memory.by_age.len()), (max, max));
     }
 
     #[test]
-    fn missed_words_are_those_since_and_the_latest_of_too_many() {
+    fn missed_forget_updates_are_the_latest_since_then() {
         let (mut memory, now) = (Forgotten::default(), Instant::ORIGIN);
         let later = now + Duration::from_secs(9);
         let _ = note(&mut memory, now, 1, true);
         let _ = note(&mut memory, later, 2, true);
-        let word = |number| Update::Forget { id: id(number), incarnation: Incarnation::new(5) };
-        assert_eq!(memory.since(now), [word(2), word(1)]);
-        assert_eq!(memory.since(later), [word(2)]);
+        let update = |number| Update::Forget { id: id(number), incarnation: Incarnation::new(5) };
+        assert_eq!(memory.since(now), [update(2), update(1)]);
+        assert_eq!(memory.since(later), [update(2)]);
         (3..3 + MISSED_MAX).for_each(|number| drop(note(&mut memory, later, number, true)));
         assert_eq!(memory.since(now).len(), MISSED_MAX);
     }

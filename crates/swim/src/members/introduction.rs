@@ -32,19 +32,19 @@ pub(super) struct Introductions {
 struct Introduction {
     claim: Arc<NodeStatus>,
     /// The member that sent the claim.
-    teller: NodeId,
+    source: NodeId,
     asked: bool,
 }
 
 impl Introductions {
     /// Adds a claim. Returns false if there was no room.
-    pub(super) fn add(&mut self, claim: &Arc<NodeStatus>, teller: &NodeId) -> bool {
+    pub(super) fn add(&mut self, claim: &Arc<NodeStatus>, source: &NodeId) -> bool {
         if !self.waiting.contains_key(&claim.id) {
             if self.waiting.len() >= WAITING_MAX {
                 return false;
             }
             let introduction =
-                Introduction { claim: Arc::clone(claim), teller: teller.clone(), asked: false };
+                Introduction { claim: Arc::clone(claim), source: source.clone(), asked: false };
             self.waiting.insert(claim.id.clone(), introduction);
         }
         true
@@ -62,6 +62,6 @@ impl Introductions {
 
     /// Ends an introduction. Returns the source of its claim.
     pub(super) fn end(&mut self, id: &NodeId) -> Option<NodeId> {
-        self.waiting.remove(id).map(|introduction| introduction.teller)
+        self.waiting.remove(id).map(|introduction| introduction.source)
     }
 }

@@ -36,11 +36,11 @@ use crate::wire::message::Update;
 pub(crate) use admission::Admission;
 pub(crate) use description::{ask_for_description, lacks_description};
 pub(crate) use forgotten::Forgotten;
-use forgotten::{Noted, Word};
+use forgotten::{Entry, Noted};
 
 /// For at most this long a member may have been isolated before it was declared failed: the
 /// tolerated pause, stretched by local health (45 s by default), and the grace of the brake (30 s).
-const CUT_OFF_BEFORE: Duration = Duration::from_mins(2);
+const ISOLATED_BEFORE_FAILURE_MAX: Duration = Duration::from_mins(2);
 
 /// The registry, its tombstones, and the members that were forgotten before theirs expired.
 #[derive(Debug)]
@@ -170,12 +170,12 @@ impl Members {
         cx: &mut Context,
         id: &NodeId,
         incarnation: Incarnation,
-        teller: Option<&NodeId>,
+        source: Option<&NodeId>,
     ) {
         let known = self.registry.get(id);
         // A forget of this member's own application counts as a removal even without a tombstone
         // here: it is no old update that circulates.
-        let ours = teller.is_none().then_some(NodeState::Failed);
+        let ours = source.is_none().then_some(NodeState::Failed);
         let state = known.as_ref().map(|known| known.state).or(ours);
         let time = (cx.now, cx.config.tombstone_ttl);
         let (noted, dropped) = self.forgotten.note(time, id, incarnation, state);
@@ -191,15 +191,15 @@ impl Members {
             self.reap(cx, id, tombstone.incarnation);
         }
         let update = Update::Forget { id: id.clone(), incarnation };
-        cx.news(update, Priority::Medium, teller.cloned());
+        cx.news(update, Priority::Medium, source.cloned());
     }
 
     /// Whether the claim of `from` is about a forgotten member. Then it must change nothing. A
     /// sender that still has the tombstone will receive the forget update.
     pub(crate) fn is_forgotten(&mut self, cx: &Context, from: &NodeId, claim: &NodeStatus) -> bool {
-        let Some(word) = self.word_covering(cx, claim) else { return false };
+        let Some(entry) = self.entry_covering(cx, claim) else { return false };
         if !claim.state.is_member() {
-            self.forgotten.owe(from, word.update(&claim.id));
+            self.forgotten.queue_reply(from, entry.update(&claim.id));
         }
         true
     }
@@ -207,26 +207,26 @@ impl Members {
     /// The forget update about `id`, which sends messages to this member and is in no view here. If
     /// it is alive, it refutes the update.
     pub(crate) fn word_about(&self, cx: &Context, id: &NodeId) -> Option<Update> {
-        self.forgotten.about(cx.now, cx.config.tombstone_ttl, id).map(|word| word.update(id))
+        self.forgotten.about(cx.now, cx.config.tombstone_ttl, id).map(|entry| entry.update(id))
     }
 
-    fn word_covering(&self, cx: &Context, claim: &NodeStatus) -> Option<Word> {
+    fn entry_covering(&self, cx: &Context, claim: &NodeStatus) -> Option<Entry> {
         self.forgotten.covering(cx.now, cx.config.tombstone_ttl, claim)
     }
 
     /// A message was handled: its sender receives the forget updates that it lacks.
     #[inline]
     pub(crate) fn tell_owed_words(&mut self, cx: &mut Context) {
-        if !self.forgotten.owes() {
+        if !self.forgotten.has_replies() {
             return;
         }
-        let owed = self.forgotten.take_owed();
+        let replies = self.forgotten.take_replies();
         // All claims of one message come from one sender.
-        let teller = owed.first().and_then(|(teller, _)| self.registry.get(teller));
-        if let Some(teller) = teller {
-            cx.stats.forgets_told += owed.len() as u64;
-            let words: Vec<Update> = owed.into_iter().map(|(_, word)| word).collect();
-            send_words(cx, &teller, &words);
+        let source = replies.first().and_then(|(source, _)| self.registry.get(source));
+        if let Some(source) = source {
+            cx.stats.forgets_told += replies.len() as u64;
+            let updates: Vec<Update> = replies.into_iter().map(|(_, entry)| entry).collect();
+            send_forget_updates(cx, &source, &updates);
         }
     }
 
@@ -238,8 +238,8 @@ impl Members {
     /// A member that was declared failed at `failed_at` returned: it receives the forget updates
     /// that it missed.
     pub(crate) fn tell_missed_words(&self, cx: &mut Context, back: &NodeStatus, failed_at: Instant) {
-        let since = (failed_at - CUT_OFF_BEFORE).max(cx.now - cx.config.tombstone_ttl);
-        send_words(cx, back, &self.forgotten.since(since));
+        let since = (failed_at - ISOLATED_BEFORE_FAILURE_MAX).max(cx.now - cx.config.tombstone_ttl);
+        send_forget_updates(cx, back, &self.forgotten.since(since));
     }
 
     /// The tombstones that contradict these claims of a peer, up to one page. The rest comes with
@@ -267,7 +267,7 @@ impl Members {
         }
         let Some(known) = self.registry.get(&claim.id) else {
             // The tombstone that the member would have if it were not forgotten.
-            let Word { incarnation, state, .. } = self.word_covering(cx, claim)?;
+            let Entry { incarnation, state, .. } = self.entry_covering(cx, claim)?;
             return Some(Arc::new(NodeStatus { incarnation, state, ..claim.without_description() }));
         };
         let outranks = (known.incarnation, known.state) > (claim.incarnation, claim.state);
@@ -302,8 +302,8 @@ impl Members {
     }
 }
 
-fn send_words(cx: &mut Context, to: &NodeStatus, words: &[Update]) {
-    for words in words.chunks(UPDATES_MAX) {
-        cx.send_gossip(to, words.to_vec(), Dial::Later);
+fn send_forget_updates(cx: &mut Context, to: &NodeStatus, updates: &[Update]) {
+    for updates in updates.chunks(UPDATES_MAX) {
+        cx.send_gossip(to, updates.to_vec(), Dial::Later);
     }
 }

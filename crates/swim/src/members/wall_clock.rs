@@ -52,7 +52,7 @@ impl WallClock {
     }
 
     /// The incarnation that a member would start with now.
-    pub(super) fn says(&self, now: Instant) -> Incarnation {
+    pub(super) fn incarnation_at(&self, now: Instant) -> Incarnation {
         self.read.later_by(now.since(self.read_at))
     }
 
@@ -83,10 +83,10 @@ impl WallClock {
 
     /// The clock was read. Returns its incarnation, if it was set back.
     pub(super) fn read(&mut self, now: Instant, since_epoch: Duration) -> Option<Incarnation> {
-        let before = self.says(now);
+        let before = self.incarnation_at(now);
         self.read_at = now;
         self.read = Incarnation::at_start(since_epoch, None);
-        (before > self.read.later_by(STEP_MIN)).then(|| self.says(now))
+        (before > self.read.later_by(STEP_MIN)).then(|| self.incarnation_at(now))
     }
 
     /// The clock was set back; these members have incarnations that lie too far ahead.
@@ -110,17 +110,17 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_by_a_minute_is_adjusted_and_by_more_it_is_set_back() {
+    fn clock_back_by_over_a_minute_is_set_back() {
         for (millis, set_back) in [(940_000, None), (939_999, Some(Incarnation::new(939_999)))] {
             let mut clock = WallClock::new(at(0), Incarnation::new(990_000));
             let found = clock.read(at(10), Duration::from_millis(millis));
-            assert_eq!(found, set_back, "10 s after 990 s it says {millis} ms");
-            assert_eq!(clock.says(at(11)).get(), millis + 1_000, "it counts in any case");
+            assert_eq!(found, set_back, "10 s after 990 s, the clock reads {millis} ms");
+            assert_eq!(clock.incarnation_at(at(11)).get(), millis + 1_000, "the clock goes on in both cases");
         }
     }
 
     #[test]
-    fn a_refused_join_is_reported_once_a_minute() {
+    fn refused_join_is_reported_once_a_minute() {
         let mut clock = WallClock::new(at(0), Incarnation::new(1));
         let from = NodeId::new("a").unwrap();
         let join = RefusedJoin { from, theirs: Incarnation::new(9), ours: Incarnation::new(1) };

@@ -14,7 +14,7 @@ use crate::purpose::{LEAVE_TOLD_MAX, Purpose};
 use crate::wire::message::Message;
 
 /// A leaving member waits this long for the confirmations.
-const LEAVE_TOLD_WITHIN: Duration = Duration::from_secs(2);
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The progress of the leave.
 #[derive(Debug)]
@@ -44,13 +44,15 @@ impl Myself {
     pub(crate) fn tell_leave(&mut self, cx: &mut Context) {
         let members = cx.random_members(LEAVE_TOLD_MAX, None);
         for member in &members {
+            // Digest 0: a leaving member needs no anti-entropy round.
             let ping = Message::Ping { digest: 0, gossip: Vec::new() };
             let to = (&member.id, member.addr);
-            cx.ask_at(to, (ping, Riding::Ourselves), Purpose::Leave, LEAVE_TOLD_WITHIN);
+            cx.ask_at(to, (ping, Riding::Ourselves), Purpose::Leave, CONFIRMED_WITHIN);
         }
         if let Some(leave) = &mut self.leave {
             (leave.told, leave.waiting) = (members.len(), members.len());
         }
+        // Without other members there is no confirmation to wait for.
         self.conclude_leave(cx);
     }
 

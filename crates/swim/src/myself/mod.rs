@@ -3,9 +3,9 @@
 //! former instance.
 //!
 //! ```text
-//!   claim about us ──┬─ failed ───────────> return_check.rs   check first that others answer (Verified)
-//!                    ├─ another process ──> contention.rs     outrank it, but not too often
-//!                    └─ other ────────────> restate ──> reserve.rs   not above what is written
+//!   a claim ──┬─ failed ───────────> return_check.rs   check first that others answer (Verified)
+//!             ├─ another process ──> contention.rs     outrank it, but not too often
+//!             └─ other ────────────> restate ──> reserve.rs   not above what is written
 //! ```
 //!
 //! This module does not know how other members are probed and judged.
@@ -36,7 +36,7 @@ use return_check::ReturnCheck;
 pub(crate) struct Myself {
     /// The incarnation that this instance started with. It identifies the broadcasts of this
     /// instance.
-    life: Incarnation,
+    instance: Incarnation,
     /// The number of broadcasts so far.
     broadcasts: u64,
     /// The highest incarnation that this member may take, and the statement that waits for a higher
@@ -53,18 +53,18 @@ pub(crate) struct Myself {
 
 impl Myself {
     /// An instance that refutes every claim at once.
-    pub(crate) fn refuting_at_once(life: Incarnation) -> Self {
-        Self::new(life, false)
+    pub(crate) fn refuting_at_once(instance: Incarnation) -> Self {
+        Self::new(instance, false)
     }
 
     /// An instance that refutes a failure only when it reaches others.
-    pub(crate) fn checking_its_return(life: Incarnation) -> Self {
-        Self::new(life, true)
+    pub(crate) fn checking_its_return(instance: Incarnation) -> Self {
+        Self::new(instance, true)
     }
 
-    fn new(life: Incarnation, checks_return: bool) -> Self {
+    fn new(instance: Incarnation, checks_return: bool) -> Self {
         Self {
-            life,
+            instance,
             broadcasts: 0,
             reserve: Reserve::default(),
             contention: Contention::default(),
@@ -105,7 +105,7 @@ impl Myself {
             // This member was too slow for a peer (Lifeguard, section IV-A).
             cx.health.raise(1);
         }
-        self.state_anew(cx, claim.incarnation.next(), None, Priority::Critical);
+        self.restate(cx, claim.incarnation.next(), None, Priority::Critical);
     }
 
     /// Another process claims this name: a former instance, or a process with the same certificate.
@@ -123,7 +123,7 @@ impl Myself {
 
     /// States this member with a higher incarnation, and with new tags if there are any. Waits
     /// until that incarnation is reserved.
-    fn state_anew(
+    fn restate(
         &mut self,
         cx: &mut Context,
         incarnation: Incarnation,
@@ -143,7 +143,7 @@ impl Myself {
     pub(crate) fn reserved(&mut self, cx: &mut Context, up_to: Incarnation) {
         let held = self.reserve.raise(up_to);
         if let Some(Held { incarnation, tags, priority }) = held.filter(|_| !cx.has_left()) {
-            self.state_anew(cx, incarnation, tags, priority);
+            self.restate(cx, incarnation, tags, priority);
         }
     }
 
@@ -151,7 +151,7 @@ impl Myself {
     pub(crate) fn set_tags(&mut self, cx: &mut Context, tags: Tags) -> Result<(), CommandError> {
         let mine = cx.mine().filter(|_| !cx.has_left()).ok_or(CommandError::Left)?;
         if let Some(tags) = self.return_check.keep_tags(tags) {
-            self.state_anew(cx, mine.incarnation.next(), Some(tags), Priority::High);
+            self.restate(cx, mine.incarnation.next(), Some(tags), Priority::High);
         }
         Ok(())
     }
@@ -164,7 +164,7 @@ impl Myself {
         if payload.len() > USER_PAYLOAD_MAX {
             return Err(CommandError::TooLarge { len: payload.len(), max: USER_PAYLOAD_MAX });
         }
-        let (origin, life, number) = (cx.me.clone(), self.life, self.broadcasts);
+        let (origin, life, number) = (cx.me.clone(), self.instance, self.broadcasts);
         self.broadcasts += 1;
         let update = Update::User(UserMessage { origin, life, number, payload });
         cx.news(update, Priority::Low, None);
@@ -172,8 +172,8 @@ impl Myself {
     }
 
     /// The wall clock was wrong at the start: this instance gets another incarnation.
-    pub(crate) fn restart_life(&mut self, life: Incarnation) {
-        self.life = life;
+    pub(crate) fn restart_life(&mut self, instance: Incarnation) {
+        self.instance = instance;
     }
 
     /// A probe of this member was answered.
@@ -183,7 +183,7 @@ impl Myself {
 
     /// Whether this member was declared failed, as far as it knows, and has not refuted yet.
     pub(crate) fn is_out(&self) -> bool {
-        self.return_check.is_out()
+        self.return_check.is_pending()
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_contradicts_us_if_it_is_newer_or_says_something_else_of_the_same_incarnation() {
+    fn newer_or_different_claim_contradicts() {
         let mine = Arc::new(status(5, 1, "x"));
         let failed = |incarnation| status(incarnation, 1, "x").with_state(NodeState::Failed);
         let table = [
@@ -234,10 +234,10 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_statements_to_be_alive_elsewhere_are_of_another_process() {
+    fn complete_alive_claim_elsewhere_is_another_process() {
         let mine = Arc::new(status(5, 1, "x"));
         assert!(is_another_process(&status(6, 2, "x"), &mine));
-        assert!(!is_another_process(&status(6, 1, "y"), &mine), "it listens where we do");
+        assert!(!is_another_process(&status(6, 1, "y"), &mine), "same address");
         assert!(!is_another_process(&status(6, 2, "x").without_description(), &mine));
         assert!(!is_another_process(&status(6, 2, "x").with_state(NodeState::Failed), &mine));
     }

@@ -32,17 +32,17 @@ const PROBES: u32 = 8;
 const MISSED_MAX: u32 = 1;
 /// The delay after a failed trial. Meanwhile connections that did not notice the repair of the
 /// network are opened again.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_DELAY_MIN: Duration = Duration::from_secs(1);
 /// The upper bound of the delay, which doubles with each failed trial.
-const AGAIN_MAX: Duration = Duration::from_mins(1);
+const RETRY_DELAY_MAX: Duration = Duration::from_mins(1);
 /// The delay after a passed trial, while the probation lasts.
-const AGAIN_WELL: Duration = Duration::from_secs(5);
+const NEXT_TRIAL_DELAY: Duration = Duration::from_secs(5);
 
 /// The state of the return.
 #[derive(Debug, Default)]
 pub(super) struct ReturnCheck {
     /// Set from a declared failure until the refutation.
-    out: Option<Out>,
+    pending: Option<PendingReturn>,
     /// When this member last refuted a failure.
     returned: Option<Instant>,
     /// The number of trials so far.
@@ -55,15 +55,15 @@ pub(super) struct ReturnCheck {
 }
 
 #[derive(Debug)]
-struct Out {
+struct PendingReturn {
     /// The highest incarnation that was declared failed.
     claimed: Incarnation,
     /// For how long all trials must pass.
     probation: Duration,
     /// Since when all trials have passed.
-    well_since: Option<Instant>,
+    passed_since: Option<Instant>,
     /// The number of failed trials in a row.
-    failed: u32,
+    failed_trials: u32,
     trial: Option<Trial>,
     /// The timer that ends the trial, or starts the next one.
     timer: Option<TimerKey>,
@@ -95,7 +95,7 @@ impl ReturnCheck {
     /// trial. That may be so during a return, while this member reaches few others, and just after
     /// a long time without answers.
     pub(super) fn may_have_failed(&self, cx: &Context, reaches_few: bool) -> bool {
-        if self.is_out() || reaches_few {
+        if self.is_pending() || reaches_few {
             return true;
         }
         let longer_ago =
@@ -106,8 +106,8 @@ impl ReturnCheck {
 
     /// A peer claims that this member failed, at this incarnation.
     pub(super) fn declared_failed(&mut self, cx: &mut Context, claimed: Incarnation) {
-        if let Some(out) = &mut self.out {
-            out.claimed = out.claimed.max(claimed);
+        if let Some(pending) = &mut self.pending {
+            pending.claimed = pending.claimed.max(claimed);
             return;
         }
         // This member was too slow for a peer (Lifeguard, section IV-A).
@@ -115,16 +115,17 @@ impl ReturnCheck {
         let lately = self.returned.is_some_and(|at| cx.now.since(at) < cx.config.return_probation);
         let probation = if lately { cx.config.return_probation } else { Duration::ZERO };
         cx.stats.probations += u64::from(lately);
-        let (well_since, failed, trial, timer) = (None, 0, None, None);
-        self.out = Some(Out { claimed, probation, well_since, failed, trial, timer, tags: None });
+        let (passed_since, failed_trials, trial, timer) = (None, 0, None, None);
+        self.pending =
+            Some(PendingReturn { claimed, probation, passed_since, failed_trials, trial, timer, tags: None });
         cx.fact(Fact::TrialWanted);
     }
 
     /// Keeps new tags until the return. Returns them if no return is under way.
     pub(super) fn keep_tags(&mut self, tags: Tags) -> Option<Tags> {
-        match &mut self.out {
-            Some(out) => {
-                out.tags = Some(tags);
+        match &mut self.pending {
+            Some(pending) => {
+                pending.tags = Some(tags);
                 None
             }
             None => Some(tags),
@@ -132,15 +133,15 @@ impl ReturnCheck {
     }
 
     /// Whether this member was declared failed, as far as it knows, and has not refuted yet.
-    pub(super) fn is_out(&self) -> bool {
-        self.out.is_some()
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending.is_some()
     }
 }
 
 impl Myself {
     /// Starts a trial, or ends one whose time is over.
     pub(crate) fn return_check_due(&mut self, cx: &mut Context) {
-        match self.return_check.out.as_ref().map(|out| out.trial) {
+        match self.return_check.pending.as_ref().map(|pending| pending.trial) {
             Some(None) => cx.fact(Fact::TrialWanted),
             // Probes that are still open count as missed.
             Some(Some(Trial { open, missed, begun, .. })) => self.end_trial(cx, begun, missed + open),
@@ -152,7 +153,7 @@ impl Myself {
     pub(crate) fn begin_trial(&mut self, cx: &mut Context, neighbours: &[NodeId]) {
         let check = &mut self.return_check;
         if cx.has_left() {
-            check.out = None;
+            check.pending = None;
             return;
         }
         let neighbours: Vec<_> = neighbours.iter().filter_map(|id| cx.members.get(id)).collect();
@@ -166,8 +167,9 @@ impl Myself {
             open += 1;
         }
         let timer = cx.timers.schedule(cx.now + within, Timer::ReturnCheck);
-        if let Some(out) = &mut check.out {
-            (out.timer, out.trial) = (Some(timer), Some(Trial { number, begun: cx.now, open, missed: 0 }));
+        if let Some(pending) = &mut check.pending {
+            (pending.timer, pending.trial) =
+                (Some(timer), Some(Trial { number, begun: cx.now, open, missed: 0 }));
         }
         if open == 0 {
             // There is no neighbour to probe, so the trial passes.
@@ -177,8 +179,8 @@ impl Myself {
 
     /// A probe of a trial has a result. If a limit of this member prevented it, it says nothing.
     pub(crate) fn tried(&mut self, cx: &mut Context, number: u64, unanswered: Option<NoReply>) {
-        let Some(out) = &mut self.return_check.out else { return };
-        let Some(trial) = out.trial.as_mut().filter(|trial| trial.number == number) else { return };
+        let Some(pending) = &mut self.return_check.pending else { return };
+        let Some(trial) = pending.trial.as_mut().filter(|trial| trial.number == number) else { return };
         trial.open -= 1;
         trial.missed += u32::from(unanswered.is_some_and(|why| why != NoReply::Local));
         let Trial { open, missed, begun, .. } = *trial;
@@ -188,34 +190,36 @@ impl Myself {
     }
 
     fn end_trial(&mut self, cx: &mut Context, begun: Instant, missed: u32) {
-        let Some(out) = &mut self.return_check.out else { return };
-        if let Some(timer) = out.timer.take() {
+        let Some(pending) = &mut self.return_check.pending else { return };
+        if let Some(timer) = pending.timer.take() {
             cx.timers.cancel(timer);
         }
-        out.trial = None;
-        let again = if missed > MISSED_MAX {
+        pending.trial = None;
+        let delay = if missed > MISSED_MAX {
             cx.stats.trials_failed += 1;
-            out.well_since = None;
-            out.failed += 1;
-            AGAIN.saturating_mul(2_u32.saturating_pow(out.failed - 1)).min(AGAIN_MAX)
+            pending.passed_since = None;
+            pending.failed_trials += 1;
+            RETRY_DELAY_MIN
+                .saturating_mul(2_u32.saturating_pow(pending.failed_trials - 1))
+                .min(RETRY_DELAY_MAX)
         } else {
-            out.failed = 0;
-            let since = *out.well_since.get_or_insert(begun);
-            if cx.now.since(since) >= out.probation {
-                return self.come_back(cx);
+            pending.failed_trials = 0;
+            let since = *pending.passed_since.get_or_insert(begun);
+            if cx.now.since(since) >= pending.probation {
+                return self.refute_failure(cx);
             }
-            AGAIN_WELL
+            NEXT_TRIAL_DELAY
         };
-        out.timer = Some(cx.timers.schedule(cx.now + again, Timer::ReturnCheck));
+        pending.timer = Some(cx.timers.schedule(cx.now + delay, Timer::ReturnCheck));
     }
 
-    fn come_back(&mut self, cx: &mut Context) {
-        let Some(Out { claimed, tags, .. }) = self.return_check.out.take() else { return };
+    fn refute_failure(&mut self, cx: &mut Context) {
+        let Some(PendingReturn { claimed, tags, .. }) = self.return_check.pending.take() else { return };
         self.return_check.returned = Some(cx.now);
         let Some(mine) = cx.mine().filter(|_| !cx.has_left()) else { return };
         if claimed >= mine.incarnation || tags.is_some() {
             cx.stats.refutations += 1;
-            self.state_anew(cx, claimed.max(mine.incarnation).next(), tags, Priority::Critical);
+            self.restate(cx, claimed.max(mine.incarnation).next(), tags, Priority::Critical);
             cx.fact(Fact::CameBack);
         }
     }
@@ -228,8 +232,9 @@ mod tests {
     use super::*;
     use crate::interface::config::SwimConfig;
 
+    /// So it is during the silence, and for `tolerated_pause` after it.
     #[test]
-    fn a_suspicion_may_be_old_news_while_nobody_has_answered_for_long_and_for_as_long_after_that() {
+    fn suspicion_after_long_silence_may_follow_a_failure() {
         let mut cx = Context::of_others(SwimConfig::verified(), &[]);
         let mut check = ReturnCheck::default();
         let tolerated = cx.config.tolerated_pause;
@@ -239,7 +244,7 @@ mod tests {
             cx.now = begin + after;
             check.may_have_failed(&cx, false)
         };
-        assert!(!look(&check, tolerated * 2), "nobody was ever asked");
+        assert!(!look(&check, tolerated * 2), "no probe was ever sent");
         let cx_at = |after: Duration| {
             let mut cx = Context::of_others(SwimConfig::verified(), &[]);
             cx.now = begin + after;
@@ -248,7 +253,7 @@ mod tests {
         check.reached_somebody(&cx_at(Duration::ZERO));
         assert!(!look(&check, tolerated), "a gap of exactly that length is short");
         check.reached_somebody(&cx_at(tolerated));
-        assert!(!look(&check, tolerated + instant), "it was no gap");
+        assert!(!look(&check, tolerated + instant), "there was no gap");
         assert!(look(&check, tolerated * 2 + instant));
         let back = tolerated * 2 + instant;
         check.reached_somebody(&cx_at(back));
@@ -257,8 +262,9 @@ mod tests {
         assert!(!look(&check, back + tolerated + instant), "the gap was long ago");
     }
 
+    /// So it is while few others are reached, too.
     #[test]
-    fn who_is_out_or_reaches_few_takes_each_suspicion_for_old_news() {
+    fn suspicion_during_return_may_follow_a_failure() {
         let mut cx = Context::of_others(SwimConfig::verified(), &[]);
         let mut check = ReturnCheck::default();
         assert!(check.may_have_failed(&cx, true) && !check.may_have_failed(&cx, false));

@@ -17,21 +17,25 @@ use kinfolk_detector::{Evidence, Finding, FlapDamper, FlapPolicy, Telling};
 
 use crate::context::Context;
 use crate::timer::Timer;
-use address_moves::{Moves, Standing, Verdict};
+use address_moves::{AddressMoves, ConflictState, MoveReport};
 use findings::Findings;
 
 /// What was reported, and what is to be reported later.
 #[derive(Debug)]
 pub(crate) struct Report {
     flaps: Option<FlapDamper>,
-    moves: Moves,
+    moves: AddressMoves,
     findings: Findings,
 }
 
 impl Report {
     /// With `flaps`, a flapping member is reported once, and again when it has settled.
     pub(crate) fn new(flaps: Option<FlapPolicy>) -> Self {
-        Self { flaps: flaps.map(FlapDamper::new), moves: Moves::default(), findings: Findings::default() }
+        Self {
+            flaps: flaps.map(FlapDamper::new),
+            moves: AddressMoves::default(),
+            findings: Findings::default(),
+        }
     }
 
     /// Emits the events of a change. A flapping member only emits updates of its address and tags.
@@ -41,9 +45,11 @@ impl Report {
         let telling = self.flaps.as_mut().map_or(Telling::All, |flaps| flaps.changed(cx.now, change));
         let mut events = ClusterEvent::of_change(change, cause);
         if telling == Telling::Muted {
+            // New tags and addresses are no flapping: the application needs them to reach the
+            // member.
             events.retain(|event| matches!(event, ClusterEvent::NodeUpdated { .. }));
         }
-        if !self.tells_update(cx, change) {
+        if !self.emits_update(cx, change) {
             events.retain(|event| !matches!(event, ClusterEvent::NodeUpdated { .. }));
         }
         for event in events {
@@ -58,12 +64,12 @@ impl Report {
 
     /// Whether this change emits an update event. If the address goes back and forth, it emits a
     /// conflict event instead.
-    fn tells_update(&mut self, cx: &mut Context, change: &Change) -> bool {
+    fn emits_update(&mut self, cx: &mut Context, change: &Change) -> bool {
         let Change::Applied { before: Some(before), after } = change else { return true };
         match self.moves.changed(cx.now, before, after) {
-            Verdict::Update => return true,
-            Verdict::Withheld => {}
-            Verdict::Conflict => {
+            MoveReport::Update => return true,
+            MoveReport::Withheld => {}
+            MoveReport::Conflict => {
                 let next = cx.now + address_moves::REPORT_INTERVAL;
                 cx.timers.schedule(next, Timer::NameConflict(after.id.clone()));
                 cx.event(ClusterEvent::NameConflict { id: after.id.clone(), addr: after.addr, count: 1 });
@@ -74,9 +80,9 @@ impl Report {
 
     /// The report of a name conflict is due.
     pub(crate) fn name_conflict_due(&mut self, cx: &mut Context, id: &NodeId) {
-        let Some(standing) = self.moves.standing(cx.now, id) else { return };
-        match (standing, cx.members.member(id)) {
-            (Standing::GoesOn { changes, until }, node) => {
+        let Some(state) = self.moves.conflict_state(cx.now, id) else { return };
+        match (state, cx.members.member(id)) {
+            (ConflictState::Continues { changes, until }, node) => {
                 cx.timers.schedule(until, Timer::NameConflict(id.clone()));
                 if let Some(node) = node.filter(|_| changes > 0) {
                     let (id, addr) = (id.clone(), node.addr);
@@ -84,8 +90,8 @@ impl Report {
                 }
             }
             // The application has received no update since the conflict began.
-            (Standing::Over, Some(node)) => cx.event(ClusterEvent::NodeUpdated { node }),
-            (Standing::Over, None) => {}
+            (ConflictState::Over, Some(node)) => cx.event(ClusterEvent::NodeUpdated { node }),
+            (ConflictState::Over, None) => {}
         }
     }
 

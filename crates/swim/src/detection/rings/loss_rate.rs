@@ -25,7 +25,7 @@ const ANSWERED_MAX: u32 = 3;
 const LOST_MIN: u32 = 3;
 /// A subject with at least this many misses in its latest eight probes is probed at each interval,
 /// so that the judgement comes soon. By default its 12 probes take 12 s then, instead of 48 s.
-const ODD_FROM: u32 = 4;
+const MANY_MISSES: u32 = 4;
 /// The watcher's other subjects answer well if their median answered at least this share of probes.
 pub(super) const OTHERS_ANSWERED_MIN: f64 = 0.75;
 /// The time for which the finding of another watcher counts.
@@ -42,7 +42,7 @@ pub(super) struct Losses {
     reached: Option<Instant>,
     /// The other watchers that found it lossy, and when each last reported it. Bounded: only
     /// current watchers are kept.
-    fellows: BTreeMap<NodeId, Instant>,
+    other_watchers: BTreeMap<NodeId, Instant>,
 }
 
 impl Losses {
@@ -69,14 +69,14 @@ impl Losses {
     }
 
     /// Another watcher finds the subject lossy. `watchers` are the subject's current watchers.
-    pub(super) fn note_fellow(&mut self, now: Instant, fellow: &NodeId, watchers: &[NodeId]) {
-        self.fellows.insert(fellow.clone(), now);
-        self.fellows.retain(|fellow, at| now.since(*at) <= FRESH && watchers.contains(fellow));
+    pub(super) fn note_other_watcher(&mut self, now: Instant, watcher: &NodeId, watchers: &[NodeId]) {
+        self.other_watchers.insert(watcher.clone(), now);
+        self.other_watchers.retain(|watcher, at| now.since(*at) <= FRESH && watchers.contains(watcher));
     }
 
     /// The other watchers that reported it lossy within [`FRESH`].
-    pub(super) fn fellows(&self, now: Instant) -> Vec<NodeId> {
-        let fresh = self.fellows.iter().filter(|(_, at)| now.since(**at) <= FRESH);
+    pub(super) fn other_watchers(&self, now: Instant) -> Vec<NodeId> {
+        let fresh = self.other_watchers.iter().filter(|(_, at)| now.since(**at) <= FRESH);
         fresh.map(|(id, _)| id.clone()).collect()
     }
 
@@ -93,9 +93,9 @@ impl Losses {
     }
 
     /// Whether enough probes went unanswered to probe the subject at each interval.
-    pub(super) fn look_odd(&self) -> bool {
+    pub(super) fn has_many_misses(&self) -> bool {
         let (answered, count) = self.latest();
-        count - answered >= ODD_FROM
+        count - answered >= MANY_MISSES
     }
 
     /// Of the latest eight probes, how many were answered, and how many there are.
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn each_bound_of_a_lossy_subject_holds_from_both_sides() {
+    fn lossy_bounds_hold_from_both_sides() {
         let probes = |answered, lost, silent| {
             let answered = std::iter::repeat_n((true, false), answered);
             let lost = std::iter::repeat_n((false, true), lost);
@@ -130,13 +130,13 @@ mod tests {
         };
         assert!(probes(3, 3, 6).are_many());
         assert!(!probes(4, 3, 5).are_many(), "too many were answered");
-        assert!(!probes(3, 2, 7).are_many(), "too few were lost while others got through: it may stall");
-        assert!(!probes(0, 11, 0).are_many(), "too few to judge");
-        assert!(probes(12, 3, 9).are_many(), "only the latest count");
+        assert!(!probes(3, 2, 7).are_many(), "too few were lost: it may stall");
+        assert!(!probes(0, 11, 0).are_many(), "too few probes to judge");
+        assert!(probes(12, 3, 9).are_many(), "only the latest probes count");
     }
 
     #[test]
-    fn a_probe_is_lost_if_a_witness_reached_the_subject_after_it_was_sent() {
+    fn unanswered_probe_is_lost_if_a_witness_got_through() {
         let at = |second| Instant::ORIGIN + Duration::from_secs(second);
         let mut losses = Losses::default();
         losses.note_unanswered(at(1));
@@ -149,23 +149,23 @@ mod tests {
     }
 
     #[test]
-    fn another_watcher_counts_for_twenty_seconds_and_only_while_it_watches() {
+    fn other_watcher_counts_for_20_s_while_it_watches() {
         let id = |name| NodeId::new(name).unwrap();
         let at = |second| Instant::ORIGIN + Duration::from_secs(second);
         let mut losses = Losses::default();
-        losses.note_fellow(at(0), &id("a"), &[id("a"), id("b")]);
-        losses.note_fellow(at(5), &id("b"), &[id("a"), id("b")]);
-        losses.note_fellow(at(5), &id("x"), &[id("a"), id("b")]);
-        assert_eq!(losses.fellows(at(20)), [id("a"), id("b")]);
-        assert_eq!(losses.fellows(at(21)), [id("b")]);
-        losses.note_fellow(at(20), &id("b"), &[id("a"), id("b")]);
-        assert_eq!(losses.fellows.len(), 2);
-        losses.note_fellow(at(21), &id("b"), &[id("a"), id("b")]);
-        assert_eq!(losses.fellows.len(), 1, "what counts no more is not kept");
+        losses.note_other_watcher(at(0), &id("a"), &[id("a"), id("b")]);
+        losses.note_other_watcher(at(5), &id("b"), &[id("a"), id("b")]);
+        losses.note_other_watcher(at(5), &id("x"), &[id("a"), id("b")]);
+        assert_eq!(losses.other_watchers(at(20)), [id("a"), id("b")]);
+        assert_eq!(losses.other_watchers(at(21)), [id("b")]);
+        losses.note_other_watcher(at(20), &id("b"), &[id("a"), id("b")]);
+        assert_eq!(losses.other_watchers.len(), 2);
+        losses.note_other_watcher(at(21), &id("b"), &[id("a"), id("b")]);
+        assert_eq!(losses.other_watchers.len(), 1, "an expired report is not kept");
     }
 
     #[test]
-    fn the_share_of_answers_is_known_from_the_fourth_probe_on() {
+    fn answered_share_is_known_from_the_fourth_probe() {
         let answers = |count| after([(true, false), (false, false)].into_iter().cycle().take(count));
         assert_eq!((answers(3).answered_share(), answers(4).answered_share()), (None, Some(0.5)));
         assert_eq!((answers(7).latest(), answers(30).latest()), ((4, 7), (4, 8)));
@@ -174,11 +174,11 @@ mod tests {
     }
 
     #[test]
-    fn half_of_eight_unanswered_looks_odd_and_a_fresh_subject_does_not() {
+    fn four_of_eight_probes_unanswered_are_many_misses() {
         let unanswered = |count| after(std::iter::repeat_n((false, false), count));
-        assert!(!unanswered(3).look_odd() && unanswered(4).look_odd());
-        assert!(!after([(true, false); 3]).look_odd());
+        assert!(!unanswered(3).has_many_misses() && unanswered(4).has_many_misses());
+        assert!(!after([(true, false); 3]).has_many_misses());
         let latest = after([(false, false); 4].into_iter().chain([(true, false); 5]));
-        assert!(!latest.look_odd(), "only three of the latest eight");
+        assert!(!latest.has_many_misses(), "only three of the latest eight");
     }
 }

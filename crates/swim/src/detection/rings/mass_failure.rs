@@ -53,6 +53,8 @@ impl Brake {
         let mass = is_mass(silent, members);
         *self = match *self {
             Self::Armed if mass && !grace.is_zero() => Self::Held { since: now, eased: None },
+            // The grace runs from its start, whatever answers meanwhile. Otherwise a silence that
+            // comes and goes would hold the verdicts without end.
             Self::Held { since, .. } if now.since(since) >= grace => Self::Released { calm: None },
             Self::Held { since, .. } if mass => Self::Held { since, eased: None },
             Self::Held { since, eased } => {
@@ -64,6 +66,8 @@ impl Brake {
                 let since = calm.unwrap_or(now);
                 if now.since(since) >= grace { Self::Armed } else { Self::Released { calm: Some(since) } }
             }
+            // A second grace would delay the verdicts again, so it needs a calm time as long as the
+            // grace.
             Self::Released { .. } => Self::Released { calm: None },
             Self::Armed => Self::Armed,
         };
@@ -109,6 +113,7 @@ impl MassFailure {
 
     /// This member was paused for `by` until `now`.
     pub(super) fn paused(&mut self, now: Instant, by: Duration) {
+        // A pause of this member is no silence of all others.
         self.brake.paused(by);
         self.heard = now;
     }
@@ -165,7 +170,7 @@ impl Rings {
     /// but not nearly half, it is held for one interval more: reports of more silent members may be
     /// on their way.
     pub(super) fn holds_verdict(&mut self, cx: &mut Context, silence: Duration) -> bool {
-        self.look(cx);
+        self.count_silent(cx);
         let held = match self.mass.brake {
             Brake::Armed => {
                 self.mass.closed.is_some() && silence < cx.tolerated_pause() + cx.config.probe_interval
@@ -179,10 +184,10 @@ impl Rings {
 
     /// Counts the silent members and updates the partition, the rings, and the brake. Returns
     /// whether to count again.
-    pub(super) fn look(&mut self, cx: &mut Context) -> bool {
+    pub(super) fn count_silent(&mut self, cx: &mut Context) -> bool {
         let mut counts = counts(cx);
         let isolated = self.mass.is_isolated(cx);
-        let unheard = if isolated { counts.live - 1 } else { self.subjects.mute_alive(cx) };
+        let unheard = if isolated { counts.live - 1 } else { self.subjects.unsuspected_silent(cx) };
         counts.live -= unheard;
         self.partition.observe(cx, counts);
         let mut silent = counts.members - counts.live;
@@ -194,7 +199,7 @@ impl Rings {
         // gets new ones, which find out before the grace is over whether it is alive.
         let close = many || self.mass.closed.is_some() && silent > 0;
         if let Some(begins) = self.mass.close(cx, close) {
-            self.rewatch(cx);
+            self.update_neighbours(cx);
             if begins {
                 self.mass.catch_up(cx);
             }
@@ -209,8 +214,8 @@ impl Rings {
 /// The number of members whose watchers are all silent.
 fn orphans(cx: &Context, subjects: &Subjects) -> usize {
     let snapshot = cx.members.snapshot();
-    let speaks = |node: &NodeStatus| node.state == NodeState::Alive && !subjects.is_silent(&node.id);
-    places::orphans(&cx.me, snapshot.members().map(|node| (&node.id, speaks(node))))
+    let is_live = |node: &NodeStatus| node.state == NodeState::Alive && !subjects.is_silent(&node.id);
+    places::orphans(&cx.me, snapshot.members().map(|node| (&node.id, is_live(node))))
 }
 
 #[cfg(test)]
@@ -230,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn five_of_ten_are_held_for_the_grace_and_four_are_not_held_at_all() {
+    fn five_of_ten_are_held_and_four_are_not() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=100, 4);
         assert_eq!(brake, Brake::Armed);
@@ -240,9 +245,9 @@ mod tests {
         assert_eq!(brake, Brake::Released { calm: None });
     }
 
+    /// The next hold lasts a whole grace again.
     #[test]
-    fn when_enough_answer_again_the_rest_have_the_tolerated_pause_to_do_so_and_the_next_time_is_held_in_full()
-    {
+    fn brake_is_armed_after_eased_tolerated_pause() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=10, 5);
         pass(&mut brake, 11..=15, 4);
@@ -254,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grace_ends_in_time_whatever_answers_and_falls_silent_again() {
+    fn grace_ends_in_time_if_silence_varies() {
         let mut brake = Brake::default();
         for second in 0..30 {
             pass(&mut brake, second..=second, if second % 3 == 0 { 5 } else { 4 });
@@ -265,19 +270,19 @@ mod tests {
     }
 
     #[test]
-    fn once_released_nothing_is_held_until_nobody_has_been_silent_for_a_grace() {
+    fn released_brake_needs_a_calm_grace_to_arm() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=30, 5);
         pass(&mut brake, 31..=60, 1);
         pass(&mut brake, 61..=90, 0);
         pass(&mut brake, 91..=91, 5);
-        assert_eq!(brake, Brake::Released { calm: None }, "29 s are not enough");
+        assert_eq!(brake, Brake::Released { calm: None }, "29 s are less than the grace");
         pass(&mut brake, 100..=130, 0);
         assert_eq!(brake, Brake::Armed);
     }
 
     #[test]
-    fn a_pause_of_our_own_is_taken_out_of_the_grace() {
+    fn own_pause_extends_the_grace() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=10, 5);
         brake.paused(Duration::from_mins(1));
@@ -288,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_our_own_is_taken_out_of_the_time_that_the_rest_has_to_answer() {
+    fn own_pause_extends_the_eased_time() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=10, 5);
         pass(&mut brake, 11..=12, 4);
@@ -300,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_speak_are_orphans_where_all_their_watchers_are_suspected() {
+    fn live_member_with_suspect_watchers_is_an_orphan() {
         let names: Vec<String> = (0..100).map(|number| format!("n{number}")).collect();
         let state =
             |number: usize| if number.is_multiple_of(3) { NodeState::Alive } else { NodeState::Suspect };
@@ -314,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_grace_nothing_is_held() {
+    fn zero_grace_holds_nothing() {
         let mut brake = Brake::default();
         brake.observe(at(0), (5, 10), Times { grace: Duration::ZERO, ..TIMES });
         assert_eq!(brake, Brake::Armed);

@@ -34,8 +34,8 @@ mod places;
 mod probe;
 mod probe_phase;
 mod round_trip;
-mod standing;
 mod subject;
+mod subject_state;
 mod subjects;
 mod verdict;
 mod witnesses;
@@ -58,7 +58,7 @@ pub(crate) use witnesses::WitnessAnswer;
 
 /// The number of extra subjects beyond those of the rings. The next exchange of views brings
 /// members that found no room.
-const BESIDE_MAX: usize = 64;
+const EXTRA_SUBJECTS_MAX: usize = 64;
 
 /// The subjects and watchers of this member, and what its probes have shown.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ pub(crate) struct Rings {
     pause_ended: Instant,
     /// Members that a peer does not know, until they answer a probe. Possibly no other member
     /// watches them.
-    beside: BTreeSet<NodeId>,
+    extra: BTreeSet<NodeId>,
 }
 
 impl Rings {
@@ -89,14 +89,14 @@ impl Rings {
             mass: MassFailure::new(cx.now),
             rounds_made: 0,
             pause_ended: Instant::ORIGIN,
-            beside: BTreeSet::new(),
+            extra: BTreeSet::new(),
         }
     }
 
     /// Starts with the members that the view holds already.
     pub(super) fn begin(&mut self, cx: &mut Context) {
         cx.roster.ids().iter().for_each(|id| self.places.insert(id));
-        self.rewatch(cx);
+        self.update_neighbours(cx);
     }
 
     /// A node became a member, or is no member any more. The roster is up to date already.
@@ -106,11 +106,11 @@ impl Rings {
         } else {
             self.places.remove(id, cx.roster.ids().iter());
         }
-        self.rewatch(cx);
+        self.update_neighbours(cx);
     }
 
     /// Determines subjects and watchers again.
-    fn rewatch(&mut self, cx: &mut Context) {
+    fn update_neighbours(&mut self, cx: &mut Context) {
         let (subjects, watchers) = if cx.roster.len() < ALL_WATCH_ALL {
             let mut all = cx.roster.ids().to_vec();
             all.sort_unstable();
@@ -119,8 +119,8 @@ impl Rings {
             let (mut subjects, mut watchers) = (self.places.subjects(), self.places.watchers());
             let (more_subjects, more_watchers) = self.mass.more_neighbours(cx, &self.subjects);
             subjects.extend(more_subjects);
-            self.beside.retain(|id| cx.members.member(id).is_some());
-            subjects.extend(self.beside.iter().cloned());
+            self.extra.retain(|id| cx.members.member(id).is_some());
+            subjects.extend(self.extra.iter().cloned());
             watchers.extend(more_watchers);
             for ids in [&mut subjects, &mut watchers] {
                 ids.sort_unstable();
@@ -134,14 +134,14 @@ impl Rings {
 
     /// Watches some members beyond those of the rings, until they answer a probe.
     pub(crate) fn watch_beside(&mut self, cx: &mut Context, ids: Vec<NodeId>) {
-        let before = self.beside.len();
+        let before = self.extra.len();
         for id in ids {
-            if self.beside.len() < BESIDE_MAX && !self.subjects.contains(&id) {
-                self.beside.insert(id);
+            if self.extra.len() < EXTRA_SUBJECTS_MAX && !self.subjects.contains(&id) {
+                self.extra.insert(id);
             }
         }
-        if self.beside.len() > before {
-            self.rewatch(cx);
+        if self.extra.len() > before {
+            self.update_neighbours(cx);
         }
     }
 
@@ -164,7 +164,7 @@ impl Rings {
         self.phase.probed(watcher, cycle(cx), cx.now)
     }
 
-    /// A subject answered, and said whether its view differs from ours. Returns whether to start an
+    /// A subject answered, and said whether the two views differ. Returns whether to start an
     /// anti-entropy round with it.
     pub(crate) fn view_differs(&mut self, cx: &Context, id: &NodeId, differs: bool) -> bool {
         self.subjects.view_differs(cx, id, differs)

@@ -25,6 +25,7 @@ impl Rings {
         cx.lateness.observe(cx.now, late);
         self.pause_ended = cx.now;
         cx.stats.pauses += 1;
+        // Each part that measures a silence leaves the pause out.
         self.mass.paused(cx.now, late);
         self.partition.paused(late);
         self.subjects.paused(cx, late);

@@ -40,18 +40,18 @@ impl Places {
     /// Adds a member. Costs O(1).
     pub(super) fn insert(&mut self, id: &NodeId) {
         for (ring, place) in places(id).into_iter().enumerate() {
-            closer(&mut self.next[ring], id, place.wrapping_sub(self.me[ring]));
-            closer(&mut self.previous[ring], id, self.me[ring].wrapping_sub(place));
+            keep_closer(&mut self.next[ring], id, place.wrapping_sub(self.me[ring]));
+            keep_closer(&mut self.previous[ring], id, self.me[ring].wrapping_sub(place));
         }
     }
 
     /// Removes a member. `rest` are the members that remain, without this member. Costs O(1), or
     /// O(N) if the removed member was a neighbour.
     pub(super) fn remove<'a>(&mut self, id: &NodeId, rest: impl Iterator<Item = &'a NodeId>) {
-        let gone = |neighbour: &mut Option<Neighbour>| neighbour.take_if(|known| known.id == *id).is_some();
-        let lost =
-            |side: &mut [Option<Neighbour>; RINGS]| side.iter_mut().map(gone).filter(|gone| *gone).count();
-        if lost(&mut self.next) + lost(&mut self.previous) > 0 {
+        let take = |neighbour: &mut Option<Neighbour>| neighbour.take_if(|known| known.id == *id).is_some();
+        let taken =
+            |side: &mut [Option<Neighbour>; RINGS]| side.iter_mut().map(take).filter(|taken| *taken).count();
+        if taken(&mut self.next) + taken(&mut self.previous) > 0 {
             rest.for_each(|id| self.insert(id));
         }
     }
@@ -78,7 +78,7 @@ pub(super) fn watchers_of<'a>(subject: &NodeId, members: impl Iterator<Item = &'
 /// could tell whether they are alive. `members` are all members, each with whether it is live.
 /// Costs `O(N log N)`.
 pub(super) fn orphans<'a>(me: &NodeId, members: impl Iterator<Item = (&'a NodeId, bool)>) -> usize {
-    let members: Vec<_> = members.map(|(id, speaks)| (places(id), speaks, id != me)).collect();
+    let members: Vec<_> = members.map(|(id, is_live)| (places(id), is_live, id != me)).collect();
     let mut watched = vec![false; members.len()];
     for ring in 0..RINGS {
         let mut order: Vec<usize> = (0..members.len()).collect();
@@ -88,7 +88,11 @@ pub(super) fn orphans<'a>(me: &NodeId, members: impl Iterator<Item = (&'a NodeId
             watched[*subject] |= watcher != subject && members[*watcher].1;
         }
     }
-    members.iter().zip(watched).filter(|((_, speaks, other), watched)| *speaks && *other && !watched).count()
+    members
+        .iter()
+        .zip(watched)
+        .filter(|((_, is_live, other), watched)| *is_live && *other && !watched)
+        .count()
 }
 
 fn each_once(side: &[Option<Neighbour>; RINGS]) -> Vec<NodeId> {
@@ -100,7 +104,7 @@ fn each_once(side: &[Option<Neighbour>; RINGS]) -> Vec<NodeId> {
 
 /// Keeps the nearer of two neighbours. At equal distance, which only a hash collision causes, the
 /// lower name wins, so that all members choose the same one.
-fn closer(known: &mut Option<Neighbour>, id: &NodeId, distance: u64) {
+fn keep_closer(known: &mut Option<Neighbour>, id: &NodeId, distance: u64) {
     if known.as_ref().is_none_or(|known| (distance, id) < (known.distance, &known.id)) {
         *known = Some(Neighbour { id: id.clone(), distance });
     }
@@ -142,14 +146,14 @@ mod tests {
 
     /// Places are part of the protocol: members of other releases must compute the same ones.
     #[test]
-    fn a_name_stands_at_these_places() {
+    fn places_of_a_name_are_fixed() {
         let expected =
             [0x6401_C4A8_77E4_0BDC, 0xDB5A_A197_0039_B383, 0x20B2_5CA8_0A74_8C45, 0x0DAC_1E3D_EC3F_9F70];
         assert_eq!(places(&id(0)), expected);
     }
 
     #[test]
-    fn whoever_watches_a_member_is_who_that_member_believes_to_watch_it() {
+    fn both_sides_agree_on_who_watches_whom() {
         let members: Vec<_> = (0..50).map(id).collect();
         let mut watched_by: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
         for me in &members {
@@ -164,8 +168,9 @@ mod tests {
         }
     }
 
+    /// All have one to four.
     #[test]
-    fn everyone_has_between_one_and_four_watchers_and_nearly_all_have_four() {
+    fn nearly_all_members_have_four_watchers() {
         let members: Vec<_> = (0..500).map(id).collect();
         let counts: Vec<_> = members.iter().map(|me| rings_of(me, &members).watchers().len()).collect();
         assert!(counts.iter().all(|count| (1..=RINGS).contains(count)));
@@ -173,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn news_that_each_passes_on_to_its_neighbours_reaches_a_thousand_in_six_hops() {
+    fn update_reaches_a_thousand_members_in_six_hops() {
         let members: Vec<_> = (0..1_000).map(id).collect();
         let neighbours: BTreeMap<_, _> = members
             .iter()
@@ -190,27 +195,28 @@ mod tests {
     }
 
     #[test]
-    fn an_orphan_is_whom_only_silent_ones_watch() {
+    fn member_with_only_silent_watchers_is_an_orphan() {
         let members: Vec<_> = (0..100).map(id).collect();
-        let speaks = |number: usize| number.is_multiple_of(3);
-        let count = orphans(&id(200), members.iter().zip(0..).map(|(id, number)| (id, speaks(number))));
+        let is_live = |number: usize| number.is_multiple_of(3);
+        let count = orphans(&id(200), members.iter().zip(0..).map(|(id, number)| (id, is_live(number))));
         let is_orphan = |me: &NodeId| {
             let watchers = watchers_of(me, members.iter());
-            members.iter().zip(0..).all(|(id, number)| !watchers.contains(id) || !speaks(number))
+            members.iter().zip(0..).all(|(id, number)| !watchers.contains(id) || !is_live(number))
         };
         let expected =
-            members.iter().zip(0..).filter(|(id, number)| speaks(*number) && is_orphan(id)).count();
+            members.iter().zip(0..).filter(|(id, number)| is_live(*number) && is_orphan(id)).count();
         assert_eq!(count, expected);
         assert!(count > 0);
         assert_eq!(orphans(&id(200), members.iter().map(|id| (id, true))), 0);
-        let orphan = members.iter().zip(0..).find(|(id, number)| speaks(*number) && is_orphan(id)).unwrap().0;
-        let others = orphans(orphan, members.iter().zip(0..).map(|(id, number)| (id, speaks(number))));
-        assert_eq!(others, expected - 1, "ourselves we know to live");
+        let orphan =
+            members.iter().zip(0..).find(|(id, number)| is_live(*number) && is_orphan(id)).unwrap().0;
+        let others = orphans(orphan, members.iter().zip(0..).map(|(id, number)| (id, is_live(number))));
+        assert_eq!(others, expected - 1, "this member knows that it is alive itself");
     }
 
     proptest! {
         #[test]
-        fn coming_and_going_in_any_order_ends_in_the_rings_of_those_who_are_there(
+        fn rings_after_any_changes_equal_fresh_rings(
             steps in prop::collection::vec((any::<bool>(), 1..30_usize), 0..80),
         ) {
             let (me, mut rings, mut present) = (id(0), Places::new(&id(0)), BTreeSet::new());

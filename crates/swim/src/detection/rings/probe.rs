@@ -16,7 +16,7 @@ use crate::timer::Timer;
 use crate::wire::message::Message;
 
 /// The port of a subject that did not answer is checked after at least this time.
-const PORT_CHECK_AFTER_MIN: Duration = Duration::from_millis(25);
+const PORT_CHECK_DELAY_MIN: Duration = Duration::from_millis(25);
 
 impl Rings {
     /// A timer of the rings is due.
@@ -32,9 +32,9 @@ impl Rings {
             Timer::Round(id, number) => self.conclude_if(cx, id, |round, _| round.number == *number),
             Timer::Verdict(id) => self.verdict_due(cx, id),
             Timer::Look => {
-                self.partition.look_due();
-                if !cx.has_left() && self.look(cx) {
-                    self.partition.look_soon(cx);
+                self.partition.count_due();
+                if !cx.has_left() && self.count_silent(cx) {
+                    self.partition.schedule_count(cx);
                 }
             }
             _ => {}
@@ -55,9 +55,9 @@ impl Rings {
             let Some(same) = self.subjects.get_mut(id) else { return };
             subject = same;
         }
-        subject.meet();
-        let troubled = node.state == NodeState::Suspect || subject.is_silent();
-        let next = if troubled || subject.is_looked_at() { cx.config.probe_interval } else { cycle(cx) };
+        subject.fast_probe_sent();
+        let is_urgent = node.state == NodeState::Suspect || subject.is_silent();
+        let next = if is_urgent || subject.is_probed_fast() { cx.config.probe_interval } else { cycle(cx) };
         subject.probe_at(&mut cx.timers, id, cx.now + next);
         cx.stats.probes += 1;
         send_probe(cx, subject, &node, false);
@@ -77,7 +77,7 @@ impl Rings {
         let Some(subject) = self.subjects.get_mut(id) else { return };
         subject.losses.note_answered();
         subject.late = late;
-        let cycle = if subject.is_looked_at() { cx.config.probe_interval } else { cycle(cx) };
+        let cycle = if subject.is_probed_fast() { cx.config.probe_interval } else { cycle(cx) };
         subject.trip.sample(cx.now.since(sent));
         let probe = subject.end_probe(request);
         subject.agreed_on = probe.filter(|_| !differs).map(|probe| probe.digest);
@@ -94,8 +94,8 @@ impl Rings {
         if subject.is_silent() {
             self.subjects.heard_from(cx, id);
         }
-        if self.beside.remove(id) {
-            self.rewatch(cx);
+        if self.extra.remove(id) {
+            self.update_neighbours(cx);
         }
     }
 
@@ -139,7 +139,7 @@ impl Rings {
     /// A subject did not answer its probe.
     pub(super) fn missed(&mut self, cx: &mut Context, id: &NodeId) {
         if cx.is_late() {
-            return self.voided(cx, id);
+            return self.void_probe(cx, id);
         }
         let probe = self.subjects.get_mut(id).and_then(|subject| subject.missed(&mut cx.timers));
         let Some(probe) = probe else { return };
@@ -150,7 +150,7 @@ impl Rings {
 
     /// The probe timed out while this member itself is late. The answer may wait in its inbox, so
     /// the time-out says nothing about the subject.
-    fn voided(&mut self, cx: &mut Context, id: &NodeId) {
+    fn void_probe(&mut self, cx: &mut Context, id: &NodeId) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
         let Some(probe) = subject.probe().and_then(|probe| subject.end_probe(probe.request)) else { return };
         cx.timers.cancel(probe.timer);
@@ -185,7 +185,7 @@ fn send_probe(cx: &mut Context, subject: &mut Subject, node: &Arc<NodeStatus>, a
     let ping = Message::Ping { digest, gossip: Vec::new() };
     let purpose = Purpose::Watch { id: node.id.clone(), sent: cx.now };
     let request = cx.ask(node, ping, purpose, within);
-    let early = port_check_after(cx, subject.trip);
+    let early = port_check_delay(cx, subject.trip);
     let timer = if early < timeout {
         cx.timers.schedule(cx.now + early, Timer::PortCheck(request))
     } else {
@@ -210,6 +210,6 @@ pub(super) fn timeout_after(cx: &Context, subject: &Subject) -> Duration {
 /// A check costs only one datagram. And the host of a dead process rate-limits its ICMP errors: it
 /// answers only the first few packets at once. QUIC's retransmissions use these up, so a later
 /// check may wait a second for its answer.
-fn port_check_after(cx: &Context, trip: RoundTrip) -> Duration {
-    trip.smoothed().map_or(cx.config.probe_timeout_min, |trip| (trip * 2).max(PORT_CHECK_AFTER_MIN))
+fn port_check_delay(cx: &Context, trip: RoundTrip) -> Duration {
+    trip.smoothed().map_or(cx.config.probe_timeout_min, |trip| (trip * 2).max(PORT_CHECK_DELAY_MIN))
 }

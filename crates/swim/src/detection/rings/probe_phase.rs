@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn watchers_that_probe_at_any_times_end_evenly_spread() {
+    fn random_watchers_end_evenly_spread() {
         for seed in 0..50 {
             let mut rng = kinfolk_core::Rng::from_seed(seed);
             let watchers: Vec<_> = (0..4).map(id).collect();
@@ -101,15 +101,16 @@ mod tests {
     }
 
     #[test]
-    fn one_watcher_alone_and_whoever_does_not_watch_us_need_not_move() {
+    fn sole_watcher_and_stranger_are_not_shifted() {
         let mut spacing = ProbePhase::default();
         spacing.watched_by(vec![id(0)]);
         assert_eq!(spacing.probed(&id(0), CYCLE, Instant::ORIGIN), 0);
         assert_eq!(spacing.probed(&id(9), CYCLE, Instant::ORIGIN), 0);
     }
 
+    /// A watcher that ends loses it.
     #[test]
-    fn whoever_still_watches_us_is_known_by_its_last_probe_and_whoever_does_not_is_forgotten() {
+    fn watcher_that_stays_keeps_its_last_probe() {
         let mut spacing = ProbePhase::default();
         spacing.watched_by(vec![id(0), id(1)]);
         spacing.probed(&id(0), CYCLE, Instant::ORIGIN);
@@ -118,11 +119,11 @@ mod tests {
         assert_eq!(
             spacing.probed(&id(2), CYCLE, soon),
             500,
-            "halfway to the next of the other, as far as it may"
+            "halfway to the next probe of the other, at most an eighth of the cycle"
         );
         spacing.watched_by(vec![id(2)]);
         spacing.watched_by(vec![id(0), id(2)]);
-        assert_eq!(spacing.probed(&id(2), CYCLE, soon), 0, "the other is new");
+        assert_eq!(spacing.probed(&id(2), CYCLE, soon), 0, "the other watcher is new");
         assert!(spacing.watchers().eq([&id(0), &id(2)]));
     }
 }

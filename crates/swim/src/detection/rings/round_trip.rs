@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_estimate_follows_the_formulas_of_rfc_6298() {
+    fn estimate_follows_rfc_6298() {
         assert!(RoundTrip::default().timeout().is_none());
         assert_eq!(after(&[80]), (80_000, 80_000 + 4 * 40_000));
         assert_eq!(after(&[80, 80]), (80_000, 80_000 + 4 * 30_000));
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_peer_is_soon_expected_at_its_round_trip() {
+    fn time_out_of_a_steady_peer_nears_its_round_trip() {
         let (smoothed, timeout) = after(&[10; 40]);
         assert_eq!(smoothed, 10_000);
         assert!(timeout < 10_100, "{timeout}");

@@ -7,7 +7,7 @@ use kinfolk_core::{Instant, NodeId};
 
 use super::loss_rate::Losses;
 use super::round_trip::RoundTrip;
-use super::standing::{Silence, Standing};
+use super::subject_state::{Silence, SubjectState};
 use super::witnesses::Round;
 use crate::interface::input::RequestId;
 use crate::timer::{Timer, TimerKey, Timers};
@@ -20,18 +20,18 @@ pub(super) struct Subject {
     /// The latest probe, until its answer or its time-out.
     probe: Option<InFlight>,
     /// The number of fast probes that a new subject still gets.
-    new_for: usize,
+    fast_probes_left: usize,
     pub(super) trip: RoundTrip,
     /// How late the subject was, by its own latest answer.
     pub(super) late: Duration,
-    standing: Standing,
-    /// The witness round that is under way.
+    state: SubjectState,
+    /// The witness round that is under way. Boxed, because most subjects have none.
     round: Option<Box<Round>>,
     /// The phi value when phi crossed the threshold during this silence.
     pub(super) phi: Option<f64>,
     /// What became of the latest probes.
     pub(super) losses: Losses,
-    /// How many answers in a row said that the subject's view differs from ours.
+    /// How many answers in a row said that the two views differ.
     pub(super) differs: u32,
     /// The digest on which both views agreed at its latest answer.
     pub(super) agreed_on: Option<u32>,
@@ -52,14 +52,14 @@ pub(super) struct InFlight {
 
 impl Subject {
     /// A new subject. `timer` is the timer of its next probe.
-    pub(super) fn new(timer: TimerKey, new_for: usize) -> Self {
+    pub(super) fn new(timer: TimerKey, fast_probes_left: usize) -> Self {
         Self {
             timer,
             probe: None,
-            new_for,
+            fast_probes_left,
             trip: RoundTrip::default(),
             late: Duration::ZERO,
-            standing: Standing::default(),
+            state: SubjectState::default(),
             round: None,
             phi: None,
             losses: Losses::default(),
@@ -81,13 +81,13 @@ impl Subject {
 
     /// Whether the subject is probed at each interval although it answers: it is new, or misses
     /// probes.
-    pub(super) fn is_looked_at(&self) -> bool {
-        self.new_for > 0 || self.losses.look_odd()
+    pub(super) fn is_probed_fast(&self) -> bool {
+        self.fast_probes_left > 0 || self.losses.has_many_misses()
     }
 
     /// A probe is sent: one fast probe less.
-    pub(super) fn meet(&mut self) {
-        self.new_for = self.new_for.saturating_sub(1);
+    pub(super) fn fast_probe_sent(&mut self) {
+        self.fast_probes_left = self.fast_probes_left.saturating_sub(1);
     }
 
     /// The latest probe, while it is under way.
@@ -116,13 +116,13 @@ impl Subject {
     pub(super) fn missed(&mut self, timers: &mut Timers) -> Option<InFlight> {
         let probe = self.probe.take()?;
         timers.cancel(probe.timer);
-        self.standing.unanswered(probe.sent);
+        self.state.unanswered(probe.sent);
         Some(probe)
     }
 
     /// The subject was heard from. Ends its silence and the witness round. Returns the silence.
     pub(super) fn heard_from(&mut self, timers: &mut Timers) -> Option<Silence> {
-        let silence = self.standing.heard_from()?;
+        let silence = self.state.heard_from()?;
         self.phi = None;
         let round = self.round.take().map(|round| round.timer);
         for timer in [round, silence.verdict].into_iter().flatten() {
@@ -132,28 +132,28 @@ impl Subject {
     }
 
     /// The state of the subject.
-    pub(super) fn standing(&self) -> &Standing {
-        &self.standing
+    pub(super) fn state(&self) -> &SubjectState {
+        &self.state
     }
 
     /// Whether the subject did not answer its latest probe.
     pub(super) fn is_silent(&self) -> bool {
-        self.standing.silent_since().is_some()
+        self.state.silent_since().is_some()
     }
 
     /// Whether the subject is silent, and no closed port explains that.
-    pub(super) fn is_mute(&self) -> bool {
-        self.is_silent() && !self.standing.is_port_closed()
+    pub(super) fn is_silent_unexplained(&self) -> bool {
+        self.is_silent() && !self.state.is_port_closed()
     }
 
     /// The subject's host reports that its port is closed. Returns whether that counts.
     pub(super) fn close_port(&mut self) -> bool {
-        self.standing.close_port()
+        self.state.close_port()
     }
 
     /// Accuses the subject; the verdict comes when this timer is due.
     pub(super) fn accuse(&mut self, verdict: TimerKey) {
-        self.standing.accuse(verdict);
+        self.state.accuse(verdict);
     }
 
     /// The witness round that is under way.
@@ -183,15 +183,16 @@ impl Subject {
     /// This member was paused for `by` until `now`. Answers to earlier requests may have been lost
     /// meanwhile, so the probe and the witness round are void.
     pub(super) fn paused(&mut self, timers: &mut Timers, now: Instant, by: Duration) {
+        // Its time-out, which may be overdue by now, must not count as a miss.
         self.probe = None;
-        self.standing.paused(now, by);
+        self.state.paused(now, by);
         self.end_round(timers);
     }
 
     /// The member is no subject any more. Cancels its timers.
     pub(super) fn end(self, timers: &mut Timers) {
         let round = self.round.map(|round| round.timer);
-        for timer in [Some(self.timer), self.standing.verdict(), round].into_iter().flatten() {
+        for timer in [Some(self.timer), self.state.verdict(), round].into_iter().flatten() {
             timers.cancel(timer);
         }
     }

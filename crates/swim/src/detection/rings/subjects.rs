@@ -21,22 +21,22 @@ use crate::timer::Timer;
 /// A new subject gets at most this many probes at the probe interval, before it is probed once a
 /// cycle. A crash would be found late until its watchers are spread over the cycle. The number is
 /// random, from 1 to this bound, so that watchers that start together do not stay in step.
-const ACQUAINTING_MAX: usize = RINGS;
+const INITIAL_FAST_PROBES_MAX: usize = RINGS;
 
 /// An anti-entropy round needs this many answers in a row that say that views differ. One may only
 /// mean that an update is on its way.
-const DIFFERENT_FOR: u32 = 2;
+const DIFFERENT_ANSWERS_MIN: u32 = 2;
 
 /// The time between two anti-entropy rounds. Under steady change views always differ somewhere, and
 /// the members would exchange views all the time.
-const COMPARED_EVERY: Duration = Duration::from_secs(2);
+const ANTI_ENTROPY_INTERVAL_MIN: Duration = Duration::from_secs(2);
 
 /// The subjects, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Subjects {
     of: BTreeMap<NodeId, Subject>,
     /// When an anti-entropy round with a subject last started.
-    compared: Option<Instant>,
+    anti_entropy_at: Option<Instant>,
 }
 
 impl Subjects {
@@ -60,7 +60,7 @@ impl Subjects {
 
     /// The subjects that this member accuses.
     pub(super) fn accused(&self) -> impl Iterator<Item = &NodeId> {
-        self.of.iter().filter(|(_, subject)| subject.standing().verdict().is_some()).map(|(id, _)| id)
+        self.of.iter().filter(|(_, subject)| subject.state().verdict().is_some()).map(|(id, _)| id)
     }
 
     /// Sets the subjects, which are ordered by name.
@@ -68,8 +68,8 @@ impl Subjects {
         if self.ids().eq(&ids) {
             return;
         }
-        let gone: Vec<_> = self.ids().filter(|id| !ids.contains(id)).cloned().collect();
-        for id in gone {
+        let ended: Vec<_> = self.ids().filter(|id| !ids.contains(id)).cloned().collect();
+        for id in ended {
             if let Some(subject) = self.of.remove(&id) {
                 subject.end(&mut cx.timers);
             }
@@ -78,8 +78,8 @@ impl Subjects {
             if !self.contains(id) {
                 let at = cx.now + cx.config.probe_interval.mul_f64(cx.rng.unit());
                 let timer = cx.timers.schedule(at, Timer::Watch(id.clone()));
-                let new_for = 1 + cx.rng.below(ACQUAINTING_MAX);
-                self.of.insert(id.clone(), Subject::new(timer, new_for));
+                let fast_probes_left = 1 + cx.rng.below(INITIAL_FAST_PROBES_MAX);
+                self.of.insert(id.clone(), Subject::new(timer, fast_probes_left));
             }
         }
         cx.output(Output::Watch { subjects: ids });
@@ -92,7 +92,7 @@ impl Subjects {
 
     /// Since when this subject is silent.
     pub(crate) fn silent_since(&self, id: &NodeId) -> Option<Instant> {
-        self.get(id).and_then(|subject| subject.standing().silent_since())
+        self.get(id).and_then(|subject| subject.state().silent_since())
     }
 
     /// The silent subjects.
@@ -102,9 +102,13 @@ impl Subjects {
 
     /// The number of silent subjects that are not suspected. A closed port explains the silence of
     /// a dead process, so such subjects do not count.
-    pub(super) fn mute_alive(&self, cx: &Context) -> usize {
+    pub(super) fn unsuspected_silent(&self, cx: &Context) -> usize {
         let is_alive = |id: &NodeId| cx.members.get(id).is_some_and(|node| node.state == NodeState::Alive);
-        self.of.iter().filter(|(_, subject)| subject.is_mute()).filter(|(id, _)| is_alive(id)).count()
+        self.of
+            .iter()
+            .filter(|(_, subject)| subject.is_silent_unexplained())
+            .filter(|(id, _)| is_alive(id))
+            .count()
     }
 
     /// The subject of the probe with this request, while the probe is under way.
@@ -153,7 +157,7 @@ impl Subjects {
 
     /// Checks the port of a silent subject, unless it is known to be closed.
     pub(super) fn check_port(&self, cx: &mut Context, id: &NodeId) {
-        if self.get(id).is_some_and(|subject| !subject.standing().is_port_closed()) {
+        if self.get(id).is_some_and(|subject| !subject.state().is_port_closed()) {
             cx.fact(Fact::CheckPort { id: id.clone(), checked: Checked::Subject(id.clone()) });
         }
     }
@@ -175,18 +179,18 @@ impl Subjects {
         }
     }
 
-    /// A subject answered, and said whether its view differs from ours. Returns whether to start an
+    /// A subject answered, and said whether the two views differ. Returns whether to start an
     /// anti-entropy round with it.
     pub(crate) fn view_differs(&mut self, cx: &Context, id: &NodeId, differs: bool) -> bool {
         let Some(subject) = self.of.get_mut(id) else { return false };
         subject.differs = if differs { subject.differs + 1 } else { 0 };
-        let soon = self.compared.is_some_and(|last| cx.now.since(last) < COMPARED_EVERY);
-        let compares = subject.differs >= DIFFERENT_FOR && !soon;
-        if compares {
+        let soon = self.anti_entropy_at.is_some_and(|last| cx.now.since(last) < ANTI_ENTROPY_INTERVAL_MIN);
+        let starts = subject.differs >= DIFFERENT_ANSWERS_MIN && !soon;
+        if starts {
             subject.differs = 0;
-            self.compared = Some(cx.now);
+            self.anti_entropy_at = Some(cx.now);
         }
-        compares
+        starts
     }
 
     /// The subjects that answered and are not silent, if they are at least half of all. Otherwise
@@ -210,7 +214,7 @@ impl Subjects {
 
     /// Whether fewer than half of this member's own latest probes were answered. Then this member
     /// itself may be hard to reach, and may miss most claims about itself.
-    pub(crate) fn reach_few(&self) -> bool {
+    pub(crate) fn reaches_few(&self) -> bool {
         let latest = self.of.values().map(|subject| subject.losses.latest());
         let (answered, count) = latest.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         count >= 8 && answered * 2 < count
@@ -281,19 +285,19 @@ mod tests {
     }
 
     #[test]
-    fn we_reach_few_if_fewer_than_half_of_eight_probes_or_more_were_answered() {
+    fn under_half_of_eight_probes_answered_reaches_few() {
         for (of_a, of_b, few) in
             [((0, 4), (0, 3), false), ((0, 4), (3, 1), true), ((4, 4), (0, 0), false), ((0, 5), (4, 0), true)]
         {
             let (_, mut subjects) = watching([Alive; 3]);
             subjects.probed("a", of_a.0, of_a.1);
             subjects.probed("b", of_b.0, of_b.1);
-            assert_eq!(subjects.reach_few(), few, "{of_a:?} {of_b:?}");
+            assert_eq!(subjects.reaches_few(), few, "{of_a:?} {of_b:?}");
         }
     }
 
     #[test]
-    fn a_subject_is_lossy_only_while_our_others_answer_as_they_should() {
+    fn subject_is_lossy_only_while_others_answer() {
         for (others, lossy) in [((9, 3), true), ((8, 4), false), ((0, 0), false)] {
             let (_, mut subjects) = watching([Alive; 3]);
             subjects.probed("a", 0, 12);
@@ -303,8 +307,9 @@ mod tests {
         }
     }
 
+    /// It does not start again within two seconds.
     #[test]
-    fn views_are_compared_once_they_differ_twice_in_a_row_and_not_again_within_two_seconds() {
+    fn two_differences_in_a_row_start_anti_entropy() {
         let (mut cx, mut subjects) = watching([Alive; 3]);
         let differs = |subjects: &mut Subjects, cx: &Context, name: &str, answers: &[bool]| {
             answers.iter().map(|differs| subjects.view_differs(cx, &id(name), *differs)).collect::<Vec<_>>()
@@ -312,30 +317,34 @@ mod tests {
         assert_eq!(differs(&mut subjects, &cx, "x", &[true, true]), [false, false]);
         assert_eq!(differs(&mut subjects, &cx, "a", &[true, false, true]), [false; 3]);
         assert_eq!(differs(&mut subjects, &cx, "a", &[true]), [true]);
-        cx.now += COMPARED_EVERY.saturating_sub(Duration::from_nanos(1));
+        cx.now += ANTI_ENTROPY_INTERVAL_MIN.saturating_sub(Duration::from_nanos(1));
         assert_eq!(differs(&mut subjects, &cx, "b", &[true, true]), [false, false]);
         cx.now += Duration::from_nanos(1);
         assert_eq!(differs(&mut subjects, &cx, "b", &[true]), [true]);
-        cx.now += COMPARED_EVERY;
-        assert_eq!(differs(&mut subjects, &cx, "b", &[true, true]), [false, true], "it counts anew");
+        cx.now += ANTI_ENTROPY_INTERVAL_MIN;
+        assert_eq!(differs(&mut subjects, &cx, "b", &[true, true]), [false, true], "the count starts again");
     }
 
     #[test]
-    fn the_silent_that_are_not_suspected_and_whose_process_is_not_gone_are_mute() {
+    fn suspects_and_closed_ports_are_not_counted_silent() {
         let (mut cx, mut subjects) = watching([Alive, Suspect, Alive]);
-        assert_eq!((subjects.mute_alive(&cx), subjects.silent()), (0, vec![]));
+        assert_eq!((subjects.unsuspected_silent(&cx), subjects.silent()), (0, vec![]));
         for name in ["a", "b", "c"] {
             subjects.silence(&mut cx, name);
         }
         assert!(subjects.get_mut(&id("c")).unwrap().close_port());
-        assert_eq!((subjects.mute_alive(&cx), subjects.silent()), (1, ["a", "b", "c"].map(id).into()));
+        assert_eq!(
+            (subjects.unsuspected_silent(&cx), subjects.silent()),
+            (1, ["a", "b", "c"].map(id).into())
+        );
         assert_eq!(subjects.silent_since(&id("a")), Some(cx.now));
         subjects.heard_from(&mut cx, &id("a"));
-        assert_eq!((subjects.mute_alive(&cx), subjects.is_silent(&id("a"))), (0, false));
+        assert_eq!((subjects.unsuspected_silent(&cx), subjects.is_silent(&id("a"))), (0, false));
     }
 
+    /// A subject that stays keeps its timer and its probes.
     #[test]
-    fn who_is_watched_no_more_leaves_no_timer_and_who_still_is_keeps_its_own() {
+    fn former_subject_leaves_no_timer() {
         let (mut cx, mut subjects) = watching([Alive; 3]);
         assert_eq!(cx.timers.len(), 3);
         subjects.probed("b", 3, 0);

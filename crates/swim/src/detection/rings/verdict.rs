@@ -40,22 +40,22 @@ impl Rings {
                 cx.stats.unheard += 1;
                 cx.health.raise(1);
                 note(cx, &self.subjects, id, (Finding::Unheard, reason), false);
-                self.partition.look_soon(cx);
+                self.partition.schedule_count(cx);
             }
             Found::Isolated if silence < cx.config.tolerated_pause || self.holds_verdict(cx, silence) => {
                 cx.stats.unheard += 1;
                 note(cx, &self.subjects, id, (Finding::Isolated, reason), true);
-                self.partition.look_soon(cx);
+                self.partition.schedule_count(cx);
             }
             Found::PortClosed => {
                 let witnesses = nacks.len();
-                pronounce(cx, id, nacks, Reason::PortClosed { silence, witnesses });
+                declare_failed(cx, id, nacks, Reason::PortClosed { silence, witnesses });
             }
-            Found::Isolated => pronounce(cx, id, nacks, reason),
+            Found::Isolated => declare_failed(cx, id, nacks, reason),
             Found::Confirmed | Found::NobodyElse if last && self.holds_verdict(cx, silence) => {
                 note(cx, &self.subjects, id, (Finding::Held, reason), true);
             }
-            Found::Confirmed | Found::NobodyElse if last => pronounce(cx, id, nacks, reason),
+            Found::Confirmed | Found::NobodyElse if last => declare_failed(cx, id, nacks, reason),
             Found::Confirmed | Found::NobodyElse => accuse(cx, &mut self.subjects, id, nacks, reason),
         }
     }
@@ -65,7 +65,7 @@ impl Rings {
     pub(super) fn verdict_due(&mut self, cx: &mut Context, id: &NodeId) {
         let tolerated = cx.tolerated_pause();
         let Some(subject) = self.subjects.get_mut(id) else { return };
-        let Some(since) = subject.standing().silent_since() else { return };
+        let Some(since) = subject.state().silent_since() else { return };
         let due = since + tolerated + subject.late;
         let next = if cx.now < due { due } else { cx.now + cx.config.probe_interval };
         subject.accuse(cx.timers.schedule(next, Timer::Verdict(id.clone())));
@@ -84,8 +84,8 @@ fn accuse(cx: &mut Context, subjects: &mut Subjects, id: &NodeId, nacks: Vec<Nod
     let tolerated = cx.tolerated_pause();
     let Some(node) = cx.members.member(id) else { return };
     let Some(subject) = subjects.get_mut(id) else { return };
-    let Some(since) = subject.standing().silent_since() else { return };
-    if subject.standing().verdict().is_some() {
+    let Some(since) = subject.state().silent_since() else { return };
+    if subject.state().verdict().is_some() {
         return;
     }
     subject.accuse(cx.timers.schedule(since + tolerated, Timer::Verdict(id.clone())));
@@ -96,16 +96,16 @@ fn accuse(cx: &mut Context, subjects: &mut Subjects, id: &NodeId, nacks: Vec<Nod
 
 /// A witness that got no answer either finds the subject lossy. Returns whether the subject is
 /// declared failed.
-pub(super) fn fellow_finds_lossy(
+pub(super) fn watcher_finds_lossy(
     cx: &mut Context,
     subjects: &mut Subjects,
     id: &NodeId,
-    fellow: &NodeId,
+    watcher: &NodeId,
 ) -> bool {
     let watchers = watchers_of(cx, id);
-    match subjects.get_mut(id).filter(|_| watchers.contains(fellow)) {
+    match subjects.get_mut(id).filter(|_| watchers.contains(watcher)) {
         Some(subject) => {
-            subject.losses.note_fellow(cx.now, fellow, &watchers);
+            subject.losses.note_other_watcher(cx.now, watcher, &watchers);
             judge_losses(cx, subjects, id)
         }
         None => false,
@@ -118,20 +118,20 @@ pub(super) fn judge_losses(cx: &mut Context, subjects: &Subjects, id: &NodeId) -
         return false;
     }
     let Some(losses) = subjects.get(id).map(|subject| &subject.losses) else { return false };
-    let fellows = losses.fellows(cx.now);
+    let other_watchers = losses.other_watchers(cx.now);
     // More than half of the watchers, with this member among them. At least two, so that one bad
     // path never suffices.
     let needed = (watchers_of(cx, id).len() / 2 + 1).max(2);
-    if fellows.len() + 1 < needed {
+    if other_watchers.len() + 1 < needed {
         return false;
     }
     cx.stats.lossy += 1;
-    pronounce(cx, id, fellows, losses.reason());
+    declare_failed(cx, id, other_watchers, losses.reason());
     true
 }
 
 /// Declares a member failed.
-fn pronounce(cx: &mut Context, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
+fn declare_failed(cx: &mut Context, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
     let Some(node) = cx.members.member(id) else { return };
     cx.stats.failures += 1;
     let cause = cause(cx, nacks, reason);

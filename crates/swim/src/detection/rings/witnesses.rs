@@ -17,7 +17,7 @@ use super::Rings;
 use super::places;
 use super::subject::Subject;
 use super::subjects::Subjects;
-use super::verdict::fellow_finds_lossy;
+use super::verdict::watcher_finds_lossy;
 use crate::context::Context;
 use crate::fact::Fact;
 use crate::interface::input::RequestId;
@@ -27,7 +27,7 @@ use crate::wire::message::Message;
 
 /// At most this many of the witnesses are other watchers of the subject. They may be cut off
 /// together with it.
-const FELLOWS_MAX: usize = 2;
+const OTHER_WATCHERS_MAX: usize = 2;
 
 /// One round of requests to witnesses.
 #[derive(Debug)]
@@ -116,8 +116,8 @@ impl Rings {
         let Some(subject) = self.subjects.get(id).filter(|subject| subject.round().is_none()) else {
             return;
         };
-        let standing = subject.standing();
-        let asks = standing.verdict().is_none() || standing.is_port_closed();
+        let state = subject.state();
+        let asks = state.verdict().is_none() || state.is_port_closed();
         self.subjects.check_port(cx, id);
         if asks {
             self.ask_witnesses(cx, id, false);
@@ -156,7 +156,7 @@ impl Rings {
         answer: &WitnessAnswer,
     ) {
         if let WitnessAnswer::Nack { witness, lossy: true, .. } = answer
-            && fellow_finds_lossy(cx, &mut self.subjects, id, witness)
+            && watcher_finds_lossy(cx, &mut self.subjects, id, witness)
         {
             return;
         }
@@ -210,7 +210,7 @@ impl Rings {
         over: impl FnOnce(&Round, bool) -> bool,
     ) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
-        let port_closed = subject.standing().is_port_closed();
+        let port_closed = subject.state().is_port_closed();
         if !subject.round().is_some_and(|round| over(round, port_closed)) {
             return;
         }
@@ -241,18 +241,18 @@ fn witnesses_for(
     id: &NodeId,
 ) -> Vec<Arc<NodeStatus>> {
     let wanted = cx.config.indirect_probes;
-    let mut fellows = places::watchers_of(id, cx.roster.ids().iter().chain([&cx.me]));
-    cx.rng.shuffle(&mut fellows);
+    let mut other_watchers = places::watchers_of(id, cx.roster.ids().iter().chain([&cx.me]));
+    cx.rng.shuffle(&mut other_watchers);
     cx.rng.shuffle(&mut neighbours);
     // If the subject may be lossy, only its watchers can tell.
-    let odd = subjects.get(id).is_some_and(|subject| subject.losses.look_odd());
-    fellows.truncate(if odd { wanted } else { FELLOWS_MAX.min(wanted) });
+    let may_be_lossy = subjects.get(id).is_some_and(|subject| subject.losses.has_many_misses());
+    other_watchers.truncate(if may_be_lossy { wanted } else { OTHER_WATCHERS_MAX.min(wanted) });
     // Twice as many as wanted, because some of them are not suitable.
     let anybody = cx.roster.random(wanted * 2, Some(id), &mut cx.rng);
     // A host limits how often it reports a closed port to the same address. Its watchers may have
     // used that up. Other members get the report at once.
-    let closed = subjects.get(id).is_some_and(|subject| subject.standing().is_port_closed());
-    let (first, last) = if closed { (&anybody, &fellows) } else { (&fellows, &anybody) };
+    let closed = subjects.get(id).is_some_and(|subject| subject.state().is_port_closed());
+    let (first, last) = if closed { (&anybody, &other_watchers) } else { (&other_watchers, &anybody) };
     let mut chosen: Vec<Arc<NodeStatus>> = Vec::new();
     for candidate in first.iter().chain(&neighbours).chain(last) {
         let fits = *candidate != *id && *candidate != cx.me && !subjects.is_silent(candidate);
@@ -276,12 +276,12 @@ mod tests {
     }
 
     #[test]
-    fn a_round_is_over_before_its_time_only_when_nothing_that_may_still_come_matters() {
+    fn round_ends_early_only_if_no_answer_matters() {
         assert!(!round(2, 1).is_ready(false) && round(2, 0).is_ready(false));
-        assert!(!round(0, 0).is_ready(false), "where nobody is asked the port may still be found closed");
+        assert!(!round(0, 0).is_ready(false), "without witnesses the port may still be found closed");
         assert!(Round { acked: true, ..round(2, 1) }.is_ready(false));
-        assert!(round(0, 0).is_ready(true), "there is nobody else to confirm it");
-        assert!(!round(2, 1).is_ready(true), "a witness has to find the port closed too");
+        assert!(round(0, 0).is_ready(true), "there is no witness to confirm it");
+        assert!(!round(2, 1).is_ready(true), "a witness must find the port closed, too");
         let found = Round { closed: true, ..round(2, 1) };
         assert!(found.is_ready(true) && !found.is_ready(false));
     }

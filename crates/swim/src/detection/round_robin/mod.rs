@@ -71,9 +71,9 @@ impl RoundRobin {
                 }
             }
             Timer::Look => {
-                self.partition.look_due();
-                if !cx.has_left() && self.look(cx) {
-                    self.partition.look_soon(cx);
+                self.partition.count_due();
+                if !cx.has_left() && self.count_live(cx) {
+                    self.partition.schedule_count(cx);
                 }
             }
             _ => {}
@@ -81,7 +81,7 @@ impl RoundRobin {
     }
 
     /// Counts the live members. Returns whether to count again.
-    fn look(&mut self, cx: &mut Context) -> bool {
+    fn count_live(&mut self, cx: &mut Context) -> bool {
         let counts = counts(cx);
         self.partition.observe(cx, counts);
         counts.members > counts.live || !self.partition.is_whole()

@@ -16,7 +16,7 @@ use crate::timer::TimerKey;
 
 /// The state of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Standing(State);
+pub(super) struct SubjectState(State);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum State {
@@ -37,7 +37,7 @@ pub(super) struct Silence {
     pub verdict: Option<TimerKey>,
 }
 
-impl Standing {
+impl SubjectState {
     /// The probe that was sent at `sent` got no answer. The silence starts when the first
     /// unanswered probe was sent, so no silence is taken to be longer than it was.
     pub(super) fn unanswered(&mut self, sent: Instant) {
@@ -82,6 +82,7 @@ impl Standing {
     /// This member was paused for `by` until `now`. The subject could not answer during that time.
     pub(super) fn paused(&mut self, now: Instant, by: Duration) {
         if let State::Silent { since, .. } | State::Accused { since, .. } = &mut self.0 {
+            // A pause may be longer than the silence. Its start must not move into the future.
             *since = (*since + by).min(now);
         }
     }
@@ -119,7 +120,7 @@ mod tests {
 
     /// All states with all events: the next state, and what the event returns.
     #[test]
-    fn every_event_in_every_state_leads_where_the_table_says() {
+    fn every_event_in_every_state_follows_the_table() {
         let mut timers = Timers::default();
         let (first, second) = (timers.schedule(at(8), Timer::Look), timers.schedule(at(9), Timer::Look));
         let (watched, since) = (State::Watched, at(1));
@@ -134,30 +135,30 @@ mod tests {
         };
         let all = [watched, silent(false), silent(true), accused(false, first), accused(true, first)];
         for before in all {
-            let after = |event: fn(&mut Standing, TimerKey) -> bool| {
-                let mut standing = Standing(before);
-                let returned = event(&mut standing, second);
-                (standing.0, returned)
+            let after = |event: fn(&mut SubjectState, TimerKey) -> bool| {
+                let mut subject = SubjectState(before);
+                let returned = event(&mut subject, second);
+                (subject.0, returned)
             };
             let is_silent = before != watched;
-            let unanswered = after(|standing, _| {
-                standing.unanswered(at(1));
+            let unanswered = after(|subject, _| {
+                subject.unanswered(at(1));
                 true
             });
             assert_eq!(unanswered.0, if is_silent { before } else { silent(false) }, "{before:?}");
-            let heard = after(|standing, _| standing.heard_from().is_some());
+            let heard = after(|subject, _| subject.heard_from().is_some());
             assert_eq!(heard, (watched, is_silent), "{before:?}");
             let closed = match before {
                 State::Watched => watched,
                 State::Silent { .. } => silent(true),
                 State::Accused { .. } => accused(true, first),
             };
-            assert_eq!(after(|standing, _| standing.close_port()), (closed, is_silent), "{before:?}");
-            let is_closed = Standing(before).is_port_closed();
+            assert_eq!(after(|subject, _| subject.close_port()), (closed, is_silent), "{before:?}");
+            let is_closed = SubjectState(before).is_port_closed();
             let to = if is_silent { accused(is_closed, second) } else { watched };
-            assert_eq!(after(Standing::accuse), (to, is_silent), "{before:?}");
-            let paused = after(|standing, _| {
-                standing.paused(at(9), Duration::from_secs(2));
+            assert_eq!(after(SubjectState::accuse), (to, is_silent), "{before:?}");
+            let paused = after(|subject, _| {
+                subject.paused(at(9), Duration::from_secs(2));
                 true
             });
             assert_eq!(paused.0, later(before), "{before:?}");
@@ -165,24 +166,24 @@ mod tests {
     }
 
     #[test]
-    fn a_silence_that_ends_says_when_it_began_and_whether_we_accused() {
+    fn ended_silence_has_its_start_and_its_verdict() {
         let mut timers = Timers::default();
         let verdict = timers.schedule(at(8), Timer::Look);
-        let mut standing = Standing::default();
-        standing.unanswered(at(1));
-        standing.unanswered(at(2));
-        assert_eq!((standing.silent_since(), standing.verdict()), (Some(at(1)), None));
-        assert!(standing.accuse(verdict));
-        assert_eq!(standing.verdict(), Some(verdict));
-        assert_eq!(standing.heard_from(), Some(Silence { since: at(1), verdict: Some(verdict) }));
-        assert_eq!(standing.silent_since(), None);
+        let mut subject = SubjectState::default();
+        subject.unanswered(at(1));
+        subject.unanswered(at(2));
+        assert_eq!((subject.silent_since(), subject.verdict()), (Some(at(1)), None));
+        assert!(subject.accuse(verdict));
+        assert_eq!(subject.verdict(), Some(verdict));
+        assert_eq!(subject.heard_from(), Some(Silence { since: at(1), verdict: Some(verdict) }));
+        assert_eq!(subject.silent_since(), None);
     }
 
     #[test]
-    fn a_pause_longer_than_the_silence_ends_no_silence_in_the_future() {
-        let mut standing = Standing::default();
-        standing.unanswered(at(1));
-        standing.paused(at(2), Duration::from_mins(1));
-        assert_eq!(standing.silent_since(), Some(at(2)));
+    fn long_pause_never_moves_a_silence_into_the_future() {
+        let mut subject = SubjectState::default();
+        subject.unanswered(at(1));
+        subject.paused(at(2), Duration::from_mins(1));
+        assert_eq!(subject.silent_since(), Some(at(2)));
     }
 }
