@@ -219,13 +219,12 @@ impl Detection {
         }
     }
 
-    /// Whether this member reported, with its latest answer, the view digest that this member has
-    /// now.
+    /// Whether the latest answer of `id` agreed with the current view of this member.
     pub(crate) fn agrees(&self, cx: &Context, id: &NodeId) -> bool {
         matches!(&self.method, Method::Rings(rings) if rings.subjects.agrees(cx, id))
     }
 
-    /// Whether most recent probes of this member were lost.
+    /// Whether this member finds `id` lossy: reachable only now and then.
     pub(crate) fn is_lossy(&self, id: &NodeId) -> bool {
         matches!(&self.method, Method::Rings(rings) if rings.subjects.is_lossy(id))
     }

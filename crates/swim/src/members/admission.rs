@@ -159,7 +159,7 @@ impl Admission {
 
     /// A peer sent a page of its view: the names after `after`, in the buckets `only`. `more`:
     /// other pages follow. Returns old live members that belong on the page and are missing. They
-    /// may have failed long ago, and no other member watches them.
+    /// may have failed long ago, and possibly no other member watches them.
     pub(crate) fn missed(
         &self,
         cx: &Context,

@@ -240,26 +240,26 @@ mod tests {
         let tolerated = cx.config.tolerated_pause;
         let instant = Duration::from_millis(1);
         let begin = cx.now;
-        let mut look = |check: &ReturnCheck, after: Duration| {
+        let mut follows_failure = |check: &ReturnCheck, after: Duration| {
             cx.now = begin + after;
             check.may_have_failed(&cx, false)
         };
-        assert!(!look(&check, tolerated * 2), "no probe was ever sent");
+        assert!(!follows_failure(&check, tolerated * 2), "no probe was ever sent");
         let cx_at = |after: Duration| {
             let mut cx = Context::of_others(SwimConfig::verified(), &[]);
             cx.now = begin + after;
             cx
         };
         check.reached_somebody(&cx_at(Duration::ZERO));
-        assert!(!look(&check, tolerated), "a gap of exactly that length is short");
+        assert!(!follows_failure(&check, tolerated), "a gap of exactly that length is short");
         check.reached_somebody(&cx_at(tolerated));
-        assert!(!look(&check, tolerated + instant), "there was no gap");
-        assert!(look(&check, tolerated * 2 + instant));
+        assert!(!follows_failure(&check, tolerated + instant), "there was no gap");
+        assert!(follows_failure(&check, tolerated * 2 + instant));
         let back = tolerated * 2 + instant;
         check.reached_somebody(&cx_at(back));
-        assert!(look(&check, back) && look(&check, back + tolerated));
+        assert!(follows_failure(&check, back) && follows_failure(&check, back + tolerated));
         check.reached_somebody(&cx_at(back + tolerated));
-        assert!(!look(&check, back + tolerated + instant), "the gap was long ago");
+        assert!(!follows_failure(&check, back + tolerated + instant), "the gap was long ago");
     }
 
     /// So it is while few others are reached, too.

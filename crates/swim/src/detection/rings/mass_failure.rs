@@ -152,8 +152,8 @@ impl MassFailure {
         Some(begins)
     }
 
-    /// Compares views with the new neighbours. While many members are cut off, gossip may not have
-    /// reached them, or this member.
+    /// Starts an anti-entropy round with each new neighbour. While many members are cut off, gossip
+    /// may not have reached them, or this member.
     fn catch_up(&self, cx: &mut Context) {
         let Some(rings) = &self.closed else { return };
         let mut neighbours = [rings.subjects(), rings.watchers()].concat();

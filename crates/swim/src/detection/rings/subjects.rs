@@ -351,9 +351,9 @@ mod tests {
         subjects.watch(&mut cx, vec![id("b")]);
         assert_eq!(cx.timers.len(), 1);
         assert_eq!(subjects.get(&id("b")).unwrap().losses.latest(), (3, 3));
-        let told = std::iter::from_fn(|| cx.pop_output()).collect::<Vec<_>>();
+        let outputs = std::iter::from_fn(|| cx.pop_output()).collect::<Vec<_>>();
         assert!(
-            matches!(&told[..], [Output::Watch { .. }, Output::Watch { subjects }] if *subjects == [id("b")])
+            matches!(&outputs[..], [Output::Watch { .. }, Output::Watch { subjects }] if *subjects == [id("b")])
         );
         subjects.watch(&mut cx, vec![id("b")]);
         assert!(cx.pop_output().is_none(), "nothing has changed");

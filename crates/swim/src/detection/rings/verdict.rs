@@ -27,7 +27,7 @@ impl Rings {
         let reason = Reason::Silent { silence, witnesses: asked, nacks: nacks.len() };
         match found {
             // This member is late itself: answers may wait in its inbox.
-            Found::Isolated | Found::Confirmed | Found::NobodyElse if cx.is_late() => {
+            Found::Isolated | Found::Confirmed | Found::NoWitness if cx.is_late() => {
                 cx.stats.verdicts_held += 1;
                 note(cx, &self.subjects, id, (Finding::Held, reason), true);
             }
@@ -52,11 +52,11 @@ impl Rings {
                 declare_failed(cx, id, nacks, Reason::PortClosed { silence, witnesses });
             }
             Found::Isolated => declare_failed(cx, id, nacks, reason),
-            Found::Confirmed | Found::NobodyElse if last && self.holds_verdict(cx, silence) => {
+            Found::Confirmed | Found::NoWitness if last && self.holds_verdict(cx, silence) => {
                 note(cx, &self.subjects, id, (Finding::Held, reason), true);
             }
-            Found::Confirmed | Found::NobodyElse if last => declare_failed(cx, id, nacks, reason),
-            Found::Confirmed | Found::NobodyElse => accuse(cx, &mut self.subjects, id, nacks, reason),
+            Found::Confirmed | Found::NoWitness if last => declare_failed(cx, id, nacks, reason),
+            Found::Confirmed | Found::NoWitness => accuse(cx, &mut self.subjects, id, nacks, reason),
         }
     }
 

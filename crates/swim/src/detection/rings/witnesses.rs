@@ -68,7 +68,7 @@ pub(super) enum Found {
     /// No witness answered: this member is isolated or overloaded.
     Unheard,
     /// The group has two members, so there is no witness.
-    NobodyElse,
+    NoWitness,
     /// There are other members, but this member hears from none of them.
     Isolated,
     /// Witnesses could not reach the subject either.
@@ -223,7 +223,7 @@ impl Rings {
             // The witnesses may be members that this member does not watch. So it knows of no
             // silence of theirs, and that proves nothing.
             () if round.asked > 0 && !self.mass.is_isolated(cx) => Found::Unheard,
-            () if cx.members.member_count() <= 2 => Found::NobodyElse,
+            () if cx.members.member_count() <= 2 => Found::NoWitness,
             () => Found::Isolated,
         };
         let Round { asked, nacks, last, .. } = round;
