@@ -176,7 +176,7 @@ impl Myself {
         self.instance = instance;
     }
 
-    /// A probe of this member was answered.
+    /// A peer answered a probe of this member.
     pub(crate) fn reached_somebody(&mut self, cx: &Context) {
         self.return_check.reached_somebody(cx);
     }

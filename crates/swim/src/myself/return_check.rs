@@ -81,7 +81,7 @@ struct Trial {
 }
 
 impl ReturnCheck {
-    /// A probe of this member was answered.
+    /// A peer answered a probe of this member.
     pub(super) fn reached_somebody(&mut self, cx: &Context) {
         let tolerated = cx.config.tolerated_pause;
         if self.answered.is_some_and(|last| cx.now.since(last) > tolerated) {
