@@ -11,9 +11,7 @@ pub enum TransportError {
     /// Another process holds the port.
     ///
     /// What to do: stop that process, or configure another port.
-    #[error(
-        "cannot bind UDP {addr}: address in use; choose another port, or stop the process that holds it"
-    )]
+    #[error("cannot bind UDP {addr}: address in use; choose another port, or stop the process that holds it")]
     PortInUse {
         /// The listen address.
         addr: SocketAddr,

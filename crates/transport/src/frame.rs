@@ -137,6 +137,7 @@ pub enum FrameError {
 /// # Errors
 /// [`FrameError::TooLarge`] if not.
 pub(crate) fn check(len: usize, max: usize) -> Result<u32, FrameError> {
+    // The length must also fit the four bytes on the wire.
     u32::try_from(len).ok().filter(|_| len <= max).ok_or(FrameError::TooLarge { len, max })
 }
 
@@ -184,6 +185,7 @@ impl FrameReader {
                 return Ok(Some(piece.slice(HEADER_BYTES..end)));
             }
         }
+        // Copy only a frame in several pieces, because its body must be contiguous.
         self.held.extend_from_slice(piece);
         let end = self.end_of(&self.held)?;
         Ok(end.map(|end| self.held.split_to(end).freeze().slice(HEADER_BYTES..)))
@@ -209,6 +211,7 @@ impl FrameReader {
         let end = HEADER_BYTES + len;
         match bytes.len().checked_sub(end) {
             Some(0) => Ok(Some(end)),
+            // A sender waits for the answer before its next frame, so surplus bytes are an error.
             Some(extra) => Err(FrameError::Trailing { extra }),
             None => Ok(None),
         }

@@ -23,6 +23,8 @@ pub(crate) fn is_service(name: &str) -> bool {
 pub(crate) fn encode(service: &str) -> Option<Bytes> {
     let len = u8::try_from(service.len()).ok().filter(|_| is_service(service))?;
     let mut bytes = BytesMut::with_capacity(3 + service.len());
+    // The upper half stays 0: application streams have a counter of their own, so the byte needs no
+    // traffic class.
     bytes.put_u8(StreamKind::Application as u8);
     bytes.put_u8(FRAME_VERSION);
     bytes.put_u8(len);
@@ -37,14 +39,16 @@ pub(crate) fn encode(service: &str) -> Option<Bytes> {
 /// [`FrameError`]: another version, or an invalid service name.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(&str, usize)>, FrameError> {
     let Some((&version, rest)) = bytes.split_first() else { return Ok(None) };
+    // Another version may use another layout after this byte, so stop here.
     if version != FRAME_VERSION {
         return Err(FrameError::Version { found: version });
     }
     let Some((&len, rest)) = rest.split_first() else { return Ok(None) };
     let len = usize::from(len);
+    // Check the length before the name arrives. It bounds what this node holds for a stream of an
+    // unknown service.
     if !(1..=SERVICE_BYTES_MAX).contains(&len) {
         return Err(FrameError::Service);
-    // The limit of a name also bounds what this node holds for a peer before it knows the service.
     }
     let Some(name) = rest.get(..len) else { return Ok(None) };
     let name = std::str::from_utf8(name).ok().filter(|name| is_service(name)).ok_or(FrameError::Service)?;

@@ -287,7 +287,9 @@ pub enum Rejection {
     /// The message is longer than the peer's limit.
     ///
     /// What to do: set `frame_bytes_max` to the same value on every node.
-    #[error("the message is longer than the limit there; set `frame_bytes_max` to the same value on every node")]
+    #[error(
+        "the message is longer than the limit there; set `frame_bytes_max` to the same value on every node"
+    )]
     TooLarge,
     /// The peer cannot read the message.
     ///

@@ -28,6 +28,7 @@ impl Traffic {
             1 => Self::Probe,
             2 => Self::Gossip,
             3 => Self::Comparison,
+            // A later version may add a class. It only selects a counter, so it is not an error.
             _ => Self::Other,
         }
     }

@@ -41,8 +41,8 @@ impl ClusterCa {
         let key = new_key()?;
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name::cluster_name(cluster));
+        // A path length of 0: no certificate of this CA can act as a CA itself.
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        // A path length of 0: a certificate of this CA cannot sign further CA certificates.
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         set_validity(&mut params, CA_VALIDITY);
         let cert = params.self_signed(&key).map_err(|fault| IdentityError::make(&fault))?;
@@ -101,8 +101,8 @@ impl ClusterCa {
             CertificateParams::new(vec![san.to_owned()]).map_err(|fault| IdentityError::make(&fault))?;
         params.distinguished_name.push(DnType::CommonName, "kinfolk node");
         params.is_ca = IsCa::ExplicitNoCa;
-        // A node is a server for some peers and a client for others, so it needs both usages.
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        // A node is a server for some peers and a client for others, so it needs both usages.
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.use_authority_key_identifier_extension = true;
