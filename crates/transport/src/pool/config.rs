@@ -14,10 +14,10 @@ pub struct PoolConfig {
     /// own limit, `guests_max`.
     ///
     /// At the limit, the pool first evicts the connection that was idle for longest. If none is
-    /// idle, the caller gets [`PoolFull`](super::PoolError::PoolFull). If a peer connects at the
-    /// limit, and no more guests are allowed, the pool does not adopt the connection. The
-    /// connection still serves the peer's requests, and `inbound_max` limits it: a full pool must
-    /// not make this node look failed.
+    /// idle, the caller gets [`PoolFull`](super::PoolError::PoolFull). If a peer connects while no
+    /// connection is idle and no more guests are allowed, the pool does not adopt the connection.
+    /// The connection still serves the peer's requests, and `inbound_max` limits it: a full pool
+    /// must not make this node look failed.
     ///
     /// Connections for application streams hold at most half of the total, from peers too. The pool
     /// refuses more of them, so that transfers never keep this node from probing.

@@ -66,7 +66,7 @@ impl MuteLimits {
     /// How long this connection to a peer may stay mute.
     ///
     /// The time doubles with each connection to the peer that was given up recently. It differs by
-    /// up to a quarter between connections, so that peers do not all dial again at the same moment.
+    /// up to a quarter between connections, so that they are not all replaced at the same moment.
     pub(super) fn limit_for(&self, peer: &NodeId, id: ConnId, now: Instant) -> Duration {
         let times = self
             .given_up
