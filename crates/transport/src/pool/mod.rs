@@ -366,7 +366,7 @@ impl<C: Connect> Inner<C> {
         });
         match acquired.map_err(|refused| self.refused(Some(&peer.id), refused))? {
             Acquired::Ready(pooled) => return Ok(Found::Lease(Lease::of_counted(pooled))),
-            // The dial may have been started by a `Patient` caller; this caller must not wait as one.
+            // A `Patient` caller may have started the dial. This caller must not wait like one.
             Acquired::Waiting if need == Need::Urgent => self.dial_queue.make_urgent(route),
             Acquired::Waiting => {}
             Acquired::Dial { id } => dial::start(self, peer.clone(), (lane, need), id),

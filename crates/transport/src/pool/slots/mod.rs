@@ -111,7 +111,7 @@ impl<C: SlotConnection, W: Waiter> Slots<C, W> {
     /// Closes the pool. All connections are to be closed, and all waiters are returned. Later calls
     /// return no connection.
     pub(crate) fn close_all(&mut self) -> Vec<W> {
-        // From now on `acquire`, `adopt` and `reserve` refuse, so no slot is added after the removal.
+        // From now on `acquire`, `adopt` and `reserve` refuse, so no slot is added afterwards.
         self.closed = true;
         let mut waiters = Vec::new();
         for slot in self.table.remove_all() {
