@@ -142,8 +142,8 @@ mod tests {
         let error = checked(|pool| pool.health_interval = Duration::from_secs(75)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the setting `pool.health_interval` cannot be used (it is 75s and must be shorter than \
-             quic_idle_timeout, which is 75s: shorten the one or lengthen the other): see its range in TransportConfig"
+            "cannot use the setting `pool.health_interval`: it is 75s and must be shorter than quic_idle_timeout, \
+             which is 75s: shorten the one or lengthen the other; see its range in `TransportConfig`"
         );
         let zero = checked(|pool| pool.health_interval = Duration::ZERO).unwrap_err();
         assert!(zero.to_string().contains("it is 0 s"), "{zero}");

@@ -1,26 +1,28 @@
-//! Looking at the slots: what there is for a peer, and how many of what. Nothing here changes a state.
+//! Read access to the slots: the connections of a peer, and counts. Nothing here changes a state.
 
 use kinfolk_core::Instant;
 
 use super::super::lane::Route;
 use super::super::{ConnId, ConnectionState, ConnectionStats};
 use super::slot::{Live, Slot, State};
-use super::{Held, Slots, Waiter};
+use super::{SlotConnection, Slots, Waiter};
 
-impl<C: Held, W: Waiter> Slots<C, W> {
-    /// How many callers found a connection, or a dial for one.
+impl<C: SlotConnection, W: Waiter> Slots<C, W> {
+    /// The number of callers that found a connection or a running dial.
     pub(crate) fn reused(&self) -> u64 {
-        self.exits.reused() + self.live().map(|live| live.pooled.reused()).sum::<u64>()
+        self.to_close.reused() + self.live().map(|live| live.pooled.reused()).sum::<u64>()
     }
 
-    /// Requests in flight on all connections.
+    /// The requests in flight on all connections.
     #[cfg(test)]
     pub(crate) fn uses(&self) -> usize {
         self.live().map(|live| live.pooled.uses()).sum()
     }
 
-    /// The connections by state: (connecting, ready and in use, ready and idle, standby or draining).
+    /// The number of connections by state: (connecting, ready and in use, ready and idle, standby
+    /// or draining).
     pub(crate) fn counts(&self) -> (usize, usize, usize, usize) {
+        // Loose dials count as connecting, because they hold places of the total.
         let mut counts = (self.table.loose().len(), 0, 0, 0);
         for (_, slot) in self.table.iter() {
             match &slot.state {
@@ -33,12 +35,13 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         counts
     }
 
-    /// The ready connection to a peer, without counting a use.
+    /// The ready connection on this route. Does not count a use.
     pub(crate) fn peek(&self, route: Route<'_>) -> Option<C> {
         self.table.least_used(route).map(|pooled| pooled.conn.clone())
     }
 
-    /// Each slot, with its connection if there is one, whose round trip is to be asked for outside the lock.
+    /// Each slot, and its connection if there is one. The caller reads the round-trip time of the
+    /// connection without the lock.
     pub(crate) fn connections(&self) -> Vec<(ConnectionStats, Option<C>)> {
         let describe = |slot: &Slot<C, W>| {
             let state = match &slot.state {
@@ -56,11 +59,13 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         self.table.iter().map(|(_, slot)| describe(slot)).collect()
     }
 
-    /// The ready connections of which no use has ended since then, to be checked outside the lock: an answer shows as much as
-    /// a check.
-    pub(crate) fn unproved_since(&self, since: Instant) -> Vec<(ConnId, C)> {
-        let unproved = |live: &&Live<C>| live.pooled.uses() > 0 || live.pooled.idle_since() < since;
-        let live = self.table.iter().filter_map(|(id, slot)| Some((id, slot.ready().filter(unproved)?)));
+    /// The ready connections without an ended use since `since`. The caller checks them without the
+    /// lock.
+    ///
+    /// A use that ended since then usually means an answer, which proves as much as a check.
+    pub(crate) fn unconfirmed_since(&self, since: Instant) -> Vec<(ConnId, C)> {
+        let unconfirmed = |live: &&Live<C>| live.pooled.uses() > 0 || live.pooled.idle_since() < since;
+        let live = self.table.iter().filter_map(|(id, slot)| Some((id, slot.ready().filter(unconfirmed)?)));
         live.map(|(id, live)| (id, live.pooled.conn.clone())).collect()
     }
 
