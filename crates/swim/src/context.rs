@@ -91,7 +91,7 @@ impl Context {
 
     /// There is news to pass on, which `teller` has told us.
     pub(crate) fn news(&mut self, update: Update, priority: Priority, teller: Option<NodeId>) {
-        self.fact(Fact::News { update: update.into(), priority, teller });
+        self.fact(Fact::Disseminate { update: update.into(), priority, teller });
     }
 
     /// The facts of the method that has just returned wait, the first one on top. Returns how many wait now.

@@ -25,7 +25,7 @@ pub(crate) enum Fact {
     /// A member is to be told what waits, if anything does.
     Tell(Arc<NodeStatus>),
     /// There is news to pass on.
-    News {
+    Disseminate {
         update: Box<Update>,
         priority: Priority,
         /// Who told us, and need not be told.

@@ -6,12 +6,12 @@
 
 mod context;
 mod detection;
+mod dissemination;
 mod fact;
 mod interface;
 mod machine;
 mod members;
 mod myself;
-mod news;
 mod purpose;
 mod repair;
 mod report;
@@ -21,6 +21,7 @@ mod timer;
 mod view;
 mod wire;
 
+pub use dissemination::{GossipQueue, transmit_limit};
 pub use interface::config::{Mode, SwimConfig};
 pub use interface::delivery::{Delivery, Dial, Traffic};
 pub use interface::error::{CommandError, ConfigError, ForgetError};
@@ -29,7 +30,6 @@ pub use interface::output::{JoinFailure, Outcome, Output, RefusedClaim, RefusedJ
 pub use interface::priority::Priority;
 pub use interface::stats::SwimStats;
 pub use machine::Machine;
-pub use news::{GossipQueue, transmit_limit};
 pub use wire::buckets::Buckets;
 pub use wire::codec;
 pub use wire::error::CodecError;

@@ -44,7 +44,7 @@ impl Owners {
                 // The instance of an origin outranks its earlier ones: a false one would silence it.
                 Update::User(message) => {
                     if !self.admission.refuses(cx, from, (&message.origin, message.life)) {
-                        self.news.heard_broadcast(cx, from, message);
+                        self.dissemination.heard_broadcast(cx, from, message);
                     }
                 }
             }
@@ -205,7 +205,7 @@ impl Owners {
     }
 
     fn claimed_of_us(&mut self, cx: &mut Context, claim: &NodeStatus) {
-        let known = (self.detection.reaches_few(), self.news.is_waiting(&cx.me));
+        let known = (self.detection.reaches_few(), self.dissemination.is_waiting(&cx.me));
         self.myself.claimed(cx, claim, known);
         self.settle(cx);
     }
@@ -232,7 +232,7 @@ impl Owners {
         }
         self.detection.recount(cx);
         self.settle(cx);
-        self.news.pass_on(Arc::clone(after), &cause.accusers, spread);
+        self.dissemination.pass_on(Arc::clone(after), &cause.accusers, spread);
     }
 
     /// Keeps probes, suspicions and tombstones in step with the view.

@@ -7,10 +7,10 @@ use kinfolk_core::{Cause, ClusterEvent, NodeState, NodeStatus, Reason};
 
 use super::Owners;
 use crate::context::Context;
+use crate::dissemination;
 use crate::fact::{Ask, Fact, Riding, Spread};
 use crate::interface::delivery::Dial;
 use crate::interface::output::Output;
-use crate::news;
 use crate::repair::compare;
 use crate::wire::message::Update;
 
@@ -44,8 +44,10 @@ impl Owners {
                     cx.send_gossip(&member, gossip, Dial::Later);
                 }
             }
-            Fact::News { update, priority, teller } => self.news.push(*update, priority, teller.as_ref()),
-            Fact::WordDropped(id) => self.news.withdraw_word(&id),
+            Fact::Disseminate { update, priority, teller } => {
+                self.dissemination.push(*update, priority, teller.as_ref())
+            }
+            Fact::WordDropped(id) => self.dissemination.withdraw_word(&id),
             Fact::Judged { status, cause } => {
                 let change = self.members.apply(status);
                 self.changed(cx, &change, &cause, Spread::All);
@@ -55,7 +57,7 @@ impl Owners {
                 let cause = Cause::by(cx.me.clone(), Reason::Reported);
                 self.changed(cx, &change, &cause, Spread::Nobody);
                 if let Some(status) = change.after().cloned() {
-                    self.news.push(Update::Node { status, accusers: Vec::new() }, priority, None);
+                    self.dissemination.push(Update::Node { status, accusers: Vec::new() }, priority, None);
                 }
             }
             Fact::ClockSetBack(clock) => {
@@ -92,7 +94,7 @@ impl Owners {
             }
             Riding::Ourselves => {
                 let ours = cx.mine().map(|status| self.update_about(status));
-                Some(self.news.gossip_beginning_with(cx, ours, false))
+                Some(self.dissemination.gossip_beginning_with(cx, ours, false))
             }
         };
         if let Some(riding) = riding
@@ -117,12 +119,12 @@ impl Owners {
         };
         let against = if tells { cx.members.get(&to.id) } else { None };
         let against = against.map(|status| self.update_about(status));
-        self.news.gossip_beginning_with(cx, against, agrees)
+        self.dissemination.gossip_beginning_with(cx, against, agrees)
     }
 
     /// What we know of a member, as an update.
     pub(super) fn update_about(&self, status: Arc<NodeStatus>) -> Update {
         let accusers = self.detection.accusers_of(&status.id);
-        news::inline(Update::Node { status, accusers })
+        dissemination::inline(Update::Node { status, accusers })
     }
 }

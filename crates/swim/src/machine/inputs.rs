@@ -127,7 +127,7 @@ impl Owners {
             self.gossip_for(cx, &known, agrees)
         } else {
             let word = self.members.word_about(cx, from);
-            self.news.gossip_beginning_with(cx, word, agrees)
+            self.dissemination.gossip_beginning_with(cx, word, agrees)
         };
         let late_ms = u16::try_from(cx.lateness.at(cx.now).as_millis()).unwrap_or(u16::MAX);
         cx.reply(to, Message::Ack { stranger, differs, shift_ms, late_ms, gossip });
@@ -173,9 +173,9 @@ impl Owners {
                 cx.done(id, Outcome::Broadcast(outcome));
             }
             Command::Forget { id: member, remembered } => {
-                let Self { members, admission, news, .. } = self;
+                let Self { members, admission, dissemination, .. } = self;
                 let clock = admission.clock(cx);
-                let unsent = (|name: &NodeId| news.is_unsent(name), news.waiting());
+                let unsent = (|name: &NodeId| dissemination.is_unsent(name), dissemination.waiting());
                 let outcome = members.forget(cx, &member, (remembered, clock), unsent);
                 cx.done(id, Outcome::Forgotten(outcome));
             }

@@ -14,7 +14,7 @@
 //! | [`Members`], [`Admission`] | who belongs to the group, and which claims about that are believed |
 //! | [`Myself`] | what we say of ourselves |
 //! | [`Detection`], [`Helper`] | who is alive; what others ask us to find out |
-//! | [`News`] | what waits to be passed on |
+//! | [`Dissemination`] | what waits to be passed on |
 //! | [`Repair`] | exchanges of views |
 //! | [`Report`] | what the application is told, and why |
 //! | [`Requests`] | which answer belongs to what |
@@ -37,13 +37,13 @@ use kinfolk_detector::{Evidence, PartitionStatus, SuspicionStatus};
 
 use crate::context::Context;
 use crate::detection::{Detection, Helper};
+use crate::dissemination::Dissemination;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::Input;
 use crate::interface::output::Output;
 use crate::interface::stats::SwimStats;
 use crate::members::{Admission, Members};
 use crate::myself::Myself;
-use crate::news::News;
 use crate::repair::Repair;
 use crate::report::Report;
 use crate::requests::Requests;
@@ -69,7 +69,7 @@ pub struct Machine {
 struct Owners {
     requests: Requests,
     detection: Detection,
-    news: News,
+    dissemination: Dissemination,
     members: Members,
     admission: Admission,
     helper: Helper,
@@ -116,7 +116,7 @@ impl Machine {
         }
         owners.members.tell_owed_words(cx);
         owners.settle(cx);
-        owners.news.hurry(cx);
+        owners.dissemination.hurry(cx);
     }
 
     /// The next thing to be done, in order.
@@ -146,14 +146,14 @@ impl Machine {
 
     /// Counters and gauges.
     pub fn stats(&self) -> SwimStats {
-        let Owners { news, members, admission, .. } = &self.owners;
+        let Owners { dissemination, members, admission, .. } = &self.owners;
         SwimStats {
             local_health: self.cx.health.score(),
-            queued: news.waiting(),
+            queued: dissemination.waiting(),
             forgotten_names: members.forgotten_names(),
             forgets_dropped: members.words_dropped(),
             claims_refused: admission.refused(),
-            broadcasts_dropped: news.broadcasts_dropped(),
+            broadcasts_dropped: dissemination.broadcasts_dropped(),
             ..self.cx.stats
         }
     }

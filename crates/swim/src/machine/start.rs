@@ -7,11 +7,11 @@ use kinfolk_core::{Change, Instant, NodeState, NodeStatus, RegistryWriter, Rng};
 use super::Owners;
 use crate::context::Context;
 use crate::detection::{Detection, Helper};
+use crate::dissemination::Dissemination;
 use crate::fact::Spread;
 use crate::interface::config::{Mode, SwimConfig};
 use crate::members::{Admission, Members};
 use crate::myself::Myself;
-use crate::news::News;
 use crate::repair::{Repair, schedule_heal};
 use crate::report::Report;
 use crate::requests::Requests;
@@ -28,17 +28,17 @@ pub(super) fn start(
     assert!(me.state == NodeState::Alive && me.is_complete(), "a member starts with its own Alive statement");
     let mut cx = Context::new(config, me.id.clone(), View::of(&registry), rng, now);
     let life = me.incarnation;
-    let (repair, detection, news, myself) = match cx.config.mode {
+    let (repair, detection, dissemination, myself) = match cx.config.mode {
         Mode::Swim | Mode::Lifeguard => (
             Repair::by_exchange(&mut cx),
             Detection::in_turn(&mut cx),
-            News::in_rounds(&mut cx),
+            Dissemination::in_rounds(&mut cx),
             Myself::refuting_at_once(life),
         ),
         Mode::Verified => (
             Repair::by_comparison(&mut cx),
             Detection::in_rings(&mut cx),
-            News::by_flood(),
+            Dissemination::by_flood(),
             Myself::checking_its_return(life),
         ),
     };
@@ -48,7 +48,7 @@ pub(super) fn start(
     let mut owners = Owners {
         requests: Requests::default(),
         detection,
-        news,
+        dissemination,
         members: Members::new(&mut cx, registry),
         admission: Admission::new(&cx, life),
         helper: Helper::default(),
@@ -57,7 +57,7 @@ pub(super) fn start(
         report: Report::new(cx.config.flaps),
     };
     if let Change::Applied { after, .. } = owners.members.apply(me) {
-        owners.news.pass_on(after, &[], Spread::All);
+        owners.dissemination.pass_on(after, &[], Spread::All);
     }
     owners.detection.begin(&mut cx);
     owners.settle(&mut cx);

@@ -35,7 +35,7 @@ const ENVELOPE_BYTES: usize = 96;
 
 /// What waits to be passed on, and when it is sent next.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct Dissemination {
     queue: GossipQueue,
     seen: Seen,
     sending: Sending,
@@ -50,7 +50,7 @@ enum Sending {
     Flood(Flood),
 }
 
-impl News {
+impl Dissemination {
     /// News goes to a few random members in each period.
     pub(crate) fn in_rounds(cx: &mut Context) -> Self {
         Self::sent(Sending::Rounds(Rounds::new(cx)))
