@@ -1,8 +1,12 @@
-//! Membership by gossip as a pure state machine: time, chance, messages and failures come in as inputs, and what is to be
-//! done comes out as outputs. [`Mode::Verified`] is the default: rings of watchers, witnesses, checks of ports. SWIM (Das,
-//! Gupta and Motivala, DSN 2002) and Lifeguard (Dadgar, Phillips and Currey, DSN 2018) are there as their papers have them.
+//! Group membership by gossip as a pure state machine. Time, messages, and failed requests are
+//! inputs. Messages to send and events to report are outputs. The random numbers come from a seed.
 //!
-//! Nothing here knows a clock, a socket, a runtime or the operating system's randomness; `cargo xtask layers` checks it.
+//! [`Mode::Verified`] is the default: rings of watchers, witnesses, and port checks. The crate also
+//! has SWIM (Das, Gupta, Motivala, DSN 2002) and Lifeguard (Dadgar, Phillips, Currey, DSN 2018) as
+//! their papers define them.
+//!
+//! This crate uses no clock, no socket, no runtime, and no random numbers of the operating system.
+//! So the driver, the simulator, and the tests run the same code. `cargo xtask layers` checks it.
 
 mod context;
 mod detection;

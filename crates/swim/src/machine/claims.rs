@@ -44,7 +44,7 @@ impl Owners {
                 // The instance of an origin outranks its earlier ones: a false one would silence it.
                 Update::User(message) => {
                     if !self.admission.refuses(cx, from, (&message.origin, message.life)) {
-                        self.dissemination.heard_broadcast(cx, from, message);
+                        self.dissemination.receive_broadcast(cx, from, message);
                     }
                 }
             }

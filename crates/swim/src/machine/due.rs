@@ -5,7 +5,7 @@ use kinfolk_core::Instant;
 use super::Owners;
 use crate::context::Context;
 use crate::detection::relay_failed;
-use crate::dissemination::Told;
+use crate::dissemination::Recipients;
 use crate::purpose::Purpose;
 use crate::timer::Timer;
 
@@ -41,7 +41,7 @@ fn due(owners: &mut Owners, cx: &mut Context, timer: &Timer) {
         Timer::Gossip => {
             let Owners { dissemination, detection, repair, .. } = owners;
             let now = cx.now;
-            dissemination.send(cx, || Told::at_once(detection.neighbours(), repair.guests(now)));
+            dissemination.send(cx, || Recipients::new(detection.neighbours(), repair.guests(now)));
         }
         Timer::Sync if !cx.has_left() => {
             owners.requests.drop_periodic_sync();

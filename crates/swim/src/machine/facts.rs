@@ -38,7 +38,7 @@ impl Owners {
             Fact::Output(output) => cx.output(*output),
             Fact::Ask(ask) => self.send(cx, ask),
             Fact::TooLate(request) => drop(self.requests.take(request)),
-            Fact::Tell(member) => {
+            Fact::SendUpdates(member) => {
                 let gossip = self.gossip_for(cx, &member, false);
                 if !gossip.is_empty() {
                     cx.send_gossip(&member, gossip, Dial::Later);
@@ -47,7 +47,7 @@ impl Owners {
             Fact::Disseminate { update, priority, teller } => {
                 self.dissemination.push(*update, priority, teller.as_ref())
             }
-            Fact::WordDropped(id) => self.dissemination.withdraw_word(&id),
+            Fact::WordDropped(id) => self.dissemination.withdraw_forget(&id),
             Fact::Judged { status, cause } => {
                 let change = self.members.apply(status);
                 self.changed(cx, &change, &cause, Spread::All);

@@ -116,7 +116,7 @@ impl Machine {
         }
         owners.members.tell_owed_words(cx);
         owners.settle(cx);
-        owners.dissemination.hurry(cx);
+        owners.dissemination.schedule_fresh(cx);
     }
 
     /// The next thing to be done, in order.
