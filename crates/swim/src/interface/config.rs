@@ -19,7 +19,8 @@ pub enum Mode {
     /// time-out. It is here to be measured against. A suspect receives the claim against it only by
     /// chance, so a short network failure may end in a false failure, which heals afterwards.
     Swim,
-    /// SWIM with Lifeguard (DSN 2018): local health, dynamic suspicion, nacks, and the buddy system.
+    /// SWIM with Lifeguard (DSN 2018): local health, dynamic suspicion, nacks, and the buddy
+    /// system.
     Lifeguard,
     /// Each member watches its successor in each of four rings. Witnesses check a subject that does
     /// not answer before it is suspected, and again before it is declared failed. Neither the time
@@ -28,7 +29,8 @@ pub enum Mode {
     Verified,
 }
 
-/// The configuration of a [`Machine`](crate::Machine). All members of a cluster should use the same one.
+/// The configuration of a [`Machine`](crate::Machine). All members of a cluster should use the same
+/// one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SwimConfig {
     /// Which protocol. Default: [`Mode::Verified`].
@@ -63,9 +65,9 @@ pub struct SwimConfig {
     /// Default 45 s. With 0 it returns whenever it reaches them. A longer time keeps a member with
     /// an unsteady link out for longer.
     pub return_probation: Duration,
-    /// The time between two probes of this member (SWIM's protocol period T'). Default 1 s; above 0.
-    /// Half of it halves the time to a first suspicion and doubles the idle traffic. Lifeguard
-    /// multiplies it by local health + 1.
+    /// The time between two probes that this member sends (SWIM's protocol period T'). Default 1 s;
+    /// above 0. Half of it halves the time to a first suspicion and doubles the idle traffic.
+    /// Lifeguard multiplies it by local health + 1.
     pub probe_interval: Duration,
     /// How long a direct probe waits before helpers are asked. Default 500 ms; above 0 and below
     /// `probe_interval`. It should be above the 99th percentile of the round trip. It is multiplied
@@ -73,24 +75,25 @@ pub struct SwimConfig {
     pub probe_timeout: Duration,
     /// The lower bound of the adaptive probe time-out ([`Mode::Verified`]). That time-out is the
     /// smoothed round trip plus four deviations, and at most `probe_timeout`. Default 100 ms. A
-    /// lower value finds a crash sooner on a fast network, and asks witnesses needlessly more often.
+    /// lower value finds a crash sooner on a fast network, and asks witnesses more often without
+    /// need.
     pub probe_timeout_min: Duration,
-    /// How many helpers, or witnesses, are asked for an indirect probe (SWIM's k). Default 3. 0 turns
-    /// indirect probes off. [`Mode::Verified`] does not allow 0, because it accuses no member without
-    /// a witness. More helpers make false suspicions under loss rarer. They cost one more round trip
-    /// each, and only when a probe fails.
+    /// How many helpers, or witnesses, are asked for an indirect probe (SWIM's k). Default 3. 0
+    /// turns indirect probes off. [`Mode::Verified`] does not allow 0, because it accuses no member
+    /// without a witness. More helpers make false suspicions under loss rarer. They cost one more
+    /// round trip each, and only when a probe fails.
     pub indirect_probes: usize,
     /// How long a suspicion lasts before it becomes a failure ([`Mode::Swim`] and
     /// [`Mode::Lifeguard`]). Default: [`SuspicionRule::lifeguard`], `4 log10 N` to `24 log10 N`
     /// intervals by the number of independent accusers. A longer time means fewer false failures,
     /// and later true ones.
     pub suspicion: SuspicionRule,
-    /// The highest local health score (Lifeguard's S). Default 8. 0 turns local health off, and also
-    /// the nacks that feed it.
+    /// The highest local health score (Lifeguard's S). Default 8. 0 turns local health off, and
+    /// also the nacks that feed it.
     pub local_health_max: u32,
     /// Whether the first message to a suspect carries the claim against it (Lifeguard's buddy
-    /// system). Default true. It costs one update in each message to a suspect. Without it a suspect
-    /// receives the claim by chance.
+    /// system). Default true. It costs one update in each message to a suspect. Without it a
+    /// suspect receives the claim by chance.
     pub buddy: bool,
     /// How often waiting updates are sent to random members, besides the updates that piggyback on
     /// probes. Default 200 ms; above 0. [`Mode::Verified`] has no such rounds: fresh updates go to
@@ -111,13 +114,14 @@ pub struct SwimConfig {
     /// repairs what gossip lost. Default 30 s; above 0. Each round costs about 60 bytes for each
     /// known node.
     ///
-    /// In [`Mode::Verified`] the digests are compared first. While they are equal, a round costs one
-    /// probe. Each interval varies by up to one half at random. Most rounds go to a neighbour. Four
-    /// members of the whole group ask a random member in each interval, which may cost a connection.
+    /// In [`Mode::Verified`] the digests are compared first. While they are equal, a round costs
+    /// one probe. Each interval varies by up to one half at random. Most rounds go to a neighbour.
+    /// Four members of the whole group ask a random member in each interval, which may cost a
+    /// connection.
     pub sync_interval: Duration,
-    /// How often one failed member, chosen at random, is contacted, in case only the network failed.
-    /// Default 10 s, varied by up to one half at random; above 0. `None` contacts no failed member.
-    /// It costs one attempt to connect each time, while there is a failed member.
+    /// How often one failed member, chosen at random, is contacted, in case only the network
+    /// failed. Default 10 s, varied by up to one half at random; above 0. `None` contacts no failed
+    /// member. It costs one attempt to connect each time, while there is a failed member.
     pub heal_interval: Option<Duration>,
     /// How long the tombstones of failed and left members, and the names of forgotten members, are
     /// kept. Default 24 h; above 0. It should be longer than any member can be isolated and then
