@@ -35,7 +35,7 @@ impl View {
     }
 
     /// Which of these claims would change something.
-    pub(crate) fn news<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
+    pub(crate) fn are_new<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
         self.0.news(claims)
     }
 

@@ -46,7 +46,8 @@ pub struct SwimStats {
     pub congestions: u64,
     /// Suspicions that this member raised by its own evidence.
     pub suspicions: u64,
-    /// Times that a verdict was held back because more than two fifths of the group were silent.
+    /// Times that a verdict was held back, because a large part of the group was silent or because
+    /// this member was late.
     pub verdicts_held: u64,
     /// Members that were reported as flapping.
     pub flapping: u64,
@@ -54,8 +55,8 @@ pub struct SwimStats {
     pub failures: u64,
     /// Among these, members that most of their watchers could reach only now and then.
     pub lossy: u64,
-    /// Return checks in which too few members answered. This member stays declared failed
-    /// meanwhile.
+    /// Return checks in which too few members answered. This member does not refute its failure
+    /// before one passes.
     pub trials_failed: u64,
     /// Times that this member was declared failed again so soon after its return that it went on
     /// probation.
@@ -71,8 +72,8 @@ pub struct SwimStats {
     pub registry_full: u64,
     /// Broadcasts that a full queue dropped before they were sent as often as planned.
     pub broadcasts_dropped: u64,
-    /// Messages that were not expected: an answer without a request, or an answer of the wrong
-    /// kind.
+    /// Messages that were not expected: an answer without a request, an answer of the wrong kind,
+    /// or a request without a way to answer it. Also results of unknown port checks.
     pub unexpected: u64,
     /// Exchanges of views that this member started and that ended without an error.
     pub syncs: u64,

@@ -1,5 +1,5 @@
-//! What follows from what an owner says. Each fact is followed through, with all that it leads to, before the next one of
-//! the same method.
+//! Gives each fact to the owner that handles it. All consequences of a fact happen before the next
+//! fact of the same method.
 
 use std::sync::Arc;
 
@@ -15,16 +15,18 @@ use crate::repair::compare;
 use crate::wire::message::Update;
 
 impl Owners {
-    /// Follows the facts of the owner's method that has just returned.
+    /// Handles the facts of the owner's method that has just returned.
     #[inline]
     pub(super) fn settle(&mut self, cx: &mut Context) {
-        // Mostly there is none.
+        // Mostly there are no facts. This check is inlined, and the rest is not.
         if cx.has_new_facts() {
             self.follow_all(cx);
         }
     }
 
     fn follow_all(&mut self, cx: &mut Context) {
+        // A fact may lead to a further call of `settle`. That call handles only the facts above
+        // those that wait now.
         let outer = cx.waiting_facts();
         while cx.stack_facts() > outer {
             if let Some(fact) = cx.next_fact() {
@@ -55,6 +57,7 @@ impl Owners {
             Fact::Stated { status, priority } => {
                 let change = self.members.apply(status);
                 let cause = Cause::by(cx.me.clone(), Reason::Reported);
+                // The update is queued below, with the priority of the statement.
                 self.changed(cx, &change, &cause, Spread::Nobody);
                 if let Some(status) = change.after().cloned() {
                     self.dissemination.push(Update::Node { status, accusers: Vec::new() }, priority, None);
@@ -84,7 +87,7 @@ impl Owners {
         }
     }
 
-    /// Sends a request, with the updates that ride on it, and remembers what it was for.
+    /// Sends a request with the updates that piggyback on it, and stores its purpose.
     fn send(&mut self, cx: &mut Context, mut ask: Box<Ask>) {
         let riding = match &ask.riding {
             Riding::Nothing => None,
@@ -94,6 +97,7 @@ impl Owners {
             }
             Riding::Ourselves => {
                 let ours = cx.mine().map(|status| self.update_about(status));
+                // `false`: the receiver's view may not have this statement yet.
                 Some(self.dissemination.gossip_beginning_with(cx, ours, false))
             }
         };
@@ -108,9 +112,10 @@ impl Owners {
         cx.output(output);
     }
 
-    /// The updates to go with a message to `to`: first what we hold against it, so that it can refute at once (Lifeguard's
-    /// buddy system, section IV-C), then what waits. SWIM's paper tells only those that it has removed already.
-    /// `agrees` says whether its view agrees with ours.
+    /// The updates for a message to `to`: first the claim against `to`, if there is one, then the
+    /// waiting updates. With the claim the receiver can refute at once (Lifeguard's buddy system,
+    /// section IV-C). Without the buddy system a suspect gets no claim. A failed or left member
+    /// gets it in every mode. `agrees` says whether the receiver's view agrees with the own view.
     pub(super) fn gossip_for(&mut self, cx: &Context, to: &NodeStatus, agrees: bool) -> Vec<Update> {
         let tells = match to.state {
             NodeState::Alive => false,
@@ -122,7 +127,7 @@ impl Owners {
         self.dissemination.gossip_beginning_with(cx, against, agrees)
     }
 
-    /// What we know of a member, as an update.
+    /// The known status of a member as an update, with the known accusers.
     pub(super) fn update_about(&self, status: Arc<NodeStatus>) -> Update {
         let accusers = self.detection.accusers_of(&status.id);
         dissemination::inline(Update::Node { status, accusers })

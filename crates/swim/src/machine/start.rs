@@ -1,4 +1,5 @@
-//! How a machine starts. Here, and nowhere else, the mode is chosen.
+//! Starts a machine. Only this file looks at the mode to choose the owners, so the other files do
+//! not depend on it.
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::requests::Requests;
 use crate::roster::Roster;
 use crate::view::View;
 
+/// Makes the context and the owners of a machine, and enters `me` into the registry.
 pub(super) fn start(
     config: Arc<SwimConfig>,
     me: NodeStatus,
@@ -27,21 +29,22 @@ pub(super) fn start(
 ) -> (Context, Owners) {
     assert!(me.state == NodeState::Alive && me.is_complete(), "a member starts with its own Alive statement");
     let mut cx = Context::new(config, me.id.clone(), View::of(&registry), rng, now);
-    let life = me.incarnation;
+    let started = me.incarnation;
     let (repair, detection, dissemination, myself) = match cx.config.mode {
         Mode::Swim | Mode::Lifeguard => (
             Repair::by_exchange(&mut cx),
             Detection::in_turn(&mut cx),
             Dissemination::in_rounds(&mut cx),
-            Myself::refuting_at_once(life),
+            Myself::refuting_at_once(started),
         ),
         Mode::Verified => (
-            Repair::by_comparison(&mut cx),
+            Repair::by_digest(&mut cx),
             Detection::in_rings(&mut cx),
             Dissemination::by_flood(),
-            Myself::checking_its_return(life),
+            Myself::checking_its_return(started),
         ),
     };
+    // The registry may already have members, for example from the state directory.
     let snapshot = registry.snapshot();
     let others = snapshot.members().filter(|node| node.id != me.id).map(|node| node.id.clone());
     cx.roster = Roster::of(others, &mut cx.rng);
@@ -50,7 +53,7 @@ pub(super) fn start(
         detection,
         dissemination,
         members: Members::new(&mut cx, registry),
-        admission: Admission::new(&cx, life),
+        admission: Admission::new(&cx, started),
         helper: Helper::default(),
         myself,
         repair,
@@ -61,6 +64,8 @@ pub(super) fn start(
     }
     owners.detection.begin(&mut cx);
     owners.settle(&mut cx);
+    // Timers and random numbers are taken in this order. Another order changes every recorded run
+    // of the simulator.
     schedule_heal(&mut cx);
     (cx, owners)
 }

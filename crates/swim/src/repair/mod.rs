@@ -53,7 +53,7 @@ impl Repair {
     }
 
     /// Views are compared first, and verdicts that come with them are put to their subjects.
-    pub(crate) fn by_comparison(cx: &mut Context) -> Self {
+    pub(crate) fn by_digest(cx: &mut Context) -> Self {
         Self::new(cx, true)
     }
 
