@@ -196,6 +196,8 @@ fn page(
     if let Cursor::After(before) = &session.received
         && let Some(rings) = owners.detection.rings()
     {
+        // A member that the peer's page lacks may have left or failed long ago, and no other member
+        // may watch it. This member watches it until it answers.
         let missed = owners.admission.missed(cx, (before.as_ref(), nodes, more), session.only);
         rings.watch_beside(cx, missed);
     }

@@ -44,7 +44,7 @@ pub(super) fn start(
             Myself::checking_its_return(started),
         ),
     };
-    // The registry may already have members, for example from the state directory.
+    // The registry may already have other members.
     let snapshot = registry.snapshot();
     let others = snapshot.members().filter(|node| node.id != me.id).map(|node| node.id.clone());
     cx.roster = Roster::of(others, &mut cx.rng);
