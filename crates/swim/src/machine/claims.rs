@@ -101,7 +101,7 @@ impl Owners {
             let is_believed = !(self.admission.refuses(cx, from, (&status.id, status.incarnation))
                 || self.members.is_forgotten(cx, from, status)
                 || self.members.is_of_no_use(status)
-                || self.repair.puts_to_its_subject(cx, from, status)
+                || self.repair.holds_back(cx, from, status)
                 || !is_newcomer && self.admission.asks_for_introduction(cx, from, status));
             if is_believed {
                 // A member that reports a suspicion is no accuser of its own. Otherwise each

@@ -68,7 +68,7 @@ impl Owners {
                 self.members.restate(cx, clock);
             }
             Fact::TrialWanted => self.myself.begin_trial(cx, &self.detection.neighbours()),
-            Fact::CameBack => self.repair.contact_a_failed_one(cx),
+            Fact::CameBack => self.repair.contact_failed_member(cx),
             Fact::Found { id, evidence, once } => self.report.note(&id, *evidence, once),
             Fact::CheckPort { id, checked } => self.helper.check_port(cx, &id, checked),
             Fact::Doubted(id) => {

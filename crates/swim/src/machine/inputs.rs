@@ -75,7 +75,7 @@ impl Owners {
             }
             (Message::Gossip { gossip }, _) => self.receive_gossip(cx, from, &gossip),
             (Message::Sync { nodes, after, want, only }, Some(to)) => {
-                self.repair.visited_by(cx, from);
+                self.repair.exchanged_with(cx, from);
                 let corrections = self.members.corrections(cx, &nodes);
                 // The peer's nodes come first: if this member refutes a claim in them, its own page
                 // has the refutation already.

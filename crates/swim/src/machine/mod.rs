@@ -24,8 +24,8 @@
 //!
 //! Each owner's method gets a [`Context`], which has what all owners may use.
 
-mod claims;
 mod back_pressure;
+mod claims;
 mod due;
 mod facts;
 mod inputs;

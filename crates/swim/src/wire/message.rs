@@ -1,5 +1,5 @@
-//! What members say to each other. The wire format is these types in postcard's encoding; `docs/protocol.md` has the
-//! rules, and [`codec`](crate::codec) checks what types cannot hold.
+//! What members say to each other. The wire format is these types in postcard's encoding;
+//! `docs/protocol.md` has the rules, and [`codec`](crate::codec) checks what types cannot hold.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::buckets::Buckets;
 
-/// A message from one member to another. Who sent it is known from its connection and stands nowhere in it.
+/// A message from one member to another. Who sent it is known from its connection and stands
+/// nowhere in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Message {
     /// "Are you there?" Answered by [`Ack`](Self::Ack) (SWIM, section 3.1).
@@ -25,16 +26,17 @@ pub enum Message {
         stranger: bool,
         /// Whether the digest that came with the ping is not that of the sender's view.
         differs: bool,
-        /// By how many milliseconds the next probe should come later (or earlier) than it would, so that those who watch
-        /// the sender do so at evenly spread times.
+        /// By how many milliseconds the next probe should come later (or earlier) than it would, so
+        /// that those who watch the sender do so at evenly spread times.
         shift_ms: i16,
-        /// How many milliseconds late the sender is with what it has to do: it needs more time for its answers.
+        /// How many milliseconds late the sender is with what it has to do: it needs more time for
+        /// its answers.
         late_ms: u16,
         /// Updates that ride along.
         gossip: Vec<Update>,
     },
-    /// "Ask `target` for me": answered by [`Ack`](Self::Ack) if it answers, and else, where `nack` asks for it, by
-    /// [`Nack`](Self::Nack) (SWIM, section 3.1; Lifeguard, section IV-A).
+    /// "Ask `target` for me": answered by [`Ack`](Self::Ack) if it answers, and else, where `nack`
+    /// asks for it, by [`Nack`](Self::Nack) (SWIM, section 3.1; Lifeguard, section IV-A).
     PingReq {
         /// Whom to probe.
         target: NodeId,
@@ -94,8 +96,8 @@ pub enum Message {
         /// Which.
         buckets: Buckets,
     },
-    /// "Send me all that you know of this member": its tags were too large to ride on gossip. Answered by
-    /// [`Page`](Self::Page).
+    /// "Send me all that you know of this member": its tags were too large to ride on gossip.
+    /// Answered by [`Page`](Self::Page).
     Describe {
         /// Of whom.
         id: NodeId,
@@ -148,7 +150,8 @@ pub enum Reception {
 pub enum Update {
     /// A claim about a member.
     Node {
-        /// The claim. Without its description where that is too large, see [`NodeStatus::without_description`].
+        /// The claim. Without its description where that is too large, see
+        /// [`NodeStatus::without_description`].
         status: Arc<NodeStatus>,
         /// Who accuses, if the claim is that it is suspect or failed.
         accusers: Vec<NodeId>,
@@ -169,7 +172,8 @@ pub enum Update {
 pub struct UserMessage {
     /// Who sent it.
     pub origin: NodeId,
-    /// The origin's incarnation when it started, so that the numbers of a restarted member do not look like old ones.
+    /// The origin's incarnation when it started, so that the numbers of a restarted member do not
+    /// look like old ones.
     pub life: Incarnation,
     /// The origin's count of its messages, from 0.
     pub number: u64,
