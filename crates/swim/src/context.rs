@@ -179,8 +179,8 @@ impl Context {
         purpose: Purpose,
         within: Duration,
     ) -> RequestId {
-        let riding = Riding::For(Arc::clone(to));
-        self.ask_at((&to.id, to.addr), (message, riding), purpose, within)
+        let piggyback = Riding::For(Arc::clone(to));
+        self.ask_at((&to.id, to.addr), (message, piggyback), purpose, within)
     }
 
     /// Sends a request without further updates. The receiver may be unknown here.
@@ -194,11 +194,11 @@ impl Context {
         self.ask_at((to, addr), (message, Riding::Nothing), purpose, within)
     }
 
-    /// Sends a request to an address, with the updates that `riding` selects.
+    /// Sends a request to an address, with the updates that `piggyback` selects.
     pub(crate) fn ask_at(
         &mut self,
         (to, addr): (&NodeId, NodeAddr),
-        (message, riding): (Message, Riding),
+        (message, piggyback): (Message, Riding),
         purpose: Purpose,
         within: Duration,
     ) -> RequestId {
@@ -206,7 +206,7 @@ impl Context {
         self.requests_made += 1;
         let delivery = Delivery { within, dial: purpose.dial(), traffic: purpose.traffic() };
         let output = Output::Send { to: to.clone(), addr, message, request: Some(request), delivery };
-        self.facts.push(Fact::Ask(Box::new(Ask { request, output, riding, purpose })));
+        self.facts.push(Fact::Ask(Box::new(Ask { request, output, piggyback, purpose })));
         request
     }
 

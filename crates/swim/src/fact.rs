@@ -69,7 +69,7 @@ pub(crate) struct Ask {
     pub request: RequestId,
     /// The message, without the updates that piggyback on it.
     pub output: Output,
-    pub riding: Riding,
+    pub piggyback: Riding,
     pub purpose: Purpose,
 }
 

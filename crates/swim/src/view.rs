@@ -46,8 +46,8 @@ impl View {
         self.0.incomplete_count()
     }
 
-    /// The digest of the view as probes carry it. Never 0: in a message 0 means that the sender
-    /// wants no comparison.
+    /// The digest of the view as probes carry it. Never 0, because a receiver does not compare a
+    /// digest of 0.
     pub(crate) fn digest(&self) -> u32 {
         folded(self.0.digest()).max(1)
     }

@@ -89,7 +89,7 @@ impl Owners {
 
     /// Sends a request with the updates that piggyback on it, and stores its purpose.
     fn send(&mut self, cx: &mut Context, mut ask: Box<Ask>) {
-        let riding = match &ask.riding {
+        let piggyback = match &ask.piggyback {
             Riding::Nothing => None,
             Riding::For(member) => {
                 let agrees = self.detection.agrees(cx, &member.id);
@@ -101,11 +101,11 @@ impl Owners {
                 Some(self.dissemination.gossip_beginning_with(cx, ours, false))
             }
         };
-        if let Some(riding) = riding
+        if let Some(piggyback) = piggyback
             && let Output::Send { message, .. } = &mut ask.output
             && let Some(gossip) = message.gossip_mut()
         {
-            *gossip = riding;
+            *gossip = piggyback;
         }
         let Ask { request, output, purpose, .. } = *ask;
         self.requests.add(request, purpose);
@@ -117,12 +117,12 @@ impl Owners {
     /// section IV-C). Without the buddy system a suspect gets no claim. A failed or left member
     /// gets it in every mode. `agrees` says whether the receiver's view agrees with the own view.
     pub(super) fn gossip_for(&mut self, cx: &Context, to: &NodeStatus, agrees: bool) -> Vec<Update> {
-        let tells = match to.state {
+        let sends_claim = match to.state {
             NodeState::Alive => false,
             NodeState::Suspect => cx.config.buddy,
             NodeState::Failed | NodeState::Left => true,
         };
-        let against = if tells { cx.members.get(&to.id) } else { None };
+        let against = if sends_claim { cx.members.get(&to.id) } else { None };
         let against = against.map(|status| self.update_about(status));
         self.dissemination.gossip_beginning_with(cx, against, agrees)
     }

@@ -20,11 +20,11 @@ impl Owners {
     pub(super) fn take(&mut self, cx: &mut Context, input: Input) {
         match input {
             Input::Message { from, message, reply_to } => {
-                self.heard(cx);
+                self.message_arrived(cx);
                 self.message(cx, &from, message, reply_to);
             }
             Input::Reply { request, from, message } => {
-                self.heard(cx);
+                self.message_arrived(cx);
                 replies::reply(self, cx, request, &from, message);
             }
             Input::NoReply { request, why } => {
@@ -52,7 +52,7 @@ impl Owners {
     }
 
     /// Records that a message from another member arrived, so this member is not isolated.
-    fn heard(&mut self, cx: &Context) {
+    fn message_arrived(&mut self, cx: &Context) {
         if let Some(rings) = self.detection.rings() {
             rings.heard(cx);
         }
@@ -123,7 +123,7 @@ impl Owners {
     /// Answers a `Ping`.
     fn pinged(&mut self, cx: &mut Context, from: &NodeId, to: ReplyId, digest: u32) {
         let ours = cx.members.digest();
-        // A digest of 0 means that the sender wants no comparison.
+        // A digest of 0 is not to be compared (`Message::Ping`).
         let (differs, agrees) = (digest != 0 && digest != ours, digest == ours);
         let shift_ms = self.detection.probed_by(cx, from);
         let known = cx.members.get(from);

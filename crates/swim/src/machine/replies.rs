@@ -34,6 +34,7 @@ pub(super) fn reply(
                 let late = Duration::from_millis(late_ms.into());
                 rings.answered(cx, request, (&id, sent), (shift_ms, differs), late);
             }
+            // The gossip may remove the difference, so the view is compared after it.
             owners.receive_gossip(cx, from, &gossip);
             if owners.detection.rings().is_some_and(|rings| rings.view_differs(cx, from, differs)) {
                 compare::begin_with(cx, from);
@@ -53,6 +54,7 @@ pub(super) fn reply(
             owners.myself.tried(cx, trial, None);
         }
         (Some(Purpose::PendingVerdict(id)), Message::Ack { gossip, .. }) => {
+            // The gossip may have the subject's refutation, so it goes before the verdict.
             owners.receive_gossip(cx, from, &gossip);
             end_verdict(owners, cx, &id, None);
         }
@@ -70,6 +72,7 @@ pub(super) fn reply(
         }
         (Some(Purpose::Relay(relay)), Message::Ack { gossip, .. }) => {
             owners.receive_gossip(cx, from, &gossip);
+            // The requester must get the target's refutation too, not only the sign of life.
             let about = cx.members.get(from).map(|status| owners.update_about(status));
             relay_acked(cx, &relay, about.into_iter().collect());
         }
@@ -203,6 +206,7 @@ fn page(
     }
     // The group knows its own members. Only if two groups meet is a page new to the other members.
     let spread = if session.alone { Spread::Nobody } else { Spread::AllBut(from) };
+    // The facts of the calls above go before those of the page.
     owners.settle(cx);
     owners.take_in_and_complete(cx, from, nodes, spread);
     owners.repair.took_page(cx, session, (last, more));

@@ -1,4 +1,4 @@
-//! Comparison of views by digests (`Mode::Verified`). It finds what the flood has missed, and costs
+//! Anti-entropy by digests (`Mode::Verified`). It finds what the flood has missed, and costs
 //! nothing while views are equal.
 //!
 //! Each probe carries the digest of the sender's view, and the answer says whether the receiver's
