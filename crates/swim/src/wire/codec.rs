@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_bytes_are_refused() {
+    fn serialization_failure_is_an_error() {
         let bytes = encode(&Message::Nack { closed: false, lossy: false }).unwrap();
         let mut longer = bytes.to_vec();
         longer.push(0);
