@@ -16,7 +16,7 @@ pub(crate) const RINGS: usize = 4;
 #[non_exhaustive]
 pub enum Mode {
     /// SWIM as in its paper (DSN 2002): round-robin probes, indirect probes, a fixed suspicion
-    /// time-out. It is here to be measured against. A suspect receives the claim against it only by
+    /// time-out. It is here for measurements. A suspect receives the claim against it only by
     /// chance, so a short network failure may end in a false failure, which heals afterwards.
     Swim,
     /// SWIM with Lifeguard (DSN 2018): local health, dynamic suspicion, nacks, and the buddy

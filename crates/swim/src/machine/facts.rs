@@ -47,7 +47,7 @@ impl Owners {
                 }
             }
             Fact::Disseminate { update, priority, teller } => {
-                self.dissemination.push(*update, priority, teller.as_ref())
+                self.dissemination.push(*update, priority, teller.as_ref());
             }
             Fact::WordDropped(id) => self.dissemination.withdraw_forget(&id),
             Fact::Judged { status, cause } => {
