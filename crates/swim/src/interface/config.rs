@@ -339,7 +339,7 @@ mod tests {
             change(&mut policy);
             SwimConfig { flaps: Some(policy), ..SwimConfig::default() }.validate().unwrap_err().to_string()
         };
-        assert!(flaps(|policy| policy.returns = 1).contains("returns"));
+        assert!(flaps(|policy| policy.returns = 1).contains("flap"));
         assert!(flaps(|policy| policy.quiet = Duration::ZERO).contains("quiet"));
     }
 }
