@@ -1,5 +1,5 @@
-//! The wire format, byte for byte: one message of each kind. A change here means that members of
-//! two versions do not understand each other.
+//! The wire format, byte for byte: one message of each kind. If this test fails, members of the old
+//! and the new version cannot decode each other's messages.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Tags};
 use kinfolk_swim::{Buckets, Message, Reception, Update, UserMessage, codec};
 
 fn id(name: &str) -> NodeId {
-    NodeId::new(name).expect("a good name")
+    NodeId::new(name).expect("a valid name")
 }
 
 fn status() -> Arc<NodeStatus> {
@@ -58,7 +58,7 @@ fn each_kind_of_message_has_these_bytes() {
         });
         let name = format!("{message:?}");
         let name = name.split(' ').next().unwrap();
-        // Of the long one the first bytes and the length are enough.
+        // The first 80 bytes and the length are enough for a long message.
         writeln!(text, "{name} {} {}", bytes.len(), &hex[..hex.len().min(160)]).unwrap();
     }
     expect![[r"

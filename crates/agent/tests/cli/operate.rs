@@ -191,7 +191,7 @@ fn a_failed_member_is_forgotten_by_all_at_a_command() {
     let (socket, other) = (town.text("a.sock"), town.text("b.sock"));
     let forget = |name: &str| run(&["forget", name, "--socket", &socket]);
     forget("c").must_fail(1, &["cannot forget c", "its state is alive", "stop it first"]);
-    forget("nobody").must_fail(1, &["nothing is known of that name here", "`members`"]);
+    forget("nobody").must_fail(1, &["no member of that name is known here", "`members`"]);
     forget("a").must_fail(1, &["it is this member itself"]);
     forget("not a name").must_fail(2, &["not a name", "<NAME>"]);
 
@@ -211,7 +211,7 @@ fn a_failed_member_is_forgotten_by_all_at_a_command() {
         let all = run(&["members", "--all", "--socket", socket]);
         assert!(all.stdout.starts_with("2 members") && !all.stdout.contains("failed"), "{}", all.stdout);
     }
-    forget("c").must_fail(1, &["nothing is known of that name here"]);
+    forget("c").must_fail(1, &["no member of that name is known here"]);
 }
 
 /// Whether a text looks as if a program had printed its own data: a Rust value, or a duration with

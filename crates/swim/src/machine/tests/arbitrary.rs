@@ -11,10 +11,10 @@ use proptest::test_runner::TestRunner;
 
 use super::bench::{Bench, id, status};
 use crate::detection::peek;
+use crate::dissemination::GossipQueue;
 use crate::interface::config::{Mode, SwimConfig};
 use crate::interface::input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
 use crate::interface::output::Output;
-use crate::news::GossipQueue;
 use crate::purpose::{ASKED_MAX, DESCRIBES_MAX, JOINS_MAX, LEAVE_TOLD_MAX, RELAYS_MAX};
 use crate::wire::buckets::Buckets;
 use crate::wire::codec::BUCKETS;

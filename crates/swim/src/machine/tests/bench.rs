@@ -8,11 +8,11 @@ use kinfolk_core::{
     Tags,
 };
 
+use crate::dissemination::GossipQueue;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
 use crate::interface::output::Output;
 use crate::machine::Machine;
-use crate::news::GossipQueue;
 use crate::repair::compare;
 use crate::wire::message::{Message, Update};
 
@@ -53,7 +53,7 @@ pub(super) fn claim(name: &str, incarnation: u64, state: NodeState, accusers: &[
 impl Machine {
     /// The updates that wait.
     pub(super) fn queue(&mut self) -> &mut GossipQueue {
-        self.owners.news.queue()
+        self.owners.dissemination.queue()
     }
 
     /// Has our view compared with that of a member, now.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use kinfolk_core::{Cause, Incarnation, NodeState, NodeStatus, Reason, Rng, SharedNodeRegistry};
 
 use super::bench::{Bench, claim, id, quiet, status};
+use crate::dissemination::GossipQueue;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{CheckId, Command, Input, NoReply};
 use crate::interface::output::Output;
 use crate::machine::Machine;
-use crate::news::GossipQueue;
 use crate::purpose::RELAYS_MAX;
 use crate::wire::buckets::Buckets;
 use crate::wire::message::{Message, Reception};

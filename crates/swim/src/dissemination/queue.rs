@@ -1,4 +1,5 @@
-//! The updates that wait to ride on a message: which ones go first, how often each is sent, and how many fit.
+//! The queue of waiting updates: which updates go first, how often each is sent, and how many fit
+//! into one message.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -9,12 +10,14 @@ use crate::interface::priority::Priority;
 use crate::wire::codec::{self, INLINE_CLAIM_MAX, UPDATES_MAX};
 use crate::wire::message::Update;
 
-/// Updates that wait, each sent at most `retransmit * ceil(log2(N + 1))` times (SWIM, section 4.1).
+/// Waiting updates. This member sends each at most `retransmit * ceil(log2(N + 1))` times (SWIM,
+/// section 4.1).
 ///
-/// Taken in order of priority, among equals the least sent first, among those the newest. A newer claim about a member
-/// replaces the older, so that there is at most one a member; broadcasts are bounded by
-/// [`BROADCASTS_MAX`](Self::BROADCASTS_MAX), beyond which the one that was sent most often goes, and is counted. Each
-/// operation costs O(log n).
+/// Updates leave the queue in the order of their priority. Among equal priorities the least sent
+/// goes first, and among those the newest. A newer claim about a member replaces the older one, so
+/// the queue has at most one claim about each member. At most
+/// [`BROADCASTS_MAX`](Self::BROADCASTS_MAX) broadcasts wait. A further broadcast replaces the one
+/// that was sent most often, and the queue counts it as dropped. Each operation costs O(log n).
 #[derive(Debug, Default)]
 pub struct GossipQueue {
     waiting: BTreeMap<Rank, Waiting>,
@@ -24,7 +27,8 @@ pub struct GossipQueue {
     pushed: u64,
 }
 
-/// The place in the queue: the smallest goes first.
+/// The place in the queue: priority, number of sends, and number of the push. The smallest rank
+/// goes first.
 type Rank = (Priority, u32, Reverse<u64>);
 
 #[derive(Debug)]
@@ -32,11 +36,11 @@ struct Waiting {
     subject: Subject,
     update: Update,
     bytes: usize,
-    /// Who told us, if somebody did.
+    /// The member that sent the update to this member, if any.
     teller: Option<NodeId>,
 }
 
-/// What an update is about; the newest one about it stands for all.
+/// What an update is about. A new update replaces the waiting update about the same subject.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Subject {
     Node(NodeId),
@@ -44,25 +48,26 @@ enum Subject {
 }
 
 impl GossipQueue {
-    /// How many broadcasts wait at the most.
+    /// How many broadcasts wait at most. Claims need no bound: there is one for each member.
     pub const BROADCASTS_MAX: usize = 1_024;
 
-    /// How many updates are looked at for one message: beyond those that fit, some are passed over as too large.
-    const LOOKED_AT_MAX: usize = 2 * UPDATES_MAX;
+    /// How many updates are tried for one message. More than fit, because updates that are too
+    /// large for the rest of the message are skipped. Bounded, so that a long queue costs no more.
+    const TRIED_MAX: usize = 2 * UPDATES_MAX;
 
     /// An empty queue.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Puts `update` in the place of an older one about the same subject, to be sent from the start. A claim too large
-    /// to ride along goes without its description.
+    /// Adds `update`, in place of an older update about the same subject. Its number of sends
+    /// starts at 0. A claim of more than 1,024 bytes goes without its description.
     pub fn push(&mut self, update: Update, priority: Priority) {
-        self.push_heard_from(update, priority, None);
+        self.push_received(update, priority, None);
     }
 
-    /// [`push`](Self::push) of something that `teller` has told us, who need not be told.
-    pub(crate) fn push_heard_from(&mut self, update: Update, priority: Priority, teller: Option<&NodeId>) {
+    /// [`push`](Self::push) of an update that `teller` sent to this member. `teller` needs no copy.
+    pub(crate) fn push_received(&mut self, update: Update, priority: Priority, teller: Option<&NodeId>) {
         let update = inline(update);
         let subject = subject(&update);
         self.remove(&subject);
@@ -80,8 +85,10 @@ impl GossipQueue {
         );
     }
 
-    /// Takes what goes into one message: at most [`UPDATES_MAX`] updates less `reserved`, and `bytes` bytes, in a group
-    /// of `members`. `retransmit` is the multiplier of the limit.
+    /// Takes the updates for one message, and counts one send of each.
+    ///
+    /// At most [`UPDATES_MAX`] updates less `reserved`, and at most `bytes` bytes. `members` is the
+    /// size of the group and `retransmit` the multiplier: both make the limit of sends.
     pub fn take(
         &mut self,
         reserved: usize,
@@ -91,7 +98,7 @@ impl GossipQueue {
     ) -> Vec<Update> {
         let limit = transmit_limit(members, retransmit);
         let mut chosen = Vec::new();
-        for (rank, waiting) in self.waiting.iter().take(Self::LOOKED_AT_MAX) {
+        for (rank, waiting) in self.waiting.iter().take(Self::TRIED_MAX) {
             if chosen.len() + reserved >= UPDATES_MAX {
                 break;
             }
@@ -103,10 +110,15 @@ impl GossipQueue {
         chosen.into_iter().filter_map(|rank| self.sent(rank, 1, limit)).map(|(update, _)| update).collect()
     }
 
-    /// Takes what rides on one message where news is flooded, as [`take`](Self::take) does. What has not been flooded yet goes along
-    /// and is not counted: the flood tells all neighbours of it. `agrees` says whether the view of who gets the message agrees
-    /// with ours: then claims about members count as sent, and stay at home.
-    pub(crate) fn ride(
+    /// Returns the updates that piggyback on one message in `Mode::Verified`, within the bounds of
+    /// [`take`](Self::take).
+    ///
+    /// An update that was not flooded yet goes too, but this send does not count: otherwise a ping
+    /// before the flood would use up a send, and the flood would not take the update any more.
+    ///
+    /// `agrees` says whether the receiver's view agrees with the own view. Then the receiver knows
+    /// the claims about members. They count as sent and stay here.
+    pub(crate) fn piggyback(
         &mut self,
         reserved: usize,
         mut bytes: usize,
@@ -114,17 +126,18 @@ impl GossipQueue {
         agrees: bool,
     ) -> Vec<Update> {
         let limit = transmit_limit(members, retransmit);
-        let (mut rides, mut counted) = (Vec::new(), Vec::new());
-        for (rank, waiting) in self.waiting.iter().take(Self::LOOKED_AT_MAX) {
+        let (mut chosen, mut counted) = (Vec::new(), Vec::new());
+        for (rank, waiting) in self.waiting.iter().take(Self::TRIED_MAX) {
+            // Forget updates and broadcasts are not in the digest, so they go in any case.
             if !(agrees && matches!(waiting.update, Update::Node { .. })) {
-                if rides.len() + reserved >= UPDATES_MAX {
+                if chosen.len() + reserved >= UPDATES_MAX {
                     break;
                 }
                 if waiting.bytes > bytes {
                     continue;
                 }
                 bytes -= waiting.bytes;
-                rides.push(waiting.update.clone());
+                chosen.push(waiting.update.clone());
             }
             if rank.1 > 0 {
                 counted.push(*rank);
@@ -133,11 +146,13 @@ impl GossipQueue {
         for rank in counted {
             self.sent(rank, 1, limit);
         }
-        rides
+        chosen
     }
 
-    /// Takes what goes, all of it, to each of `copies` members at once: updates that have not been sent at all, as many
-    /// as fit into one message, each with who told us.
+    /// Takes fresh updates for one flood, each with the member that sent it to this member.
+    ///
+    /// An update is fresh when it was not sent at all yet. The result fits into one message, and
+    /// counts as `copies` sends of each update.
     pub(crate) fn take_fresh(
         &mut self,
         copies: u32,
@@ -148,6 +163,7 @@ impl GossipQueue {
         let limit = transmit_limit(members, retransmit);
         let mut chosen = Vec::new();
         for priority in Priority::ALL {
+            // The range of all ranks of this priority with 0 sends.
             let first = (priority, 0, Reverse(u64::MAX))..=(priority, 0, Reverse(0));
             for (rank, waiting) in self.waiting.range(first) {
                 if chosen.len() < UPDATES_MAX && waiting.bytes <= bytes {
@@ -161,11 +177,12 @@ impl GossipQueue {
         chosen.into_iter().filter_map(|rank| self.sent(rank, copies, limit)).collect()
     }
 
-    /// Whether an update waits that has been sent fewer than `times` times.
+    /// Whether an update waits that was sent fewer than `times` times.
     pub fn has_fresh(&self, times: u32) -> bool {
         if self.waiting.is_empty() {
             return false;
         }
+        // The first rank of a priority has the fewest sends, so one look-up each is enough.
         let fresh = |priority| {
             let first = self.waiting.range((priority, 0, Reverse(u64::MAX))..).next();
             first.is_some_and(|((found, sent, _), _)| *found == priority && *sent < times)
@@ -178,13 +195,13 @@ impl GossipQueue {
         self.ranks.contains_key(&Subject::Node(id.clone()))
     }
 
-    /// Whether an update about the member `id` waits that has not been sent at all.
+    /// Whether an update about the member `id` waits that was not sent at all yet.
     pub(crate) fn is_unsent(&self, id: &NodeId) -> bool {
         self.ranks.get(&Subject::Node(id.clone())).is_some_and(|(_, sent, _)| *sent == 0)
     }
 
-    /// Takes back the word that `id` is forgotten, if it waits.
-    pub(crate) fn withdraw_word(&mut self, id: &NodeId) {
+    /// Removes the forget update about `id`, if it waits. A claim about `id` stays.
+    pub(crate) fn withdraw_forget(&mut self, id: &NodeId) {
         let subject = Subject::Node(id.clone());
         let waiting = self.ranks.get(&subject).and_then(|rank| self.waiting.get(rank));
         if waiting.is_some_and(|waiting| matches!(waiting.update, Update::Forget { .. })) {
@@ -192,22 +209,23 @@ impl GossipQueue {
         }
     }
 
-    /// How many updates wait.
+    /// The number of waiting updates.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Whether none waits.
+    /// Whether no update waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// How many broadcasts were dropped at the bound.
+    /// The number of broadcasts that were dropped at the bound.
     pub fn broadcasts_dropped(&self) -> u64 {
         self.broadcasts_dropped
     }
 
-    /// Counts `times` more sendings of the update at `rank`; the last one removes it.
+    /// Counts `times` more sends of the update at `rank`, and returns it with its sender. An update
+    /// that reaches `limit` leaves the queue.
     fn sent(&mut self, rank: Rank, times: u32, limit: u32) -> Option<(Update, Option<NodeId>)> {
         let waiting = self.waiting.remove(&rank)?;
         let taken = (waiting.update.clone(), waiting.teller.clone());
@@ -215,7 +233,7 @@ impl GossipQueue {
         if sent + times < limit {
             self.insert((priority, sent + times, number), waiting);
         } else {
-            self.forget(&waiting.subject);
+            self.drop_rank(&waiting.subject);
         }
         Some(taken)
     }
@@ -228,27 +246,29 @@ impl GossipQueue {
     fn remove(&mut self, subject: &Subject) {
         if let Some(rank) = self.ranks.get(subject).copied() {
             self.waiting.remove(&rank);
-            self.forget(subject);
+            self.drop_rank(subject);
         }
     }
 
-    fn forget(&mut self, subject: &Subject) {
+    fn drop_rank(&mut self, subject: &Subject) {
         self.ranks.remove(subject);
         self.broadcasts -= usize::from(matches!(subject, Subject::User(..)));
     }
 
     fn drop_last_broadcast(&mut self) {
-        // Broadcasts have the lowest priority: the last in the queue is one, the one sent most often.
+        // Broadcasts have the lowest priority, so the last update in the queue is a broadcast: the
+        // one that was sent most often.
         if let Some((_, last)) = self.waiting.pop_last() {
-            self.forget(&last.subject);
+            self.drop_rank(&last.subject);
             self.broadcasts_dropped += 1;
         }
     }
 }
 
-/// How often one member sends one update in a group of `members`: `retransmit * ceil(log2(N + 1))`, at least once.
+/// How often one member sends one update in a group of `members`:
+/// `retransmit * ceil(log2(N + 1))`, and at least once (SWIM, section 4.1).
 pub fn transmit_limit(members: usize, retransmit: u32) -> u32 {
-    // ceil(log2(N + 1)) is the number of bits of N.
+    // ceil(log2(N + 1)) is the number of bits of N, so no floating point is needed.
     let bits = usize::BITS - members.leading_zeros();
     retransmit.saturating_mul(bits).max(1)
 }
@@ -256,12 +276,14 @@ pub fn transmit_limit(members: usize, retransmit: u32) -> u32 {
 fn subject(update: &Update) -> Subject {
     match update {
         Update::Node { status, .. } => Subject::Node(status.id.clone()),
+        // A forget update and a claim about the same member exclude each other.
         Update::Forget { id, .. } => Subject::Node(id.clone()),
         Update::User(user) => Subject::User(user.origin.clone(), user.life, user.number),
     }
 }
 
-/// Without its description, if it is too large to ride along.
+/// Removes the description from a claim that is larger than [`INLINE_CLAIM_MAX`]. Large tags would
+/// leave no room for other updates. A member that lacks them asks for them (`Message::Describe`).
 pub(crate) fn inline(update: Update) -> Update {
     match update {
         Update::Node { status, accusers } if codec::encoded_len(&status) > INLINE_CLAIM_MAX => {

@@ -1,4 +1,4 @@
-//! The queue against its rules: order, bounds, how often, and a model under arbitrary use.
+//! Tests of the queue: order, bounds, number of sends, and a model under arbitrary use.
 
 use std::collections::BTreeMap as Map;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn names(updates: &[Update]) -> Vec<String> {
 }
 
 #[test]
-fn higher_priorities_go_first_then_the_least_sent_then_the_newest() {
+fn order_is_priority_then_fewest_sends_then_newest() {
     let mut queue = GossipQueue::new();
     queue.push(user(0, 1), Priority::Low);
     queue.push(claim("new", 1, NodeState::Alive), Priority::Medium);
@@ -45,7 +45,7 @@ fn higher_priorities_go_first_then_the_least_sent_then_the_newest() {
 }
 
 #[test]
-fn an_update_is_sent_exactly_as_often_as_the_limit_says() {
+fn update_is_sent_exactly_as_often_as_the_limit() {
     let mut queue = GossipQueue::new();
     queue.push(claim("a", 1, NodeState::Alive), Priority::Medium);
     let sent = (0..100).filter(|_| !queue.take(0, 4_096, 7, 3).is_empty()).count();
@@ -53,7 +53,7 @@ fn an_update_is_sent_exactly_as_often_as_the_limit_says() {
 }
 
 #[test]
-fn the_transmit_limit_follows_its_formula() {
+fn transmit_limit_follows_its_formula() {
     for (members, expected) in
         [(0, 1), (1, 3), (2, 6), (3, 6), (4, 9), (7, 9), (8, 12), (1_000, 30), (10_000, 42)]
     {
@@ -62,7 +62,7 @@ fn the_transmit_limit_follows_its_formula() {
 }
 
 #[test]
-fn at_most_20_updates_and_the_byte_budget_fit_into_one_message() {
+fn message_takes_20_updates_within_the_byte_budget() {
     let mut queue = GossipQueue::new();
     for number in 0..50 {
         queue.push(claim(&format!("n{number}"), 1, NodeState::Alive), Priority::Medium);
@@ -79,7 +79,7 @@ fn at_most_20_updates_and_the_byte_budget_fit_into_one_message() {
 }
 
 #[test]
-fn a_newer_claim_replaces_the_older_and_starts_from_zero() {
+fn newer_claim_replaces_the_older_and_counts_from_zero() {
     let mut queue = GossipQueue::new();
     queue.push(claim("a", 1, NodeState::Suspect), Priority::High);
     queue.take(0, 4_096, 8, 3);
@@ -91,7 +91,7 @@ fn a_newer_claim_replaces_the_older_and_starts_from_zero() {
 }
 
 #[test]
-fn the_last_broadcast_that_fits_is_kept_and_one_more_drops_one_and_counts_it() {
+fn broadcast_beyond_the_bound_drops_one_and_is_counted() {
     let mut queue = GossipQueue::new();
     for number in 0..GossipQueue::BROADCASTS_MAX as u64 {
         queue.push(user(number, 0), Priority::Low);
@@ -102,29 +102,29 @@ fn the_last_broadcast_that_fits_is_kept_and_one_more_drops_one_and_counts_it() {
 }
 
 #[test]
-fn a_claim_with_large_tags_rides_without_them() {
+fn claim_with_large_tags_is_sent_without_them() {
     let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
     let tags = Tags::new([("k", "v".repeat(2_000))]).unwrap();
     let status = NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), tags);
     let mut queue = GossipQueue::new();
     queue.push(Update::Node { status: Arc::new(status), accusers: Vec::new() }, Priority::Medium);
     let Some(Update::Node { status, .. }) = queue.take(0, 4_096, 8, 3).pop() else {
-        panic!("it was not sent")
+        panic!("the claim was not sent")
     };
     assert!(status.tags.is_empty() && !status.is_complete());
 }
 
 proptest! {
     #[test]
-    fn under_arbitrary_use_no_bound_breaks_and_each_claim_is_sent_as_often_as_planned(
+    fn arbitrary_use_keeps_bounds_and_send_counts(
         pushes in prop::collection::vec((0..12_u64, 0..3_usize, any::<bool>()), 1..60),
     ) {
         let mut queue = GossipQueue::new();
         let mut sent: Map<String, u32> = Map::new();
         let limit = transmit_limit(5, 2);
         let priorities = [Priority::Critical, Priority::High, Priority::Medium];
-        for (round, (who, priority, take)) in pushes.into_iter().enumerate() {
-            let name = format!("n{who}");
+        for (round, (member, priority, take)) in pushes.into_iter().enumerate() {
+            let name = format!("n{member}");
             queue.push(claim(&name, round as u64 + 1, NodeState::Alive), priorities[priority]);
             sent.insert(name, 0);
             if take {
@@ -145,7 +145,7 @@ proptest! {
 }
 
 #[test]
-fn fresh_updates_fit_into_the_byte_budget_of_one_message() {
+fn fresh_updates_stay_within_the_byte_budget() {
     let mut queue = GossipQueue::new();
     (0..9).for_each(|number| queue.push(user(number, 400), Priority::Low));
     let one = codec::encoded_len(&user(0, 400));
@@ -157,7 +157,7 @@ fn fresh_updates_fit_into_the_byte_budget_of_one_message() {
 }
 
 #[test]
-fn at_most_20_fresh_updates_fit_into_one_message_and_each_goes_to_all_at_once() {
+fn flood_takes_20_fresh_updates_and_counts_each_copy() {
     let mut queue = GossipQueue::new();
     for number in 0..50 {
         queue.push(claim(&format!("n{number}"), 1, NodeState::Alive), Priority::Medium);
@@ -165,11 +165,11 @@ fn at_most_20_fresh_updates_fit_into_one_message_and_each_goes_to_all_at_once() 
     let counts = [0; 4].map(|_| queue.take_fresh(4, 100_000, 8, 3).len());
     assert_eq!(counts, [20, 20, 10, 0]);
     let left = (0..100).map(|_| queue.take(0, GOSSIP_BYTES_MAX, 8, 3).len()).sum::<usize>();
-    assert_eq!(left, 50 * (12 - 4), "of twelve sendings four are over");
+    assert_eq!(left, 50 * (12 - 4), "4 of 12 sends are done");
 }
 
 #[test]
-fn an_update_waits_and_is_unsent_until_it_is_sent_and_a_word_can_be_taken_back() {
+fn update_is_unsent_until_sent_and_only_a_forget_is_withdrawn() {
     let id = |name: &str| NodeId::new(name).unwrap();
     let mut queue = GossipQueue::new();
     queue.push(claim("a", 1, NodeState::Alive), Priority::Medium);
@@ -178,52 +178,52 @@ fn an_update_waits_and_is_unsent_until_it_is_sent_and_a_word_can_be_taken_back()
     assert!(!queue.is_waiting(&id("c")) && !queue.is_unsent(&id("c")));
     queue.take(0, GOSSIP_BYTES_MAX, 8, 3);
     assert!(queue.is_waiting(&id("a")) && !queue.is_unsent(&id("a")));
-    queue.withdraw_word(&id("a"));
-    queue.withdraw_word(&id("b"));
-    assert!(queue.is_waiting(&id("a")) && !queue.is_waiting(&id("b")), "only words are taken back");
+    queue.withdraw_forget(&id("a"));
+    queue.withdraw_forget(&id("b"));
+    assert!(queue.is_waiting(&id("a")) && !queue.is_waiting(&id("b")), "only the forget update is withdrawn");
     assert_eq!((queue.len(), queue.is_empty()), (1, false));
 }
 
 #[test]
-fn what_was_never_sent_rides_uncounted_and_the_rest_as_often_as_the_limit_says() {
+fn piggyback_before_the_flood_is_not_counted() {
     let mut queue = GossipQueue::new();
     queue.push(claim("a", 1, NodeState::Alive), Priority::Medium);
     for _ in 0..100 {
-        assert_eq!(names(&queue.ride(0, 4_096, (7, 3), false)), ["a"]);
+        assert_eq!(names(&queue.piggyback(0, 4_096, (7, 3), false)), ["a"]);
     }
     assert!(queue.is_unsent(&NodeId::new("a").unwrap()));
     assert_eq!(queue.take_fresh(4, 4_096, 7, 3).len(), 1);
-    let rides = (0..100).filter(|_| !queue.ride(0, 4_096, (7, 3), false).is_empty()).count();
-    assert_eq!((rides, queue.len()), (5, 0), "nine, less the four of the flood");
+    let sent = (0..100).filter(|_| !queue.piggyback(0, 4_096, (7, 3), false).is_empty()).count();
+    assert_eq!((sent, queue.len()), (5, 0), "9 sends, less the 4 of the flood");
 }
 
 #[test]
-fn what_a_view_that_agrees_has_counts_as_sent_and_all_else_still_rides() {
+fn claims_are_not_sent_to_a_member_whose_view_agrees() {
     let mut queue = GossipQueue::new();
     queue.push(claim("fresh", 1, NodeState::Failed), Priority::Critical);
-    let word = Update::Forget { id: NodeId::new("gone").unwrap(), incarnation: Incarnation::new(1) };
+    let forget = Update::Forget { id: NodeId::new("left").unwrap(), incarnation: Incarnation::new(1) };
     queue.push(claim("a", 1, NodeState::Alive), Priority::Medium);
-    queue.push(word, Priority::Medium);
+    queue.push(forget, Priority::Medium);
     queue.push(user(0, 10), Priority::Low);
     while queue.has_fresh(1) {
         queue.take_fresh(1, 4_096, 7, 3);
     }
     queue.push(claim("fresh", 2, NodeState::Failed), Priority::Critical);
     for _ in 0..8 {
-        assert_eq!(names(&queue.ride(0, 4_096, (7, 3), true)), ["forget-gone", "user-0"]);
+        assert_eq!(names(&queue.piggyback(0, 4_096, (7, 3), true)), ["forget-left", "user-0"]);
     }
-    assert_eq!(queue.len(), 1, "what was not flooded waits for the flood");
-    assert_eq!(names(&queue.ride(0, 4_096, (7, 3), false)), ["fresh"]);
+    assert_eq!(queue.len(), 1, "the claim that was not flooded waits for the flood");
+    assert_eq!(names(&queue.piggyback(0, 4_096, (7, 3), false)), ["fresh"]);
 }
 
 #[test]
-fn what_rides_stays_within_its_bounds() {
+fn piggyback_stays_within_its_bounds() {
     let mut queue = GossipQueue::new();
     for number in 0..50 {
         queue.push(user(number, 200), Priority::Low);
     }
     let one = codec::encoded_len(&user(0, 200));
-    assert_eq!(queue.ride(0, 3 * one, (7, 3), true).len(), 3);
-    assert_eq!(queue.ride(UPDATES_MAX - 1, 4_096, (7, 3), true).len(), 1);
-    assert_eq!(queue.ride(UPDATES_MAX, 4_096, (7, 3), true), []);
+    assert_eq!(queue.piggyback(0, 3 * one, (7, 3), true).len(), 3);
+    assert_eq!(queue.piggyback(UPDATES_MAX - 1, 4_096, (7, 3), true).len(), 1);
+    assert_eq!(queue.piggyback(UPDATES_MAX, 4_096, (7, 3), true), []);
 }

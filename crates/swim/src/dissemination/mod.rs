@@ -1,13 +1,13 @@
-//! News: what has changed and others have to hear. What waits rides on every message; how it is sent beside that is chosen
-//! once, by the mode.
+//! Dissemination: the updates that wait to be sent to other members. They piggyback on every
+//! message that can carry updates. The mode decides, once, how they are sent besides that.
 //!
 //! ```text
-//!   push ──> queue ──┬─ rides on probes and answers   gossip_beginning_with
+//!   push ──> queue ──┬─ on probes and answers         gossip_beginning_with
 //!                    ├─ rounds: to random members     (SWIM, section 4.1; Swim and Lifeguard)
 //!                    └─ flood: to all neighbours      flood.rs (Verified)
 //! ```
 //!
-//! It knows nothing of what the news means.
+//! This module does not interpret the updates.
 
 mod broadcasts;
 mod flood;
@@ -25,63 +25,65 @@ use crate::wire::codec::{self, GOSSIP_BYTES_MAX};
 use crate::wire::message::{Update, UserMessage};
 use broadcasts::Seen;
 use flood::Flood;
-pub(crate) use flood::Told;
+pub(crate) use flood::Recipients;
 pub(crate) use queue::inline;
 pub use queue::{GossipQueue, transmit_limit};
 use rounds::Rounds;
 
-/// What a message takes beside its updates, at the most: its kind, lengths, and the longest name.
+/// At most this many bytes of a message are not updates: its kind, lengths, and the longest name.
 const ENVELOPE_BYTES: usize = 96;
 
-/// What waits to be passed on, and when it is sent next.
+/// The waiting updates, and when they are sent next.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct Dissemination {
     queue: GossipQueue,
     seen: Seen,
     sending: Sending,
 }
 
-/// How news is sent that does not ride on other messages.
+/// How updates are sent that do not piggyback on other messages.
 #[derive(Debug)]
 enum Sending {
-    /// A few random members in each period.
+    /// To a few random members in each period (SWIM, section 4.1).
     Rounds(Rounds),
-    /// All neighbours at once.
+    /// To all neighbours at once.
     Flood(Flood),
 }
 
-impl News {
-    /// News goes to a few random members in each period.
+impl Dissemination {
+    /// Sends updates to a few random members in each period.
     pub(crate) fn in_rounds(cx: &mut Context) -> Self {
-        Self::sent(Sending::Rounds(Rounds::new(cx)))
+        Self::new(Sending::Rounds(Rounds::new(cx)))
     }
 
-    /// News goes to all neighbours at once.
+    /// Sends updates to all neighbours at once.
     pub(crate) fn by_flood() -> Self {
-        Self::sent(Sending::Flood(Flood::default()))
+        Self::new(Sending::Flood(Flood::default()))
     }
 
-    fn sent(sending: Sending) -> Self {
+    fn new(sending: Sending) -> Self {
         Self { queue: GossipQueue::new(), seen: Seen::default(), sending }
     }
 
-    /// There is something new, which `teller` has told us.
+    /// Queues an update. `teller` is the member that sent it, if any.
     pub(crate) fn push(&mut self, update: Update, priority: Priority, teller: Option<&NodeId>) {
-        self.queue.push_heard_from(update, priority, teller);
+        self.queue.push_received(update, priority, teller);
     }
 
-    /// A member has changed.
+    /// Queues the changed status of a member.
     pub(crate) fn pass_on(&mut self, status: Arc<NodeStatus>, accusers: &[NodeId], spread: Spread<'_>) {
         let teller = match spread {
             Spread::Nobody => return,
             Spread::All => None,
             Spread::AllBut(teller) => Some(teller),
         };
+        // The order of `docs/protocol.md`: failed and left, then suspicions, then new members.
         let priority = match status.state {
             NodeState::Failed | NodeState::Left => Priority::Critical,
             NodeState::Suspect => Priority::High,
             NodeState::Alive => Priority::Medium,
         };
+        // Accusers shorten a suspicion, and are the cause of a failure. Other states have none.
         let accusers = match status.state {
             NodeState::Suspect | NodeState::Failed => accusers.to_vec(),
             NodeState::Alive | NodeState::Left => Vec::new(),
@@ -89,8 +91,9 @@ impl News {
         self.push(Update::Node { status, accusers }, priority, teller);
     }
 
-    /// `teller` has passed on a broadcast: it is told to the application and passed on, once.
-    pub(crate) fn heard_broadcast(&mut self, cx: &mut Context, teller: &NodeId, message: &UserMessage) {
+    /// Takes in a broadcast that `teller` passed on. Reports it to the application and passes it
+    /// on, each once.
+    pub(crate) fn receive_broadcast(&mut self, cx: &mut Context, teller: &NodeId, message: &UserMessage) {
         if message.origin == cx.me || !self.seen.is_new(message) {
             return;
         }
@@ -99,7 +102,8 @@ impl News {
         self.push(Update::User(message.clone()), Priority::Low, Some(teller));
     }
 
-    /// `first`, then what waits, as much as fits into one message. `agrees` says whether the view of who gets it agrees with ours.
+    /// The update `first`, then waiting updates, as many as fit into one message. `agrees` says
+    /// whether the receiver's view agrees with the own view.
     pub(crate) fn gossip_beginning_with(
         &mut self,
         cx: &Context,
@@ -107,6 +111,7 @@ impl News {
         agrees: bool,
     ) -> Vec<Update> {
         let mut gossip: Vec<Update> = first.map(queue::inline).into_iter().collect();
+        // Most messages carry no updates, so this case stays cheap.
         if self.queue.is_empty() {
             return gossip;
         }
@@ -116,56 +121,57 @@ impl News {
         let (reserved, retransmit) = (gossip.len(), cx.config.retransmit);
         let waiting = match self.sending {
             Sending::Rounds(_) => self.queue.take(reserved, budget, members, retransmit),
-            Sending::Flood(_) => self.queue.ride(reserved, budget, (members, retransmit), agrees),
+            Sending::Flood(_) => self.queue.piggyback(reserved, budget, (members, retransmit), agrees),
         };
-        // What comes first may wait as well; it need not go twice.
+        // The queue may hold `first` too. One copy is enough.
         let again = gossip.first().cloned();
         gossip.extend(waiting.into_iter().filter(|update| Some(update) != again.as_ref()));
         gossip
     }
 
-    /// Sees that what is fresh is sent soon.
-    pub(crate) fn hurry(&mut self, cx: &mut Context) {
+    /// Schedules the next send of fresh updates.
+    pub(crate) fn schedule_fresh(&mut self, cx: &mut Context) {
         match &mut self.sending {
-            Sending::Rounds(rounds) => rounds.hurry(cx, &self.queue),
-            Sending::Flood(flood) => flood.hurry(cx, &self.queue),
+            Sending::Rounds(rounds) => rounds.schedule_fresh(cx, &self.queue),
+            Sending::Flood(flood) => flood.schedule_fresh(cx, &self.queue),
         }
     }
 
-    /// It is time to send what waits; `at_once` says who is told at once.
-    pub(crate) fn send(&mut self, cx: &mut Context, at_once: impl FnOnce() -> Told) {
+    /// Sends the waiting updates. `recipients` makes the list that a flood goes to.
+    pub(crate) fn send(&mut self, cx: &mut Context, recipients: impl FnOnce() -> Recipients) {
         match &mut self.sending {
             Sending::Rounds(rounds) => rounds.send(cx, &self.queue),
-            Sending::Flood(flood) => flood.send(cx, &mut self.queue, &at_once()),
+            // The list costs an allocation, so rounds do not make it.
+            Sending::Flood(flood) => flood.send(cx, &mut self.queue, &recipients()),
         }
     }
 
-    /// The word that this member is forgotten is not passed on any more.
-    pub(crate) fn withdraw_word(&mut self, id: &NodeId) {
-        self.queue.withdraw_word(id);
+    /// Stops passing on the forget update about this member.
+    pub(crate) fn withdraw_forget(&mut self, id: &NodeId) {
+        self.queue.withdraw_forget(id);
     }
 
-    /// Whether news of this member waits.
+    /// Whether an update about this member waits.
     pub(crate) fn is_waiting(&self, id: &NodeId) -> bool {
         self.queue.is_waiting(id)
     }
 
-    /// Whether news of this member waits that has not been sent at all.
+    /// Whether an update about this member waits that was not sent at all yet.
     pub(crate) fn is_unsent(&self, id: &NodeId) -> bool {
         self.queue.is_unsent(id)
     }
 
-    /// How many updates wait.
+    /// The number of waiting updates.
     pub(crate) fn waiting(&self) -> usize {
         self.queue.len()
     }
 
-    /// How many broadcasts were dropped at the bound.
+    /// The number of broadcasts that were dropped at the bound.
     pub(crate) fn broadcasts_dropped(&self) -> u64 {
         self.queue.broadcasts_dropped()
     }
 
-    /// What waits.
+    /// The waiting updates.
     #[cfg(test)]
     pub(crate) fn queue(&mut self) -> &mut GossipQueue {
         &mut self.queue

@@ -1,4 +1,4 @@
-//! Which broadcasts have been seen, so that each is told and passed on once.
+//! Which broadcasts were received, so that each is reported and passed on once.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,37 +6,45 @@ use kinfolk_core::{Incarnation, NodeId};
 
 use crate::wire::message::UserMessage;
 
-/// The broadcasts seen of each origin: its newest life, the highest number, and which of the [`WINDOW`](Self::WINDOW)
-/// numbers up to it were seen. What lies below the window counts as seen: it is lost rather than told twice.
+/// The broadcasts received from each origin: its newest instance, the highest number, and which of
+/// the [`WINDOW`](Self::WINDOW) numbers up to it were received.
 ///
-/// Bounded by [`ORIGINS_MAX`](Self::ORIGINS_MAX) origins; the one that was first heard of is forgotten for one more.
+/// A number below the window counts as received. So the application may miss a broadcast that is
+/// that late, but it never gets one twice.
+///
+/// Bounded by [`ORIGINS_MAX`](Self::ORIGINS_MAX) origins. A further origin replaces the one that
+/// was added first.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     origins: HashMap<NodeId, Numbers>,
+    /// The origins in the order in which they were added, the oldest first.
     by_age: VecDeque<NodeId>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Numbers {
-    life: Incarnation,
+    /// The incarnation with which the origin's newest instance started.
+    instance: Incarnation,
     highest: u64,
-    /// Bit `i` says whether `highest - i` was seen.
+    /// Bit `i` says whether `highest - i` was received.
     window: u128,
 }
 
 impl Seen {
-    /// How many numbers below the highest are remembered one by one.
+    /// How many numbers are remembered one by one, from the highest down: the bits of a `u128`.
     pub(crate) const WINDOW: u64 = 128;
-    /// How many origins are remembered.
+    /// How many origins are remembered at most. The bound limits the memory.
     pub(crate) const ORIGINS_MAX: usize = 4_096;
 
-    /// Whether this broadcast is new; from now on it is not.
+    /// Whether this broadcast is new. Records it as received.
     pub(crate) fn is_new(&mut self, message: &UserMessage) -> bool {
         let UserMessage { origin, life, number, .. } = message;
-        let first = Numbers { life: *life, highest: *number, window: 1 };
+        let first = Numbers { instance: *life, highest: *number, window: 1 };
         match self.origins.get_mut(origin) {
-            Some(known) if known.life > *life => false,
-            Some(known) if known.life == *life => known.see(*number),
+            // The origin has restarted since. Its old broadcasts no longer count.
+            Some(known) if known.instance > *life => false,
+            Some(known) if known.instance == *life => known.receive(*number),
+            // A restarted origin counts from 0 again, so its old numbers say nothing.
             Some(known) => {
                 *known = first;
                 true
@@ -60,9 +68,10 @@ impl Seen {
 }
 
 impl Numbers {
-    fn see(&mut self, number: u64) -> bool {
+    fn receive(&mut self, number: u64) -> bool {
         if number > self.highest {
             let shift = u32::try_from(number - self.highest).unwrap_or(u32::MAX);
+            // A shift by 128 or more would panic or wrap. It leaves no old number in the window.
             self.window = self.window.checked_shl(shift).unwrap_or(0) | 1;
             self.highest = number;
             return true;
@@ -79,20 +88,20 @@ impl Numbers {
 mod tests {
     use super::*;
 
-    fn message(origin: &str, life: u64, number: u64) -> UserMessage {
+    fn message(origin: &str, instance: u64, number: u64) -> UserMessage {
         let origin = NodeId::new(origin).unwrap();
-        UserMessage { origin, life: Incarnation::new(life), number, payload: bytes::Bytes::new() }
+        UserMessage { origin, life: Incarnation::new(instance), number, payload: bytes::Bytes::new() }
     }
 
     #[test]
-    fn each_number_is_new_once_in_whatever_order() {
+    fn each_number_is_new_once_in_any_order() {
         let mut seen = Seen::default();
-        let news: Vec<bool> = [5, 5, 3, 7, 3, 0, 7].map(|n| seen.is_new(&message("a", 1, n))).into();
-        assert_eq!(news, [true, false, true, true, false, true, false]);
+        let are_new: Vec<bool> = [5, 5, 3, 7, 3, 0, 7].map(|n| seen.is_new(&message("a", 1, n))).into();
+        assert_eq!(are_new, [true, false, true, true, false, true, false]);
     }
 
     #[test]
-    fn the_window_ends_where_it_says() {
+    fn number_below_the_window_is_not_new() {
         let mut seen = Seen::default();
         assert!(seen.is_new(&message("a", 1, 1_000)));
         assert!(seen.is_new(&message("a", 1, 1_000 - Seen::WINDOW + 1)));
@@ -101,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restarted_origin_counts_from_zero_and_its_former_life_is_over() {
+    fn restarted_origin_counts_from_zero_again() {
         let mut seen = Seen::default();
         assert!(seen.is_new(&message("a", 1, 9)));
         assert!(seen.is_new(&message("a", 2, 0)));
@@ -109,13 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_origin_that_fits_is_kept_and_one_more_forgets_the_oldest() {
+    fn origin_beyond_the_bound_replaces_the_oldest() {
         let mut seen = Seen::default();
         let origin = |number: usize| message(&format!("n{number}"), 1, 0);
         assert!((0..Seen::ORIGINS_MAX).all(|number| seen.is_new(&origin(number))));
         assert!(!seen.is_new(&origin(0)));
         assert!(seen.is_new(&origin(Seen::ORIGINS_MAX)));
-        assert!(seen.is_new(&origin(0)), "it was forgotten");
+        assert!(seen.is_new(&origin(0)), "its numbers were dropped");
         assert_eq!(seen.origins.len(), Seen::ORIGINS_MAX);
     }
 }
