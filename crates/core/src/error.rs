@@ -34,7 +34,9 @@ pub enum NameError {
     /// The name begins or ends with a hyphen.
     ///
     /// What to do: remove the hyphen at the edge.
-    #[error("the name {name:?} begins or ends with '-'; remove it, a DNS label must not begin or end with '-'")]
+    #[error(
+        "the name {name:?} begins or ends with '-'; remove it, a DNS label must not begin or end with '-'"
+    )]
     HyphenAtEdge {
         /// The name as given.
         name: String,

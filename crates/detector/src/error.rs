@@ -31,7 +31,9 @@ pub enum ConfigError {
     /// [`PhiConfig::min_samples`] is 0, or more than the window holds.
     ///
     /// What to do: give at least 1 and at most the window's size, or make the window larger.
-    #[error("phi min_samples is {found}; it must be 1 to {window}, the size of the phi window, or the window must be larger")]
+    #[error(
+        "phi min_samples is {found}; it must be 1 to {window}, the size of the phi window, or the window must be larger"
+    )]
     MinSamples {
         /// The value given.
         found: usize,
@@ -80,7 +82,9 @@ pub enum ConfigError {
     /// [`SuspicionRule::beta`] is not a finite number of 1 or more.
     ///
     /// What to do: give 1 or more. The default is 6; 1 makes the time fixed, as in SWIM.
-    #[error("suspicion beta is {found}; it must be a finite number of at least 1 (1 is a fixed time, as in SWIM)")]
+    #[error(
+        "suspicion beta is {found}; it must be a finite number of at least 1 (1 is a fixed time, as in SWIM)"
+    )]
     SuspicionBeta {
         /// The value given.
         found: f64,

@@ -53,7 +53,11 @@ fn third_return_within_ten_minutes_counts_as_flapping() {
     assert_eq!(bench.returns(0, 601), Telling::Flapping { returns: 3, quiet: MINUTE });
     let mut bench = Bench::new();
     let tellings = [1, 300, 602, 902, 1_203].map(|second| bench.returns(0, second));
-    assert_eq!(tellings, [Telling::All; 5], "three returns within ten minutes and a second do not count as flapping");
+    assert_eq!(
+        tellings,
+        [Telling::All; 5],
+        "three returns within ten minutes and a second do not count as flapping"
+    );
 }
 
 #[test]
@@ -65,7 +69,11 @@ fn flapping_member_causes_no_events() {
     {
         assert_eq!(bench.0.changed(at(40), &change(0, before, after)), Telling::Muted, "{before} to {after}");
     }
-    assert_eq!(bench.0.changed(at(40), &change(1, Alive, Failed)), Telling::All, "another member is not damped");
+    assert_eq!(
+        bench.0.changed(at(40), &change(1, Alive, Failed)),
+        Telling::All,
+        "another member is not damped"
+    );
 }
 
 #[test]

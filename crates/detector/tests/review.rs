@@ -103,7 +103,11 @@ fn health_checker_shared_registry() {
     }
     let changed = |changes: &[Change]| changes.iter().map(|c| c.after().is_some()).collect::<Vec<_>>();
     assert_eq!(changed(&changes.0), [true], "the first checker suspects it");
-    assert_eq!(changed(&changes.1), [false], "for the second checker it is already suspect, by the same rule");
+    assert_eq!(
+        changed(&changes.1),
+        [false],
+        "for the second checker it is already suspect, by the same rule"
+    );
     assert_eq!(registry.get(&id("a")).unwrap().state, NodeState::Suspect);
     assert_eq!(registry.get(&id("b")).unwrap().state, NodeState::Alive);
 }
@@ -120,7 +124,11 @@ fn event_emission_on_phi_threshold() {
         verdicts.extend(checker.check(now).into_iter().map(|verdict| (now, verdict)));
     }
     let [(now, verdict)] = &verdicts[..] else { panic!("once an episode, found {verdicts:?}") };
-    assert_eq!(*now, at(26), "round-robin explains 2 s between two members; 3 s are for pauses of this process");
+    assert_eq!(
+        *now,
+        at(26),
+        "round-robin explains 2 s between two members; 3 s are for pauses of this process"
+    );
     let phi = checker.phi(&id("a"), *now).unwrap();
     assert!(phi >= 8.0);
     let silence = 6 * SECOND;
