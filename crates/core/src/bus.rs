@@ -82,6 +82,8 @@ impl EventBus {
     /// oldest event is dropped.
     pub fn publish(&self, event: &ClusterEvent) {
         let mut subscribers = self.0.subscribers.lock();
+        // The same pass removes the subscriptions that the application has dropped: a bus without
+        // readers must not keep their queues.
         subscribers.list.retain_mut(|subscriber| match subscriber.push(event.clone()) {
             Some(dropped) => {
                 self.0.dropped.fetch_add(dropped, Ordering::Relaxed);
@@ -104,6 +106,7 @@ impl EventBus {
 
     /// The number of events that were dropped, summed over all subscribers.
     pub fn dropped(&self) -> u64 {
+        // Relaxed: the counter orders no other memory.
         self.0.dropped.load(Ordering::Relaxed)
     }
 

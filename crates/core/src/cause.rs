@@ -20,7 +20,8 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// The most accusers that are kept. Later accusers do not change a verdict.
+    /// The most accusers that are kept, and that a claim on the wire may carry. Later accusers do
+    /// not change a verdict.
     pub const ACCUSERS_MAX: usize = 8;
 
     /// A cause with one accuser.
@@ -120,6 +121,7 @@ impl fmt::Display for Reason {
                 write!(f, "silent for {silence}; {nacks} of {witnesses} witnesses could not reach it")
             }
             Self::PortClosed { silence, witnesses } => {
+                // `witnesses` does not count this member, which found the port closed too.
                 let found = 1 + witnesses;
                 let s = if found == 1 { "" } else { "s" };
                 write!(f, "its port is closed, as {found} member{s} found; silent for {}", Readable(*silence))

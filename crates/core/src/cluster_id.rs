@@ -34,6 +34,7 @@ impl ClusterId {
 
 impl fmt::Display for ClusterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `pad` honours a width, so that names can be printed in columns.
         f.pad(&self.0)
     }
 }

@@ -43,6 +43,8 @@ impl NodeState {
     pub fn after(self, claimed: Self, incarnation: Ordering) -> Self {
         match incarnation {
             Ordering::Less => self,
+            // At equal incarnation the state only rises, so an old Alive claim cannot undo a
+            // suspicion. Only the member itself can, with a higher incarnation (SWIM, section 4.2).
             Ordering::Equal => self.max(claimed),
             Ordering::Greater => claimed,
         }

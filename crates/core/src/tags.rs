@@ -73,6 +73,7 @@ impl Tags {
     pub fn without(&self, key: &str) -> Self {
         let mut map = self.to_map();
         map.remove(key);
+        // Removing an entry cannot exceed a bound, so this needs no check.
         Self::from_bounded(&map)
     }
 
@@ -153,6 +154,7 @@ impl TryFrom<BTreeMap<String, String>> for Tags {
     type Error = TagsError;
 
     fn try_from(map: BTreeMap<String, String>) -> Result<Self, TagsError> {
+        // Decoding goes through this conversion too, so a peer cannot exceed the bounds.
         if map.len() > Self::ENTRIES_MAX {
             return Err(TagsError::TooMany { found: map.len() });
         }

@@ -77,6 +77,7 @@ impl fmt::Debug for Instant {
 
 /// Serialises a duration as whole milliseconds, under a field name that ends in `_ms`.
 pub(crate) fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    // Readers of JSON expect at most 64 bits, so the value saturates at `u64::MAX`.
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 

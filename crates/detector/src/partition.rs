@@ -84,8 +84,8 @@ impl PartitionDetector {
     /// The sizes changed. Time plays no part here; [`observe`](Self::observe) reports.
     pub fn resize(&mut self, counts: Counts) {
         self.live = counts.live;
-        // The upper bound counts a member only once that failed and was replaced under another
-        // name. It also drops the members that are reaped.
+        // `max` instead of a sum: a failed member and its replacement under another name count
+        // once. `min` drops the members that are reaped.
         self.known = self.known.max(counts.members).min(counts.members + counts.failed);
     }
 
@@ -94,7 +94,8 @@ impl PartitionDetector {
         self.known = self.known.saturating_sub(1);
     }
 
-    /// The state at `now`. Call it each second while [`is_whole`](Self::is_whole) is false.
+    /// Takes in the counts at `now`. Returns an event if a partition must be reported, or has
+    /// healed. Call it each second while [`is_whole`](Self::is_whole) is false.
     pub fn observe(&mut self, now: Instant, counts: Counts) -> Option<ClusterEvent> {
         self.resize(counts);
         let (live, known, minority) = (self.live, self.known, self.is_minority());
@@ -142,8 +143,8 @@ impl PartitionDetector {
     }
 
     fn is_minority(&self) -> bool {
-        // Compare products: 2 of 5 is less than a half, but a division of integers would give 40 %
-        // or round it.
+        // Compare products, not quotients: a division of integers would round, and 2 of 5 is less
+        // than a half.
         let quorum = usize::try_from(self.config.quorum_percent).unwrap_or(usize::MAX);
         self.live.saturating_mul(100) < self.known.saturating_mul(quorum)
     }

@@ -10,7 +10,8 @@ use crate::status::NodeStatus;
 
 /// A registry that several places write to, for a program that uses this crate alone. Clones (one
 /// reference count) are handles of the same registry. It reads like a [`RegistryView`] and writes
-/// like a [`RegistryWriter`](super::RegistryWriter).
+/// like a [`RegistryWriter`](super::RegistryWriter), but through `&self`: the registry's lock
+/// orders concurrent writers.
 #[derive(Debug, Clone)]
 pub struct SharedNodeRegistry(RegistryView);
 
