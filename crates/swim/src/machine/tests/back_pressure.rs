@@ -1,4 +1,4 @@
-//! Back-pressure: what waits while the driver can take no more messages, and what goes on.
+//! Back-pressure: what waits while the driver can take no more messages, and what continues.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::interface::input::{Input, NoReply};
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn while_congested_no_round_begins_or_ends_and_afterwards_each_is_made_up_for_once() {
+fn rounds_wait_under_back_pressure_then_run_once() {
     let mut bench =
         Bench::new(SwimConfig { heal_interval: None, ..SwimConfig::swim() }, &["a", "b", "c", "d"]);
     while !bench.tick().contains("Ping[") {}
     assert_eq!(bench.input(Input::Congested), "");
-    assert_eq!(bench.machine.next_timeout(), None, "nobody is woken for what waits");
+    assert_eq!(bench.machine.next_timeout(), None, "no timer is due for a round that waits");
     bench.now += SECOND * 100;
     assert_eq!((bench.input(Input::Timeout), bench.input(Input::Congested)), (String::new(), String::new()));
     let text = bench.input(Input::Clear);
@@ -27,7 +27,7 @@ fn while_congested_no_round_begins_or_ends_and_afterwards_each_is_made_up_for_on
 }
 
 #[test]
-fn the_clock_of_a_suspicion_runs_while_congested() {
+fn suspicion_clock_runs_under_back_pressure() {
     let mut bench = Bench::new(quiet(&SwimConfig::swim()), &["a", "b"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
     bench.input(Input::Congested);
@@ -35,11 +35,13 @@ fn the_clock_of_a_suspicion_runs_while_congested() {
     assert!(text.starts_with("event failed a:") && !text.contains(" -> "), "{text}");
 }
 
+/// A member that could not ask judges no subject. Afterwards it probes its subjects one after
+/// another.
 #[test]
-fn in_verified_mode_who_could_not_ask_has_judged_nobody_and_probes_its_subjects_one_after_another() {
+fn back_pressure_voids_probes_in_verified_mode() {
     let mut bench = Bench::new(quiet(&SwimConfig::verified()), &["a", "b", "c"]);
     let mut sent = 0;
-    // Everybody is silent, so that all are about to be asked about.
+    // No member answers, so all of them are about to be asked about.
     while sent < 3 {
         sent += bench.tick().matches("Ping[").count();
     }

@@ -1,5 +1,5 @@
-//! Whom a member turns to so that no new connection is needed: neighbours for comparisons, guests for news; and when news stays at
-//! home because a view agrees.
+//! Which peers a member contacts, so that no new connection is needed: neighbours for anti-entropy
+//! rounds, guests for updates. Also when updates are not sent because the views agree.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::wire::message::Message;
 
 const SYNC: Duration = Duration::from_secs(30);
 
-/// 40 members that compare views each 30 s.
+/// 40 members that start an anti-entropy round each 30 s.
 fn group() -> (Bench, Vec<String>) {
     let names: Vec<String> = (0..40).map(|number| format!("n{number}")).collect();
     let config = SwimConfig { sync_interval: SYNC, ..quiet(&SwimConfig::verified()) };
@@ -23,7 +23,8 @@ fn group() -> (Bench, Vec<String>) {
     (Bench::new(config, &others), names)
 }
 
-/// Goes on for so long; each probe is answered as `answers` says, by whom.
+/// Runs for `time`. A peer answers a probe if `answers` says so. Returns when each anti-entropy
+/// round started, and with which peer.
 fn compared_in(bench: &mut Bench, time: Duration, answers: impl Fn(&str) -> bool) -> Vec<(Duration, String)> {
     let (begun, mut compared) = (bench.now, Vec::new());
     while bench.now.since(begun) < time {
@@ -43,13 +44,14 @@ fn compared_in(bench: &mut Bench, time: Duration, answers: impl Fn(&str) -> bool
     compared
 }
 
+/// Each interval differs, so that members do not start rounds in step.
 #[test]
-fn comparisons_go_to_neighbours_but_for_one_in_ten_and_never_in_step() {
+fn nine_in_ten_rounds_go_to_neighbours() {
     let (mut bench, _) = group();
     let compared = compared_in(&mut bench, SYNC * 1_000, |_| true);
     let near = bench.machine.owners.detection.near();
     let far = compared.iter().filter(|(_, name)| !near.contains(&id(name))).count();
-    // Four in forty, of which one in ten meets a neighbour.
+    // Four of forty go to a random member, of which one in ten is a neighbour.
     assert!((60..120).contains(&far), "{far} of {}", compared.len());
     assert!((950..1_050).contains(&compared.len()));
     let gaps: Vec<_> = compared.windows(2).map(|two| two[1].0.saturating_sub(two[0].0)).collect();
@@ -58,7 +60,7 @@ fn comparisons_go_to_neighbours_but_for_one_in_ten_and_never_in_step() {
 }
 
 #[test]
-fn whoever_hears_from_few_neighbours_asks_far_and_wide() {
+fn member_with_silent_neighbours_asks_random_members() {
     let (mut bench, _) = group();
     let near = {
         compared_in(&mut bench, SYNC, |_| true);
@@ -76,14 +78,14 @@ fn whoever_hears_from_few_neighbours_asks_far_and_wide() {
     }
 }
 
-/// A member that nobody watches exchanges views with us.
+/// A member that is not a neighbour exchanges views with this member.
 fn visit(bench: &mut Bench, name: &str) {
     let sync = Message::Sync { nodes: Vec::new(), after: None, want: true, only: Buckets::ALL };
     bench.message(name, sync);
 }
 
 #[test]
-fn news_goes_to_guests_over_the_connection_that_they_opened() {
+fn guests_receive_updates_for_three_seconds() {
     let (mut bench, names) = group();
     let neighbours = bench.machine.owners.detection.neighbours();
     let guest = names[2..].iter().find(|name| !neighbours.contains(&id(name))).unwrap();
@@ -99,7 +101,7 @@ fn news_goes_to_guests_over_the_connection_that_they_opened() {
 }
 
 #[test]
-fn what_has_not_been_flooded_rides_along_and_is_flooded_all_the_same() {
+fn piggybacked_update_is_still_flooded() {
     let mut bench = Bench::new(quiet(&SwimConfig::verified()), &["a", "b", "c"]);
     bench.gossip("a", vec![claim("x", 1, NodeState::Alive, &[])]);
     let answer = bench.message("b", Message::Ping { digest: 1, gossip: Vec::new() });
@@ -108,13 +110,13 @@ fn what_has_not_been_flooded_rides_along_and_is_flooded_all_the_same() {
     assert_eq!(flooded.matches("Gossip[x i1 alive]").count(), 3, "b, c and x itself: {flooded}");
 }
 
-/// A ping with the digest of our own view.
+/// A ping with the digest of this member's own view.
 fn agreeing(bench: &Bench) -> Message {
     Message::Ping { digest: bench.machine.cx.members.digest(), gossip: Vec::new() }
 }
 
 #[test]
-fn an_answer_to_one_whose_view_agrees_carries_no_claims_and_counts_them_as_sent() {
+fn answer_to_agreeing_peer_counts_claims_as_sent() {
     let mut bench = Bench::new(quiet(&SwimConfig::verified()), &["a", "b", "c"]);
     bench.gossip("a", vec![claim("x", 1, NodeState::Alive, &[])]);
     bench.pass(Duration::from_millis(5));
@@ -122,7 +124,8 @@ fn an_answer_to_one_whose_view_agrees_carries_no_claims_and_counts_them_as_sent(
     assert_eq!(waiting(&mut bench), 1);
     let differs = Message::Ping { digest: 1, gossip: Vec::new() };
     assert_eq!(bench.message("b", differs), "Ack[x i1 alive] -> reply 7\n");
-    // Nine times in a group of five, less those of the flood and this one.
+    // In a group of five an update is sent nine times. The flood and the first answer already
+    // count.
     for _ in 0..4 {
         assert_eq!(waiting(&mut bench), 1);
         let ping = agreeing(&bench);
@@ -132,7 +135,7 @@ fn an_answer_to_one_whose_view_agrees_carries_no_claims_and_counts_them_as_sent(
 }
 
 #[test]
-fn a_probe_of_one_whose_view_agrees_carries_no_claims_until_ours_changes() {
+fn probe_of_agreeing_peer_carries_no_claims() {
     let mut bench = Bench::new(quiet(&SwimConfig::verified()), &["a", "b"]);
     let pings = |bench: &mut Bench, differs: bool| -> Vec<usize> {
         let mut carried = Vec::new();
@@ -157,7 +160,7 @@ fn a_probe_of_one_whose_view_agrees_carries_no_claims_until_ours_changes() {
     };
     assert_eq!(pings(&mut bench, false), [0, 0, 0, 0]);
     bench.gossip("a", vec![claim("x", 1, NodeState::Alive, &[])]);
-    assert_eq!(pings(&mut bench, true), [1, 1, 1, 1], "it differs, as far as we know");
+    assert_eq!(pings(&mut bench, true), [1, 1, 1, 1], "the view differs, as far as this member knows");
     bench.gossip("a", vec![claim("x", 2, NodeState::Alive, &[])]);
     let carried = pings(&mut bench, false);
     assert!(carried[0] > 0 && carried[3] == 0, "once each: {carried:?}");

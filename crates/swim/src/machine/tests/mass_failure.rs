@@ -1,4 +1,5 @@
-//! Many silent at once: what is held and for how long, what is not, what is said; and a member that comes and goes.
+//! Many silent members at once: which verdicts are held, for how long, and which events follow.
+//! Also a member that flaps.
 
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use crate::wire::message::Message;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// We and these others, of whom some do not answer; the port of the others is open.
+/// This member and others, of which some do not answer. The ports of the silent members are open,
+/// unless `closed` is set.
 pub(super) struct Group {
     pub(super) bench: Bench,
     pub(super) silent: Vec<&'static str>,
-    /// Whether the hosts of the silent ones say that nobody listens there.
+    /// Whether the hosts of the silent members report that the port is closed.
     closed: bool,
 }
 
@@ -28,7 +30,7 @@ impl Group {
         Self { bench, silent: silent.to_vec(), closed: false }
     }
 
-    /// Lets time pass, and says what was put out.
+    /// Lets time pass. Returns the outputs.
     pub(super) fn pass(&mut self, time: Duration) -> String {
         let (end, mut told) = (self.bench.now + time, String::new());
         while self.bench.machine.next_timeout().is_some_and(|at| at <= end) {
@@ -69,7 +71,7 @@ impl Group {
 }
 
 #[test]
-fn verdicts_about_half_of_the_group_are_held_for_the_grace_and_then_go_ahead() {
+fn verdicts_about_half_the_group_wait_for_grace() {
     let mut group = Group::new(&["a", "b", "c"], &["a", "b"]);
     let told = group.pass(SECOND * 30);
     assert_eq!(group.states(&["a", "b"]), [Suspect, Suspect]);
@@ -100,7 +102,7 @@ fn held_verdicts_are_shown_with_their_reason() {
 }
 
 #[test]
-fn an_isolated_member_shows_why_it_judges_nobody() {
+fn isolated_member_shows_why_it_judges_no_member() {
     let mut group = Group::new(&["a", "b", "c"], &["a", "b", "c"]);
     group.pass(SECOND * 30);
     let status = group.bench.machine.suspicion_status(group.bench.now);
@@ -114,8 +116,9 @@ fn an_isolated_member_shows_why_it_judges_nobody() {
     assert_eq!(group.bench.machine.suspicion_status(group.bench.now), []);
 }
 
+/// The healing is reported.
 #[test]
-fn who_answers_again_within_the_grace_is_never_failed_and_healing_is_told() {
+fn member_that_answers_within_grace_never_fails() {
     let mut group = Group::new(&["a", "b", "c"], &["a", "b"]);
     group.pass(SECOND * 20);
     group.silent.clear();
@@ -129,8 +132,9 @@ fn who_answers_again_within_the_grace_is_never_failed_and_healing_is_told() {
     assert!(!told.contains("event failed"), "{told}");
 }
 
+/// So is one of two.
 #[test]
-fn two_of_five_and_one_of_two_are_judged_without_delay() {
+fn two_of_five_silent_are_judged_without_delay() {
     for (others, silent) in [(&["a", "b", "c", "d"][..], &["a", "b"][..]), (&["a"], &["a"])] {
         let mut group = Group::new(others, silent);
         let told = group.pass(SECOND * 8);
@@ -140,7 +144,7 @@ fn two_of_five_and_one_of_two_are_judged_without_delay() {
 }
 
 #[test]
-fn closed_ports_and_leaves_and_the_verdicts_of_others_are_never_held() {
+fn closed_ports_leaves_and_received_verdicts_never_wait() {
     let mut group = Group::new(&["a", "b", "c", "d"], &["a", "b", "c"]);
     group.closed = true;
     group.pass(SECOND * 8);
@@ -154,7 +158,7 @@ fn closed_ports_and_leaves_and_the_verdicts_of_others_are_never_held() {
 }
 
 #[test]
-fn who_hears_from_nobody_says_that_it_is_alone_and_judges_nobody_within_the_grace() {
+fn isolated_member_reports_minority_and_waits_for_grace() {
     let mut group = Group::new(&["a", "b", "c"], &["a", "b", "c"]);
     let told = group.pass(SECOND * 30);
     assert!(told.contains("PartitionDetected { minority: true, live: 1, known: 4 }"), "{told}");
@@ -165,7 +169,7 @@ fn who_hears_from_nobody_says_that_it_is_alone_and_judges_nobody_within_the_grac
 }
 
 #[test]
-fn a_member_that_returns_for_the_third_time_is_told_as_flapping_and_then_only_when_it_has_settled() {
+fn third_return_is_flapping_until_the_member_settles() {
     let mut group = Group::new(&["a", "b", "c"], &[]);
     let mut incarnation = 1;
     let mut fail_and_return = |group: &mut Group| {
@@ -194,7 +198,7 @@ fn a_member_that_returns_for_the_third_time_is_told_as_flapping_and_then_only_wh
 }
 
 #[test]
-fn a_member_cut_off_alone_judges_after_the_grace_in_groups_of_any_size() {
+fn isolated_member_judges_after_grace_at_any_size() {
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
     for size in 2..=names.len() {
         let others = &names[..size];
@@ -207,7 +211,7 @@ fn a_member_cut_off_alone_judges_after_the_grace_in_groups_of_any_size() {
 }
 
 #[test]
-fn the_known_size_is_lower_by_one_with_each_member_that_leaves_and_with_no_other_news() {
+fn only_a_leave_lowers_the_known_size() {
     let mut group = Group::new(&["a", "b", "c", "d"], &[]);
     let mut known_after = |name: &str, incarnation, state| {
         group.bench.gossip("d", vec![claim(name, incarnation, state, &[])]);
@@ -215,8 +219,8 @@ fn the_known_size_is_lower_by_one_with_each_member_that_leaves_and_with_no_other
     };
     assert_eq!(known_after("a", 1, Failed), 5);
     assert_eq!(known_after("b", 1, Left), 4);
-    assert_eq!(known_after("b", 2, Left), 4, "it has left already");
-    assert_eq!(known_after("stranger", 1, Left), 4, "it never counted");
+    assert_eq!(known_after("b", 2, Left), 4, "the member has left already");
+    assert_eq!(known_after("stranger", 1, Left), 4, "an unknown node never counted");
     assert_eq!(known_after("c", 2, Alive), 4, "nothing has changed");
-    assert_eq!(known_after("new", 1, Alive), 4, "it may be the failed one under another name");
+    assert_eq!(known_after("new", 1, Alive), 4, "a new member may be the failed one under another name");
 }
