@@ -1,4 +1,5 @@
-//! Opens the sockets. No other module does, so that a test of the whole stack can put a simulated
+//! The host of a transport. All access to the network goes through [`Host`]: the sockets of the
+//! QUIC endpoints, port checks and path checks. So a test of the whole stack can put a simulated
 //! network here.
 //!
 //! A transport has one socket for listening and one for dialling: s2n-quic's client and server

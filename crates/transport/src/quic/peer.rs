@@ -66,7 +66,7 @@ struct Inner {
     /// One permit for each application stream that the peer opened.
     inbound_app_streams: Arc<Semaphore>,
     app_streams_max: usize,
-    kept: Kept,
+    kept: KeptStream,
     /// Streams that the peer keeps for its requests and does not use now.
     kept_by_peer: AtomicUsize,
 }
