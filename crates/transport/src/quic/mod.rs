@@ -1,5 +1,5 @@
-//! Everything that is QUIC: the only folder that names types of s2n-quic. Above it there are frames, peers and errors of
-//! our own.
+//! The transport over QUIC. No other folder names types of s2n-quic: the rest of the crate uses its
+//! own frames, peers and errors.
 
 mod code;
 mod context;

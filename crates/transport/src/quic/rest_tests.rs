@@ -1,5 +1,5 @@
-//! When a transport is at rest. Other tests wait for that before they look for what was left behind, so that it must not
-//! come too early.
+//! When [`Transport::is_at_rest`] holds. Other tests wait for it before they check for leaks. If it
+//! held too early, they would miss a leak.
 
 use std::time::Duration;
 
@@ -25,25 +25,25 @@ fn id(name: &str) -> NodeId {
 
 fn ask(transport: &Transport, peer: Peer) {
     let transport = transport.clone();
-    // It ends with the transport, or when its peer answers.
+    // The task ends with the transport, or when the peer answers.
     tokio::spawn(async move { transport.request(&peer, Bytes::from_static(b"?"), LONG).await });
 }
 
 async fn until(holds: impl Fn() -> bool) {
     let waiting = async {
         while !holds() {
-            // Sleeps because there is no event for it; the deadline around it is generous.
+            // Sleeps because there is no event for it. The time limit around it is generous.
             sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(LONG, waiting).await.expect("it comes about");
+    timeout(LONG, waiting).await.expect("the condition becomes true");
 }
 
 #[tokio::test]
-async fn a_request_keeps_a_transport_from_rest_when_no_dial_runs() {
+async fn transport_with_a_request_is_not_at_rest() {
     let ca = ClusterCa::create(&ClusterId::new("c").unwrap()).unwrap();
     let ((asker, _), (answerer, mut incoming)) = (bind(&ca, "a"), bind(&ca, "b"));
-    assert!(asker.is_at_rest(), "it has done nothing yet");
+    assert!(asker.is_at_rest(), "it has sent nothing yet");
     ask(&asker, Peer::new(id("b"), answerer.local_addr()));
     let question = incoming.recv().await.unwrap();
     until(|| asker.pool().dials_free() == asker.pool().config().dials_max).await;
@@ -53,10 +53,10 @@ async fn a_request_keeps_a_transport_from_rest_when_no_dial_runs() {
 }
 
 #[tokio::test]
-async fn a_dial_keeps_a_transport_from_rest_when_no_request_runs() {
+async fn transport_with_a_dial_is_not_at_rest() {
     let ca = ClusterCa::create(&ClusterId::new("c").unwrap()).unwrap();
     let (asker, _incoming) = bind(&ca, "a");
-    // Nobody reads from this port, and it is not closed: the dial goes on.
+    // No program reads from this port, but it is open, so the dial continues.
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     ask(&asker, Peer::new(id("b"), silent.local_addr().unwrap().into()));
     until(|| asker.pool().dials_free() < asker.pool().config().dials_max).await;
