@@ -1,4 +1,5 @@
-//! Three members in one process. They join, exchange tags, and receive a broadcast. Then one leaves.
+//! Three members in one process. They join, exchange tags, and receive a broadcast. Then one
+//! leaves.
 //!
 //! `cargo run --release -p kinfolk --example three_nodes`
 

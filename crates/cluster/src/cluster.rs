@@ -27,8 +27,8 @@ use crate::task::BackgroundTask;
 
 /// A member of a cluster. Clones share it.
 ///
-/// If the last clone is dropped without a [`shutdown`](Self::shutdown), the member stops at once, as
-/// with [`shutdown_now`](Self::shutdown_now). Other members then see a crash.
+/// If the last clone is dropped without a [`shutdown`](Self::shutdown), the member stops at once,
+/// as with [`shutdown_now`](Self::shutdown_now). Other members then see a crash.
 #[derive(Debug, Clone)]
 pub struct Cluster {
     pub(crate) inner: Arc<Inner>,
@@ -57,22 +57,22 @@ pub(crate) struct Inner {
 }
 
 impl Cluster {
-    /// Starts a member. It is alone until it [joins](Self::join) a member, or a member joins through it.
-    /// Must be called inside a tokio runtime with its I/O and time drivers.
+    /// Starts a member. It is alone until it [joins](Self::join) a member, or a member joins
+    /// through it. Must be called inside a tokio runtime with its I/O and time drivers.
     ///
     /// # Errors
-    /// [`ClusterError`]: the port is in use, the TLS library refuses the identity, other members cannot
-    /// dial the advertised address, the state directory cannot be used, or a setting is out of its
-    /// range. Nothing stays open.
+    /// [`ClusterError`]: the port is in use, the TLS library refuses the identity, other members
+    /// cannot dial the advertised address, the state directory cannot be used, or a setting is out
+    /// of its range. Nothing stays open.
     pub fn start(config: ClusterConfig) -> Result<Self, ClusterError> {
         let seed = getrandom::u64().map_err(|error| ClusterError::Randomness(error.to_string()))?;
         Self::start_with(config, seed, (Clock::start(), Disk::Threaded), Transport::bind)
     }
 
-    /// Does the same as [`start`](Self::start) on a host of a simulated network, whose wall clock is
-    /// `since_epoch` after the Unix epoch. All randomness comes from the host's seed. Writes to the
-    /// state directory take time on tokio's clock and use no thread, so that a seed replays the same
-    /// history.
+    /// Does the same as [`start`](Self::start) on a host of a simulated network, whose wall clock
+    /// is `since_epoch` after the Unix epoch. All randomness comes from the host's seed. Writes to
+    /// the state directory take time on tokio's clock and use no thread, so that a seed replays the
+    /// same history.
     ///
     /// # Errors
     /// The same as for [`start`](Self::start).
@@ -180,17 +180,19 @@ impl Cluster {
         self.inner.transport.advertised_addr()
     }
 
-    /// Joins the group through any of the `seeds`, given as `host:port`. Names are resolved again at
-    /// each attempt. Each attempt tries all seeds; one success is enough. A seed that is this member
-    /// itself is skipped, so that all members can have the same list. Without another seed, the join
-    /// succeeds at once.
+    /// Joins the group through any of the `seeds`, given as `host:port`. Names are resolved again
+    /// at each attempt. Each attempt tries all seeds; one success is enough. A seed that is this
+    /// member itself is skipped, so that all members can have the same list. Without another seed,
+    /// the join succeeds at once.
     ///
     /// # Errors
-    /// [`JoinError`] names each seed with its last cause, after all attempts of the [`JoinPolicy`] have
-    /// failed. The member continues to run: other members can join through it, and it can try again.
+    /// [`JoinError`] names each seed with its last cause, after all attempts of the [`JoinPolicy`]
+    /// have failed. The member continues to run: other members can join through it, and it can try
+    /// again.
     ///
     /// # Cancel safety
-    /// No attempt starts after the future is dropped. An attempt that is under way may still succeed.
+    /// No attempt starts after the future is dropped. An attempt that is under way may still
+    /// succeed.
     pub async fn join(&self, seeds: &[impl AsRef<str>]) -> Result<JoinReport, JoinError> {
         let seeds: Vec<String> = seeds.iter().map(|seed| seed.as_ref().to_owned()).collect();
         let save_soon = || self.inner.state_dir.iter().for_each(StateDir::save_soon);
@@ -230,8 +232,8 @@ impl Cluster {
         Ok(self.inner.protocol.set_tags(tags).await?)
     }
 
-    /// Subscribes to all events from now on. A subscription holds at most 1,000 unread events. Beyond
-    /// that the oldest events are dropped, and the subscriber receives their number.
+    /// Subscribes to all events from now on. A subscription holds at most 1,000 unread events.
+    /// Beyond that the oldest events are dropped, and the subscriber receives their number.
     pub fn subscribe(&self) -> Subscription {
         self.inner.events.subscribe()
     }
@@ -241,7 +243,8 @@ impl Cluster {
     /// order. Members that join later do not receive them.
     ///
     /// # Errors
-    /// [`ClusterError::Gossip`] if the payload is too large, or the member has left or was shut down.
+    /// [`ClusterError::Gossip`] if the payload is too large, or the member has left or was shut
+    /// down.
     ///
     /// # Cancel safety
     /// The broadcast may be sent even if the future is dropped.
@@ -254,17 +257,17 @@ impl Cluster {
     /// Returns the last known status of the member.
     ///
     /// Without this call a tombstone ends after
-    /// [`SwimConfig::tombstone_ttl`](kinfolk_swim::SwimConfig::tombstone_ttl). Each member publishes
-    /// [`ClusterEvent::NodeReaped`](kinfolk_core::ClusterEvent::NodeReaped) to its application, as for
-    /// any tombstone. A member in whose view the forgotten member is alive or suspect keeps it. If the
-    /// forgotten member is alive after all, or starts again, it joins as usual. Each member remembers
-    /// up to 16,384 forgotten names, each for the lifetime of a tombstone. So a member that missed the
-    /// update does not bring a tombstone back.
+    /// [`SwimConfig::tombstone_ttl`](kinfolk_swim::SwimConfig::tombstone_ttl). Each member
+    /// publishes [`ClusterEvent::NodeReaped`](kinfolk_core::ClusterEvent::NodeReaped) to its
+    /// application, as for any tombstone. A member in whose view the forgotten member is alive or
+    /// suspect keeps it. If the forgotten member is alive after all, or starts again, it joins as
+    /// usual. Each member remembers up to 16,384 forgotten names, each for the lifetime of a
+    /// tombstone. So a member that missed the update does not bring a tombstone back.
     ///
     /// # Errors
-    /// [`ClusterError::Forget`] if the member is alive or suspect, is not known, or is this member, if
-    /// this member has left, or if too many updates wait to be sent. [`ClusterError::Gossip`] if this
-    /// member was shut down. In each case nothing has changed.
+    /// [`ClusterError::Forget`] if the member is alive or suspect, is not known, or is this member,
+    /// if this member has left, or if too many updates wait to be sent. [`ClusterError::Gossip`] if
+    /// this member was shut down. In each case nothing has changed.
     ///
     /// # Cancel safety
     /// The member may be forgotten even if the future is dropped.
@@ -281,8 +284,8 @@ impl Cluster {
     /// # }
     /// ```
     pub async fn forget(&self, node: &NodeId) -> Result<Arc<NodeStatus>, ClusterError> {
-        // The contacts keep an address longer than the registry keeps the tombstone. So a member can be
-        // forgotten whose tombstone has ended.
+        // The contacts keep an address longer than the registry keeps the tombstone. So a member
+        // can be forgotten whose tombstone has ended.
         let remembered = self.inner.contacts.lock().status_of(node);
         let forgotten = self.inner.protocol.forget(node.clone(), remembered).await;
         self.inner.state_dir.iter().for_each(StateDir::save_soon);
@@ -292,15 +295,16 @@ impl Cluster {
         })
     }
 
-    /// The phi value of `id`, from its silence: 0 right after a heartbeat, and growing without bound.
-    /// `None` if this member does not watch `id`. By default a member watches about four others (see
-    /// [`Mode`](kinfolk_swim::Mode)).
+    /// The phi value of `id`, from its silence: 0 right after a heartbeat, and growing without
+    /// bound. `None` if this member does not watch `id`. By default a member watches about four
+    /// others (see [`Mode`](kinfolk_swim::Mode)).
     pub fn phi(&self, id: &NodeId) -> Option<f64> {
         self.inner.health.phi(id, self.inner.clock.now())
     }
 
-    /// Why `id` was suspected, cleared, or declared failed: the latest findings of this member about
-    /// it with their evidence. Oldest first, at most 8. Empty if there is no finding about `id`.
+    /// Why `id` was suspected, cleared, or declared failed: the latest findings of this member
+    /// about it with their evidence. Oldest first, at most 8. Empty if there is no finding about
+    /// `id`.
     ///
     /// # Errors
     /// [`ClusterError::Gossip`] after this member has shut down.
@@ -311,9 +315,9 @@ impl Cluster {
         Ok(self.inner.protocol.explain(id.clone()).await?)
     }
 
-    /// The members that do not answer the probes of this one, or that are suspect in its view, ordered
-    /// by name. Failed members are not included. Each entry says why this member delays its verdict,
-    /// if it does.
+    /// The members that do not answer the probes of this one, or that are suspect in its view,
+    /// ordered by name. Failed members are not included. Each entry says why this member delays its
+    /// verdict, if it does.
     ///
     /// # Errors
     /// [`ClusterError::Gossip`] after this member has shut down.
@@ -350,9 +354,9 @@ impl Cluster {
     }
 
     /// Leaves the group on purpose, without stopping this member. The state directory records the
-    /// leave: the next instance declines every contact, and stays alone, until it is given a seed. A
-    /// [`shutdown`](Self::shutdown) alone looks the same to other members, but by default the next
-    /// instance [rejoins](ClusterConfig::rejoin_after_stop) by itself.
+    /// leave: the next instance declines every contact, and stays alone, until it is given a seed.
+    /// A [`shutdown`](Self::shutdown) alone looks the same to other members, but by default the
+    /// next instance [rejoins](ClusterConfig::rejoin_after_stop) by itself.
     ///
     /// # Errors
     /// [`ClusterError::Gossip`] if the member was shut down.
@@ -360,17 +364,18 @@ impl Cluster {
     /// # Cancel safety
     /// The leave continues when the future is dropped.
     pub async fn leave(&self) -> Result<LeaveReport, ClusterError> {
-        // Before the protocol leaves, so that a record that is written meanwhile contains the leave.
+        // Before the protocol leaves, so that a record that is written meanwhile contains the
+        // leave.
         self.inner.contacts.lock().leave();
         let left = self.inner.protocol.leave().await;
         self.inner.state_dir.iter().for_each(StateDir::save_soon);
         Ok(left?)
     }
 
-    /// Stops the member gracefully, in six phases, each with a time limit. Notifies the other members
-    /// of the leave, stops the protocol, stops the health checker, closes the connections, clears the
-    /// registry, and closes the event bus. Can be called in any state, and more than once: a later
-    /// call waits for the first one and returns its report.
+    /// Stops the member gracefully, in six phases, each with a time limit. Notifies the other
+    /// members of the leave, stops the protocol, stops the health checker, closes the connections,
+    /// clears the registry, and closes the event bus. Can be called in any state, and more than
+    /// once: a later call waits for the first one and returns its report.
     ///
     /// # Cancel safety
     /// Completed phases stay completed. Call it again to continue.

@@ -17,8 +17,8 @@ pub struct ClusterConfig {
     pub identity: NodeIdentity,
     /// The UDP address to listen on. Port 0 lets the system choose a port.
     pub listen: SocketAddr,
-    /// The address that other members receive, if it differs from `listen`: for example behind a NAT.
-    /// Required if `listen` is an unspecified address such as `0.0.0.0`. Default: none.
+    /// The address that other members receive, if it differs from `listen`: for example behind a
+    /// NAT. Required if `listen` is an unspecified address such as `0.0.0.0`. Default: none.
     pub advertise: Option<NodeAddr>,
     /// The first tags of this member. Default: none.
     pub tags: Tags,
@@ -29,30 +29,30 @@ pub struct ClusterConfig {
     /// The settings of the health checker. The protocol's probe interval replaces its
     /// `expected_interval`.
     pub health: HealthConfig,
-    /// The limits of the connection pool. Up to `max_total` members, all connections stay open. In a
-    /// larger group, the pool closes some connections and opens them again.
+    /// The limits of the connection pool. Up to `max_total` members, all connections stay open. In
+    /// a larger group, the pool closes some connections and opens them again.
     pub pool: PoolConfig,
-    /// The time limit for opening a stream to a service of another member, dialling included. Default
-    /// 5 s.
+    /// The time limit for opening a stream to a service of another member, dialling included.
+    /// Default 5 s.
     pub stream_timeout: Duration,
     /// Whether [`is_read_only`](crate::Cluster::is_read_only) becomes true after
-    /// `swim.partition_grace` in the minority. The application can then stop writing. Kinfolk itself
-    /// continues. Default false.
+    /// `swim.partition_grace` in the minority. The application can then stop writing. Kinfolk
+    /// itself continues. Default false.
     pub read_only_in_minority: bool,
     /// How a join tries its seeds.
     pub join: JoinPolicy,
     /// The time limits of the phases of a shutdown.
     pub shutdown: ShutdownLimits,
     /// The state directory. The member keeps there, for its next instance, the highest reserved
-    /// incarnation, its seeds, and the members that it knew. The directory belongs to one member, and
-    /// is created if it does not exist. A member that starts with it rejoins its group by itself, in
-    /// the background. A member that had [left](crate::Cluster::leave) waits for a
+    /// incarnation, its seeds, and the members that it knew. The directory belongs to one member,
+    /// and is created if it does not exist. A member that starts with it rejoins its group by
+    /// itself, in the background. A member that had [left](crate::Cluster::leave) waits for a
     /// [`join`](crate::Cluster::join) instead. Default: none, and the member keeps nothing.
     pub state_dir: Option<PathBuf>,
     /// Whether the next instance with this `state_dir` rejoins by itself after a
-    /// [`shutdown`](crate::Cluster::shutdown) without a [`leave`](crate::Cluster::leave). So a fleet
-    /// that a service manager stops and starts as a whole becomes one group again. With `false`, a
-    /// shutdown counts as a leave. Default true.
+    /// [`shutdown`](crate::Cluster::shutdown) without a [`leave`](crate::Cluster::leave). So a
+    /// fleet that a service manager stops and starts as a whole becomes one group again. With
+    /// `false`, a shutdown counts as a leave. Default true.
     pub rejoin_after_stop: bool,
 }
 
@@ -81,15 +81,15 @@ impl ClusterConfig {
 /// How often a join tries its seeds, and how long it waits between attempts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct JoinPolicy {
-    /// How many times each seed is tried. With `None`, until a join succeeds. Default 10; 0 counts as
-    /// 1.
+    /// How many times each seed is tried. With `None`, until a join succeeds. Default 10; 0 counts
+    /// as 1.
     pub attempts: Option<u32>,
     /// The delay after the first attempt. It doubles with each further attempt. Default 100 ms.
     pub first_delay: Duration,
     /// The longest delay, before jitter. Default 10 s.
     pub max_delay: Duration,
-    /// The part by which each delay is shortened or extended at random. So members that start together
-    /// do not try at the same times. Default 0.25 (a quarter either way); 0 to 1.
+    /// The part by which each delay is shortened or extended at random. So members that start
+    /// together do not try at the same times. Default 0.25 (a quarter either way); 0 to 1.
     pub jitter: f64,
     /// The time limit to resolve the name of a seed, and again for the handshake with each of its
     /// addresses. Default 5 s.
@@ -109,7 +109,8 @@ impl Default for JoinPolicy {
 }
 
 impl JoinPolicy {
-    /// The delay after attempt number `attempt` (from 0). `chance` is a random number in `0.0..1.0`.
+    /// The delay after attempt number `attempt` (from 0). `chance` is a random number in
+    /// `0.0..1.0`.
     pub fn delay(&self, attempt: u32, chance: f64) -> Duration {
         let doubled = self.first_delay.saturating_mul(2_u32.saturating_pow(attempt)).min(self.max_delay);
         // Clamped: a jitter above 1 would make the delay negative, and `mul_f64` panics on that.

@@ -26,7 +26,8 @@ pub enum ClusterError {
     ///
     /// What to do: set `advertise` to the address at which other members reach this one.
     #[error(
-        "cannot advertise {addr}: other members cannot dial it; give the address at which they reach this member as `advertise`"
+        "cannot advertise {addr}: other members cannot dial it; give the address at which they reach this \
+         member as `advertise`"
     )]
     Advertise {
         /// The address that cannot be dialled.
@@ -37,8 +38,8 @@ pub enum ClusterError {
     /// What to do: change the setting that the message names to a value in its range.
     #[error("cannot start the health checker: {0}")]
     Health(#[from] HealthConfigError),
-    /// The protocol refused: a setting is out of its range, a broadcast is too large, or the protocol
-    /// has stopped.
+    /// The protocol refused: a setting is out of its range, a broadcast is too large, or the
+    /// protocol has stopped.
     #[error(transparent)]
     Gossip(#[from] GossipError),
     /// The protocol refused to forget a member: it is alive or suspect, is not known, or is this
@@ -48,12 +49,14 @@ pub enum ClusterError {
     /// The state directory cannot be used. Nothing was started.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The operating system gave no random number for the seed of the random number generator. Nothing
-    /// was started.
+    /// The operating system gave no random number for the seed of the random number generator.
+    /// Nothing was started.
     ///
-    /// What to do: check why `getrandom` fails on this host, for example because a sandbox denies it.
+    /// What to do: check why `getrandom` fails on this host, for example because a sandbox denies
+    /// it.
     #[error(
-        "cannot get a random number from the operating system: {0}; check whether a sandbox denies `getrandom`"
+        "cannot get a random number from the operating system: {0}; check whether a sandbox denies \
+         `getrandom`"
     )]
     Randomness(String),
 }
@@ -73,14 +76,18 @@ pub enum OpenError {
     /// The node has failed or left, as far as this member knows. Nothing was sent.
     ///
     /// What to do: use another member, or wait until this node is alive again.
-    #[error("{node} is not a member: its state is {}; use another member, or wait until it is alive again", state.as_str())]
+    #[error(
+        "{node} is not a member: its state is {}; use another member, or wait until it is alive again",
+        state.as_str()
+    )]
     Gone {
         /// The node.
         node: NodeId,
         /// Its state in the view of this member: `Failed` or `Left`.
         state: NodeState,
     },
-    /// The name is that of this member: a program needs no network to reach itself. Nothing was sent.
+    /// The name is that of this member: a program needs no network to reach itself. Nothing was
+    /// sent.
     ///
     /// What to do: call the service directly, or open the stream to another member.
     #[error("cannot open a stream to this member itself; call the service directly")]
@@ -95,8 +102,8 @@ pub enum OpenError {
     Request(#[from] RequestError),
 }
 
-/// Why a join through a seed failed. Each variant is one step of the join. The messages continue the
-/// name of the seed, as in "host:7946: cannot be resolved".
+/// Why a join through a seed failed. Each variant is one step of the join. The messages continue
+/// the name of the seed, as in "host:7946: cannot be resolved".
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum SeedError {
@@ -116,13 +123,13 @@ pub enum SeedError {
         /// The time limit.
         after: Duration,
     },
-    /// The address of the seed is IPv4 and the listen address of this member is IPv6, or the reverse.
-    /// The socket cannot dial it.
+    /// The address of the seed is IPv4 and the listen address of this member is IPv6, or the
+    /// reverse. The socket cannot dial it.
     ///
     /// What to do: let all members listen on one address family.
     #[error(
-        "cannot dial {seed}: it is of another address family than {listen}, on which this node listens; let all \
-         members listen on one family"
+        "cannot dial {seed}: it is of another address family than {listen}, on which this node listens; \
+         let all members listen on one family"
     )]
     Family {
         /// The address of the seed.
@@ -154,8 +161,8 @@ pub struct SeedFailure {
     pub cause: SeedError,
 }
 
-/// No seed let this member join. The member continues to run and can try again, unless it was stopped
-/// meanwhile.
+/// No seed let this member join. The member continues to run and can try again, unless it was
+/// stopped meanwhile.
 ///
 /// What to do: follow the cause of each seed in the message. If `stopped` is set, start the member
 /// again.

@@ -1,4 +1,5 @@
-//! Joins the group. Dials each seed to learn its name, and exchanges views with the seeds that answer.
+//! Joins the group. Dials each seed to learn its name, and exchanges views with the seeds that
+//! answer.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -13,8 +14,8 @@ use crate::cluster::Inner;
 use crate::config::JoinPolicy;
 use crate::error::{JoinError, SeedError, SeedFailure};
 
-/// How many addresses of one name are tried. It bounds the time that a seed with many addresses takes:
-/// each may take the whole `seed_timeout`.
+/// How many addresses of one name are tried. It bounds the time that a seed with many addresses
+/// takes: each may take the whole `seed_timeout`.
 const ADDRESSES_MAX: usize = 4;
 /// How many seeds are tried at a time. Each costs a handshake.
 const SEEDS_AT_ONCE: usize = 16;
@@ -57,15 +58,15 @@ pub(crate) async fn join(member: &Inner, seeds: &[String]) -> Result<JoinReport,
             () = member.protocol.ended() => None,
             tried = try_all(member, seeds) => Some(tried),
         };
-        // A leave or a shutdown ends the join. Otherwise a join with attempts without end would never
-        // return.
+        // A leave or a shutdown ends the join. Otherwise a join with attempts without end would
+        // never return.
         let Some((through, failed)) = tried.filter(|_| !has_left(member)) else {
             return Err(JoinError { attempts: attempt, seeds: last, stopped: true });
         };
         if !through.is_empty() || failed.is_empty() {
             for failure in &failed {
-                // The join succeeded through another seed. What to do: follow `cause`, or remove the
-                // seed from the list.
+                // The join succeeded through another seed. What to do: follow `cause`, or remove
+                // the seed from the list.
                 tracing::warn!(
                     seed = %failure.seed, cause = %failure.cause,
                     "cannot join through this seed; joined through others"
@@ -82,8 +83,9 @@ pub(crate) async fn join(member: &Inner, seeds: &[String]) -> Result<JoinReport,
             logged_at = Some(Instant::now());
             let seeds = failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             let next_in_ms = whole_millis(delay);
-            // An attempt failed at all seeds; `seeds` names each with its cause. The next attempt is
-            // in `next_in_ms`. What to do: follow the causes. If the seeds are still to start, nothing.
+            // An attempt failed at all seeds; `seeds` names each with its cause. The next attempt
+            // is in `next_in_ms`. What to do: follow the causes. If the seeds are still to start,
+            // nothing.
             tracing::info!(attempt, attempts, next_in_ms, seeds, "no seed let us join yet; trying again");
         }
         last = failed;
@@ -133,8 +135,8 @@ async fn try_some(member: &Inner, seeds: &[String]) -> Vec<Attempt> {
     tried.into_iter().map(|(_, attempt)| attempt).collect()
 }
 
-/// Tries one seed. Skips each address for which `is_of_member` returns true: a contact with a current
-/// member would find nothing new.
+/// Tries one seed. Skips each address for which `is_of_member` returns true: a contact with a
+/// current member would find nothing new.
 pub(crate) async fn try_one(
     transport: &Transport,
     protocol: &SwimProtocol,
@@ -186,9 +188,9 @@ fn is_ours(addr: SocketAddr, listen: SocketAddr, advertised: SocketAddr) -> bool
         || (addr.port() == listen.port() && listen.ip().is_unspecified() && is_of_this_machine(addr))
 }
 
-/// Whether `addr` is an address of this machine. Only then does the system choose the same address as
-/// the source of packets to it. A successful bind would prove nothing: some machines allow a bind to
-/// any address (`ip_nonlocal_bind`).
+/// Whether `addr` is an address of this machine. Only then does the system choose the same address
+/// as the source of packets to it. A successful bind would prove nothing: some machines allow a
+/// bind to any address (`ip_nonlocal_bind`).
 fn is_of_this_machine(addr: SocketAddr) -> bool {
     let any = match addr.ip() {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),

@@ -1,8 +1,8 @@
-//! Cluster membership over QUIC with mutual TLS. Each member knows which members belong to the group,
-//! which of them are alive, and their addresses and tags.
+//! Cluster membership over QUIC with mutual TLS. Each member knows which members belong to the
+//! group, which of them are alive, and their addresses and tags.
 //!
-//! Each member has a certificate that contains its name. A node needs a certificate of the cluster to
-//! connect, and it can only send messages under the name in it. Most applications need only
+//! Each member has a certificate that contains its name. A node needs a certificate of the cluster
+//! to connect, and it can only send messages under the name in it. Most applications need only
 //! [`Cluster`].
 //!
 //! # Examples

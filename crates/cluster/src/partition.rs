@@ -1,5 +1,5 @@
-//! The partition status, for an application that must know whether it is in a minority. It is only a
-//! signal: membership, tags, broadcasts, and streams continue.
+//! The partition status, for an application that must know whether it is in a minority. It is only
+//! a signal: membership, tags, broadcasts, and streams continue.
 
 use kinfolk_detector::PartitionStatus;
 use kinfolk_gossip::GossipError;
@@ -9,23 +9,23 @@ use crate::error::ClusterError;
 
 impl Cluster {
     /// The number of live members, the known size of the group, and whether this member is in the
-    /// minority of a partition. The status is as of the last input of the protocol. It does not change
-    /// after a shutdown.
+    /// minority of a partition. The status is as of the last input of the protocol. It does not
+    /// change after a shutdown.
     pub fn partition_status(&self) -> PartitionStatus {
         *self.inner.protocol.partition().borrow()
     }
 
-    /// Whether the application should only read. True if fewer members than the quorum were alive for
-    /// the whole [`partition_grace`](kinfolk_swim::SwimConfig::partition_grace), and
-    /// [`read_only_in_minority`](crate::ClusterConfig::read_only_in_minority) is set. Kinfolk itself
-    /// refuses no operation because of it.
+    /// Whether the application should only read. True if fewer members than the quorum were alive
+    /// for the whole [`partition_grace`](kinfolk_swim::SwimConfig::partition_grace), and
+    /// [`read_only_in_minority`](crate::ClusterConfig::read_only_in_minority) is set. Kinfolk
+    /// itself refuses no operation because of it.
     pub fn is_read_only(&self) -> bool {
         self.inner.is_read_only(self.partition_status())
     }
 
-    /// Waits until [`is_read_only`](Self::is_read_only) equals `read_only`. Returns at once if it does
-    /// already. Without [`read_only_in_minority`](crate::ClusterConfig::read_only_in_minority) it never
-    /// becomes true.
+    /// Waits until [`is_read_only`](Self::is_read_only) equals `read_only`. Returns at once if it
+    /// does already. Without [`read_only_in_minority`](crate::ClusterConfig::read_only_in_minority)
+    /// it never becomes true.
     ///
     /// # Errors
     /// [`ClusterError::Gossip`] after this member has shut down.

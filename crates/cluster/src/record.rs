@@ -7,14 +7,14 @@ use thiserror::Error;
 
 /// The magic bytes at the start of the file.
 const MAGIC: &[u8; 7] = b"kinfolk";
-/// The version of the format. A file with a higher version comes from a newer Kinfolk. It is set aside
-/// and not changed.
+/// The version of the format. A file with a higher version comes from a newer Kinfolk. It is set
+/// aside and not changed.
 const VERSION: u8 = 1;
 /// The length of the header: the magic bytes, the version, and the CRC-32 of the body in big-endian
 /// order.
 const HEADER: usize = MAGIC.len() + 1 + 4;
-/// At most this many bytes of a file are read, so that a wrong file cannot fill the memory. A record
-/// within its bounds (1,024 members, 64 seeds) is more than 20 times smaller.
+/// At most this many bytes of a file are read, so that a wrong file cannot fill the memory. A
+/// record within its bounds (1,024 members, 64 seeds) is more than 20 times smaller.
 pub(crate) const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// What one instance of a member leaves for the next.
@@ -47,7 +47,8 @@ pub(crate) struct KnownMember {
 /// messages, "it" is the file.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum Unreadable {
-    /// The file does not start with the magic bytes: another program wrote it, or it was overwritten.
+    /// The file does not start with the magic bytes: another program wrote it, or it was
+    /// overwritten.
     ///
     /// What to do: check that no other program writes to the state directory.
     #[error("it is not a state file of Kinfolk; check that no other program writes to this directory")]
@@ -92,9 +93,9 @@ impl Record {
         bytes
     }
 
-    /// Decodes a record of this member. Drops incarnations that are too far ahead of `clock`, because no
-    /// member accepts them. Either the clock was wrong when such a ceiling was written, or it is wrong
-    /// now. In the second case no member lets this one join.
+    /// Decodes a record of this member. Drops incarnations that are too far ahead of `clock`,
+    /// because no member accepts them. Either the clock was wrong when such a ceiling was written,
+    /// or it is wrong now. In the second case no member lets this one join.
     pub(crate) fn from_bytes(
         bytes: &[u8],
         (cluster, node): (&ClusterId, &NodeId),
@@ -123,13 +124,13 @@ impl Record {
         if !record.ceiling.is_plausible(clock) {
             let (ceiling_ms, clock_ms) = (record.ceiling.get(), clock.get());
             // The clock of this host is wrong now, or was wrong in an earlier instance. The member
-            // starts with the incarnation of its clock. What to do: check the clock of this host, and
-            // correct it if it is wrong.
+            // starts with the incarnation of its clock. What to do: check the clock of this host,
+            // and correct it if it is wrong.
             tracing::warn!(
                 ceiling_ms,
                 clock_ms,
-                "ignored the incarnation in the state directory: it is more than 24 h ahead of the clock; if the \
-                 clock is wrong, correct it"
+                "ignored the incarnation in the state directory: it is more than 24 h ahead of the \
+                 clock; if the clock is wrong, correct it"
             );
             record.ceiling = clock;
         }

@@ -1,11 +1,11 @@
-//! Finds the group again after a partition or a restart. As long as the member runs, it contacts the
-//! seeds and former members, at a bounded rate. Former members are those that the registry has removed.
-//! The protocol itself contacts the failed members that the registry still holds.
+//! Finds the group again after a partition or a restart. As long as the member runs, it contacts
+//! the seeds and former members, at a bounded rate. Former members are those that the registry has
+//! removed. The protocol itself contacts the failed members that the registry still holds.
 //!
-//! A member that is alone contacts up to [`CONTACTS_AT_ONCE`] addresses in a round. Its first rounds
-//! have the delays of a join, and later rounds the interval (`heal_interval`, up to a half longer or
-//! shorter at random). A member that is not alone contacts one address in each interval. A contact is
-//! a join: both members exchange views, and pass on what they learn to their groups.
+//! A member that is alone contacts up to [`CONTACTS_AT_ONCE`] addresses in a round. Its first
+//! rounds have the delays of a join, and later rounds the interval (`heal_interval`, up to a half
+//! longer or shorter at random). A member that is not alone contacts one address in each interval.
+//! A contact is a join: both members exchange views, and pass on what they learn to their groups.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,8 +27,8 @@ use crate::task::BackgroundTask;
 const CONTACTS_AT_ONCE: usize = 16;
 /// The shortest time between two log lines about a wrong clock.
 const CLOCK_WARNED_EVERY: Duration = Duration::from_mins(1);
-/// After this many rounds the notes of which member answered at an address are removed. Another process
-/// may have the address by then.
+/// After this many rounds the notes of which member answered at an address are removed. Another
+/// process may have the address by then.
 const OWNERS_KEPT_ROUNDS: u64 = 100;
 
 /// The loop with all its state.
@@ -91,8 +91,8 @@ impl RejoinLoop {
             // Random, so that members that were cut off together do not contact each other in step.
             let interval = self.interval.mul_f64(0.5 + self.rng.unit());
             let failed = is_failed_round(before, tried, self.registry.member_count());
-            // The delays of a join are short at first: after a restart of the whole fleet the members
-            // should find each other soon.
+            // The delays of a join are short at first: after a restart of the whole fleet the
+            // members should find each other soon.
             let wait = if failed { self.policy.delay(failed_rounds, self.rng.unit()) } else { interval };
             failed_rounds += u32::from(failed);
             sleep(wait.min(interval)).await;
@@ -103,8 +103,8 @@ impl RejoinLoop {
     fn choose(&mut self, alone: bool, round: u64) -> Vec<String> {
         let Targets { mut seeds, absent } = {
             let mut contacts = self.contacts.lock();
-            // The snapshot is taken under the lock. An older view would bring back a member that was
-            // forgotten meanwhile.
+            // The snapshot is taken under the lock. An older view would bring back a member that
+            // was forgotten meanwhile.
             let view = self.registry.snapshot();
             contacts.note(&view);
             contacts.targets(&view)
@@ -124,8 +124,8 @@ impl RejoinLoop {
         first.into_iter().chain(second).take(1).collect()
     }
 
-    /// Warns that the clocks differ, because only a person can correct a clock. Other causes are only
-    /// debug lines: they may pass by themselves.
+    /// Warns that the clocks differ, because only a person can correct a clock. Other causes are
+    /// only debug lines: they may pass by themselves.
     fn warn_of_clock(&mut self, seed: &str, cause: &SeedError) {
         let now = Instant::now();
         if self.clock_warned_at.is_none_or(|last| now - last >= CLOCK_WARNED_EVERY) {
@@ -159,8 +159,8 @@ impl RejoinLoop {
             match attempt {
                 Attempt::Joined(node, addr) => {
                     counters.succeeded.fetch_add(1, Ordering::Relaxed);
-                    // This member found a member of its group again, or its address led to one that it
-                    // knows already. What to do: nothing.
+                    // This member found a member of its group again, or its address led to one that
+                    // it knows already. What to do: nothing.
                     tracing::info!(%node, %addr, "exchanged views with a member at a remembered address");
                     self.contacts.lock().note_address_owner(addr, node);
                 }
@@ -168,7 +168,8 @@ impl RejoinLoop {
                     self.contacts.lock().note_address_owner(addr, self.protocol.id().clone());
                 }
                 Attempt::Failed(cause) if cause.is_clock() => self.warn_of_clock(&seed, &cause),
-                // No member answered at a seed or a former member's address. The loop tries it again.
+                // No member answered at a seed or a former member's address. The loop tries it
+                // again.
                 // What to do: nothing. If this member stays alone, check `cause`.
                 Attempt::Failed(cause) => {
                     tracing::debug!(contact = %seed, %cause, "no member answered at a remembered address");
@@ -184,8 +185,8 @@ fn is_alone(members: usize) -> bool {
     members <= 1
 }
 
-/// Whether a round contacted at least one address, and this member was alone before and after it. Then
-/// the next round comes soon.
+/// Whether a round contacted at least one address, and this member was alone before and after it.
+/// Then the next round comes soon.
 fn is_failed_round(before: usize, tried: usize, after: usize) -> bool {
     is_alone(before) && tried > 0 && is_alone(after)
 }

@@ -21,8 +21,8 @@ pub enum Phase {
     StopGossip,
     /// Stops the health checker.
     StopHealthChecker,
-    /// Closes each connection with a close frame to its peer, then both sockets, so that their ports
-    /// are free again.
+    /// Closes each connection with a close frame to its peer, then both sockets, so that their
+    /// ports are free again.
     CloseConnections,
     /// Clears the registry.
     ClearRegistry,
@@ -95,8 +95,8 @@ impl Inner {
 
     async fn run_phases(&self) -> ShutdownReport {
         let limits = self.limits;
-        // The other members receive the same leave in both cases. Only this member records whether its
-        // next instance rejoins (decision 12).
+        // The other members receive the same leave in both cases. Only this member records whether
+        // its next instance rejoins (decision 12).
         if !self.rejoin_after_stop {
             self.contacts.lock().leave();
         }
@@ -136,9 +136,9 @@ async fn phase(phase: Phase, limit: Duration, work: impl Future<Output = ()>) ->
     let outcome = if ended.is_ok() { PhaseOutcome::Done } else { PhaseOutcome::TimedOut };
     let took = began.elapsed();
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    // One phase of the shutdown ended; `outcome` is `done` or `timed out`. The phase is a field of the
-    // line, not of a span, because not every log format prints spans. What to do: nothing. After
-    // `timed out`, look at the state of the phase's part, or raise its limit.
+    // One phase of the shutdown ended; `outcome` is `done` or `timed out`. The phase is a field of
+    // the line, not of a span, because not every log format prints spans. What to do: nothing.
+    // After `timed out`, look at the state of the phase's part, or raise its limit.
     tracing::info!(parent: None, %phase, %outcome, took_ms, "a phase of the shutdown ended");
     PhaseReport { phase, took, outcome }
 }

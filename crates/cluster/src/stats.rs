@@ -13,10 +13,11 @@ pub struct ClusterStats {
     pub transport: TransportStats,
     /// Connections.
     pub pool: PoolStats,
-    /// The number of members whose address this member remembers. Those in the registry are included.
+    /// The number of members whose address this member remembers. Those in the registry are
+    /// included.
     pub remembered: usize,
-    /// Whether this member contacts none of them, because it left on purpose and was not given a seed
-    /// since then.
+    /// Whether this member contacts none of them, because it left on purpose and was not given a
+    /// seed since then.
     pub left: bool,
     /// The number of attempts to contact a seed or a former member to find the group again.
     pub contacts: u64,

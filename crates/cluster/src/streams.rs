@@ -12,13 +12,14 @@ impl Cluster {
     /// [`stream_timeout`](crate::ClusterConfig::stream_timeout). Returns when the stream is in the
     /// backlog of the service at the peer. The peer's application may accept it from there later.
     ///
-    /// Streams have connections of their own, so they do not delay the probes. These connections hold
-    /// at most half of the pool. A writer waits while the application at the other end does not read.
+    /// Streams have connections of their own, so they do not delay the probes. These connections
+    /// hold at most half of the pool. A writer waits while the application at the other end does
+    /// not read.
     ///
     /// # Errors
-    /// [`OpenError`]: no member has that name, the member has failed or left, or the request failed.
-    /// An example is [`Rejected`](crate::RequestError::Rejected), if no application at the peer
-    /// accepts the service, or its backlog is full.
+    /// [`OpenError`]: no member has that name, the member has failed or left, or the request
+    /// failed. An example is [`Rejected`](crate::RequestError::Rejected), if no application at the
+    /// peer accepts the service, or its backlog is full.
     ///
     /// # Cancel safety
     /// Dropping the future resets the stream. The application at the peer may see it open and end.
@@ -57,12 +58,13 @@ impl Cluster {
         Ok(opening.await?)
     }
 
-    /// Accepts the streams that other members open to a service of this member, until the [`Listener`]
-    /// is dropped or the member stops. Each stream comes with the name in the certificate of its opener.
+    /// Accepts the streams that other members open to a service of this member, until the
+    /// [`Listener`] is dropped or the member stops. Each stream comes with the name in the
+    /// certificate of its opener.
     ///
     /// # Errors
-    /// [`ServiceError`]: the name is not valid for a service, the service has a listener already, or
-    /// this member was shut down.
+    /// [`ServiceError`]: the name is not valid for a service, the service has a listener already,
+    /// or this member was shut down.
     pub fn accept(&self, service: &str) -> Result<Listener, ServiceError> {
         self.inner.transport.accept(service)
     }

@@ -71,7 +71,8 @@ async fn start_and_end_members() {
         config.state_dir = Some(temp.path().join(name));
         Cluster::start(config).unwrap()
     };
-    // What a process keeps until its end (signal handlers, libraries) exists after the first member.
+    // What a process keeps until its end (signal handlers, libraries) exists after the first
+    // member.
     start("first").shutdown().await;
     tokio::time::timeout(DEADLINE, async {
         while Handle::current().metrics().num_alive_tasks() > 1 {

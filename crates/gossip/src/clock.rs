@@ -19,8 +19,8 @@ impl Clock {
         Self { origin: tokio::time::Instant::now(), wall_at_origin: None }
     }
 
-    /// A clock that starts now, on a simulated host. Its wall clock starts at `since_epoch` after the
-    /// Unix epoch and advances with tokio's clock. So a simulation depends on no real clock.
+    /// A clock that starts now, on a simulated host. Its wall clock starts at `since_epoch` after
+    /// the Unix epoch and advances with tokio's clock. So a simulation depends on no real clock.
     pub fn start_at(since_epoch: Duration) -> Self {
         Self { wall_at_origin: Some(since_epoch), ..Self::start() }
     }
@@ -30,7 +30,8 @@ impl Clock {
         Instant::from_origin(self.origin.elapsed())
     }
 
-    /// The wall clock, as the time since the Unix epoch. A wall clock before the epoch counts as zero.
+    /// The wall clock, as the time since the Unix epoch. A wall clock before the epoch counts as
+    /// zero.
     pub fn since_epoch(&self) -> Duration {
         match self.wall_at_origin {
             Some(at_origin) => at_origin + self.origin.elapsed(),

@@ -30,8 +30,8 @@ const WALL_CLOCK_READ_EVERY: Duration = Duration::from_secs(1);
 /// kinfolk-detector).
 const LATE_AFTER: Duration = Duration::from_millis(50);
 
-/// The carrier receives the lateness again when it has changed by this much. Lateness decays all the
-/// time, and the carrier needs no small changes.
+/// The carrier receives the lateness again when it has changed by this much. Lateness decays all
+/// the time, and the carrier needs no small changes.
 const LATENESS_STEP: Duration = Duration::from_millis(20);
 
 /// A call of the handle.
@@ -92,7 +92,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
             // Before the wait: a start leaves outputs too, and a later input must not delay them.
             self.perform_outputs();
             let Some(input) = self.next_input().await else { return };
-            // A reply is as much a heartbeat as a message: both prove that the member is alive.
+            // Both a message and a reply prove that their sender is alive.
             if let Input::Message { from, .. } | Input::Reply { from, .. } = &input {
                 self.record_heartbeat(from);
             }
@@ -109,8 +109,8 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
         }
     }
 
-    /// Waits for the next input. This member's own work comes before the messages of peers. So a flood
-    /// of messages cannot delay replies, commands, and timers.
+    /// Waits for the next input. This member's own work comes before the messages of peers. So a
+    /// flood of messages cannot delay replies, commands, and timers.
     async fn next_input(&mut self) -> Option<Input> {
         loop {
             let due = self.machine.next_timeout().map(|at| self.clock.to_tokio(at));
@@ -125,7 +125,8 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                 _ = self.stop.wait_for(|stop| *stop) => return None,
                 Some(input) = self.replies.recv() => return Some(input),
                 call = self.calls.recv() => {
-                    if let Some(input) = input_of(self.clock.now(), call?, &mut self.commands, &self.machine) {
+                    let now = self.clock.now();
+                    if let Some(input) = input_of(now, call?, &mut self.commands, &self.machine) {
                         return Some(input);
                     }
                 }
@@ -133,8 +134,8 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                 () = timer => return Some(Input::Timeout),
                 arrival = self.arrivals.next() => {
                     let arrival = arrival?;
-                    // Dropping a request declines it, and its sender learns this at once. A time-out
-                    // would look like a failure of this member.
+                    // Dropping a request declines it, and its sender learns this at once. A
+                    // time-out would look like a failure of this member.
                     if !*self.awake.borrow() {
                         continue;
                     }
@@ -155,21 +156,21 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
     fn log_declared_failed(&mut self) {
         let declared_failed = self.machine.is_declared_failed();
         match (std::mem::replace(&mut self.declared_failed, declared_failed), declared_failed) {
-            // Enough other members could not reach this member. It refutes when it reaches its
+            // Other members could not reach this member. It refutes when it reaches its
             // neighbours again. What to do: check the network link of this host, and its CPU load.
             (false, true) => tracing::warn!(
                 "other members declared this member failed; it returns when seven of eight probes to its \
                  neighbours are answered; check its network link and its load"
             ),
-            // This member reached enough neighbours and refuted the claim that it failed. What to do:
-            // nothing.
+            // This member reached enough neighbours and refuted the claim that it failed.
+            // What to do: nothing.
             (true, false) => tracing::info!("this member refuted its failure"),
             _ => {}
         }
     }
 
-    /// Reports to the carrier how late this member is. An answer may wait as long in a queue here, so
-    /// the carrier must not close the connection meanwhile.
+    /// Reports to the carrier how late this member is. An answer may wait as long in a queue here,
+    /// so the carrier must not close the connection meanwhile.
     fn report_lateness(&mut self, now: Instant) {
         let late = self.machine.lateness(now);
         if late.abs_diff(self.reported_lateness) >= LATENESS_STEP {
@@ -190,8 +191,8 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
             match output {
                 Output::Send { to, addr, message, request, delivery } => {
                     let to = Peer::new(to, addr);
-                    // A full outbox ends a request at once. The machine must learn this: each request
-                    // needs exactly one end.
+                    // A full outbox ends a request at once. The machine must learn this: each
+                    // request needs exactly one end.
                     if let Some(end) = self.outbox.send(to, &message, request, delivery) {
                         self.machine.handle(self.clock.now(), end);
                     }
@@ -239,10 +240,10 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
 
 fn log_refused_claim(claim: &RefusedClaim) {
     let RefusedClaim { from, about, claimed, clock, refused } = claim;
-    // A member sent a claim that lies too far in the future. This member ignored it and did not pass
-    // it on. At most one line a minute; `refused` counts the claims since the last line. What to do:
-    // compare the clock of this host with the clock of the sender, and correct the wrong one. If both
-    // are right, check which program the sender runs.
+    // A member sent a claim that lies too far in the future. This member ignored it and did not
+    // pass it on. At most one line a minute; `refused` counts the claims since the last line.
+    // What to do: compare the clock of this host with the clock of the sender, and correct the
+    // wrong one. If both are right, check which program the sender runs.
     tracing::warn!(
         %from,
         %about,

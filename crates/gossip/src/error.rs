@@ -79,7 +79,8 @@ pub enum JoinRefusal {
         theirs: Duration,
     },
     /// Our incarnation is more than 24 hours ahead of the other member's wall clock, though the
-    /// clocks agree. The state directory may hold an incarnation from a time when a clock was wrong.
+    /// clocks agree. The state directory may hold an incarnation from a time when a clock was
+    /// wrong.
     ///
     /// What to do: remove the state directory of this member, then start this member again.
     #[error(
@@ -134,8 +135,8 @@ mod tests {
         let (ours, theirs) = (Duration::from_secs(1_790_000_000), Duration::from_secs(1_790_100_001));
         assert_eq!(
             JoinRefusal::ClocksDiffer { ours, theirs }.to_string(),
-            "our clock says 2026-09-21T14:13:20Z and its clock says 2026-09-22T18:00:01Z, which is more than 24 h apart; \
-             correct the wrong clock, then start this member again"
+            "our clock says 2026-09-21T14:13:20Z and its clock says 2026-09-22T18:00:01Z, which is more than \
+             24 h apart; correct the wrong clock, then start this member again"
         );
         assert_eq!(date(Duration::from_millis(u64::MAX)), "18446744073709551615 ms after 1970");
     }

@@ -58,9 +58,9 @@ impl Arrivals for Incoming {
 impl Answerer for Responder {
     async fn answer(self, body: Bytes) {
         if let Err(error) = self.respond(body).await {
-            // The connection ended, or the peer stopped waiting, before the answer arrived. The peer
-            // counts its request as unanswered. What to do: nothing. If there are many such lines,
-            // check the network between the members, and their CPU load.
+            // The connection ended, or the peer stopped waiting, before the answer arrived. The
+            // peer counts its request as unanswered. What to do: nothing. If there are many such
+            // lines, check the network between the members, and their CPU load.
             tracing::debug!(%error, "an answer did not reach the peer that sent the request");
         }
     }
@@ -77,16 +77,17 @@ pub(crate) struct PeerRequests<A> {
 }
 
 impl<A> PeerRequests<A> {
-    /// A request without an answer expires after this time. The slowest answer is that of a helper: it
-    /// probes for at most 10 s (`WITHIN_MAX` in `helper.rs` of kinfolk-swim). 15 s leaves a margin.
+    /// A request without an answer expires after this time. The slowest answer is that of a helper:
+    /// it probes for at most 10 s (`WITHIN_MAX` in `helper.rs` of kinfolk-swim). 15 s leaves a
+    /// margin.
     const EXPIRES_AFTER: Duration = Duration::from_secs(15);
 
     pub(crate) fn new(max: usize, counters: Arc<Counters>) -> Self {
         Self { waiting: BTreeMap::new(), accepted: 0, max, counters }
     }
 
-    /// Converts a frame to an input. Returns `None` if the frame is not a valid message, or if it is a
-    /// request beyond the bound.
+    /// Converts a frame to an input. Returns `None` if the frame is not a valid message, or if it
+    /// is a request beyond the bound.
     pub(crate) fn accept(&mut self, now: Instant, arrival: Arrival<A>) -> Option<Input> {
         let Arrival { from, body, answerer, .. } = arrival;
         // First, so that expired requests do not use up the bound.
@@ -95,8 +96,8 @@ impl<A> PeerRequests<A> {
             Ok(message) => message,
             Err(error) => {
                 count(&self.counters.undecodable);
-                // A member with a valid certificate sent bytes that do not decode. What to do: check
-                // that both members run the same version of Kinfolk.
+                // A member with a valid certificate sent bytes that do not decode. What to do:
+                // check that both members run the same version of Kinfolk.
                 tracing::warn!(
                     %from, %error,
                     "dropped a message that cannot be decoded; check that both members run the same version"
@@ -128,8 +129,8 @@ impl<A> PeerRequests<A> {
         id
     }
 
-    /// Drops the requests that the machine did not answer in time. Otherwise each of them would hold a
-    /// place forever, and the member would decline all requests in the end.
+    /// Drops the requests that the machine did not answer in time. Otherwise each of them would
+    /// hold a place forever, and the member would decline all requests in the end.
     fn drop_expired(&mut self, now: Instant) {
         while let Some(oldest) = self.waiting.first_entry() {
             if now.since(oldest.get().0) < Self::EXPIRES_AFTER {

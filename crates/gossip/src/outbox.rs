@@ -1,5 +1,5 @@
-//! Sent messages. Each message has its own task, so that the driver never waits for a peer. Each task
-//! needs a permit, which bounds their number.
+//! Sent messages. Each message has its own task, so that the driver never waits for a peer. Each
+//! task needs a permit, which bounds their number.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +39,8 @@ pub(crate) struct Outbox<C> {
 }
 
 impl<C: Carrier> Outbox<C> {
-    /// Returns an outbox for `max` messages and `answers_max` answers at a time, and the channel that
-    /// receives the ends of its requests.
+    /// Returns an outbox for `max` messages and `answers_max` answers at a time, and the channel
+    /// that receives the ends of its requests.
     pub(crate) fn new(
         carrier: C,
         max: usize,
@@ -71,8 +71,9 @@ impl<C: Carrier> Outbox<C> {
         (full && !std::mem::replace(&mut self.back_pressure, true)).then_some(Input::Congested)
     }
 
-    /// Waits until back-pressure ends. Without back-pressure it waits forever, so that the driver can
-    /// always select on it. Each message ends within its own time limit, so back-pressure ends too.
+    /// Waits until back-pressure ends. Without back-pressure it waits forever, so that the driver
+    /// can always select on it. Each message ends within its own time limit, so back-pressure ends
+    /// too.
     ///
     /// # Cancel safety
     /// Dropping the future returns the permits that it holds.
@@ -85,8 +86,8 @@ impl<C: Carrier> Outbox<C> {
         Input::Clear
     }
 
-    /// Starts to send one message. Returns the end of a request that could not start: the message does
-    /// not encode, or the outbox is full.
+    /// Starts to send one message. Returns the end of a request that could not start: the message
+    /// does not encode, or the outbox is full.
     pub(crate) fn send(
         &mut self,
         to: Peer,
@@ -156,7 +157,8 @@ impl<C: Carrier> Outbox<C> {
     }
 
     fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        // Removes the finished tasks. A `JoinSet` keeps them otherwise, and would grow without bound.
+        // Removes the finished tasks. A `JoinSet` keeps them otherwise, and would grow without
+        // bound.
         while self.tasks.try_join_next().is_some() {}
         self.tasks.spawn(task);
     }
@@ -169,7 +171,8 @@ fn encode(message: &Message) -> Option<Bytes> {
             // Kinfolk. What to do: report it, with this line.
             tracing::error!(
                 %error,
-                "dropped a message of this member: it breaks a rule of the wire format; this is a bug, please report it"
+                "dropped a message of this member: it breaks a rule of the wire format; this is a bug, \
+                 please report it"
             );
         })
         .ok()
@@ -190,9 +193,9 @@ async fn send_request<C: Carrier>(
     match message {
         Ok(message) => Input::Reply { request, from: to.id.clone(), message },
         Err(NoAnswer { why, cause }) => {
-            // A probe or another request to a peer failed. The machine takes it as evidence and goes
-            // on: it may ask helpers, or suspect the peer. What to do: nothing. If one peer has many
-            // such lines, look at `cause`.
+            // A probe or another request to a peer failed. The machine takes it as evidence and
+            // goes on: it may ask helpers, or suspect the peer. What to do: nothing. If one peer
+            // has many such lines, look at `cause`.
             tracing::debug!(peer = %to, %cause, "a request has no answer");
             Input::NoReply { request, why }
         }

@@ -1,5 +1,5 @@
-//! The handle. It starts the driver, and lets the application join, leave, change tags, broadcast, and
-//! stop.
+//! The handle. It starts the driver, and lets the application join, leave, change tags, broadcast,
+//! and stop.
 
 use std::fmt;
 use std::sync::Arc;
@@ -72,8 +72,9 @@ impl fmt::Debug for OnForgotten {
 pub struct Reserve {
     /// The highest incarnation that this member may take at first. At least its first incarnation.
     pub up_to: Incarnation,
-    /// Receives the incarnation that the protocol needs, if it is above the reserved ones. The caller
-    /// writes it and answers with [`SwimProtocol::reserved`]. The protocol's statement waits for this.
+    /// Receives the incarnation that the protocol needs, if it is above the reserved ones. The
+    /// caller writes it and answers with [`SwimProtocol::reserved`]. The protocol's statement waits
+    /// for this.
     pub wanted: watch::Sender<Incarnation>,
 }
 
@@ -102,8 +103,8 @@ pub struct LeaveReport {
 }
 
 impl SwimProtocol {
-    /// Starts the protocol for the member `me`, whose state must be alive. `seed` is the seed of the
-    /// random number generator.
+    /// Starts the protocol for the member `me`, whose state must be alive. `seed` is the seed of
+    /// the random number generator.
     ///
     /// # Errors
     /// [`GossipError::Config`] if a setting is out of its range.
@@ -122,7 +123,8 @@ impl SwimProtocol {
         let id = me.id.clone();
         let mut machine = Machine::new(swim, me, registry, Rng::from_seed(seed), clock.now());
         let wanted = reserve.map(|Reserve { up_to, wanted }| {
-            // Before the first input, so that no claim can raise the incarnation above the written one.
+            // Before the first input, so that no claim can raise the incarnation above the written
+            // one.
             machine.handle(clock.now(), Input::Reserved { up_to });
             wanted
         });
@@ -185,8 +187,8 @@ impl SwimProtocol {
         self.awake.send_replace(true);
     }
 
-    /// Joins the group through `peer`: both members exchange views. Returns the number of members that
-    /// this member then knows, itself included.
+    /// Joins the group through `peer`: both members exchange views. Returns the number of members
+    /// that this member then knows, itself included.
     ///
     /// # Errors
     /// [`GossipError::Join`] with the cause if the join failed, [`GossipError::Stopped`].
@@ -236,7 +238,8 @@ impl SwimProtocol {
     /// [`USER_PAYLOAD_MAX`](kinfolk_swim::codec::USER_PAYLOAD_MAX) bytes.
     ///
     /// # Errors
-    /// [`GossipError::Command`] if it is too large or this member has left, [`GossipError::Stopped`].
+    /// [`GossipError::Command`] if it is too large or this member has left,
+    /// [`GossipError::Stopped`].
     ///
     /// # Cancel safety
     /// The broadcast may be sent even if the future is dropped.
@@ -248,12 +251,12 @@ impl SwimProtocol {
     }
 
     /// Removes the tombstone of a failed or left member, here at once and at all others by gossip.
-    /// `remembered` is the caller's own record of the member. It is used if the registry does not know
-    /// the member. Returns the last known status of the member.
+    /// `remembered` is the caller's own record of the member. It is used if the registry does not
+    /// know the member. Returns the last known status of the member.
     ///
     /// # Errors
-    /// [`GossipError::Forget`] if the member is alive or suspect, is not known, or is this member, or
-    /// if this member has left, or if too many updates wait; [`GossipError::Stopped`].
+    /// [`GossipError::Forget`] if the member is alive or suspect, is not known, or is this member,
+    /// or if this member has left, or if too many updates wait; [`GossipError::Stopped`].
     ///
     /// # Cancel safety
     /// The member may be forgotten even if the future is dropped.
@@ -290,8 +293,9 @@ impl SwimProtocol {
         self.calls.send(Call::Reserved(up_to)).await.map_err(|_| GossipError::Stopped)
     }
 
-    /// Returns the latest findings about a member with their evidence: this member's own findings, and
-    /// claims that it received. Oldest first, at most 8. Empty if there is no finding about the member.
+    /// Returns the latest findings about a member with their evidence: this member's own findings,
+    /// and claims that it received. Oldest first, at most 8. Empty if there is no finding about the
+    /// member.
     ///
     /// # Errors
     /// [`GossipError::Stopped`].
@@ -323,8 +327,8 @@ impl SwimProtocol {
         self.counters.read(&self.swim.lock())
     }
 
-    /// The partition status. The channel changes when the status changes, and closes when the driver
-    /// has ended.
+    /// The partition status. The channel changes when the status changes, and closes when the
+    /// driver has ended.
     pub fn partition(&self) -> watch::Receiver<PartitionStatus> {
         self.partition.clone()
     }
@@ -334,8 +338,8 @@ impl SwimProtocol {
         self.stop.send_replace(true);
     }
 
-    /// Does the same as [`signal_stop`](Self::signal_stop), then waits until the driver has ended. A
-    /// second call only waits.
+    /// Does the same as [`signal_stop`](Self::signal_stop), then waits until the driver has ended.
+    /// A second call only waits.
     ///
     /// # Cancel safety
     /// The driver ends even if the future is dropped.

@@ -8,10 +8,11 @@ use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Snapsho
 
 use crate::record::KnownMember;
 
-/// How many members are kept. Of more, alive and suspect members are kept before failed and left ones.
+/// How many members are kept. Of more, alive and suspect members are kept before failed and left
+/// ones.
 pub(super) const MEMBERS_MAX: usize = 1_024;
-/// How many of them may be absent: removed from the registry. Of more, the members that did not leave
-/// are kept, then the members that were removed last.
+/// How many of them may be absent: removed from the registry. Of more, the members that did not
+/// leave are kept, then the members that were removed last.
 pub(super) const ABSENT_MAX: usize = 256;
 
 #[derive(Debug, Default)]
@@ -58,8 +59,8 @@ impl Members {
 
     /// Notes which members besides `me` are in the view, and which are not in it any more.
     pub(super) fn note(&mut self, me: &NodeId, view: &Snapshot) {
-        // A view without this member is left over from a shutdown. Ignore it: otherwise every member
-        // would count as absent.
+        // A view without this member is left over from a shutdown. Ignore it: otherwise every
+        // member would count as absent.
         if view.get(me).is_none() {
             return;
         }
@@ -101,8 +102,8 @@ impl Members {
         self.by_id.len()
     }
 
-    /// All members, for the state directory. Alive members come first, then suspect, failed, and left
-    /// ones.
+    /// All members, for the state directory. Alive members come first, then suspect, failed, and
+    /// left ones.
     pub(super) fn known(&self) -> Vec<KnownMember> {
         let known = |(id, member): (&NodeId, &Remembered)| KnownMember {
             id: id.clone(),

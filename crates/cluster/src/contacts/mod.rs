@@ -1,9 +1,9 @@
-//! Addresses to contact after a partition or a restart: the configured seeds, the members, and former
-//! members that the registry has removed. They are only addresses: the process there may have ended
-//! long ago.
+//! Addresses to contact after a partition or a restart: the configured seeds, the members, and
+//! former members that the registry has removed. They are only addresses: the process there may
+//! have ended long ago.
 //!
-//! [`Contacts`] only delegates. Each file below owns one part of the state. `targets.rs` owns none and
-//! chooses from the others.
+//! [`Contacts`] only delegates. Each file below owns one part of the state. `targets.rs` owns none
+//! and chooses from the others.
 //!
 //! ```text
 //!   a join adds     a view is noted     a member answers at       a leave, a seed
@@ -115,8 +115,8 @@ impl Contacts {
 
     /// The addresses to contact, chosen by this view. None after this member has left.
     pub(crate) fn targets(&self, view: &Snapshot) -> Targets {
-        // This member leaves if its own entry is `Left`, and has been shut down if there is no entry. A
-        // contact would be a new join.
+        // This member leaves if its own entry is `Left`, and has been shut down if there is no
+        // entry. A contact would be a new join.
         if self.has_left() || !view.get(&self.me).is_some_and(|mine| mine.state.is_member()) {
             return Targets::default();
         }

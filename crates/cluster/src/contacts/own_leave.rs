@@ -1,5 +1,5 @@
-//! Whether this member left on purpose. A member that left contacts no other member, in this instance
-//! and in the next, until it is given a seed. Whether a peer left is in `members.rs`.
+//! Whether this member left on purpose. A member that left contacts no other member, in this
+//! instance and in the next, until it is given a seed. Whether a peer left is in `members.rs`.
 
 #[derive(Debug)]
 pub(super) struct OwnLeave {

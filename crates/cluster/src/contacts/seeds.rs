@@ -1,10 +1,10 @@
-//! The seeds of the joins, as the application wrote them. A name in a seed is resolved again at each
-//! contact.
+//! The seeds of the joins, as the application wrote them. A name in a seed is resolved again at
+//! each contact.
 
 /// How many seeds are kept. Of more, the seeds that were given last are kept.
 pub(super) const SEEDS_MAX: usize = 64;
-/// The length in bytes up to which a seed is kept. A DNS name of 253 characters, a colon, and a port
-/// of 5 digits have 259.
+/// The length in bytes up to which a seed is kept. A DNS name of 253 characters, a colon, and a
+/// port of 5 digits have 259.
 const SEED_LEN_MAX: usize = 260;
 
 #[derive(Debug)]
@@ -42,8 +42,8 @@ impl Seeds {
         self.joins -= 1;
     }
 
-    /// The seeds to contact outside of a join. Empty while a join is under way, because two contacts
-    /// of one seed at once would cost two handshakes.
+    /// The seeds to contact outside of a join. Empty while a join is under way, because two
+    /// contacts of one seed at once would cost two handshakes.
     pub(super) fn targets(&self) -> &[String] {
         if self.joins > 0 { &[] } else { &self.list }
     }

@@ -19,9 +19,9 @@ pub(crate) struct Targets {
 impl Targets {
     /// Chooses by this view. This member must be alive in it.
     ///
-    /// A member that left is contacted only while this member is alone. When a service manager stops a
-    /// whole fleet, all members leave. After their restart each knows only members that left. A member
-    /// that left on purpose declines the contact (decision 12).
+    /// A member that left is contacted only while this member is alone. When a service manager
+    /// stops a whole fleet, all members leave. After their restart each knows only members that
+    /// left. A member that left on purpose declines the contact (decision 12).
     pub(super) fn of(seeds: &Seeds, members: &Members, owners: &AddressOwners, view: &Snapshot) -> Self {
         let alone = view.members().nth(1).is_none();
         let is_target = |id: &NodeId, member: &Remembered| match view.get(id) {
@@ -29,7 +29,8 @@ impl Targets {
             Some(known) => alone && known.state == NodeState::Left,
         };
         let absent = members.iter().filter(|(id, member)| is_target(id, member));
-        // A member may have taken over the address of a removed one. A contact would find nothing new.
+        // A member may have taken over the address of a removed one. A contact would find nothing
+        // new.
         let absent =
             absent.map(|(_, member)| member.addr()).filter(|addr| !owners.is_of_member(view, addr.socket()));
         Self { seeds: seeds.targets().to_vec(), absent: absent.collect() }

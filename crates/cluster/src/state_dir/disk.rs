@@ -10,8 +10,8 @@ use super::error::StateError;
 use super::store::Store;
 use crate::record::Record;
 
-/// The duration of a write on a simulated host. It is above zero, so that a crash can occur before its
-/// end, and so that a statement that waits for the disk does wait.
+/// The duration of a write on a simulated host. It is above zero, so that a crash can occur before
+/// its end, and so that a statement that waits for the disk does wait.
 #[cfg(feature = "simulation")]
 const SIMULATED_WRITE: Duration = Duration::from_millis(5);
 
@@ -20,8 +20,8 @@ const SIMULATED_WRITE: Duration = Duration::from_millis(5);
 pub(crate) enum Disk {
     /// In a thread, because a write to a real disk blocks.
     Threaded,
-    /// In a task, on tokio's clock. With a thread, a simulation would depend on the scheduler of the
-    /// system: at a crash, the thread's write may have started or not.
+    /// In a task, on tokio's clock. With a thread, a simulation would depend on the scheduler of
+    /// the system: at a crash, the thread's write may have started or not.
     #[cfg(feature = "simulation")]
     Simulated,
 }

@@ -1,6 +1,6 @@
 //! The errors of the state directory at the start. A member with such an error does not start: it
-//! would lose the record that its configuration asks for. A later failure, such as a full disk, is only
-//! a warning (see the [module](super)).
+//! would lose the record that its configuration asks for. A later failure, such as a full disk, is
+//! only a warning (see the [module](super)).
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,8 @@ use thiserror::Error;
 pub enum StateError {
     /// Another process, or another member in this process, holds the state directory.
     ///
-    /// What to do: give each member its own directory. If another process runs this same member, stop
-    /// it.
+    /// What to do: give each member its own directory. If another process runs this same member,
+    /// stop it.
     #[error(
         "the state directory {} is in use by another member; give this member its own directory, or stop \
          the other one",
@@ -28,7 +28,8 @@ pub enum StateError {
     /// What to do: give a directory that exists or can be created, and to which the user of this
     /// process may write. Check that the disk has space.
     #[error(
-        "the state directory {} cannot be used: {step} failed: {cause}; give a directory that this user may write to",
+        "the state directory {} cannot be used: {step} failed: {cause}; give a directory to which this \
+         user may write",
         dir.display()
     )]
     Io {

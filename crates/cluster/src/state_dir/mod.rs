@@ -1,16 +1,17 @@
-//! The state directory: what one instance of a member keeps for the next. It holds the highest reserved
-//! incarnation, the seeds, and the known members.
+//! The state directory: what one instance of a member keeps for the next. It holds the highest
+//! reserved incarnation, the seeds, and the known members.
 //!
 //! **The incarnation never goes back**, even if the process is killed or the clock is set back. The
-//! member reserves 1,000 incarnations ahead ([`AHEAD`]). The protocol takes no incarnation that is not
-//! reserved on disk, and the next instance starts above all reserved ones. A statement that needs a
-//! higher incarnation waits for the disk, at most [`WRITE_LIMIT`]. If the disk fails, the member
-//! continues with a warning: without a refutation it would be declared failed because of a full disk.
-//! Then only the views of the other members keep the incarnation from going back (decision 9).
+//! member reserves 1,000 incarnations ahead ([`AHEAD`]). The protocol takes no incarnation that is
+//! not reserved on disk, and the next instance starts above all reserved ones. A statement that
+//! needs a higher incarnation waits for the disk, at most [`WRITE_LIMIT`]. If the disk fails, the
+//! member continues with a warning: without a refutation it would be declared failed because of a
+//! full disk. Then only the views of the other members keep the incarnation from going back
+//! (decision 9).
 //!
-//! **When it writes**: at the start, when a statement waits for it, after a join, a leave, or a forget,
-//! at a shutdown, and otherwise at most once in [`SAVE_EVERY`] if something has changed. So after a
-//! kill, the changes of the last 5 s may be missing.
+//! **When it writes**: at the start, when a statement waits for it, after a join, a leave, or a
+//! forget, at a shutdown, and otherwise at most once in [`SAVE_EVERY`] if something has changed. So
+//! after a kill, the changes of the last 5 s may be missing.
 
 mod disk;
 mod error;
@@ -36,9 +37,9 @@ use store::Store;
 use crate::contacts::SharedContacts;
 use crate::record::Record;
 
-/// How far ahead incarnations are reserved: 1,000. An incarnation starts as a time in milliseconds, so
-/// this is 1 s. The incarnation of a process that restarts more often than once a second runs ahead of
-/// its clock.
+/// How far ahead incarnations are reserved: 1,000. An incarnation starts as a time in milliseconds,
+/// so this is 1 s. The incarnation of a process that restarts more often than once a second runs
+/// ahead of its clock.
 const AHEAD: Duration = Duration::from_secs(1);
 /// The interval at which changes are written.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
@@ -58,8 +59,8 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// Opens the directory, reads the record, and reserves the first incarnations of an instance that
-    /// starts at `since_epoch`. Blocks on the disk.
+    /// Opens the directory, reads the record, and reserves the first incarnations of an instance
+    /// that starts at `since_epoch`. Blocks on the disk.
     pub(crate) fn open(
         dir: &Path,
         identity: &NodeIdentity,
@@ -209,8 +210,8 @@ impl Writer {
         self.store.close();
     }
 
-    /// Writes the record if it has changed. Reserves incarnations up to at least `at_least`, and allows
-    /// the protocol to take them.
+    /// Writes the record if it has changed. Reserves incarnations up to at least `at_least`, and
+    /// allows the protocol to take them.
     async fn save(&mut self, at_least: Incarnation) {
         let Some(record) = self.record(at_least) else { return };
         let ceiling = record.ceiling;
@@ -234,8 +235,8 @@ impl Writer {
         let highest = view.get(&self.written.node)?.incarnation.max(at_least);
         contacts.note(&view);
         let written = self.written.ceiling;
-        // Half of the reserve stays free, so that a refutation does not have to wait for the disk. A
-        // ceiling far above was written while the wall clock was wrong; it is replaced.
+        // Half of the reserve stays free, so that a refutation does not have to wait for the disk.
+        // A ceiling far above was written while the wall clock was wrong; it is replaced.
         let enough = highest.later_by(AHEAD / 2) <= written && written.is_plausible(highest);
         let ceiling = if enough { written } else { highest.later_by(AHEAD) };
         Some(contacts.record(&self.written, ceiling))
@@ -268,17 +269,19 @@ impl Writer {
         }
     }
 
-    /// Counts a failed write. Logs only the first one in a row, so that a full disk does not fill the
-    /// log.
+    /// Counts a failed write. Logs only the first one in a row, so that a full disk does not fill
+    /// the log.
     fn failed(&mut self, why: &str) -> bool {
         self.counters.failures.fetch_add(1, Ordering::Relaxed);
         if !std::mem::replace(&mut self.failing, true) {
             // The kernel refused a write, or the disk is too slow. The member continues, and tries
-            // again. After a restart it may know fewer members, or not its last incarnation. What to
-            // do: see `why`; free space on the disk, or check the permissions of the directory.
+            // again. After a restart it may know fewer members, or not its last incarnation.
+            // What to do: see `why`; free space on the disk, or check the permissions of the
+            // directory.
             tracing::warn!(
                 why,
-                "cannot write the state directory; the next instance may lack the latest changes; trying again every 5 s"
+                "cannot write the state directory; the next instance may lack the latest changes; \
+                 trying again every 5 s"
             );
         }
         false

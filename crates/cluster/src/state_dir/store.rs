@@ -1,5 +1,5 @@
-//! The files of the state directory: the record, which is only ever replaced as a whole, and a lock, so
-//! that two members never share the directory. All functions here block on the disk.
+//! The files of the state directory: the record, which is only ever replaced as a whole, and a
+//! lock, so that two members never share the directory. All functions here block on the disk.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -26,8 +26,8 @@ const ASIDE_MAX: usize = 4;
 #[derive(Debug)]
 pub(super) struct Store {
     dir: PathBuf,
-    /// The lock lasts while the file is open. A write holds a clone, so that the lock lasts until the
-    /// write ends. `None` after a close.
+    /// The lock lasts while the file is open. A write holds a clone, so that the lock lasts until
+    /// the write ends. `None` after a close.
     lock: Mutex<Option<Arc<File>>>,
 }
 
@@ -55,8 +55,9 @@ impl Store {
         Ok(Self { dir: dir.to_owned(), lock: Mutex::new(Some(Arc::new(lock))) })
     }
 
-    /// Reads the record. Returns `None` if there is none, or if it cannot be used. In the second case
-    /// the file is set aside with a warning: a damaged file must not keep the member from starting.
+    /// Reads the record. Returns `None` if there is none, or if it cannot be used. In the second
+    /// case the file is set aside with a warning: a damaged file must not keep the member from
+    /// starting.
     pub(super) fn read(
         &self,
         owner: (&ClusterId, &NodeId),
@@ -83,8 +84,8 @@ impl Store {
         };
         let aside = self.set_aside(kind).map_err(StateError::io(&self.dir, "setting a file aside"))?;
         // The file is kept as `aside`. The member does not know its seeds and former members. Its
-        // incarnation starts at its clock. What to do: see `why`. Give the member a seed if it does not
-        // find its group.
+        // incarnation starts at its clock. What to do: see `why`. Give the member a seed if it does
+        // not find its group.
         tracing::warn!(
             file = %path.display(), %why, aside = %aside.display(),
             "cannot use the state file; it is set aside, and the member starts without it"
@@ -92,10 +93,11 @@ impl Store {
         Ok(None)
     }
 
-    /// Replaces the record. After a crash at any point, the directory holds either the old record or
-    /// the new one. When this function returns, it holds the new one.
+    /// Replaces the record. After a crash at any point, the directory holds either the old record
+    /// or the new one. When this function returns, it holds the new one.
     pub(super) fn write(&self, record: &Record) -> Result<(), StateError> {
-        // A write of an instance that gave the directory up must not replace the record of the next.
+        // A write of an instance that gave the directory up must not replace the record of the
+        // next.
         let Some(_lock) = self.lock.lock().clone() else {
             return Err(StateError::io(&self.dir, "writing to it")(io::Error::other("it is closed")));
         };

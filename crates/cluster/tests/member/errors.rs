@@ -1,4 +1,5 @@
-//! Errors of joins and calls: the type, the seed, the step, and what to do. Also what works afterwards.
+//! Errors of joins and calls: the type, the seed, the step, and what to do. Also what works
+//! afterwards.
 
 use std::time::Duration;
 

@@ -16,7 +16,8 @@ fn gossip(message: &Message) -> &[Update] {
 async fn gossip_messages_stay_within_size_limits() {
     let group = Group::of(3, fast()).await;
     let (stranger, _incoming) = group.bare("stranger");
-    // Updates about 50 members that left come at once. With these tags, eight updates fill a message.
+    // Updates about 50 members that left come at once. With these tags, eight updates fill a
+    // message.
     let updates: Vec<_> = (0..50)
         .map(|number| {
             let tags = Tags::new([("k", "v".repeat(400))]).unwrap();
@@ -28,8 +29,8 @@ async fn gossip_messages_stay_within_size_limits() {
         .collect();
     for gossip in updates.chunks(5) {
         let ping = codec::encode(&Message::Ping { digest: 0, gossip: gossip.to_vec() }).unwrap();
-        // Every member receives the updates directly. On a busy machine gossip loses a message now and
-        // then, and an exchange of views does not carry members that left.
+        // Every member receives the updates directly. On a busy machine gossip loses a message now
+        // and then, and an exchange of views does not carry members that left.
         for node in &group.nodes {
             stranger.request(&node.peer(), ping.clone(), crate::fixture::DEADLINE).await.unwrap();
         }

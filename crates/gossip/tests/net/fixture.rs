@@ -104,7 +104,8 @@ pub(crate) struct Node {
 }
 
 impl Group {
-    /// `count` members named `n0`, `n1`, and so on. They join through `n0`, and each knows all others.
+    /// `count` members named `n0`, `n1`, and so on. They join through `n0`, and each knows all
+    /// others.
     pub(crate) async fn of(count: usize, swim: SwimConfig) -> Self {
         let mut group = Self::empty(swim);
         for number in 0..count {
@@ -202,7 +203,8 @@ impl Node {
     pub(crate) async fn until(&self, wanted: impl Fn(&Self) -> bool) {
         let waiting = async {
             while !wanted(self) {
-                // Sleeps because a registry has no event for every change. The deadline bounds the wait.
+                // Sleeps because a registry has no event for every change. The deadline bounds the
+                // wait.
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
