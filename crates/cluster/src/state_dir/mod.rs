@@ -235,8 +235,8 @@ impl Writer {
         let highest = view.get(&self.written.node)?.incarnation.max(at_least);
         contacts.note(&view);
         let written = self.written.ceiling;
-        // Half of the reserve stays free, so that a refutation does not have to wait for the disk.
-        // A ceiling far above was written while the wall clock was wrong; it is replaced.
+        // More is reserved when less than half is left, so that a refutation seldom waits for the
+        // disk. A ceiling far above was written while the wall clock was wrong. It is replaced.
         let enough = highest.later_by(AHEAD / 2) <= written && written.is_plausible(highest);
         let ceiling = if enough { written } else { highest.later_by(AHEAD) };
         Some(contacts.record(&self.written, ceiling))
