@@ -11,7 +11,7 @@ use kinfolk_swim::ForgetError;
 use kinfolk_transport::{RequestError, TransportError};
 use thiserror::Error;
 
-use crate::memory::StateError;
+use crate::state_dir::StateError;
 
 /// Why a member did not start, or why a call failed. A failed call has changed nothing.
 #[derive(Debug, Clone, PartialEq, Error)]
