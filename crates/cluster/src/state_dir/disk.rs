@@ -1,4 +1,4 @@
-//! Who carries out a write while the member goes on.
+//! Where a write to the state directory runs, while the member continues.
 
 use std::sync::Arc;
 #[cfg(feature = "simulation")]
@@ -10,24 +10,24 @@ use super::error::StateError;
 use super::store::Store;
 use crate::record::Record;
 
-/// How long a write takes on a simulated machine. Not nothing: a crash can come before its end, and
-/// what waits for the disk has to wait.
+/// The duration of a write on a simulated host. It is above zero, so that a crash can occur before
+/// its end, and so that a statement that waits for the disk does wait.
 #[cfg(feature = "simulation")]
 const SIMULATED_WRITE: Duration = Duration::from_millis(5);
 
-/// Who carries out a write while the member goes on.
+/// Where a write runs while the member continues.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Disk {
-    /// A thread, for the system's disk makes it wait.
+    /// In a thread, because a write to a real disk blocks.
     Threaded,
-    /// The runtime itself, on tokio's clock. A thread would bring the order of the system's threads
-    /// into a simulation: at a crash in the same moment its write has begun, or is refused.
+    /// In a task, on tokio's clock. With a thread, a simulation would depend on the scheduler of
+    /// the system: at a crash, the thread's write may have started or not.
     #[cfg(feature = "simulation")]
     Simulated,
 }
 
 impl Disk {
-    /// Begins to write. It goes on if nobody waits for it.
+    /// Starts a write. It continues if the caller drops the handle.
     pub(super) fn write(self, store: Arc<Store>, record: Record) -> JoinHandle<Result<(), StateError>> {
         match self {
             Self::Threaded => tokio::task::spawn_blocking(move || store.write(&record)),

@@ -1,5 +1,5 @@
-//! The state directory: one file that is only ever replaced whole, and a lock, so that two members never share it.
-//! Everything here waits for the disk.
+//! The files of the state directory: the record, which is only ever replaced as a whole, and a
+//! lock, so that two members never share the directory. All functions here block on the disk.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -13,25 +13,26 @@ use parking_lot::Mutex;
 use super::error::StateError;
 use crate::record::{BYTES_MAX, Record, Unreadable};
 
-/// The record.
+/// The file with the record.
 const FILE: &str = "kinfolk.state";
-/// The record that is being written.
+/// The file of a write that is under way. It replaces the record when it is complete.
 const NEXT: &str = "kinfolk.state.next";
-/// What is locked while a member uses the directory. Its contents mean nothing.
+/// The file that a member locks while it uses the directory. It has no contents.
 const LOCK: &str = "kinfolk.lock";
-/// How many files of each kind are set aside; one more replaces the oldest.
+/// How many unusable files of each kind are kept. A further one replaces the oldest.
 const ASIDE_MAX: usize = 4;
 
-/// A state directory that is ours alone until it is [closed](Self::close) or dropped.
+/// A locked state directory. The lock ends when it is [closed](Self::close) or dropped.
 #[derive(Debug)]
 pub(super) struct Store {
     dir: PathBuf,
-    /// The lock, which lasts as long as the file is open; a write under way keeps it to its end. `None` once closed.
+    /// The lock lasts while the file is open. A write holds a clone, so that the lock lasts until
+    /// the write ends. `None` after a close.
     lock: Mutex<Option<Arc<File>>>,
 }
 
 impl Store {
-    /// Opens the directory, and makes it (mode 0700) if it is not there.
+    /// Opens the directory. Creates it with mode 0700 if it does not exist.
     pub(super) fn open(dir: &Path) -> Result<Self, StateError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         made.map_err(StateError::io(dir, "making it"))?;
@@ -40,14 +41,23 @@ impl Store {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StateError::InUse { dir: dir.to_owned() }),
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                tracing::warn!(dir = %dir.display(), "this file system has no locks; make sure that no other member uses this state directory");
+                // The member starts all the same, but cannot detect another member that uses the
+                // directory. What to do: give each member its own directory, or use a file system
+                // with locks.
+                tracing::warn!(
+                    dir = %dir.display(),
+                    "cannot lock the state directory: this file system has no locks; make sure that no other \
+                     member uses it"
+                );
             }
             Err(TryLockError::Error(error)) => return Err(StateError::io(dir, "locking it")(error)),
         }
         Ok(Self { dir: dir.to_owned(), lock: Mutex::new(Some(Arc::new(lock))) })
     }
 
-    /// The record that is there; `None` if there is none, or none that can be used: then it is set aside with a warning.
+    /// Reads the record. Returns `None` if there is none, or if it cannot be used. In the second
+    /// case the file is set aside with a warning: a damaged file must not keep the member from
+    /// starting.
     pub(super) fn read(
         &self,
         owner: (&ClusterId, &NodeId),
@@ -60,7 +70,7 @@ impl Store {
             Err(error) => return Err(StateError::io(&self.dir, "reading its file")(error)),
         };
         let mut bytes = Vec::new();
-        // What is longer than any record has its end cut off here, and so the wrong checksum.
+        // A file longer than any record is truncated here. Its checksum is then wrong.
         file.take(BYTES_MAX)
             .read_to_end(&mut bytes)
             .map_err(StateError::io(&self.dir, "reading its file"))?;
@@ -70,19 +80,24 @@ impl Store {
         };
         let kind = match &why {
             Unreadable::Foreign { .. } | Unreadable::Version(_) => "foreign",
-            Unreadable::Mark | Unreadable::Checksum | Unreadable::Contents(_) => "corrupt",
+            Unreadable::Magic | Unreadable::Checksum | Unreadable::Contents(_) => "corrupt",
         };
-        let aside = self.set_aside(kind).map_err(StateError::io(&self.dir, "setting aside a file"))?;
+        let aside = self.set_aside(kind).map_err(StateError::io(&self.dir, "setting a file aside"))?;
+        // The file is kept as `aside`. The member does not know its seeds and former members. Its
+        // incarnation starts at its clock. What to do: see `why`. Give the member a seed if it does
+        // not find its group.
         tracing::warn!(
             file = %path.display(), %why, aside = %aside.display(),
-            "the state file cannot be used and is set aside; starting without it"
+            "cannot use the state file; it is set aside, and the member starts without it"
         );
         Ok(None)
     }
 
-    /// Replaces the record: whatever happens, either the old one or the new one is there afterwards, and once this has
-    /// returned it is the new one.
+    /// Replaces the record. After a crash at any point, the directory holds either the old record
+    /// or the new one. When this function returns, it holds the new one.
     pub(super) fn write(&self, record: &Record) -> Result<(), StateError> {
+        // A write of an instance that gave the directory up must not replace the record of the
+        // next.
         let Some(_lock) = self.lock.lock().clone() else {
             return Err(StateError::io(&self.dir, "writing to it")(io::Error::other("it is closed")));
         };
@@ -93,14 +108,17 @@ impl Store {
         let next = self.dir.join(NEXT);
         let mut file = File::create(&next)?;
         file.write_all(bytes)?;
+        // Before the rename. Otherwise a crash of the machine could leave a record full of zeros.
         file.sync_all()?;
         fs::rename(&next, self.dir.join(FILE))?;
+        // The rename itself is durable only after its directory is synchronized.
         File::open(&self.dir)?.sync_all()
     }
 
-    /// The newest one set aside has number 1.
+    /// Renames the record to a file with the number 1. Older files move up by one number.
     fn set_aside(&self, kind: &str) -> io::Result<PathBuf> {
         let numbered = |number: usize| self.dir.join(format!("{FILE}.{kind}-{number}"));
+        // From the highest number down, so that no rename replaces a file that is still to move.
         for number in (1..ASIDE_MAX).rev() {
             match fs::rename(numbered(number), numbered(number + 1)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -111,7 +129,7 @@ impl Store {
         Ok(numbered(1))
     }
 
-    /// Gives the directory up for another member, at once or after the write that is under way. Later writes fail.
+    /// Releases the directory, at once or after the write that is under way. Later writes fail.
     pub(super) fn close(&self) {
         self.lock.lock().take();
     }
@@ -123,7 +141,7 @@ mod tests {
 
     fn record(node: &str, ceiling: u64) -> Record {
         Record {
-            cluster: ClusterId::new("town").unwrap(),
+            cluster: ClusterId::new("test").unwrap(),
             node: NodeId::new(node).unwrap(),
             ceiling: Incarnation::new(ceiling),
             left: false,
@@ -133,7 +151,7 @@ mod tests {
     }
 
     fn read(store: &Store, node: &str) -> Option<Record> {
-        let owner = (&ClusterId::new("town").unwrap(), &NodeId::new(node).unwrap());
+        let owner = (&ClusterId::new("test").unwrap(), &NodeId::new(node).unwrap());
         store.read(owner, Incarnation::new(1)).unwrap()
     }
 
@@ -145,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_record_last_written_is_what_the_next_life_reads() {
+    fn next_instance_reads_the_last_record() {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("deep/down");
         let store = Store::open(&dir).unwrap();
@@ -154,11 +172,11 @@ mod tests {
         store.write(&record("a", 2)).unwrap();
         drop(store);
         assert_eq!(read(&Store::open(&dir).unwrap(), "a"), Some(record("a", 2)));
-        assert_eq!(files(&dir), [LOCK, FILE], "nothing else is left behind");
+        assert_eq!(files(&dir), [LOCK, FILE], "there is no other file");
     }
 
     #[test]
-    fn a_write_that_was_cut_off_leaves_the_record_before_it() {
+    fn interrupted_write_leaves_the_old_record() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         store.write(&record("a", 1)).unwrap();
@@ -169,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_set_aside_and_the_last_four_are_kept() {
+    fn last_four_damaged_files_are_kept() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         for number in 1..=6 {
@@ -184,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_another_node_is_set_aside_whole() {
+    fn file_of_another_node_is_set_aside_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         store.write(&record("b", 1)).unwrap();
@@ -194,18 +212,18 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_has_one_user_at_a_time() {
+    fn locked_directory_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let first = Store::open(dir.path()).unwrap();
         let in_use = StateError::InUse { dir: dir.path().to_owned() };
         assert_eq!(Store::open(dir.path()).unwrap_err(), in_use);
         first.close();
         let _second = Store::open(dir.path()).unwrap();
-        assert!(first.write(&record("a", 1)).is_err(), "who gave it up writes no more");
+        assert!(first.write(&record("a", 1)).is_err(), "a closed store refuses writes");
     }
 
     #[test]
-    fn what_is_no_directory_is_refused_by_name() {
+    fn path_of_a_file_is_refused_by_name() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();

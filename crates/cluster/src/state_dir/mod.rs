@@ -1,14 +1,17 @@
-//! What a member remembers of one life for the next, in its state directory: how high its incarnation may have risen, the
-//! seeds that it was given, and whom it knew.
+//! The state directory: what one instance of a member keeps for the next. It holds the highest
+//! reserved incarnation, the seeds, and the known members.
 //!
-//! **The incarnation never goes back**, also when the process is killed or the clock is set back: 1,000 incarnations are
-//! written down ahead ([`AHEAD`]), the protocol takes none that is not, and the next life begins above all of them. A
-//! statement for which more are needed waits for the disk, at most [`WRITE_LIMIT`]. If the disk fails, the member goes on
-//! with a warning: to be declared dead because of a full disk would be worse. Then only what the others remember holds
-//! the incarnation up.
+//! **The incarnation never goes back**, even if the process is killed or the clock is set back. The
+//! member reserves 1,000 incarnations ahead ([`AHEAD`]). The protocol takes no incarnation that is
+//! not reserved on disk, and the next instance starts above all reserved ones. A statement that
+//! needs a higher incarnation waits for the disk, at most [`WRITE_LIMIT`]. If the disk fails, the
+//! member continues with a warning: without a refutation it would be declared failed because of a
+//! full disk. Then only the views of the other members keep the incarnation from going back
+//! (decision 9).
 //!
-//! **When it writes**: at the start; when somebody is waiting for it; after a join; and otherwise at most once in
-//! [`SAVE_EVERY`], while something has changed. So a killed process may forget the last five seconds' acquaintances.
+//! **When it writes**: at the start, when a statement waits for it, after a join, a leave, or a
+//! forget, at a shutdown, and otherwise at most once in [`SAVE_EVERY`] if something has changed. So
+//! after a kill, the changes of the last 5 s may be missing.
 
 mod disk;
 mod error;
@@ -34,28 +37,30 @@ use store::Store;
 use crate::contacts::SharedContacts;
 use crate::record::Record;
 
-/// How far ahead of the incarnation that we have others are written down, as the milliseconds that incarnations are at a
-/// start: 1,000. A process that is killed and started again more often than once a second runs ahead of its clock.
+/// How far ahead incarnations are reserved: 1,000. An incarnation starts as a time in milliseconds,
+/// so this is 1 s. The incarnation of a process that restarts more often than once a second runs
+/// ahead of its clock.
 const AHEAD: Duration = Duration::from_secs(1);
-/// How often what has changed is written at the most.
+/// The interval at which changes are written.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
-/// How long a write is waited for. It goes on then, and no other is begun before it has ended.
+/// How long the member waits for a write. After this time the write continues, and no other write
+/// starts before it has ended.
 const WRITE_LIMIT: Duration = Duration::from_secs(2);
 
-/// An open state directory, and what it says.
+/// An open state directory and its record.
 #[derive(Debug)]
 pub(crate) struct Opened {
     store: Store,
     disk: Disk,
-    /// What the former life left, with the ceiling of this one.
+    /// The record of the previous instance, with the ceiling of this one.
     pub record: Record,
-    /// The incarnation that this life begins with.
+    /// The first incarnation of this instance.
     pub incarnation: Incarnation,
 }
 
 impl Opened {
-    /// Opens the directory, reads it, and reserves the first incarnations of a life that begins `since_epoch`. Waits for
-    /// the disk.
+    /// Opens the directory, reads the record, and reserves the first incarnations of an instance
+    /// that starts at `since_epoch`. Blocks on the disk.
     pub(crate) fn open(
         dir: &Path,
         identity: &NodeIdentity,
@@ -65,8 +70,10 @@ impl Opened {
         let (cluster, node) = (identity.cluster(), identity.id());
         let store = Store::open(dir)?;
         let clock = Incarnation::at_start(since_epoch, None);
-        let former = store.read((cluster, node), clock)?;
-        let incarnation = Incarnation::at_start(since_epoch, former.as_ref().map(|former| former.ceiling));
+        let previous = store.read((cluster, node), clock)?;
+        // Above the ceiling, even if the clock was set back since the previous instance.
+        let incarnation =
+            Incarnation::at_start(since_epoch, previous.as_ref().map(|previous| previous.ceiling));
         let blank = || Record {
             cluster: cluster.clone(),
             node: node.clone(),
@@ -75,27 +82,28 @@ impl Opened {
             seeds: Vec::new(),
             members: Vec::new(),
         };
-        let record = Record { ceiling: incarnation.later_by(AHEAD), ..former.unwrap_or_else(blank) };
+        let record = Record { ceiling: incarnation.later_by(AHEAD), ..previous.unwrap_or_else(blank) };
+        // Before the member starts: the protocol must not take an incarnation that is not on disk.
         store.write(&record)?;
         Ok(Self { store, disk, record, incarnation })
     }
 }
 
-/// How the memory ends.
+/// How the task that writes ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// What has changed is written first.
-    Saved,
+    /// After it has written the last changes.
+    AfterSave,
     AtOnce,
 }
 
-/// The running memory.
+/// A state directory in use, with a task that writes to it.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct StateDir {
     store: Arc<Store>,
-    kick: Arc<Notify>,
+    save_requested: Arc<Notify>,
     end: watch::Sender<Option<End>>,
-    /// Closed when the memory has ended.
+    /// Carries no value. It closes when the task has ended.
     ended: watch::Receiver<()>,
     counters: Arc<Counters>,
 }
@@ -106,7 +114,7 @@ struct Counters {
     failures: AtomicU64,
 }
 
-impl Memory {
+impl StateDir {
     pub(crate) fn start(
         opened: Opened,
         contacts: SharedContacts,
@@ -115,10 +123,10 @@ impl Memory {
         wanted: watch::Receiver<Incarnation>,
     ) -> Self {
         let store = Arc::new(opened.store);
-        let (kick, counters) = (Arc::new(Notify::new()), Arc::new(Counters::default()));
+        let (save_requested, counters) = (Arc::new(Notify::new()), Arc::new(Counters::default()));
         let (end, ending) = watch::channel(None);
         let (running, ended) = watch::channel(());
-        let keeper = Keeper {
+        let writer = Writer {
             store: Arc::clone(&store),
             disk: opened.disk,
             contacts,
@@ -129,77 +137,81 @@ impl Memory {
             failing: false,
             counters: Arc::clone(&counters),
         };
-        let kicked = Arc::clone(&kick);
+        let requests = Arc::clone(&save_requested);
         tokio::spawn(async move {
-            keeper.keep(wanted, kicked, ending).await;
+            writer.run(wanted, requests, ending).await;
             drop(running);
         });
-        Self { store, kick, end, ended, counters }
+        Self { store, save_requested, end, ended, counters }
     }
 
-    /// Has what changed written soon.
+    /// Requests a write of the changes. Does not wait.
     pub(crate) fn save_soon(&self) {
-        self.kick.notify_one();
+        self.save_requested.notify_one();
     }
 
-    /// Ends it without another write, and gives the directory up. Does not wait.
+    /// Ends the task without another write, and releases the directory. Does not wait.
     pub(crate) fn signal_stop(&self) {
         self.end.send_replace(Some(End::AtOnce));
+        // Here too, because the task may be waiting for a write.
         self.store.close();
     }
 
-    /// Has what changed written, and waits until the directory is given up.
+    /// Writes the last changes, and waits until the directory is released.
     pub(crate) async fn stop(&self) {
-        self.end.send_if_modified(|end| end.is_none().then(|| *end = Some(End::Saved)).is_some());
+        // Does not replace an `AtOnce` that is already there.
+        self.end.send_if_modified(|end| end.is_none().then(|| *end = Some(End::AfterSave)).is_some());
         let mut ended = self.ended.clone();
         while ended.changed().await.is_ok() {}
     }
 
-    /// How often it was written, and how often that failed.
+    /// The number of successful and of failed writes.
     pub(crate) fn counted(&self) -> (u64, u64) {
         (self.counters.writes.load(Ordering::Relaxed), self.counters.failures.load(Ordering::Relaxed))
     }
 }
 
 /// The task that writes.
-struct Keeper {
+struct Writer {
     store: Arc<Store>,
     disk: Disk,
     contacts: SharedContacts,
     registry: RegistryView,
     protocol: SwimProtocol,
-    /// What is in the directory.
+    /// The record in the directory.
     written: Record,
-    /// The write that was not waited for any longer.
+    /// A write that took longer than [`WRITE_LIMIT`].
     under_way: Option<JoinHandle<Result<(), StateError>>>,
+    /// Whether the last write failed.
     failing: bool,
     counters: Arc<Counters>,
 }
 
-impl Keeper {
-    async fn keep(
+impl Writer {
+    async fn run(
         mut self,
         mut wanted: watch::Receiver<Incarnation>,
-        kicked: Arc<Notify>,
+        requests: Arc<Notify>,
         mut ending: watch::Receiver<Option<End>>,
     ) {
         let end = loop {
             let at_least = tokio::select! {
                 biased;
-                end = told(&mut ending) => break end,
+                end = end_requested(&mut ending) => break end,
                 Ok(()) = wanted.changed() => *wanted.borrow_and_update(),
-                () = kicked.notified() => Incarnation::ZERO,
+                () = requests.notified() => Incarnation::ZERO,
                 () = sleep(SAVE_EVERY) => Incarnation::ZERO,
             };
             self.save(at_least).await;
         };
-        if end == End::Saved {
+        if end == End::AfterSave {
             self.save(Incarnation::ZERO).await;
         }
         self.store.close();
     }
 
-    /// Writes what has changed, and lets the protocol rise to `at_least`, and further where that is written.
+    /// Writes the record if it has changed. Reserves incarnations up to at least `at_least`, and
+    /// allows the protocol to take them.
     async fn save(&mut self, at_least: Incarnation) {
         let Some(record) = self.record(at_least) else { return };
         let ceiling = record.ceiling;
@@ -207,33 +219,35 @@ impl Keeper {
         if record != self.written && self.write(record.clone()).await {
             self.written = record;
         }
+        // Also after a failed write: a member that may not refute would be declared failed.
         if may_rise {
-            // If it has stopped there is nothing more to allow.
+            // The protocol may have stopped. Ignore the error.
             let _ = self.protocol.reserved(ceiling).await;
         }
     }
 
-    /// What should be written; `None` once the registry is emptied.
+    /// The record to write. `None` after a shutdown has cleared the registry.
     fn record(&self, at_least: Incarnation) -> Option<Record> {
         let mut contacts = self.contacts.lock();
-        // Taken under the lock: an older view would bring back a member that was forgotten
-        // meanwhile.
+        // The snapshot is taken under the lock. An older view would bring back a member that was
+        // forgotten meanwhile.
         let view = self.registry.snapshot();
         let highest = view.get(&self.written.node)?.incarnation.max(at_least);
         contacts.note(&view);
         let written = self.written.ceiling;
-        // A ceiling far above was taken by a wall clock that was set right since.
+        // More is reserved when less than half is left, so that a refutation seldom waits for the
+        // disk. A ceiling far above was written while the wall clock was wrong. It is replaced.
         let enough = highest.later_by(AHEAD / 2) <= written && written.is_plausible(highest);
         let ceiling = if enough { written } else { highest.later_by(AHEAD) };
         Some(contacts.record(&self.written, ceiling))
     }
 
-    /// Whether the record is written.
+    /// Writes the record. Returns whether the write succeeded within [`WRITE_LIMIT`].
     async fn write(&mut self, record: Record) -> bool {
         let mut task = match self.under_way.take() {
             Some(before) if !before.is_finished() => {
                 self.under_way = Some(before);
-                return self.failed("an earlier write has not ended; see whether the disk works");
+                return self.failed("an earlier write has not ended; check the disk");
             }
             _ => self.disk.write(Arc::clone(&self.store), record),
         };
@@ -241,7 +255,8 @@ impl Keeper {
             Ok(Ok(Ok(()))) => {
                 self.counters.writes.fetch_add(1, Ordering::Relaxed);
                 if std::mem::take(&mut self.failing) {
-                    tracing::info!("the state directory can be written again");
+                    // A write succeeded after failed ones. What to do: nothing.
+                    tracing::info!("writing the state directory works again");
                 }
                 true
             }
@@ -249,25 +264,31 @@ impl Keeper {
             Ok(Err(error)) => self.failed(&error.to_string()),
             Err(_) => {
                 self.under_way = Some(task);
-                self.failed("a write takes longer than 2 s; see whether the disk works")
+                self.failed("a write takes longer than 2 s; check the disk")
             }
         }
     }
 
-    /// Counts it, and warns of the first in a row.
+    /// Counts a failed write. Logs only the first one in a row, so that a full disk does not fill
+    /// the log.
     fn failed(&mut self, why: &str) -> bool {
         self.counters.failures.fetch_add(1, Ordering::Relaxed);
         if !std::mem::replace(&mut self.failing, true) {
+            // The kernel refused a write, or the disk is too slow. The member continues, and tries
+            // again. After a restart it may know fewer members, or not its last incarnation.
+            // What to do: see `why`; free space on the disk, or check the permissions of the
+            // directory.
             tracing::warn!(
                 why,
-                "cannot write the state directory: a restart will remember less; trying again every 5 s"
+                "cannot write the state directory; the next instance may lack the latest changes; \
+                 trying again every 5 s"
             );
         }
         false
     }
 }
 
-/// Waits until it is told how to end.
-async fn told(ending: &mut watch::Receiver<Option<End>>) -> End {
+/// Waits until an end is requested. `AtOnce` if the last handle is dropped.
+async fn end_requested(ending: &mut watch::Receiver<Option<End>>) -> End {
     ending.wait_for(Option::is_some).await.ok().and_then(|end| *end).unwrap_or(End::AtOnce)
 }
