@@ -39,7 +39,11 @@ fn flag_outranks_file_and_file_outranks_default() {
     let from_file = file("listen = '127.0.0.1:1'\nlog_level = 'debug'\njoin = ['a:1', 'b:1']");
     let settings = flags(&["--listen", "127.0.0.1:2", "--join", "c:1"]).over(from_file);
     assert_eq!(settings.listen, Some("127.0.0.1:2".parse().unwrap()));
-    assert_eq!(settings.join, Some(vec!["c:1".parse().unwrap()]), "the seeds come from one source as a whole");
+    assert_eq!(
+        settings.join,
+        Some(vec!["c:1".parse().unwrap()]),
+        "the seeds come from one source as a whole"
+    );
     assert_eq!(settings.log_level, Some("debug".parse().unwrap()));
     assert_eq!(settings.socket, None);
 }
@@ -66,11 +70,7 @@ fn flag_and_file_give_the_same_settings() {
     let without_tags = |settings: Settings| Settings { tags: Vec::new(), ..settings };
     let expected = without_tags(from_flags);
     assert_eq!(without_tags(file(ALL)), expected);
-    assert_eq!(
-        file(ALL).over(Settings::default()),
-        expected,
-        "`over` names every setting"
-    );
+    assert_eq!(file(ALL).over(Settings::default()), expected, "`over` names every setting");
     assert_eq!(Settings::default().over(file(ALL)), expected);
 }
 
@@ -191,7 +191,10 @@ const WRONG: [(&str, &[(&str, &str)]); 24] = [
 fn wrong_value_is_refused_with_the_valid_form() {
     let command = Settings::augment_args(clap::Command::new("agent"));
     let all = command.get_arguments().map(|argument| argument.get_id().as_str()).filter(|id| *id != "tags");
-    assert!(all.eq(WRONG.map(|(name, _)| name)), "the table has every setting, in the order of the declaration");
+    assert!(
+        all.eq(WRONG.map(|(name, _)| name)),
+        "the table has every setting, in the order of the declaration"
+    );
     for (name, values) in WRONG {
         for (value, said) in values {
             let flag = format!("--{}={value}", name.replace('_', "-"));

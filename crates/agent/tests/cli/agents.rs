@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::process::{Agent, command, is_one_line, members, message, run};
 use crate::cluster::TestCluster;
+use crate::process::{Agent, command, is_one_line, members, message, run};
 
 fn states(of: &[(&str, &str)]) -> Vec<(String, String)> {
     of.iter().map(|(name, state)| ((*name).to_owned(), (*state).to_owned())).collect()

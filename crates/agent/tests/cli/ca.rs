@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::process::run;
 use crate::cluster::TestCluster;
+use crate::process::run;
 
 #[test]
 fn keys_are_private_and_output_names_the_next_command() {

@@ -40,14 +40,8 @@ fn output_in_a_pipe_is_plain_text() {
     let run = run(&["demo", "--nodes", "4", "--watch", "1"]);
     run.must_succeed();
     assert!(!run.stdout.contains('\x1b'), "colours are for terminals");
-    for part in [
-        "4 members join",
-        "node-3 crashes",
-        "accused by",
-        "as seen by",
-        "Summary",
-        "false failures",
-    ] {
+    for part in ["4 members join", "node-3 crashes", "accused by", "as seen by", "Summary", "false failures"]
+    {
         assert!(run.stdout.contains(part), "{part:?} is not in:\n{}", run.stdout);
     }
 }

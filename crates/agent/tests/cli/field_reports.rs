@@ -5,8 +5,8 @@ use std::net::UdpSocket;
 
 use rustix::process::Signal;
 
-use crate::process::{Agent, command, message, run};
 use crate::cluster::TestCluster;
+use crate::process::{Agent, command, message, run};
 
 /// Starts an agent whose seed does not answer.
 fn joining(cluster: &TestCluster, seed: &str) -> Agent {

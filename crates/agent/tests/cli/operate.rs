@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
-use crate::process::{Agent, DEADLINE, command, message, run};
 use crate::cluster::TestCluster;
+use crate::process::{Agent, DEADLINE, command, message, run};
 
 /// Waits until the file holds this text.
 #[track_caller]
@@ -23,7 +23,7 @@ fn wait_for_text(path: &str, text: &str) {
             "{path} does not contain {text:?}: {:?}",
             fs::read_to_string(path)
         );
-        // Poll: nothing signals a change of a file.
+        // Sleeps because nothing signals a change of a file.
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
@@ -203,7 +203,10 @@ fn forgotten_member_is_removed_from_all_views() {
     done.must_succeed();
     assert_eq!(
         done.stdout,
-        format!("c at {} (failed) is removed here; the other members remove it within seconds, by gossip\n", c.addr)
+        format!(
+            "c at {} (failed) is removed here; the other members remove it within seconds, by gossip\n",
+            c.addr
+        )
     );
     a.wait_for_event("removed the tombstone of a member", "c");
     b.wait_for_event("removed the tombstone of a member", "c");

@@ -129,7 +129,7 @@ impl Agent {
         let deadline = Instant::now() + DEADLINE;
         while self.child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "the agent does not end");
-            // Poll: the standard library has no wait with a deadline.
+            // Sleeps because the standard library has no wait with a deadline.
             std::thread::sleep(Duration::from_millis(5));
         }
         let mut stderr = String::new();

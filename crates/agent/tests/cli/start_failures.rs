@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use kinfolk::{ClusterCa, IdentityError, NodeIdentity};
 
-use crate::process::{Agent, DEADLINE, Run, command, is_one_line, message, run};
 use crate::cluster::TestCluster;
+use crate::process::{Agent, DEADLINE, Run, command, is_one_line, message, run};
 
 /// Runs an agent of `cluster` that cannot start.
 fn agent(cluster: &TestCluster, node: &str, more: &[&str]) -> Run {
@@ -121,7 +121,7 @@ fn expired_certificate_is_refused() {
     let expired = || NodeIdentity::from_pem(short.cert_pem(), short.key_pem(), short.ca_pem());
     while !matches!(expired(), Err(IdentityError::Expired { .. })) {
         assert!(Instant::now() < deadline, "the certificate does not expire");
-        // Poll: the certificate is checked against the clock, and no event says that it expired.
+        // Sleeps because the certificate is checked against the clock, which has no event.
         std::thread::sleep(Duration::from_millis(20));
     }
     agent(&cluster, "a", &[]).must_fail(4, &["expired at", "kinfolk ca issue"]);

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
-use crate::process::{Agent, DEADLINE, command, members, message, run};
 use crate::cluster::TestCluster;
+use crate::process::{Agent, DEADLINE, command, members, message, run};
 
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
@@ -24,7 +24,7 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
-        // Poll: nothing signals a change of a file.
+        // Sleeps because nothing signals a change of a file.
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }

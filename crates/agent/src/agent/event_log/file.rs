@@ -108,7 +108,7 @@ impl<F: Sink> AppendFile<F> {
     fn try_append(&mut self, line: &[u8]) -> io::Result<()> {
         let mut text = Vec::with_capacity(line.len() + 64);
         // 64 bytes: room for the line that counts the missing events.
-        if self.is_torn {
+        if self.ends_in_partial_line {
             // The partial line gets an end of its own. Else it would spoil the next line too.
             text.push(b'\n');
         }
