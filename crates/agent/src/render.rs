@@ -123,6 +123,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
 
 /// A table with headings. Two spaces separate the columns. The text ends with a line break.
 pub(crate) fn table(paint: Paint, headings: &[&str], rows: &[Vec<Cell>]) -> String {
+    // A column is as wide as its longest cell, headings included.
     let headings: Vec<Cell> = headings.iter().map(|heading| Cell::new(Tone::Faint, heading)).collect();
     let all = || std::iter::once(&headings).chain(rows);
     let width = |column: usize| all().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0);
@@ -136,6 +137,8 @@ fn line(paint: Paint, row: &[Cell], widths: &[usize]) -> String {
     for (cell, width) in row.iter().zip(widths) {
         if cell.width() > 0 {
             line.push_str(&" ".repeat(padding));
+            // Colour only the text: padding must not be coloured, and its width is of the text
+            // alone.
             line.push_str(&paint.tone(cell.tone, &cell.text));
             padding = 0;
         }

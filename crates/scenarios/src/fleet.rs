@@ -39,6 +39,7 @@ impl Fleet {
     pub fn new(world: World, size: usize) -> Self {
         let config = |n| {
             let mut config = ClusterConfig::new(world.identity(&format!("n{n}")), World::addr(n));
+            // Scenarios of partitions check the read-only signal.
             config.read_only_in_minority = true;
             config
         };
@@ -139,6 +140,7 @@ impl Fleet {
         let member = Cluster::start_on(self.configs[n].clone(), host, since_epoch);
         let member = member.expect("the address is free and the settings are good");
         self.history.record(self.id(n), self.begin, member.subscribe());
+        // Two instances of one member would be a fault of the scenario.
         let before = self.running.insert(n, member.clone());
         assert!(before.is_none(), "n{n} runs already");
         member
@@ -154,6 +156,8 @@ impl Fleet {
             member.shutdown_now();
             self.instances[*n] += 1;
         }
+        // Sockets and the lock of the state directory are released by tasks that end a moment
+        // later.
         let free =
             || which.iter().all(|n| self.world.net.sockets_of(World::ip(*n)) == 0 && self.is_unlocked(*n));
         assert!(until(Duration::from_secs(1), free).await, "a crash frees the ports");
@@ -254,6 +258,7 @@ impl Fleet {
         for n in self.numbers() {
             self.leave(n).await;
         }
+        // Closing connections takes some virtual time. Nothing may be left after it.
         let closed = until(Duration::from_secs(10), || self.world.net.socket_count() == 0).await;
         assert!(closed, "{} sockets are left", self.world.net.socket_count());
         self.history.lines()

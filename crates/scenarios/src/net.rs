@@ -86,7 +86,7 @@ struct State {
 /// The datagrams on their way to a socket.
 #[derive(Default)]
 pub(crate) struct Mailbox {
-    /// By due time, then in the order of sending.
+    /// By due time, then in the order of sending. The number makes the order the same in every run.
     waiting: BTreeMap<(Instant, u64), Datagram>,
     waker: Option<Waker>,
 }
@@ -179,6 +179,7 @@ impl Net {
         while let Some(first) = mailbox.waiting.first_entry() {
             let due = first.key().0;
             if due > now {
+                // The caller sleeps until then. An earlier datagram wakes it before.
                 mailbox.waker = Some(waker.clone());
                 return Some(due);
             }
@@ -267,6 +268,7 @@ impl State {
     }
 
     fn note(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, fate: Fate) {
+        // Not the payload: TLS draws its own random numbers, which differ from run to run.
         (now.duration_since(self.origin), from, to, fate).hash(&mut self.trace);
         let stats = &mut self.stats;
         *match fate {

@@ -30,6 +30,7 @@ pub(super) fn read(path: &Path) -> Result<Settings, Failure> {
 /// Parses the settings in `text`. An error has the line, the key, and what is wrong.
 pub(super) fn parse(text: &str) -> Result<Settings, String> {
     toml::from_str(text).map_err(|error| {
+        // The span counts bytes. People need a line number.
         let at = error.span().map_or(0, |span| span.start.min(text.len()));
         let before = text.get(..at).unwrap_or_default();
         let number = before.matches('\n').count() + 1;

@@ -24,7 +24,8 @@ pub(crate) trait Form: Sized {
     /// The valid values, as the end of a sentence that begins with "give".
     const WANTED: &'static str;
 
-    /// What is wrong with a number in the file, if a number is not of this form.
+    /// What is wrong with a number in the file, if a number is not of this form. For a duration the
+    /// usual mistake is a missing unit, so it has its own text.
     const NUMBER_FAULT: &'static str = "is not in quotes";
 
     /// Reads the value from text.
@@ -89,7 +90,7 @@ impl Form for FilePath {
 
     fn from_text(text: &str) -> Result<Self, String> {
         if text.is_empty() { Err(wrong::<Self>(text)) } else { Ok(Self(text.into())) }
-        // An empty path is a forgotten value, often from an empty environment variable.
+        // An empty path is a forgotten value, such as an empty environment variable.
     }
 }
 
@@ -123,7 +124,8 @@ fn is_name(text: &str) -> bool {
     !host.contains(':') && host.contains(|c: char| c.is_ascii_alphabetic())
 }
 
-/// The address of a member to join through.
+/// The address of a member to join through. It stays text, because the join resolves a host name at
+/// each attempt: the name may get another address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seed(pub String);
 
@@ -221,6 +223,7 @@ impl Form for ModeSetting {
     const WANTED: &'static str = "verified, lifeguard or swim";
 
     fn from_text(text: &str) -> Result<Self, String> {
+        // `false`: upper and lower case differ, as they do in the flag.
         <Self as ValueEnum>::from_str(text, false).map_err(|_| wrong::<Self>(text))
     }
 }
@@ -266,6 +269,7 @@ impl<const MIN: u16, const MAX: u16> FromStr for Number<MIN, MAX> {
 /// Reads the seeds in the file: there they are a list, not one text with commas.
 pub(super) fn seeds_in_file<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Seed>>, D::Error> {
     const WANTED: &str = "a list, such as join = [\"10.0.0.1:7946\", \"10.0.0.2:7946\"]";
+    // Read any value first, so that the message can show what is there.
     let value = toml::Value::deserialize(from)?;
     let toml::Value::Array(list) = value else {
         return Err(D::Error::custom(format_args!("{value} is not a list; give {WANTED}")));

@@ -14,6 +14,7 @@ use crate::span::Span;
 /// The settings from one source: command line and environment, or file. `None` where the source
 /// does not give a setting.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
+// An unknown key is an error: a misspelt setting must not be ignored silently.
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
     /// The node's certificate; the name in it is the node's name
@@ -47,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) join_attempts: Option<Attempts>,
     /// Properties that this node publishes; repeat it, or separate pairs by commas, or give one
     /// JSON object [env: `KINFOLK_TAGS`] [default: none]
+    // Without `env`: clap would let the flags replace the tags of the variable. They are merged.
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     #[serde(deserialize_with = "tags::in_file")]
     pub(crate) tags: Vec<TagList>,
@@ -151,6 +153,7 @@ impl Settings {
             advertise: self.advertise.or(file.advertise),
             join: self.join.or(file.join),
             join_attempts: self.join_attempts.or(file.join_attempts),
+            // Merged elsewhere. Empty here, so that no tag counts twice.
             tags: Vec::new(),
             state_dir: self.state_dir.or(file.state_dir),
             rejoin_after_stop: self.rejoin_after_stop.or(file.rejoin_after_stop),

@@ -56,6 +56,7 @@ impl FromStr for TagList {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // The form for values that hold a comma, which separates pairs in the other form.
         if text.trim_start().starts_with('{') {
             return serde_json::from_str(text)
                 .map_err(|error| format!("{text:?} is not a JSON object of texts: {error}; give {WANTED}"));
@@ -84,6 +85,7 @@ impl<'de> Deserialize<'de> for TagList {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TagList, A::Error> {
                 let mut pairs = Vec::new();
                 while let Some(key) = map.next_key::<String>()? {
+                    // Read any value first, so that the message can show what is there.
                     let value: serde_json::Value = map.next_value()?;
                     let serde_json::Value::String(value) = value else {
                         return Err(A::Error::custom(format_args!(

@@ -57,6 +57,7 @@ impl Awaited {
         if !self.missing.remove(&pair) {
             return false;
         }
+        // Removed above, so a repeated event does not change the first time.
         self.seen.insert(pair, seen.at.saturating_duration_since(self.since));
         !self.missing.iter().any(|(by, _)| *by == seen.by)
     }

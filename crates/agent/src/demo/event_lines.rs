@@ -27,10 +27,12 @@ impl EventLines {
         let of = seen.event.node().unwrap_or(&seen.by).clone();
         let about = self.0.entry(kind).or_default();
         let is_first = about.insert(of);
+        // In a group of 64 members one crash causes 63 events. The first of them says it all.
         match about.len() {
             _ if running <= PRINT_ALL_MAX => Some((tone, text)),
             _ if !is_first => None,
             count if count <= PRINT_KIND_MAX => Some((tone, text)),
+            // Printed once, so that the reader knows that lines are missing.
             count if count == PRINT_KIND_MAX + 1 => {
                 Some((Tone::Faint, "... and more of this kind".to_owned()))
             }

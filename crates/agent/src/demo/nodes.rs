@@ -84,7 +84,7 @@ impl Nodes {
         self.get(name).map(Cluster::members)
     }
 
-    /// Starts the member `number` (from 0). It joins nobody yet.
+    /// Starts the member `number` (from 0). It does not join yet.
     pub(super) fn start(&mut self, number: usize) -> Result<Cluster, Failure> {
         let count = self.all.len();
         let node = &mut self.all[number];

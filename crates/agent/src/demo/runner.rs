@@ -94,6 +94,7 @@ impl Runner {
 
     /// Begins the next step: prints a heading, and an explanation of the step.
     pub(super) fn begin(&mut self, name: &'static str, title: &str, about: &str) -> Result<(), Failure> {
+        // Print what belongs to the last step before the new heading.
         self.drain_events()?;
         self.step = Step { number: self.step.number + 1, name };
         self.lines.clear();
@@ -139,9 +140,11 @@ impl Runner {
                     self.missing(&awaited)
                 )));
             }
+            // A wait shows its progress, so that a slow machine does not look like a hang.
             self.report(&format!("{what}: {have} of {all}"), &mut waiting)?;
             self.tick(Some(&mut awaited)).await?;
         }
+        // Print the events that came together with the last awaited one.
         self.drain_events()?;
         self.screen.draw("")?;
         Ok(awaited)
@@ -225,6 +228,7 @@ impl Runner {
     }
 
     fn count(&mut self, event: &ClusterEvent) {
+        // Only a member that crashed on purpose may be suspected or declared failed.
         let is_false = |of: &NodeId| !self.crashed.contains(of);
         match event {
             ClusterEvent::NodeFailed { node, .. } => {

@@ -59,6 +59,7 @@ fn counts(paint: Paint, members: &[NodeId], views: &[View]) -> String {
     headings.extend(NodeState::ALL.map(NodeState::as_str));
     let rows: Vec<Vec<Cell>> = alike
         .iter()
+        // Most alive views first: the healthy members come at the top.
         .rev()
         .take(COLUMNS_MAX)
         .map(|(seen, who)| count_row(seen, &named(members, who)))

@@ -38,6 +38,7 @@ impl FromStr for LogLevel {
         for item in text.split(',').map(str::trim) {
             let (target, level) =
                 item.split_once('=').map_or((None, item), |(target, level)| (Some(target), level));
+            // The filter accepts levels in upper and lower case, so this check does too.
             if !LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
                 return Err(format!("{level:?} is not a log level; give {}", Self::WANTED));
             }
@@ -72,10 +73,10 @@ mod tests {
     #[test]
     fn valid_levels_are_read_and_wrong_words_refused() {
         let read = |text: &str| text.parse::<LogLevel>();
-        for good in
+        for valid in
             ["info", "OFF", "warn,kinfolk_gossip=debug", "kinfolk::join=trace, error", "s2n_quic_core=info"]
         {
-            assert!(read(good).is_ok(), "{good}");
+            assert!(read(valid).is_ok(), "{valid}");
         }
         assert_eq!(
             read("inof").unwrap_err(),

@@ -1,4 +1,5 @@
-//! The cluster as one agent sees it, from its control socket, and the comparison of several views.
+//! The cluster as one agent sees it, from its control socket, and the differences between
+//! several views.
 
 use std::collections::BTreeMap;
 use std::path::Path;

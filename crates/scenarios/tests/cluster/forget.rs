@@ -41,7 +41,7 @@ fn forgotten_member_is_removed_and_can_start_again() {
     twice(&[1, 2], async |world| {
         let mut fleet = Fleet::formed(world, 5).await;
         let rest = [0, 1, 2, 4];
-        let still = fleet.member(0).forget(&fleet.id(3)).await.expect_err("it lives");
+        let still = fleet.member(0).forget(&fleet.id(3)).await.expect_err("it runs");
         assert!(matches!(still, ClusterError::Forget(ForgetError::StillMember { .. })), "{still}");
         fleet.crash(&[3]).await;
         wait_until_failed(&fleet, &rest, 3).await;

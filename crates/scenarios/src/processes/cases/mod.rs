@@ -27,8 +27,8 @@ pub enum Case {
     /// Members leave gracefully, and come back.
     Leave,
     /// Members are killed with SIGKILL, and started again.
+    Kill,
     /// Each member is stopped once for 4 s, which is tolerated.
-    /// Each member once is stopped for 4 s, which is tolerated.
     Pause,
     /// A member is stopped for 30 s.
     LongPause,

@@ -117,7 +117,7 @@ impl Soak {
         self.summary.usage = pairs
             .map(|(node, (first, last))| AgentUsage {
                 agent: self.cluster.name(node),
-                veteran: node < LONG_RUNNING,
+                is_long_running: node < LONG_RUNNING,
                 first,
                 last,
             })
@@ -128,7 +128,7 @@ impl Soak {
     async fn faults_until(&mut self, end: Instant) -> Result<()> {
         while Instant::now() < end {
             let fault = RandomFault::draw(&mut self.cluster);
-            *self.summary.troubles.entry(fault.name()).or_default() += 1;
+            *self.summary.faults.entry(fault.name()).or_default() += 1;
             eprintln!("{:>6.0} s  {fault}", self.begun.elapsed().as_secs_f64());
             fault.make(&mut self.cluster).await?;
             match self.cluster.settle(DEADLINE).await? {
@@ -149,7 +149,9 @@ impl Soak {
             .map(|node| self.cluster.agent(node).usage())
             .collect::<Result<Vec<_>>>()?;
         let sum = |part: fn(&Usage) -> u64| all.iter().take(LONG_RUNNING).map(part).sum();
-        self.summary.veterans_kib.push((sum(|usage| usage.resident_kib), sum(|usage| usage.anonymous_kib)));
+        self.summary
+            .long_running_kib
+            .push((sum(|usage| usage.resident_kib), sum(|usage| usage.anonymous_kib)));
         Ok(all)
     }
 }

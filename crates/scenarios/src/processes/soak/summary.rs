@@ -18,7 +18,7 @@ pub(super) struct Summary {
     pub(super) agents: usize,
     pub(super) seed: u64,
     /// How often each kind of fault was made.
-    pub(super) troubles: BTreeMap<&'static str, u32>,
+    pub(super) faults: BTreeMap<&'static str, u32>,
     /// The number of events in the logs of all agents.
     pub(super) events: usize,
     /// Reports of failures and leaves that were not real.
@@ -32,7 +32,7 @@ pub(super) struct Summary {
     pub(super) divergences_at_end: u32,
     /// The memory of the long-running agents together, at each measurement: resident, and allocated
     /// by themselves.
-    pub(super) veterans_kib: Vec<(u64, u64)>,
+    pub(super) long_running_kib: Vec<(u64, u64)>,
     /// The resources of each agent at the first and at the last measurement.
     pub(super) usage: Vec<AgentUsage>,
 }
@@ -42,7 +42,7 @@ pub(super) struct Summary {
 pub(super) struct AgentUsage {
     pub(super) agent: String,
     /// Whether it was never ended, so that both measurements are of the same process.
-    pub(super) veteran: bool,
+    pub(super) is_long_running: bool,
     pub(super) first: Usage,
     pub(super) last: Usage,
 }
@@ -73,7 +73,7 @@ impl Summary {
 
     /// The growth of the memory of the long-running agents, in percent.
     fn growth_percent(&self) -> Option<f64> {
-        let long_running = || self.usage.iter().filter(|usage| usage.veteran);
+        let long_running = || self.usage.iter().filter(|usage| usage.is_long_running);
         let first: u64 = long_running().map(|usage| usage.first.resident_kib).sum();
         let last: u64 = long_running().map(|usage| usage.last.resident_kib).sum();
         (first > 0).then(|| (last as f64 / first as f64 - 1.0) * 100.0)
@@ -83,8 +83,7 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "soak of {:.1} min, {} agents, seed {}", self.minutes, self.agents, self.seed)?;
-        let faults: Vec<String> =
-            self.troubles.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        let faults: Vec<String> = self.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
         writeln!(f, "    faults                {}", faults.join(", "))?;
         writeln!(f, "    events logged         {}", self.events)?;
         writeln!(f, "    false reports         {}", self.false_reports.len())?;
@@ -96,13 +95,13 @@ impl fmt::Display for Summary {
             writeln!(f, "    long-running growth   {growth:+.1} %, below {GROWTH_BAR_PERCENT} %: {met}")?;
         }
         let course = |part: fn(&(u64, u64)) -> u64| {
-            self.veterans_kib.iter().map(|kib| part(kib).to_string()).collect::<Vec<_>>().join(" ")
+            self.long_running_kib.iter().map(|kib| part(kib).to_string()).collect::<Vec<_>>().join(" ")
         };
         writeln!(f, "      resident KiB        {}", course(|kib| kib.0))?;
         writeln!(f, "      allocated KiB       {}", course(|kib| kib.1))?;
         writeln!(f, "    agent  first KiB last KiB  first descriptors    last")?;
-        for AgentUsage { agent, veteran, first, last } in &self.usage {
-            let word = if *veteran { "  long-running" } else { "" };
+        for AgentUsage { agent, is_long_running, first, last } in &self.usage {
+            let word = if *is_long_running { "  long-running" } else { "" };
             writeln!(
                 f,
                 "    {agent:<6}{:>10}{:>9}{:>19}{:>9}{word}",
@@ -117,9 +116,9 @@ impl fmt::Display for Summary {
 mod tests {
     use super::*;
 
-    fn usage(veteran: bool, first: u64, last: u64) -> AgentUsage {
+    fn usage(is_long_running: bool, first: u64, last: u64) -> AgentUsage {
         let usage = |resident_kib| Usage { resident_kib, anonymous_kib: 1, descriptors: 9 };
-        AgentUsage { agent: "n01".to_owned(), veteran, first: usage(first), last: usage(last) }
+        AgentUsage { agent: "n01".to_owned(), is_long_running, first: usage(first), last: usage(last) }
     }
 
     #[test]
