@@ -52,6 +52,7 @@ impl Receiver for Receiving {
             }
             let Some(due) = next else { return Poll::Pending };
             let wait = self.wait.get_or_insert_with(|| Box::pin(sleep_until(due)));
+            // A datagram that arrived meanwhile may be due earlier.
             if wait.deadline() != due {
                 wait.as_mut().reset(due);
             }

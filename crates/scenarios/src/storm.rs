@@ -146,6 +146,7 @@ pub async fn storm(mut world: World, requests: usize) -> Tally {
     }
     tally.took = begun.elapsed();
     tally.crashes = crashes.load(Relaxed);
+    // The answerers still crash meanwhile. The senders must come to rest nevertheless.
     for sender in &senders {
         let stats = sender.pool().stats();
         tally.evicted += stats.evicted;
@@ -198,6 +199,7 @@ async fn crash_repeatedly(
     for instance in 0.. {
         let mut services = JoinSet::new();
         let sockets_before = world.net.sockets_of(config.listen.ip());
+        // The next instance binds the same address, so the crash must have freed it.
         assert_eq!(sockets_before, 0, "a crash frees the ports");
         let transport = start(&world, n, instance, config.clone(), &mut services);
         sleep(Duration::from_millis(500 + rng.below(4_000) as u64)).await;
@@ -255,6 +257,8 @@ async fn call(transport: Transport, peers: Vec<Peer>, mut rng: Rng, share: usize
         let gives_up = rng.below(10) == 0;
         let limit = if gives_up { Duration::from_millis(rng.below(20) as u64) } else { Duration::MAX };
         let what = rng.below(40);
+        // The first byte tells the answerer when to answer: at once, after so many ms, or (255)
+        // never.
         let kind = [0, 0, 0, 0, 0, 2, 50, 255][rng.below(8)];
         let body = Bytes::from(vec![kind; 1 + rng.below(8) * rng.below(512)]);
         let begun = Instant::now();

@@ -36,6 +36,7 @@ pub struct World {
 /// # Panics
 /// If the scenario panics, or the system has no memory for a runtime.
 pub fn run<T>(seed: u64, scenario: impl AsyncFnOnce(World) -> T) -> T {
+    // One thread: the order of the tasks must depend on the seed alone.
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime without I/O needs nothing of the system").block_on(async {
         let cluster = ClusterId::new("scenario").expect("a label");

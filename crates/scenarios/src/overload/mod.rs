@@ -1,6 +1,9 @@
 //! Overload: members in one process whose CPU a control group limits. They join with too little
 //! CPU, or the CPU is taken from them and given back. No member gets a fault, so every failure that
 //! they report is false.
+//!
+//! A control group limits processes. So the group runs in a process of its own, and this one, which
+//! measures it, has no limit.
 
 mod group;
 
@@ -137,6 +140,7 @@ struct Run {
     quota: Quota,
 }
 
+/// A child process that is killed when it is dropped. A dropped `Child` alone would go on.
 struct Killed(Child);
 
 impl Drop for Killed {

@@ -71,6 +71,7 @@ impl AgentCluster {
     /// # Errors
     /// The program has no such setting.
     pub(super) fn keep_state(&mut self) -> Result<(), &'static str> {
+        // --agent may name a program of another version.
         let kinfolk = self.program.path.to_string_lossy();
         let help = run(&kinfolk, &["agent", "--help"], "").unwrap_or_default();
         if !help.contains("--state-dir") {
@@ -113,6 +114,7 @@ impl AgentCluster {
     /// Starts an agent. That ends the fault that it had.
     pub(super) fn start(&mut self, node: usize, seeds: &[String]) -> Result<()> {
         self.agents[node].start(&self.program, seeds)?;
+        // A new process is outside of the control group.
         self.enter_quota(node)?;
         self.end_fault(node);
         Ok(())
@@ -208,6 +210,7 @@ impl AgentCluster {
     /// Takes an agent's link down, or up again. Returns the time.
     pub(super) fn link(&mut self, node: usize, up: bool) -> Result<u64> {
         let at = unix_ms();
+        // The window opens before the fault is made, so that no right report counts as false.
         if !up {
             self.silence(node, By::All, at);
         }
@@ -313,6 +316,7 @@ impl AgentCluster {
         let expected: Vec<String> = nodes.iter().map(|&node| self.name(node)).collect();
         let mut views = Vec::new();
         for &node in nodes {
+            // A crash of an agent is not a difference of views: end the run at once.
             if let Some(status) = self.agents[node].ended_by_itself()? {
                 bail!(
                     "{} ended by itself ({status}); see {}",
@@ -322,6 +326,7 @@ impl AgentCluster {
             }
             match self.agents[node].view().await {
                 Ok(view) => views.push((self.name(node), view)),
+                // The agent may still be starting. Try again until the limit.
                 Err(error) => return Ok(Some(format!("{error:#}"))),
             }
         }

@@ -71,9 +71,11 @@ impl EventHistory {
     fn read_on(&mut self) -> Result<()> {
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
+            // The agent creates the file when it starts.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error.into()),
         };
+        // Read only what is new: waits read the log 50 times a second.
         file.seek(SeekFrom::Start(self.read))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;

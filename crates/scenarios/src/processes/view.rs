@@ -50,6 +50,7 @@ pub(super) async fn ask(socket: &Path) -> Result<View> {
         Ok::<_, std::io::Error>(line)
     };
     let line = timeout(ANSWER_LIMIT, exchange).await.context("it does not respond")??;
+    // A type of its own, with the few fields that count: the check uses no code of the agent.
     let answer: Answer = serde_json::from_str(&line).with_context(|| format!("it responds {line:?}"))?;
     let members = answer.members.into_iter().filter(|member| matches!(&*member.state, "alive" | "suspect"));
     Ok(members.map(|member| (member.name.clone(), member)).collect())

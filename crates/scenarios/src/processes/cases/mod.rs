@@ -42,11 +42,12 @@ pub enum Case {
     Partition,
     /// Packets are lost at random.
     Loss,
-    /// All are killed at once and started again with seeds.
+    /// All members are killed at once and started again with seeds.
     Restart,
-    /// All are killed at once and started again from their state directories, without seeds.
+    /// All members are killed at once and started again from their state directories, without
+    /// seeds.
     Memory,
-    /// One after the other leaves and is started again.
+    /// Each member leaves and is started again, one after the other.
     Rolling,
     /// A member comes back at another address.
     Address,

@@ -55,6 +55,7 @@ impl RandomFault {
     }
 
     fn of(rng: &mut Rng, size: usize) -> Self {
+        // The ticket is below the sum of all weights. It falls into the range of one kind.
         let mut ticket = rng.below(KINDS.iter().map(|(_, parts, ..)| parts).sum());
         let drawn = KINDS.iter().find(|(_, parts, ..)| {
             let is_it = ticket < *parts;
