@@ -178,8 +178,8 @@ async fn crash(runner: &mut Runner, summary: &mut Summary, victim: &NodeId) -> R
     let about = format!(
         "It stops without a message, as after kill -9, and the others must detect that. A member that probes it gets \
          no answer. That member checks whether the port of {victim} is closed, and asks up to {} witnesses to check \
-         it too. If two of them find the port closed, {victim} is declared failed at once. A host that does not \
-         respond at all has {} s.",
+         it too. If two of them find the port closed, {victim} is declared failed at once. If its host \
+         did not respond at all, the verdict would wait for {} s.",
         swim.indirect_probes,
         swim.tolerated_pause.as_secs_f64()
     );
