@@ -1,4 +1,4 @@
-//! A cluster's folder: an authority and certificates, made by the program itself.
+//! The folder of a test's cluster: a CA and certificates, made by the program itself.
 
 use std::path::PathBuf;
 
@@ -6,16 +6,16 @@ use tempfile::TempDir;
 
 use crate::process::{Agent, run};
 
-/// A folder with an authority in it.
-pub(crate) struct Town {
+/// A folder with a CA in it.
+pub(crate) struct TestCluster {
     folder: TempDir,
 }
 
-impl Town {
+impl TestCluster {
     pub(crate) fn new() -> Self {
-        let town = Self { folder: tempfile::tempdir().unwrap() };
-        run(&["ca", "init", &town.text("."), "--cluster", "town"]).must_succeed();
-        town
+        let cluster = Self { folder: tempfile::tempdir().unwrap() };
+        run(&["ca", "init", &cluster.text("."), "--cluster", "test"]).must_succeed();
+        cluster
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -26,12 +26,13 @@ impl Town {
         self.path(name).to_str().unwrap().to_owned()
     }
 
-    /// A certificate for `node`.
+    /// Issues a certificate to `node`.
     pub(crate) fn issue(&self, node: &str) {
         run(&["ca", "issue", &self.text("."), node]).must_succeed();
     }
 
-    /// The arguments with which `node` starts on a port that the system chooses. `more` goes before what is usual.
+    /// The arguments that start `node` on a port that the system chooses. `more` replaces the usual
+    /// flags of the same names.
     pub(crate) fn args(&self, node: &str, more: &[&str]) -> Vec<String> {
         let (cert, key) = (self.text(&format!("{node}.pem")), self.text(&format!("{node}-key.pem")));
         let (ca, socket) = (self.text("ca.pem"), self.text(&format!("{node}.sock")));
@@ -47,7 +48,7 @@ impl Town {
         std::iter::once(&"agent").chain(wanted).chain(more).map(|&arg| arg.to_owned()).collect()
     }
 
-    /// Starts `node`, for which a certificate is issued if there is none.
+    /// Starts `node`. Issues its certificate if it has none.
     pub(crate) fn start(&self, node: &str, more: &[&str]) -> Agent {
         if !self.path(&format!("{node}.pem")).exists() {
             self.issue(node);

@@ -1,4 +1,4 @@
-//! Members that lost all contact find each other again, also when nobody remembers the others' tombstones.
+//! Members without any contact connect again, also after all tombstones have been reaped.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use kinfolk_scenarios::{Fleet, World, run};
 
 use crate::twice::{LONG, twice};
 
-/// Four members that probe and seek each other seldom, so that a day costs little.
+/// Four members with long intervals, so that a simulated day takes little real time.
 fn slow(world: World) -> Fleet {
     let mut fleet = Fleet::new(world, 4);
     for n in 0..4 {
@@ -21,9 +21,10 @@ fn slow(world: World) -> Fleet {
     fleet
 }
 
+/// The tombstones (24 h) are reaped during the cut.
 #[test]
-fn a_cluster_that_was_cut_for_25_hours_comes_together_unaided_when_all_tombstones_are_gone() {
-    // Once, because a day is long: that scenarios repeat exactly is shown by all others.
+fn cluster_heals_by_itself_after_a_cut_of_25_hours() {
+    // Run it once, because a day takes long. The other scenarios show that runs repeat exactly.
     run(1, async |world| {
         let mut fleet = slow(world);
         fleet.start_all(&[0, 1, 2, 3]).await;
@@ -33,20 +34,20 @@ fn a_cluster_that_was_cut_for_25_hours_comes_together_unaided_when_all_tombstone
         fleet.settle_apart(&[&two, &others], Duration::from_mins(30)).await;
         fleet.pass(Duration::from_hours(25)).await;
         for n in two {
-            assert_eq!(fleet.member(n).members().nodes().len(), 2, "the tombstones are gone");
+            assert_eq!(fleet.member(n).members().nodes().len(), 2, "the tombstones are reaped");
         }
-        fleet.world.net.mend();
+        fleet.world.net.heal();
         fleet.settle(Duration::from_mins(20)).await;
         fleet.end().await
     });
 }
 
 #[test]
-fn tags_and_leaves_of_either_side_survive_a_reunion_and_nobody_who_left_comes_back() {
+fn tags_and_leaves_of_both_sides_survive_a_heal() {
     twice(&[1], async |world| {
         let mut fleet = Fleet::new(world, 6);
         for n in 0..6 {
-            // Some tombstones go during the cut.
+            // Some tombstones are reaped during the cut.
             fleet.config(n).swim.tombstone_ttl = Duration::from_mins(4);
         }
         fleet.start_all(&[0, 1, 2, 3, 4, 5]).await;
@@ -55,7 +56,8 @@ fn tags_and_leaves_of_either_side_survive_a_reunion_and_nobody_who_left_comes_ba
         fleet.world.net.cut(&three.map(World::ip), &others.map(World::ip));
         fleet.settle_apart(&[&three, &others], LONG).await;
 
-        // One leaves whose tombstone will be gone on both sides, and one whose is still there at the reunion.
+        // The tombstone of n5 is reaped on both sides before the heal. The tombstone of n2 is still
+        // there.
         fleet.leave(5).await;
         fleet.pass(Duration::from_mins(5)).await;
         fleet.leave(2).await;
@@ -66,8 +68,8 @@ fn tags_and_leaves_of_either_side_survive_a_reunion_and_nobody_who_left_comes_ba
             }
         }
         fleet.settle_apart(&[&[0, 1], &[3, 4]], LONG).await;
-        let told = fleet.history.entries().len();
-        fleet.world.net.mend();
+        let before = fleet.history.entries().len();
+        fleet.world.net.heal();
         fleet.settle(LONG).await;
 
         for n in [0, 1, 3, 4] {
@@ -78,12 +80,12 @@ fn tags_and_leaves_of_either_side_survive_a_reunion_and_nobody_who_left_comes_ba
             let left = member.members().get(&fleet.id(2)).map(|node| node.state);
             assert!(left.is_none_or(|state| state == NodeState::Left), "{left:?}");
         }
-        // Long enough for whoever still remembers the two to look for them.
+        // Long enough for members that still know the two addresses to contact them.
         fleet.pass(Duration::from_mins(5)).await;
-        let gone = fleet.ids(&[2, 5]);
-        for entry in &fleet.history.entries()[told..] {
+        let left = fleet.ids(&[2, 5]);
+        for entry in &fleet.history.entries()[before..] {
             if let ClusterEvent::NodeJoined { node } = &entry.event {
-                assert!(!gone.contains(&node.id), "{} came back to {}", node.id, entry.by);
+                assert!(!left.contains(&node.id), "{} came back to {}", node.id, entry.by);
             }
         }
         fleet.settle(LONG).await;
@@ -92,7 +94,7 @@ fn tags_and_leaves_of_either_side_survive_a_reunion_and_nobody_who_left_comes_ba
 }
 
 #[test]
-fn members_that_were_all_cut_off_from_each_other_come_together_from_their_seeds() {
+fn isolated_members_reconnect_through_their_seeds() {
     twice(&[1], async |world| {
         let mut fleet = Fleet::new(world, 4);
         for n in 0..4 {
@@ -109,11 +111,11 @@ fn members_that_were_all_cut_off_from_each_other_come_together_from_their_seeds(
         let before: Vec<u64> = (0..4).map(|n| contacts(&fleet, n)).collect();
         fleet.pass(Duration::from_mins(10)).await;
         for (n, before) in before.into_iter().enumerate() {
-            // A seed and three members of old, at most each 5 s once the first waits are over.
+            // A seed and three former members, each at most every 5 s after the first waits.
             let made = contacts(&fleet, n) - before;
             assert!((1..=4 * 130).contains(&made), "n{n} made {made} contacts");
         }
-        fleet.world.net.mend();
+        fleet.world.net.heal();
         fleet.settle(Duration::from_secs(30)).await;
         fleet.end().await
     });

@@ -1,4 +1,5 @@
-//! Where the story is told: it takes in what the members see, tells it, keeps count, and waits for what a step needs.
+//! Runs the steps of the demo: receives the events of the members, prints and counts them, and
+//! waits for the events that a step needs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,38 +10,38 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::awaited::Awaited;
-use super::nodes::{Nodes, Seen};
+use super::event_lines::EventLines;
+use super::nodes::{Nodes, Observation};
 use super::screen::Screen;
 use super::summary::seconds;
-use super::told::Told;
 use super::views::{self, View};
 use crate::exit::{Failure, Status};
 use crate::render::{Tone, wrap};
 
-/// How often a live table is drawn anew, and conditions are looked at again.
+/// How often a live table is drawn again and a condition is checked again.
 const TICK: Duration = Duration::from_millis(50);
-/// How often a wait says where no table is drawn how far it has got.
+/// How often a wait prints its progress where no table is drawn.
 const REPORT_INTERVAL: Duration = Duration::from_secs(2);
-/// How wide an explanation is, so that with its indent it fits into 80 columns.
+/// The width of an explanation: with its indent of 3 it fits into 80 columns.
 const ABOUT_WIDTH: usize = 75;
-/// How many of those that are missing a failure names.
+/// The number of missing events that a failure names.
 const NAMED_MAX: usize = 4;
 
 /// The members, the screen, and what has happened so far.
-pub(super) struct Stage {
+pub(super) struct Runner {
     pub(super) nodes: Nodes,
     pub(super) screen: Screen,
     pub(super) names: Vec<NodeId>,
     pub(super) began: Instant,
     pub(super) tally: Tally,
-    /// Those whose failure is no false one.
+    /// The members that have crashed on purpose: their failure is not a false one.
     pub(super) crashed: BTreeSet<NodeId>,
-    events: mpsc::Receiver<Seen>,
-    told: Told,
+    events: mpsc::Receiver<Observation>,
+    lines: EventLines,
     step: Step,
 }
 
-/// A wait, and when it last said how far it has got.
+/// A wait, with its start and the time of its last progress line.
 struct Waiting {
     since: Instant,
     reported: Instant,
@@ -53,7 +54,7 @@ impl Waiting {
     }
 }
 
-/// What nobody wanted to see, counted over the whole story.
+/// Unwanted events, counted over the whole demo.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {
     pub(super) false_failures: u64,
@@ -83,19 +84,20 @@ struct EventLine<'a> {
     seen_by: &'a NodeId,
 }
 
-impl Stage {
+impl Runner {
     pub(super) fn open(count: usize, json: bool) -> Result<Self, Failure> {
         let (nodes, events) = Nodes::new(count)?;
         let (names, screen) = (nodes.names(), Screen::new(json));
-        let (tally, crashed, told, step) = Default::default();
-        Ok(Self { nodes, screen, names, began: Instant::now(), tally, crashed, events, told, step })
+        let (tally, crashed, lines, step) = Default::default();
+        Ok(Self { nodes, screen, names, began: Instant::now(), tally, crashed, events, lines, step })
     }
 
-    /// Begins the next step, with a heading and what there is to understand about it.
+    /// Begins the next step: prints a heading, and an explanation of the step.
     pub(super) fn begin(&mut self, name: &'static str, title: &str, about: &str) -> Result<(), Failure> {
-        self.catch_up()?;
+        // Print what belongs to the last step before the new heading.
+        self.drain_events()?;
         self.step = Step { number: self.step.number + 1, name };
-        self.told.clear();
+        self.lines.clear();
         self.screen.toned(Tone::Strong, &format!("\n{}  {title}", self.step.number))?;
         for line in wrap(about, ABOUT_WIDTH) {
             self.screen.toned(Tone::Faint, &format!("   {line}"))?;
@@ -103,24 +105,24 @@ impl Stage {
         Ok(())
     }
 
-    /// Tells what the story itself does.
-    pub(super) fn say(&mut self, text: &str) -> Result<(), Failure> {
+    /// Prints what the demo itself does.
+    pub(super) fn announce(&mut self, text: &str) -> Result<(), Failure> {
         let at = Instant::now();
         let at_s = seconds(at - self.began);
         self.screen.object(&Line::Step { at_s, step: self.step.name, text })?;
         self.timed(at, Tone::Plain, text)
     }
 
-    /// Ends a step with the table of how all see all.
+    /// Ends a step with the table of all views.
     pub(super) fn show_views(&mut self) -> Result<(), Failure> {
         self.screen.draw("")?;
         self.screen.text(&format!("\n{}", self.views().trim_end()))
     }
 
-    /// Waits until all that is awaited has been seen.
+    /// Waits until all awaited events have come.
     ///
     /// # Errors
-    /// The step failed: `limit` is over, and what is missing is named.
+    /// The events do not all come within `limit`. The failure names those that are missing.
     pub(super) async fn wait(
         &mut self,
         mut awaited: Awaited,
@@ -131,21 +133,25 @@ impl Stage {
         while !awaited.is_complete() {
             let (have, all) = awaited.progress();
             if waiting.since.elapsed() > limit {
+                // A step did not end in time. What to do: run the demo again when the machine has
+                // more free CPU; if it repeats, report it with the output.
                 return Err(self.failed(&format!(
                     "{what}: {have} of {all} after {limit:?}; {}",
                     self.missing(&awaited)
                 )));
             }
+            // A wait shows its progress, so that a slow machine does not look like a hang.
             self.report(&format!("{what}: {have} of {all}"), &mut waiting)?;
             self.tick(Some(&mut awaited)).await?;
         }
-        self.catch_up()?;
+        // Print the events that came together with the last awaited one.
+        self.drain_events()?;
         self.screen.draw("")?;
         Ok(awaited)
     }
 
-    /// Waits until a condition holds, and says whether it did within `limit`. `what` says how far
-    /// it has got.
+    /// Waits until a condition holds. Returns whether it did within `limit`. `what` describes the
+    /// progress.
     pub(super) async fn until(
         &mut self,
         holds: impl Fn(&Nodes) -> bool,
@@ -164,25 +170,26 @@ impl Stage {
         Ok(true)
     }
 
-    /// The failure of the present step.
+    /// The failure of the current step.
     pub(super) fn failed(&self, why: &str) -> Failure {
         let Step { number, name } = self.step;
-        Failure::new(Status::Failed, format_args!("step {number} of the demo ({name}) did not happen: {why}"))
+        // Every failed step gets this prefix. What to do: see the text after the colon.
+        Failure::new(Status::Failed, format_args!("step {number} of the demo ({name}) failed: {why}"))
     }
 
-    /// The story ends early.
+    /// Ends the demo early.
     pub(super) fn close(&mut self, failure: &Failure) -> Result<(), Failure> {
         self.screen.draw("")?;
         let at_s = seconds(self.began.elapsed());
         self.screen.object(&Line::StepFailed { at_s, step: self.step.name, why: failure.to_string() })
     }
 
-    /// Takes in what is seen until the next tick, or until `awaited` is complete.
+    /// Handles events until the next tick, or until `awaited` is complete.
     async fn tick(&mut self, mut awaited: Option<&mut Awaited>) -> Result<(), Failure> {
         let tick = Instant::now() + TICK;
         while let Ok(seen) = timeout_at(tick, self.events.recv()).await {
             let seen = seen.expect("the nodes hold a sender");
-            self.take(&seen, awaited.as_deref_mut())?;
+            self.handle(&seen, awaited.as_deref_mut())?;
             if awaited.as_deref().is_some_and(Awaited::is_complete) {
                 break;
             }
@@ -190,25 +197,28 @@ impl Stage {
         Ok(())
     }
 
-    /// Takes in what has been seen already, so that it is told before what comes now. Not between the cause of something
-    /// awaited and the wait for it: it would be missed.
-    fn catch_up(&mut self) -> Result<(), Failure> {
+    /// Handles the events that have already arrived, so that they are printed before what comes
+    /// now.
+    ///
+    /// Do not call it between the cause of an awaited event and the wait for it: the wait would
+    /// miss the event.
+    fn drain_events(&mut self) -> Result<(), Failure> {
         while let Ok(seen) = self.events.try_recv() {
-            self.take(&seen, None)?;
+            self.handle(&seen, None)?;
         }
         Ok(())
     }
 
-    /// One thing that a member saw.
-    fn take(&mut self, seen: &Seen, awaited: Option<&mut Awaited>) -> Result<(), Failure> {
-        // What a member still saw before it was stopped is no part of the story.
+    /// Handles one event: prints it, counts it, and records it for the wait.
+    fn handle(&mut self, seen: &Observation, awaited: Option<&mut Awaited>) -> Result<(), Failure> {
+        // Ignore events of a stopped member: it saw them before its stop.
         if self.nodes.get(&seen.by).is_none() {
             return Ok(());
         }
         let at_s = seconds(seen.at.saturating_duration_since(self.began));
         self.screen.object(&EventLine { event: &seen.event, at_s, seen_by: &seen.by })?;
         self.count(&seen.event);
-        if let Some((tone, text)) = self.told.line(seen, self.nodes.running().count()) {
+        if let Some((tone, text)) = self.lines.line(seen, self.nodes.running().count()) {
             self.timed(seen.at, tone, &text)?;
         }
         if let Some(awaited) = awaited {
@@ -218,6 +228,7 @@ impl Stage {
     }
 
     fn count(&mut self, event: &ClusterEvent) {
+        // Only a member that crashed on purpose may be suspected or declared failed.
         let is_false = |of: &NodeId| !self.crashed.contains(of);
         match event {
             ClusterEvent::NodeFailed { node, .. } => {
@@ -237,9 +248,9 @@ impl Stage {
         self.screen.text(&format!("{}  {}", paint.tone(Tone::Faint, &time), paint.tone(tone, text)))
     }
 
-    /// The live table, and below it what is being waited for. Says what is waited for and how far
-    /// that has got: on a terminal below the table, which is drawn again; else in a line of its own
-    /// every [`REPORT_INTERVAL`].
+    /// Shows what the current wait is for, and its progress. On a terminal it stands below a table
+    /// that is drawn again. Elsewhere it is a line of its own every [`REPORT_INTERVAL`], because a
+    /// pipe or a file keeps every line.
     fn report(&mut self, what: &str, waiting: &mut Waiting) -> Result<(), Failure> {
         if self.screen.is_live() {
             let text = format!("... {what} ({:.1} s)", waiting.since.elapsed().as_secs_f64());
@@ -262,6 +273,7 @@ impl Stage {
         table.lines().flat_map(|line| ["   ", line, "\n"]).collect()
     }
 
+    /// The missing events as text, with the current views of their observers.
     fn missing(&self, awaited: &Awaited) -> String {
         let state = |by: &NodeId, of: &NodeId| {
             let view = self.nodes.view(by);
@@ -280,17 +292,17 @@ impl Stage {
 
 #[cfg(test)]
 mod tests {
-    use super::super::awaited::Sight;
+    use super::super::awaited::EventKind;
     use super::*;
 
     #[tokio::test]
-    async fn a_step_that_does_not_happen_says_where_it_stood() {
-        let mut stage = Stage::open(7, true).unwrap();
-        stage.begin("crash", "node-3 crashes", "").unwrap();
-        let pairs = stage.names.iter().map(|by| (by.clone(), stage.names[2].clone()));
-        let awaited = Awaited::new(Sight::Failed, Instant::now(), pairs);
-        let ended = stage.wait(awaited, "members know", Duration::ZERO).await;
-        let expected = "step 1 of the demo (crash) did not happen: members know: 0 of 6 after 0ns; \
+    async fn failed_step_names_the_missing_events() {
+        let mut runner = Runner::open(7, true).unwrap();
+        runner.begin("crash", "node-3 crashes", "").unwrap();
+        let pairs = runner.names.iter().map(|by| (by.clone(), runner.names[2].clone()));
+        let awaited = Awaited::new(EventKind::Failed, Instant::now(), pairs);
+        let ended = runner.wait(awaited, "members know", Duration::ZERO).await;
+        let expected = "step 1 of the demo (crash) failed: members know: 0 of 6 after 0ns; \
                         node-1 has not (it sees node-3 as unknown), node-2 has not (it sees node-3 as unknown), \
                         node-4 has not (it sees node-3 as unknown), node-5 has not (it sees node-3 as unknown) \
                         and 2 more";
