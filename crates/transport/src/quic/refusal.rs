@@ -152,7 +152,7 @@ impl Refusals {
             // refusals since the last line that were not logged. What to do: follow the reason in
             // the line; if the address is not a node of the cluster, block it in the firewall.
             Refuser::ThisNode => {
-                warn!(%source, withheld, "refused the connection {direction} {source}: {text}")
+                warn!(%source, withheld, "refused the connection {direction} {source}: {text}");
             }
             // The peer refused this node's certificate, name or protocol. `withheld` counts the
             // refusals since the last line that were not logged.
