@@ -7,7 +7,7 @@ use crate::control::{self, LeftView, Request, Response};
 use crate::exit::{Failure, Status};
 
 pub(crate) fn run(args: &LeaveArgs) -> Result<(), Failure> {
-    let Response::Left(LeftView { told, confirmed }) =
+    let Response::Left(LeftView { notified, confirmed }) =
         control::send_request(args.socket.as_deref(), &Request::Leave)?
     else {
         return Err(Failure::new(Status::Socket, control::WRONG_RESPONSE));
@@ -15,7 +15,7 @@ pub(crate) fn run(args: &LeaveArgs) -> Result<(), Failure> {
         // same version as the agent.
     };
     let text = format!(
-        "the agent left permanently and stops; it told {told} members directly, and {confirmed} of them confirmed it\n"
+        "the agent left permanently and stops; it notified {notified} members directly, and {confirmed} of them confirmed it\n"
     );
     std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))
 }

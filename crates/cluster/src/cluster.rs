@@ -336,14 +336,15 @@ impl Cluster {
     /// The counters of all layers.
     pub fn stats(&self) -> ClusterStats {
         let (remembered, left) = self.inner.contacts.lock().remembered();
-        let (contacts, contacts_met) = self.inner.rejoin.as_ref().map(Rejoin::counted).unwrap_or_default();
+        let (contacts, contacts_succeeded) =
+            self.inner.rejoin.as_ref().map(Rejoin::counted).unwrap_or_default();
         let (state_writes, state_write_failures) =
             self.inner.state_dir.as_ref().map(StateDir::counted).unwrap_or_default();
         ClusterStats {
             remembered,
             left,
             contacts,
-            contacts_met,
+            contacts_succeeded,
             state_writes,
             state_write_failures,
             gossip: self.inner.protocol.stats(),

@@ -80,7 +80,7 @@ pub enum OpenError {
         "{node} is not a member: its state is {}; use another member, or wait until it is alive again",
         state.as_str()
     )]
-    Gone {
+    NotMember {
         /// The node.
         node: NodeId,
         /// Its state in the view of this member: `Failed` or `Left`.

@@ -22,7 +22,7 @@ pub struct ClusterStats {
     /// The number of attempts to contact a seed or a former member to find the group again.
     pub contacts: u64,
     /// The number of those attempts that reached a member.
-    pub contacts_met: u64,
+    pub contacts_succeeded: u64,
     /// The number of successful writes to the state directory.
     pub state_writes: u64,
     /// The number of failed writes to the state directory.

@@ -81,7 +81,7 @@ impl Cluster {
         }
         let status = members.get(node).ok_or_else(|| OpenError::Unknown { node: node.clone() })?;
         if !status.state.is_member() {
-            return Err(OpenError::Gone { node: node.clone(), state: status.state });
+            return Err(OpenError::NotMember { node: node.clone(), state: status.state });
         }
         Ok(Peer::new(node.clone(), status.addr))
     }

@@ -52,7 +52,7 @@ impl FlapPolicy {
 
 /// Which events a change causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Telling {
+pub enum EventDamping {
     /// The usual events.
     All,
     /// The usual events, and one that says that the member flaps from now on.
@@ -96,26 +96,26 @@ impl FlapDamper {
     ///
     /// A return is a change from `Failed` to alive or suspect. A member that leaves on purpose has
     /// settled.
-    pub fn changed(&mut self, now: Instant, change: &Change) -> Telling {
-        let Change::Applied { before: Some(before), after } = change else { return Telling::All };
+    pub fn changed(&mut self, now: Instant, change: &Change) -> EventDamping {
+        let Change::Applied { before: Some(before), after } = change else { return EventDamping::All };
         if after.state == NodeState::Left {
             self.members.remove(&after.id);
-            return Telling::All;
+            return EventDamping::All;
         }
         let returned = before.state == NodeState::Failed && after.state.is_member();
         if returned && !self.make_room(&after.id) {
-            return Telling::All;
+            return EventDamping::All;
         }
         let policy = self.policy;
         if returned {
             let member = self.members.entry(after.id.clone()).or_default();
             member.returned(now, &policy);
             if let Some(quiet) = member.begins(now, &policy) {
-                return Telling::Flapping { returns: policy.returns, quiet };
+                return EventDamping::Flapping { returns: policy.returns, quiet };
             }
         }
-        let Some(member) = self.members.get_mut(&after.id) else { return Telling::All };
-        let Some((quiet, until)) = &mut member.flapping else { return Telling::All };
+        let Some(member) = self.members.get_mut(&after.id) else { return EventDamping::All };
+        let Some((quiet, until)) = &mut member.flapping else { return EventDamping::All };
         // New tags or a new incarnation do not lengthen the quiet time: the member stayed in its
         // state.
         if before.state != after.state {
@@ -124,7 +124,7 @@ impl FlapDamper {
             }
             *until = now + *quiet;
         }
-        Telling::Muted
+        EventDamping::Muted
     }
 
     /// When a flapping member will have settled if nothing changes; `None` if it does not flap.

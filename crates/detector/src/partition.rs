@@ -150,7 +150,7 @@ impl PartitionDetector {
     }
 
     fn is_partitioned(&self) -> bool {
-        self.is_minority() || is_mass(self.known.saturating_sub(self.live), self.known)
+        self.is_minority() || is_mass_failure(self.known.saturating_sub(self.live), self.known)
     }
 }
 
@@ -159,6 +159,6 @@ impl PartitionDetector {
 ///
 /// The bound is below a half. A member hears late of some silent members, and the larger side of a
 /// cut loses less than half (docs/decisions/0010).
-pub fn is_mass(missing: usize, all: usize) -> bool {
+pub fn is_mass_failure(missing: usize, all: usize) -> bool {
     missing >= 2 && missing.saturating_mul(5) > all.saturating_mul(2)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::{Change, Incarnation, Instant, NodeAddr, NodeId, NodeState, NodeStatus, Tags};
-use kinfolk_detector::{FlapDamper, FlapPolicy, Telling};
+use kinfolk_detector::{EventDamping, FlapDamper, FlapPolicy};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -32,15 +32,15 @@ impl Bench {
     }
 
     /// The member fails, and returns at this second. Returns which events its return causes.
-    fn returns(&mut self, name: usize, second: u64) -> Telling {
+    fn returns(&mut self, name: usize, second: u64) -> EventDamping {
         self.0.changed(at(second.saturating_sub(1)), &change(name, NodeState::Alive, NodeState::Failed));
         self.0.changed(at(second), &change(name, NodeState::Failed, NodeState::Alive))
     }
 
     fn flapping() -> Self {
         let mut bench = Self::new();
-        assert_eq!([10, 20].map(|second| bench.returns(0, second)), [Telling::All; 2]);
-        assert!(matches!(bench.returns(0, 30), Telling::Flapping { .. }));
+        assert_eq!([10, 20].map(|second| bench.returns(0, second)), [EventDamping::All; 2]);
+        assert!(matches!(bench.returns(0, 30), EventDamping::Flapping { .. }));
         assert_eq!(bench.0.settles_at(&id(0)), Some(at(30) + MINUTE));
         bench
     }
@@ -49,13 +49,13 @@ impl Bench {
 #[test]
 fn third_return_within_ten_minutes_counts_as_flapping() {
     let mut bench = Bench::new();
-    assert_eq!([bench.returns(0, 1), bench.returns(0, 300)], [Telling::All; 2]);
-    assert_eq!(bench.returns(0, 601), Telling::Flapping { returns: 3, quiet: MINUTE });
+    assert_eq!([bench.returns(0, 1), bench.returns(0, 300)], [EventDamping::All; 2]);
+    assert_eq!(bench.returns(0, 601), EventDamping::Flapping { returns: 3, quiet: MINUTE });
     let mut bench = Bench::new();
     let tellings = [1, 300, 602, 902, 1_203].map(|second| bench.returns(0, second));
     assert_eq!(
         tellings,
-        [Telling::All; 5],
+        [EventDamping::All; 5],
         "three returns within ten minutes and a second do not count as flapping"
     );
 }
@@ -67,11 +67,15 @@ fn flapping_member_causes_no_events() {
     for (before, after) in
         [(Alive, Suspect), (Suspect, Failed), (Failed, Alive), (Alive, Suspect), (Suspect, Alive)]
     {
-        assert_eq!(bench.0.changed(at(40), &change(0, before, after)), Telling::Muted, "{before} to {after}");
+        assert_eq!(
+            bench.0.changed(at(40), &change(0, before, after)),
+            EventDamping::Muted,
+            "{before} to {after}"
+        );
     }
     assert_eq!(
         bench.0.changed(at(40), &change(1, Alive, Failed)),
-        Telling::All,
+        EventDamping::All,
         "another member is not damped"
     );
 }
@@ -82,7 +86,7 @@ fn flapping_member_settles_after_a_quiet_minute() {
     assert!(!bench.0.settle(at(89), &id(0)));
     assert!(bench.0.settle(at(90), &id(0)));
     assert!(!bench.0.settle(at(91), &id(0)), "a member settles once");
-    assert_eq!(bench.returns(0, 100), Telling::All);
+    assert_eq!(bench.returns(0, 100), EventDamping::All);
 }
 
 /// Each return doubles the quiet time up to ten minutes. Every change of state starts it from zero.
@@ -110,10 +114,13 @@ fn new_tags_do_not_lengthen_the_quiet_time() {
 #[test]
 fn member_that_leaves_has_settled() {
     let mut bench = Bench::flapping();
-    assert_eq!(bench.0.changed(at(40), &change(0, NodeState::Alive, NodeState::Left)), Telling::All);
+    assert_eq!(bench.0.changed(at(40), &change(0, NodeState::Alive, NodeState::Left)), EventDamping::All);
     assert_eq!(bench.0.settles_at(&id(0)), None);
     for second in 50..60 {
-        assert_eq!(bench.0.changed(at(second), &change(0, NodeState::Left, NodeState::Alive)), Telling::All);
+        assert_eq!(
+            bench.0.changed(at(second), &change(0, NodeState::Left, NodeState::Alive)),
+            EventDamping::All
+        );
     }
 }
 
@@ -125,8 +132,8 @@ fn member_over_bound_replaces_oldest_calm_member() {
         bench.returns(name, 41);
     }
     // Member 1 is the oldest that does not flap, so it was forgotten: it needs three returns again.
-    assert_eq!(bench.returns(1, 42), Telling::All);
-    assert!(matches!(bench.returns(200, 43), Telling::Flapping { .. }));
+    assert_eq!(bench.returns(1, 42), EventDamping::All);
+    assert!(matches!(bench.returns(200, 43), EventDamping::Flapping { .. }));
     assert!(bench.0.settles_at(&id(0)).is_some(), "a flapping member is not forgotten");
 }
 
@@ -134,9 +141,12 @@ fn member_over_bound_replaces_oldest_calm_member() {
 fn new_member_is_not_damped_where_all_flap() {
     let mut bench = Bench::new();
     for name in 0..FlapDamper::MEMBERS_MAX {
-        assert!(matches!([1, 2, 3].map(|second| bench.returns(name, second))[2], Telling::Flapping { .. }));
+        assert!(matches!(
+            [1, 2, 3].map(|second| bench.returns(name, second))[2],
+            EventDamping::Flapping { .. }
+        ));
     }
-    assert_eq!([4, 5, 6, 7].map(|second| bench.returns(999, second)), [Telling::All; 4]);
+    assert_eq!([4, 5, 6, 7].map(|second| bench.returns(999, second)), [EventDamping::All; 4]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use kinfolk_core::{ClusterEvent, Instant};
-use kinfolk_detector::{Counts, PartitionConfig, PartitionDetector, is_mass};
+use kinfolk_detector::{Counts, PartitionConfig, PartitionDetector, is_mass_failure};
 
 fn at(seconds: u64) -> Instant {
     Instant::ORIGIN + Duration::from_secs(seconds)
@@ -197,7 +197,7 @@ fn up_to_two_fifths_missing_is_no_partition() {
 
 #[test]
 fn mass_failure_needs_two_members_and_two_fifths() {
-    let least = |all| (0..=all).find(|missing| is_mass(*missing, all));
+    let least = |all| (0..=all).find(|missing| is_mass_failure(*missing, all));
     let expected = [(1, None), (2, Some(2)), (3, Some(2)), (4, Some(2)), (5, Some(3)), (6, Some(3))];
     assert!(expected.iter().all(|(all, missing)| least(*all) == *missing));
     assert_eq!((least(10), least(15), least(16), least(1_000)), (Some(5), Some(7), Some(7), Some(401)));

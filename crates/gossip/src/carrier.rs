@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_swim::{Delivery, Dial, NoReply, Traffic};
-use kinfolk_transport::{Evidence, Manner, Need, Peer, RequestError, Transport};
+use kinfolk_transport::{Evidence, Need, Peer, RequestError, RequestOptions, Transport};
 
 /// Why a message has no answer or was not delivered: the evidence for the machine, and a text for
 /// the log.
@@ -63,12 +63,12 @@ pub trait Carrier: Clone + Send + Sync + 'static {
 
 impl Carrier for Transport {
     async fn request(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<Bytes, NoAnswer> {
-        let answer = self.request_by(to, body, delivery.within, manner(delivery)).await;
+        let answer = self.request_with(to, body, delivery.within, manner(delivery)).await;
         answer.map_err(|error| no_answer(&error))
     }
 
     async fn send(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<(), NoAnswer> {
-        self.send_by(to, body, delivery.within, manner(delivery)).await.map_err(|error| no_answer(&error))
+        self.send_with(to, body, delivery.within, manner(delivery)).await.map_err(|error| no_answer(&error))
     }
 
     fn set_lateness(&self, late: Duration) {
@@ -81,19 +81,19 @@ impl Carrier for Transport {
 }
 
 /// Converts the machine's delivery to the transport's type.
-const fn manner(delivery: Delivery) -> Manner {
+const fn manner(delivery: Delivery) -> RequestOptions {
     let need = match delivery.dial {
         Dial::First => Need::Urgent,
-        Dial::Later => Need::Patient,
+        Dial::Later => Need::CanWait,
         Dial::Never => Need::OpenOnly,
     };
     let traffic = match delivery.traffic {
         Traffic::Probe => kinfolk_transport::Traffic::Probe,
         Traffic::Gossip => kinfolk_transport::Traffic::Gossip,
-        Traffic::Comparison => kinfolk_transport::Traffic::Comparison,
+        Traffic::AntiEntropy => kinfolk_transport::Traffic::AntiEntropy,
         Traffic::Other => kinfolk_transport::Traffic::Other,
     };
-    Manner { need, traffic }
+    RequestOptions { need, traffic }
 }
 
 fn no_answer(error: &RequestError) -> NoAnswer {

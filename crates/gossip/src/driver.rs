@@ -214,7 +214,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                         wanted.send_replace(at_least);
                     }
                 }
-                Output::Refused(claim) => log_refused_claim(&claim),
+                Output::RefusedClaim(claim) => log_refused_claim(&claim),
                 Output::RefusedJoin(join) => log_refused_join(&join),
                 Output::Forgotten { id, incarnation } => {
                     if let Some(on_forgotten) = &self.forgotten {

@@ -68,7 +68,7 @@ impl<C: Carrier> Outbox<C> {
     /// [back-pressure ends](Self::back_pressure_ends).
     pub(crate) fn back_pressure_begins(&mut self) -> Option<Input> {
         let full = self.permits.available_permits() == 0;
-        (full && !std::mem::replace(&mut self.back_pressure, true)).then_some(Input::Congested)
+        (full && !std::mem::replace(&mut self.back_pressure, true)).then_some(Input::BackPressure)
     }
 
     /// Waits until back-pressure ends. Without back-pressure it waits forever, so that the driver
@@ -83,7 +83,7 @@ impl<C: Carrier> Outbox<C> {
             return std::future::pending().await;
         }
         self.back_pressure = false;
-        Input::Clear
+        Input::BackPressureEnded
     }
 
     /// Starts to send one message. Returns the end of a request that could not start: the message
@@ -264,7 +264,7 @@ mod tests {
         }
         tokio::select! {
             biased;
-            input = outbox.back_pressure_ends() => input == Input::Clear,
+            input = outbox.back_pressure_ends() => input == Input::BackPressureEnded,
             () = std::future::ready(()) => false,
         }
     }
@@ -284,7 +284,7 @@ mod tests {
         let (carrier, counters) = (Stuck(Arc::new(Semaphore::new(0))), Arc::new(Counters::default()));
         let (mut outbox, _replies) = Outbox::new(carrier.clone(), 1, 2, Arc::clone(&counters));
         send_gossip(&mut outbox);
-        assert_eq!(outbox.back_pressure_begins(), Some(Input::Congested));
+        assert_eq!(outbox.back_pressure_begins(), Some(Input::BackPressure));
         let nack = Message::Nack { closed: false, lossy: false };
         let (go, answered) = (Stuck(Arc::new(Semaphore::new(0))), Arc::new(Semaphore::new(0)));
         for _ in 0..3 {
@@ -319,7 +319,7 @@ mod tests {
         send_gossip(&mut outbox);
         assert_eq!(
             (outbox.back_pressure_begins(), outbox.back_pressure_begins()),
-            (Some(Input::Congested), None)
+            (Some(Input::BackPressure), None)
         );
         send_gossip(&mut outbox);
         assert_eq!(
@@ -335,6 +335,6 @@ mod tests {
         send_gossip(&mut outbox);
         assert_eq!(outbox.back_pressure_begins(), None);
         send_gossip(&mut outbox);
-        assert_eq!(outbox.back_pressure_begins(), Some(Input::Congested), "back-pressure can begin again");
+        assert_eq!(outbox.back_pressure_begins(), Some(Input::BackPressure), "back-pressure can begin again");
     }
 }

@@ -97,7 +97,7 @@ pub struct SwimProtocol {
 pub struct LeaveReport {
     /// The number of members that this member notified directly, at most 32. All others receive the
     /// leave by gossip.
-    pub told: usize,
+    pub notified: usize,
     /// The number of notified members that confirmed the leave.
     pub confirmed: usize,
 }
@@ -214,7 +214,7 @@ impl SwimProtocol {
     /// The leave continues when the future is dropped.
     pub async fn leave(&self) -> Result<LeaveReport, GossipError> {
         match self.command(Command::Leave).await? {
-            Outcome::Left { confirmed, told } => Ok(LeaveReport { told, confirmed }),
+            Outcome::Left { confirmed, notified } => Ok(LeaveReport { notified, confirmed }),
             _ => Err(GossipError::Stopped),
         }
     }

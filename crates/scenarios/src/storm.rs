@@ -52,7 +52,7 @@ pub struct Tally {
     /// Connections that the pool closed to make room for others.
     pub evicted: u64,
     /// Connections that were given up after a time-out.
-    pub doubtful: u64,
+    pub unresponsive: u64,
     /// The number of crashes.
     pub crashes: usize,
     /// The duration of the storm, in virtual time.
@@ -75,7 +75,7 @@ impl Tally {
         self.full += other.full;
         self.failed += other.failed;
         self.evicted += other.evicted;
-        self.doubtful += other.doubtful;
+        self.unresponsive += other.unresponsive;
         self.crashes += other.crashes;
         self.took += other.took;
         self.trace ^= other.trace;
@@ -104,7 +104,7 @@ impl fmt::Display for Tally {
             self.ended()
         )?;
         write!(f, "{full} met a limit, {failed} failed; {} evictions, ", self.evicted)?;
-        write!(f, "{} doubtful connections, {} crashes; ", self.doubtful, self.crashes)?;
+        write!(f, "{} unresponsive connections, {} crashes; ", self.unresponsive, self.crashes)?;
         write!(f, "{:.1} s of virtual time; trace {:016x}", self.took.as_secs_f64(), self.trace)
     }
 }
@@ -150,7 +150,7 @@ pub async fn storm(mut world: World, requests: usize) -> Tally {
     for sender in &senders {
         let stats = sender.pool().stats();
         tally.evicted += stats.evicted;
-        tally.doubtful += stats.doubtful;
+        tally.unresponsive += stats.unresponsive;
         at_rest(sender).await;
         sender.close(Duration::from_secs(2)).await;
         assert_eq!((sender.connection_count(), sender.pool().stats().total), (0, 0));
@@ -170,7 +170,7 @@ fn config(world: &World, n: usize, name: &str) -> TransportConfig {
     let mut config = world.config(n, name);
     config.pool.max_total = MAX_TOTAL;
     // The crashes are short. With the default of 2 s no connection would be given up.
-    config.pool.mute_max = MUTE_MAX;
+    config.pool.unacknowledged_max = MUTE_MAX;
     (config.streams_max, config.queue_max, config.app_streams_max) = (8, 16, 4);
     config
 }
@@ -311,7 +311,7 @@ async fn chat(mut stream: AppStream) -> Option<()> {
 async fn at_rest(transport: &Transport) {
     let rests = || {
         let stats = transport.pool().stats();
-        stats.in_use + stats.connecting + stats.draining == 0 && transport.is_at_rest()
+        stats.in_use + stats.connecting + stats.draining == 0 && transport.is_idle()
     };
     let rested = until(Duration::from_mins(2), rests).await;
     assert!(rested, "{:?}", transport.pool().stats());

@@ -318,7 +318,7 @@ impl World {
             }
             // The nodes here have no memory that could bound their incarnations.
             Output::Reserve { .. }
-            | Output::Refused(_)
+            | Output::RefusedClaim(_)
             | Output::RefusedJoin(_)
             // Nothing here keeps addresses beside the machine.
             | Output::Forgotten { .. } => {}

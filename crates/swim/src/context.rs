@@ -20,7 +20,7 @@ use kinfolk_core::{Cause, ClusterEvent, Instant, NodeAddr, NodeId, NodeState, No
 use kinfolk_core::{Incarnation, SharedNodeRegistry, Tags};
 use kinfolk_detector::{Lateness, LocalHealth};
 
-use crate::fact::{Ask, Fact, Riding};
+use crate::fact::{Ask, Fact, Piggyback};
 use crate::interface::config::SwimConfig;
 use crate::interface::delivery::{Delivery, Dial, Traffic};
 use crate::interface::input::{CommandId, ReplyId, RequestId};
@@ -95,7 +95,7 @@ impl Context {
     }
 
     /// Queues an update to pass on. `teller` is the member that sent it, if any. It needs no copy.
-    pub(crate) fn news(&mut self, update: Update, priority: Priority, teller: Option<NodeId>) {
+    pub(crate) fn disseminate(&mut self, update: Update, priority: Priority, teller: Option<NodeId>) {
         self.fact(Fact::Disseminate { update: update.into(), priority, teller });
     }
 
@@ -179,7 +179,7 @@ impl Context {
         purpose: Purpose,
         within: Duration,
     ) -> RequestId {
-        let piggyback = Riding::For(Arc::clone(to));
+        let piggyback = Piggyback::For(Arc::clone(to));
         self.ask_at((&to.id, to.addr), (message, piggyback), purpose, within)
     }
 
@@ -191,14 +191,14 @@ impl Context {
         purpose: Purpose,
         within: Duration,
     ) -> RequestId {
-        self.ask_at((to, addr), (message, Riding::Nothing), purpose, within)
+        self.ask_at((to, addr), (message, Piggyback::Nothing), purpose, within)
     }
 
     /// Sends a request to an address, with the updates that `piggyback` selects.
     pub(crate) fn ask_at(
         &mut self,
         (to, addr): (&NodeId, NodeAddr),
-        (message, piggyback): (Message, Riding),
+        (message, piggyback): (Message, Piggyback),
         purpose: Purpose,
         within: Duration,
     ) -> RequestId {

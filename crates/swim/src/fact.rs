@@ -33,7 +33,7 @@ pub(crate) enum Fact {
         teller: Option<NodeId>,
     },
     /// The forget update about this member is not passed on any more.
-    WordDropped(NodeId),
+    ForgetDropped(NodeId),
     /// A member is suspect or failed by this member's own evidence.
     Judged { status: Arc<NodeStatus>, cause: Box<Cause> },
     /// This member has made a new statement about itself.
@@ -42,10 +42,10 @@ pub(crate) enum Fact {
     ClockSetBack(Incarnation),
     /// Others declared this member failed, as far as it knows. It must check whether it reaches
     /// its neighbours.
-    TrialWanted,
+    ReturnCheckWanted,
     /// This member has refuted its failure. The group that declared it failed may be the other side
     /// of a partition, so a failed member is contacted now.
-    CameBack,
+    Returned,
     /// A finding about a member that does not change its state.
     Found {
         id: NodeId,
@@ -56,7 +56,7 @@ pub(crate) enum Fact {
     /// Check the port of a member.
     CheckPort { id: NodeId, checked: Checked },
     /// There is evidence against a subject that has no verdict yet.
-    Doubted(NodeId),
+    CheckSubject(NodeId),
     /// The view of this member may differ from the own view. Compare them.
     CompareWith(NodeId),
     /// A tombstone was removed. `known` says whether the member was still in the view.
@@ -69,19 +69,19 @@ pub(crate) struct Ask {
     pub request: RequestId,
     /// The message, without the updates that piggyback on it.
     pub output: Output,
-    pub piggyback: Riding,
+    pub piggyback: Piggyback,
     pub purpose: Purpose,
 }
 
 /// Which updates piggyback on a request, if its message can carry updates.
 #[derive(Debug)]
-pub(crate) enum Riding {
+pub(crate) enum Piggyback {
     /// Only the updates that the message already has.
     Nothing,
     /// The claim against this member, so that it can refute at once, then the waiting updates.
     For(Arc<NodeStatus>),
     /// This member's statement about itself, then the waiting updates.
-    Ourselves,
+    OwnStatement,
 }
 
 /// Which members receive a change.

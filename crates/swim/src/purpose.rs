@@ -20,9 +20,9 @@ pub(crate) const DESCRIBES_MAX: usize = 32;
 pub(crate) const JOINS_MAX: usize = 16;
 /// How many members are asked for their own statement at a time. Bounded, because each costs a
 /// connection.
-pub(crate) const ASKED_MAX: usize = 16;
+pub(crate) const INTRODUCTIONS_MAX: usize = 16;
 /// How many members a leaving member pings directly. All others receive the leave by gossip.
-pub(crate) const LEAVE_TOLD_MAX: usize = 32;
+pub(crate) const LEAVE_RECEIVERS_MAX: usize = 32;
 
 /// The purpose of a request.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Purpose {
     pub(crate) const fn dial(&self) -> Dial {
         match self.traffic() {
             Traffic::Probe | Traffic::Gossip | Traffic::Other => Dial::First,
-            Traffic::Comparison => Dial::Later,
+            Traffic::AntiEntropy => Dial::Later,
         }
     }
 
@@ -91,7 +91,7 @@ impl Purpose {
             // A join has its pages too, so a session of a command is no anti-entropy.
             Self::Join(_) | Self::Sync(Session { command: Some(_), .. }) => Traffic::Other,
             Self::DigestPing | Self::Compare | Self::Introduction(_) | Self::Sync(_) | Self::Describe(_) => {
-                Traffic::Comparison
+                Traffic::AntiEntropy
             }
         }
     }

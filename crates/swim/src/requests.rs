@@ -6,7 +6,7 @@
 //! - [`RELAYS_MAX`](crate::purpose::RELAYS_MAX) relays;
 //! - [`DESCRIBES_MAX`](crate::purpose::DESCRIBES_MAX) descriptions;
 //! - [`JOINS_MAX`](crate::purpose::JOINS_MAX) joins;
-//! - [`ASKED_MAX`](crate::purpose::ASKED_MAX) introductions;
+//! - [`INTRODUCTIONS_MAX`](crate::purpose::INTRODUCTIONS_MAX) introductions;
 //! - one periodic exchange of views, and the contacts of failed members;
 //! - one ping for each pending verdict;
 //! - the pings of one return check, and those of one leave.

@@ -33,9 +33,9 @@ pub(crate) enum Timer {
     /// Start an anti-entropy round.
     Sync,
     /// Count the silent members.
-    Look,
+    CountSilent,
     /// Report that this member does not flap any more, if it has been quiet.
-    Settle(NodeId),
+    FlapQuiet(NodeId),
     /// Report a conflict about the name of this member, or the end of the conflict.
     NameConflict(NodeId),
     /// End a return check, or start the next one.
@@ -49,7 +49,7 @@ pub(crate) enum Timer {
 impl Timer {
     /// Whether its handling sends no message. Such a timer runs during back-pressure too.
     fn sends_nothing(&self) -> bool {
-        matches!(self, Self::Suspicion(_) | Self::Settle(_) | Self::NameConflict(_) | Self::Reap(..))
+        matches!(self, Self::Suspicion(_) | Self::FlapQuiet(_) | Self::NameConflict(_) | Self::Reap(..))
     }
 }
 
@@ -258,7 +258,7 @@ mod tests {
         timers.cancel(first);
         assert_eq!((timers.next(), timers.len()), (Some(at(9_999)), 1));
         for ms in 0..1_000 {
-            let key = timers.schedule(at(10_000 + ms), Timer::Look);
+            let key = timers.schedule(at(10_000 + ms), Timer::CountSilent);
             timers.cancel(key);
             timers.cancel(key);
         }

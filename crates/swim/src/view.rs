@@ -38,7 +38,7 @@ impl View {
     /// For each of these claims, whether it would change the view. One call for all claims of a
     /// message takes the registry's lock once.
     pub(crate) fn are_new<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
-        self.0.news(claims)
+        self.0.are_new(claims)
     }
 
     /// The number of members without a description.

@@ -20,7 +20,8 @@ fn status() -> Arc<NodeStatus> {
 }
 
 fn gossip() -> Vec<Update> {
-    let user = UserMessage { origin: id("a"), life: Incarnation::new(7), number: 3, payload: "hi".into() };
+    let user =
+        UserMessage { origin: id("a"), instance: Incarnation::new(7), number: 3, payload: "hi".into() };
     vec![Update::Node { status: status(), accusers: vec![id("b")] }, Update::User(user)]
 }
 

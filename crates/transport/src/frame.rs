@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn first_byte_holds_kind_and_traffic() {
-        let begin = Beginning { kind: StreamKind::OneWay, traffic: Traffic::Comparison };
+        let begin = Beginning { kind: StreamKind::OneWay, traffic: Traffic::AntiEntropy };
         let bytes = encode(Some(begin), b"x", MAX).unwrap();
         assert_eq!(&bytes[..], [0x32, 0, 0, 0, 1, FRAME_VERSION, b'x']);
         assert_eq!(Beginning::try_from(0x32), Ok(begin));

@@ -11,7 +11,7 @@ use crate::frame::{FRAME_VERSION, FrameError, StreamKind};
 pub const SERVICE_BYTES_MAX: usize = 63;
 
 /// The byte that the accepter sends first. To refuse, it resets the stream instead.
-pub(crate) const TAKEN: u8 = 1;
+pub(crate) const ACCEPTED: u8 = 1;
 
 /// Whether `name` is a valid service name: 1 to 63 of `a-z`, `0-9`, `-`, `_`, `.` and `/`.
 pub(crate) fn is_service(name: &str) -> bool {

@@ -90,7 +90,7 @@ pub use quic::{
     Transport,
 };
 #[cfg(not(kinfolk_loom))]
-pub use request::{Ending, Evidence, Manner, Phase, Rejection, RequestError};
+pub use request::{Ending, Evidence, Phase, Rejection, RequestError, RequestOptions};
 #[cfg(not(kinfolk_loom))]
 pub use stats::TransportStats;
 #[cfg(not(kinfolk_loom))]

@@ -13,14 +13,14 @@ use crate::traffic::Traffic;
 
 /// How the transport sends a request or a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct RequestOptions {
     /// What to do without an open connection to the peer.
     pub need: Need,
     /// The traffic class for which this node counts the bytes of the message and of its answer.
     pub traffic: Traffic,
 }
 
-impl Default for Manner {
+impl Default for RequestOptions {
     /// `Urgent`, with the traffic class `Other`.
     fn default() -> Self {
         Self { need: Need::Urgent, traffic: Traffic::Other }

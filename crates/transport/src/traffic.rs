@@ -18,7 +18,7 @@ pub enum Traffic {
     /// Gossip updates that a message carries by itself.
     Gossip = 2,
     /// Anti-entropy: digests and exchanges of views.
-    Comparison = 3,
+    AntiEntropy = 3,
 }
 
 impl Traffic {
@@ -27,7 +27,7 @@ impl Traffic {
         match byte {
             1 => Self::Probe,
             2 => Self::Gossip,
-            3 => Self::Comparison,
+            3 => Self::AntiEntropy,
             // A later version may add a class. It only selects a counter, so it is not an error.
             _ => Self::Other,
         }
@@ -42,7 +42,7 @@ pub(crate) enum Use {
     Other,
     Probe,
     Gossip,
-    Comparison,
+    AntiEntropy,
     /// An application stream.
     Application,
 }
@@ -55,7 +55,7 @@ impl Use {
             0 => Self::Handshake,
             2 => Self::Probe,
             3 => Self::Gossip,
-            4 => Self::Comparison,
+            4 => Self::AntiEntropy,
             5 => Self::Application,
             _ => Self::Other,
         }
@@ -68,7 +68,7 @@ impl From<Traffic> for Use {
             Traffic::Other => Self::Other,
             Traffic::Probe => Self::Probe,
             Traffic::Gossip => Self::Gossip,
-            Traffic::Comparison => Self::Comparison,
+            Traffic::AntiEntropy => Self::AntiEntropy,
         }
     }
 }
@@ -96,7 +96,7 @@ pub struct SentFor {
     /// Gossip updates that go in messages of their own.
     pub gossip: Sent,
     /// Anti-entropy rounds and exchanges of views.
-    pub comparison: Sent,
+    pub anti_entropy: Sent,
     /// Port checks.
     pub port_check: Sent,
     /// Application streams.
@@ -141,7 +141,7 @@ impl Counts {
             handshake: of(Use::Handshake),
             probe: of(Use::Probe),
             gossip: of(Use::Gossip),
-            comparison: of(Use::Comparison),
+            anti_entropy: of(Use::AntiEntropy),
             port_check: self.port_checks.read(),
             application: of(Use::Application),
             other: of(Use::Other),
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn unknown_class_reads_as_other() {
-        for traffic in [Traffic::Other, Traffic::Probe, Traffic::Gossip, Traffic::Comparison] {
+        for traffic in [Traffic::Other, Traffic::Probe, Traffic::Gossip, Traffic::AntiEntropy] {
             assert_eq!(Traffic::of_byte(traffic as u8), traffic);
             let of = Use::from(traffic);
             assert_eq!(Use::of_byte(of as u8), of);

@@ -19,7 +19,7 @@ impl Advice {
             .map(|line| line.trim().trim_start_matches('/').trim())
             .filter(|line| !line.is_empty())
             .collect();
-        let text = words.join(" ").replace("[`", "`").replace("`]", "`");
+        let text = without_links(&words.join(" "));
         match text.split_once(MARK) {
             None => Self { meaning: text, action: None },
             Some((meaning, action)) => {
@@ -49,16 +49,43 @@ impl Advice {
             text.starts_with("//") && !text.starts_with("///") && !text.starts_with("//!")
         };
         let mut end = line - 1;
-        while end > after && !is_comment(end - 1) {
-            end -= 1;
+        while end > after {
+            if !is_comment(end - 1) {
+                end -= 1;
+                continue;
+            }
+            let mut start = end;
+            while start > after && is_comment(start - 1) {
+                start -= 1;
+            }
+            // A comment without the mark is about a step of the statement.
+            let found = Self::of(lines[start..end].iter().copied());
+            if found.action.is_some() {
+                return found;
+            }
+            end = start;
         }
-        let mut start = end;
-        while start > after && is_comment(start - 1) {
-            start -= 1;
-        }
-        let found = Self::of(lines[start..end].iter().copied());
-        if found.action.is_some() { found } else { Self::default() }
+        Self::default()
     }
+}
+
+/// The text with each link of rustdoc, `[name]` or `[name](path)`, replaced by its name: the page is
+/// not part of the documentation that the link is for.
+fn without_links(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        plain += before;
+        let Some((name, behind)) = after.split_once(']') else {
+            plain.push('[');
+            rest = after;
+            continue;
+        };
+        plain += name;
+        let path = behind.strip_prefix('(').and_then(|path| path.split_once(')'));
+        rest = path.map_or(behind, |(_, behind)| behind);
+    }
+    plain + rest
 }
 
 #[cfg(test)]
@@ -72,6 +99,11 @@ mod tests {
         );
         assert_eq!(advice.meaning, "The disk is `Full`.");
         assert_eq!(advice.action.as_deref(), Some("Free space."));
+    }
+
+    #[test]
+    fn links_become_their_names() {
+        assert_eq!(without_links("a [`B`](crate::B), [c](Self::c), [`D`] (e) [f"), "a `B`, c, `D` (e) [f");
     }
 
     #[test]

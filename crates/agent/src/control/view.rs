@@ -84,14 +84,14 @@ impl From<SuspicionStatus> for SuspicionView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LeftView {
     /// The number of members to which this member sent its leave directly.
-    pub(crate) told: usize,
+    pub(crate) notified: usize,
     /// How many of them confirmed it.
     pub(crate) confirmed: usize,
 }
 
 impl From<LeaveReport> for LeftView {
-    fn from(LeaveReport { told, confirmed }: LeaveReport) -> Self {
-        Self { told, confirmed }
+    fn from(LeaveReport { notified, confirmed }: LeaveReport) -> Self {
+        Self { notified, confirmed }
     }
 }
 

@@ -44,7 +44,7 @@ async fn stream_to_left_or_failed_member_is_refused() {
     for (name, state) in [("b", NodeState::Left), ("c", NodeState::Failed)] {
         until(|| state_of(&members[0], name) == Some(state)).await;
         let error = members[0].open_stream(&id(name), "echo").await.unwrap_err();
-        assert_eq!(error, OpenError::Gone { node: id(name), state });
+        assert_eq!(error, OpenError::NotMember { node: id(name), state });
     }
 }
 

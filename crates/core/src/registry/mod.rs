@@ -170,7 +170,7 @@ impl RegistryView {
     /// Most claims that arrive by gossip are known already, without any difference. A hash of the
     /// whole claim finds this without reading the known status. A claim that differs is taken for
     /// known with a probability of 2^-64.
-    pub fn news<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
+    pub fn are_new<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
         let members = self.members.read();
         // Hash all claims first. Then the memory reads of the lookups do not have to wait for each
         // other.

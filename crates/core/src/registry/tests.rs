@@ -233,7 +233,7 @@ fn claims_that_add_nothing_change_nothing_when_applied() {
     for first in &claims {
         let registry = SharedNodeRegistry::new();
         let _applied = registry.apply(first.clone());
-        let added = registry.news(claims.iter());
+        let added = registry.are_new(claims.iter());
         assert_eq!(added.len(), claims.len());
         for (claim, adds) in claims.iter().zip(added) {
             let changed = registry.duplicate().apply(claim.clone()) != Change::None;

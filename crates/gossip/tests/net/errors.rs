@@ -95,7 +95,7 @@ async fn stopped_protocol_refuses_calls_and_stops_again() {
     let group = Group::of(2, fast()).await;
     let stopped = &group.nodes[1].protocol;
     let leave = stopped.leave().await.unwrap();
-    assert_eq!((leave.told, leave.confirmed), (1, 1));
+    assert_eq!((leave.notified, leave.confirmed), (1, 1));
     stopped.stop().await;
     stopped.stop().await;
     assert_eq!(stopped.broadcast("x".into()).await, Err(GossipError::Stopped));

@@ -31,7 +31,7 @@ pub(super) struct Sample {
     /// The number of failed dials.
     pub(super) dials_failed: u64,
     /// The number of connections that were given up because of a time-out.
-    pub(super) doubtful: u64,
+    pub(super) unresponsive: u64,
     /// The number of requests that timed out.
     pub(super) timed_out: u64,
     /// The number of reported suspicions. All are false: no member gets a fault.
@@ -113,7 +113,7 @@ fn measure(sample: &mut Sample, group: &[Cluster], events: &mut [Subscription]) 
         handshakes: 0,
         dials: 0,
         dials_failed: 0,
-        doubtful: 0,
+        unresponsive: 0,
         timed_out: 0,
         connections: 0,
         ..counts
@@ -124,7 +124,7 @@ fn measure(sample: &mut Sample, group: &[Cluster], events: &mut [Subscription]) 
         sample.handshakes += stats.transport.handshakes;
         sample.dials += stats.pool.dials;
         sample.dials_failed += stats.pool.dials_failed;
-        sample.doubtful += stats.pool.doubtful;
+        sample.unresponsive += stats.pool.unresponsive;
         sample.timed_out += stats.transport.requests_timed_out;
     }
 }

@@ -47,7 +47,15 @@ pub fn overload(options: &OverloadOptions) -> Result<()> {
     println!("{} members in one process, joined at the same moment, then idle", options.members);
     println!(
         "{:>6} {:>7} {:>11} {:>10} {:>10} {:>9} {:>9} {:>8} {:>8}  CPU ms per node and minute in windows of 30 s",
-        "cores", "join s", "handshakes", "dials", "failed", "doubtful", "timed out", "suspect", "failures"
+        "cores",
+        "join s",
+        "handshakes",
+        "dials",
+        "failed",
+        "unresponsive",
+        "timed out",
+        "suspect",
+        "failures"
     );
     for &cores in &options.cores {
         let mut run = Run::start(options.members)?;
@@ -61,9 +69,9 @@ pub fn overload(options: &OverloadOptions) -> Result<()> {
             run.pass(WINDOW)?;
             windows.push(run.cpu_per_node_and_minute(before));
         }
-        let Sample { doubtful, timed_out, suspected, failed, .. } = run.last;
+        let Sample { unresponsive, timed_out, suspected, failed, .. } = run.last;
         println!(
-            "{cores:>6} {:>7} {:>11.1} {:>10.1} {:>10.1} {doubtful:>9} {timed_out:>9} {suspected:>8} {failed:>8}  {}",
+            "{cores:>6} {:>7} {:>11.1} {:>10.1} {:>10.1} {unresponsive:>9} {timed_out:>9} {suspected:>8} {failed:>8}  {}",
             joined.map_or_else(|| "never".to_owned(), |at| format!("{:.1}", at.as_secs_f64())),
             run.per_node(run.last.handshakes),
             run.per_node(run.last.dials),
@@ -83,7 +91,7 @@ fn swing(options: &OverloadOptions) -> Result<()> {
     );
     println!(
         "{:>6} {:>8} {:>11} {:>11} {:>8} {:>8} {:>9} {:>8}  CPU ms per node in each half minute",
-        "minute", "cores", "handshakes", "second half", "all see", "doubtful", "suspected", "failures"
+        "minute", "cores", "handshakes", "second half", "all see", "unresponsive", "suspected", "failures"
     );
     let mut run = Run::start(options.members)?;
     run.join()?;
@@ -119,7 +127,7 @@ fn swing(options: &OverloadOptions) -> Result<()> {
                 || "no".to_owned(),
                 |ms| format!("{:.1}", Duration::from_millis(ms).as_secs_f64())
             ),
-            run.last.doubtful - before.doubtful,
+            run.last.unresponsive - before.unresponsive,
             run.last.suspected - before.suspected,
             run.last.failed - before.failed,
             cpu[0],

@@ -221,8 +221,8 @@ impl AgentCluster {
         Ok(at)
     }
 
-    /// Changes the faults of the network. Members that are deaf or mute may then be reported
-    /// as failed. The members of each side of a partition may be reported by the other side. Returns
+    /// Changes the faults of the network. Members that are deaf or mute may then be reported as
+    /// failed. The members of each side of a partition may be reported by the other side. Returns
     /// the time.
     pub(super) fn network(&mut self, change: impl FnOnce(&mut Faults)) -> Result<u64> {
         let before = self.lan.faults().clone();

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::peers::answer_all;
 
-/// The default of `PoolConfig::mute_max`.
+/// The default of `PoolConfig::unacknowledged_max`.
 const MUTE_MAX: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// How late a request may end. Tokio's timers fire up to 1 ms late, also under the paused clock;
@@ -128,7 +128,7 @@ fn peer_that_is_mute_for_2_s_is_dialled_again() {
         let error = ask(&a, &peer(&b)).await.unwrap_err();
         assert!(matches!(error, RequestError::Timeout { phase: Phase::Answer, .. }), "{error}");
         assert!(begun.elapsed() <= TIMEOUT + TIMER_ERROR, "{:?}", begun.elapsed());
-        while a.pool().stats().doubtful == 0 {
+        while a.pool().stats().unresponsive == 0 {
             ask(&a, &peer(&b)).await.unwrap_err();
         }
         // The pool varies the limit by a quarter. The last request adds up to one time-out.
@@ -142,7 +142,7 @@ fn peer_that_is_mute_for_2_s_is_dialled_again() {
         sleep(Duration::from_secs(5)).await;
         ask(&a, &peer(&b)).await.unwrap();
         let stats = a.pool().stats();
-        assert_eq!((stats.doubtful, stats.idle, stats.total), (1, 1, 1), "{stats:?}");
+        assert_eq!((stats.unresponsive, stats.idle, stats.total), (1, 1, 1), "{stats:?}");
         // The other side too keeps at most one of the connections, once it has noticed the cut.
         sleep(Duration::from_secs(80)).await;
         assert!(b.connection_count() <= 1, "{}", b.connection_count());
@@ -159,7 +159,7 @@ fn short_cut_costs_no_connection() {
         world.net.heal();
         ask(&a, &peer(&b)).await.unwrap();
         let stats = a.pool().stats();
-        assert_eq!((stats.dials, stats.timed_out, stats.doubtful, stats.idle), (1, 1, 0, 1), "{stats:?}");
+        assert_eq!((stats.dials, stats.timed_out, stats.unresponsive, stats.idle), (1, 1, 0, 1), "{stats:?}");
     });
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinfolk_core::NodeState;
-use kinfolk_detector::is_mass;
+use kinfolk_detector::is_mass_failure;
 
 use super::Invariant;
 use super::news::News;
@@ -30,7 +30,7 @@ impl CrashKnown {
     /// If so many are silent that verdicts are held, whatever is not known yet may take that much longer.
     fn allow_grace(&mut self, moment: &Moment<'_>) {
         let silent = moment.truth.all().filter(|(_, node)| node.silent && !node.running).count();
-        if is_mass(silent, silent + moment.truth.members().count()) {
+        if is_mass_failure(silent, silent + moment.truth.members().count()) {
             let deadline = moment.now + self.within + self.grace;
             self.crashed.values_mut().for_each(|news| news.extend(deadline));
         }

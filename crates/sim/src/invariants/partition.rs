@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinfolk_core::{ClusterEvent, Instant, NodeState};
-use kinfolk_detector::is_mass;
+use kinfolk_detector::is_mass_failure;
 use kinfolk_swim::SwimConfig;
 
 use super::Invariant;
@@ -53,7 +53,11 @@ impl PartitionHeld {
     fn failed(&self, now: Instant, node: NodeIndex, subject: NodeIndex, truth: &Truth) -> Result<(), String> {
         let Some(cut) = self.cut.as_ref().filter(|cut| cut.mended.is_none()) else { return Ok(()) };
         let in_time = now.since(cut.at) < self.grace;
-        if in_time && cut.parts(node, subject) && cut.is_mass(node, truth) && truth.node(subject).running {
+        if in_time
+            && cut.parts(node, subject)
+            && cut.is_mass_failure(node, truth)
+            && truth.node(subject).running
+        {
             let after = now.since(cut.at);
             return Err(format!("{node} has {subject} as failed {after:?} after they were cut apart"));
         }
@@ -76,7 +80,8 @@ impl PartitionHeld {
         let mended = cut.mended.is_some();
         for (node, _) in truth.members() {
             let told = self.told.get(&node).copied();
-            let expected = (!mended && cut.is_mass(node, truth)).then(|| cut.is_minority(node, truth));
+            let expected =
+                (!mended && cut.is_mass_failure(node, truth)).then(|| cut.is_minority(node, truth));
             if told != expected {
                 return Err(format!(
                     "{node} has told of a partition as {told:?}, and it should be {expected:?}"
@@ -114,9 +119,9 @@ impl Cut {
         (other, truth.members().count())
     }
 
-    fn is_mass(&self, node: NodeIndex, truth: &Truth) -> bool {
+    fn is_mass_failure(&self, node: NodeIndex, truth: &Truth) -> bool {
         let (other, all) = self.other_side(node, truth);
-        is_mass(other, all)
+        is_mass_failure(other, all)
     }
 
     fn is_minority(&self, node: NodeIndex, truth: &Truth) -> bool {

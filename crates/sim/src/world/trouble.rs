@@ -75,7 +75,7 @@ impl World {
     pub(super) fn congests(&mut self, node: NodeIndex) {
         let stuck = self.truth.node(node).blocked && !self.nodes[node.0].held.is_empty();
         if stuck && !std::mem::replace(&mut self.nodes[node.0].congested, true) {
-            self.feed(node, Input::Congested);
+            self.feed(node, Input::BackPressure);
         }
     }
 
@@ -83,7 +83,7 @@ impl World {
     fn unblock(&mut self, node: NodeIndex) {
         self.release(node);
         if std::mem::take(&mut self.nodes[node.0].congested) {
-            self.feed(node, Input::Clear);
+            self.feed(node, Input::BackPressureEnded);
         }
         for arrival in std::mem::take(&mut self.nodes[node.0].waiting) {
             self.arrives(node, arrival);

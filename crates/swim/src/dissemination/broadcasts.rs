@@ -38,12 +38,12 @@ impl Seen {
 
     /// Whether this broadcast is new. Records it as received.
     pub(crate) fn is_new(&mut self, message: &UserMessage) -> bool {
-        let UserMessage { origin, life, number, .. } = message;
-        let first = Numbers { instance: *life, highest: *number, window: 1 };
+        let UserMessage { origin, instance, number, .. } = message;
+        let first = Numbers { instance: *instance, highest: *number, window: 1 };
         match self.origins.get_mut(origin) {
             // The origin has restarted since. Its old broadcasts no longer count.
-            Some(known) if known.instance > *life => false,
-            Some(known) if known.instance == *life => known.receive(*number),
+            Some(known) if known.instance > *instance => false,
+            Some(known) if known.instance == *instance => known.receive(*number),
             // A restarted origin counts from 0 again, so its old numbers say nothing.
             Some(known) => {
                 *known = first;
@@ -90,7 +90,7 @@ mod tests {
 
     fn message(origin: &str, instance: u64, number: u64) -> UserMessage {
         let origin = NodeId::new(origin).unwrap();
-        UserMessage { origin, life: Incarnation::new(instance), number, payload: bytes::Bytes::new() }
+        UserMessage { origin, instance: Incarnation::new(instance), number, payload: bytes::Bytes::new() }
     }
 
     #[test]

@@ -278,7 +278,7 @@ fn subject(update: &Update) -> Subject {
         Update::Node { status, .. } => Subject::Node(status.id.clone()),
         // A forget update and a claim about the same member exclude each other.
         Update::Forget { id, .. } => Subject::Node(id.clone()),
-        Update::User(user) => Subject::User(user.origin.clone(), user.life, user.number),
+        Update::User(user) => Subject::User(user.origin.clone(), user.instance, user.number),
     }
 }
 

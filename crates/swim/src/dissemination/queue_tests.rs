@@ -19,7 +19,7 @@ fn claim(name: &str, incarnation: u64, state: NodeState) -> Update {
 
 fn user(number: u64, len: usize) -> Update {
     let origin = NodeId::new("origin").unwrap();
-    Update::User(UserMessage { origin, life: Incarnation::new(1), number, payload: vec![0; len].into() })
+    Update::User(UserMessage { origin, instance: Incarnation::new(1), number, payload: vec![0; len].into() })
 }
 
 fn names(updates: &[Update]) -> Vec<String> {

@@ -39,7 +39,7 @@ impl Rounds {
     ///
     /// Two quick rounds of pushes reach nearly all members: each member is missed with a chance of
     /// `e^-6` at a fan-out of 3. The regular rounds reach the rest
-    /// (`docs/decisions/0003-fresh-news-is-pushed.md`).
+    /// (`docs/decisions/0003-fresh-updates-are-pushed.md`).
     pub(super) fn schedule_fresh(&mut self, cx: &mut Context, queue: &GossipQueue) {
         let Some(delay) = cx.config.push_delay else { return };
         // A small group has fewer members than the fan-out, and a round cannot reach more.

@@ -21,7 +21,7 @@ pub enum Traffic {
     /// Gossip updates in a message of their own.
     Gossip,
     /// Anti-entropy: digests and exchanges of views.
-    Comparison,
+    AntiEntropy,
     /// Joins.
     Other,
 }

@@ -118,7 +118,7 @@ pub enum ForgetError {
     ///
     /// What to do: stop this member, then forget it at another member.
     #[error("cannot forget {node}: it is this member itself; stop it, then forget it at another member")]
-    Ourselves {
+    ThisMember {
         /// The name of this member.
         node: NodeId,
     },

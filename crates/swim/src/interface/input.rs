@@ -101,10 +101,10 @@ pub enum Input {
     /// machine starts nothing that sends a message, and timers that would send one wait. Timers
     /// that send nothing still run, such as those of suspicions. A second `Congested` changes
     /// nothing.
-    Congested,
+    BackPressure,
     /// The driver takes messages again. Without a [`Congested`](Self::Congested) before, it changes
     /// nothing.
-    Clear,
+    BackPressureEnded,
     /// A command of the application.
     Command {
         /// Names the command.

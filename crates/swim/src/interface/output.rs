@@ -58,7 +58,7 @@ pub enum Output {
     },
     /// A member sent a claim that is too far ahead of the wall clock, and the machine refused it.
     /// The driver logs it. There is at most one such output a minute.
-    Refused(RefusedClaim),
+    RefusedClaim(RefusedClaim),
     /// A join was refused because the two wall clocks differ too much. The driver logs it. There is
     /// at most one such output a minute.
     RefusedJoin(RefusedJoin),
@@ -148,7 +148,7 @@ pub enum Outcome {
         /// The number of members that confirmed it.
         confirmed: usize,
         /// The number of members that received it directly. All others receive it by gossip.
-        told: usize,
+        notified: usize,
     },
     /// The new tags are set and waiting to be sent, or why they are not.
     TagsSet(Result<(), CommandError>),

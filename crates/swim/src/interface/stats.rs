@@ -27,7 +27,7 @@ pub struct SwimStats {
     pub port_checks_refused: u64,
     /// Times that neither a silent member nor any witness answered. This member was isolated or
     /// overloaded, so it accused no member.
-    pub unheard: u64,
+    pub isolated: u64,
     /// Pauses of this member that voided its open probes and verdicts.
     pub pauses: u64,
     /// Times that this member became late with its timers and messages. It judges no member until
@@ -38,12 +38,12 @@ pub struct SwimStats {
     pub probes_late: u64,
     /// Anti-entropy rounds, and contacts of failed members, that this member skipped because it was
     /// late.
-    pub comparisons_postponed: u64,
+    pub anti_entropy_postponed: u64,
     /// Anti-entropy rounds with a random member in place of a neighbour
     /// ([`Mode::Verified`](crate::Mode::Verified)). Each may cost a connection.
-    pub comparisons_far: u64,
+    pub anti_entropy_random: u64,
     /// Times of back-pressure: the driver took no more messages, and due timers waited.
-    pub congestions: u64,
+    pub back_pressures: u64,
     /// Suspicions that this member raised by its own evidence.
     pub suspicions: u64,
     /// Times that a verdict was held back, because a large part of the group was silent or because
@@ -57,7 +57,7 @@ pub struct SwimStats {
     pub lossy: u64,
     /// Return checks in which too few members answered. This member does not refute its failure
     /// before one passes.
-    pub trials_failed: u64,
+    pub return_checks_failed: u64,
     /// Times that this member was declared failed again so soon after its return that it went on
     /// probation.
     pub probations: u64,
@@ -78,22 +78,22 @@ pub struct SwimStats {
     /// Exchanges of views that this member started and that ended without an error.
     pub syncs: u64,
     /// Verdicts of other members that came by an exchange of views. Their subjects are asked first.
-    pub disputes: u64,
+    pub old_verdicts: u64,
     /// Such verdicts that were dropped because too many were open.
-    pub disputes_full: u64,
+    pub old_verdicts_dropped: u64,
     /// Tombstones that were removed early because their member was forgotten here or elsewhere.
     pub forgotten: u64,
     /// Forget updates that were ignored because the named member is alive or suspect here, or has a
     /// higher incarnation.
     pub forgets_ignored: u64,
     /// Forget updates sent to a peer because it still had the tombstone of a forgotten member.
-    pub forgets_told: u64,
+    pub forgets_repeated: u64,
     /// Forgotten names that are not remembered any more, or never were, because 16,384 are
     /// remembered already.
     pub forgets_dropped: u64,
     /// Members that only an exchange of views reported, and that did not answer. They did not enter
     /// the view.
-    pub ghosts: u64,
+    pub introductions_failed: u64,
     /// Such members that were dropped because too many waited for their answer.
     pub introductions_full: u64,
     /// Failed members that this member tried to contact.

@@ -20,7 +20,7 @@ impl BackPressure {
     pub(super) fn begin(&mut self, cx: &mut Context) {
         if self.since.is_none() {
             self.since = Some(cx.now);
-            cx.stats.congestions += 1;
+            cx.stats.back_pressures += 1;
             cx.timers.hold();
         }
     }

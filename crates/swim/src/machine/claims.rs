@@ -45,7 +45,7 @@ impl Owners {
                 // A higher instance of an origin replaces the lower ones. A false instance far
                 // ahead would make all members ignore the origin's real broadcasts.
                 Update::User(message) => {
-                    if !self.admission.refuses(cx, from, (&message.origin, message.life)) {
+                    if !self.admission.refuses(cx, from, (&message.origin, message.instance)) {
                         self.dissemination.receive_broadcast(cx, from, message);
                     }
                 }
@@ -83,7 +83,7 @@ impl Owners {
                 let claim = NodeStatus { incarnation, ..mine.with_state(NodeState::Failed) };
                 self.claimed_of_us(cx, &claim);
             }
-            None => self.members.heard_word(cx, from, (id, incarnation)),
+            None => self.members.receive_forget(cx, from, (id, incarnation)),
         }
     }
 
@@ -100,7 +100,7 @@ impl Owners {
         for status in nodes {
             let is_believed = !(self.admission.refuses(cx, from, (&status.id, status.incarnation))
                 || self.members.is_forgotten(cx, from, status)
-                || self.members.is_of_no_use(status)
+                || self.members.is_unknown_tombstone(status)
                 || self.repair.holds_back(cx, from, status)
                 || !is_newcomer && self.admission.asks_for_introduction(cx, from, status));
             if is_believed {
@@ -194,7 +194,7 @@ impl Owners {
         }
         // The known status may come from a wall clock that was far ahead. It must not outrank
         // claims by the corrected clock.
-        let change = if self.admission.gives_way(cx, &claim.id) {
+        let change = if self.admission.is_replaced_by_any(cx, &claim.id) {
             self.members.replace(Arc::clone(claim))
         } else {
             self.members.apply(Arc::clone(claim))
@@ -230,7 +230,7 @@ impl Owners {
             Change::Full => return cx.stats.registry_full += 1,
             Change::Applied { before, after } => (before, after),
         };
-        self.report.tell(cx, change, cause);
+        self.report.emit_events(cx, change, cause);
         if let Some(finding) = finding_of(cx, change) {
             let evidence = self.detection.evidence(cx, &after.id, finding, cause.clone());
             self.report.note(&after.id, evidence, false);
@@ -260,16 +260,16 @@ impl Owners {
             } else {
                 cx.roster.remove(&after.id);
             }
-            self.detection.came_or_went(cx, &after.id, is_member);
+            self.detection.membership_changed(cx, &after.id, is_member);
         }
         let failed_at = self.members.changed(cx, after);
-        if let Some(failed_at) = failed_at.filter(|_| self.members.remembers_words())
+        if let Some(failed_at) = failed_at.filter(|_| self.members.remembers_forgotten())
             // About four members send the missed forget updates, not the whole group.
-            && self.detection.tells_who_is_back(cx, &after.id)
+            && self.detection.updates_returned_member(cx, &after.id)
         {
-            self.members.tell_missed_words(cx, after, failed_at);
+            self.members.send_missed_forgets(cx, after, failed_at);
         }
-        self.detection.stands(cx, after, &cause.accusers);
+        self.detection.state_changed(cx, after, &cause.accusers);
         if !is_member {
             self.members.keep_tombstone(cx, after);
         }

@@ -33,7 +33,7 @@ fn due(owners: &mut Owners, cx: &mut Context, timer: &Timer) {
         | Timer::Round(..)
         | Timer::Verdict(_)
         | Timer::Suspicion(_)
-        | Timer::Look => owners.detection.due(cx, timer),
+        | Timer::CountSilent => owners.detection.due(cx, timer),
         // If the request is not open any more, the target has answered and nothing is to be done.
         Timer::Nack(request) => {
             if let Some(Purpose::Relay(relay)) = owners.requests.take(*request) {
@@ -49,13 +49,13 @@ fn due(owners: &mut Owners, cx: &mut Context, timer: &Timer) {
             // At most one periodic exchange runs at a time, which bounds the open requests.
             owners.requests.drop_periodic_sync();
             let Owners { repair, detection, .. } = owners;
-            repair.sync_due(cx, || detection.near());
+            repair.sync_due(cx, || detection.answering_subjects());
         }
         Timer::Heal if !cx.has_left() => owners.repair.heal_due(cx),
         // A member that has left starts no exchange of views.
         Timer::Sync | Timer::Heal => {}
         Timer::PendingVerdict(id) => owners.repair.verdict_due(cx, id),
-        Timer::Settle(id) => owners.report.settle_due(cx, id),
+        Timer::FlapQuiet(id) => owners.report.settle_due(cx, id),
         Timer::NameConflict(id) => owners.report.name_conflict_due(cx, id),
         Timer::ReturnCheck => owners.myself.return_check_due(cx),
         Timer::Reap(id, incarnation) => owners.members.reap(cx, id, *incarnation),
@@ -65,6 +65,6 @@ fn due(owners: &mut Owners, cx: &mut Context, timer: &Timer) {
 /// Back-pressure that began at `since` has ended. Handles the timers that waited.
 pub(super) fn back_pressure_ended(owners: &mut Owners, cx: &mut Context, since: Instant) {
     // First the time of silence is taken out, so that no late timer judges by it.
-    owners.detection.hear_again(cx, since);
+    owners.detection.resumed(cx, since);
     timeout(owners, cx);
 }

@@ -8,7 +8,7 @@ use kinfolk_core::{Cause, ClusterEvent, NodeState, NodeStatus, Reason};
 use super::Owners;
 use crate::context::Context;
 use crate::dissemination;
-use crate::fact::{Ask, Fact, Riding, Spread};
+use crate::fact::{Ask, Fact, Piggyback, Spread};
 use crate::interface::delivery::Dial;
 use crate::interface::output::Output;
 use crate::repair::compare;
@@ -49,7 +49,7 @@ impl Owners {
             Fact::Disseminate { update, priority, teller } => {
                 self.dissemination.push(*update, priority, teller.as_ref());
             }
-            Fact::WordDropped(id) => self.dissemination.withdraw_forget(&id),
+            Fact::ForgetDropped(id) => self.dissemination.withdraw_forget(&id),
             Fact::Judged { status, cause } => {
                 let change = self.members.apply(status);
                 self.changed(cx, &change, &cause, Spread::All);
@@ -64,16 +64,16 @@ impl Owners {
                 }
             }
             Fact::ClockSetBack(clock) => {
-                self.myself.restart_life(clock);
+                self.myself.restart_instance(clock);
                 self.members.restate(cx, clock);
             }
-            Fact::TrialWanted => self.myself.begin_trial(cx, &self.detection.neighbours()),
-            Fact::CameBack => self.repair.contact_failed_member(cx),
+            Fact::ReturnCheckWanted => self.myself.begin_return_check(cx, &self.detection.neighbours()),
+            Fact::Returned => self.repair.contact_failed_member(cx),
             Fact::Found { id, evidence, once } => self.report.note(&id, *evidence, once),
             Fact::CheckPort { id, checked } => self.helper.check_port(cx, &id, checked),
-            Fact::Doubted(id) => {
+            Fact::CheckSubject(id) => {
                 if let Some(rings) = self.detection.rings() {
-                    rings.doubt(cx, &id);
+                    rings.check_subject(cx, &id);
                 }
             }
             Fact::CompareWith(id) => compare::begin_with(cx, &id),
@@ -90,12 +90,12 @@ impl Owners {
     /// Sends a request with the updates that piggyback on it, and stores its purpose.
     fn send(&mut self, cx: &mut Context, mut ask: Box<Ask>) {
         let piggyback = match &ask.piggyback {
-            Riding::Nothing => None,
-            Riding::For(member) => {
+            Piggyback::Nothing => None,
+            Piggyback::For(member) => {
                 let agrees = self.detection.agrees(cx, &member.id);
                 Some(self.gossip_for(cx, member, agrees))
             }
-            Riding::Ourselves => {
+            Piggyback::OwnStatement => {
                 let ours = cx.mine().map(|status| self.update_about(status));
                 // `false`: the receiver's view may not have this statement yet.
                 Some(self.dissemination.gossip_beginning_with(cx, ours, false))

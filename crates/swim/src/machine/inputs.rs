@@ -46,7 +46,7 @@ impl Owners {
             Input::WallClock { since_epoch } => self.admission.read_clock(cx, since_epoch),
             Input::Command { id, command } => self.command(cx, id, command),
             // `Machine::handle` takes these.
-            Input::Timeout | Input::Late { .. } | Input::Congested | Input::Clear => {}
+            Input::Timeout | Input::Late { .. } | Input::BackPressure | Input::BackPressureEnded => {}
         }
         self.settle(cx);
     }
@@ -54,7 +54,7 @@ impl Owners {
     /// Records that a message from another member arrived, so this member is not isolated.
     fn message_arrived(&mut self, cx: &Context) {
         if let Some(rings) = self.detection.rings() {
-            rings.heard(cx);
+            rings.message_arrived(cx);
         }
     }
 
@@ -71,7 +71,7 @@ impl Owners {
                 let relays = self.requests.count(|purpose| matches!(purpose, Purpose::Relay(_)));
                 let lossy = self.detection.is_lossy(&target);
                 let request = PingReq { reply_to, target, within_ms, nack, check_port };
-                self.helper.asked(cx, request, (relays, lossy));
+                self.helper.ping_req_received(cx, request, (relays, lossy));
             }
             (Message::Gossip { gossip }, _) => self.receive_gossip(cx, from, &gossip),
             (Message::Sync { nodes, after, want, only }, Some(to)) => {
@@ -132,7 +132,7 @@ impl Owners {
             self.gossip_for(cx, &known, agrees)
         } else {
             // The peer may have been forgotten here. It refutes the forget update if it is alive.
-            let forget = self.members.word_about(cx, from);
+            let forget = self.members.forget_update_about(cx, from);
             self.dissemination.gossip_beginning_with(cx, forget, agrees)
         };
         let late_ms = u16::try_from(cx.lateness.at(cx.now).as_millis()).unwrap_or(u16::MAX);
@@ -141,7 +141,7 @@ impl Owners {
 
     /// Takes the result of a port check. Only a closed port proves something.
     fn port_checked(&mut self, cx: &mut Context, check: CheckId, closed: bool) {
-        match self.helper.checked(cx, check).filter(|_| closed) {
+        match self.helper.port_check_ended(cx, check).filter(|_| closed) {
             Some(Checked::Subject(id)) => {
                 if let Some(rings) = self.detection.rings() {
                     rings.port_closed(cx, &id);
@@ -166,12 +166,12 @@ impl Owners {
             }
             Command::Leave => {
                 let Some(statement) = self.myself.leave(cx, id) else { return };
-                // The pings of `tell_leave` carry the entry in the view, so the view must have the
+                // The pings of `send_leave` carry the entry in the view, so the view must have the
                 // leave first.
                 let change = self.members.apply(statement);
                 let cause = Cause::by(cx.me.clone(), Reason::Reported);
                 self.changed(cx, &change, &cause, Spread::All);
-                self.myself.tell_leave(cx);
+                self.myself.send_leave(cx);
             }
             Command::SetTags(tags) => {
                 let outcome = self.myself.set_tags(cx, tags);

@@ -110,13 +110,13 @@ impl Machine {
         // If a timer was due long ago, this member was paused. Then the silence of others since
         // that time proves nothing, so it is taken out before the input is handled.
         if let Some(due) = cx.timers.next() {
-            owners.detection.was_deaf(cx, due);
+            owners.detection.was_paused(cx, due);
         }
         match input {
             Input::Timeout => due::timeout(owners, cx),
             Input::Late { by } => owners.detection.was_late(cx, by),
-            Input::Congested => back_pressure.begin(cx),
-            Input::Clear => {
+            Input::BackPressure => back_pressure.begin(cx),
+            Input::BackPressureEnded => {
                 if let Some(since) = back_pressure.end(cx) {
                     due::back_pressure_ended(owners, cx, since);
                 }
@@ -124,7 +124,7 @@ impl Machine {
             input => owners.take(cx, input),
         }
         // Only now are all updates known that the sender of the input lacks.
-        owners.members.tell_owed_words(cx);
+        owners.members.send_owed_forgets(cx);
         owners.settle(cx);
         owners.dissemination.schedule_fresh(cx);
     }
@@ -161,7 +161,7 @@ impl Machine {
             local_health: self.cx.health.score(),
             queued: dissemination.waiting(),
             forgotten_names: members.forgotten_names(),
-            forgets_dropped: members.words_dropped(),
+            forgets_dropped: members.forgets_dropped(),
             claims_refused: admission.refused(),
             broadcasts_dropped: dissemination.broadcasts_dropped(),
             ..self.cx.stats
@@ -193,7 +193,7 @@ impl Machine {
     /// Whether others declared this member failed, as far as it knows, and it has not refuted that
     /// yet. It refutes when it reaches enough of its neighbours.
     pub fn is_declared_failed(&self) -> bool {
-        self.owners.myself.is_out()
+        self.owners.myself.was_declared_failed()
     }
 }
 

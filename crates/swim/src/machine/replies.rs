@@ -29,7 +29,7 @@ pub(super) fn reply(
             Some(Purpose::Watch { id, sent }),
             Message::Ack { stranger, differs, shift_ms, late_ms, gossip },
         ) => {
-            owners.myself.reached_somebody(cx);
+            owners.myself.probe_answered(cx);
             if let Some(rings) = owners.detection.rings() {
                 let late = Duration::from_millis(late_ms.into());
                 rings.answered(cx, request, (&id, sent), (shift_ms, differs), late);
@@ -51,7 +51,7 @@ pub(super) fn reply(
         }
         (Some(Purpose::ReturnCheck(trial)), Message::Ack { gossip, .. }) => {
             owners.receive_gossip(cx, from, &gossip);
-            owners.myself.tried(cx, trial, None);
+            owners.myself.trial_probe_ended(cx, trial, None);
         }
         (Some(Purpose::PendingVerdict(id)), Message::Ack { gossip, .. }) => {
             // The gossip may have the subject's refutation, so it goes before the verdict.
@@ -99,7 +99,7 @@ pub(super) fn reply(
             owners.take_in(cx, from, &nodes, Spread::AllBut(from));
             described(owners, cx, &asked);
         }
-        (Some(Purpose::Leave), Message::Ack { .. }) => owners.myself.leave_told(cx, true),
+        (Some(Purpose::Leave), Message::Ack { .. }) => owners.myself.leave_confirmed(cx, true),
         // The request's time is over, but the updates in its answer are as good as ever.
         (None, Message::Ack { gossip, .. }) => {
             cx.stats.late_replies += 1;
@@ -135,7 +135,7 @@ pub(super) fn without_answer(
         Purpose::IndirectProbe => {
             probed(owners, cx, &NodeId::clone(&cx.me), ProbeAnswer::NoIndirect(request, why));
         }
-        Purpose::ReturnCheck(trial) => owners.myself.tried(cx, trial, Some(why)),
+        Purpose::ReturnCheck(trial) => owners.myself.trial_probe_ended(cx, trial, Some(why)),
         Purpose::PendingVerdict(id) => end_verdict(owners, cx, &id, Some(why)),
         // The target's process acknowledges packets, so it runs. That counts as an answer.
         Purpose::Relay(relay) if why == NoReply::Late => relay_acked(cx, &relay, Vec::new()),
@@ -152,7 +152,7 @@ pub(super) fn without_answer(
         Purpose::Introduction(id) => owners.admission.not_introduced(cx, &id, why),
         // The next anti-entropy round does it again.
         Purpose::DigestPing | Purpose::Compare => {}
-        Purpose::Leave => owners.myself.leave_told(cx, false),
+        Purpose::Leave => owners.myself.leave_confirmed(cx, false),
     }
 }
 
@@ -202,7 +202,7 @@ fn page(
         // A member that the peer's page lacks may have left or failed long ago, and no other member
         // may watch it. This member watches it until it answers.
         let missed = owners.admission.missed(cx, (before.as_ref(), nodes, more), session.only);
-        rings.watch_beside(cx, missed);
+        rings.watch_extra(cx, missed);
     }
     // The group knows its own members. Only if two groups meet is a page new to the other members.
     let spread = if session.alone { Spread::Nobody } else { Spread::AllBut(from) };

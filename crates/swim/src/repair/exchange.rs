@@ -122,7 +122,7 @@ impl Repair {
             // So the own statement is queued again.
             if let Some(status) = cx.mine() {
                 let update = Update::Node { status, accusers: Vec::new() };
-                cx.news(update, Priority::Medium, None);
+                cx.disseminate(update, Priority::Medium, None);
             }
             let members = cx.members.member_count();
             cx.done(command, Outcome::Joined { members });

@@ -20,7 +20,7 @@ impl Repair {
         // A contact dials, and a handshake makes a late member later. The next interval is soon
         // enough.
         if self.compares_digests && cx.is_late() {
-            cx.stats.comparisons_postponed += 1;
+            cx.stats.anti_entropy_postponed += 1;
             return;
         }
         self.contact_failed_member(cx);

@@ -73,7 +73,7 @@ impl Repair {
         self.next_sync = cx.timers.schedule(next, Timer::Sync);
         if self.compares_digests && cx.is_late() {
             // The round can wait, and a handshake would make this member later.
-            cx.stats.comparisons_postponed += 1;
+            cx.stats.anti_entropy_postponed += 1;
             return;
         }
         let peer =
@@ -111,7 +111,7 @@ fn choose_peer(cx: &mut Context, near: &[NodeId]) -> Option<Arc<NodeStatus>> {
     // With no member in `near`, this member may be isolated from its neighbours, and the flood does
     // not reach it. A random member may reach it.
     if near.is_empty() || cx.rng.unit() * (cx.roster.len() as f64) < RANDOM_PEERS_PER_PERIOD {
-        cx.stats.comparisons_far += 1;
+        cx.stats.anti_entropy_random += 1;
         return cx.random_members(1, None).pop();
     }
     cx.members.get(&near[cx.rng.below(near.len())])

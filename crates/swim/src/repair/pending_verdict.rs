@@ -52,10 +52,10 @@ impl Repair {
             return true;
         }
         if self.pending.len() >= PENDING_MAX {
-            cx.stats.disputes_full += 1;
+            cx.stats.old_verdicts_dropped += 1;
             return true;
         }
-        cx.stats.disputes += 1;
+        cx.stats.old_verdicts += 1;
         let pending = PendingVerdict { verdict: claim.clone(), teller: from.clone() };
         cx.send_gossip(&known, vec![pending.update()], Dial::Later);
         cx.timers.schedule(cx.now + ANSWERED_WITHIN, Timer::PendingVerdict(claim.id.clone()));

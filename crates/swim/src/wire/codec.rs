@@ -144,7 +144,7 @@ mod tests {
                 let origin = NodeId::new(&id).unwrap();
                 Update::User(UserMessage {
                     origin,
-                    life: Incarnation::new(number),
+                    instance: Incarnation::new(number),
                     number,
                     payload: payload.into(),
                 })
@@ -222,7 +222,7 @@ mod tests {
     fn user(len: usize) -> Update {
         let origin = NodeId::new("a").unwrap();
         let payload = vec![0; len].into();
-        Update::User(UserMessage { origin, life: Incarnation::new(1), number: 0, payload })
+        Update::User(UserMessage { origin, instance: Incarnation::new(1), number: 0, payload })
     }
 
     #[test]

@@ -181,7 +181,7 @@ pub struct UserMessage {
     pub origin: NodeId,
     /// The origin's incarnation when its instance started. So the numbers of a restarted member are
     /// not taken for old ones.
-    pub life: Incarnation,
+    pub instance: Incarnation,
     /// The number of the broadcast. The origin counts from 0.
     pub number: u64,
     /// The payload.

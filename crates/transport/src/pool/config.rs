@@ -71,7 +71,7 @@ pub struct PoolConfig {
     /// The pool adds or subtracts up to a quarter at random. The time doubles with each connection
     /// to this peer that it gave up in the last two minutes. It is longer while this node itself is
     /// late.
-    pub mute_max: Duration,
+    pub unacknowledged_max: Duration,
     /// How long a connection that was given up or replaced may finish its requests. Then the pool
     /// closes it. Default 2 s. Application streams on such a connection have no limit.
     pub drain_timeout: Duration,
@@ -88,7 +88,7 @@ impl Default for PoolConfig {
             connect_timeout: Duration::from_secs(5),
             dials_max: 16,
             waiters_max: 1024,
-            mute_max: Duration::from_secs(2),
+            unacknowledged_max: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(2),
         }
     }

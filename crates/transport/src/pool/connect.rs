@@ -29,7 +29,7 @@ pub enum CloseReason {
     /// Another connection to the same peer replaced it, and no request is in flight on it.
     Superseded,
     /// Its peer was mute for too long, and no request is in flight on it.
-    Doubtful,
+    Unresponsive,
     /// It was replaced or given up, and its requests did not end within the drain time-out.
     Overdue,
     /// It had already ended.
@@ -56,7 +56,7 @@ pub trait Connection: Clone + Send + Sync + 'static {
 
     /// How long the peer has been mute: zero if it acknowledged a packet since `asked`, the time of
     /// the last question. An implementation without this knowledge returns the time since `asked`.
-    fn mute_since(&self, asked: tokio::time::Instant) -> Duration {
+    fn unacknowledged_for(&self, asked: tokio::time::Instant) -> Duration {
         asked.elapsed()
     }
 

@@ -83,7 +83,7 @@ impl DialQueue {
     pub(super) fn make_urgent(&self, route: Route<'_>) {
         let mut state = self.0.lock();
         let matches = |waiting: &Waiting| waiting.is_for(route);
-        let patient = state.waiting.range((Need::Patient, 0)..).find(|(_, waiting)| matches(waiting));
+        let patient = state.waiting.range((Need::CanWait, 0)..).find(|(_, waiting)| matches(waiting));
         let Some(place) = patient.map(|(place, _)| *place) else { return };
         if let Some(waiting) = state.waiting.remove(&place) {
             state.waiting.insert((Need::Urgent, place.1), waiting);
@@ -117,7 +117,7 @@ impl Drop for QueuedDial {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         // The dial may have become urgent since it entered the queue. Look in both groups.
-        for need in [Need::Urgent, Need::Patient] {
+        for need in [Need::Urgent, Need::CanWait] {
             state.waiting.remove(&(need, self.number));
         }
     }
@@ -249,7 +249,7 @@ mod tests {
         let route = |n: usize| Route::new(&names[n], Lane::Requests);
         let first = take(&queue).unwrap();
         let mut waiting: Vec<_> =
-            [(0, Need::Patient), (1, Need::Patient), (2, Need::Urgent), (3, Need::Patient)]
+            [(0, Need::CanWait), (1, Need::CanWait), (2, Need::Urgent), (3, Need::CanWait)]
                 .into_iter()
                 .map(|(n, need)| Box::pin(queue.join(Some(route(n)), need).permit()))
                 .collect();

@@ -51,9 +51,9 @@ impl<C: Connect> Lease<C> {
     /// Reports that a request on this connection, sent at `asked`, got no answer in time.
     ///
     /// If the peer acknowledged a packet since, or was not mute for long
-    /// ([`mute_max`](super::PoolConfig::mute_max)), the pool keeps the connection and sends a check
-    /// packet. Otherwise it [gives the connection up](Self::doubt). Returns whether the peer
-    /// acknowledged a packet since `asked`.
+    /// ([`unacknowledged_max`](super::PoolConfig::unacknowledged_max)), the pool keeps the
+    /// connection and sends a check packet. Otherwise it [gives the connection
+    /// up](Self::give_up). Returns whether the peer acknowledged a packet since `asked`.
     pub fn timed_out(&self, peer: &NodeId, asked: tokio::time::Instant) -> bool {
         let pool = self.0.conn.pool.upgrade();
         pool.is_some_and(|pool| pool.timed_out(self.id(), peer, self, asked))
@@ -64,9 +64,9 @@ impl<C: Connect> Lease<C> {
     /// The pool closes it when its last request ends, and after the drain time-out at the latest
     /// ([`drain_timeout`](super::PoolConfig::drain_timeout), default 2 s). Application streams on
     /// it have no time limit.
-    pub fn doubt(&self) {
+    pub fn give_up(&self) {
         if let Some(pool) = self.0.conn.pool.upgrade() {
-            pool.doubt(self.id());
+            pool.give_up(self.id());
         }
     }
 }

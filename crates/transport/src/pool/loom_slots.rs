@@ -265,7 +265,7 @@ fn loom_given_up_connection_is_closed_once() {
         assert!(matches!(adopted, Adopted::Ready(_)));
         let user = |pool: Pool| {
             if let Some(pooled) = pool.read(|slots| slots.enter(ConnId(1))) {
-                pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
+                pool.with(|slots| slots.give_up(ConnId(1), NOW), close);
                 use_up(&pool, &pooled);
             }
         };
@@ -323,7 +323,7 @@ fn loom_dead_connection_is_closed_once_and_never_reused() {
             let pool = pool.clone();
             thread::spawn(move || pool.with(|slots| slots.remove(ConnId(1)), close))
         };
-        pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
+        pool.with(|slots| slots.give_up(ConnId(1), NOW), close);
         user.join().expect("no thread panics");
         watcher.join().expect("no thread panics");
         assert_ne!(conn.load(SeqCst), OPEN);
@@ -467,7 +467,7 @@ fn loom_given_up_connection_closes_after_its_last_use() {
             let pool = pool.clone();
             thread::spawn(move || use_up(&pool, &pooled))
         };
-        pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
+        pool.with(|slots| slots.give_up(ConnId(1), NOW), close);
         user.join().expect("no thread panics");
         assert_eq!(conn.load(SeqCst), CLOSED);
         assert_eq!(total(&pool), 0);

@@ -119,7 +119,7 @@ impl<C: Connect> ConnectionPool<C> {
             counters: Counters::default(),
             dial_queue: DialQueue::new(config.dials_max.max(1)),
             // As many records as connections: the memory must not grow with the peers.
-            mute_limits: MuteLimits::new(config.mute_max, config.max_total.max(1)),
+            mute_limits: MuteLimits::new(config.unacknowledged_max, config.max_total.max(1)),
             config,
             next_id: AtomicU64::new(1),
             clock: Clock::start(),
@@ -169,7 +169,7 @@ impl<C: Connect> ConnectionPool<C> {
     /// # Cancel safety
     /// As [`acquire`](Self::acquire).
     pub async fn acquire_on(&self, peer: &Peer, lane: Lane) -> Result<Lease<C>, PoolError> {
-        self.get(peer, lane, if lane.is_streams() { Need::Patient } else { Need::Urgent }, false).await
+        self.get(peer, lane, if lane.is_streams() { Need::CanWait } else { Need::Urgent }, false).await
     }
 
     /// As [`acquire`](Self::acquire). `need` says what to do without an open connection.
@@ -397,9 +397,9 @@ impl<C: Connect> Inner<C> {
         self.unused.notify_waiters();
     }
 
-    fn doubt(&self, id: ConnId) {
+    fn give_up(&self, id: ConnId) {
         let now = self.now();
-        self.with(|slots| slots.doubt(id, now));
+        self.with(|slots| slots.give_up(id, now));
         self.drains_changed();
     }
 
@@ -417,12 +417,12 @@ impl<C: Connect> Inner<C> {
         asked: tokio::time::Instant,
     ) -> bool {
         add(&self.counters.timed_out, 1);
-        let (mute, now) = (conn.mute_since(asked), self.now());
+        let (mute, now) = (conn.unacknowledged_for(asked), self.now());
         if mute <= self.mute_limits.limit_for(peer, id, now) {
             conn.check();
         } else {
             self.mute_limits.record_given_up(peer, now);
-            self.doubt(id);
+            self.give_up(id);
         }
         mute.is_zero()
     }

@@ -6,7 +6,7 @@ pub enum Need {
     /// Dial before every `Patient` caller. For probes and other traffic that decides who is alive.
     Urgent,
     /// Dial when no `Urgent` dial waits for its permit.
-    Patient,
+    CanWait,
     /// Do not dial: the message is not worth a handshake.
     OpenOnly,
 }

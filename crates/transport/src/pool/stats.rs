@@ -52,7 +52,7 @@ pub struct PoolStats {
     /// Requests that timed out on a connection ([`Lease::timed_out`](super::Lease::timed_out)).
     pub timed_out: u64,
     /// Connections given up and then closed, because their peer was mute for too long.
-    pub doubtful: u64,
+    pub unresponsive: u64,
     /// Connections closed because another connection replaced them.
     pub superseded: u64,
     /// Connections given up or replaced, and closed with requests still in flight.
@@ -125,7 +125,7 @@ pub(super) struct Counters {
     evicted: AtomicU64,
     idle_closed: AtomicU64,
     pub(super) timed_out: AtomicU64,
-    doubtful: AtomicU64,
+    unresponsive: AtomicU64,
     superseded: AtomicU64,
     overdue: AtomicU64,
     dead: AtomicU64,
@@ -142,7 +142,7 @@ impl Counters {
             CloseReason::Idle => &self.idle_closed,
             CloseReason::Evicted => &self.evicted,
             CloseReason::Superseded => &self.superseded,
-            CloseReason::Doubtful => &self.doubtful,
+            CloseReason::Unresponsive => &self.unresponsive,
             CloseReason::Overdue => &self.overdue,
             CloseReason::Dead => &self.dead,
             CloseReason::Shutdown => return,
@@ -177,7 +177,7 @@ impl Counters {
             evicted: self.evicted.load(Relaxed),
             idle_closed: self.idle_closed.load(Relaxed),
             timed_out: self.timed_out.load(Relaxed),
-            doubtful: self.doubtful.load(Relaxed),
+            unresponsive: self.unresponsive.load(Relaxed),
             superseded: self.superseded.load(Relaxed),
             overdue: self.overdue.load(Relaxed),
             dead: self.dead.load(Relaxed),

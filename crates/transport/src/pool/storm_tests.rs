@@ -93,7 +93,7 @@ async fn storm(seed: u64, requests: usize) {
     assert!(tally.answered > requests / 2, "seed {seed}: {tally:?}");
     assert!(tally.failed.min(tally.full).min(tally.timed_out).min(tally.cancelled) > 0, "{seed}: {tally:?}");
     assert!(
-        stats.evicted.min(stats.doubtful).min(stats.superseded).min(stats.adopted) > 0,
+        stats.evicted.min(stats.unresponsive).min(stats.superseded).min(stats.adopted) > 0,
         "{seed}: {stats:?}"
     );
     // While the pool decides whether to adopt a peer's connection, one connection more than the
@@ -149,7 +149,7 @@ async fn request(pool: &TestPool, peer: &Peer, lane: Lane, until: Instant, work:
             Ok(()) if lease.is_open() => tally.answered += 1,
             Ok(()) => tally.failed += 1,
             Err(_) => {
-                lease.doubt();
+                lease.give_up();
                 tally.timed_out += 1;
             }
         },

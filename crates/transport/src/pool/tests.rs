@@ -305,7 +305,7 @@ async fn dead_connection_is_never_handed_out() {
 async fn given_up_connection_closes_after_its_requests_or_2_s() {
     let (pool, world) = pool(PoolConfig::default());
     let (slow, quick) = (pool.acquire(&peer(1)).await.unwrap(), pool.acquire(&peer(1)).await.unwrap());
-    quick.doubt();
+    quick.give_up();
     drop(quick);
     assert!(closed(&world).is_empty(), "another request is still in flight on it");
     let fresh = pool.acquire(&peer(1)).await.unwrap();
@@ -315,9 +315,13 @@ async fn given_up_connection_closes_after_its_requests_or_2_s() {
     pass(Duration::from_millis(200)).await;
     assert_eq!(closed(&world), [(peer(1).id, CloseReason::Overdue)]);
 
-    fresh.doubt();
+    fresh.give_up();
     drop(fresh);
-    assert_eq!(closed(&world)[1..], [(peer(1).id, CloseReason::Doubtful)], "at once, as it carried nothing");
+    assert_eq!(
+        closed(&world)[1..],
+        [(peer(1).id, CloseReason::Unresponsive)],
+        "at once, as it carried nothing"
+    );
     drop(slow);
     assert_eq!(pool.stats().total, 0);
 }
@@ -417,7 +421,7 @@ async fn stats_list_connections_and_dial_times() {
     assert_eq!((world.dials.load(SeqCst), stats.dial_times.count()), (3, 2));
     assert_eq!((stats.total, stats.ready(), stats.connecting, stats.timed_out), (3, 2, 1, 0));
     assert_eq!(stats.dial_times.quantile(1.0), Some(Duration::from_millis(10)));
-    one.doubt();
+    one.give_up();
     assert_eq!(pool.stats().connections[0].state, ConnectionState::Draining);
     assert_eq!((pool.stats().timed_out, pool.stats().ready()), (0, 1));
     dialling.await.unwrap().unwrap();
@@ -479,7 +483,7 @@ async fn open_only_never_dials() {
     let refused = pool.acquire_by(&peer(1), Need::OpenOnly).await.unwrap_err();
     assert_eq!(refused, PoolError::NotConnected { peer: peer(1) });
     assert_eq!((world.dials.load(SeqCst), pool.stats().refused_unconnected, pool.stats().total), (0, 1, 0));
-    drop(pool.acquire_by(&peer(1), Need::Patient).await.unwrap());
+    drop(pool.acquire_by(&peer(1), Need::CanWait).await.unwrap());
     assert!(pool.acquire_by(&peer(1), Need::OpenOnly).await.is_ok());
     assert_eq!(world.dials.load(SeqCst), 1);
 }
@@ -491,9 +495,9 @@ async fn urgent_dials_start_first_and_abandoned_dials_never() {
         let pool = pool.clone();
         tokio::spawn(async move { pool.acquire_by(&peer(n), need).await.map(drop) })
     };
-    let first = dial(1, Need::Patient);
+    let first = dial(1, Need::CanWait);
     settle().await;
-    let (given_up, patient, urgent) = (dial(2, Need::Patient), dial(3, Need::Patient), dial(4, Need::Urgent));
+    let (given_up, patient, urgent) = (dial(2, Need::CanWait), dial(3, Need::CanWait), dial(4, Need::Urgent));
     settle().await;
     given_up.abort();
     first.await.unwrap().unwrap();

@@ -14,7 +14,7 @@ pub(super) enum CloseCode {
     /// The closing node has nothing in flight on the connection.
     ///
     /// A request that crosses this close was not processed: while a node serves a request, the
-    /// connection counts as in use. The same holds for `Superseded` and `Doubtful`. So the
+    /// connection counts as in use. The same holds for `Superseded` and `Unresponsive`. So the
     /// requester may send the request again.
     Unused = 0,
     /// The closing node leaves the cluster.
@@ -22,7 +22,7 @@ pub(super) enum CloseCode {
     /// Another connection between the two nodes replaces this one.
     Superseded = 2,
     /// The peer acknowledged nothing on the connection for too long after it was asked.
-    Doubtful = 3,
+    Unresponsive = 3,
     /// The dialler expected another node at this address.
     WrongPeer = 4,
     /// The peer's certificate carries the name of the closing node itself.
@@ -31,7 +31,7 @@ pub(super) enum CloseCode {
     BadName = 6,
     /// The closing node's program stopped without leaving the cluster.
     Stopped = 7,
-    /// The requests on a superseded or doubtful connection did not end within `drain_timeout`.
+    /// The requests on a superseded or unresponsive connection did not end within `drain_timeout`.
     Overdue = 8,
     /// The closing node has no room for another connection on this lane.
     NoRoom = 9,
@@ -42,7 +42,7 @@ impl CloseCode {
         Self::Unused,
         Self::Leave,
         Self::Superseded,
-        Self::Doubtful,
+        Self::Unresponsive,
         Self::WrongPeer,
         Self::OwnName,
         Self::BadName,
@@ -63,7 +63,7 @@ impl CloseCode {
             Self::Unused => "nothing was in flight on it",
             Self::Leave => "the node leaves the cluster",
             Self::Superseded => "another connection replaced it",
-            Self::Doubtful => "no packet on it was acknowledged for too long",
+            Self::Unresponsive => "no packet on it was acknowledged for too long",
             Self::WrongPeer => "the dialler expected another node at this address",
             Self::OwnName => "both nodes have the same name; each needs a certificate of its own",
             Self::BadName => {
@@ -87,7 +87,7 @@ impl From<CloseReason> for CloseCode {
         match reason {
             CloseReason::Idle | CloseReason::Evicted | CloseReason::Dead => Self::Unused,
             CloseReason::Superseded => Self::Superseded,
-            CloseReason::Doubtful => Self::Doubtful,
+            CloseReason::Unresponsive => Self::Unresponsive,
             CloseReason::Overdue => Self::Overdue,
             CloseReason::Shutdown => Self::Leave,
         }

@@ -139,7 +139,7 @@ impl Facts {
 
     /// For how long the peer has acknowledged nothing after a request. `asked` is when the last
     /// request was sent. Zero if an acknowledgement came since.
-    pub(super) fn mute_since(&self, asked: Instant) -> Duration {
+    pub(super) fn unacknowledged_for(&self, asked: Instant) -> Duration {
         if self.has_acked_since(asked) {
             return Duration::ZERO;
         }

@@ -30,7 +30,7 @@ use crate::frame;
 use crate::hello;
 use crate::peer::{Peer, Target};
 use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Route, Side, Taken};
-use crate::request::{Ending, Manner, Phase, RequestError};
+use crate::request::{Ending, Phase, RequestError, RequestOptions};
 use crate::stats::{Counters, TransportStats, add};
 use crate::stream_error::ServiceError;
 
@@ -154,13 +154,13 @@ impl Transport {
     /// sent, or that the peer rejected it.
     ///
     /// A time-out does not end the connection. The next request dials again only after the peer
-    /// has acknowledged nothing for [`mute_max`](crate::PoolConfig::mute_max).
+    /// has acknowledged nothing for [`unacknowledged_max`](crate::PoolConfig::unacknowledged_max).
     ///
     /// # Cancel safety
     /// Dropping the future frees its stream and its place in the pool. The peer may or may not act
     /// on the request.
     pub async fn request(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<Bytes, RequestError> {
-        self.request_by(peer, body, deadline, Manner::default()).await
+        self.request_with(peer, body, deadline, RequestOptions::default()).await
     }
 
     /// As [`request`](Self::request), with options.
@@ -171,12 +171,12 @@ impl Transport {
     ///
     /// # Cancel safety
     /// As [`request`](Self::request).
-    pub async fn request_by(
+    pub async fn request_with(
         &self,
         peer: &Peer,
         body: Bytes,
         deadline: Duration,
-        manner: Manner,
+        manner: RequestOptions,
     ) -> Result<Bytes, RequestError> {
         let span = debug_span!("request", %peer);
         let exchange = self.exchange(peer, Exchange::Request, &body, (deadline, manner)).instrument(span);
@@ -194,22 +194,22 @@ impl Transport {
     /// # Cancel safety
     /// As [`request`](Self::request).
     pub async fn send(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<(), RequestError> {
-        self.send_by(peer, body, deadline, Manner::default()).await
+        self.send_with(peer, body, deadline, RequestOptions::default()).await
     }
 
     /// As [`send`](Self::send), with options.
     ///
     /// # Errors
-    /// As [`request_by`](Self::request_by).
+    /// As [`request_with`](Self::request_with).
     ///
     /// # Cancel safety
     /// As [`request`](Self::request).
-    pub async fn send_by(
+    pub async fn send_with(
         &self,
         peer: &Peer,
         body: Bytes,
         deadline: Duration,
-        manner: Manner,
+        manner: RequestOptions,
     ) -> Result<(), RequestError> {
         let span = debug_span!("message", %peer);
         let exchange = self.exchange(peer, Exchange::OneWay, &body, (deadline, manner)).instrument(span);
@@ -316,9 +316,9 @@ impl Transport {
     /// Whether no dial runs, and no request or stream holds a permit on any connection.
     #[cfg(any(test, feature = "simulation"))]
     #[doc(hidden)]
-    pub fn is_at_rest(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         let pool = &self.0.pool;
-        pool.dials_free() == pool.config().dials_max && self.0.hub.is_at_rest()
+        pool.dials_free() == pool.config().dials_max && self.0.hub.is_idle()
     }
 
     /// Sends one request or message. Sends a request a second time if it crossed the peer's close
@@ -328,7 +328,7 @@ impl Transport {
         peer: &Peer,
         kind: Exchange,
         body: &Bytes,
-        (deadline, manner): (Duration, Manner),
+        (deadline, manner): (Duration, RequestOptions),
     ) -> Result<Option<Bytes>, RequestError> {
         let until = after(deadline);
         let mut outcome = self.exchange_once(peer, kind, body, (deadline, manner), until).await;
@@ -355,7 +355,7 @@ impl Transport {
         peer: &Peer,
         kind: Exchange,
         body: &Bytes,
-        (deadline, manner): (Duration, Manner),
+        (deadline, manner): (Duration, RequestOptions),
         until: Instant,
     ) -> Result<Option<Bytes>, RequestError> {
         let target = || Target::from(peer);

@@ -88,7 +88,7 @@ fn broken_handshake_is_not_silence() {
 fn close_code_decides_the_ending() {
     assert_eq!(ending(of_program(CloseCode::Leave)), Ending::Left);
     assert_eq!(ending(of_program(CloseCode::Stopped)), Ending::Stopped);
-    for code in [CloseCode::Unused, CloseCode::Superseded, CloseCode::Doubtful] {
+    for code in [CloseCode::Unused, CloseCode::Superseded, CloseCode::Unresponsive] {
         assert!(matches!(ending(of_program(code)), Ending::Unused { .. }), "{code:?}");
     }
     for code in [CloseCode::WrongPeer, CloseCode::OwnName, CloseCode::BadName] {

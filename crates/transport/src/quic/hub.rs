@@ -171,8 +171,8 @@ impl Hub {
 
     /// Whether no request and no stream uses a connection.
     #[cfg(any(test, feature = "simulation"))]
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.connections.lock().values().all(|conn| conn.is_at_rest(&self.config))
+    pub(super) fn is_idle(&self) -> bool {
+        self.connections.lock().values().all(|conn| conn.is_idle(&self.config))
     }
 
     /// The number of open connections, in the pool and outside it.

@@ -15,7 +15,7 @@ use crate::frame::{Beginning, FrameReader, StreamKind, encode};
 use crate::identity::ClusterCa;
 use crate::peer::Peer;
 use crate::pool::Need;
-use crate::request::{Manner, RequestError};
+use crate::request::{RequestError, RequestOptions};
 use crate::traffic::Traffic;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -199,8 +199,8 @@ async fn both_sides_count_bytes_by_traffic() {
     let before = pair.a.stats();
     assert!(before.sent_for.handshake.bytes > 1_200);
     let (a, to) = (pair.a.clone(), Peer::new(pair.b.id().clone(), pair.b.local_addr()));
-    let manner = Manner { need: Need::OpenOnly, traffic: Traffic::Probe };
-    let asked = tokio::spawn(async move { a.request_by(&to, "ping".into(), LONG, manner).await });
+    let manner = RequestOptions { need: Need::OpenOnly, traffic: Traffic::Probe };
+    let asked = tokio::spawn(async move { a.request_with(&to, "ping".into(), LONG, manner).await });
     pair.answer("ack".into()).await;
     soon(asked).await.unwrap().unwrap();
     let closed =
@@ -208,7 +208,7 @@ async fn both_sides_count_bytes_by_traffic() {
     pair.a.port_is_closed(&closed, Duration::from_millis(10)).await;
     for stats in [pair.a.stats(), pair.b.stats()] {
         assert!(stats.sent_for.probe.datagrams > 0, "{stats:?}");
-        assert_eq!(stats.sent_for.gossip.datagrams + stats.sent_for.comparison.datagrams, 0);
+        assert_eq!(stats.sent_for.gossip.datagrams + stats.sent_for.anti_entropy.datagrams, 0);
     }
     assert!(pair.a.stats().sent_for.port_check.datagrams > 0);
 }

@@ -8,6 +8,8 @@ mod endpoint;
 #[cfg(test)]
 mod error_tests;
 mod hub;
+#[cfg(test)]
+mod idle_tests;
 mod inbound;
 mod io;
 mod kept;
@@ -23,8 +25,6 @@ mod owner;
 mod peer;
 mod refusal;
 mod reset;
-#[cfg(test)]
-mod rest_tests;
 mod serve;
 #[cfg(feature = "simulation")]
 mod simulated_io;

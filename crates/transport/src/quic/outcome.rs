@@ -78,7 +78,7 @@ pub(super) fn ending(error: connection::Error) -> Ending {
                 (true, Some(CloseCode::WrongPeer | CloseCode::OwnName | CloseCode::BadName)) => {
                     Ending::Refused { reason }
                 }
-                (true, Some(CloseCode::Unused | CloseCode::Superseded | CloseCode::Doubtful)) => {
+                (true, Some(CloseCode::Unused | CloseCode::Superseded | CloseCode::Unresponsive)) => {
                     Ending::Unused { reason }
                 }
                 (true, _) => Ending::ByPeer { reason },

@@ -221,7 +221,7 @@ impl PeerConnection {
 
     /// Whether no caller has a stream of this connection, or waits for one.
     #[cfg(any(test, feature = "simulation"))]
-    pub(super) fn is_at_rest(&self, config: &TransportConfig) -> bool {
+    pub(super) fn is_idle(&self, config: &TransportConfig) -> bool {
         self.0.streams.available_permits() == config.streams_max
             && self.0.queued.load(Relaxed) == 0
             && self.0.app_streams.available_permits() == config.app_streams_max
@@ -259,8 +259,8 @@ impl Connection for PeerConnection {
         self.0.facts.rtt()
     }
 
-    fn mute_since(&self, asked: Instant) -> Duration {
-        self.0.facts.mute_since(asked)
+    fn unacknowledged_for(&self, asked: Instant) -> Duration {
+        self.0.facts.unacknowledged_for(asked)
     }
 
     fn check(&self) -> bool {

@@ -236,9 +236,9 @@ pub(super) fn dial_error(error: connection::Error, tls_fault: Option<&str>, took
         Error::Application { error, initiator, .. } if initiator.is_remote() => {
             match CloseCode::from_error(error) {
                 Some(CloseCode::OwnName) => DialError::OwnName,
-                Some(CloseCode::Unused | CloseCode::Superseded | CloseCode::Doubtful | CloseCode::NoRoom) => {
-                    DialError::Busy
-                }
+                Some(
+                    CloseCode::Unused | CloseCode::Superseded | CloseCode::Unresponsive | CloseCode::NoRoom,
+                ) => DialError::Busy,
                 Some(code) => DialError::RefusedByPeer { reason: code.text().to_owned() },
                 None => DialError::RefusedByPeer { reason: format!("code {error:?}") },
             }

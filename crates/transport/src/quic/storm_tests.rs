@@ -120,7 +120,7 @@ async fn answer(mut incoming: Incoming) {
             Some(wait @ 1..) => {
                 let wait = Duration::from_millis(u64::from(*wait));
                 late.spawn(async move {
-                    // Sleeps to play a slow peer.
+                    // Sleeps because the peer that it plays is slow.
                     sleep(wait).await;
                     drop(responder.respond(inbound.body).await);
                 });
@@ -196,7 +196,7 @@ async fn at_rest(transport: &Transport) {
     let rest = until(|| {
         let stats = transport.pool().stats();
         let slots_rest = stats.in_use + stats.connecting + stats.draining == 0;
-        slots_rest && transport.is_at_rest()
+        slots_rest && transport.is_idle()
     });
     let rested = timeout(LONG, rest).await;
     rested.unwrap_or_else(|_| panic!("{:?}", transport.pool().stats()));

@@ -74,7 +74,7 @@ async fn time_out_keeps_a_connection_that_acknowledges() {
     drop(held);
     let stats = a.pool().stats();
     assert_eq!(
-        (stats.dials, stats.doubtful, stats.total),
+        (stats.dials, stats.unresponsive, stats.total),
         (1, 0, 1),
         "the third request uses the same connection"
     );

@@ -16,7 +16,7 @@ use crate::dissemination::GossipQueue;
 use crate::interface::config::{Mode, SwimConfig};
 use crate::interface::input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
 use crate::interface::output::Output;
-use crate::purpose::{ASKED_MAX, DESCRIBES_MAX, JOINS_MAX, LEAVE_TOLD_MAX, RELAYS_MAX};
+use crate::purpose::{DESCRIBES_MAX, INTRODUCTIONS_MAX, JOINS_MAX, LEAVE_RECEIVERS_MAX, RELAYS_MAX};
 use crate::wire::buckets::Buckets;
 use crate::wire::codec::BUCKETS;
 use crate::wire::message::Reception;
@@ -57,10 +57,16 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
 fn any_update() -> impl Strategy<Value = Update> {
     let node = (any_status(), prop::collection::vec(any_name(), 0..4))
         .prop_map(|(node, accusers)| Update::Node { status: Arc::new(node), accusers });
-    let user =
-        (any_name(), prop_oneof![0..4_u64, Just(u64::MAX)], 0..300_u64).prop_map(|(origin, life, number)| {
-            Update::User(UserMessage { origin, life: Incarnation::new(life), number, payload: "x".into() })
-        });
+    let user = (any_name(), prop_oneof![0..4_u64, Just(u64::MAX)], 0..300_u64).prop_map(
+        |(origin, instance, number)| {
+            Update::User(UserMessage {
+                origin,
+                instance: Incarnation::new(instance),
+                number,
+                payload: "x".into(),
+            })
+        },
+    );
     let forget = (any_name(), prop_oneof![1..20_u64, Just(u64::MAX), Just(90_000_000)])
         .prop_map(|(id, incarnation)| Update::Forget { id, incarnation: Incarnation::new(incarnation) });
     prop_oneof![4 => node, 1 => user, 1 => forget]
@@ -135,8 +141,8 @@ pub(super) fn any_step() -> impl Strategy<Value = (u64, Step)> {
         2 => (request(), why).prop_map(|(request, why)| Input::NoReply { request, why }),
         6 => Just(Input::Timeout),
         1 => (0..2_000_u64).prop_map(|ms| Input::Late { by: Duration::from_millis(ms) }),
-        1 => Just(Input::Congested),
-        2 => Just(Input::Clear),
+        1 => Just(Input::BackPressure),
+        2 => Just(Input::BackPressureEnded),
         1 => (0..200_000_000_u64)
             .prop_map(|ms| Input::WallClock { since_epoch: Duration::from_millis(ms) }),
         1 => (1..60_u64).prop_map(|up_to| Input::Reserved { up_to: Incarnation::new(up_to) }),
@@ -157,7 +163,7 @@ fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>)
     let forgotten = machine.stats().forgotten_names;
     assert!(machine.stats().queued <= known + GossipQueue::BROADCASTS_MAX + forgotten);
     assert!(forgotten < NAMES.len(), "a name is remembered once, and this member's own never");
-    let asked = DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_TOLD_MAX + ASKED_MAX;
+    let asked = DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_RECEIVERS_MAX + INTRODUCTIONS_MAX;
     assert!(machine.owners.requests.len() <= 4 + RELAYS_MAX + asked);
     assert!(peek::suspected(&owners.detection) + owners.members.tombstones() <= known);
     assert!(
@@ -165,7 +171,7 @@ fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>)
         "{} timers",
         machine.cx.timers.len()
     );
-    assert!(bench.outputs.len() <= 4 * NAMES.len() + LEAVE_TOLD_MAX + 16);
+    assert!(bench.outputs.len() <= 4 * NAMES.len() + LEAVE_RECEIVERS_MAX + 16);
     // A member that was removed while it lay too far ahead starts from scratch.
     highest.retain(|id, (reached, _)| reached.is_plausible(clock) || machine.registry().get(id).is_some());
     for node in machine.registry().snapshot().nodes() {

@@ -147,7 +147,7 @@ fn line(output: &Output) -> String {
         Output::CheckPort { node, .. } => format!("check the port of {node}"),
         Output::Watch { subjects } => format!("watch {subjects:?}"),
         Output::Reserve { at_least } => format!("reserve {at_least:?}"),
-        Output::Refused(claim) => format!("refused {} of {}", claim.about, claim.from),
+        Output::RefusedClaim(claim) => format!("refused {} of {}", claim.about, claim.from),
         Output::RefusedJoin(join) => format!("refused the join of {}", join.from),
         Output::Forgotten { id, incarnation } => format!("forgotten {id} up to {incarnation:?}"),
         Output::Event(event) => format!("event {}", short_event(event)),

@@ -38,12 +38,12 @@ fn leave_ends_when_all_members_have_answered() {
     "]]
     .assert_eq(&bench.command(Command::Leave));
     assert_eq!(bench.ack(0, "b"), "");
-    assert_eq!(bench.no_reply(1, NoReply::Silent), "done Left { confirmed: 1, told: 2 }\n");
+    assert_eq!(bench.no_reply(1, NoReply::Silent), "done Left { confirmed: 1, notified: 2 }\n");
 }
 
 #[test]
 fn lone_member_leaves_at_once() {
-    assert!(bench(&[]).command(Command::Leave).ends_with("done Left { confirmed: 0, told: 0 }\n"));
+    assert!(bench(&[]).command(Command::Leave).ends_with("done Left { confirmed: 0, notified: 0 }\n"));
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn second_leave_returns_the_progress_of_the_first() {
     let mut bench = bench(&["a", "b"]);
     bench.command(Command::Leave);
     bench.ack(0, "b");
-    assert_eq!(bench.command(Command::Leave), "done Left { confirmed: 1, told: 2 }\n");
+    assert_eq!(bench.command(Command::Leave), "done Left { confirmed: 1, notified: 2 }\n");
 }
 
 #[test]

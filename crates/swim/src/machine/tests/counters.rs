@@ -162,24 +162,24 @@ fn late_member_postpones_rounds_and_contacts() {
         bench.input(Input::Late { by: SECOND });
         let told = bench.input(Input::Timeout);
         assert!(!told.contains("-> a"), "{told}");
-        assert!(bench.machine.stats().comparisons_postponed >= postponed);
-        postponed = bench.machine.stats().comparisons_postponed;
+        assert!(bench.machine.stats().anti_entropy_postponed >= postponed);
+        postponed = bench.machine.stats().anti_entropy_postponed;
     }
     assert!((6..=24).contains(&postponed), "both rounds continue: {postponed}");
     assert_eq!(bench.machine.stats().heals, 0);
     bench.now += SECOND * 60;
     bench.pass(SECOND * 60);
     assert!(bench.machine.stats().heals > 0);
-    assert_eq!(bench.machine.stats().comparisons_postponed, postponed);
+    assert_eq!(bench.machine.stats().anti_entropy_postponed, postponed);
 }
 
 #[test]
 fn each_back_pressure_of_the_driver_is_counted() {
     let mut bench = lifeguard(&["a"]);
     for times in 1..=2 {
-        bench.input(Input::Congested);
-        bench.input(Input::Clear);
-        assert_eq!(bench.machine.stats().congestions, times);
+        bench.input(Input::BackPressure);
+        bench.input(Input::BackPressureEnded);
+        assert_eq!(bench.machine.stats().back_pressures, times);
     }
 }
 

@@ -91,7 +91,7 @@ fn only_a_tombstone_of_another_is_forgotten() {
     assert_eq!(end(&mut bench, command("a")), still("a", NodeState::Alive));
     assert_eq!(end(&mut bench, command("b")), still("b", NodeState::Suspect));
     assert_eq!(end(&mut bench, command("unknown")), Err(ForgetError::Unknown { node: id("unknown") }));
-    assert_eq!(end(&mut bench, command("me")), Err(ForgetError::Ourselves { node: id("me") }));
+    assert_eq!(end(&mut bench, command("me")), Err(ForgetError::ThisMember { node: id("me") }));
     bench.command(Command::Leave);
     assert_eq!(end(&mut bench, command("x")), Err(ForgetError::Left { node: id("x") }));
     assert!(knows(&bench, "x"));
@@ -184,7 +184,7 @@ fn peer_with_the_tombstone_receives_the_forget_update() {
     let text = bench.message("b", sync(vec![status("x", 4, NodeState::Failed)]));
     assert!(text.contains("Gossip[forget x i5] -> b"), "{text}");
     assert!(!knows(&bench, "x") && page(&bench).iter().all(|node| node.id != id("x")));
-    assert_eq!(bench.machine.stats().forgets_told, 3);
+    assert_eq!(bench.machine.stats().forgets_repeated, 3);
     assert_eq!(bench.gossip("stranger", vec![failed()]), "", "its address is not known");
 }
 

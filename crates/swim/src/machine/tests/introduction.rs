@@ -11,7 +11,7 @@ use crate::interface::config::SwimConfig;
 use crate::interface::input::{Input, NoReply};
 use crate::interface::output::Output;
 use crate::machine::Machine;
-use crate::purpose::ASKED_MAX;
+use crate::purpose::INTRODUCTIONS_MAX;
 use crate::wire::buckets::Buckets;
 use crate::wire::message::Message;
 
@@ -73,7 +73,7 @@ fn silent_or_left_old_member_never_joins() {
         assert!(!text.contains("event"), "{text}");
         let known = bench.machine.registry().get(&id("old"));
         assert_eq!(known.map(|node| node.state), answer);
-        assert_eq!(bench.machine.stats().ghosts, u64::from(answer.is_none()));
+        assert_eq!(bench.machine.stats().introductions_failed, u64::from(answer.is_none()));
     }
 }
 
@@ -102,7 +102,7 @@ fn old_members_are_asked_in_bounded_batches() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     bench.message("a", sync(&names, 1));
     let first = asked(&bench);
-    assert_eq!(first.len(), ASKED_MAX);
+    assert_eq!(first.len(), INTRODUCTIONS_MAX);
     bench.no_reply(first[0].0, NoReply::Silent);
     assert_eq!(asked(&bench).len(), 1, "the next request replaces the one that ended");
 }
@@ -130,7 +130,7 @@ fn at_most_64_members_outside_rings_are_watched() {
     for _ in 0..2 {
         let Machine { cx, owners, .. } = &mut bench.machine;
         let all = names.iter().map(|name| id(name)).collect();
-        owners.detection.rings().unwrap().watch_beside(cx, all);
+        owners.detection.rings().unwrap().watch_extra(cx, all);
         assert_eq!(watched(&mut bench), usual + 64);
     }
 }

@@ -31,7 +31,7 @@ fn compared_in(bench: &mut Bench, time: Duration, answers: impl Fn(&str) -> bool
         bench.tick();
         for output in bench.outputs.clone() {
             let Output::Send { to, request: Some(request), delivery, .. } = output else { continue };
-            if delivery.traffic == Traffic::Comparison {
+            if delivery.traffic == Traffic::AntiEntropy {
                 compared.push((bench.now.since(begun), to.to_string()));
             }
             if answers(to.as_str()) {
@@ -49,7 +49,7 @@ fn compared_in(bench: &mut Bench, time: Duration, answers: impl Fn(&str) -> bool
 fn nine_in_ten_rounds_go_to_neighbours() {
     let (mut bench, _) = group();
     let compared = compared_in(&mut bench, SYNC * 1_000, |_| true);
-    let near = bench.machine.owners.detection.near();
+    let near = bench.machine.owners.detection.answering_subjects();
     let far = compared.iter().filter(|(_, name)| !near.contains(&id(name))).count();
     // Four of forty go to a random member, of which one in ten is a neighbour.
     assert!((60..120).contains(&far), "{far} of {}", compared.len());
@@ -64,14 +64,14 @@ fn member_with_silent_neighbours_asks_random_members() {
     let (mut bench, _) = group();
     let near = {
         compared_in(&mut bench, SYNC, |_| true);
-        bench.machine.owners.detection.near()
+        bench.machine.owners.detection.answering_subjects()
     };
     assert_eq!(near.len(), 4);
     for (answering, expected) in [(2, 2), (1, 0), (0, 0)] {
         let (mut bench, _) = group();
         let answers = |name: &str| !near.contains(&id(name)) || near[..answering].contains(&id(name));
         let compared = compared_in(&mut bench, SYNC * 40, answers);
-        let found = bench.machine.owners.detection.near();
+        let found = bench.machine.owners.detection.answering_subjects();
         assert_eq!(found.len(), expected, "{answering} of 4 answer");
         let far = compared.iter().filter(|(_, name)| !near.contains(&id(name))).count();
         assert_eq!(far > 30, expected == 0, "{answering} of 4 answer: {far} of {}", compared.len());

@@ -61,7 +61,7 @@ fn only_a_failure_of_another_waits_for_refutation() {
     bench.message("teller", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL });
     assert_eq!((bench.known("s").1, bench.known("x").1), (NodeState::Left, NodeState::Suspect));
     told_failed(&mut bench, &["me"]);
-    assert_eq!(bench.machine.stats().disputes, 0);
+    assert_eq!(bench.machine.stats().old_verdicts, 0);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn exchanged_verdict_is_sent_only_to_its_subject() {
     assert_eq!(bench.known("s"), (1, NodeState::Alive));
     assert!(bench.machine.queue().is_empty(), "nothing is passed on");
     assert_eq!(told_failed(&mut bench, &["s"]).matches("-> s\n").count(), 0, "the verdict is sent once");
-    assert_eq!(bench.machine.stats().disputes, 1);
+    assert_eq!(bench.machine.stats().old_verdicts, 1);
 }
 
 #[test]
@@ -154,6 +154,6 @@ fn verdicts_beyond_64_are_dropped_and_counted() {
     let mut bench = verified(&[&["teller"], &names[..]].concat());
     let outputs = told_failed(&mut bench, &names);
     assert_eq!(outputs.matches("Gossip[s").count(), 64);
-    assert_eq!((bench.machine.stats().disputes, bench.machine.stats().disputes_full), (64, 6));
+    assert_eq!((bench.machine.stats().old_verdicts, bench.machine.stats().old_verdicts_dropped), (64, 6));
     assert_eq!(bench.known("s69"), (1, NodeState::Alive));
 }

@@ -112,7 +112,7 @@ fn member_without_any_answer_accuses_no_member() {
     silent(&mut bench);
     bench.pass(SECOND * 3);
     assert_eq!(bench.known("a"), (1, NodeState::Alive));
-    assert!(bench.machine.stats().unheard > 0 && bench.machine.stats().local_health > 0);
+    assert!(bench.machine.stats().isolated > 0 && bench.machine.stats().local_health > 0);
 }
 
 /// This holds with any local health.

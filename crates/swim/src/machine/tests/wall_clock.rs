@@ -27,7 +27,7 @@ fn bench(others: &[&str]) -> Bench {
 /// The reports of refused claims among the last outputs: the sender, and the count.
 fn reports(bench: &Bench) -> Vec<(String, u64)> {
     let reported = bench.outputs.iter().filter_map(|output| match output {
-        Output::Refused(claim) => Some((claim.from.to_string(), claim.refused)),
+        Output::RefusedClaim(claim) => Some((claim.from.to_string(), claim.refused)),
         _ => None,
     });
     reported.collect()
@@ -97,9 +97,9 @@ fn far_ahead_claims_in_pages_change_nothing() {
 #[test]
 fn far_ahead_instance_does_not_block_broadcasts() {
     let mut bench = bench(&["a", "liar"]);
-    let broadcast = |life, number| {
-        let (origin, life) = (id("a"), Incarnation::new(life));
-        vec![Update::User(UserMessage { origin, life, number, payload: "x".into() })]
+    let broadcast = |instance, number| {
+        let (origin, instance) = (id("a"), Incarnation::new(instance));
+        vec![Update::User(UserMessage { origin, instance, number, payload: "x".into() })]
     };
     assert_eq!(bench.gossip("liar", broadcast(u64::MAX, 0)).matches("Broadcast").count(), 0);
     assert_eq!(bench.gossip("a", broadcast(1, 0)).matches("Broadcast").count(), 1);
@@ -141,7 +141,7 @@ fn clock_set_back_replaces_claims_of_wrong_clock() {
         bench.command(Command::Broadcast("x".into()));
         let sent = bench.machine.queue().take(0, 4_096, 3, 9);
         sent.into_iter().find_map(|update| match update {
-            Update::User(message) => Some(message.life.get()),
+            Update::User(message) => Some(message.instance.get()),
             Update::Node { .. } | Update::Forget { .. } => None,
         })
     };

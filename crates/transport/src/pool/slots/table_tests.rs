@@ -81,7 +81,7 @@ fn slots_in(state: &str, to: Route<'_>) -> Bare {
         }
         "draining, in use" => {
             use_it(&mut slots);
-            assert!(slots.doubt(SLOT, T0));
+            assert!(slots.give_up(SLOT, T0));
         }
         "loose" => slots.reserve(SLOT).unwrap(),
         other => unreachable!("{other}"),
@@ -116,7 +116,7 @@ const EVENTS: [&str; 13] = [
     "acquire",
     "enter",
     "release",
-    "doubt",
+    "give up",
     "remove",
     "dial_ok",
     "dial_failed",
@@ -138,7 +138,7 @@ fn apply(slots: &mut Bare, event: &str, state: &str, to: Route<'_>) {
         "acquire" => drop(slots.acquire(to, || if state == "free" { SLOT } else { new }, || Nobody)),
         "enter" => drop(slots.enter(SLOT)),
         "release" => end_use(slots),
-        "doubt" => drop(slots.doubt(SLOT, T0)),
+        "give up" => drop(slots.give_up(SLOT, T0)),
         "remove" => drop(slots.remove(SLOT)),
         "dial_ok" => drop(slots.dial_ok(dial, dial, T0)),
         "dial_failed" => drop(slots.dial_failed(dial)),

@@ -180,7 +180,7 @@ fn run(slots: &mut Slots<ConnId, Numbered>, model: &mut Model, step: &Step) {
         }
         Step::Doubt(at) => {
             if let Some(used) = model.uses.get(at % model.uses.len().max(1)) {
-                slots.doubt(used.id, now);
+                slots.give_up(used.id, now);
             }
         }
         Step::Remove(at) => {

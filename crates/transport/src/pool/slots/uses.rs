@@ -46,11 +46,11 @@ impl<C: SlotConnection, W: Waiter> Slots<C, W> {
 
     /// Gives a connection up: no caller gets it any more, and it closes when its last request ends.
     /// Returns whether this call gave it up.
-    pub(crate) fn doubt(&mut self, id: ConnId, now: Instant) -> bool {
+    pub(crate) fn give_up(&mut self, id: ConnId, now: Instant) -> bool {
         if self.table.ready(id).is_none() {
             return false;
         }
-        self.drain(id, CloseReason::Doubtful, now);
+        self.drain(id, CloseReason::Unresponsive, now);
         // Without a request in flight no later end would close the connection, so close it now.
         self.unused(id, now);
         true

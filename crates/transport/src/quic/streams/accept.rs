@@ -13,7 +13,7 @@ use super::super::outcome::Fault;
 use super::super::peer::PeerConnection;
 use super::{AppStream, Hold};
 use crate::frame::FrameError;
-use crate::hello::{SERVICE_BYTES_MAX, TAKEN, decode};
+use crate::hello::{ACCEPTED, SERVICE_BYTES_MAX, decode};
 use crate::pool::Lease;
 use crate::stats::add;
 
@@ -75,7 +75,7 @@ impl StreamPermits {
     ) {
         // It fails only if the opener reset the stream or its connection ended. The service gets
         // that error when it uses the stream.
-        let _closed = send.send(Bytes::from_static(&[TAKEN])).await;
+        let _closed = send.send(Bytes::from_static(&[ACCEPTED])).await;
         add(&hub.counters.streams_accepted, 1);
         let hold = Hold { conn: self.conn, _lease: lease, _place: self.place };
         self.backlog.send(AppStream::new(receive, prefix, send, hold));

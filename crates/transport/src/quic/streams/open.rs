@@ -9,7 +9,7 @@ use super::super::outcome::Fault;
 use super::super::peer::PeerConnection;
 use super::{AppStream, Hold};
 use crate::frame::FrameError;
-use crate::hello::TAKEN;
+use crate::hello::ACCEPTED;
 use crate::pool::Lease;
 
 /// A stream that the peer has accepted.
@@ -33,7 +33,7 @@ pub(in crate::quic) async fn open(conn: &PeerConnection, hello: Bytes) -> Result
     let mut prefix = receive.receive().await?.ok_or(FrameError::Truncated { have: 0 })?;
     sent?;
     match prefix.first() {
-        Some(&TAKEN) => prefix.advance(1),
+        Some(&ACCEPTED) => prefix.advance(1),
         found => return Err(FrameError::Kind { found: found.copied().unwrap_or_default() }.into()),
     }
     Ok(Opening { receive, prefix, send, place })

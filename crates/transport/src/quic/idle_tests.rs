@@ -1,4 +1,4 @@
-//! When [`Transport::is_at_rest`] holds. Other tests wait for it before they check for leaks. If it
+//! When [`Transport::is_idle`] holds. Other tests wait for it before they check for leaks. If it
 //! held too early, they would miss a leak.
 
 use std::time::Duration;
@@ -43,13 +43,13 @@ async fn until(holds: impl Fn() -> bool) {
 async fn transport_with_a_request_is_not_at_rest() {
     let ca = ClusterCa::create(&ClusterId::new("c").unwrap()).unwrap();
     let ((asker, _), (answerer, mut incoming)) = (bind(&ca, "a"), bind(&ca, "b"));
-    assert!(asker.is_at_rest(), "it has sent nothing yet");
+    assert!(asker.is_idle(), "it has sent nothing yet");
     ask(&asker, Peer::new(id("b"), answerer.local_addr()));
     let question = incoming.recv().await.unwrap();
     until(|| asker.pool().dials_free() == asker.pool().config().dials_max).await;
-    assert!(!asker.is_at_rest());
+    assert!(!asker.is_idle());
     question.responder.unwrap().respond(Bytes::new()).await.unwrap();
-    until(|| asker.is_at_rest()).await;
+    until(|| asker.is_idle()).await;
 }
 
 #[tokio::test]
@@ -61,5 +61,5 @@ async fn transport_with_a_dial_is_not_at_rest() {
     ask(&asker, Peer::new(id("b"), silent.local_addr().unwrap().into()));
     until(|| asker.pool().dials_free() < asker.pool().config().dials_max).await;
     assert_eq!(asker.connection_count(), 0);
-    assert!(!asker.is_at_rest());
+    assert!(!asker.is_idle());
 }
