@@ -229,7 +229,7 @@ impl Cluster {
     /// # Cancel safety
     /// The tags may be replaced even if the future is dropped.
     pub async fn update_tags(&self, tags: Tags) -> Result<(), ClusterError> {
-        Ok(self.inner.protocol.set_tags(tags).await?)
+        Ok(self.inner.protocol.describe(tags.into(), 0).await?)
     }
 
     /// Subscribes to all events from now on. A subscription holds at most 1,000 unread events.

@@ -43,6 +43,46 @@ pub enum NameError {
     },
 }
 
+/// Services that exceed a bound of [`Services`](crate::Services), or a weight out of its range.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OfferError {
+    /// There are more services than [`Services::ENTRIES_MAX`](crate::Services::ENTRIES_MAX).
+    ///
+    /// What to do: withdraw services, or offer several of them as one with meta data.
+    #[error("the member offers {found} services; at most {max} are allowed, so withdraw some", max = crate::Services::ENTRIES_MAX)]
+    TooMany {
+        /// The number of services that were given.
+        found: usize,
+    },
+    /// Names, meta data and notes of all services together take more than
+    /// [`Services::BYTES_MAX`](crate::Services::BYTES_MAX).
+    ///
+    /// What to do: shorten the meta data. Keep large data elsewhere, and put a reference to it into
+    /// the meta data.
+    #[error("the services take {found} bytes; names, meta data and notes together may take at most {max}, so shorten or withdraw some", max = crate::Services::BYTES_MAX)]
+    TooLarge {
+        /// The number of bytes that they take.
+        found: usize,
+    },
+    /// A weight is out of its range.
+    ///
+    /// What to do: give 1 to 1,000. The default is 100.
+    #[error("the weight is {found}; it must be 1 to {max}", max = crate::Weight::MAX.get())]
+    Weight {
+        /// The weight that was given.
+        found: u16,
+    },
+    /// The member does not offer a service of this name.
+    ///
+    /// What to do: offer the service first, or correct the name.
+    #[error("this member offers no service named {name}; offer it first, or correct the name")]
+    NotOffered {
+        /// The name that was given.
+        name: crate::ServiceName,
+    },
+}
+
 /// Tags that exceed a bound of [`Tags`](crate::Tags), or that have an empty key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

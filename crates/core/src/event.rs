@@ -191,7 +191,7 @@ impl ClusterEvent {
         let node = || Arc::clone(after);
         let cause = || cause.clone();
         let was = before.as_ref().map(|node| node.state);
-        let described = before.as_ref().is_some_and(|b| (b.addr, &b.tags) != (after.addr, &after.tags));
+        let described = before.as_ref().is_some_and(|before| !before.is_described_as(after));
         let mut events = Vec::new();
         // A member may join and be suspected in one change: a page may bring a new member that is
         // already suspect. The application needs `NodeJoined` before it hears of the suspicion.

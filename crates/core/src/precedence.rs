@@ -34,6 +34,8 @@ pub fn join(known: &NodeStatus, claim: &NodeStatus) -> Option<NodeStatus> {
     if newer_description {
         joined.addr = claim.addr;
         joined.tags = claim.tags.clone();
+        joined.services = claim.services.clone();
+        joined.condition = claim.condition.clone();
         joined.described_at = claim.described_at;
     }
     Some(joined)
@@ -49,8 +51,12 @@ fn verdict(status: &NodeStatus) -> (crate::Incarnation, NodeState) {
     (status.incarnation, status.state)
 }
 
-fn description(status: &NodeStatus) -> (crate::Incarnation, crate::NodeAddr, &crate::Tags) {
-    (status.described_at, status.addr, &status.tags)
+/// All parts of a description, so that even two descriptions of one incarnation have an order.
+type Description<'a> =
+    (crate::Incarnation, crate::NodeAddr, &'a crate::Tags, &'a crate::Services, &'a crate::Condition);
+
+fn description(status: &NodeStatus) -> Description<'_> {
+    (status.described_at, status.addr, &status.tags, &status.services, &status.condition)
 }
 
 #[cfg(test)]
@@ -58,7 +64,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Incarnation, NodeAddr, NodeId, Tags};
+    use crate::{Condition, Incarnation, NodeAddr, NodeId, Note, Service, ServiceName, Services, Tags};
 
     fn status(incarnation: u64, state: NodeState) -> NodeStatus {
         described(incarnation, state, incarnation, 1, "")
@@ -71,6 +77,8 @@ mod tests {
             incarnation: Incarnation::new(incarnation),
             state,
             tags: Tags::new([("tag", tag)]).unwrap(),
+            services: Services::none(),
+            condition: Condition::Passing,
             described_at: Incarnation::new(at),
         }
     }
@@ -81,8 +89,19 @@ mod tests {
 
     /// Few values for each field, so that equal and neighbouring values meet often.
     fn any_status() -> impl Strategy<Value = NodeStatus> {
-        (0..4_u64, 0..4_usize, 0..4_u64, 1..3_u16, "[ab]").prop_map(|(incarnation, state, at, port, tag)| {
-            described(incarnation, NodeState::ALL[state], at.min(incarnation), port, &tag)
+        let about = (1..3_u16, "[ab]", 0..2_u16, 0..2_u32);
+        let any = (0..4_u64, 0..4_usize, 0..4_u64, about);
+        any.prop_map(|(incarnation, state, at, (port, tag, service, seconds))| {
+            let state = NodeState::ALL[state];
+            let mut status = described(incarnation, state, at.min(incarnation), port, &tag);
+            if service > 0 {
+                let name = ServiceName::new("db").unwrap();
+                status.services = Services::none().with(name, Service::new(service)).unwrap();
+            }
+            if seconds > 0 {
+                status.condition = Condition::Maintenance { seconds, note: Note::default() };
+            }
+            status
         })
     }
 

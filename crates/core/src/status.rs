@@ -4,16 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::incarnation::Incarnation;
 use crate::node::{NodeAddr, NodeId};
+use crate::service::{Condition, Services};
 use crate::state::NodeState;
 use crate::tags::Tags;
 
 /// All that is known of one member.
 ///
 /// It has two halves. The *verdict* (`incarnation`, `state`) is small and spreads fast. The
-/// *description* (`addr`, `tags`) is the member's own statement, sent with the Alive statement of
-/// the incarnation `described_at`.
+/// *description* (`addr`, `tags`, `services`, `condition`) is the member's own statement, sent with
+/// the Alive statement of the incarnation `described_at`.
 ///
-/// Large tags do not fit into a gossip message. Then the verdict arrives first, and the status is
+/// A large description does not fit into a gossip message. Then the verdict arrives first, and the status is
 /// not [complete](Self::is_complete) until the description follows.
 /// [`precedence`](crate::precedence) says how two statuses of one member combine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,14 +29,37 @@ pub struct NodeStatus {
     pub state: NodeState,
     /// What the member states about itself.
     pub tags: Tags,
-    /// The incarnation whose Alive statement brought `addr` and `tags`; never above `incarnation`.
+    /// The services that the member offers.
+    pub services: Services,
+    /// How well the member is, by its own word.
+    pub condition: Condition,
+    /// The incarnation whose Alive statement brought the description; never above
+    /// `incarnation`.
     pub described_at: Incarnation,
 }
 
 impl NodeStatus {
     /// A member's own statement that it is alive.
     pub fn alive(id: NodeId, addr: NodeAddr, incarnation: Incarnation, tags: Tags) -> Self {
-        Self { id, addr, incarnation, state: NodeState::Alive, tags, described_at: incarnation }
+        Self::described(id, addr, incarnation, tags.into())
+    }
+
+    /// As [`alive`](Self::alive), with services and a condition too.
+    pub fn described(id: NodeId, addr: NodeAddr, incarnation: Incarnation, about: About) -> Self {
+        let About { tags, services, condition } = about;
+        let (state, described_at) = (NodeState::Alive, incarnation);
+        Self { id, addr, incarnation, state, tags, services, condition, described_at }
+    }
+
+    /// What the member says about itself. Cheap: the parts are shared.
+    pub fn about(&self) -> About {
+        About { tags: self.tags.clone(), services: self.services.clone(), condition: self.condition.clone() }
+    }
+
+    /// Whether both say the same about the member: address, tags, services, and condition.
+    pub fn is_described_as(&self, other: &Self) -> bool {
+        (self.addr, &self.tags, &self.services, &self.condition)
+            == (other.addr, &other.tags, &other.services, &other.condition)
     }
 
     /// The same member with another state at the same incarnation.
@@ -44,7 +68,7 @@ impl NodeStatus {
         Self { state, ..self.clone() }
     }
 
-    /// Whether address and tags belong to the incarnation that the verdict is about.
+    /// Whether the description belongs to the incarnation that the verdict is about.
     pub fn is_complete(&self) -> bool {
         self.described_at == self.incarnation
     }
@@ -54,11 +78,29 @@ impl NodeStatus {
         self.described_at <= self.incarnation && self.incarnation > Incarnation::ZERO
     }
 
-    /// The verdict alone, for a message that has no room for the tags. The receiver keeps the
+    /// The verdict alone, for a message that has no room for the description. The receiver keeps the
     /// description that it has, or asks for the new one.
     #[must_use]
     pub fn without_description(&self) -> Self {
-        Self { tags: Tags::empty(), described_at: Incarnation::ZERO, ..self.clone() }
+        let About { tags, services, condition } = About::default();
+        Self { tags, services, condition, described_at: Incarnation::ZERO, ..self.clone() }
+    }
+}
+
+/// What a member says about itself beyond its address.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// Its tags.
+    pub tags: Tags,
+    /// The services that it offers.
+    pub services: Services,
+    /// How well it is.
+    pub condition: Condition,
+}
+
+impl From<Tags> for About {
+    fn from(tags: Tags) -> Self {
+        Self { tags, ..Self::default() }
     }
 }
 

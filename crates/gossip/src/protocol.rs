@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_core::{EventBus, Incarnation, NodeId, NodeStatus, RegistryWriter, Rng, Tags};
+use kinfolk_core::{About, EventBus, Incarnation, NodeId, NodeStatus, RegistryWriter, Rng};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
 use kinfolk_swim::{Command, Input, Machine, Outcome, SwimConfig, SwimStats};
 use kinfolk_transport::Peer;
@@ -219,16 +219,17 @@ impl SwimProtocol {
         }
     }
 
-    /// Replaces the tags of this member.
+    /// Replaces what this member says about itself. `revision` orders the calls of several tasks: a
+    /// call with a lower revision than an earlier one changes nothing.
     ///
     /// # Errors
     /// [`GossipError::Command`] if this member has left, [`GossipError::Stopped`].
     ///
     /// # Cancel safety
-    /// The tags may be replaced even if the future is dropped.
-    pub async fn set_tags(&self, tags: Tags) -> Result<(), GossipError> {
-        match self.command(Command::SetTags(tags)).await? {
-            Outcome::TagsSet(set) => Ok(set?),
+    /// The description may be replaced even if the future is dropped.
+    pub async fn describe(&self, about: About, revision: u64) -> Result<(), GossipError> {
+        match self.command(Command::Describe { about, revision }).await? {
+            Outcome::Described(described) => Ok(described?),
             _ => Err(GossipError::Stopped),
         }
     }

@@ -46,11 +46,11 @@ impl Table {
 
     /// Computes the mark that [`holds`](Self::holds) looks for.
     pub(super) fn mark(&self, status: &NodeStatus) -> Mark {
-        let NodeStatus { id, addr, incarnation, state, tags, described_at } = status;
+        let NodeStatus { id, addr, incarnation, state, tags, services, condition, described_at } = status;
         let mut hasher = self.seed.build_hasher();
         id.hash(&mut hasher);
         let name = hasher.finish();
-        (addr, incarnation, state, tags, described_at).hash(&mut hasher);
+        (addr, incarnation, state, tags, services, condition, described_at).hash(&mut hasher);
         Mark { name, whole: hasher.finish() }
     }
 

@@ -10,9 +10,9 @@ async fn unchanged_partition_status_wakes_no_waiter() {
     let alone = group.add("n0").protocol.clone();
     let mut partition = alone.partition();
     // The first step may change the status, because the start knows less.
-    alone.set_tags(Tags::new([("step", "1")]).unwrap()).await.unwrap();
+    alone.describe(Tags::new([("step", "1")]).unwrap().into(), 0).await.unwrap();
     partition.mark_unchanged();
-    alone.set_tags(Tags::new([("step", "2")]).unwrap()).await.unwrap();
+    alone.describe(Tags::new([("step", "2")]).unwrap().into(), 0).await.unwrap();
     assert!(!partition.has_changed().unwrap());
     group.stop().await;
 }

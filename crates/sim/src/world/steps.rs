@@ -30,7 +30,9 @@ impl World {
                 self.truth.node_mut(*node).left = true;
                 self.ask(*node, Asked::Once, Command::Leave);
             }
-            Step::SetTags(node, tags) => self.ask(*node, Asked::Once, Command::SetTags(tags.clone())),
+            Step::SetTags(node, tags) => {
+                self.ask(*node, Asked::Once, Command::Describe { about: tags.clone().into(), revision: 0 })
+            }
             Step::Broadcast(node, payload) => {
                 self.ask(*node, Asked::Once, Command::Broadcast(payload.clone()));
             }
@@ -68,7 +70,7 @@ impl World {
     fn ask(&mut self, node: NodeIndex, asked: Asked, command: Command) {
         let step = match &command {
             Command::Leave => Some(Step::Leave(node)),
-            Command::SetTags(tags) => Some(Step::SetTags(node, tags.clone())),
+            Command::Describe { about, .. } => Some(Step::SetTags(node, about.tags.clone())),
             Command::Broadcast(payload) => Some(Step::Broadcast(node, payload.clone())),
             Command::Forget { id, .. } => Some(Step::Forget { node, of: self.find(id) }),
             Command::Join { .. } => None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Cause, Incarnation, NodeAddr, NodeId, NodeStatus, Tags};
+use kinfolk_core::{About, Cause, Incarnation, NodeAddr, NodeId, NodeStatus};
 
 use bytes::Bytes;
 
@@ -141,8 +141,14 @@ pub enum Command {
     },
     /// Announce to all members that this member leaves.
     Leave,
-    /// Replace the tags of this member.
-    SetTags(Tags),
+    /// Replace what this member says about itself.
+    Describe {
+        /// The new description.
+        about: About,
+        /// Orders descriptions that several callers set at the same time. One with a lower revision
+        /// than an earlier one changes nothing.
+        revision: u64,
+    },
     /// Send this payload to all members.
     Broadcast(Bytes),
     /// Remove the tombstone of this member here and at all other members.

@@ -150,8 +150,8 @@ pub enum Outcome {
         /// The number of members that received it directly. All others receive it by gossip.
         notified: usize,
     },
-    /// The new tags are set and waiting to be sent, or why they are not.
-    TagsSet(Result<(), CommandError>),
+    /// The new description is set and waits to be sent, or why it does not.
+    Described(Result<(), CommandError>),
     /// The broadcast waits to be sent, or why it does not.
     Broadcast(Result<(), CommandError>),
     /// The member is forgotten here and the forget update waits to be sent, with the last known

@@ -173,9 +173,9 @@ impl Owners {
                 self.changed(cx, &change, &cause, Spread::All);
                 self.myself.send_leave(cx);
             }
-            Command::SetTags(tags) => {
-                let outcome = self.myself.set_tags(cx, tags);
-                cx.done(id, Outcome::TagsSet(outcome));
+            Command::Describe { about, revision } => {
+                let outcome = self.myself.describe(cx, about, revision);
+                cx.done(id, Outcome::Described(outcome));
             }
             Command::Broadcast(payload) => {
                 let outcome = self.myself.broadcast(cx, payload);

@@ -83,7 +83,7 @@ impl Members {
     /// one.
     pub(crate) fn restate(&mut self, cx: &mut Context, incarnation: Incarnation) {
         let Some(mine) = cx.mine() else { return };
-        let statement = NodeStatus::alive(mine.id.clone(), mine.addr, incarnation, mine.tags.clone());
+        let statement = NodeStatus::described(mine.id.clone(), mine.addr, incarnation, mine.about());
         if let Some(status) = self.registry.replace(statement).after() {
             let update = Update::Node { status: Arc::clone(status), accusers: Vec::new() };
             cx.disseminate(update, Priority::Critical, None);

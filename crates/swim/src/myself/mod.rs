@@ -18,7 +18,7 @@ mod return_check;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kinfolk_core::{ClusterEvent, Incarnation, NodeState, NodeStatus, Tags};
+use kinfolk_core::{About, ClusterEvent, Incarnation, NodeState, NodeStatus};
 
 use crate::context::Context;
 use crate::fact::Fact;
@@ -39,6 +39,8 @@ pub(crate) struct Myself {
     instance: Incarnation,
     /// The number of broadcasts so far.
     broadcasts: u64,
+    /// The latest revision of what this member says about itself.
+    revision: u64,
     /// The highest incarnation that this member may take, and the statement that waits for a higher
     /// one.
     reserve: Reserve,
@@ -66,6 +68,7 @@ impl Myself {
         Self {
             instance,
             broadcasts: 0,
+            revision: 0,
             reserve: Reserve::default(),
             contention: Contention::default(),
             leave: None,
@@ -121,37 +124,46 @@ impl Myself {
         true
     }
 
-    /// States this member with a higher incarnation, and with new tags if there are any. Waits
+    /// States this member with a higher incarnation, and says `about` of it, if given. Waits
     /// until that incarnation is reserved.
     fn restate(
         &mut self,
         cx: &mut Context,
         incarnation: Incarnation,
-        tags: Option<Tags>,
+        about: Option<About>,
         priority: Priority,
     ) {
         let Some(mine) = cx.mine() else { return };
         if !self.reserve.covers(incarnation) {
-            return self.reserve.hold(cx, Held { incarnation, tags, priority });
+            return self.reserve.hold(cx, Held { incarnation, about, priority });
         }
-        let tags = tags.unwrap_or_else(|| mine.tags.clone());
-        let status = NodeStatus::alive(cx.me.clone(), mine.addr, incarnation, tags).into();
+        let about = about.unwrap_or_else(|| mine.about());
+        let status = NodeStatus::described(cx.me.clone(), mine.addr, incarnation, about).into();
         cx.fact(Fact::Stated { status, priority });
     }
 
     /// Incarnations up to `up_to` are reserved: makes the statement that waited for them.
     pub(crate) fn reserved(&mut self, cx: &mut Context, up_to: Incarnation) {
         let held = self.reserve.raise(up_to);
-        if let Some(Held { incarnation, tags, priority }) = held.filter(|_| !cx.has_left()) {
-            self.restate(cx, incarnation, tags, priority);
+        if let Some(Held { incarnation, about, priority }) = held.filter(|_| !cx.has_left()) {
+            self.restate(cx, incarnation, about, priority);
         }
     }
 
-    /// Replaces the tags of this member.
-    pub(crate) fn set_tags(&mut self, cx: &mut Context, tags: Tags) -> Result<(), CommandError> {
+    /// Replaces what this member says about itself, unless a later revision did so already.
+    pub(crate) fn describe(
+        &mut self,
+        cx: &mut Context,
+        about: About,
+        revision: u64,
+    ) -> Result<(), CommandError> {
         let mine = cx.mine().filter(|_| !cx.has_left()).ok_or(CommandError::Left)?;
-        if let Some(tags) = self.return_check.keep_tags(tags) {
-            self.restate(cx, mine.incarnation.next(), Some(tags), Priority::High);
+        if revision < self.revision {
+            return Ok(());
+        }
+        self.revision = revision;
+        if let Some(about) = self.return_check.keep_description(about) {
+            self.restate(cx, mine.incarnation.next(), Some(about), Priority::High);
         }
         Ok(())
     }
@@ -193,18 +205,18 @@ fn is_another_process(claim: &NodeStatus, mine: &NodeStatus) -> bool {
 }
 
 /// Whether `claim` says something false about this member: a state other than alive, or another
-/// address or other tags.
+/// address, or other words about itself.
 fn contradicts(claim: &NodeStatus, mine: &Arc<NodeStatus>) -> bool {
     if claim.incarnation != mine.incarnation {
         return claim.incarnation > mine.incarnation;
     }
-    let other_description = claim.is_complete() && (claim.addr, &claim.tags) != (mine.addr, &mine.tags);
+    let other_description = claim.is_complete() && !claim.is_described_as(mine);
     claim.state != NodeState::Alive || other_description
 }
 
 #[cfg(test)]
 mod tests {
-    use kinfolk_core::{NodeAddr, NodeId};
+    use kinfolk_core::{NodeAddr, NodeId, Tags};
 
     use super::*;
 

@@ -2,7 +2,7 @@
 //! takes none that is not written: otherwise its next instance could start below the current one
 //! after a crash (docs/decisions/0009). A statement that needs a higher incarnation waits here.
 
-use kinfolk_core::{Incarnation, Tags};
+use kinfolk_core::{About, Incarnation};
 
 use crate::context::Context;
 use crate::interface::output::Output;
@@ -20,8 +20,8 @@ pub(super) struct Reserve {
 #[derive(Debug)]
 pub(super) struct Held {
     pub incarnation: Incarnation,
-    /// `None` if the tags do not change.
-    pub tags: Option<Tags>,
+    /// `None` if the member says the same about itself as before.
+    pub about: Option<About>,
     pub priority: Priority,
 }
 
@@ -32,11 +32,11 @@ impl Reserve {
     }
 
     /// Keeps a statement until its incarnation is written, and asks the driver to write it. Two
-    /// waiting statements become one, because only the latest tags count.
+    /// waiting statements become one, because only the latest description counts.
     pub(super) fn hold(&mut self, cx: &mut Context, mut held: Held) {
         if let Some(before) = self.held.take() {
             held.incarnation = held.incarnation.max(before.incarnation);
-            held.tags = held.tags.or(before.tags);
+            held.about = held.about.or(before.about);
             held.priority = held.priority.min(before.priority);
         }
         cx.output(Output::Reserve { at_least: held.incarnation });

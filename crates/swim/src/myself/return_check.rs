@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{Incarnation, Instant, NodeId, Tags};
+use kinfolk_core::{About, Incarnation, Instant, NodeId};
 
 use super::Myself;
 use crate::context::Context;
@@ -67,8 +67,8 @@ struct PendingReturn {
     trial: Option<Trial>,
     /// The timer that ends the trial, or starts the next one.
     timer: Option<TimerKey>,
-    /// Tags that were set meanwhile. To state them at once would refute without a trial.
-    tags: Option<Tags>,
+    /// A description that was set meanwhile. To state it at once would refute without a trial.
+    about: Option<About>,
 }
 
 /// The trial that is under way.
@@ -116,19 +116,26 @@ impl ReturnCheck {
         let probation = if lately { cx.config.return_probation } else { Duration::ZERO };
         cx.stats.probations += u64::from(lately);
         let (passed_since, failed_trials, trial, timer) = (None, 0, None, None);
-        self.pending =
-            Some(PendingReturn { claimed, probation, passed_since, failed_trials, trial, timer, tags: None });
+        self.pending = Some(PendingReturn {
+            claimed,
+            probation,
+            passed_since,
+            failed_trials,
+            trial,
+            timer,
+            about: None,
+        });
         cx.fact(Fact::ReturnCheckWanted);
     }
 
-    /// Keeps new tags until the return. Returns them if no return is under way.
-    pub(super) fn keep_tags(&mut self, tags: Tags) -> Option<Tags> {
+    /// Keeps a new description until the return. Returns it if no return is under way.
+    pub(super) fn keep_description(&mut self, about: About) -> Option<About> {
         match &mut self.pending {
             Some(pending) => {
-                pending.tags = Some(tags);
+                pending.about = Some(about);
                 None
             }
-            None => Some(tags),
+            None => Some(about),
         }
     }
 
@@ -214,12 +221,12 @@ impl Myself {
     }
 
     fn refute_failure(&mut self, cx: &mut Context) {
-        let Some(PendingReturn { claimed, tags, .. }) = self.return_check.pending.take() else { return };
+        let Some(PendingReturn { claimed, about, .. }) = self.return_check.pending.take() else { return };
         self.return_check.returned = Some(cx.now);
         let Some(mine) = cx.mine().filter(|_| !cx.has_left()) else { return };
-        if claimed >= mine.incarnation || tags.is_some() {
+        if claimed >= mine.incarnation || about.is_some() {
             cx.stats.refutations += 1;
-            self.restate(cx, claimed.max(mine.incarnation).next(), tags, Priority::Critical);
+            self.restate(cx, claimed.max(mine.incarnation).next(), about, Priority::Critical);
             cx.fact(Fact::Returned);
         }
     }

@@ -21,7 +21,7 @@ pub const BUCKETS: usize = 256;
 /// The largest payload of a broadcast, in bytes.
 pub const USER_PAYLOAD_MAX: usize = 1_024;
 /// The largest message of any kind, in bytes: a full page, and as its last node a node with the
-/// largest tags (16 KiB), fit into it.
+/// largest tags (16 KiB) and services (4 KiB), fit into it.
 pub const MESSAGE_BYTES_MAX: usize = 48 * 1024;
 /// A claim of more bytes than this is sent without its description, so that large tags leave room
 /// for other updates. The receiver asks for the description (`Message::Describe`).
@@ -119,19 +119,49 @@ fn rule(holds: bool, broken: &'static str) -> Result<(), CodecError> {
 mod tests {
     use std::sync::Arc;
 
-    use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, Tags};
+    use kinfolk_core::{
+        About, Condition, Incarnation, NodeAddr, NodeId, NodeState, Note, Service, ServiceName, Services,
+        Tags, Weight,
+    };
     use proptest::prelude::*;
 
     use super::*;
     use crate::wire::message::{Reception, UserMessage};
 
+    fn any_condition() -> impl Strategy<Value = Condition> {
+        prop_oneof![
+            Just(Condition::Passing),
+            "[a-z ]{0,130}".prop_map(|note| Condition::warning(&note)),
+            "[a-z ]{0,130}".prop_map(|note| Condition::critical(&note)),
+            (any::<u32>(), "[a-z]{0,9}")
+                .prop_map(|(seconds, note)| { Condition::Maintenance { seconds, note: Note::new(&note) } }),
+        ]
+    }
+
+    fn any_about() -> impl Strategy<Value = About> {
+        let service = (any::<u16>(), 1..=1_000_u16, "[a-z]{0,9}", any_condition());
+        let services = prop::collection::btree_map("[a-z]{1,8}", service, 0..4);
+        ("[a-z]{0,20}", services, any_condition()).prop_map(|(tag, offered, condition)| {
+            let tags = Tags::new([("tag", tag)]).unwrap();
+            let service = |(port, weight, meta, condition)| {
+                let meta = Tags::new([("meta", meta)]).unwrap();
+                let service = Service::new(port).with_weight(Weight::new(weight).unwrap());
+                service.with_meta(meta).with_condition(condition)
+            };
+            let services = offered.into_iter().fold(Services::none(), |services, (name, of)| {
+                services.with(ServiceName::new(&name).unwrap(), service(of)).unwrap()
+            });
+            About { tags, services, condition }
+        })
+    }
+
     fn any_status() -> impl Strategy<Value = NodeStatus> {
-        ("[a-z]{1,8}", 1..1_000_u64, 0..4_usize, any::<u16>(), "[a-z]{0,20}").prop_map(
-            |(id, inc, state, port, tag)| {
+        ("[a-z]{1,8}", 1..1_000_u64, 0..4_usize, any::<u16>(), any_about()).prop_map(
+            |(id, inc, state, port, about)| {
                 let addr = NodeAddr::new(([10, 0, 0, 1], port).into());
-                let tags = Tags::new([("tag", tag)]).unwrap();
                 let id = NodeId::new(&id).unwrap();
-                NodeStatus::alive(id, addr, Incarnation::new(inc), tags).with_state(NodeState::ALL[state])
+                let alive = NodeStatus::described(id, addr, Incarnation::new(inc), about);
+                alive.with_state(NodeState::ALL[state])
             },
         )
     }
@@ -286,10 +316,17 @@ mod tests {
     }
 
     #[test]
-    fn page_with_the_largest_tags_fits_into_a_message() {
-        let tags = Tags::new([("k", "v".repeat(Tags::BYTES_MAX - 1))]).unwrap();
+    fn page_with_the_largest_node_fits_into_a_message() {
+        let largest = |bytes| Tags::new([("k", "v".repeat(bytes - 1))]).unwrap();
+        // 20: what a service and its one entry of meta data count beside their texts.
+        let meta = largest(Services::BYTES_MAX - "db".len() - 20);
+        let service = Service::new(u16::MAX).with_meta(meta);
+        let services = Services::none().with(ServiceName::new("db").unwrap(), service).unwrap();
+        let condition = Condition::critical(&"n".repeat(Note::BYTES_MAX));
+        let about = About { tags: largest(Tags::BYTES_MAX), services, condition };
         let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
-        let status = Arc::new(NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), tags));
+        let id = NodeId::new("a").unwrap();
+        let status = Arc::new(NodeStatus::described(id, addr, Incarnation::new(1), about));
         let largest = PAGE_BYTES_MAX + encoded_len(&status);
         assert!(largest + 256 < MESSAGE_BYTES_MAX);
     }

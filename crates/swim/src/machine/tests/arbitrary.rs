@@ -109,7 +109,10 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         4 => any_name().prop_map(|id| Command::Join { addr: status("x", 1, NodeState::Alive).addr, id }),
         1 => Just(Command::Leave),
-        4 => "[a-z]{0,9}".prop_map(|tag| Command::SetTags(Tags::new([("tag", tag)]).unwrap())),
+        4 => ("[a-z]{0,9}", 0..3_u64).prop_map(|(tag, revision)| Command::Describe {
+            about: Tags::new([("tag", tag)]).unwrap().into(),
+            revision,
+        }),
         4 => (0..2_000_usize).prop_map(|len| Command::Broadcast(vec![0; len].into())),
         4 => (any_name(), prop::option::of(any_status())).prop_map(|(id, remembered)| {
             let remembered = remembered.map(|status| Arc::new(NodeStatus { id: id.clone(), ..status }));

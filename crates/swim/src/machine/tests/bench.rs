@@ -53,6 +53,11 @@ pub(super) fn claim(name: &str, incarnation: u64, state: NodeState, accusers: &[
     Update::Node { status: status(name, incarnation, state).into(), accusers }
 }
 
+/// The command that sets these tags.
+pub(super) fn describe(tags: Tags) -> Command {
+    Command::Describe { about: tags.into(), revision: 0 }
+}
+
 impl Machine {
     /// The updates that wait to be sent.
     pub(super) fn queue(&mut self) -> &mut GossipQueue {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use expect_test::expect;
 use kinfolk_core::{NodeState, Tags};
 
-use super::bench::{Bench, claim, quiet};
+use super::bench::{Bench, claim, describe, quiet};
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{Command, NoReply};
 use crate::wire::message::Message;
@@ -20,9 +20,9 @@ fn new_tags_raise_the_incarnation_and_are_sent() {
     let tags = Tags::new([("role", "db")]).unwrap();
     expect![[r#"
         event updated me {"role": "db"}
-        done TagsSet(Ok(()))
+        done Described(Ok(()))
     "#]]
-    .assert_eq(&bench.command(Command::SetTags(tags.clone())));
+    .assert_eq(&bench.command(describe(tags.clone())));
     let mine = bench.machine.registry().get(bench.machine.id()).unwrap();
     assert_eq!((mine.incarnation.get(), &mine.tags, mine.is_complete()), (11, &tags, true));
     assert_eq!(bench.machine.queue().len(), 1);
@@ -65,7 +65,7 @@ fn left_member_only_answers() {
     let answer = bench.message("a", Message::Ping { digest: 0, gossip: Vec::new() });
     assert!(answer.starts_with("Ack"), "{answer}");
     assert!(bench.command(Command::Broadcast("x".into())).contains("Err(Left)"));
-    assert!(bench.command(Command::SetTags(Tags::empty())).contains("Err(Left)"));
+    assert!(bench.command(describe(Tags::empty())).contains("Err(Left)"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use kinfolk_core::{Incarnation, NodeState, Tags};
 use proptest::prelude::*;
 
 use super::arbitrary::{Step, any_step};
-use super::bench::{Bench, claim, id, quiet};
+use super::bench::{Bench, claim, describe, id, quiet};
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{Command, Input};
 
@@ -27,13 +27,13 @@ fn tags(value: &str) -> Tags {
 #[test]
 fn statement_waits_until_its_incarnation_is_reserved() {
     let mut bench = bench();
-    bench.command(Command::SetTags(tags("one")));
+    bench.command(describe(tags("one")));
     assert_eq!(bench.known("me").0, 11, "the highest reserved incarnation");
     expect![[r"
         reserve i12
-        done TagsSet(Ok(()))
+        done Described(Ok(()))
     "]]
-    .assert_eq(&bench.command(Command::SetTags(tags("two"))));
+    .assert_eq(&bench.command(describe(tags("two"))));
     assert_eq!(bench.known("me").0, 11);
     assert_eq!(reserved(&mut bench, 11), "reserve i12\n", "not enough: the machine asks again");
     expect![[r#"
@@ -47,8 +47,8 @@ fn statement_waits_until_its_incarnation_is_reserved() {
 #[test]
 fn waiting_refutation_and_tags_become_one_statement() {
     let mut bench = bench();
-    bench.command(Command::SetTags(tags("one")));
-    bench.command(Command::SetTags(tags("two")));
+    bench.command(describe(tags("one")));
+    bench.command(describe(tags("two")));
     bench.gossip("a", vec![claim("me", 30, NodeState::Suspect, &["a"])]);
     assert_eq!(bench.known("me").0, 11);
     reserved(&mut bench, 1_000);
@@ -59,8 +59,8 @@ fn waiting_refutation_and_tags_become_one_statement() {
 #[test]
 fn left_member_drops_its_waiting_statement() {
     let mut bench = bench();
-    bench.command(Command::SetTags(tags("one")));
-    bench.command(Command::SetTags(tags("two")));
+    bench.command(describe(tags("one")));
+    bench.command(describe(tags("two")));
     bench.command(Command::Leave);
     assert_eq!(reserved(&mut bench, 1_000), "");
     assert_eq!(bench.known("me"), (11, NodeState::Left));

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use kinfolk_core::{NodeState, Reason};
 
-use super::bench::{Bench, claim, id, quiet};
+use super::bench::{Bench, claim, describe, id, quiet};
 use crate::interface::config::SwimConfig;
-use crate::interface::input::{Command, NoReply};
+use crate::interface::input::NoReply;
 use crate::interface::output::Output;
 use crate::wire::message::Message;
 
@@ -82,7 +82,7 @@ fn tags_set_while_failed_wait_for_return() {
     let mut bench = bench(&["a", "b", "c"]);
     let probes = declared_failed(&mut bench);
     let tags = kinfolk_core::Tags::new([("role", "db")]).unwrap();
-    assert_eq!(bench.command(Command::SetTags(tags.clone())), "done TagsSet(Ok(()))\n");
+    assert_eq!(bench.command(describe(tags.clone())), "done Described(Ok(()))\n");
     assert_eq!(bench.known("me"), (10, NodeState::Alive), "new tags do not end the failed state");
     answer(&mut bench, &probes, 7);
     let mine = bench.machine.registry().get(&id("me")).unwrap();
