@@ -45,6 +45,8 @@ pub enum Finding {
     /// More than two fifths of the group are silent. This member itself may be cut off, so the
     /// verdict is held back.
     Held,
+    /// The subject said that it is in maintenance, so its silence is no failure.
+    InMaintenance,
     /// The subject was heard from again, and this member withdrew its accusation.
     Withdrawn,
     /// The subject is believed to be in this state from now on.
@@ -58,6 +60,7 @@ impl Finding {
             Self::Unheard => Some("no witness answers this member"),
             Self::Isolated => Some("no member at all answers this member"),
             Self::Held => Some("more than two fifths of the group are silent"),
+            Self::InMaintenance => Some("the member is in maintenance"),
             Self::PathAtFault | Self::Withdrawn | Self::State(_) => None,
         }
     }
@@ -86,6 +89,7 @@ impl fmt::Display for Finding {
             Self::Unheard => f.pad("unheard"),
             Self::Isolated => f.pad("isolated"),
             Self::Held => f.pad("held back"),
+            Self::InMaintenance => f.pad("in maintenance"),
             Self::Withdrawn => f.pad("withdrawn"),
             Self::State(state) => f.pad(state.as_str()),
         }
@@ -103,6 +107,7 @@ mod tests {
             (Finding::Unheard, "unheard", Some("no witness answers this member")),
             (Finding::Isolated, "isolated", Some("no member at all answers this member")),
             (Finding::Held, "held back", Some("more than two fifths of the group are silent")),
+            (Finding::InMaintenance, "in maintenance", Some("the member is in maintenance")),
             (Finding::Withdrawn, "withdrawn", None),
             (Finding::State(NodeState::Suspect), "suspect", None),
         ];

@@ -20,6 +20,7 @@ use kinfolk_core::{Cause, ClusterEvent, Instant, NodeAddr, NodeId, NodeState, No
 use kinfolk_core::{Incarnation, SharedNodeRegistry, Tags};
 use kinfolk_detector::{Lateness, LocalHealth};
 
+use crate::absences::Absences;
 use crate::fact::{Ask, Fact, Piggyback};
 use crate::interface::config::SwimConfig;
 use crate::interface::delivery::{Delivery, Dial, Traffic};
@@ -58,6 +59,8 @@ pub(crate) struct Context {
     has_left: bool,
     /// The members other than this one. Only the machine changes it, when the view changes.
     pub roster: Roster,
+    /// The members in maintenance. Follows the view, as the roster does.
+    pub absences: Absences,
     pub health: LocalHealth,
     /// How late this member handles its timers and messages.
     pub lateness: Lateness,
@@ -82,6 +85,7 @@ impl Context {
             requests_made: 0,
             has_left: false,
             roster: Roster::default(),
+            absences: Absences::default(),
             stats: SwimStats::default(),
             rng,
             me,
@@ -242,6 +246,11 @@ impl Context {
             self.stats.times_late += 1;
             self.health.raise(1);
         }
+    }
+
+    /// Whether this member is in maintenance, so that its silence proves nothing.
+    pub(crate) fn is_absent(&self, id: &NodeId) -> bool {
+        self.absences.is_absent(self.now, id)
     }
 
     /// Whether this member is too late to judge others. Their answers may wait in its own queue.

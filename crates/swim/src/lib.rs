@@ -8,6 +8,7 @@
 //! This crate uses no clock, no socket, no runtime, and no random numbers of the operating system.
 //! So the driver, the simulator, and the tests run the same code. `cargo xtask layers` checks it.
 
+mod absences;
 mod context;
 mod detection;
 mod dissemination;

@@ -169,7 +169,7 @@ impl Detection {
     pub(crate) fn end_period(&mut self, cx: &mut Context) {
         let silent = self.round_robin().and_then(|round_robin| round_robin.end_period(cx));
         let Some((id, reason)) = silent else { return };
-        let Some(node) = cx.members.member(&id) else { return };
+        let Some(node) = cx.members.member(&id).filter(|_| !cx.is_absent(&id)) else { return };
         if node.state == NodeState::Suspect {
             let me = cx.me.clone();
             // Another accuser: this member's accusation shortens the suspicion (Lifeguard, section

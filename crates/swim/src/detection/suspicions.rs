@@ -107,7 +107,7 @@ impl Suspicions {
     pub(super) fn due(&mut self, cx: &mut Context, id: &NodeId) {
         let Some(mut suspected) = self.of.remove(id) else { return };
         // The group may have grown since, which makes the time longer.
-        if deadline(cx, &suspected.suspicion) > cx.now {
+        if deadline(cx, id, &suspected.suspicion) > cx.now {
             suspected.timer = self.schedule(cx, id, &suspected.suspicion);
             self.of.insert(id.clone(), suspected);
             return;
@@ -124,11 +124,15 @@ impl Suspicions {
     }
 
     fn schedule(&self, cx: &mut Context, id: &NodeId, suspicion: &Suspicion) -> Option<TimerKey> {
-        let at = deadline(cx, suspicion);
+        let at = deadline(cx, id, suspicion);
         self.expire.then(|| cx.timers.schedule(at, Timer::Suspicion(id.clone())))
     }
 }
 
-fn deadline(cx: &Context, suspicion: &Suspicion) -> Instant {
-    suspicion.deadline(&cx.config.suspicion, cx.members.member_count(), cx.config.probe_interval)
+/// When a suspicion expires. Not within a maintenance that the member announced: it cannot refute
+/// while it does not run.
+fn deadline(cx: &Context, id: &NodeId, suspicion: &Suspicion) -> Instant {
+    let rule = &cx.config.suspicion;
+    let deadline = suspicion.deadline(rule, cx.members.member_count(), cx.config.probe_interval);
+    cx.absences.end(cx.now, id).map_or(deadline, |end| deadline.max(end))
 }

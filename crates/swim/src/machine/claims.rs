@@ -262,6 +262,7 @@ impl Owners {
             }
             self.detection.membership_changed(cx, &after.id, is_member);
         }
+        cx.absences.note(cx.now, after);
         let failed_at = self.members.changed(cx, after);
         if let Some(failed_at) = failed_at.filter(|_| self.members.remembers_forgotten())
             // About four members send the missed forget updates, not the whole group.

@@ -48,6 +48,9 @@ pub(super) fn start(
     let snapshot = registry.snapshot();
     let others = snapshot.members().filter(|node| node.id != me.id).map(|node| node.id.clone());
     cx.roster = Roster::of(others, &mut cx.rng);
+    for node in snapshot.members().filter(|node| node.id != me.id) {
+        cx.absences.note(now, node);
+    }
     let mut owners = Owners {
         requests: Requests::default(),
         detection,

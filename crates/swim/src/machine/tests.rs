@@ -13,6 +13,7 @@ mod forget;
 mod gossip;
 mod introduction;
 mod lateness;
+mod maintenance;
 mod mass_failure;
 mod name_conflicts;
 mod open_connections;

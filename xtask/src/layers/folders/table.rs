@@ -7,7 +7,7 @@
 const OWNERS: &[&str] = &["members", "myself", "detection", "dissemination", "repair", "report", "requests"];
 
 /// What every module of `crates/swim` may import.
-const SHARED: &[&str] = &["interface", "wire", "timer", "purpose", "roster", "view", "fact", "context"];
+const SHARED: &[&str] = &["interface", "wire", "timer", "purpose", "roster", "absences", "view", "fact", "context"];
 
 /// `crates/swim`: each owner keeps a part of the state to itself. Only `machine` knows the owners, and joins them.
 pub(super) const SWIM: Table = Table {
@@ -28,6 +28,7 @@ pub(super) const SWIM: Table = Table {
         Row { module: "timer", imports: &[&["interface"]] },
         Row { module: "purpose", imports: &[&["interface", "wire", "timer"]] },
         Row { module: "roster", imports: &[] },
+        Row { module: "absences", imports: &[] },
         Row { module: "view", imports: &[] },
         Row { module: "fact", imports: &[&["interface", "wire", "purpose"]] },
         Row { module: "context", imports: &[SHARED] },

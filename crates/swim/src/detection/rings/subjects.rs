@@ -107,7 +107,7 @@ impl Subjects {
         self.of
             .iter()
             .filter(|(_, subject)| subject.is_silent_unexplained())
-            .filter(|(id, _)| is_alive(id))
+            .filter(|(id, _)| is_alive(id) && !cx.is_absent(id))
             .count()
     }
 

@@ -26,6 +26,11 @@ impl Rings {
         let Outcome { found, asked, nacks, last } = outcome;
         let reason = Reason::Silent { silence, witnesses: asked, nacks: nacks.len() };
         match found {
+            // The member said that it would be silent.
+            Found::Isolated | Found::Confirmed | Found::NoWitness | Found::PortClosed if cx.is_absent(id) => {
+                cx.stats.verdicts_held += 1;
+                note(cx, &self.subjects, id, (Finding::InMaintenance, reason), true);
+            }
             // This member is late itself: answers may wait in its inbox.
             Found::Isolated | Found::Confirmed | Found::NoWitness if cx.is_late() => {
                 cx.stats.verdicts_held += 1;
@@ -114,7 +119,7 @@ pub(super) fn watcher_finds_lossy(
 
 /// Declares a subject failed if most of its watchers find it lossy. Returns whether it did.
 pub(super) fn judge_losses(cx: &mut Context, subjects: &Subjects, id: &NodeId) -> bool {
-    if cx.is_late() || !subjects.is_lossy(id) {
+    if cx.is_late() || cx.is_absent(id) || !subjects.is_lossy(id) {
         return false;
     }
     let Some(losses) = subjects.get(id).map(|subject| &subject.losses) else { return false };
