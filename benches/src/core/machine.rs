@@ -11,13 +11,13 @@ pub(super) const KNOWN: &str = "machine gossip, 20 known updates";
 
 pub(super) fn cases(members: usize) -> [Case; 3] {
     let bare = Case::prepared(
-        format!("machine ping, no news, {members}"),
+        format!("machine ping, no update, {members}"),
         (machine(members), News::about(members)),
         |(_, news)| ping(news, 0),
         |(machine, _), ping| step(machine, ping),
     );
     let with_news = Case::prepared(
-        format!("machine ping, one piece of news, {members}"),
+        format!("machine ping, one update, {members}"),
         (machine(members), News::about(members)),
         |(_, news)| ping(news, 1),
         |(machine, _), ping| step(machine, ping),

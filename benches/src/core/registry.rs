@@ -15,14 +15,14 @@ pub(super) fn cases(members: usize) -> Vec<Case> {
     );
     let told = registry(members);
     let known = Case::prepared(
-        format!("registry apply, known already, {members}"),
+        format!("registry apply, known claim, {members}"),
         News::about(members),
         |news| Arc::clone(news.known()),
         move |_, claim| told.apply(claim),
     );
     let changed = registry(members);
     let new = Case::prepared(
-        format!("registry apply, news, {members}"),
+        format!("registry apply, new claim, {members}"),
         News::about(members),
         News::next,
         move |_, claim| changed.apply(claim),

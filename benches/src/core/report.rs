@@ -62,12 +62,12 @@ impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (host, rounds) = (&self.host, self.rounds);
         writeln!(f, "# Benchmark: the pure crates\n")?;
-        writeln!(f, "Written by `cargo xtask bench core`, which measures all of it in one run.\n")?;
+        writeln!(f, "Written by `cargo xtask bench core`, which measures everything in one run.\n")?;
         writeln!(f, "Machine: {}, {} cores, {}, {}.\n", host.cpu, host.cores, host.kernel, host.rustc)?;
         writeln!(
             f,
-            "Nanoseconds for one operation: median, lowest and highest of {} rounds of about {:?}, the cases in turns. \
-             Where a number of members matters, it stands last.\n",
+            "Nanoseconds for one operation: median, lowest, and highest of {} rounds of about {:?}. The cases take \
+             turns. The last number of an operation is the number of members, where it matters.\n",
             rounds.count, rounds.window
         )?;
         writeln!(f, "| operation | median | lowest | highest |\n|---|---|---|---|")?;

@@ -21,22 +21,22 @@ impl Display for Report {
 fn head(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
     let (host, busy, waiting) = (&report.host, report.plan.busy, report.plan.waiting);
     writeln!(f, "# Benchmark: the connection pool\n")?;
-    writeln!(f, "Written by `cargo xtask bench pool`, which measures all of it in one run.\n")?;
+    writeln!(f, "Written by `cargo xtask bench pool`, which measures everything in one run.\n")?;
     writeln!(f, "Machine: {}, {} cores, {}, {}.\n", host.cpu, host.cores, host.kernel, host.rustc)?;
     writeln!(
         f,
-        "Client and server share the machine and its cores, and talk over loopback. Each variant ran for {} windows of \
-         {:?} in each cell where the server answers at once, and {} of {:?} where it waits, in turns with the others. \
-         Figures are medians over the windows, ratios quotients of medians. A ratio *by rounds* is the median of the \
-         quotients within one round of turns instead: other programs disturb it less, but it is not what is judged. \
-         What the variants do, and where they differ, stands in \
-         [benches/src/pool/mod.rs](../../benches/src/pool/mod.rs).",
+        "Client and server share the machine and its cores, and use loopback. In each cell each variant ran for {} \
+         windows of {:?} if the server answers at once, and {} windows of {:?} if it waits. The variants took turns. \
+         Figures are medians over the windows; ratios are quotients of medians. A ratio *by rounds* is the median of \
+         the quotients within one round of turns: other programs disturb it less, but the benchmark does not judge \
+         it. [benches/src/pool/mod.rs](../../benches/src/pool/mod.rs) says what the variants do, and where they \
+         differ.",
         busy.count, busy.window, waiting.count, waiting.window
     )
 }
 
 fn bars(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
-    writeln!(f, "\n## Expected and found\n\n| expected | found (worst cell) | met |\n|---|---|---|")?;
+    writeln!(f, "\n## Expected and measured\n\n| expected | measured (worst cell) | met |\n|---|---|---|")?;
     for bar in &report.bars {
         writeln!(f, "| {} | {:.3} | {} |", bar.claim, bar.measured, if bar.met { "yes" } else { "**no**" })?;
     }
@@ -68,8 +68,8 @@ fn latency(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
     writeln!(f, "\n## Latency in microseconds: median / 99th percentile\n")?;
     writeln!(
         f,
-        "Each window begins with an idle server. Where callers queue for longer than a window, their true latency is \
-         higher than what stands here.\n"
+        "Each window begins with an idle server. If callers queue for longer than a window, their true latency is \
+         higher than these figures.\n"
     )?;
     writeln!(
         f,
@@ -86,11 +86,11 @@ fn latency(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
 }
 
 fn cpu(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
-    writeln!(f, "\n## Time of cores for each request, client and server together, in microseconds\n")?;
+    writeln!(f, "\n## CPU time for each request, client and server together, in microseconds\n")?;
     writeln!(
         f,
-        "The ratio, by rounds, is the pool's whole cost: above 1 ours takes less. Other programs move it less than they move the \
-         requests per second.\n"
+        "The ratio, by rounds, is the pool's whole cost: above 1 the pool takes less. Other programs disturb it less \
+         than the requests per second.\n"
     )?;
     writeln!(
         f,
@@ -112,20 +112,20 @@ fn fresh(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
     writeln!(f, "\n## Reuse against a fresh connection for each request\n")?;
     writeln!(
         f,
-        "One caller, 100 bytes, a server that does not wait: {:.0} us on the pool's connection, {:.0} us with a \
-         connection of its own (handshake, request, close): **{:.1} times** as long.",
+        "One caller, 100 bytes, a server that does not wait. On the pool's connection a request takes {:.0} us. With a \
+         fresh connection (handshake, request, close) it takes {:.0} us: **{:.1} times** as long.",
         fresh.reused_us.median, fresh.fresh_us.median, fresh.fresh_to_reused
     )
 }
 
 fn lookups(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
-    writeln!(f, "\n## Looking up a ready connection and giving it back\n")?;
+    writeln!(f, "\n## Look-up and return of a ready connection\n")?;
     writeln!(
         f,
-        "Nanoseconds, median over {} windows of {:?}. *Median*: what one lookup takes, timed in batches of 100 by each \
-         thread. *Core time*: the window times the cores in use, by the lookups of all threads; it \
-         counts as a cost what other programs take of those cores. *Spent*: the time that this process was on a core. \
-         Judged are *median* and *spent*.\n",
+        "Nanoseconds, median over {} windows of {:?}. *Median*: the time of one lookup, measured in batches of 100 by \
+         each thread. *Core time*: the window times the number of cores in use, divided by the lookups of all \
+         threads. It also counts what other programs take of those cores. *Spent*: the time that this process was on \
+         a core. The benchmark judges *median* and *spent*.\n",
         report.plan.lookup.count, report.plan.lookup.window
     )?;
     writeln!(f, "| connections | threads | median | core time | spent |\n|---|---|---|---|---|")?;

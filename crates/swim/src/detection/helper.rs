@@ -1,7 +1,9 @@
-//! The indirect probe as its helper makes it (SWIM, section 3.1): ask the target, pass its answer on, or, when its time
-//! is nearly over, say that there was none (Lifeguard's nack, section IV-A). And checks of ports, for others and for us:
-//! whether the host of a silent member says that nobody listens there, which a process that merely stalls cannot cause. The
-//! driver makes the check; here is whom it is for.
+//! Indirect probes as their helper makes them (SWIM, section 3.1), and port checks. The helper
+//! probes the target and passes its answer on. If there is none, it sends a nack before the
+//! requester's time is over (Lifeguard, section IV-A).
+//!
+//! A port check asks the host of a silent member whether its port is closed. A process that merely
+//! stalls keeps its port open. The driver makes the check; this module knows what it is for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,23 +17,24 @@ use crate::purpose::{Checked, Purpose, RELAYS_MAX, Relay};
 use crate::timer::Timer;
 use crate::wire::message::{Message, Update};
 
-/// A helper answers within this part of the requester's time, so that the nack is still in time.
+/// A helper answers within this share of the requester's time, so that the nack arrives in time.
 const NACK_AT: f64 = 0.8;
 
-/// No requester may keep a helper busy for longer.
-const WITHIN_MAX: Duration = Duration::from_secs(10);
+/// A helper spends at most this time on one request, whatever the requester wants.
+const RELAY_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How many checks are under way at the most: one a subject, and one for each whom we are a witness for.
+/// At most this many port checks run at a time: one for each relay. Checks of this member's own
+/// subjects share the bound.
 const CHECKS_MAX: usize = RELAYS_MAX;
 
-/// The checks of ports that are under way.
+/// The port checks that are under way.
 #[derive(Debug, Default)]
 pub(crate) struct Helper {
     checks: BTreeMap<CheckId, Checked>,
     checks_made: u64,
 }
 
-/// What a requester asked for.
+/// A request for an indirect probe.
 pub(crate) struct PingReq {
     pub reply_to: ReplyId,
     pub target: NodeId,
@@ -41,20 +44,21 @@ pub(crate) struct PingReq {
 }
 
 impl Helper {
-    /// Somebody asks us to probe for it. `relays` is how many such probes are under way; `lossy` says whether we find the
-    /// target lossy.
+    /// A peer requests an indirect probe. `relays`: the number of such probes under way. `lossy`:
+    /// this member finds the target lossy.
     pub(crate) fn asked(&mut self, cx: &mut Context, request: PingReq, (relays, lossy): (usize, bool)) {
         let PingReq { reply_to, target, within_ms, nack, check_port } = request;
         if target == cx.me {
             return cx.reply(reply_to, Message::ack(Vec::new()));
         }
         let Some(target) = cx.members.get(&target).filter(|_| relays < RELAYS_MAX) else {
-            // A nack is owed in any case: that we cannot help says nothing about the requester's health.
+            // The nack goes out in any case. That this member cannot help says nothing about the
+            // requester's local health.
             cx.stats.relays_refused += 1;
             return cx.reply(reply_to, Message::Nack { closed: false, lossy: false });
         };
         cx.stats.relays += 1;
-        let within = Duration::from_millis(within_ms.into()).min(WITHIN_MAX).mul_f64(NACK_AT);
+        let within = Duration::from_millis(within_ms.into()).min(RELAY_TIME_MAX).mul_f64(NACK_AT);
         let timer = cx.timers.schedule(cx.now + within, Timer::Nack(cx.next_request()));
         let relay = Purpose::Relay(Relay { reply_to, nack, lossy, timer });
         let request = cx.ask(&target, Message::Ping { digest: 0, gossip: Vec::new() }, relay, within);
@@ -63,8 +67,8 @@ impl Helper {
         }
     }
 
-    /// Checks the port of a member, unless that of a subject is checked already. At the bound nothing is checked, which
-    /// proves nothing, and it is counted.
+    /// Checks the port of a member, unless a check of the same subject runs. At the bound it counts
+    /// the refusal and checks nothing: the lack of a result proves nothing.
     pub(crate) fn check_port(&mut self, cx: &mut Context, id: &NodeId, checked: Checked) {
         let runs =
             matches!(checked, Checked::Subject(_)) && self.checks.values().any(|running| *running == checked);
@@ -80,7 +84,7 @@ impl Helper {
         cx.output(Output::CheckPort { check, node: id.clone(), addr: node.addr });
     }
 
-    /// A check has come to its end. Returns for whom it was.
+    /// A port check has a result. Returns what it was for.
     pub(crate) fn checked(&mut self, cx: &mut Context, check: CheckId) -> Option<Checked> {
         let checked = self.checks.remove(&check);
         cx.stats.unexpected += u64::from(checked.is_none());
@@ -88,13 +92,13 @@ impl Helper {
     }
 }
 
-/// The target has answered. Its own news, and above all its refutation, go back with its answer.
+/// The target answered a relay. Its updates go back with the answer, above all its refutation.
 pub(crate) fn relay_acked(cx: &mut Context, relay: &Relay, gossip: Vec<Update>) {
     cx.timers.cancel(relay.timer);
     cx.reply(relay.reply_to, Message::ack(gossip));
 }
 
-/// The probe for somebody else failed, or its time is over; `closed` says whether the target's port was found closed.
+/// A relay failed, or its time is over. `closed`: the target's port was found closed.
 pub(crate) fn relay_failed(cx: &mut Context, relay: &Relay, closed: bool) {
     cx.timers.cancel(relay.timer);
     if relay.nack {

@@ -1,15 +1,16 @@
-//! Who is alive: how members are probed, and when one that does not answer is suspected and declared failed. There are two
-//! ways, and the mode chooses one of them when the machine is made.
+//! Failure detection: how members are probed, and when a silent member becomes suspect and failed.
+//! There are two methods. The mode chooses one of them when the machine is created.
 //!
 //! ```text
-//!   Detection ──┬─ round_robin/   one member a period, then helpers, then a suspicion       (Swim, Lifeguard)
-//!               ├─ rings/         four subjects each, then witnesses, then a verdict        (Verified)
-//!               ├─ suspicions.rs  who accuses whom, and for how long                        (all)
-//!               └─ partition.rs   how many live, and whether the group is parted            (all)
-//!   Helper         helper.rs      probes and checks of ports that others ask us for         (all)
+//!   Detection ──┬─ round_robin/   one probe a period, then helpers, a suspicion  (Swim, Lifeguard)
+//!               ├─ rings/         four subjects, then witnesses, then a verdict  (Verified)
+//!               ├─ suspicions.rs  who accuses which member, and since when       (all)
+//!               └─ partition.rs   how many members are alive, and partitions     (all)
+//!   Helper         helper.rs      probes and port checks that other members want (all)
 //! ```
 //!
-//! It knows nothing of how news travels, of exchanges, or of what the application is told.
+//! This module does not know how gossip spreads, how views are exchanged, or which events the
+//! application receives.
 
 mod helper;
 mod partition;
@@ -31,14 +32,14 @@ pub(crate) use rings::{Rings, WitnessAnswer};
 pub(crate) use round_robin::{ProbeAnswer, RoundRobin};
 use suspicions::Suspicions;
 
-/// How members are watched, and who is suspected.
+/// The method that watches the members, and the suspicions.
 #[derive(Debug)]
 pub(crate) struct Detection {
     method: Method,
     suspicions: Suspicions,
 }
 
-/// One of the two ways.
+/// The two detection methods.
 #[derive(Debug)]
 enum Method {
     RoundRobin(RoundRobin),
@@ -46,18 +47,20 @@ enum Method {
 }
 
 impl Detection {
-    /// Members are probed in turn.
+    /// Round-robin: this member probes all members in turn. A suspicion expires into a failure, as
+    /// in SWIM and Lifeguard.
     pub(crate) fn in_turn(cx: &mut Context) -> Self {
         let round_robin = RoundRobin::new(cx);
-        Self { method: Method::RoundRobin(round_robin), suspicions: Suspicions::that_expire() }
+        Self { method: Method::RoundRobin(round_robin), suspicions: Suspicions::expiring() }
     }
 
-    /// Members are watched by their neighbours in the rings.
+    /// Rings: each member is watched by its neighbours in the rings. A suspicion has no clock,
+    /// because only members that accuse by their own probes judge (docs/decisions/0007).
     pub(crate) fn in_rings(cx: &mut Context) -> Self {
-        Self { method: Method::Rings(Rings::new(cx)), suspicions: Suspicions::without_time() }
+        Self { method: Method::Rings(Rings::new(cx)), suspicions: Suspicions::without_clock() }
     }
 
-    /// Begins with those that are members already.
+    /// Starts with the members that the view holds already.
     pub(crate) fn begin(&mut self, cx: &mut Context) {
         self.recount(cx);
         if let Method::Rings(rings) = &mut self.method {
@@ -65,7 +68,7 @@ impl Detection {
         }
     }
 
-    /// The rings, if members are watched in rings.
+    /// The rings; `None` in the round-robin modes.
     pub(crate) fn rings(&mut self) -> Option<&mut Rings> {
         match &mut self.method {
             Method::Rings(rings) => Some(rings),
@@ -73,7 +76,7 @@ impl Detection {
         }
     }
 
-    /// The round-robin, if members are probed in turn.
+    /// The round-robin; `None` in `Mode::Verified`.
     pub(crate) fn round_robin(&mut self) -> Option<&mut RoundRobin> {
         match &mut self.method {
             Method::RoundRobin(round_robin) => Some(round_robin),
@@ -88,20 +91,20 @@ impl Detection {
         }
     }
 
-    /// Somebody has become a member, or is none any more; the roster knows it already.
+    /// A node became a member, or is no member any more. The roster is up to date already.
     pub(crate) fn came_or_went(&mut self, cx: &mut Context, id: &NodeId, is_member: bool) {
         if let Some(rings) = self.rings() {
             rings.came_or_went(cx, id, is_member);
         }
     }
 
-    /// A member is in this state from now on: the clocks of suspicion follow.
+    /// A member has a new state. Starts or ends its suspicion.
     pub(crate) fn stands(&mut self, cx: &mut Context, after: &NodeStatus, accusers: &[NodeId]) {
         match after.state {
             NodeState::Alive => {
                 self.suspicions.end(cx, &after.id);
                 if let Some(rings) = self.rings() {
-                    // It has just said so itself.
+                    // An `Alive` claim comes from the member itself, so it counts as an answer.
                     rings.subjects.heard_from(cx, &after.id);
                 }
             }
@@ -115,22 +118,23 @@ impl Detection {
         }
     }
 
-    /// More members accuse one that is suspect already.
+    /// More members accuse a member that is suspect already.
     pub(crate) fn confirm(&mut self, cx: &mut Context, node: &NodeStatus, accusers: &[NodeId]) {
         self.suspicions.confirm(cx, node, accusers);
     }
 
-    /// One that counted has left on purpose.
+    /// A member left. The partition detector lowers the known size of the group.
     pub(crate) fn left(&mut self) {
         self.partition_mut().left();
     }
 
-    /// Somebody has come, gone, or fallen silent: how many there are, and a look at all of them within an interval.
+    /// The number of live members changed. If some are missing, they are counted again within one
+    /// probe interval.
     pub(crate) fn recount(&mut self, cx: &mut Context) {
         self.partition_mut().recount(cx);
     }
 
-    /// How the group stands.
+    /// How many members are live and known, and whether there is a partition.
     pub(crate) fn partition_status(&self) -> PartitionStatus {
         match &self.method {
             Method::RoundRobin(round_robin) => round_robin.partition.status(),
@@ -138,22 +142,22 @@ impl Detection {
         }
     }
 
-    /// Since `since` we could not ask, or not hear what others say, because we were paused.
+    /// This member could not send or receive since `since`, because it was paused.
     pub(crate) fn was_deaf(&mut self, cx: &mut Context, since: Instant) {
         if let Some(rings) = self.rings() {
             rings.was_deaf(cx, since);
         }
     }
 
-    /// Something that was due was done so much too late.
+    /// This member handled something `by` too late. Only the rings use the lateness.
     pub(crate) fn was_late(&mut self, cx: &mut Context, by: Duration) {
         if matches!(self.method, Method::Rings(_)) {
             cx.was_late(by);
         }
     }
 
-    /// We can ask and hear again; since `since` we could not. Probes that could not be made when they were due come one
-    /// after another.
+    /// This member can send and receive again; since `since` it could not. Probes that are overdue
+    /// are spread over time, so that they do not all leave at once.
     pub(crate) fn hear_again(&mut self, cx: &mut Context, since: Instant) {
         if let Some(rings) = self.rings() {
             rings.was_deaf(cx, since);
@@ -161,13 +165,15 @@ impl Detection {
         }
     }
 
-    /// A period of the round-robin ends. Who has not answered in it is suspected.
+    /// A period of the round-robin ends. A target that did not answer in it becomes suspect.
     pub(crate) fn end_period(&mut self, cx: &mut Context) {
         let silent = self.round_robin().and_then(|round_robin| round_robin.end_period(cx));
         let Some((id, reason)) = silent else { return };
         let Some(node) = cx.members.member(&id) else { return };
         if node.state == NodeState::Suspect {
             let me = cx.me.clone();
+            // Another accuser: this member's accusation shortens the suspicion (Lifeguard, section
+            // IV-B).
             return self.suspicions.confirm(cx, &node, &[me]);
         }
         cx.stats.suspicions += 1;
@@ -175,7 +181,7 @@ impl Detection {
         cx.judge(&node, NodeState::Suspect, cause);
     }
 
-    /// A timer of detection is due.
+    /// A timer of this module is due.
     pub(crate) fn due(&mut self, cx: &mut Context, timer: &Timer) {
         match (&mut self.method, timer) {
             (_, Timer::Suspicion(id)) => self.suspicions.due(cx, id),
@@ -184,19 +190,20 @@ impl Detection {
         }
     }
 
-    /// The health checker finds the silence of a member improbable.
+    /// The phi threshold is crossed: the silence of a member has become improbable.
     pub(crate) fn phi_crossed(&mut self, cx: &mut Context, id: &NodeId, reason: Reason) {
         if let Some(rings) = self.rings() {
             rings.phi_crossed(cx, id, reason);
         }
     }
 
-    /// A member probes us: by how many milliseconds it should come later, or earlier, next time.
+    /// A watcher probes this member. Returns by how many milliseconds its next probe should come
+    /// later, or, if negative, earlier.
     pub(crate) fn probed_by(&mut self, cx: &Context, watcher: &NodeId) -> i16 {
         self.rings().map_or(0, |rings| rings.probed_by(cx, watcher))
     }
 
-    /// With whom we exchange news at once: our subjects and our watchers, each once.
+    /// Subjects and watchers, each once: gossip updates go to them at once.
     pub(crate) fn neighbours(&self) -> Vec<NodeId> {
         match &self.method {
             Method::RoundRobin(_) => Vec::new(),
@@ -204,7 +211,7 @@ impl Detection {
         }
     }
 
-    /// Those that we watch and that answer, if most of ours do.
+    /// The subjects that answer, if at least half of all subjects do.
     pub(crate) fn near(&self) -> Vec<NodeId> {
         match &self.method {
             Method::RoundRobin(_) => Vec::new(),
@@ -212,22 +219,24 @@ impl Detection {
         }
     }
 
-    /// Whether this member has said lately that its view agrees with the one that we have now.
+    /// Whether the latest answer of `id` agreed with the current view of this member.
     pub(crate) fn agrees(&self, cx: &Context, id: &NodeId) -> bool {
         matches!(&self.method, Method::Rings(rings) if rings.subjects.agrees(cx, id))
     }
 
-    /// Whether we find that this member can be reached only now and then.
+    /// Whether this member finds `id` lossy: reachable only now and then.
     pub(crate) fn is_lossy(&self, id: &NodeId) -> bool {
         matches!(&self.method, Method::Rings(rings) if rings.subjects.is_lossy(id))
     }
 
-    /// Whether we may hardly be reached ourselves.
+    /// Whether fewer than half of this member's latest probes were answered. Then others may hardly
+    /// reach this member either.
     pub(crate) fn reaches_few(&self) -> bool {
-        matches!(&self.method, Method::Rings(rings) if rings.subjects.reach_few())
+        matches!(&self.method, Method::Rings(rings) if rings.subjects.reaches_few())
     }
 
-    /// Whether it is upon us to tell a member that is back what it missed: upon about four of all members.
+    /// Whether this member sends the updates that a returned member missed. About four members do,
+    /// whatever the size of the group.
     pub(crate) fn tells_who_is_back(&self, cx: &mut Context, id: &NodeId) -> bool {
         match &self.method {
             Method::RoundRobin(_) => cx.rng.below(cx.roster.len().max(1)) < 4,
@@ -235,12 +244,12 @@ impl Detection {
         }
     }
 
-    /// Who accuses `id`, as far as we know.
+    /// The accusers of `id`, as far as this member knows.
     pub(crate) fn accusers_of(&self, id: &NodeId) -> Vec<NodeId> {
         self.suspicions.accusers_of(id)
     }
 
-    /// A finding about `id`, with what we know of it.
+    /// A finding about `id`, with its evidence.
     pub(crate) fn evidence(&self, cx: &Context, id: &NodeId, finding: Finding, cause: Cause) -> Evidence {
         match &self.method {
             Method::RoundRobin(_) => evidence(cx, id, (finding, cause), (None, None)),
@@ -248,8 +257,8 @@ impl Detection {
         }
     }
 
-    /// The members that do not answer this one, or that are suspect in its view, ordered by name. `last` is the last finding
-    /// about a member.
+    /// The members that do not answer this member, or that are suspect in its view, ordered by
+    /// name. `last` returns the last finding about a member.
     pub(crate) fn suspicion_status<'a>(
         &self,
         now: Instant,
@@ -266,7 +275,7 @@ impl Detection {
         let ids: BTreeSet<&NodeId> = silent.iter().chain(self.suspicions.ids()).collect();
         let status = |id: &NodeId| {
             let silent_since = silent_since(id);
-            // A finding from before this silence says nothing about it.
+            // A finding from before this silence does not explain it.
             let last = last(id).filter(|evidence| silent_since.is_some_and(|since| evidence.at >= since));
             SuspicionStatus {
                 id: id.clone(),
@@ -281,7 +290,7 @@ impl Detection {
     }
 }
 
-/// A finding about `id`, with the level of its silence and its round trip where they are known.
+/// A finding about `id`. `phi` and `round_trip` are `None` where they are not known.
 fn evidence(
     cx: &Context,
     id: &NodeId,
@@ -299,12 +308,12 @@ fn evidence(
     }
 }
 
-/// What tests look at.
+/// Access for tests.
 #[cfg(test)]
 pub(crate) mod peek {
     use super::*;
 
-    /// How many are suspected.
+    /// The number of suspected members.
     pub(crate) fn suspected(detection: &Detection) -> usize {
         detection.suspicions.ids().count()
     }
@@ -314,17 +323,17 @@ pub(crate) mod peek {
         detection.suspicions.started(id).is_some()
     }
 
-    /// Whether `id` is a subject of ours.
+    /// Whether this member watches `id`.
     pub(crate) fn watches(detection: &mut Detection, id: &NodeId) -> bool {
         detection.rings().is_some_and(|rings| rings.subjects.contains(id))
     }
 
-    /// Whether `id` is a subject of ours that does not answer.
+    /// Whether this member watches `id` and gets no answer.
     pub(crate) fn is_silent(detection: &mut Detection, id: &NodeId) -> bool {
         detection.rings().is_some_and(|rings| rings.subjects.silent().contains(id))
     }
 
-    /// Has nobody watched any more.
+    /// Ends the watching of all subjects.
     pub(crate) fn watch_nobody(detection: &mut Detection, cx: &mut Context) {
         if let Some(rings) = detection.rings() {
             rings.subjects.watch(cx, Vec::new());

@@ -1,4 +1,4 @@
-//! How many live, in every mode: what a [`PartitionDetector`] is shown, and when.
+//! Counts the live members for the [`PartitionDetector`], in every mode.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use kinfolk_detector::{Counts, PartitionConfig, PartitionDetector, PartitionStat
 use crate::context::Context;
 use crate::timer::{Timer, TimerKey};
 
-/// The detector of partitions, and when the group is looked at next.
+/// The partition detector, and the timer of the next count.
 #[derive(Debug)]
 pub(super) struct Partition {
     detector: PartitionDetector,
-    /// `None` while nothing speaks for a look.
+    /// `None` while all known members are live.
     next: Option<TimerKey>,
 }
 
@@ -20,6 +20,8 @@ impl Partition {
     pub(super) fn new(cx: &Context) -> Self {
         let detector = PartitionDetector::new(PartitionConfig {
             quorum_percent: cx.config.quorum_percent,
+            // A member may stall for `tolerated_pause`. A shorter silence of many is no partition
+            // yet.
             notice: cx.config.tolerated_pause,
             grace: cx.config.partition_grace,
         });
@@ -30,44 +32,46 @@ impl Partition {
         self.detector.status()
     }
 
-    /// Whether all that are known live.
+    /// Whether all known members are live.
     pub(super) fn is_whole(&self) -> bool {
         self.detector.is_whole()
     }
 
-    /// One that counted has left on purpose.
+    /// A member left on purpose. Without this the smaller group would look like a partition.
     pub(super) fn left(&mut self) {
         self.detector.left();
     }
 
-    /// We were paused for so long.
+    /// This member was paused for `by`. The detector's clocks stand still for that time.
     pub(super) fn paused(&mut self, by: Duration) {
         self.detector.paused(by);
     }
 
-    /// Somebody has come or gone.
+    /// The membership changed. While members are missing, they are counted once an interval.
     pub(super) fn recount(&mut self, cx: &mut Context) {
         let counts = counts(cx);
         self.detector.resize(counts);
+        // The detector measures time only when it is shown counts. So counting goes on until the
+        // group is whole again.
         if counts.live < counts.members || !self.is_whole() {
-            self.look_soon(cx);
+            self.schedule_count(cx);
         }
     }
 
-    /// Has the group looked at within an interval.
-    pub(super) fn look_soon(&mut self, cx: &mut Context) {
+    /// Schedules the next count, one probe interval from now.
+    pub(super) fn schedule_count(&mut self, cx: &mut Context) {
         if self.next.is_none() && !cx.has_left() {
             let at = cx.now + cx.config.probe_interval;
             self.next = Some(cx.timers.schedule(at, Timer::Look));
         }
     }
 
-    /// The time for that look has come.
-    pub(super) fn look_due(&mut self) {
+    /// The timer of the count is due.
+    pub(super) fn count_due(&mut self) {
         self.next = None;
     }
 
-    /// So many live: the application is told what that means.
+    /// Shows the counts to the detector, and emits its event, if any.
     pub(super) fn observe(&mut self, cx: &mut Context, counts: Counts) {
         if let Some(event) = self.detector.observe(cx.now, counts) {
             cx.event(event);
@@ -75,9 +79,9 @@ impl Partition {
     }
 }
 
-/// How many there are by the view alone.
+/// The counts by the view alone.
 pub(super) fn counts(cx: &Context) -> Counts {
-    // We are always among the living, whatever is said of us, until we leave.
+    // This member counts as live whatever others claim, until it leaves.
     let count = |state| cx.members.count(state);
     let live = count(NodeState::Alive).max(1);
     Counts { live, members: live + count(NodeState::Suspect), failed: count(NodeState::Failed) }
@@ -95,53 +99,53 @@ mod tests {
     }
 
     #[test]
-    fn the_group_is_looked_at_within_an_interval_and_once_at_a_time() {
+    fn count_has_one_timer_within_an_interval() {
         let mut cx = context();
         let mut partition = Partition::new(&cx);
-        partition.look_soon(&mut cx);
-        partition.look_soon(&mut cx);
+        partition.schedule_count(&mut cx);
+        partition.schedule_count(&mut cx);
         let next = cx.timers.next().unwrap();
         assert_eq!((next, cx.timers.len()), (cx.now + cx.config.probe_interval, 1));
         assert_eq!(cx.timers.pop_due(next), Some(Timer::Look));
-        partition.look_due();
+        partition.count_due();
         cx.leave();
-        partition.look_soon(&mut cx);
-        assert_eq!(cx.timers.len(), 0, "who has left looks at nobody");
+        partition.schedule_count(&mut cx);
+        assert_eq!(cx.timers.len(), 0, "after a leave nothing is counted");
     }
 
     #[test]
-    fn a_pause_of_our_own_is_no_time_in_which_the_group_was_parted() {
+    fn own_pause_does_not_count_as_partition_time() {
         let mut cx = context();
         let mut partition = Partition::new(&cx);
-        let parted = Counts { live: 1, members: 4, failed: 0 };
+        let split = Counts { live: 1, members: 4, failed: 0 };
         let second = Duration::from_secs(1);
-        partition.observe(&mut cx, parted);
+        partition.observe(&mut cx, split);
         cx.now += second * 60;
         partition.paused(second * 60);
         for _ in 0..4 {
             cx.now += second;
-            partition.observe(&mut cx, parted);
+            partition.observe(&mut cx, split);
             assert!(cx.pop_output().is_none());
         }
         cx.now += second;
-        partition.observe(&mut cx, parted);
+        partition.observe(&mut cx, split);
         assert!(cx.pop_output().is_some(), "5 s are over");
     }
 
     #[test]
-    fn a_group_with_a_suspected_member_or_one_that_is_not_whole_is_looked_at_soon() {
+    fn missing_members_are_counted_again_soon() {
         let mut cx = context();
         assert_eq!(counts(&cx), Counts { live: 3, members: 4, failed: 1 });
         Partition::new(&cx).recount(&mut cx);
         assert_eq!(cx.timers.len(), 1);
-        let mut well = Context::of_others(SwimConfig::verified(), &[("a", Alive), ("b", Alive)]);
-        Partition::new(&well).recount(&mut well);
-        assert_eq!(well.timers.len(), 0);
-        let lost = [("a", Failed), ("b", Failed)];
-        let mut parted = Context::of_others(SwimConfig::verified(), &lost);
-        let mut partition = Partition::new(&parted);
-        partition.recount(&mut well);
-        partition.recount(&mut parted);
-        assert_eq!(parted.timers.len(), 1, "all that are members live, but they were three");
+        let mut healthy = Context::of_others(SwimConfig::verified(), &[("a", Alive), ("b", Alive)]);
+        Partition::new(&healthy).recount(&mut healthy);
+        assert_eq!(healthy.timers.len(), 0);
+        let failed = [("a", Failed), ("b", Failed)];
+        let mut split = Context::of_others(SwimConfig::verified(), &failed);
+        let mut partition = Partition::new(&split);
+        partition.recount(&mut healthy);
+        partition.recount(&mut split);
+        assert_eq!(split.timers.len(), 1, "all members are live, but there were three");
     }
 }

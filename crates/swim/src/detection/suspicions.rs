@@ -1,4 +1,5 @@
-//! Suspicions: from the first accusation to the refutation or the failure (SWIM, section 4.2; Lifeguard, section IV-B).
+//! Suspicions, from the first accusation to the refutation or the failure (SWIM, section 4.2;
+//! Lifeguard, section IV-B).
 
 use std::collections::BTreeMap;
 
@@ -10,16 +11,16 @@ use crate::interface::priority::Priority;
 use crate::timer::{Timer, TimerKey};
 use crate::wire::message::Update;
 
-/// The suspected members, and who accuses each.
+/// The suspected members, and the accusers of each.
 #[derive(Debug)]
 pub(super) struct Suspicions {
     of: BTreeMap<NodeId, Suspected>,
-    /// Whether a suspicion that lasts for its time is a failure. In the rings only those judge who accuse by their own
-    /// evidence.
+    /// Whether a suspicion expires into a failure. In the rings it does not: only members that
+    /// accuse by their own evidence judge.
     expire: bool,
 }
 
-/// A suspected member: who accuses it, and when we shall declare it failed.
+/// A suspected member: its accusers, and the timer of its failure.
 #[derive(Debug)]
 struct Suspected {
     suspicion: Suspicion,
@@ -27,17 +28,17 @@ struct Suspected {
 }
 
 impl Suspicions {
-    /// A suspicion that lasts for its time is a failure.
-    pub(super) fn that_expire() -> Self {
+    /// Suspicions that expire into a failure.
+    pub(super) fn expiring() -> Self {
         Self { of: BTreeMap::new(), expire: true }
     }
 
-    /// A suspicion ends by what others say alone.
-    pub(super) fn without_time() -> Self {
+    /// Suspicions that end only by the claims of other members.
+    pub(super) fn without_clock() -> Self {
         Self { of: BTreeMap::new(), expire: false }
     }
 
-    /// A member is suspect from now on, or is so already and has other accusers.
+    /// A member is suspect from now on, or is suspect already and has other accusers.
     pub(super) fn suspected(&mut self, cx: &mut Context, node: &NodeStatus, accusers: &[NodeId]) {
         let known = self.of.get(&node.id);
         if known.is_some_and(|known| known.suspicion.incarnation() == node.incarnation) {
@@ -57,14 +58,15 @@ impl Suspicions {
         self.of.insert(node.id.clone(), Suspected { suspicion, timer });
     }
 
-    /// More members accuse one that is suspect already: independent ones shorten its time, and are passed on.
+    /// More members accuse a suspect member. Independent accusers shorten its time (Lifeguard,
+    /// section IV-B), and are passed on.
     pub(super) fn confirm(&mut self, cx: &mut Context, node: &NodeStatus, accusers: &[NodeId]) {
         let Some(mut suspected) = self.of.remove(&node.id) else {
             return self.start(cx, node, accusers);
         };
         let rule = &cx.config.suspicion;
-        let news = accusers.iter().filter(|accuser| suspected.suspicion.confirm(accuser, rule)).count();
-        if news > 0 {
+        let confirmed = accusers.iter().filter(|accuser| suspected.suspicion.confirm(accuser, rule)).count();
+        if confirmed > 0 {
             if let Some(timer) = suspected.timer {
                 cx.timers.cancel(timer);
             }
@@ -72,26 +74,26 @@ impl Suspicions {
         }
         let accusers = suspected.suspicion.accusers().to_vec();
         self.of.insert(node.id.clone(), suspected);
-        if news > 0 {
+        if confirmed > 0 {
             let update = Update::Node { status: node.clone().into(), accusers };
             cx.news(update, Priority::High, None);
         }
     }
 
-    /// A member is suspected no more.
+    /// Ends the suspicion of a member.
     pub(super) fn end(&mut self, cx: &mut Context, id: &NodeId) {
         if let Some(timer) = self.of.remove(id).and_then(|ended| ended.timer) {
             cx.timers.cancel(timer);
         }
     }
 
-    /// Who accuses `id`, as far as we know.
+    /// The accusers of `id`, as far as this member knows.
     pub(super) fn accusers_of(&self, id: &NodeId) -> Vec<NodeId> {
         let known = self.of.get(id).map(|suspected| suspected.suspicion.accusers());
         known.unwrap_or_default().iter().take(Cause::ACCUSERS_MAX).cloned().collect()
     }
 
-    /// Who is suspected.
+    /// The suspected members.
     pub(super) fn ids(&self) -> impl Iterator<Item = &NodeId> {
         self.of.keys()
     }
@@ -101,10 +103,10 @@ impl Suspicions {
         self.of.get(id).map(|suspected| suspected.suspicion.started())
     }
 
-    /// The time of a suspicion is over.
+    /// The timer of a suspicion is due.
     pub(super) fn due(&mut self, cx: &mut Context, id: &NodeId) {
         let Some(mut suspected) = self.of.remove(id) else { return };
-        // The group may have grown since: then the time is longer.
+        // The group may have grown since, which makes the time longer.
         if deadline(cx, &suspected.suspicion) > cx.now {
             suspected.timer = self.schedule(cx, id, &suspected.suspicion);
             self.of.insert(id.clone(), suspected);

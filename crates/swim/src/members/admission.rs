@@ -1,5 +1,5 @@
-//! Which claims may change anything: none from the future, and none about a member that may be gone for long, before that
-//! member has spoken for itself.
+//! Which claims are admitted. A claim from the future is refused. A claim about a member that may
+//! have failed or left long ago waits until that member states itself.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use crate::purpose::Purpose;
 use crate::wire::buckets::Buckets;
 use crate::wire::message::Message;
 
-/// What the wall clock says, and who has to speak for itself first.
+/// The wall clock, and the members that must state themselves first.
 #[derive(Debug)]
 pub(crate) struct Admission {
     wall_clock: WallClock,
     introductions: Introductions,
-    /// What the wall clock said when we started.
+    /// The wall clock at the start of this member.
     started: Incarnation,
 }
 
 impl Admission {
-    /// That of a member that starts now with this incarnation.
+    /// The admission of a member that starts now with this incarnation.
     pub(crate) fn new(cx: &Context, started: Incarnation) -> Self {
         let wall_clock = WallClock::new(cx.now, started);
         Self { wall_clock, introductions: Introductions::default(), started }
@@ -35,11 +35,12 @@ impl Admission {
 
     /// The incarnation that a member would start with now.
     pub(crate) fn clock(&self, cx: &Context) -> Incarnation {
-        self.wall_clock.says(cx.now)
+        self.wall_clock.incarnation_at(cx.now)
     }
 
-    /// The driver has read the wall clock. If it was set back, what was said by the wrong clock would now be refused by
-    /// every member whose clock is right, so it must not stand in the way of what is said by the right one.
+    /// The driver has read the wall clock. If the clock was set back, statements from the wrong
+    /// clock lie in the future: members with the right clock refuse them. So they must give way to
+    /// statements from the right clock.
     pub(crate) fn read_clock(&mut self, cx: &mut Context, since_epoch: Duration) {
         let Some(clock) = self.wall_clock.read(cx.now, since_epoch) else { return };
         let snapshot = cx.members.snapshot();
@@ -51,8 +52,8 @@ impl Admission {
         }
     }
 
-    /// Whether the claim of `from` that `about` has this incarnation lies too far ahead. Then it is counted and reported,
-    /// and must change nothing.
+    /// Whether the claim of `from` about `about` has an incarnation too far ahead of the clock. If
+    /// so, counts and reports it; it must change nothing.
     pub(crate) fn refuses(
         &mut self,
         cx: &mut Context,
@@ -70,20 +71,20 @@ impl Admission {
         true
     }
 
-    /// A join is refused, because the two wall clocks differ.
+    /// Reports a join that is refused because the two wall clocks differ.
     pub(crate) fn refuse_join(&mut self, cx: &mut Context, join: RefusedJoin) {
         if let Some(report) = self.wall_clock.refuse_join(cx.now, join) {
             cx.output(Output::RefusedJoin(report));
         }
     }
 
-    /// Whether what was known of `id` when the clock was set back lay too far ahead.
+    /// Whether the known incarnation of `id` lay too far ahead when the clock was set back.
     pub(crate) fn is_far_ahead(&self, id: &NodeId) -> bool {
         self.wall_clock.is_far_ahead(id)
     }
 
-    /// Whether any claim about `id` replaces what is known, because that still lies too far ahead since the clock was set
-    /// back.
+    /// Whether any claim about `id` replaces what is known, because the known incarnation still
+    /// lies too far ahead since the clock was set back.
     pub(crate) fn gives_way(&mut self, cx: &Context, id: &NodeId) -> bool {
         if !self.wall_clock.end_far_ahead(id) {
             return false;
@@ -92,8 +93,8 @@ impl Admission {
         cx.members.get(id).is_some_and(|known| !known.incarnation.is_plausible(clock))
     }
 
-    /// If `from` speaks of a member that is unknown here and may be long gone, the member itself is asked. Returns whether
-    /// that is so, and the claim not to be believed.
+    /// If `from` claims that an old, unknown node is a member, asks that node for its own
+    /// statement. Returns whether this is such a claim. Then it must change nothing.
     pub(crate) fn asks_for_introduction(
         &mut self,
         cx: &mut Context,
@@ -104,7 +105,8 @@ impl Admission {
         if !may_be_gone || claim.id == cx.me || cx.members.get(&claim.id).is_some() {
             return false;
         }
-        // Without its description its address is unknown. The next exchange brings it again.
+        // Without a description the address is unknown. The next exchange of views brings the claim
+        // again.
         if claim.is_complete() {
             if !self.introductions.add(claim, from) {
                 cx.stats.introductions_full += 1;
@@ -114,12 +116,13 @@ impl Admission {
         true
     }
 
-    /// A member that waits for its introduction has said what it is. Returns who spoke of it first.
+    /// A member that waits for its introduction stated itself. Returns the source of the first
+    /// claim.
     pub(crate) fn introduced(&mut self, id: &NodeId) -> Option<NodeId> {
         self.introductions.end(id)
     }
 
-    /// A member that waits for its introduction has not answered.
+    /// A member that waits for its introduction did not answer.
     pub(crate) fn not_introduced(&mut self, cx: &mut Context, id: &NodeId, why: NoReply) {
         self.introductions.end(id);
         if why != NoReply::Local {
@@ -128,11 +131,11 @@ impl Admission {
         self.introduce_next(cx);
     }
 
-    /// Asks the next that wait, as many as may be asked at a time.
+    /// Asks the next members that wait, up to the limit of requests at a time.
     pub(crate) fn introduce_next(&mut self, cx: &mut Context) {
         while let Some(claim) = self.introductions.next() {
             if cx.members.get(&claim.id).is_some() {
-                // It has joined meanwhile.
+                // The member joined meanwhile.
                 self.introductions.end(&claim.id);
                 continue;
             }
@@ -142,20 +145,21 @@ impl Admission {
         }
     }
 
-    /// Whether a claim of this incarnation may be about a member whose tombstone nobody keeps any more. A member that
-    /// started since then has an incarnation from since then. Half of the time is left for clocks that differ.
+    /// Whether all members may have removed the tombstone of the member with this incarnation. A
+    /// member that started later has a later incarnation. Half of `tombstone_ttl` is a margin for
+    /// clocks that differ.
     fn is_old(&self, cx: &Context, incarnation: Incarnation) -> bool {
         incarnation.later_by(cx.config.tombstone_ttl / 2) < self.clock(cx)
     }
 
-    /// Whether no tombstone that we could have known is gone yet.
+    /// Whether this member started so lately that no tombstone since then can have been removed.
     pub(crate) fn has_started_lately(&self, cx: &Context) -> bool {
         !self.is_old(cx, self.started)
     }
 
-    /// A peer has sent this page of what it knows in these buckets, after that name; `more` says whether other pages
-    /// follow. Returns those of our members that should be on it and are not. They may be gone for long, and nobody else
-    /// watches them.
+    /// A peer sent a page of its view: the names after `after`, in the buckets `only`. `more`:
+    /// other pages follow. Returns old live members that belong on the page and are missing. They
+    /// may have failed long ago, and possibly no other member watches them.
     pub(crate) fn missed(
         &self,
         cx: &Context,
@@ -178,7 +182,7 @@ impl Admission {
         snapshot.nodes().iter().filter(is_missed).map(|node| node.id.clone()).collect()
     }
 
-    /// How many claims were refused.
+    /// The number of refused claims.
     pub(crate) fn refused(&self) -> u64 {
         self.wall_clock.refused()
     }
@@ -195,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn members_that_should_be_on_a_page_and_are_not_are_missed_if_they_may_be_gone() {
+    fn old_members_absent_from_a_page_are_missed() {
         let others = [("a", Alive), ("b", Suspect), ("c", Alive), ("d", Alive), ("e", Alive)];
         let mut cx = Context::of_others(SwimConfig::verified(), &others);
         let admission = Admission::new(&cx, Incarnation::new(1));
@@ -204,9 +208,13 @@ mod tests {
             let missed = admission.missed(cx, (after.map(id).as_ref(), page, more), only);
             missed.iter().map(NodeId::to_string).collect::<String>()
         };
-        assert_eq!(missed(&cx, None, &[], false, Buckets::ALL), "", "all have started lately");
+        assert_eq!(missed(&cx, None, &[], false, Buckets::ALL), "", "all started lately");
         cx.now += cx.config.tombstone_ttl / 2 + Duration::from_millis(1);
-        assert_eq!(missed(&cx, None, &[], false, Buckets::ALL), "acde", "not a suspect, nor ourselves");
+        assert_eq!(
+            missed(&cx, None, &[], false, Buckets::ALL),
+            "acde",
+            "neither the suspect nor this member"
+        );
         assert_eq!(missed(&cx, Some("c"), &[], false, Buckets::ALL), "de");
         assert_eq!(missed(&cx, None, &page, false, Buckets::ALL), "ae");
         assert_eq!(missed(&cx, None, &page, true, Buckets::ALL), "a", "others may be on the next page");
@@ -216,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn half_the_life_of_a_tombstone_makes_an_incarnation_old() {
+    fn incarnation_is_old_after_half_the_tombstone_ttl() {
         let mut cx = Context::of_others(SwimConfig::verified(), &[]);
         let admission = Admission::new(&cx, Incarnation::new(1));
         cx.now += cx.config.tombstone_ttl / 2;

@@ -1,7 +1,7 @@
-//! Descriptions that were too large to ride on gossip: who lacks one asks for it.
-//!
-//! First whoever told the news, who is near and mostly has it; if that leaves us without, the member itself, which has
-//! it for certain. If even that fails, the next mention of the member or the next exchange of views begins anew.
+//! Requests for descriptions that were too large for gossip. First the source of the update is
+//! asked: it is a neighbour and mostly has the description. If it does not, the member itself is
+//! asked. If that fails, too, the next mention of the member or the next exchange of views starts
+//! again.
 
 use kinfolk_core::{NodeId, NodeStatus};
 
@@ -9,7 +9,7 @@ use crate::context::{Context, DELIVERED_WITHIN};
 use crate::purpose::{Describe, Purpose};
 use crate::wire::message::Message;
 
-/// Whether we lack the description of `id`.
+/// Whether this member lacks the description of `id`.
 pub(crate) fn lacks_description(cx: &Context, id: &NodeId) -> bool {
     *id != cx.me && cx.members.get(id).is_some_and(|node| !node.is_complete())
 }

@@ -1,20 +1,20 @@
-//! Forgetting a member before the time of its tombstone is over, everywhere: at this member at
-//! once, and at all others by gossip (`Update::Forget`).
+//! Removes members from all views before their tombstones expire: here at once, at all other
+//! members by gossip (`Update::Forget`, the *forget update*).
 //!
 //! ```text
-//!   command ──┬─ a tombstone ──> removed, remembered, passed on
-//!             └─ alive, suspect, unknown, ourselves ──> an error
+//!   command ─────────┬─ a tombstone ──> removed, remembered, passed on
+//!                    └─ alive, suspect, unknown, this member ──> an error
 //!
-//!   word ─────┬─ a tombstone up to that incarnation ──> removed, remembered, passed on
-//!             ├─ unknown ──> remembered, passed on: the tombstone may come later
-//!             ├─ a member, or a later incarnation ──> ignored
-//!             └─ about us ──> a claim that we failed, which we refute
+//!   forget update ───┬─ a tombstone up to that incarnation ──> removed, remembered, passed on
+//!                    ├─ unknown ──> remembered, passed on: the tombstone may come later
+//!                    ├─ a member, or a later incarnation ──> ignored
+//!                    └─ about this member ──> a claim that it failed, which it refutes
 //! ```
 //!
-//! What is remembered is the tombstone in another place: a claim up to its incarnation changes
-//! nothing, but no view shows the member. A peer that still tells of the tombstone receives the
-//! word. A peer that holds the member for alive receives the tombstone (`Members::corrections`), so that
-//! a member that really lives refutes it and is back.
+//! The memory of a forgotten member does what its tombstone did: a claim up to its incarnation
+//! changes nothing. But no view shows the member. A peer that still sends the tombstone receives
+//! the forget update. A peer that claims that the member is alive receives the tombstone
+//! (`Members::corrections`), so that a live member refutes it and is a member again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,75 +23,76 @@ use kinfolk_core::{Incarnation, Instant, NodeId, NodeState, NodeStatus};
 
 use crate::wire::message::Update;
 
-/// How many words a member that comes back receives at most, the latest. It missed them while it
-/// was cut off.
+/// A member that returns receives at most this many forget updates, the latest. It missed them
+/// while it was isolated.
 const MISSED_MAX: usize = 1_024;
 
-/// The names that were forgotten, each with the incarnation up to which the word counts.
+/// The forgotten names, each with the incarnation up to which claims are ignored.
 ///
-/// Bounded by [`NAMES_MAX`](Self::NAMES_MAX). Each is dropped when a tombstone of the same age
-/// would be.
+/// Bounded by [`NAMES_MAX`](Self::NAMES_MAX). Each name is dropped after `tombstone_ttl`, as a
+/// tombstone is.
 #[derive(Debug, Default)]
 pub(crate) struct Forgotten {
-    words: BTreeMap<NodeId, Word>,
-    /// The names in the order in which they were noted.
+    entries: BTreeMap<NodeId, Entry>,
+    /// The names in the order in which they were recorded.
     by_age: BTreeMap<u64, NodeId>,
     noted: u64,
-    /// How many words were dropped or left out at the bound.
+    /// The number of entries that were dropped or not recorded at the bound.
     dropped: u64,
-    /// What the sender of the current message still tells of, to be told when the message is done
-    /// with.
-    owed: Vec<(NodeId, Update)>,
+    /// The forget updates that the sender of the current message lacks. They are sent after the
+    /// message is handled.
+    replies: Vec<(NodeId, Update)>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Word {
+pub(super) struct Entry {
     pub(super) incarnation: Incarnation,
-    /// Of the tombstone: `Failed` where it was not known here.
+    /// The state of the tombstone; `Failed` if this member had no tombstone.
     pub(super) state: NodeState,
     at: Instant,
     number: u64,
 }
 
-/// What became of a word.
+/// The result of [`Forgotten::note`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Noted {
-    /// It is remembered from now on.
+    /// The name is remembered from now on.
     New,
-    /// It, or one that counts for longer, was known.
+    /// The name was remembered already, up to this incarnation or a later one.
     Known,
-    /// The memory is full, and it removes nothing here.
+    /// The memory is full, and this member has no such tombstone.
     Full,
 }
 
 impl Forgotten {
-    /// How many names are remembered: more than one operator removes in a day.
+    /// The number of names that are remembered: more than an operator removes in a day.
     pub(crate) const NAMES_MAX: usize = 16_384;
 
     pub(crate) fn len(&self) -> usize {
-        self.words.len()
+        self.entries.len()
     }
 
-    /// How many words were dropped or left out at the bound.
+    /// The number of entries that were dropped or not recorded at the bound.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// The word about that member, if it still counts.
-    pub(super) fn about(&self, now: Instant, ttl: Duration, id: &NodeId) -> Option<Word> {
-        self.words.get(id).filter(|word| now.since(word.at) < ttl).copied()
+    /// The entry about that member, if it has not expired.
+    pub(super) fn about(&self, now: Instant, ttl: Duration, id: &NodeId) -> Option<Entry> {
+        self.entries.get(id).filter(|entry| now.since(entry.at) < ttl).copied()
     }
 
-    /// The word that covers this claim: one about its member, up to its incarnation or a later one.
-    pub(super) fn covering(&self, now: Instant, ttl: Duration, claim: &NodeStatus) -> Option<Word> {
-        self.about(now, ttl, &claim.id).filter(|word| claim.incarnation <= word.incarnation)
+    /// The entry that covers this claim: about its member, up to its incarnation or a later one.
+    pub(super) fn covering(&self, now: Instant, ttl: Duration, claim: &NodeStatus) -> Option<Entry> {
+        self.about(now, ttl, &claim.id).filter(|entry| claim.incarnation <= entry.incarnation)
     }
 
-    /// Notes a word. `state` is that of the tombstone which it removes; at the bound, only a word
-    /// that removes one takes the place of the oldest. So no word is news twice because others
-    /// pushed it out, and words cannot circulate for ever.
+    /// Records a forgotten member. `state` is the state of the tombstone that is removed, `None` if
+    /// there is none. At the bound only the removal of a tombstone replaces the oldest entry.
+    /// Otherwise entries could push each other out, and their forget updates would be new again and
+    /// circulate for ever.
     ///
-    /// Returns what became of it, and which names are remembered no more.
+    /// Returns the result, and the names that are remembered no more.
     pub(super) fn note(
         &mut self,
         (now, ttl): (Instant, Duration),
@@ -100,11 +101,11 @@ impl Forgotten {
         state: Option<NodeState>,
     ) -> (Noted, Vec<NodeId>) {
         let mut dropped = self.drop_expired(now, ttl);
-        if self.words.get(id).is_some_and(|word| word.incarnation >= incarnation) {
+        if self.entries.get(id).is_some_and(|entry| entry.incarnation >= incarnation) {
             return (Noted::Known, dropped);
         }
         self.remove(id);
-        if self.words.len() >= Self::NAMES_MAX {
+        if self.entries.len() >= Self::NAMES_MAX {
             self.dropped += 1;
             if state.is_none() {
                 return (Noted::Full, dropped);
@@ -114,30 +115,30 @@ impl Forgotten {
         let number = self.noted;
         self.noted += 1;
         let state = state.unwrap_or(NodeState::Failed);
-        self.words.insert(id.clone(), Word { incarnation, state, at: now, number });
+        self.entries.insert(id.clone(), Entry { incarnation, state, at: now, number });
         self.by_age.insert(number, id.clone());
         (Noted::New, dropped)
     }
 
-    /// That teller has to hear this word.
-    pub(super) fn owe(&mut self, teller: &NodeId, word: Update) {
-        self.owed.push((teller.clone(), word));
+    /// Queues a forget update for the sender of the current message.
+    pub(super) fn queue_reply(&mut self, sender: &NodeId, update: Update) {
+        self.replies.push((sender.clone(), update));
     }
 
-    /// Whether a word is owed to anybody.
-    pub(super) fn owes(&self) -> bool {
-        !self.owed.is_empty()
+    /// Whether forget updates are queued for a sender.
+    pub(super) fn has_replies(&self) -> bool {
+        !self.replies.is_empty()
     }
 
-    /// Takes what is owed.
-    pub(super) fn take_owed(&mut self) -> Vec<(NodeId, Update)> {
-        std::mem::take(&mut self.owed)
+    /// Takes the queued forget updates.
+    pub(super) fn take_replies(&mut self) -> Vec<(NodeId, Update)> {
+        std::mem::take(&mut self.replies)
     }
 
-    /// What is known of that member now outranks the word.
+    /// A newer claim about that member outranks the entry.
     pub(crate) fn remove(&mut self, id: &NodeId) {
-        if let Some(word) = self.words.remove(id) {
-            self.by_age.remove(&word.number);
+        if let Some(entry) = self.entries.remove(id) {
+            self.by_age.remove(&entry.number);
         }
     }
 
@@ -149,31 +150,31 @@ impl Forgotten {
         dropped
     }
 
-    fn oldest(&self) -> Option<&Word> {
-        self.by_age.values().next().and_then(|id| self.words.get(id))
+    fn oldest(&self) -> Option<&Entry> {
+        self.by_age.values().next().and_then(|id| self.entries.get(id))
     }
 
-    /// The name that one more would push out, if the memory is full.
+    /// The name that the next entry would push out, if the memory is full.
     pub(super) fn pushed_out_next(&self) -> Option<&NodeId> {
-        let is_full = self.words.len() >= Self::NAMES_MAX;
+        let is_full = self.entries.len() >= Self::NAMES_MAX;
         self.by_age.values().next().filter(|_| is_full)
     }
 
     fn drop_oldest(&mut self) -> Option<NodeId> {
         let (_, id) = self.by_age.pop_first()?;
-        self.words.remove(&id);
+        self.entries.remove(&id);
         Some(id)
     }
 
-    /// The words that were noted since then, the latest first, at most [`MISSED_MAX`].
+    /// The forget updates since `then`, the latest first, at most [`MISSED_MAX`].
     pub(super) fn since(&self, then: Instant) -> Vec<Update> {
         let latest = self.by_age.values().rev().take(MISSED_MAX);
-        let words = latest.filter_map(|id| Some((id, self.words.get(id)?)));
-        words.take_while(|(_, word)| word.at >= then).map(|(id, word)| word.update(id)).collect()
+        let entries = latest.filter_map(|id| Some((id, self.entries.get(id)?)));
+        entries.take_while(|(_, entry)| entry.at >= then).map(|(id, entry)| entry.update(id)).collect()
     }
 }
 
-impl Word {
+impl Entry {
     pub(super) fn update(&self, id: &NodeId) -> Update {
         Update::Forget { id: id.clone(), incarnation: self.incarnation }
     }
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_covers_its_incarnation_and_none_above_for_a_day() {
+    fn entry_covers_claims_up_to_its_incarnation_for_a_day() {
         let (mut memory, now) = (Forgotten::default(), Instant::ORIGIN);
         assert_eq!(note(&mut memory, now, 1, true), (Noted::New, vec![]));
         assert_eq!(note(&mut memory, now, 1, true), (Noted::Known, vec![]));
@@ -219,25 +220,25 @@ mod tests {
     }
 
     #[test]
-    fn at_the_bound_a_removal_drops_the_oldest_and_nothing_else_does() {
+    fn at_the_bound_only_a_removal_drops_the_oldest() {
         let (mut memory, now) = (Forgotten::default(), Instant::ORIGIN);
         let max = Forgotten::NAMES_MAX;
         assert!((0..max).all(|number| note(&mut memory, now, number, false) == (Noted::New, vec![])));
         assert_eq!(note(&mut memory, now, max, false), (Noted::Full, vec![]));
         assert_eq!(note(&mut memory, now, max, true), (Noted::New, vec![id(0)]));
-        assert_eq!(note(&mut memory, now, 0, false), (Noted::Full, vec![]), "it is not news again");
+        assert_eq!(note(&mut memory, now, 0, false), (Noted::Full, vec![]), "it is not new again");
         assert_eq!((memory.len(), memory.by_age.len()), (max, max));
     }
 
     #[test]
-    fn missed_words_are_those_since_and_the_latest_of_too_many() {
+    fn missed_forget_updates_are_the_latest_since_then() {
         let (mut memory, now) = (Forgotten::default(), Instant::ORIGIN);
         let later = now + Duration::from_secs(9);
         let _ = note(&mut memory, now, 1, true);
         let _ = note(&mut memory, later, 2, true);
-        let word = |number| Update::Forget { id: id(number), incarnation: Incarnation::new(5) };
-        assert_eq!(memory.since(now), [word(2), word(1)]);
-        assert_eq!(memory.since(later), [word(2)]);
+        let update = |number| Update::Forget { id: id(number), incarnation: Incarnation::new(5) };
+        assert_eq!(memory.since(now), [update(2), update(1)]);
+        assert_eq!(memory.since(later), [update(2)]);
         (3..3 + MISSED_MAX).for_each(|number| drop(note(&mut memory, later, number, true)));
         assert_eq!(memory.since(now).len(), MISSED_MAX);
     }

@@ -1,14 +1,14 @@
-//! The members: who belongs to the group, who did, and who is forgotten. [`Members`] is the only one in this crate that
-//! writes the registry; [`Admission`] says which claims may come to it.
+//! The members: which nodes belong to the group, which did, and which are forgotten. Only
+//! [`Members`] writes the registry. [`Admission`] decides which claims reach it.
 //!
 //! ```text
-//!   claim ──> Admission ──┬─ from the future, of a clock that is wrong ──> refused      wall_clock.rs
-//!                         ├─ about somebody who may be gone for long ──> asked first    introduction.rs
-//!                         └─ else ──> Members ──┬─ forgotten ──> ignored                forgotten.rs
+//!   claim ──> Admission ──┬─ from the future: a clock is wrong ──> refused     wall_clock.rs
+//!                         ├─ about an old, unknown node ──> asked first        introduction.rs
+//!                         └─ else ──> Members ──┬─ forgotten ──> ignored       forgotten.rs
 //!                                               └─ registry ──> a change, or none
 //! ```
 //!
-//! Nothing here knows how members are probed, or how news travels.
+//! This module does not know how members are probed, or how gossip spreads.
 
 mod admission;
 mod description;
@@ -36,24 +36,24 @@ use crate::wire::message::Update;
 pub(crate) use admission::Admission;
 pub(crate) use description::{ask_for_description, lacks_description};
 pub(crate) use forgotten::Forgotten;
-use forgotten::{Noted, Word};
+use forgotten::{Entry, Noted};
 
-/// How long before a member was declared failed it may have been cut off: the tolerated pause, stretched by local health,
-/// and the grace of the brake.
-const CUT_OFF_BEFORE: Duration = Duration::from_mins(2);
+/// For at most this long a member may have been isolated before it was declared failed: the
+/// tolerated pause, stretched by local health (45 s by default), and the grace of the brake (30 s).
+const ISOLATED_BEFORE_FAILURE_MAX: Duration = Duration::from_mins(2);
 
-/// The registry, the tombstones in it, and those that were removed before their time.
+/// The registry, its tombstones, and the members that were forgotten before theirs expired.
 #[derive(Debug)]
 pub(crate) struct Members {
     registry: RegistryWriter,
-    /// When each failed or left member is forgotten.
+    /// The timer that removes the tombstone of each failed or left member.
     tombstones: BTreeMap<NodeId, TimerKey>,
-    /// Which members were forgotten before that.
+    /// The members that were forgotten.
     forgotten: Forgotten,
 }
 
 impl Members {
-    /// The members of this registry. Those in it that are no members have their tombstones from now on.
+    /// The members of this registry. Failed and left members in it get a tombstone timer.
     pub(crate) fn new(cx: &mut Context, registry: RegistryWriter) -> Self {
         let mut members = Self { registry, tombstones: BTreeMap::new(), forgotten: Forgotten::default() };
         let snapshot = members.registry.snapshot();
@@ -63,22 +63,23 @@ impl Members {
         members
     }
 
-    /// The view of the group, shared with whoever was given the registry.
+    /// The view of the group. It is shared with the holders of the registry.
     pub(crate) fn registry(&self) -> &RegistryView {
         &self.registry
     }
 
-    /// Takes in a claim, if it outranks what is known.
+    /// Applies a claim, if it outranks what is known.
     pub(crate) fn apply(&mut self, claim: impl Into<Arc<NodeStatus>>) -> Change {
         self.registry.apply(claim)
     }
 
-    /// Takes in a claim whatever is known.
+    /// Applies a claim, whatever is known.
     pub(crate) fn replace(&mut self, claim: impl Into<Arc<NodeStatus>>) -> Change {
         self.registry.replace(claim)
     }
 
-    /// Says who we are once more at a lower incarnation: ours was taken by a wall clock that was wrong.
+    /// States this member at a lower incarnation, because a wrong wall clock gave it the current
+    /// one.
     pub(crate) fn restate(&mut self, cx: &mut Context, incarnation: Incarnation) {
         let Some(mine) = cx.mine() else { return };
         let statement = NodeStatus::alive(mine.id.clone(), mine.addr, incarnation, mine.tags.clone());
@@ -88,8 +89,8 @@ impl Members {
         }
     }
 
-    /// A member has changed: what was remembered of it as gone is over. If it has come back from a failure, returns when
-    /// that was declared.
+    /// A member changed, so its tombstone and its forgotten entry end. If the member returned from
+    /// a failure, returns when that failure was declared.
     pub(crate) fn changed(&mut self, cx: &mut Context, after: &NodeStatus) -> Option<Instant> {
         self.forgotten.remove(&after.id);
         let tombstone = self.tombstones.remove(&after.id)?;
@@ -98,14 +99,14 @@ impl Members {
         reaped_at.filter(|_| after.state.is_member()).map(|at| at - cx.config.tombstone_ttl)
     }
 
-    /// Keeps this tombstone from now on for as long as the configuration says.
+    /// Keeps this tombstone for `tombstone_ttl`.
     pub(crate) fn keep_tombstone(&mut self, cx: &mut Context, node: &NodeStatus) {
         let at = cx.now + cx.config.tombstone_ttl;
         let timer = cx.timers.schedule(at, Timer::Reap(node.id.clone(), node.incarnation));
         self.tombstones.insert(node.id.clone(), timer);
     }
 
-    /// Removes a tombstone, if it is still of this incarnation.
+    /// Removes a tombstone, if it still has this incarnation.
     pub(crate) fn reap(&mut self, cx: &mut Context, id: &NodeId, incarnation: Incarnation) {
         if let Some(timer) = self.tombstones.remove(id) {
             cx.timers.cancel(timer);
@@ -114,8 +115,10 @@ impl Members {
         cx.fact(Fact::Reaped { id: id.clone(), known });
     }
 
-    /// The application has this member forgotten. `remembered` is what is known of it beside the registry, `clock` what the
-    /// wall clock says; `unsent` says whether news of a name waits that nobody has heard, and of how many news waits.
+    /// The application wants this member to be forgotten. `remembered` is what is known of it
+    /// outside the registry; `clock` is the wall clock's incarnation. `unsent` says whether a
+    /// forget update about a name waits and has been sent to nobody; `waiting` is the number of
+    /// updates that wait.
     pub(crate) fn forget(
         &mut self,
         cx: &mut Context,
@@ -139,13 +142,14 @@ impl Members {
         if pushes_out && !cx.roster.is_empty() {
             return Err(ForgetError::Busy { node, waiting });
         }
-        // Others refuse a word far ahead of the clock, and it would keep the member out here when it starts again.
+        // Others refuse a forget update far ahead of the clock. And it would cover the next
+        // instance of the member, too.
         let is_plausible = tombstone.incarnation.is_plausible(clock);
         self.forget_up_to(cx, id, if is_plausible { tombstone.incarnation } else { clock }, None);
         Ok(tombstone)
     }
 
-    /// A member says that another, who is not us, is forgotten.
+    /// A peer sent a forget update about another member.
     pub(crate) fn heard_word(
         &mut self,
         cx: &mut Context,
@@ -166,11 +170,12 @@ impl Members {
         cx: &mut Context,
         id: &NodeId,
         incarnation: Incarnation,
-        teller: Option<&NodeId>,
+        source: Option<&NodeId>,
     ) {
         let known = self.registry.get(id);
-        // A word of our own application is no old one that goes round, even where there is no tombstone here.
-        let ours = teller.is_none().then_some(NodeState::Failed);
+        // A forget of this member's own application counts as a removal even without a tombstone
+        // here: it is no old update that circulates.
+        let ours = source.is_none().then_some(NodeState::Failed);
         let state = known.as_ref().map(|known| known.state).or(ours);
         let time = (cx.now, cx.config.tombstone_ttl);
         let (noted, dropped) = self.forgotten.note(time, id, incarnation, state);
@@ -186,63 +191,67 @@ impl Members {
             self.reap(cx, id, tombstone.incarnation);
         }
         let update = Update::Forget { id: id.clone(), incarnation };
-        cx.news(update, Priority::Medium, teller.cloned());
+        cx.news(update, Priority::Medium, source.cloned());
     }
 
-    /// Whether that claim of `from` is about a member that is forgotten. Then it must change nothing. A peer that still
-    /// tells of the tombstone will be told.
+    /// Whether the claim of `from` is about a forgotten member. Then it must change nothing. A
+    /// sender that still has the tombstone will receive the forget update.
     pub(crate) fn is_forgotten(&mut self, cx: &Context, from: &NodeId, claim: &NodeStatus) -> bool {
-        let Some(word) = self.word_covering(cx, claim) else { return false };
+        let Some(entry) = self.entry_covering(cx, claim) else { return false };
         if !claim.state.is_member() {
-            self.forgotten.owe(from, word.update(&claim.id));
+            self.forgotten.queue_reply(from, entry.update(&claim.id));
         }
         true
     }
 
-    /// The word about `id`, which speaks to us and is in no view here. If it lives, it refutes the word.
+    /// The forget update about `id`, which sends messages to this member and is in no view here. If
+    /// it is alive, it refutes the update.
     pub(crate) fn word_about(&self, cx: &Context, id: &NodeId) -> Option<Update> {
-        self.forgotten.about(cx.now, cx.config.tombstone_ttl, id).map(|word| word.update(id))
+        self.forgotten.about(cx.now, cx.config.tombstone_ttl, id).map(|entry| entry.update(id))
     }
 
-    fn word_covering(&self, cx: &Context, claim: &NodeStatus) -> Option<Word> {
+    fn entry_covering(&self, cx: &Context, claim: &NodeStatus) -> Option<Entry> {
         self.forgotten.covering(cx.now, cx.config.tombstone_ttl, claim)
     }
 
-    /// A message has been handled: its sender receives the words that it lacks.
+    /// A message was handled: its sender receives the forget updates that it lacks.
     #[inline]
     pub(crate) fn tell_owed_words(&mut self, cx: &mut Context) {
-        if !self.forgotten.owes() {
+        if !self.forgotten.has_replies() {
             return;
         }
-        let owed = self.forgotten.take_owed();
-        // All that one message tells of comes from one sender.
-        let teller = owed.first().and_then(|(teller, _)| self.registry.get(teller));
-        if let Some(teller) = teller {
-            cx.stats.forgets_told += owed.len() as u64;
-            let words: Vec<Update> = owed.into_iter().map(|(_, word)| word).collect();
-            send_words(cx, &teller, &words);
+        let replies = self.forgotten.take_replies();
+        // All claims of one message come from one sender.
+        let source = replies.first().and_then(|(source, _)| self.registry.get(source));
+        if let Some(source) = source {
+            cx.stats.forgets_told += replies.len() as u64;
+            let updates: Vec<Update> = replies.into_iter().map(|(_, entry)| entry).collect();
+            send_forget_updates(cx, &source, &updates);
         }
     }
 
-    /// Whether any name is remembered as forgotten.
+    /// Whether any forgotten name is remembered.
     pub(crate) fn remembers_words(&self) -> bool {
         self.forgotten.len() > 0
     }
 
-    /// A member that was declared failed at that time is back: it is told what was forgotten meanwhile.
+    /// A member that was declared failed at `failed_at` returned: it receives the forget updates
+    /// that it missed.
     pub(crate) fn tell_missed_words(&self, cx: &mut Context, back: &NodeStatus, failed_at: Instant) {
-        let since = (failed_at - CUT_OFF_BEFORE).max(cx.now - cx.config.tombstone_ttl);
-        send_words(cx, back, &self.forgotten.since(since));
+        let since = (failed_at - ISOLATED_BEFORE_FAILURE_MAX).max(cx.now - cx.config.tombstone_ttl);
+        send_forget_updates(cx, back, &self.forgotten.since(since));
     }
 
-    /// The tombstones that contradict these claims of a peer, as many as fit into a page. What does not fit comes with the
-    /// next exchange.
+    /// The tombstones that contradict these claims of a peer, up to one page. The rest comes with
+    /// the next exchange of views.
     ///
-    /// Who never knew a member needs no tombstone of it. Were all tombstones exchanged, 10,000 old
-    /// names would make a join 70 times as large, and each new member would keep them for another day,
-    /// so that they never end. An old claim that the member is alive may still reach one that has no
-    /// tombstone. Then its view differs from others, the comparison finds that, and the correction
-    /// follows.
+    /// A peer that never knew a member needs no tombstone of it. If all tombstones were exchanged,
+    /// 10,000 old names would make a join 70 times as large (193 KB instead of 2.7 KB). Each new
+    /// member would keep them for another `tombstone_ttl`, so that they would never end.
+    ///
+    /// An old claim that the member is alive may still reach a member without the tombstone. Then
+    /// its view differs from other views. An anti-entropy round finds that, and brings the
+    /// tombstone.
     pub(crate) fn corrections(&self, cx: &Context, claims: &[Arc<NodeStatus>]) -> Vec<Arc<NodeStatus>> {
         let mut bytes = 0;
         let fits = |tombstone: &Arc<NodeStatus>| {
@@ -257,43 +266,44 @@ impl Members {
             return None;
         }
         let Some(known) = self.registry.get(&claim.id) else {
-            // The tombstone that this claim's member would have if it were not forgotten.
-            let Word { incarnation, state, .. } = self.word_covering(cx, claim)?;
+            // The tombstone that the member would have if it were not forgotten.
+            let Entry { incarnation, state, .. } = self.entry_covering(cx, claim)?;
             return Some(Arc::new(NodeStatus { incarnation, state, ..claim.without_description() }));
         };
         let outranks = (known.incarnation, known.state) > (claim.incarnation, claim.state);
         if known.state.is_member() || !outranks {
             return None;
         }
-        // Tags of a member that is gone matter to nobody who does not ask for them.
+        // Nobody needs the tags of a failed or left member without asking for them.
         let large = codec::encoded_len(&known) > INLINE_CLAIM_MAX;
         Some(if large { known.without_description().into() } else { known })
     }
 
-    /// Whether a peer's page has a tombstone of a member that we do not know. It would only begin another day here.
+    /// Whether a peer's page has a tombstone of an unknown member. It would only start another
+    /// `tombstone_ttl` here.
     pub(crate) fn is_of_no_use(&self, claim: &NodeStatus) -> bool {
         !claim.state.is_member() && self.registry.get(&claim.id).is_none()
     }
 
-    /// How many tombstones there are.
+    /// The number of tombstones.
     #[cfg(test)]
     pub(crate) fn tombstones(&self) -> usize {
         self.tombstones.len()
     }
 
-    /// How many names are remembered as forgotten.
+    /// The number of forgotten names that are remembered.
     pub(crate) fn forgotten_names(&self) -> usize {
         self.forgotten.len()
     }
 
-    /// How many words about forgotten names were dropped or left out at the bound.
+    /// The number of forgotten entries that were dropped or not recorded at the bound.
     pub(crate) fn words_dropped(&self) -> u64 {
         self.forgotten.dropped()
     }
 }
 
-fn send_words(cx: &mut Context, to: &NodeStatus, words: &[Update]) {
-    for words in words.chunks(UPDATES_MAX) {
-        cx.send_gossip(to, words.to_vec(), Dial::Later);
+fn send_forget_updates(cx: &mut Context, to: &NodeStatus, updates: &[Update]) {
+    for updates in updates.chunks(UPDATES_MAX) {
+        cx.send_gossip(to, updates.to_vec(), Dial::Later);
     }
 }

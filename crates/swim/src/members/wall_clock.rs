@@ -1,8 +1,7 @@
-//! What this member's wall clock says, and which incarnations it allows. An incarnation begins as
-//! the wall clock's time at the start of a member. One that lies more than
-//! [`Incarnation::CLOCK_ERROR_MAX`] ahead of our clock is no member's: a member refuses to refute
-//! above it. So nobody may believe it of another member either. Else one false claim would remove
-//! its subject for good.
+//! The wall clock of this member, and the incarnations that it allows. A member starts with the
+//! time of its wall clock as its incarnation. An incarnation more than
+//! [`Incarnation::CLOCK_ERROR_MAX`] ahead of this clock is refused: its own member would refuse to
+//! refute above it. So one false claim about another member would remove it permanently.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,25 +10,25 @@ use kinfolk_core::{Incarnation, Instant, NodeId};
 
 use crate::interface::output::{RefusedClaim, RefusedJoin};
 
-/// At most this often a refusal is reported: a sender that repeats its claim must not fill the log.
+/// Refusals are reported at most this often: a sender that repeats its claim must not fill the log.
 const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
-/// A clock that goes back by less was only adjusted.
+/// A clock that goes back by at most this much was only adjusted.
 const STEP_MIN: Duration = Duration::from_mins(1);
 
-/// The wall clock as it was last read, and the claims that it made us refuse.
+/// The wall clock as it was last read, and the claims that were refused because of it.
 #[derive(Debug)]
 pub(super) struct WallClock {
     read_at: Instant,
     read: Incarnation,
     reported_at: Option<Instant>,
-    /// How many claims were refused.
+    /// The number of refused claims.
     refused: u64,
-    /// How many of them had been refused at the last report.
+    /// The value of `refused` at the last report.
     reported: u64,
     join_reported_at: Option<Instant>,
     /// Members whose known incarnation lies too far ahead since the clock was set back. Any claim
-    /// that does not replaces it.
+    /// with a plausible incarnation replaces it.
     far_ahead: BTreeSet<NodeId>,
 }
 
@@ -47,22 +46,22 @@ impl WallClock {
         }
     }
 
-    /// How many claims were refused.
+    /// The number of refused claims.
     pub(super) fn refused(&self) -> u64 {
         self.refused
     }
 
     /// The incarnation that a member would start with now.
-    pub(super) fn says(&self, now: Instant) -> Incarnation {
+    pub(super) fn incarnation_at(&self, now: Instant) -> Incarnation {
         self.read.later_by(now.since(self.read_at))
     }
 
-    /// Whether what was known of `id` when the clock was set back lay too far ahead.
+    /// Whether the known incarnation of `id` lay too far ahead when the clock was set back.
     pub(super) fn is_far_ahead(&self, id: &NodeId) -> bool {
         !self.far_ahead.is_empty() && self.far_ahead.contains(id)
     }
 
-    /// Counts a refusal. Returns what to report of it, unless the last report is too recent.
+    /// Counts a refusal. Returns the report, unless the last one is too recent.
     pub(super) fn refuse(&mut self, now: Instant, claim: RefusedClaim) -> Option<RefusedClaim> {
         self.refused += 1;
         if self.reported_at.is_some_and(|last| now.since(last) < REPORT_INTERVAL) {
@@ -73,7 +72,7 @@ impl WallClock {
         Some(RefusedClaim { refused, ..claim })
     }
 
-    /// Returns what to report of a refused join, unless the last report is too recent.
+    /// Returns the report of a refused join, unless the last one is too recent.
     pub(super) fn refuse_join(&mut self, now: Instant, join: RefusedJoin) -> Option<RefusedJoin> {
         if self.join_reported_at.is_some_and(|last| now.since(last) < REPORT_INTERVAL) {
             return None;
@@ -82,20 +81,21 @@ impl WallClock {
         Some(join)
     }
 
-    /// The clock was read. Returns what it says, if it was set back.
+    /// The clock was read. Returns its incarnation, if it was set back.
     pub(super) fn read(&mut self, now: Instant, since_epoch: Duration) -> Option<Incarnation> {
-        let before = self.says(now);
+        let before = self.incarnation_at(now);
         self.read_at = now;
         self.read = Incarnation::at_start(since_epoch, None);
-        (before > self.read.later_by(STEP_MIN)).then(|| self.says(now))
+        (before > self.read.later_by(STEP_MIN)).then(|| self.incarnation_at(now))
     }
 
-    /// The clock was set back, and these members are known by incarnations that lie too far ahead.
+    /// The clock was set back; these members have incarnations that lie too far ahead.
     pub(super) fn note_far_ahead(&mut self, members: impl Iterator<Item = NodeId>) {
         self.far_ahead = members.collect();
     }
 
-    /// What is known of `id` is replaced now. Returns whether it lay too far ahead when the clock was set back.
+    /// A claim replaces what is known of `id` now. Returns whether its incarnation lay too far
+    /// ahead when the clock was set back.
     pub(super) fn end_far_ahead(&mut self, id: &NodeId) -> bool {
         !self.far_ahead.is_empty() && self.far_ahead.remove(id)
     }
@@ -110,17 +110,17 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_by_a_minute_is_adjusted_and_by_more_it_is_set_back() {
+    fn clock_back_by_over_a_minute_is_set_back() {
         for (millis, set_back) in [(940_000, None), (939_999, Some(Incarnation::new(939_999)))] {
             let mut clock = WallClock::new(at(0), Incarnation::new(990_000));
             let found = clock.read(at(10), Duration::from_millis(millis));
-            assert_eq!(found, set_back, "10 s after 990 s it says {millis} ms");
-            assert_eq!(clock.says(at(11)).get(), millis + 1_000, "it counts in any case");
+            assert_eq!(found, set_back, "10 s after 990 s, the clock reads {millis} ms");
+            assert_eq!(clock.incarnation_at(at(11)).get(), millis + 1_000, "the clock goes on in both cases");
         }
     }
 
     #[test]
-    fn a_refused_join_is_reported_once_a_minute() {
+    fn refused_join_is_reported_once_a_minute() {
         let mut clock = WallClock::new(at(0), Incarnation::new(1));
         let from = NodeId::new("a").unwrap();
         let join = RefusedJoin { from, theirs: Incarnation::new(9), ours: Incarnation::new(1) };

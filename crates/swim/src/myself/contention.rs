@@ -1,24 +1,25 @@
-//! Another process has our name: it uses the same certificate. Each of the two outranks the other's statement, for as long
-//! as both run; a former instance of ours is outranked by one statement. What other members see of it is in
-//! `report/address_moves.rs`.
+//! Another process uses the name of this member, with the same certificate. While both run, each
+//! outranks the statement of the other. A former instance differs: one statement outranks it. How
+//! other members see the conflict is in `report/address_moves.rs`.
 
 use std::time::Duration;
 
 use kinfolk_core::Instant;
 
-/// How often this member outranks another process of its name. Without a bound the two would answer each other for ever.
+/// This member outranks another process of its name at most this often. Without a bound the two
+/// would answer each other all the time.
 const CONTEND_INTERVAL: Duration = Duration::from_secs(10);
-/// How often a conflict that goes on is reported.
+/// A conflict that continues is reported at most this often.
 const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
-/// When we last outranked another process of our name, and told of it.
+/// When this member last outranked another process of its name, and reported that.
 #[derive(Debug, Default)]
 pub(super) struct Contention {
     /// When this member last outranked another process of its name.
     contended_at: Option<Instant>,
-    /// When its application last received an event of that.
+    /// When the application last received an event about it.
     reported_at: Option<Instant>,
-    /// How often it did so since.
+    /// How often this member outranked the other process since then.
     unreported: u64,
 }
 
@@ -33,7 +34,7 @@ impl Contention {
         true
     }
 
-    /// The number of conflicts to report now, if it is time.
+    /// The number of conflicts to report, if a report is due.
     pub(super) fn report(&mut self, now: Instant) -> Option<u64> {
         if self.reported_at.is_some_and(|last| now.since(last) < REPORT_INTERVAL) {
             return None;

@@ -1,4 +1,5 @@
-//! Our leave: it is told to some members directly and to all by gossip, and ends when those have confirmed it, or will not.
+//! The leave of this member. Some members receive it directly, all others by gossip. It ends when
+//! each of the direct receivers has confirmed it or failed to.
 
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use crate::interface::output::Outcome;
 use crate::purpose::{LEAVE_TOLD_MAX, Purpose};
 use crate::wire::message::Message;
 
-/// How long a leaving member waits for those whom it told.
-const LEAVE_TOLD_WITHIN: Duration = Duration::from_secs(2);
+/// A leaving member waits this long for the confirmations.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(2);
 
-/// How far our leave has got.
+/// The progress of the leave.
 #[derive(Debug)]
 pub(super) struct Leave {
     command: CommandId,
@@ -25,7 +26,8 @@ pub(super) struct Leave {
 }
 
 impl Myself {
-    /// Begins to leave. Returns what we say of ourselves from now on. A second leave is told how far the first has got.
+    /// Starts to leave. Returns the new status of this member. A second leave returns the result of
+    /// the first one so far.
     pub(crate) fn leave(&mut self, cx: &mut Context, command: CommandId) -> Option<NodeStatus> {
         if let Some(Leave { told, confirmed, .. }) = self.leave {
             cx.done(command, Outcome::Left { confirmed, told });
@@ -37,21 +39,24 @@ impl Myself {
         Some(mine.with_state(NodeState::Left))
     }
 
-    /// Tells up to [`LEAVE_TOLD_MAX`] members directly. What still waits goes along: nobody will pass it on for us later.
+    /// Sends the leave to up to [`LEAVE_TOLD_MAX`] members. Waiting updates go along, because this
+    /// member will not pass them on later.
     pub(crate) fn tell_leave(&mut self, cx: &mut Context) {
         let members = cx.random_members(LEAVE_TOLD_MAX, None);
         for member in &members {
+            // Digest 0: a leaving member needs no anti-entropy round.
             let ping = Message::Ping { digest: 0, gossip: Vec::new() };
             let to = (&member.id, member.addr);
-            cx.ask_at(to, (ping, Riding::Ourselves), Purpose::Leave, LEAVE_TOLD_WITHIN);
+            cx.ask_at(to, (ping, Riding::Ourselves), Purpose::Leave, CONFIRMED_WITHIN);
         }
         if let Some(leave) = &mut self.leave {
             (leave.told, leave.waiting) = (members.len(), members.len());
         }
+        // Without other members there is no confirmation to wait for.
         self.conclude_leave(cx);
     }
 
-    /// One of those whom we told that we leave has confirmed it, or will not.
+    /// A direct receiver confirmed the leave, or will not.
     pub(crate) fn leave_told(&mut self, cx: &mut Context, confirmed: bool) {
         if let Some(leave) = &mut self.leave {
             leave.waiting -= 1;

@@ -1,13 +1,14 @@
-//! Ourselves: what we say of ourselves, and what we answer to what others say. Only we raise our incarnation: to one above a
-//! claim that we are not as we are (SWIM, section 4.2), or above what is remembered of a former life of our name.
+//! This member: what it states about itself, and how it answers claims of others. Only the member
+//! itself raises its incarnation: above a false claim (SWIM, section 4.2), or above that of its
+//! former instance.
 //!
 //! ```text
-//!   claim about us ──┬─ we failed ──────────> return_check.rs   see first whether we reach others (Verified)
-//!                    ├─ another process ────> contention.rs     outrank it, but not again and again
-//!                    └─ else ───────────────> state anew ──> reserve.rs   not above what is written down
+//!   a claim ──┬─ failed ───────────> return_check.rs   check first that others answer (Verified)
+//!             ├─ another process ──> contention.rs     outrank it, but not too often
+//!             └─ other ────────────> restate ──> reserve.rs   not above what is written
 //! ```
 //!
-//! It knows nothing of how other members are probed and judged.
+//! This module does not know how other members are probed and judged.
 
 mod contention;
 mod leave;
@@ -30,38 +31,40 @@ use leave::Leave;
 use reserve::{Held, Reserve};
 use return_check::ReturnCheck;
 
-/// What we know of ourselves beyond our entry in the view.
+/// What this member knows about itself beyond its entry in the view.
 #[derive(Debug)]
 pub(crate) struct Myself {
-    /// The incarnation that this instance started with; numbers our broadcasts.
-    life: Incarnation,
-    /// How many broadcasts we have sent.
+    /// The incarnation that this instance started with. It identifies the broadcasts of this
+    /// instance.
+    instance: Incarnation,
+    /// The number of broadcasts so far.
     broadcasts: u64,
-    /// How high our incarnation may rise, and what waits until it may rise higher.
+    /// The highest incarnation that this member may take, and the statement that waits for a higher
+    /// one.
     reserve: Reserve,
-    /// Other processes of our name.
+    /// Conflicts with other processes of the same name.
     contention: Contention,
-    /// Set once we have said that we leave.
+    /// Set when the leave starts.
     leave: Option<Leave>,
     return_check: ReturnCheck,
-    /// Whether we see first that we reach others, before we refute that we failed.
+    /// Whether this member checks that it reaches others before it refutes a failure.
     checks_return: bool,
 }
 
 impl Myself {
-    /// The instance that starts with this incarnation, and refutes at once whatever is said of it.
-    pub(crate) fn refuting_at_once(life: Incarnation) -> Self {
-        Self::new(life, false)
+    /// An instance that refutes every claim at once.
+    pub(crate) fn refuting_at_once(instance: Incarnation) -> Self {
+        Self::new(instance, false)
     }
 
-    /// The instance that starts with this incarnation, and refutes that it failed only when it reaches others.
-    pub(crate) fn checking_its_return(life: Incarnation) -> Self {
-        Self::new(life, true)
+    /// An instance that refutes a failure only when it reaches others.
+    pub(crate) fn checking_its_return(instance: Incarnation) -> Self {
+        Self::new(instance, true)
     }
 
-    fn new(life: Incarnation, checks_return: bool) -> Self {
+    fn new(instance: Incarnation, checks_return: bool) -> Self {
         Self {
-            life,
+            instance,
             broadcasts: 0,
             reserve: Reserve::default(),
             contention: Contention::default(),
@@ -71,8 +74,8 @@ impl Myself {
         }
     }
 
-    /// Somebody says something of us. `reaches_few` is whether we may hardly be reached ourselves, and `is_waiting` whether
-    /// news of us waits already.
+    /// A peer claims something about this member. `reaches_few`: this member may be hard to reach.
+    /// `is_waiting`: an update about this member waits to be sent already.
     pub(crate) fn claimed(
         &mut self,
         cx: &mut Context,
@@ -81,7 +84,8 @@ impl Myself {
     ) {
         let Some(mine) = cx.mine().filter(|_| !cx.has_left()) else { return };
         if !contradicts(claim, &mine) {
-            // Whoever still claims what we have refuted has not heard so: it is said again, and rides on the very answer.
+            // The sender has not received the refutation. It goes out again, and piggybacks on the
+            // answer.
             if claim.state != NodeState::Alive && !is_waiting {
                 let update = Update::Node { status: mine, accusers: Vec::new() };
                 cx.news(update, Priority::Critical, None);
@@ -98,14 +102,14 @@ impl Myself {
         }
         if claim.state != NodeState::Alive {
             cx.stats.refutations += 1;
-            // We were too slow for somebody (Lifeguard, section IV-A).
+            // This member was too slow for a peer (Lifeguard, section IV-A).
             cx.health.raise(1);
         }
-        self.state_anew(cx, claim.incarnation.next(), None, Priority::Critical);
+        self.restate(cx, claim.incarnation.next(), None, Priority::Critical);
     }
 
-    /// Another process claims our name: a former instance, which one statement outranks, or one that uses the same
-    /// certificate. Whether we may outrank it now.
+    /// Another process claims this name: a former instance, or a process with the same certificate.
+    /// Returns whether this member may outrank it now.
     fn may_contend(&mut self, cx: &mut Context, claim: &NodeStatus) -> bool {
         if !self.contention.may_contend(cx.now) {
             return false;
@@ -117,9 +121,9 @@ impl Myself {
         true
     }
 
-    /// Says who we are once more, at a higher incarnation, and with other tags where some are given; as soon as that
-    /// incarnation is reserved.
-    fn state_anew(
+    /// States this member with a higher incarnation, and with new tags if there are any. Waits
+    /// until that incarnation is reserved.
+    fn restate(
         &mut self,
         cx: &mut Context,
         incarnation: Incarnation,
@@ -135,24 +139,24 @@ impl Myself {
         cx.fact(Fact::Stated { status, priority });
     }
 
-    /// Incarnations up to this one are reserved: what waited for that is said.
+    /// Incarnations up to `up_to` are reserved: makes the statement that waited for them.
     pub(crate) fn reserved(&mut self, cx: &mut Context, up_to: Incarnation) {
         let held = self.reserve.raise(up_to);
         if let Some(Held { incarnation, tags, priority }) = held.filter(|_| !cx.has_left()) {
-            self.state_anew(cx, incarnation, tags, priority);
+            self.restate(cx, incarnation, tags, priority);
         }
     }
 
-    /// Has our tags replaced.
+    /// Replaces the tags of this member.
     pub(crate) fn set_tags(&mut self, cx: &mut Context, tags: Tags) -> Result<(), CommandError> {
         let mine = cx.mine().filter(|_| !cx.has_left()).ok_or(CommandError::Left)?;
         if let Some(tags) = self.return_check.keep_tags(tags) {
-            self.state_anew(cx, mine.incarnation.next(), Some(tags), Priority::High);
+            self.restate(cx, mine.incarnation.next(), Some(tags), Priority::High);
         }
         Ok(())
     }
 
-    /// Sends an application's message to all members.
+    /// Sends an application message to all members.
     pub(crate) fn broadcast(&mut self, cx: &mut Context, payload: Bytes) -> Result<(), CommandError> {
         if cx.has_left() {
             return Err(CommandError::Left);
@@ -160,35 +164,36 @@ impl Myself {
         if payload.len() > USER_PAYLOAD_MAX {
             return Err(CommandError::TooLarge { len: payload.len(), max: USER_PAYLOAD_MAX });
         }
-        let (origin, life, number) = (cx.me.clone(), self.life, self.broadcasts);
+        let (origin, life, number) = (cx.me.clone(), self.instance, self.broadcasts);
         self.broadcasts += 1;
         let update = Update::User(UserMessage { origin, life, number, payload });
         cx.news(update, Priority::Low, None);
         Ok(())
     }
 
-    /// What the wall clock said when we started was wrong: this instance is that of another incarnation.
-    pub(crate) fn restart_life(&mut self, life: Incarnation) {
-        self.life = life;
+    /// The wall clock was wrong at the start: this instance gets another incarnation.
+    pub(crate) fn restart_life(&mut self, instance: Incarnation) {
+        self.instance = instance;
     }
 
-    /// A probe of ours has been answered.
+    /// A peer answered a probe of this member.
     pub(crate) fn reached_somebody(&mut self, cx: &Context) {
         self.return_check.reached_somebody(cx);
     }
 
-    /// Whether others declared us failed, as far as we know, and we have not come back yet.
+    /// Whether this member was declared failed, as far as it knows, and has not refuted yet.
     pub(crate) fn is_out(&self) -> bool {
-        self.return_check.is_out()
+        self.return_check.is_pending()
     }
 }
 
-/// Whether `claim` is the word of a process that listens elsewhere than we do.
+/// Whether `claim` comes from a process with another address.
 fn is_another_process(claim: &NodeStatus, mine: &NodeStatus) -> bool {
     claim.state == NodeState::Alive && claim.is_complete() && claim.addr != mine.addr
 }
 
-/// Whether `claim` says something of us that is not so: that we are not alive, or that we are another than we are.
+/// Whether `claim` says something false about this member: a state other than alive, or another
+/// address or other tags.
 fn contradicts(claim: &NodeStatus, mine: &Arc<NodeStatus>) -> bool {
     if claim.incarnation != mine.incarnation {
         return claim.incarnation > mine.incarnation;
@@ -210,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_contradicts_us_if_it_is_newer_or_says_something_else_of_the_same_incarnation() {
+    fn newer_or_different_claim_contradicts() {
         let mine = Arc::new(status(5, 1, "x"));
         let failed = |incarnation| status(incarnation, 1, "x").with_state(NodeState::Failed);
         let table = [
@@ -229,10 +234,10 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_statements_to_be_alive_elsewhere_are_of_another_process() {
+    fn complete_alive_claim_elsewhere_is_another_process() {
         let mine = Arc::new(status(5, 1, "x"));
         assert!(is_another_process(&status(6, 2, "x"), &mine));
-        assert!(!is_another_process(&status(6, 1, "y"), &mine), "it listens where we do");
+        assert!(!is_another_process(&status(6, 1, "y"), &mine), "same address");
         assert!(!is_another_process(&status(6, 2, "x").without_description(), &mine));
         assert!(!is_another_process(&status(6, 2, "x").with_state(NodeState::Failed), &mine));
     }

@@ -1,5 +1,6 @@
-//! A member that remembers its incarnation on a disk reserves some ahead: it takes none that is not written down, so that
-//! no crash can make its next life begin below this one. What would rise above them waits here until there are more.
+//! The reserve of incarnations. A member with a state directory writes some incarnations ahead. It
+//! takes none that is not written: otherwise its next instance could start below the current one
+//! after a crash (docs/decisions/0009). A statement that needs a higher incarnation waits here.
 
 use kinfolk_core::{Incarnation, Tags};
 
@@ -7,30 +8,31 @@ use crate::context::Context;
 use crate::interface::output::Output;
 use crate::interface::priority::Priority;
 
-/// How high our incarnation may rise, and what waits.
+/// The highest incarnation that is written, and the statement that waits for a higher one.
 #[derive(Debug, Default)]
 pub(super) struct Reserve {
-    /// `None` without a bound.
+    /// `None` without a bound: the member keeps no state.
     up_to: Option<Incarnation>,
     held: Option<Held>,
 }
 
-/// A statement about ourselves that waits for its incarnation.
+/// A statement about this member that waits for its incarnation.
 #[derive(Debug)]
 pub(super) struct Held {
     pub incarnation: Incarnation,
-    /// `None` if they stay what they are.
+    /// `None` if the tags do not change.
     pub tags: Option<Tags>,
     pub priority: Priority,
 }
 
 impl Reserve {
-    /// Whether our incarnation may rise to this one.
+    /// Whether this member may take this incarnation.
     pub(super) fn covers(&self, incarnation: Incarnation) -> bool {
         self.up_to.is_none_or(|up_to| incarnation <= up_to)
     }
 
-    /// Keeps a statement until its incarnation is reserved. Two that wait become one.
+    /// Keeps a statement until its incarnation is written, and asks the driver to write it. Two
+    /// waiting statements become one, because only the latest tags count.
     pub(super) fn hold(&mut self, cx: &mut Context, mut held: Held) {
         if let Some(before) = self.held.take() {
             held.incarnation = held.incarnation.max(before.incarnation);
@@ -41,7 +43,7 @@ impl Reserve {
         self.held = Some(held);
     }
 
-    /// Our incarnation may rise up to this one. Returns what waited.
+    /// Incarnations up to `up_to` are written. Returns the statement that waited.
     pub(super) fn raise(&mut self, up_to: Incarnation) -> Option<Held> {
         self.up_to = self.up_to.max(Some(up_to));
         self.held.take()

@@ -1,15 +1,16 @@
-//! Coming back after having been declared failed (`Mode::Verified`). Who is alive refutes by one claim; but whether it is *well*
-//! only it can find out, and a group that takes back at once whom it can hardly reach never comes to rest. So before we
-//! refute, we see whether we reach others.
+//! The return after a declared failure (`Mode::Verified`). A live member could refute with one
+//! claim. But if it can hardly be reached, the group would declare it failed again and again. So
+//! before it refutes, this member checks whether it reaches others (docs/decisions/0011).
 //!
 //! ```text
-//!   declared failed ──> trial: eight probes of our neighbours at once ──┬─ seven answered, and well for long enough ──> refute
-//!                         ^                                             ├─ seven answered ──> again in 5 s
-//!                         └──────── 1 s, doubled to a minute ───────────┴─ fewer
+//!   declared failed ──> trial: 8 probes of neighbours ──┬─ 7 answers, for long enough ──> refute
+//!                         ^                             ├─ 7 answers ──> next trial in 5 s
+//!                         └──── 1 s, doubled to 60 s ───┴─ fewer
 //! ```
 //!
-//! *Long enough* is no time at all at first: who was cut off, or stalled, is back a round trip after it is heard again. Who is
-//! declared failed once more within `return_probation` of its return must do well for that long before it returns again.
+//! *Long enough* is zero at first: after a stall or a partition a member is back one round trip
+//! after it is heard again. A member that is declared failed again within `return_probation` of its
+//! return must pass all trials for that long.
 
 use std::time::Duration;
 
@@ -24,46 +25,49 @@ use crate::purpose::Purpose;
 use crate::timer::{Timer, TimerKey};
 use crate::wire::message::Message;
 
-/// How many probes a trial has.
+/// The number of probes in a trial. A link that loses 80 % passes with a chance of 1 in 10,000
+/// (docs/detection.md).
 const PROBES: u32 = 8;
-/// How many of them may go unanswered.
+/// At most this many probes of a passed trial go unanswered.
 const MISSED_MAX: u32 = 1;
-/// After a trial that failed: connections that have not noticed yet that the network is back are opened anew meanwhile.
-const AGAIN: Duration = Duration::from_secs(1);
-/// The same after several, each of which doubles it.
-const AGAIN_MAX: Duration = Duration::from_mins(1);
-/// Between two trials that went well, where we have to do well for a while.
-const AGAIN_WELL: Duration = Duration::from_secs(5);
+/// The delay after a failed trial. Meanwhile connections that did not notice the repair of the
+/// network are opened again.
+const RETRY_DELAY_MIN: Duration = Duration::from_secs(1);
+/// The upper bound of the delay, which doubles with each failed trial.
+const RETRY_DELAY_MAX: Duration = Duration::from_mins(1);
+/// The delay after a passed trial, while the probation lasts.
+const NEXT_TRIAL_DELAY: Duration = Duration::from_secs(5);
 
-/// How far we are on our way back.
+/// The state of the return.
 #[derive(Debug, Default)]
 pub(super) struct ReturnCheck {
-    /// Since we were declared failed, until we refute.
-    out: Option<Out>,
-    /// When we last refuted that we had failed.
+    /// Set from a declared failure until the refutation.
+    pending: Option<PendingReturn>,
+    /// When this member last refuted a failure.
     returned: Option<Instant>,
-    /// Counts the trials.
+    /// The number of trials so far.
     trials: u64,
-    /// When a probe of ours was last answered.
+    /// When a probe of this member was last answered.
     answered: Option<Instant>,
-    /// When one was answered at last after so long that we may well have been declared failed meanwhile.
+    /// When a probe was answered again, after a gap in which others may have declared this member
+    /// failed.
     reached_again: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct Out {
-    /// The highest claim that we have failed.
+struct PendingReturn {
+    /// The highest incarnation that was declared failed.
     claimed: Incarnation,
-    /// For how long we have to do well.
+    /// For how long all trials must pass.
     probation: Duration,
-    /// Since when all trials have gone well.
-    well_since: Option<Instant>,
-    /// How many trials in a row have gone wrong.
-    failed: u32,
+    /// Since when all trials have passed.
+    passed_since: Option<Instant>,
+    /// The number of failed trials in a row.
+    failed_trials: u32,
     trial: Option<Trial>,
-    /// When the trial is over, or when the next one begins.
+    /// The timer that ends the trial, or starts the next one.
     timer: Option<TimerKey>,
-    /// Tags that were set meanwhile. To state them at once would bring us back without a trial.
+    /// Tags that were set meanwhile. To state them at once would refute without a trial.
     tags: Option<Tags>,
 }
 
@@ -77,7 +81,7 @@ struct Trial {
 }
 
 impl ReturnCheck {
-    /// A probe of ours has been answered.
+    /// A peer answered a probe of this member.
     pub(super) fn reached_somebody(&mut self, cx: &Context) {
         let tolerated = cx.config.tolerated_pause;
         if self.answered.is_some_and(|last| cx.now.since(last) > tolerated) {
@@ -86,11 +90,12 @@ impl ReturnCheck {
         self.answered = Some(cx.now);
     }
 
-    /// Whether a suspicion that we hear of now may be old news: that somebody has declared us failed since, which we would
-    /// hear of later, or never, if we refuted the suspicion first. So it is while we are out or reach few, and just after
-    /// nobody answered us for long.
+    /// Whether a suspicion that arrives now may be older than a declared failure. If this member
+    /// refuted the suspicion, it would learn of the failure later, or never, and would skip the
+    /// trial. That may be so during a return, while this member reaches few others, and just after
+    /// a long time without answers.
     pub(super) fn may_have_failed(&self, cx: &Context, reaches_few: bool) -> bool {
-        if self.is_out() || reaches_few {
+        if self.is_pending() || reaches_few {
             return true;
         }
         let longer_ago =
@@ -99,55 +104,56 @@ impl ReturnCheck {
         longer_ago(self.answered) || again.is_some() && !longer_ago(again)
     }
 
-    /// Somebody holds us for failed, at this incarnation.
+    /// A peer claims that this member failed, at this incarnation.
     pub(super) fn declared_failed(&mut self, cx: &mut Context, claimed: Incarnation) {
-        if let Some(out) = &mut self.out {
-            out.claimed = out.claimed.max(claimed);
+        if let Some(pending) = &mut self.pending {
+            pending.claimed = pending.claimed.max(claimed);
             return;
         }
-        // We were too slow for somebody (Lifeguard, section IV-A).
+        // This member was too slow for a peer (Lifeguard, section IV-A).
         cx.health.raise(1);
         let lately = self.returned.is_some_and(|at| cx.now.since(at) < cx.config.return_probation);
         let probation = if lately { cx.config.return_probation } else { Duration::ZERO };
         cx.stats.probations += u64::from(lately);
-        let (well_since, failed, trial, timer) = (None, 0, None, None);
-        self.out = Some(Out { claimed, probation, well_since, failed, trial, timer, tags: None });
+        let (passed_since, failed_trials, trial, timer) = (None, 0, None, None);
+        self.pending =
+            Some(PendingReturn { claimed, probation, passed_since, failed_trials, trial, timer, tags: None });
         cx.fact(Fact::TrialWanted);
     }
 
-    /// Keeps new tags until we come back. Returns them if we are not out.
+    /// Keeps new tags until the return. Returns them if no return is under way.
     pub(super) fn keep_tags(&mut self, tags: Tags) -> Option<Tags> {
-        match &mut self.out {
-            Some(out) => {
-                out.tags = Some(tags);
+        match &mut self.pending {
+            Some(pending) => {
+                pending.tags = Some(tags);
                 None
             }
             None => Some(tags),
         }
     }
 
-    /// Whether we hold that we were declared failed and have not come back yet.
-    pub(super) fn is_out(&self) -> bool {
-        self.out.is_some()
+    /// Whether this member was declared failed, as far as it knows, and has not refuted yet.
+    pub(super) fn is_pending(&self) -> bool {
+        self.pending.is_some()
     }
 }
 
 impl Myself {
-    /// A trial begins, or its time is over.
+    /// Starts a trial, or ends one whose time is over.
     pub(crate) fn return_check_due(&mut self, cx: &mut Context) {
-        match self.return_check.out.as_ref().map(|out| out.trial) {
+        match self.return_check.pending.as_ref().map(|pending| pending.trial) {
             Some(None) => cx.fact(Fact::TrialWanted),
-            // What is still open has not been answered in time.
+            // Probes that are still open count as missed.
             Some(Some(Trial { open, missed, begun, .. })) => self.end_trial(cx, begun, missed + open),
             None => {}
         }
     }
 
-    /// Probes these, our neighbours, to see whether we reach them.
+    /// Starts a trial: probes these neighbours.
     pub(crate) fn begin_trial(&mut self, cx: &mut Context, neighbours: &[NodeId]) {
         let check = &mut self.return_check;
         if cx.has_left() {
-            check.out = None;
+            check.pending = None;
             return;
         }
         let neighbours: Vec<_> = neighbours.iter().filter_map(|id| cx.members.get(id)).collect();
@@ -161,19 +167,20 @@ impl Myself {
             open += 1;
         }
         let timer = cx.timers.schedule(cx.now + within, Timer::ReturnCheck);
-        if let Some(out) = &mut check.out {
-            (out.timer, out.trial) = (Some(timer), Some(Trial { number, begun: cx.now, open, missed: 0 }));
+        if let Some(pending) = &mut check.pending {
+            (pending.timer, pending.trial) =
+                (Some(timer), Some(Trial { number, begun: cx.now, open, missed: 0 }));
         }
         if open == 0 {
-            // There is nobody on whom we could try it.
+            // There is no neighbour to probe, so the trial passes.
             self.end_trial(cx, cx.now, 0);
         }
     }
 
-    /// A probe of a trial has been answered, or not. One that a limit of ours prevented says nothing.
+    /// A probe of a trial has a result. If a limit of this member prevented it, it says nothing.
     pub(crate) fn tried(&mut self, cx: &mut Context, number: u64, unanswered: Option<NoReply>) {
-        let Some(out) = &mut self.return_check.out else { return };
-        let Some(trial) = out.trial.as_mut().filter(|trial| trial.number == number) else { return };
+        let Some(pending) = &mut self.return_check.pending else { return };
+        let Some(trial) = pending.trial.as_mut().filter(|trial| trial.number == number) else { return };
         trial.open -= 1;
         trial.missed += u32::from(unanswered.is_some_and(|why| why != NoReply::Local));
         let Trial { open, missed, begun, .. } = *trial;
@@ -183,34 +190,36 @@ impl Myself {
     }
 
     fn end_trial(&mut self, cx: &mut Context, begun: Instant, missed: u32) {
-        let Some(out) = &mut self.return_check.out else { return };
-        if let Some(timer) = out.timer.take() {
+        let Some(pending) = &mut self.return_check.pending else { return };
+        if let Some(timer) = pending.timer.take() {
             cx.timers.cancel(timer);
         }
-        out.trial = None;
-        let again = if missed > MISSED_MAX {
+        pending.trial = None;
+        let delay = if missed > MISSED_MAX {
             cx.stats.trials_failed += 1;
-            out.well_since = None;
-            out.failed += 1;
-            AGAIN.saturating_mul(2_u32.saturating_pow(out.failed - 1)).min(AGAIN_MAX)
+            pending.passed_since = None;
+            pending.failed_trials += 1;
+            RETRY_DELAY_MIN
+                .saturating_mul(2_u32.saturating_pow(pending.failed_trials - 1))
+                .min(RETRY_DELAY_MAX)
         } else {
-            out.failed = 0;
-            let since = *out.well_since.get_or_insert(begun);
-            if cx.now.since(since) >= out.probation {
-                return self.come_back(cx);
+            pending.failed_trials = 0;
+            let since = *pending.passed_since.get_or_insert(begun);
+            if cx.now.since(since) >= pending.probation {
+                return self.refute_failure(cx);
             }
-            AGAIN_WELL
+            NEXT_TRIAL_DELAY
         };
-        out.timer = Some(cx.timers.schedule(cx.now + again, Timer::ReturnCheck));
+        pending.timer = Some(cx.timers.schedule(cx.now + delay, Timer::ReturnCheck));
     }
 
-    fn come_back(&mut self, cx: &mut Context) {
-        let Some(Out { claimed, tags, .. }) = self.return_check.out.take() else { return };
+    fn refute_failure(&mut self, cx: &mut Context) {
+        let Some(PendingReturn { claimed, tags, .. }) = self.return_check.pending.take() else { return };
         self.return_check.returned = Some(cx.now);
         let Some(mine) = cx.mine().filter(|_| !cx.has_left()) else { return };
         if claimed >= mine.incarnation || tags.is_some() {
             cx.stats.refutations += 1;
-            self.state_anew(cx, claimed.max(mine.incarnation).next(), tags, Priority::Critical);
+            self.restate(cx, claimed.max(mine.incarnation).next(), tags, Priority::Critical);
             cx.fact(Fact::CameBack);
         }
     }
@@ -223,37 +232,39 @@ mod tests {
     use super::*;
     use crate::interface::config::SwimConfig;
 
+    /// So it is during the silence, and for `tolerated_pause` after it.
     #[test]
-    fn a_suspicion_may_be_old_news_while_nobody_has_answered_for_long_and_for_as_long_after_that() {
+    fn suspicion_after_long_silence_may_follow_a_failure() {
         let mut cx = Context::of_others(SwimConfig::verified(), &[]);
         let mut check = ReturnCheck::default();
         let tolerated = cx.config.tolerated_pause;
         let instant = Duration::from_millis(1);
         let begin = cx.now;
-        let mut look = |check: &ReturnCheck, after: Duration| {
+        let mut follows_failure = |check: &ReturnCheck, after: Duration| {
             cx.now = begin + after;
             check.may_have_failed(&cx, false)
         };
-        assert!(!look(&check, tolerated * 2), "nobody was ever asked");
+        assert!(!follows_failure(&check, tolerated * 2), "no probe was ever sent");
         let cx_at = |after: Duration| {
             let mut cx = Context::of_others(SwimConfig::verified(), &[]);
             cx.now = begin + after;
             cx
         };
         check.reached_somebody(&cx_at(Duration::ZERO));
-        assert!(!look(&check, tolerated), "a gap of exactly that length is short");
+        assert!(!follows_failure(&check, tolerated), "a gap of exactly that length is short");
         check.reached_somebody(&cx_at(tolerated));
-        assert!(!look(&check, tolerated + instant), "it was no gap");
-        assert!(look(&check, tolerated * 2 + instant));
+        assert!(!follows_failure(&check, tolerated + instant), "there was no gap");
+        assert!(follows_failure(&check, tolerated * 2 + instant));
         let back = tolerated * 2 + instant;
         check.reached_somebody(&cx_at(back));
-        assert!(look(&check, back) && look(&check, back + tolerated));
+        assert!(follows_failure(&check, back) && follows_failure(&check, back + tolerated));
         check.reached_somebody(&cx_at(back + tolerated));
-        assert!(!look(&check, back + tolerated + instant), "the gap was long ago");
+        assert!(!follows_failure(&check, back + tolerated + instant), "the gap was long ago");
     }
 
+    /// So it is while few others are reached, too.
     #[test]
-    fn who_is_out_or_reaches_few_takes_each_suspicion_for_old_news() {
+    fn suspicion_during_return_may_follow_a_failure() {
         let mut cx = Context::of_others(SwimConfig::verified(), &[]);
         let mut check = ReturnCheck::default();
         assert!(check.may_have_failed(&cx, true) && !check.may_have_failed(&cx, false));

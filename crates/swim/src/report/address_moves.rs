@@ -1,82 +1,87 @@
-//! Other members whose address changes. If it goes back and forth, two processes have the name: both use the same
-//! certificate, and each outranks the other's statement for as long as both run. The application receives one event at once,
-//! and then at most one a minute with a count. The registry always holds the latest statement.
+//! Address changes of other members. If an address goes back and forth, two processes have the same
+//! name and certificate, and each outranks the statement of the other while both run. The
+//! application receives one event at once, then at most one each minute with a count. The registry
+//! always holds the latest statement.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeAddr, NodeId, NodeStatus};
 
-/// How often a conflict that goes on is reported. It ends when the address has not changed for as long.
+/// A conflict that continues is reported at most this often. It ends when the address has not
+/// changed for this time.
 pub(super) const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The last change of address of each member that changed it. Removed with the tombstone of the member.
+/// The last address change of each member that has moved. Removed with the member's tombstone.
 #[derive(Debug, Default)]
-pub(super) struct Moves {
-    of: BTreeMap<NodeId, Move>,
+pub(super) struct AddressMoves {
+    of: BTreeMap<NodeId, AddressMove>,
 }
 
-/// The last change of a member's address.
+/// The last address change of a member.
 #[derive(Debug)]
-struct Move {
+struct AddressMove {
     at: Instant,
-    /// The address before.
+    /// The address before the change.
     from: NodeAddr,
-    /// How many changes were not reported, if the address goes back and forth.
+    /// The number of unreported changes, if the address goes back and forth.
     conflict: Option<u64>,
 }
 
-/// What to say of a change of a member's address or tags.
+/// How to report a change of a member's address or tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is an update like any other.
+pub(super) enum MoveReport {
+    /// As an ordinary update.
     Update,
-    /// The address went back to the one before: two processes have the name.
+    /// As a conflict: the address went back to the one before, so two processes have the name.
     Conflict,
-    /// The conflict goes on, and is reported later.
+    /// Not now: the conflict continues and is reported later.
     Withheld,
 }
 
-/// How a conflict stands after a minute.
+/// The state of a conflict after a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It goes on: so many changes were not reported. Look again then.
-    GoesOn {
+pub(super) enum ConflictState {
+    /// The conflict continues with this number of unreported changes. Check again at `until`.
+    Continues {
         changes: u64,
         until: Instant,
     },
     Over,
 }
 
-impl Moves {
-    /// Another member's statement took the place of `before`.
-    pub(super) fn changed(&mut self, now: Instant, before: &NodeStatus, after: &NodeStatus) -> Verdict {
+impl AddressMoves {
+    /// The claim `after` about another member replaced `before`.
+    pub(super) fn changed(&mut self, now: Instant, before: &NodeStatus, after: &NodeStatus) -> MoveReport {
         if before.addr == after.addr {
-            return Verdict::Update;
+            return MoveReport::Update;
         }
-        let moved = Move { at: now, from: before.addr, conflict: None };
-        let Some(last) = self.of.insert(after.id.clone(), moved) else { return Verdict::Update };
+        let moved = AddressMove { at: now, from: before.addr, conflict: None };
+        let Some(last) = self.of.insert(after.id.clone(), moved) else { return MoveReport::Update };
+        // A member that moves does not return to its old address within a minute. Two processes of
+        // one name make the address do so: each outranks the other once in ten seconds.
         let goes_back = last.from == after.addr && now.since(last.at) < REPORT_INTERVAL;
-        let (conflict, verdict) = match last.conflict {
-            Some(unreported) => (Some(unreported + 1), Verdict::Withheld),
-            None if goes_back => (Some(0), Verdict::Conflict),
-            None => (None, Verdict::Update),
+        let (conflict, report) = match last.conflict {
+            Some(unreported) => (Some(unreported + 1), MoveReport::Withheld),
+            None if goes_back => (Some(0), MoveReport::Conflict),
+            None => (None, MoveReport::Update),
         };
         if let Some(moved) = self.of.get_mut(&after.id) {
             moved.conflict = conflict;
         }
-        verdict
+        report
     }
 
-    /// How the conflict about `id` stands; `None` if there is none.
-    pub(super) fn standing(&mut self, now: Instant, id: &NodeId) -> Option<Standing> {
-        let Move { at, conflict, .. } = self.of.get_mut(id)?;
+    /// The state of the conflict about `id`; `None` if there is none.
+    pub(super) fn conflict_state(&mut self, now: Instant, id: &NodeId) -> Option<ConflictState> {
+        let AddressMove { at, conflict, .. } = self.of.get_mut(id)?;
         let changes = std::mem::take(conflict.as_mut()?);
+        // `at` is the last change, so a minute without a change ends the conflict.
         if now.since(*at) >= REPORT_INTERVAL {
             self.of.remove(id);
-            return Some(Standing::Over);
+            return Some(ConflictState::Over);
         }
-        Some(Standing::GoesOn { changes, until: now + REPORT_INTERVAL })
+        Some(ConflictState::Continues { changes, until: now + REPORT_INTERVAL })
     }
 
     /// Forgets a member whose tombstone is removed.
@@ -96,14 +101,15 @@ mod tests {
         NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), Tags::empty())
     }
 
+    /// At the end of the interval it is an ordinary update.
     #[test]
-    fn a_member_that_moves_back_within_the_interval_is_two_processes_and_at_its_end_one_that_moved() {
+    fn address_back_within_interval_is_a_conflict() {
         for (after, verdict) in [
-            (REPORT_INTERVAL.saturating_sub(std::time::Duration::from_nanos(1)), Verdict::Conflict),
-            (REPORT_INTERVAL, Verdict::Update),
+            (REPORT_INTERVAL.saturating_sub(std::time::Duration::from_nanos(1)), MoveReport::Conflict),
+            (REPORT_INTERVAL, MoveReport::Update),
         ] {
-            let mut moves = Moves::default();
-            assert_eq!(moves.changed(Instant::ORIGIN, &at_port(1), &at_port(2)), Verdict::Update);
+            let mut moves = AddressMoves::default();
+            assert_eq!(moves.changed(Instant::ORIGIN, &at_port(1), &at_port(2)), MoveReport::Update);
             assert_eq!(
                 moves.changed(Instant::ORIGIN + after, &at_port(2), &at_port(1)),
                 verdict,

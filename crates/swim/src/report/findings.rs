@@ -1,24 +1,27 @@
-//! Why: the latest findings about each member, with their evidence, so that every verdict can be explained afterwards.
+//! The latest findings about each member, with their evidence. They explain a verdict afterwards.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use kinfolk_core::NodeId;
 use kinfolk_detector::Evidence;
 
-/// The findings of each member, the oldest first. Bounded: of each member the last [`FINDINGS_MAX`](Self::FINDINGS_MAX), of
-/// at most [`MEMBERS_MAX`](Self::MEMBERS_MAX) members; for one more, the one whose last finding is the oldest is forgotten.
+/// The findings of each member, the oldest first. Bounded: the last
+/// [`FINDINGS_MAX`](Self::FINDINGS_MAX) of each member, for at most
+/// [`MEMBERS_MAX`](Self::MEMBERS_MAX) members. A further member replaces the one with the oldest
+/// last finding.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     of: BTreeMap<NodeId, VecDeque<Evidence>>,
 }
 
 impl Findings {
-    /// How many findings are kept of one member.
+    /// The number of findings that are kept of each member.
     pub(crate) const FINDINGS_MAX: usize = 8;
-    /// Of how many members findings are kept.
+    /// The number of members that have findings.
     pub(crate) const MEMBERS_MAX: usize = 256;
 
     pub(super) fn add(&mut self, id: &NodeId, evidence: Evidence) {
+        // A known member needs no room, so it evicts nobody.
         if !self.of.contains_key(id) && self.of.len() >= Self::MEMBERS_MAX {
             let last = |findings: &VecDeque<Evidence>| findings.back().map(|evidence| evidence.at);
             let oldest = self.of.iter().min_by_key(|(_, findings)| last(findings)).map(|(id, _)| id.clone());
@@ -68,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_member_the_last_eight_findings_are_kept_the_oldest_first() {
+    fn last_eight_findings_of_a_member_are_kept() {
         let mut findings = Findings::default();
         (0..9).for_each(|second| findings.add(&id(1), evidence(second)));
         assert_eq!(findings.of(&id(1)), (1..9).map(evidence).collect::<Vec<_>>());
@@ -77,12 +80,12 @@ mod tests {
     }
 
     #[test]
-    fn for_one_member_more_the_one_whose_last_finding_is_the_oldest_is_forgotten() {
+    fn further_member_replaces_oldest_findings() {
         let mut findings = Findings::default();
         (0..Findings::MEMBERS_MAX).for_each(|number| findings.add(&id(number), evidence(number as u64)));
         findings.add(&id(0), evidence(1_000));
         assert_eq!(findings.of.len(), Findings::MEMBERS_MAX);
-        assert_eq!(findings.of(&id(1)).len(), 1, "who is known needs no room");
+        assert_eq!(findings.of(&id(1)).len(), 1, "a known member needs no room");
         findings.add(&id(999), evidence(1_001));
         assert_eq!(findings.of.len(), Findings::MEMBERS_MAX);
         assert_eq!([0, 1, 2, 999].map(|number| findings.of(&id(number)).len()), [2, 0, 1, 1]);

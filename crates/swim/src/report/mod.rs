@@ -1,12 +1,13 @@
-//! What the application is told: changes as events, and why a member was suspected, spared or declared failed.
+//! What the application learns: changes as events, and why a member was suspected, kept or declared
+//! failed.
 //!
 //! ```text
-//!   change ──┬─ flaps.rs           its coming and going is told, or not, because it flaps
-//!            ├─ address_moves.rs   its new address is told, or not, because two processes have its name
-//!            └─ findings.rs        why
+//!   change ──┬─ flap damper        no events of its coming and going while it flaps
+//!            ├─ address_moves.rs   no updates of its address while two processes have its name
+//!            └─ findings.rs        the reasons
 //! ```
 //!
-//! It knows nothing but what it is told, and changes nothing but what is told.
+//! This module only receives changes. It decides which events they become.
 
 mod address_moves;
 mod findings;
@@ -16,33 +17,39 @@ use kinfolk_detector::{Evidence, Finding, FlapDamper, FlapPolicy, Telling};
 
 use crate::context::Context;
 use crate::timer::Timer;
-use address_moves::{Moves, Standing, Verdict};
+use address_moves::{AddressMoves, ConflictState, MoveReport};
 use findings::Findings;
 
-/// What was told, and what is to be told later.
+/// What was reported, and what is to be reported later.
 #[derive(Debug)]
 pub(crate) struct Report {
     flaps: Option<FlapDamper>,
-    moves: Moves,
+    moves: AddressMoves,
     findings: Findings,
 }
 
 impl Report {
-    /// With `flaps`, the coming and going of a member that flaps is told once, and once more when it has settled.
+    /// With `flaps`, a flapping member is reported once, and again when it has settled.
     pub(crate) fn new(flaps: Option<FlapPolicy>) -> Self {
-        Self { flaps: flaps.map(FlapDamper::new), moves: Moves::default(), findings: Findings::default() }
+        Self {
+            flaps: flaps.map(FlapDamper::new),
+            moves: AddressMoves::default(),
+            findings: Findings::default(),
+        }
     }
 
-    /// Tells what a change means, or, of a member that flaps, only what is not about its coming and going. Nor is each
-    /// change of an address told that two processes contend for.
+    /// Emits the events of a change. A flapping member only emits updates of its address and tags.
+    /// An address conflict emits no update for each change.
     pub(crate) fn tell(&mut self, cx: &mut Context, change: &Change, cause: &Cause) {
         let Some(after) = change.after() else { return };
         let telling = self.flaps.as_mut().map_or(Telling::All, |flaps| flaps.changed(cx.now, change));
         let mut events = ClusterEvent::of_change(change, cause);
         if telling == Telling::Muted {
+            // New tags and addresses are no flapping: the application needs them to reach the
+            // member.
             events.retain(|event| matches!(event, ClusterEvent::NodeUpdated { .. }));
         }
-        if !self.tells_update(cx, change) {
+        if !self.emits_update(cx, change) {
             events.retain(|event| !matches!(event, ClusterEvent::NodeUpdated { .. }));
         }
         for event in events {
@@ -55,14 +62,14 @@ impl Report {
         }
     }
 
-    /// Whether the application should receive an update of this change. If the address goes back and forth, it receives a
-    /// conflict instead.
-    fn tells_update(&mut self, cx: &mut Context, change: &Change) -> bool {
+    /// Whether this change emits an update event. If the address goes back and forth, it emits a
+    /// conflict event instead.
+    fn emits_update(&mut self, cx: &mut Context, change: &Change) -> bool {
         let Change::Applied { before: Some(before), after } = change else { return true };
         match self.moves.changed(cx.now, before, after) {
-            Verdict::Update => return true,
-            Verdict::Withheld => {}
-            Verdict::Conflict => {
+            MoveReport::Update => return true,
+            MoveReport::Withheld => {}
+            MoveReport::Conflict => {
                 let next = cx.now + address_moves::REPORT_INTERVAL;
                 cx.timers.schedule(next, Timer::NameConflict(after.id.clone()));
                 cx.event(ClusterEvent::NameConflict { id: after.id.clone(), addr: after.addr, count: 1 });
@@ -71,11 +78,11 @@ impl Report {
         false
     }
 
-    /// A minute of a conflict about a name has passed.
+    /// The report of a name conflict is due.
     pub(crate) fn name_conflict_due(&mut self, cx: &mut Context, id: &NodeId) {
-        let Some(standing) = self.moves.standing(cx.now, id) else { return };
-        match (standing, cx.members.member(id)) {
-            (Standing::GoesOn { changes, until }, node) => {
+        let Some(state) = self.moves.conflict_state(cx.now, id) else { return };
+        match (state, cx.members.member(id)) {
+            (ConflictState::Continues { changes, until }, node) => {
                 cx.timers.schedule(until, Timer::NameConflict(id.clone()));
                 if let Some(node) = node.filter(|_| changes > 0) {
                     let (id, addr) = (id.clone(), node.addr);
@@ -83,12 +90,13 @@ impl Report {
                 }
             }
             // The application has received no update since the conflict began.
-            (Standing::Over, Some(node)) => cx.event(ClusterEvent::NodeUpdated { node }),
-            (Standing::Over, None) => {}
+            (ConflictState::Over, Some(node)) => cx.event(ClusterEvent::NodeUpdated { node }),
+            (ConflictState::Over, None) => {}
         }
     }
 
-    /// A flapping member may have settled; if not, it is looked at again when it could have. One timer each.
+    /// A flapping member may have settled. If not, the timer starts again for the time when it may
+    /// have. Each member has one timer.
     pub(crate) fn settle_due(&mut self, cx: &mut Context, id: &NodeId) {
         let Some(flaps) = &mut self.flaps else { return };
         if !flaps.settle(cx.now, id) {
@@ -100,7 +108,7 @@ impl Report {
         }
     }
 
-    /// A tombstone is removed.
+    /// A tombstone was removed.
     pub(crate) fn forget(&mut self, id: &NodeId) {
         self.moves.forget(id);
         if let Some(flaps) = &mut self.flaps {
@@ -108,7 +116,7 @@ impl Report {
         }
     }
 
-    /// Notes a finding about a member; with `once` only if the last one was another.
+    /// Records a finding about a member. With `once`, only if the last finding was another one.
     pub(crate) fn note(&mut self, id: &NodeId, evidence: Evidence, once: bool) {
         let repeats = || self.findings.last(id).is_some_and(|last| last.finding == evidence.finding);
         if !(once && repeats()) {
@@ -127,7 +135,7 @@ impl Report {
     }
 }
 
-/// What a change is worth noting as: a change of another's state, other than between the living.
+/// The finding for a change: another member has a new state. That a member joins is no finding.
 pub(crate) fn finding_of(cx: &Context, change: &Change) -> Option<Finding> {
     let Change::Applied { before, after } = change else { return None };
     let was = before.as_ref().map(|before| before.state);

@@ -1,17 +1,21 @@
-//! The mass-failure brake (`Mode::Verified`): where nearly half of the group falls silent at once, a member suspects itself
-//! first. It holds its verdicts by silence for a grace, says that the group may be parted, and then goes ahead.
+//! The mass-failure brake (`Mode::Verified`). If nearly half of the group becomes silent at once,
+//! this member may be the isolated one. So it holds its verdicts by silence for a grace, reports a
+//! partition, and then goes ahead.
 //!
 //! ```text
-//!                nearly half are silent                        the grace is over
-//!      armed ───────────────────────────────> held ───────────────────────────────> released
-//!        ^  ^   for tolerated_pause no longer      │                                        │
-//!        │  └──────────────────────────────────┘                                        │
-//!        └──────────────────────────────────────────────────────────────────────────────┘
-//!                                  nobody has been silent for a grace
+//!               nearly half are silent                    the grace is over
+//!     armed ─────────────────────────────────> held ──────────────────────────────> released
+//!      ^  ^ no longer nearly half,              │                                      │
+//!      │  │ for tolerated_pause                 │                                      │
+//!      │  └─────────────────────────────────────┘                                      │
+//!      └───────────────────────────────────────────────────────────────────────────────┘
+//!                         no member was silent for a whole grace
 //! ```
 //!
-//! The bar is two fifths and not a half ([`is_mass`]), because what is counted is what a member has heard of so far. What it
-//! sees is told by a [`Partition`](crate::detection::partition::Partition), in every mode.
+//! The threshold is two fifths and not a half ([`is_mass`]), because a member counts only the
+//! silences that it has heard of so far (docs/decisions/0010). A
+//! [`Partition`](crate::detection::partition::Partition) reports what the member sees, in every
+//! mode.
 
 use std::time::Duration;
 
@@ -25,21 +29,21 @@ use crate::context::Context;
 use crate::detection::partition::counts;
 use crate::fact::Fact;
 
-/// Whether verdicts by silence are held. Pure: it is shown how many are silent, and when.
+/// Whether verdicts by silence are held. Pure: its caller passes the counts and the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Brake {
-    /// No more than a few are silent.
+    /// At most two fifths of the members are silent.
     #[default]
     Armed,
-    /// Verdicts are held, since then. `eased`: since when it is no longer nearly half that is silent. The rest may well be
-    /// about to answer.
+    /// Verdicts are held since `since`. `eased`: since when the silent members are no longer nearly
+    /// half. The remaining ones may be about to answer, too.
     Held { since: Instant, eased: Option<Instant> },
-    /// The grace is over and verdicts go ahead. `calm`: since when nobody has been silent.
+    /// The grace is over and verdicts go ahead. `calm`: since when no member is silent.
     Released { calm: Option<Instant> },
 }
 
 impl Brake {
-    /// So many of so many members are silent at `now`.
+    /// At `now`, `silent` of `members` are silent.
     fn observe(
         &mut self,
         now: Instant,
@@ -49,6 +53,8 @@ impl Brake {
         let mass = is_mass(silent, members);
         *self = match *self {
             Self::Armed if mass && !grace.is_zero() => Self::Held { since: now, eased: None },
+            // The grace runs from its start, whatever answers meanwhile. Otherwise a silence that
+            // comes and goes would hold the verdicts without end.
             Self::Held { since, .. } if now.since(since) >= grace => Self::Released { calm: None },
             Self::Held { since, .. } if mass => Self::Held { since, eased: None },
             Self::Held { since, eased } => {
@@ -60,12 +66,15 @@ impl Brake {
                 let since = calm.unwrap_or(now);
                 if now.since(since) >= grace { Self::Armed } else { Self::Released { calm: Some(since) } }
             }
+            // A second grace would delay the verdicts again, so it needs a calm time as long as the
+            // grace.
             Self::Released { .. } => Self::Released { calm: None },
             Self::Armed => Self::Armed,
         };
     }
 
-    /// We were paused for so long: no time in which somebody could have answered.
+    /// This member was paused for `by`. The clocks of `Held` stand still: nobody could answer it
+    /// then.
     fn paused(&mut self, by: Duration) {
         if let Self::Held { since, eased } = self {
             *since += by;
@@ -74,20 +83,21 @@ impl Brake {
     }
 }
 
-/// The two times of the configuration that matter to the brake.
+/// The two durations of the configuration that the brake needs.
 #[derive(Debug, Clone, Copy)]
 struct Times {
     grace: Duration,
     tolerated: Duration,
 }
 
-/// What is known about a failure of many.
+/// What this member knows about a mass failure.
 #[derive(Debug)]
 pub(super) struct MassFailure {
     brake: Brake,
-    /// When anybody was last heard from.
+    /// When this member last received a message.
     heard: Instant,
-    /// The rings of those that still speak, while so many are silent that some may have no other watcher.
+    /// The rings of the live members, while so many members are silent that some may have no other
+    /// watcher.
     closed: Option<Box<Places>>,
 }
 
@@ -96,24 +106,27 @@ impl MassFailure {
         Self { brake: Brake::default(), heard: now, closed: None }
     }
 
-    /// Somebody was heard from.
+    /// This member received a message.
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
     }
 
-    /// We were paused until now, for so long.
+    /// This member was paused for `by` until `now`.
     pub(super) fn paused(&mut self, now: Instant, by: Duration) {
+        // A pause of this member is no silence of all others.
         self.brake.paused(by);
         self.heard = now;
     }
 
-    /// Whether nobody at all has been heard from for as long as any one may stall.
+    /// Whether this member received nothing for `tolerated_pause`. A single other member may stall
+    /// that long; all of them at once may not.
     pub(super) fn is_isolated(&self, cx: &Context) -> bool {
         !cx.roster.is_empty() && cx.now.since(self.heard) >= cx.config.tolerated_pause
     }
 
-    /// Whom we watch, and who watches us, beside those in the rings of all members, if many are silent: our neighbours in
-    /// the rings of those that speak, and whom we accuse already.
+    /// The subjects and watchers beyond those in the rings of all members, if many are silent.
+    /// These are the neighbours in the closed rings, and the members that this member accuses
+    /// already.
     pub(super) fn more_neighbours(&self, cx: &Context, subjects: &Subjects) -> (Vec<NodeId>, Vec<NodeId>) {
         let Some(rings) = &self.closed else { return Default::default() };
         let mut more = rings.subjects();
@@ -122,8 +135,8 @@ impl MassFailure {
         (more, rings.watchers())
     }
 
-    /// The rings close around those that are silent, or open again. Returns whether they have just closed; `None` if
-    /// nothing has changed.
+    /// Closes the rings around the silent members, or opens them again. Returns `Some(true)` if
+    /// they have just closed, and `None` if nothing changed.
     fn close(&mut self, cx: &Context, close: bool) -> Option<bool> {
         if !close && self.closed.is_none() {
             return None;
@@ -139,7 +152,8 @@ impl MassFailure {
         Some(begins)
     }
 
-    /// Has views compared with our new neighbours: with many cut off, news may not have come round to them, or to us.
+    /// Starts an anti-entropy round with each new neighbour. While many members are cut off, gossip
+    /// may not have reached them, or this member.
     fn catch_up(&self, cx: &mut Context) {
         let Some(rings) = &self.closed else { return };
         let mut neighbours = [rings.subjects(), rings.watchers()].concat();
@@ -152,10 +166,11 @@ impl MassFailure {
 }
 
 impl Rings {
-    /// Whether a verdict about one that has been silent for so long is held now. Where many are silent, but not nearly
-    /// half, it is held for one interval: more may be about to be heard of.
+    /// Whether the verdict about a member with this silence is held now. If a quarter is silent,
+    /// but not nearly half, it is held for one interval more: reports of more silent members may be
+    /// on their way.
     pub(super) fn holds_verdict(&mut self, cx: &mut Context, silence: Duration) -> bool {
-        self.look(cx);
+        self.count_silent(cx);
         let held = match self.mass.brake {
             Brake::Armed => {
                 self.mass.closed.is_some() && silence < cx.tolerated_pause() + cx.config.probe_interval
@@ -167,22 +182,24 @@ impl Rings {
         held
     }
 
-    /// Counts who is silent, and draws the consequences. Returns whether to look again.
-    pub(super) fn look(&mut self, cx: &mut Context) -> bool {
+    /// Counts the silent members and updates the partition, the rings, and the brake. Returns
+    /// whether to count again.
+    pub(super) fn count_silent(&mut self, cx: &mut Context) -> bool {
         let mut counts = counts(cx);
         let isolated = self.mass.is_isolated(cx);
-        let unheard = if isolated { counts.live - 1 } else { self.subjects.mute_alive(cx) };
+        let unheard = if isolated { counts.live - 1 } else { self.subjects.unsuspected_silent(cx) };
         counts.live -= unheard;
         self.partition.observe(cx, counts);
         let mut silent = counts.members - counts.live;
-        // Of few silent ones hardly anybody is left an orphan, and in a small group everybody watches everybody.
+        // With few silent members hardly any member loses all its watchers, and in a small group
+        // all members watch each other.
         let in_rings = cx.roster.len() >= ALL_WATCH_ALL;
         let many = in_rings && silent * 4 >= counts.members && !isolated;
-        // Where many are silent the rings close around them, until nobody is: whoever had only silent watchers gets others,
-        // who find out whether it lives before the grace is over.
+        // The rings stay closed until no member is silent. A member whose watchers are all silent
+        // gets new ones, which find out before the grace is over whether it is alive.
         let close = many || self.mass.closed.is_some() && silent > 0;
         if let Some(begins) = self.mass.close(cx, close) {
-            self.rewatch(cx);
+            self.update_neighbours(cx);
             if begins {
                 self.mass.catch_up(cx);
             }
@@ -194,11 +211,11 @@ impl Rings {
     }
 }
 
-/// How many are watched by silent ones alone.
+/// The number of members whose watchers are all silent.
 fn orphans(cx: &Context, subjects: &Subjects) -> usize {
     let snapshot = cx.members.snapshot();
-    let speaks = |node: &NodeStatus| node.state == NodeState::Alive && !subjects.is_silent(&node.id);
-    places::orphans(&cx.me, snapshot.members().map(|node| (&node.id, speaks(node))))
+    let is_live = |node: &NodeStatus| node.state == NodeState::Alive && !subjects.is_silent(&node.id);
+    places::orphans(&cx.me, snapshot.members().map(|node| (&node.id, is_live(node))))
 }
 
 #[cfg(test)]
@@ -212,13 +229,13 @@ mod tests {
         Instant::ORIGIN + Duration::from_secs(second)
     }
 
-    /// Shows the brake so many silent ones of ten at each of these seconds.
+    /// For each of these seconds, shows the brake this number of silent members of ten.
     fn pass(brake: &mut Brake, seconds: std::ops::RangeInclusive<u64>, silent: usize) {
         seconds.for_each(|second| brake.observe(at(second), (silent, 10), TIMES));
     }
 
     #[test]
-    fn five_of_ten_are_held_for_the_grace_and_four_are_not_held_at_all() {
+    fn five_of_ten_are_held_and_four_are_not() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=100, 4);
         assert_eq!(brake, Brake::Armed);
@@ -228,9 +245,9 @@ mod tests {
         assert_eq!(brake, Brake::Released { calm: None });
     }
 
+    /// The next hold lasts a whole grace again.
     #[test]
-    fn when_enough_answer_again_the_rest_have_the_tolerated_pause_to_do_so_and_the_next_time_is_held_in_full()
-    {
+    fn brake_is_armed_after_eased_tolerated_pause() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=10, 5);
         pass(&mut brake, 11..=15, 4);
@@ -242,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_grace_ends_in_time_whatever_answers_and_falls_silent_again() {
+    fn grace_ends_in_time_if_silence_varies() {
         let mut brake = Brake::default();
         for second in 0..30 {
             pass(&mut brake, second..=second, if second % 3 == 0 { 5 } else { 4 });
@@ -253,19 +270,19 @@ mod tests {
     }
 
     #[test]
-    fn once_released_nothing_is_held_until_nobody_has_been_silent_for_a_grace() {
+    fn released_brake_needs_a_calm_grace_to_arm() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=30, 5);
         pass(&mut brake, 31..=60, 1);
         pass(&mut brake, 61..=90, 0);
         pass(&mut brake, 91..=91, 5);
-        assert_eq!(brake, Brake::Released { calm: None }, "29 s are not enough");
+        assert_eq!(brake, Brake::Released { calm: None }, "29 s are less than the grace");
         pass(&mut brake, 100..=130, 0);
         assert_eq!(brake, Brake::Armed);
     }
 
     #[test]
-    fn a_pause_of_our_own_is_taken_out_of_the_grace() {
+    fn own_pause_extends_the_grace() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=10, 5);
         brake.paused(Duration::from_mins(1));
@@ -276,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_our_own_is_taken_out_of_the_time_that_the_rest_has_to_answer() {
+    fn own_pause_extends_the_eased_time() {
         let mut brake = Brake::default();
         pass(&mut brake, 0..=10, 5);
         pass(&mut brake, 11..=12, 4);
@@ -288,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_speak_are_orphans_where_all_their_watchers_are_suspected() {
+    fn live_member_with_suspect_watchers_is_an_orphan() {
         let names: Vec<String> = (0..100).map(|number| format!("n{number}")).collect();
         let state =
             |number: usize| if number.is_multiple_of(3) { NodeState::Alive } else { NodeState::Suspect };
@@ -302,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_grace_nothing_is_held() {
+    fn zero_grace_holds_nothing() {
         let mut brake = Brake::default();
         brake.observe(at(0), (5, 10), Times { grace: Duration::ZERO, ..TIMES });
         assert_eq!(brake, Brake::Armed);

@@ -1,20 +1,31 @@
-//! Watching in `Mode::Verified`: each subject is probed once in a cycle, and what its silence leads to.
+//! Detection in `Mode::Verified`: each subject is probed once a cycle, and its silence leads to a
+//! verdict.
 //!
 //! ```text
-//!                    Ack                              heard from it, by whatever way
-//!         ┌──────────────────────┐          ┌──────────────────────────────────────────────┐
-//!         v                      │          │                                              │
-//!      watched ── probe ──> no answer in time ──> silent ── witnesses ──┬─ an ack ─────────┤  the path is at fault
-//!                                                   ^                   ├─ no answer ──┐   │  we are the sick one
-//!                                                   └───────────────────│──────────────┘   │
-//!                                                                       ├─ a nack ──> accused ── tolerated_pause ──> last
-//!                                                                       │                          check, by witnesses
-//!                                                                       └─ a nack, port closed ──> failed <──┘
+//!   watched    the subject answers its probes
+//!      │ a probe times out
+//!      v
+//!   silent     its port is checked, and witnesses probe it
+//!      │         an ack of a witness ─────────> watched: the path of this member is at fault
+//!      │         no answer from witnesses ────> silent: this member is isolated or overloaded
+//!      │         a nack, and a closed port ───> failed
+//!      │ a nack
+//!      v
+//!   accused    suspect; after tolerated_pause, witnesses probe it a last time
+//!      │ a nack, and no ack
+//!      v
+//!   failed
 //! ```
 //!
-//! Who watches whom follows from the names alone (`places.rs`). Probes are in `probe.rs`, the questions to witnesses in
-//! `witnesses.rs`, the accusation and the verdict in `verdict.rs`, what is done where many are silent in `mass_failure.rs`,
-//! and what is known of one subject in `subject.rs`, with its states in `standing.rs`.
+//! Any answer of the subject, on any path, leads back to `watched`.
+//!
+//! The names alone determine who watches whom (`places.rs`). The other files are:
+//!
+//! - `probe.rs`: the probes, and `probe_phase.rs`: how a subject spreads the probes of its watchers
+//! - `witnesses.rs`: the requests to witnesses
+//! - `verdict.rs`: the accusation and the verdict
+//! - `mass_failure.rs`: what happens if many members are silent
+//! - `subject.rs`: what is known of one subject, with its states in `subject_state.rs`
 
 mod loss_rate;
 mod mass_failure;
@@ -23,8 +34,8 @@ mod places;
 mod probe;
 mod probe_phase;
 mod round_trip;
-mod standing;
 mod subject;
+mod subject_state;
 mod subjects;
 mod verdict;
 mod witnesses;
@@ -45,28 +56,30 @@ use probe_phase::ProbePhase;
 use subjects::Subjects;
 pub(crate) use witnesses::WitnessAnswer;
 
-/// How many members are watched beside those of the rings. Of more, the next exchange brings the rest.
-const BESIDE_MAX: usize = 64;
+/// The number of extra subjects beyond those of the rings. The next exchange of views brings
+/// members that found no room.
+const EXTRA_SUBJECTS_MAX: usize = 64;
 
-/// Whom we watch, who watches us, and what that has shown.
+/// The subjects and watchers of this member, and what its probes have shown.
 #[derive(Debug)]
 pub(crate) struct Rings {
     pub(super) subjects: Subjects,
     pub(super) partition: Partition,
-    /// In a box, as all that is large and seldom looked at.
+    /// Boxed, because it is large and seldom read.
     places: Box<Places>,
-    /// Who watches us, and when.
+    /// The watchers of this member, and when each probes it.
     phase: ProbePhase,
     mass: MassFailure,
     rounds_made: u64,
-    /// When the last pause of our own ended.
+    /// When the last pause of this member ended.
     pause_ended: Instant,
-    /// Members that a peer does not know, until they have answered us once: nobody else may be watching them.
-    beside: BTreeSet<NodeId>,
+    /// Members that a peer does not know, until they answer a probe. Possibly no other member
+    /// watches them.
+    extra: BTreeSet<NodeId>,
 }
 
 impl Rings {
-    /// The rings of a group in which there is nobody but us.
+    /// The rings of a group in which this member is alone.
     pub(super) fn new(cx: &Context) -> Self {
         Self {
             subjects: Subjects::default(),
@@ -76,28 +89,28 @@ impl Rings {
             mass: MassFailure::new(cx.now),
             rounds_made: 0,
             pause_ended: Instant::ORIGIN,
-            beside: BTreeSet::new(),
+            extra: BTreeSet::new(),
         }
     }
 
-    /// Begins with those that are members already.
+    /// Starts with the members that the view holds already.
     pub(super) fn begin(&mut self, cx: &mut Context) {
         cx.roster.ids().iter().for_each(|id| self.places.insert(id));
-        self.rewatch(cx);
+        self.update_neighbours(cx);
     }
 
-    /// Somebody has become a member, or is none any more; the roster knows it already.
+    /// A node became a member, or is no member any more. The roster is up to date already.
     pub(super) fn came_or_went(&mut self, cx: &mut Context, id: &NodeId, is_member: bool) {
         if is_member {
             self.places.insert(id);
         } else {
             self.places.remove(id, cx.roster.ids().iter());
         }
-        self.rewatch(cx);
+        self.update_neighbours(cx);
     }
 
-    /// Who watches whom may have changed.
-    fn rewatch(&mut self, cx: &mut Context) {
+    /// Determines subjects and watchers again.
+    fn update_neighbours(&mut self, cx: &mut Context) {
         let (subjects, watchers) = if cx.roster.len() < ALL_WATCH_ALL {
             let mut all = cx.roster.ids().to_vec();
             all.sort_unstable();
@@ -106,8 +119,8 @@ impl Rings {
             let (mut subjects, mut watchers) = (self.places.subjects(), self.places.watchers());
             let (more_subjects, more_watchers) = self.mass.more_neighbours(cx, &self.subjects);
             subjects.extend(more_subjects);
-            self.beside.retain(|id| cx.members.member(id).is_some());
-            subjects.extend(self.beside.iter().cloned());
+            self.extra.retain(|id| cx.members.member(id).is_some());
+            subjects.extend(self.extra.iter().cloned());
             watchers.extend(more_watchers);
             for ids in [&mut subjects, &mut watchers] {
                 ids.sort_unstable();
@@ -119,20 +132,20 @@ impl Rings {
         self.subjects.watch(cx, subjects);
     }
 
-    /// Watches some members beside those of the rings, until they have answered once.
+    /// Watches some members beyond those of the rings, until they answer a probe.
     pub(crate) fn watch_beside(&mut self, cx: &mut Context, ids: Vec<NodeId>) {
-        let before = self.beside.len();
+        let before = self.extra.len();
         for id in ids {
-            if self.beside.len() < BESIDE_MAX && !self.subjects.contains(&id) {
-                self.beside.insert(id);
+            if self.extra.len() < EXTRA_SUBJECTS_MAX && !self.subjects.contains(&id) {
+                self.extra.insert(id);
             }
         }
-        if self.beside.len() > before {
-            self.rewatch(cx);
+        if self.extra.len() > before {
+            self.update_neighbours(cx);
         }
     }
 
-    /// With whom we exchange news at once: our subjects and our watchers, each once.
+    /// Subjects and watchers, each once: gossip updates go to them at once.
     pub(super) fn neighbours(&self) -> Vec<NodeId> {
         let mut all: Vec<_> = self.subjects.ids().chain(self.phase.watchers()).cloned().collect();
         all.sort_unstable();
@@ -140,29 +153,31 @@ impl Rings {
         all
     }
 
-    /// A message has come from somebody.
+    /// This member received a message.
     pub(crate) fn heard(&mut self, cx: &Context) {
         self.mass.heard(cx.now);
     }
 
-    /// A member probes us: by how many milliseconds it should come later, or earlier, next time.
+    /// A watcher probes this member. Returns by how many milliseconds its next probe should come
+    /// later, or, if negative, earlier.
     pub(super) fn probed_by(&mut self, cx: &Context, watcher: &NodeId) -> i16 {
         self.phase.probed(watcher, cycle(cx), cx.now)
     }
 
-    /// A subject has answered whether its view differs from ours. Returns whether views are to be compared.
+    /// A subject answered, and said whether the two views differ. Returns whether to start an
+    /// anti-entropy round with it.
     pub(crate) fn view_differs(&mut self, cx: &Context, id: &NodeId, differs: bool) -> bool {
         self.subjects.view_differs(cx, id, differs)
     }
 }
 
-/// How long it takes until each subject has been probed once: one each interval.
+/// The time in which each subject is probed once: one subject each interval.
 fn cycle(cx: &Context) -> Duration {
     let subjects = cx.roster.len().clamp(1, RINGS);
     cx.config.probe_interval * u32::try_from(subjects).unwrap_or(u32::MAX)
 }
 
-/// Who watches a subject of ours, ourselves included.
+/// The watchers of a subject, with this member among them.
 fn watchers_of(cx: &Context, id: &NodeId) -> Vec<NodeId> {
     let others = cx.roster.ids();
     if others.len() < ALL_WATCH_ALL {
@@ -171,7 +186,7 @@ fn watchers_of(cx: &Context, id: &NodeId) -> Vec<NodeId> {
     places::watchers_of(id, others.iter().chain([&cx.me]))
 }
 
-/// Notes what we have found out about a subject; with `once` only if that is not what was noted last.
+/// Records a finding about a subject. With `once`, only if the last finding was another one.
 fn note(
     cx: &mut Context,
     subjects: &Subjects,

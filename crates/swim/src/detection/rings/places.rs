@@ -1,19 +1,21 @@
-//! The watch rings: who watches whom, known to everybody from the list of members alone. Not when a member is probed, nor
-//! what follows from it.
+//! The watch rings: which member watches which. They follow from the list of members alone, so
+//! every member knows them without any message. When a member is probed is decided elsewhere.
 //!
-//! In each of [`RINGS`] rings all members stand in the order of a hash of their name, and each member watches the next
-//! one. So everyone has about four watchers and four subjects whatever the size of the group, and the graph of who
-//! watches whom is, as a union of random cycles, an expander: nobody can be cut off by the loss of a few, and news that
-//! each passes on to its neighbours reaches all in `O(log N)` hops (as in Rapid, ATC 2018, section 4.1).
+//! In each of [`RINGS`] rings the members stand in the order of a hash of their name. Each member
+//! watches the next one. So each member has about four watchers and four subjects at any group
+//! size. The graph of who watches whom is a union of random cycles, so it is an expander: the
+//! failure of a few members isolates nobody. An update that each member passes on to its neighbours
+//! reaches all members in `O(log N)` hops (as in Rapid, ATC 2018, section 4.1).
 
 use kinfolk_core::NodeId;
 
 use crate::interface::config::RINGS;
 
-/// In a group of up to this many members everybody watches everybody.
+/// In a group of at most this many members every member watches every other. With five members each
+/// has four others, which is what the rings give at most.
 pub(super) const ALL_WATCH_ALL: usize = RINGS + 1;
 
-/// The two neighbours of this member in each ring, kept up to date as members come and go.
+/// The two neighbours of this member in each ring.
 #[derive(Debug)]
 pub(super) struct Places {
     me: [u64; RINGS],
@@ -24,57 +26,59 @@ pub(super) struct Places {
 #[derive(Debug, Clone)]
 struct Neighbour {
     id: NodeId,
-    /// How far along the ring it stands: from us to it for the next, from it to us for the previous one.
+    /// The distance along the ring: from this member to the next one, or from the previous one to
+    /// this member.
     distance: u64,
 }
 
 impl Places {
-    /// The rings of a group in which there is nobody but `me`.
+    /// The rings of a group in which `me` is alone.
     pub(super) fn new(me: &NodeId) -> Self {
         Self { me: places(me), next: Default::default(), previous: Default::default() }
     }
 
-    /// A member has come. Costs O(1).
+    /// Adds a member. Costs O(1).
     pub(super) fn insert(&mut self, id: &NodeId) {
         for (ring, place) in places(id).into_iter().enumerate() {
-            closer(&mut self.next[ring], id, place.wrapping_sub(self.me[ring]));
-            closer(&mut self.previous[ring], id, self.me[ring].wrapping_sub(place));
+            keep_closer(&mut self.next[ring], id, place.wrapping_sub(self.me[ring]));
+            keep_closer(&mut self.previous[ring], id, self.me[ring].wrapping_sub(place));
         }
     }
 
-    /// A member has gone; `rest` are those that stay, ourselves not included. Costs O(1) for most, and a look at all that
-    /// stay if it was a neighbour of ours.
+    /// Removes a member. `rest` are the members that remain, without this member. Costs O(1), or
+    /// O(N) if the removed member was a neighbour.
     pub(super) fn remove<'a>(&mut self, id: &NodeId, rest: impl Iterator<Item = &'a NodeId>) {
-        let gone = |neighbour: &mut Option<Neighbour>| neighbour.take_if(|known| known.id == *id).is_some();
-        let lost =
-            |side: &mut [Option<Neighbour>; RINGS]| side.iter_mut().map(gone).filter(|gone| *gone).count();
-        if lost(&mut self.next) + lost(&mut self.previous) > 0 {
+        let take = |neighbour: &mut Option<Neighbour>| neighbour.take_if(|known| known.id == *id).is_some();
+        let taken =
+            |side: &mut [Option<Neighbour>; RINGS]| side.iter_mut().map(take).filter(|taken| *taken).count();
+        if taken(&mut self.next) + taken(&mut self.previous) > 0 {
             rest.for_each(|id| self.insert(id));
         }
     }
 
-    /// Whom we watch: the next in each ring, each once, in the order of names.
+    /// The subjects: the next member in each ring, each once, ordered by name.
     pub(super) fn subjects(&self) -> Vec<NodeId> {
         each_once(&self.next)
     }
 
-    /// Who watches us: the previous in each ring, each once, in the order of names.
+    /// The watchers: the previous member in each ring, each once, ordered by name.
     pub(super) fn watchers(&self) -> Vec<NodeId> {
         each_once(&self.previous)
     }
 }
 
-/// Who watches `subject` among `members`: the previous in each ring, each once. Looks at all of them.
+/// The watchers of `subject` among `members`: the previous one in each ring, each once. Costs O(N).
 pub(super) fn watchers_of<'a>(subject: &NodeId, members: impl Iterator<Item = &'a NodeId>) -> Vec<NodeId> {
     let mut rings = Places::new(subject);
     members.filter(|id| *id != subject).for_each(|id| rings.insert(id));
     rings.watchers()
 }
 
-/// How many of those that still speak, ourselves not counted, are watched by silent ones alone, so that nobody is left who
-/// could tell whether they live. `members` are all, each with whether it still speaks. Costs `O(N log N)`.
+/// The number of live members that only silent members watch, without `me`. Nobody is left who
+/// could tell whether they are alive. `members` are all members, each with whether it is live.
+/// Costs `O(N log N)`.
 pub(super) fn orphans<'a>(me: &NodeId, members: impl Iterator<Item = (&'a NodeId, bool)>) -> usize {
-    let members: Vec<_> = members.map(|(id, speaks)| (places(id), speaks, id != me)).collect();
+    let members: Vec<_> = members.map(|(id, is_live)| (places(id), is_live, id != me)).collect();
     let mut watched = vec![false; members.len()];
     for ring in 0..RINGS {
         let mut order: Vec<usize> = (0..members.len()).collect();
@@ -84,7 +88,11 @@ pub(super) fn orphans<'a>(me: &NodeId, members: impl Iterator<Item = (&'a NodeId
             watched[*subject] |= watcher != subject && members[*watcher].1;
         }
     }
-    members.iter().zip(watched).filter(|((_, speaks, other), watched)| *speaks && *other && !watched).count()
+    members
+        .iter()
+        .zip(watched)
+        .filter(|((_, is_live, other), watched)| *is_live && *other && !watched)
+        .count()
 }
 
 fn each_once(side: &[Option<Neighbour>; RINGS]) -> Vec<NodeId> {
@@ -94,16 +102,18 @@ fn each_once(side: &[Option<Neighbour>; RINGS]) -> Vec<NodeId> {
     ids
 }
 
-/// Keeps the nearer of two neighbours; at equal distance, which only a collision of hashes causes, the lower name.
-fn closer(known: &mut Option<Neighbour>, id: &NodeId, distance: u64) {
+/// Keeps the nearer of two neighbours. At equal distance, which only a hash collision causes, the
+/// lower name wins, so that all members choose the same one.
+fn keep_closer(known: &mut Option<Neighbour>, id: &NodeId, distance: u64) {
     if known.as_ref().is_none_or(|known| (distance, id) < (known.distance, &known.id)) {
         *known = Some(Neighbour { id: id.clone(), distance });
     }
 }
 
-/// Where a name stands in each ring. The same on every machine and in every release: all must agree.
+/// The place of a name in each ring. It is the same on every machine and in every release, because
+/// all members must agree on who watches whom.
 fn places(id: &NodeId) -> [u64; RINGS] {
-    // FNV-1a, then a finalizer that spreads it (splitmix64), once for each ring.
+    // FNV-1a hashes the name. The splitmix64 finalizer spreads the hash, once for each ring.
     let name = id.as_str().bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
     });
@@ -134,16 +144,16 @@ mod tests {
         rings
     }
 
-    /// Places are part of the protocol: members of other releases must find the same ones.
+    /// Places are part of the protocol: members of other releases must compute the same ones.
     #[test]
-    fn a_name_stands_at_these_places() {
+    fn places_of_a_name_are_fixed() {
         let expected =
             [0x6401_C4A8_77E4_0BDC, 0xDB5A_A197_0039_B383, 0x20B2_5CA8_0A74_8C45, 0x0DAC_1E3D_EC3F_9F70];
         assert_eq!(places(&id(0)), expected);
     }
 
     #[test]
-    fn whoever_watches_a_member_is_who_that_member_believes_to_watch_it() {
+    fn both_sides_agree_on_who_watches_whom() {
         let members: Vec<_> = (0..50).map(id).collect();
         let mut watched_by: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
         for me in &members {
@@ -158,8 +168,9 @@ mod tests {
         }
     }
 
+    /// All have one to four.
     #[test]
-    fn everyone_has_between_one_and_four_watchers_and_nearly_all_have_four() {
+    fn nearly_all_members_have_four_watchers() {
         let members: Vec<_> = (0..500).map(id).collect();
         let counts: Vec<_> = members.iter().map(|me| rings_of(me, &members).watchers().len()).collect();
         assert!(counts.iter().all(|count| (1..=RINGS).contains(count)));
@@ -167,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn news_that_each_passes_on_to_its_neighbours_reaches_a_thousand_in_six_hops() {
+    fn update_reaches_a_thousand_members_in_six_hops() {
         let members: Vec<_> = (0..1_000).map(id).collect();
         let neighbours: BTreeMap<_, _> = members
             .iter()
@@ -184,27 +195,28 @@ mod tests {
     }
 
     #[test]
-    fn an_orphan_is_whom_only_silent_ones_watch() {
+    fn member_with_only_silent_watchers_is_an_orphan() {
         let members: Vec<_> = (0..100).map(id).collect();
-        let speaks = |number: usize| number.is_multiple_of(3);
-        let count = orphans(&id(200), members.iter().zip(0..).map(|(id, number)| (id, speaks(number))));
+        let is_live = |number: usize| number.is_multiple_of(3);
+        let count = orphans(&id(200), members.iter().zip(0..).map(|(id, number)| (id, is_live(number))));
         let is_orphan = |me: &NodeId| {
             let watchers = watchers_of(me, members.iter());
-            members.iter().zip(0..).all(|(id, number)| !watchers.contains(id) || !speaks(number))
+            members.iter().zip(0..).all(|(id, number)| !watchers.contains(id) || !is_live(number))
         };
         let expected =
-            members.iter().zip(0..).filter(|(id, number)| speaks(*number) && is_orphan(id)).count();
+            members.iter().zip(0..).filter(|(id, number)| is_live(*number) && is_orphan(id)).count();
         assert_eq!(count, expected);
         assert!(count > 0);
         assert_eq!(orphans(&id(200), members.iter().map(|id| (id, true))), 0);
-        let orphan = members.iter().zip(0..).find(|(id, number)| speaks(*number) && is_orphan(id)).unwrap().0;
-        let others = orphans(orphan, members.iter().zip(0..).map(|(id, number)| (id, speaks(number))));
-        assert_eq!(others, expected - 1, "ourselves we know to live");
+        let orphan =
+            members.iter().zip(0..).find(|(id, number)| is_live(*number) && is_orphan(id)).unwrap().0;
+        let others = orphans(orphan, members.iter().zip(0..).map(|(id, number)| (id, is_live(number))));
+        assert_eq!(others, expected - 1, "this member knows that it is alive itself");
     }
 
     proptest! {
         #[test]
-        fn coming_and_going_in_any_order_ends_in_the_rings_of_those_who_are_there(
+        fn rings_after_any_changes_equal_fresh_rings(
             steps in prop::collection::vec((any::<bool>(), 1..30_usize), 0..80),
         ) {
             let (me, mut rings, mut present) = (id(0), Places::new(&id(0)), BTreeSet::new());

@@ -1,4 +1,4 @@
-//! The probes of subjects: each is probed once in a cycle, more often while it is new or does not answer.
+//! The probes of subjects: once a cycle, or each interval if a subject is new or does not answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::purpose::Purpose;
 use crate::timer::Timer;
 use crate::wire::message::Message;
 
-/// The shortest time after which the port of a subject that has not answered is checked.
-const PORT_CHECK_AFTER_MIN: Duration = Duration::from_millis(25);
+/// The port of a subject that did not answer is checked after at least this time.
+const PORT_CHECK_DELAY_MIN: Duration = Duration::from_millis(25);
 
 impl Rings {
     /// A timer of the rings is due.
@@ -32,20 +32,20 @@ impl Rings {
             Timer::Round(id, number) => self.conclude_if(cx, id, |round, _| round.number == *number),
             Timer::Verdict(id) => self.verdict_due(cx, id),
             Timer::Look => {
-                self.partition.look_due();
-                if !cx.has_left() && self.look(cx) {
-                    self.partition.look_soon(cx);
+                self.partition.count_due();
+                if !cx.has_left() && self.count_silent(cx) {
+                    self.partition.schedule_count(cx);
                 }
             }
             _ => {}
         }
     }
 
-    /// It is time to probe a subject.
+    /// Time to probe a subject.
     fn watch_due(&mut self, cx: &mut Context, id: &NodeId) {
         let (Some(node), false) = (cx.members.get(id), cx.has_left()) else { return };
         let Some(mut subject) = self.subjects.get_mut(id) else { return };
-        // A probe that is still on its way is not replaced, so that each comes to its end.
+        // A probe under way is not replaced, so that each probe gets a result.
         if let Some(probe) = subject.probe() {
             let over = probe.sent + cx.config.probe_interval;
             if cx.now < over {
@@ -55,16 +55,17 @@ impl Rings {
             let Some(same) = self.subjects.get_mut(id) else { return };
             subject = same;
         }
-        subject.meet();
-        let troubled = node.state == NodeState::Suspect || subject.is_silent();
-        let next = if troubled || subject.is_looked_at() { cx.config.probe_interval } else { cycle(cx) };
+        subject.fast_probe_sent();
+        let is_urgent = node.state == NodeState::Suspect || subject.is_silent();
+        let next = if is_urgent || subject.is_probed_fast() { cx.config.probe_interval } else { cycle(cx) };
         subject.probe_at(&mut cx.timers, id, cx.now + next);
         cx.stats.probes += 1;
         send_probe(cx, subject, &node, false);
     }
 
-    /// A subject answered the probe that was sent then, in time or not; its next probe should come so many milliseconds
-    /// later, or earlier, and its view may differ from the one that we had.
+    /// A subject answered the probe that was sent at `sent`, in time or late. `shift`: by how many
+    /// milliseconds its next probe should come later, or earlier. `differs`: whether its view
+    /// differs from the view that this member had.
     pub(crate) fn answered(
         &mut self,
         cx: &mut Context,
@@ -76,7 +77,7 @@ impl Rings {
         let Some(subject) = self.subjects.get_mut(id) else { return };
         subject.losses.note_answered();
         subject.late = late;
-        let cycle = if subject.is_looked_at() { cx.config.probe_interval } else { cycle(cx) };
+        let cycle = if subject.is_probed_fast() { cx.config.probe_interval } else { cycle(cx) };
         subject.trip.sample(cx.now.since(sent));
         let probe = subject.end_probe(request);
         subject.agreed_on = probe.filter(|_| !differs).map(|probe| probe.digest);
@@ -93,13 +94,14 @@ impl Rings {
         if subject.is_silent() {
             self.subjects.heard_from(cx, id);
         }
-        if self.beside.remove(id) {
-            self.rewatch(cx);
+        if self.extra.remove(id) {
+            self.update_neighbours(cx);
         }
     }
 
-    /// The probe that was sent then has failed. If that was before its time it may be that a connection ended, as it does
-    /// when a process starts anew: then a second one says more.
+    /// The probe that was sent at `sent` failed. If it failed before its time-out, perhaps only the
+    /// connection ended, as it does when the peer's process restarts. Then a second probe says
+    /// more.
     pub(crate) fn unanswered(
         &mut self,
         cx: &mut Context,
@@ -121,7 +123,8 @@ impl Rings {
             }
         }
         if why == NoReply::Late {
-            // Its process runs. What it answers comes later.
+            // The peer's QUIC acknowledges packets, so its process runs. Its answer arrives later
+            // (docs/decisions/0014).
             cx.stats.probes_late += 1;
             return self.subjects.heard_from(cx, id);
         }
@@ -133,10 +136,10 @@ impl Rings {
         }
     }
 
-    /// A subject has not answered.
+    /// A subject did not answer its probe.
     pub(super) fn missed(&mut self, cx: &mut Context, id: &NodeId) {
         if cx.is_late() {
-            return self.voided(cx, id);
+            return self.void_probe(cx, id);
         }
         let probe = self.subjects.get_mut(id).and_then(|subject| subject.missed(&mut cx.timers));
         let Some(probe) = probe else { return };
@@ -145,8 +148,9 @@ impl Rings {
         self.doubt(cx, id);
     }
 
-    /// The time of a probe is over, and we are late ourselves: its answer may wait here. It says nothing about the subject.
-    fn voided(&mut self, cx: &mut Context, id: &NodeId) {
+    /// The probe timed out while this member itself is late. The answer may wait in its inbox, so
+    /// the time-out says nothing about the subject.
+    fn void_probe(&mut self, cx: &mut Context, id: &NodeId) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
         let Some(probe) = subject.probe().and_then(|probe| subject.end_probe(probe.request)) else { return };
         cx.timers.cancel(probe.timer);
@@ -154,7 +158,7 @@ impl Rings {
         self.subjects.probe_at(cx, id, (probe.sent + cx.config.probe_interval).max(cx.now));
     }
 
-    /// A subject's silence has become improbable: that speaks against it as a missed probe does.
+    /// The phi threshold is crossed for a subject. That counts against it like a missed probe.
     pub(in crate::detection) fn phi_crossed(&mut self, cx: &mut Context, id: &NodeId, reason: Reason) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
         if let Reason::Phi { phi, .. } = reason {
@@ -168,11 +172,12 @@ impl Rings {
     }
 }
 
-/// Probes a subject, which is this node; `again` says whether a probe has just failed before its time.
+/// Sends a probe to a subject, which is `node`. `again`: a probe has just failed before its
+/// time-out.
 fn send_probe(cx: &mut Context, subject: &mut Subject, node: &Arc<NodeStatus>, again: bool) {
     let timeout = timeout_after(cx, subject);
-    // A late answer still says that it lives: until the next probe at least it is worth waiting for, and from whoever is late
-    // for as long as it may stall.
+    // A late answer is still evidence of life. So the request stays open at least until the next
+    // probe, or, if either side is late, for as long as a member may stall.
     let late = cx.is_late() || !subject.late.is_zero();
     let within =
         cx.config.probe_interval.max(timeout).max(if late { cx.config.tolerated_pause } else { timeout });
@@ -180,7 +185,7 @@ fn send_probe(cx: &mut Context, subject: &mut Subject, node: &Arc<NodeStatus>, a
     let ping = Message::Ping { digest, gossip: Vec::new() };
     let purpose = Purpose::Watch { id: node.id.clone(), sent: cx.now };
     let request = cx.ask(node, ping, purpose, within);
-    let early = port_check_after(cx, subject.trip);
+    let early = port_check_delay(cx, subject.trip);
     let timer = if early < timeout {
         cx.timers.schedule(cx.now + early, Timer::PortCheck(request))
     } else {
@@ -189,8 +194,9 @@ fn send_probe(cx: &mut Context, subject: &mut Subject, node: &Arc<NodeStatus>, a
     subject.sent(InFlight { request, sent: cx.now, timer, digest, again });
 }
 
-/// How long a probe of a subject may take: what it took lately and four times its deviation, within the bounds of the
-/// configuration, longer the less we trust ourselves, and longer if we or it are late.
+/// The time-out of a probe: smoothed round trip plus four deviations, within the configured bounds
+/// (100 ms to 500 ms by default). Local health stretches it (Lifeguard, section IV-A). Twice the
+/// lateness of both sides is added.
 pub(super) fn timeout_after(cx: &Context, subject: &Subject) -> Duration {
     let (trip, late) = (subject.trip, (cx.lateness.at(cx.now) + subject.late).saturating_mul(2));
     let (least, most) = (cx.config.probe_timeout_min, cx.config.probe_timeout);
@@ -198,9 +204,12 @@ pub(super) fn timeout_after(cx: &Context, subject: &Subject) -> Duration {
     timeout.min(cx.config.probe_interval.max(most)) + late
 }
 
-/// After what time without an answer the port is checked: long before the probe's time is over, because a check costs one
-/// datagram, and the host of a dead process answers only the first few packets at once. What QUIC sends again is among
-/// them, so that a check that comes late may wait a second for its answer.
-fn port_check_after(cx: &Context, trip: RoundTrip) -> Duration {
-    trip.smoothed().map_or(cx.config.probe_timeout_min, |trip| (trip * 2).max(PORT_CHECK_AFTER_MIN))
+/// How long a probe goes unanswered before the port is checked: twice the round trip, or
+/// `probe_timeout_min` while the round trip is unknown. That is long before the time-out.
+///
+/// A check costs only one datagram. And the host of a dead process rate-limits its ICMP errors: it
+/// answers only the first few packets at once. QUIC's retransmissions use these up, so a later
+/// check may wait a second for its answer.
+fn port_check_delay(cx: &Context, trip: RoundTrip) -> Duration {
+    trip.smoothed().map_or(cx.config.probe_timeout_min, |trip| (trip * 2).max(PORT_CHECK_DELAY_MIN))
 }

@@ -1,19 +1,21 @@
-//! How a subject spreads its watchers' probes evenly over time: each answer says by how much the next probe should come
-//! later or earlier, towards the middle between the two that lie around it.
+//! How a subject spreads the probes of its watchers evenly over time. Each answer tells the watcher
+//! how much later or earlier its next probe should come. The target is the middle between the
+//! probes before and after it.
 //!
-//! A watcher probes each of its subjects once in a cycle of so many probe intervals as it has subjects. With four watchers
-//! that know nothing of each other the first probe after a crash may come nearly a cycle later (at random: 0.8 intervals in
-//! the mean, but 2.7 in one case of a hundred). Spread evenly it comes within one interval, always. Each watcher moves
-//! towards the middle of its neighbours in time, which ends in equal gaps (Degesys et al., "DESYNC", IPSN 2007).
+//! A watcher probes each of its subjects once in a cycle: one probe interval for each subject. The
+//! phases of four watchers are random at first. Then the first probe after a crash comes after 0.8
+//! intervals in the mean, but after 2.7 intervals in one case of a hundred. With even gaps it
+//! always comes within one interval (docs/decisions/0008). That each watcher moves to the middle of
+//! its neighbours in time leads to equal gaps (Degesys et al., "DESYNC", IPSN 2007).
 
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId};
 
-/// Who watches us, when each of them probed us last, and when it will probe us next.
+/// The watchers of this member, with the last and the next probe of each.
 #[derive(Debug, Default)]
 pub(super) struct ProbePhase {
-    /// In the order of names.
+    /// Ordered by name.
     watchers: Vec<(NodeId, Option<Probed>)>,
 }
 
@@ -24,7 +26,7 @@ struct Probed {
 }
 
 impl ProbePhase {
-    /// These, in the order of names, watch us from now on. What is known of those that did so before is kept.
+    /// Sets the watchers, which are ordered by name. Keeps what is known of watchers that stay.
     pub(super) fn watched_by(&mut self, watchers: Vec<NodeId>) {
         let former = std::mem::take(&mut self.watchers);
         let known =
@@ -33,13 +35,14 @@ impl ProbePhase {
             watchers.into_iter().map(|id| (known(&id), id)).map(|(probed, id)| (id, probed)).collect();
     }
 
-    /// Who watches us, in the order of names.
+    /// The watchers, ordered by name.
     pub(super) fn watchers(&self) -> impl Iterator<Item = &NodeId> {
         self.watchers.iter().map(|(id, _)| id)
     }
 
-    /// `watcher` probes us now; it and the others that watch us do so once in each `cycle`. By how many milliseconds it
-    /// should come later (or, if negative, earlier) next time: at most an eighth of the cycle at a time.
+    /// `watcher` probes this member now. Each watcher probes once in each `cycle`. Returns by how
+    /// many milliseconds its next probe should come later, or, if negative, earlier: at most an
+    /// eighth of the cycle, so that the watchers approach equal gaps in small steps.
     pub(super) fn probed(&mut self, watcher: &NodeId, cycle: Duration, now: Instant) -> i16 {
         let Some(place) = self.watchers.iter().position(|(id, _)| id == watcher) else { return 0 };
         let old = cycle * 2;
@@ -73,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn watchers_that_probe_at_any_times_end_evenly_spread() {
+    fn random_watchers_end_evenly_spread() {
         for seed in 0..50 {
             let mut rng = kinfolk_core::Rng::from_seed(seed);
             let watchers: Vec<_> = (0..4).map(id).collect();
@@ -98,15 +101,16 @@ mod tests {
     }
 
     #[test]
-    fn one_watcher_alone_and_whoever_does_not_watch_us_need_not_move() {
+    fn sole_watcher_and_stranger_are_not_shifted() {
         let mut spacing = ProbePhase::default();
         spacing.watched_by(vec![id(0)]);
         assert_eq!(spacing.probed(&id(0), CYCLE, Instant::ORIGIN), 0);
         assert_eq!(spacing.probed(&id(9), CYCLE, Instant::ORIGIN), 0);
     }
 
+    /// A watcher that ends loses it.
     #[test]
-    fn whoever_still_watches_us_is_known_by_its_last_probe_and_whoever_does_not_is_forgotten() {
+    fn watcher_that_stays_keeps_its_last_probe() {
         let mut spacing = ProbePhase::default();
         spacing.watched_by(vec![id(0), id(1)]);
         spacing.probed(&id(0), CYCLE, Instant::ORIGIN);
@@ -115,11 +119,11 @@ mod tests {
         assert_eq!(
             spacing.probed(&id(2), CYCLE, soon),
             500,
-            "halfway to the next of the other, as far as it may"
+            "halfway to the next probe of the other, at most an eighth of the cycle"
         );
         spacing.watched_by(vec![id(2)]);
         spacing.watched_by(vec![id(0), id(2)]);
-        assert_eq!(spacing.probed(&id(2), CYCLE, soon), 0, "the other is new");
+        assert_eq!(spacing.probed(&id(2), CYCLE, soon), 0, "the other watcher is new");
         assert!(spacing.watchers().eq([&id(0), &id(2)]));
     }
 }

@@ -1,8 +1,9 @@
-//! How long a peer's answers take: a smoothed round trip and its deviation, as TCP keeps them (RFC 6298, section 2).
+//! The round trip of a peer: the smoothed value and its deviation, as TCP keeps them (RFC 6298,
+//! section 2).
 
 use std::time::Duration;
 
-/// The estimate for one peer; nothing until the first answer.
+/// The estimate for one peer; `None` before the first answer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct RoundTrip(Option<Estimate>);
 
@@ -13,7 +14,7 @@ struct Estimate {
 }
 
 impl RoundTrip {
-    /// An answer took so long.
+    /// Adds the time that one answer took.
     pub(super) fn sample(&mut self, took: Duration) {
         self.0 = Some(match self.0 {
             None => Estimate { smoothed: took, deviation: took / 2 },
@@ -29,7 +30,7 @@ impl RoundTrip {
         self.0.map(|known| known.smoothed)
     }
 
-    /// After which time an answer is late: the round trip and four deviations; `None` before the first answer.
+    /// The smoothed round trip plus four deviations (RFC 6298); `None` before the first answer.
     pub(super) fn timeout(&self) -> Option<Duration> {
         self.0.map(|known| known.smoothed + known.deviation * 4)
     }
@@ -49,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_estimate_follows_the_formulas_of_rfc_6298() {
+    fn estimate_follows_rfc_6298() {
         assert!(RoundTrip::default().timeout().is_none());
         assert_eq!(after(&[80]), (80_000, 80_000 + 4 * 40_000));
         assert_eq!(after(&[80, 80]), (80_000, 80_000 + 4 * 30_000));
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_peer_is_soon_expected_at_its_round_trip() {
+    fn time_out_of_a_steady_peer_nears_its_round_trip() {
         let (smoothed, timeout) = after(&[10; 40]);
         assert_eq!(smoothed, 10_000);
         assert!(timeout < 10_100, "{timeout}");

@@ -1,4 +1,4 @@
-//! All subjects: those that we watch, and what is known of each.
+//! All subjects of this member, and what is known of each.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,23 +18,25 @@ use crate::interface::output::Output;
 use crate::purpose::Checked;
 use crate::timer::Timer;
 
-/// How many probes of a new subject follow each other at the interval at the most, before it is probed once in a cycle: until
-/// its watchers have found their places in the cycle a crash would be found late. By chance it is between one and this, so
-/// that watchers who began together are spread over the cycle.
-const ACQUAINTING_MAX: usize = RINGS;
+/// A new subject gets at most this many probes at the probe interval, before it is probed once a
+/// cycle. A crash would be found late until its watchers are spread over the cycle. The number is
+/// random, from 1 to this bound, so that watchers that start together do not stay in step.
+const INITIAL_FAST_PROBES_MAX: usize = RINGS;
 
-/// How many answers in a row must say that views differ.
-const DIFFERENT_FOR: u32 = 2;
+/// An anti-entropy round needs this many answers in a row that say that views differ. One may only
+/// mean that an update is on its way.
+const DIFFERENT_ANSWERS_MIN: u32 = 2;
 
-/// How long after one comparison the next may begin, so that steady change does not keep everybody comparing.
-const COMPARED_EVERY: Duration = Duration::from_secs(2);
+/// The time between two anti-entropy rounds. Under steady change views always differ somewhere, and
+/// the members would exchange views all the time.
+const ANTI_ENTROPY_INTERVAL_MIN: Duration = Duration::from_secs(2);
 
-/// Those that we watch.
+/// The subjects, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Subjects {
     of: BTreeMap<NodeId, Subject>,
-    /// When we last compared views with one of them.
-    compared: Option<Instant>,
+    /// When an anti-entropy round with a subject last started.
+    anti_entropy_at: Option<Instant>,
 }
 
 impl Subjects {
@@ -46,28 +48,28 @@ impl Subjects {
         self.of.get_mut(id)
     }
 
-    /// Whether we watch `id`.
+    /// Whether this member watches `id`.
     pub(crate) fn contains(&self, id: &NodeId) -> bool {
         self.of.contains_key(id)
     }
 
-    /// Whom we watch, in the order of names.
+    /// The subjects, ordered by name.
     pub(super) fn ids(&self) -> impl Iterator<Item = &NodeId> {
         self.of.keys()
     }
 
-    /// Whom we accuse.
+    /// The subjects that this member accuses.
     pub(super) fn accused(&self) -> impl Iterator<Item = &NodeId> {
-        self.of.iter().filter(|(_, subject)| subject.standing().verdict().is_some()).map(|(id, _)| id)
+        self.of.iter().filter(|(_, subject)| subject.state().verdict().is_some()).map(|(id, _)| id)
     }
 
-    /// From now on these, in the order of names, are whom we watch.
+    /// Sets the subjects, which are ordered by name.
     pub(in crate::detection) fn watch(&mut self, cx: &mut Context, ids: Vec<NodeId>) {
         if self.ids().eq(&ids) {
             return;
         }
-        let gone: Vec<_> = self.ids().filter(|id| !ids.contains(id)).cloned().collect();
-        for id in gone {
+        let ended: Vec<_> = self.ids().filter(|id| !ids.contains(id)).cloned().collect();
+        for id in ended {
             if let Some(subject) = self.of.remove(&id) {
                 subject.end(&mut cx.timers);
             }
@@ -76,55 +78,60 @@ impl Subjects {
             if !self.contains(id) {
                 let at = cx.now + cx.config.probe_interval.mul_f64(cx.rng.unit());
                 let timer = cx.timers.schedule(at, Timer::Watch(id.clone()));
-                let new_for = 1 + cx.rng.below(ACQUAINTING_MAX);
-                self.of.insert(id.clone(), Subject::new(timer, new_for));
+                let fast_probes_left = 1 + cx.rng.below(INITIAL_FAST_PROBES_MAX);
+                self.of.insert(id.clone(), Subject::new(timer, fast_probes_left));
             }
         }
         cx.output(Output::Watch { subjects: ids });
     }
 
-    /// Whether this subject has not answered lately.
+    /// Whether this subject is silent.
     pub(super) fn is_silent(&self, id: &NodeId) -> bool {
         self.get(id).is_some_and(Subject::is_silent)
     }
 
     /// Since when this subject is silent.
     pub(crate) fn silent_since(&self, id: &NodeId) -> Option<Instant> {
-        self.get(id).and_then(|subject| subject.standing().silent_since())
+        self.get(id).and_then(|subject| subject.state().silent_since())
     }
 
-    /// Who is silent.
+    /// The silent subjects.
     pub(crate) fn silent(&self) -> Vec<NodeId> {
         self.ids().filter(|id| self.is_silent(id)).cloned().collect()
     }
 
-    /// How many have not answered us and are not suspected yet. Whose process is known to be gone does not count.
-    pub(super) fn mute_alive(&self, cx: &Context) -> usize {
+    /// The number of silent subjects that are not suspected. A closed port explains the silence of
+    /// a dead process, so such subjects do not count.
+    pub(super) fn unsuspected_silent(&self, cx: &Context) -> usize {
         let is_alive = |id: &NodeId| cx.members.get(id).is_some_and(|node| node.state == NodeState::Alive);
-        self.of.iter().filter(|(_, subject)| subject.is_mute()).filter(|(id, _)| is_alive(id)).count()
+        self.of
+            .iter()
+            .filter(|(_, subject)| subject.is_silent_unexplained())
+            .filter(|(id, _)| is_alive(id))
+            .count()
     }
 
-    /// Whose probe this request is, while its time is not over.
+    /// The subject of the probe with this request, while the probe is under way.
     pub(super) fn probed_by(&self, request: RequestId) -> Option<NodeId> {
         let is_it = |subject: &Subject| subject.probe().is_some_and(|probe| probe.request == request);
         self.of.iter().find(|(_, subject)| is_it(subject)).map(|(id, _)| id.clone())
     }
 
-    /// Schedules the next probe of a subject in the place of the one that is scheduled.
+    /// Schedules the next probe of a subject in place of the one that is scheduled.
     pub(super) fn probe_at(&mut self, cx: &mut Context, id: &NodeId, at: Instant) {
         if let Some(subject) = self.of.get_mut(id) {
             subject.probe_at(&mut cx.timers, id, at);
         }
     }
 
-    /// Probes a subject when nothing else is due: something was said against it.
+    /// Probes a subject at once, unless a probe is under way: something counts against it.
     pub(super) fn probe_now(&mut self, cx: &mut Context, id: &NodeId) {
         if self.get(id).is_some_and(|subject| subject.probe().is_none()) {
             self.probe_at(cx, id, cx.now);
         }
     }
 
-    /// Probes that could not be made when they were due come one after another, as new subjects' do.
+    /// Spreads overdue probes over an interval or a cycle, as the first probes of new subjects are.
     pub(in crate::detection) fn spread_late_probes(&mut self, cx: &mut Context) {
         let (interval, cycle) = (cx.config.probe_interval, cycle(cx));
         let late = self.of.iter().filter(|(_, subject)| subject.is_late(&cx.timers, cx.now));
@@ -136,7 +143,8 @@ impl Subjects {
         }
     }
 
-    /// A probe has had no answer for longer than usual.
+    /// A probe has had no answer for longer than usual: checks the port, and waits until the
+    /// time-out.
     pub(super) fn port_check_due(&mut self, cx: &mut Context, request: RequestId) {
         let Some(id) = self.probed_by(request) else { return };
         self.check_port(cx, &id);
@@ -147,14 +155,15 @@ impl Subjects {
         }
     }
 
-    /// Has the port of a subject checked that has not answered, unless that is known.
+    /// Checks the port of a silent subject, unless it is known to be closed.
     pub(super) fn check_port(&self, cx: &mut Context, id: &NodeId) {
-        if self.get(id).is_some_and(|subject| !subject.standing().is_port_closed()) {
+        if self.get(id).is_some_and(|subject| !subject.state().is_port_closed()) {
             cx.fact(Fact::CheckPort { id: id.clone(), checked: Checked::Subject(id.clone()) });
         }
     }
 
-    /// A subject has been heard from, or somebody has just heard from it: its silence is over, and we accuse it no longer.
+    /// This member, or just now another one, heard from a subject. Ends its silence and withdraws
+    /// the accusation.
     pub(crate) fn heard_from(&mut self, cx: &mut Context, id: &NodeId) {
         let silence = self.of.get_mut(id).and_then(|subject| subject.heard_from(&mut cx.timers));
         let Some(silence) = silence.filter(|silence| silence.verdict.is_some()) else { return };
@@ -162,28 +171,30 @@ impl Subjects {
         note(cx, self, id, (Finding::Withdrawn, reason), false);
     }
 
-    /// Somebody says that a subject of ours is suspect: we probe it at once, so that it can refute, or so that we can
-    /// bear witness.
+    /// A member suspects a subject of this member. Probes the subject at once, so that it can
+    /// refute, and so that this member can answer as a witness.
     pub(crate) fn suspected(&mut self, cx: &mut Context, id: &NodeId) {
         if self.get(id).is_some_and(|subject| !subject.is_silent()) {
             self.probe_now(cx, id);
         }
     }
 
-    /// A subject has answered whether its view differs from ours. Returns whether views are to be compared.
+    /// A subject answered, and said whether the two views differ. Returns whether to start an
+    /// anti-entropy round with it.
     pub(crate) fn view_differs(&mut self, cx: &Context, id: &NodeId, differs: bool) -> bool {
         let Some(subject) = self.of.get_mut(id) else { return false };
         subject.differs = if differs { subject.differs + 1 } else { 0 };
-        let soon = self.compared.is_some_and(|last| cx.now.since(last) < COMPARED_EVERY);
-        let compares = subject.differs >= DIFFERENT_FOR && !soon;
-        if compares {
+        let soon = self.anti_entropy_at.is_some_and(|last| cx.now.since(last) < ANTI_ENTROPY_INTERVAL_MIN);
+        let starts = subject.differs >= DIFFERENT_ANSWERS_MIN && !soon;
+        if starts {
             subject.differs = 0;
-            self.compared = Some(cx.now);
+            self.anti_entropy_at = Some(cx.now);
         }
-        compares
+        starts
     }
 
-    /// Those that have answered and do not keep silent, if that is half of all at least.
+    /// The subjects that answered and are not silent, if they are at least half of all. Otherwise
+    /// none: this member may be isolated.
     pub(in crate::detection) fn near(&self) -> Vec<NodeId> {
         let answers = |subject: &Subject| !subject.is_silent() && subject.trip.smoothed().is_some();
         let near: Vec<_> =
@@ -191,19 +202,19 @@ impl Subjects {
         if near.len() * 2 < self.of.len() { Vec::new() } else { near }
     }
 
-    /// Whether this subject has answered that its view agrees with the one that we have now.
+    /// Whether this subject's latest answer agreed with the current view of this member.
     pub(in crate::detection) fn agrees(&self, cx: &Context, id: &NodeId) -> bool {
         self.get(id).is_some_and(|subject| subject.agreed_on == Some(cx.members.digest()))
     }
 
-    /// Whether we find this subject lossy.
+    /// Whether this member finds this subject lossy.
     pub(crate) fn is_lossy(&self, id: &NodeId) -> bool {
         self.get(id).is_some_and(|subject| subject.losses.are_many()) && self.others_answer(id)
     }
 
-    /// Whether fewer than half of our own latest probes were answered: then it may be we who can hardly be reached, and what we
-    /// hear of ourselves may be the smaller part of what is said.
-    pub(crate) fn reach_few(&self) -> bool {
+    /// Whether fewer than half of this member's own latest probes were answered. Then this member
+    /// itself may be hard to reach, and may miss most claims about itself.
+    pub(crate) fn reaches_few(&self) -> bool {
         let latest = self.of.values().map(|subject| subject.losses.latest());
         let (answered, count) = latest.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         count >= 8 && answered * 2 < count
@@ -217,15 +228,15 @@ impl Subjects {
         shares.get(shares.len() / 2).is_some_and(|median| *median >= OTHERS_ANSWERED_MIN)
     }
 
-    /// We were paused until now, for so long: every judgement that is under way is void, and the pause is taken out of every
-    /// silence.
+    /// This member was paused for `by` until now. Judgements under way are void, and the pause is
+    /// taken out of every silence.
     pub(super) fn paused(&mut self, cx: &mut Context, by: Duration) {
         for subject in self.of.values_mut() {
             subject.paused(&mut cx.timers, cx.now, by);
         }
     }
 
-    /// A finding about `id`, with what we know of it.
+    /// A finding about `id`, with its evidence.
     pub(crate) fn evidence(&self, cx: &Context, id: &NodeId, finding: Finding, cause: Cause) -> Evidence {
         let subject = self.get(id);
         let phi = subject.and_then(|subject| subject.phi);
@@ -245,7 +256,7 @@ mod tests {
         NodeId::new(name).unwrap()
     }
 
-    /// We watch `a`, `b` and `c`.
+    /// This member watches `a`, `b` and `c`.
     fn watching(states: [NodeState; 3]) -> (Context, Subjects) {
         let [a, b, c] = states;
         let mut cx = Context::of_others(SwimConfig::verified(), &[("a", a), ("b", b), ("c", c)]);
@@ -255,7 +266,7 @@ mod tests {
     }
 
     impl Subjects {
-        /// So many more probes of a subject were answered, and so many were not, though a witness reached it.
+        /// Adds probes of a subject that were answered, and probes that were lost.
         fn probed(&mut self, name: &str, answered: u32, lost: u32) {
             let losses = &mut self.get_mut(&id(name)).unwrap().losses;
             (0..answered).for_each(|_| losses.note_answered());
@@ -263,7 +274,7 @@ mod tests {
             (0..lost).for_each(|_| losses.note_unanswered(Instant::ORIGIN));
         }
 
-        /// A subject does not answer from now on.
+        /// A subject does not answer its probe.
         fn silence(&mut self, cx: &mut Context, name: &str) {
             let timer = cx.timers.schedule(cx.now, Timer::Look);
             let subject = self.get_mut(&id(name)).unwrap();
@@ -274,19 +285,19 @@ mod tests {
     }
 
     #[test]
-    fn we_reach_few_if_fewer_than_half_of_eight_probes_or_more_were_answered() {
+    fn under_half_of_eight_probes_answered_reaches_few() {
         for (of_a, of_b, few) in
             [((0, 4), (0, 3), false), ((0, 4), (3, 1), true), ((4, 4), (0, 0), false), ((0, 5), (4, 0), true)]
         {
             let (_, mut subjects) = watching([Alive; 3]);
             subjects.probed("a", of_a.0, of_a.1);
             subjects.probed("b", of_b.0, of_b.1);
-            assert_eq!(subjects.reach_few(), few, "{of_a:?} {of_b:?}");
+            assert_eq!(subjects.reaches_few(), few, "{of_a:?} {of_b:?}");
         }
     }
 
     #[test]
-    fn a_subject_is_lossy_only_while_our_others_answer_as_they_should() {
+    fn subject_is_lossy_only_while_others_answer() {
         for (others, lossy) in [((9, 3), true), ((8, 4), false), ((0, 0), false)] {
             let (_, mut subjects) = watching([Alive; 3]);
             subjects.probed("a", 0, 12);
@@ -296,8 +307,9 @@ mod tests {
         }
     }
 
+    /// It does not start again within two seconds.
     #[test]
-    fn views_are_compared_once_they_differ_twice_in_a_row_and_not_again_within_two_seconds() {
+    fn two_differences_in_a_row_start_anti_entropy() {
         let (mut cx, mut subjects) = watching([Alive; 3]);
         let differs = |subjects: &mut Subjects, cx: &Context, name: &str, answers: &[bool]| {
             answers.iter().map(|differs| subjects.view_differs(cx, &id(name), *differs)).collect::<Vec<_>>()
@@ -305,39 +317,43 @@ mod tests {
         assert_eq!(differs(&mut subjects, &cx, "x", &[true, true]), [false, false]);
         assert_eq!(differs(&mut subjects, &cx, "a", &[true, false, true]), [false; 3]);
         assert_eq!(differs(&mut subjects, &cx, "a", &[true]), [true]);
-        cx.now += COMPARED_EVERY.saturating_sub(Duration::from_nanos(1));
+        cx.now += ANTI_ENTROPY_INTERVAL_MIN.saturating_sub(Duration::from_nanos(1));
         assert_eq!(differs(&mut subjects, &cx, "b", &[true, true]), [false, false]);
         cx.now += Duration::from_nanos(1);
         assert_eq!(differs(&mut subjects, &cx, "b", &[true]), [true]);
-        cx.now += COMPARED_EVERY;
-        assert_eq!(differs(&mut subjects, &cx, "b", &[true, true]), [false, true], "it counts anew");
+        cx.now += ANTI_ENTROPY_INTERVAL_MIN;
+        assert_eq!(differs(&mut subjects, &cx, "b", &[true, true]), [false, true], "the count starts again");
     }
 
     #[test]
-    fn the_silent_that_are_not_suspected_and_whose_process_is_not_gone_are_mute() {
+    fn suspects_and_closed_ports_are_not_counted_silent() {
         let (mut cx, mut subjects) = watching([Alive, Suspect, Alive]);
-        assert_eq!((subjects.mute_alive(&cx), subjects.silent()), (0, vec![]));
+        assert_eq!((subjects.unsuspected_silent(&cx), subjects.silent()), (0, vec![]));
         for name in ["a", "b", "c"] {
             subjects.silence(&mut cx, name);
         }
         assert!(subjects.get_mut(&id("c")).unwrap().close_port());
-        assert_eq!((subjects.mute_alive(&cx), subjects.silent()), (1, ["a", "b", "c"].map(id).into()));
+        assert_eq!(
+            (subjects.unsuspected_silent(&cx), subjects.silent()),
+            (1, ["a", "b", "c"].map(id).into())
+        );
         assert_eq!(subjects.silent_since(&id("a")), Some(cx.now));
         subjects.heard_from(&mut cx, &id("a"));
-        assert_eq!((subjects.mute_alive(&cx), subjects.is_silent(&id("a"))), (0, false));
+        assert_eq!((subjects.unsuspected_silent(&cx), subjects.is_silent(&id("a"))), (0, false));
     }
 
+    /// A subject that stays keeps its timer and its probes.
     #[test]
-    fn who_is_watched_no_more_leaves_no_timer_and_who_still_is_keeps_its_own() {
+    fn former_subject_leaves_no_timer() {
         let (mut cx, mut subjects) = watching([Alive; 3]);
         assert_eq!(cx.timers.len(), 3);
         subjects.probed("b", 3, 0);
         subjects.watch(&mut cx, vec![id("b")]);
         assert_eq!(cx.timers.len(), 1);
         assert_eq!(subjects.get(&id("b")).unwrap().losses.latest(), (3, 3));
-        let told = std::iter::from_fn(|| cx.pop_output()).collect::<Vec<_>>();
+        let outputs = std::iter::from_fn(|| cx.pop_output()).collect::<Vec<_>>();
         assert!(
-            matches!(&told[..], [Output::Watch { .. }, Output::Watch { subjects }] if *subjects == [id("b")])
+            matches!(&outputs[..], [Output::Watch { .. }, Output::Watch { subjects }] if *subjects == [id("b")])
         );
         subjects.watch(&mut cx, vec![id("b")]);
         assert!(cx.pop_output().is_none(), "nothing has changed");

@@ -1,9 +1,11 @@
-//! Accusing a silent subject, and declaring it failed (`Mode::Verified`). Only who accuses by its own evidence judges, and
-//! only after a last check; everybody else takes over what it hears.
+//! The accusation of a silent subject, and the verdict (`Mode::Verified`). Only a member that
+//! accuses by its own evidence judges, after a last check. All others take over what they hear: a
+//! member that did not hear the refutation must not judge by an old accusation
+//! (docs/decisions/0007).
 //!
-//! The clock of a suspicion starts when the first probe that went unanswered was sent, and any sign of life from the
-//! subject itself stops it. So no silence is ever taken to be longer than it was, and a member that stalls for less than
-//! `tolerated_pause` is never declared failed.
+//! The clock of a suspicion starts when the first unanswered probe was sent. Any answer of the
+//! subject stops it. So no silence is taken to be longer than it was, and a member that stalls for
+//! less than `tolerated_pause` is never declared failed.
 
 use std::time::Duration;
 
@@ -17,15 +19,15 @@ use crate::context::Context;
 use crate::timer::Timer;
 
 impl Rings {
-    /// A round of witnesses is over.
+    /// Draws the conclusion from a witness round.
     pub(super) fn judge(&mut self, cx: &mut Context, id: &NodeId, outcome: Outcome) {
-        // For how long probes of ours have gone unanswered.
+        // How long probes of this member have gone unanswered.
         let silence = self.subjects.silent_since(id).map_or(Duration::ZERO, |since| cx.now.since(since));
         let Outcome { found, asked, nacks, last } = outcome;
         let reason = Reason::Silent { silence, witnesses: asked, nacks: nacks.len() };
         match found {
-            // Whatever we have not heard may wait here.
-            Found::Isolated | Found::Confirmed | Found::NobodyElse if cx.is_late() => {
+            // This member is late itself: answers may wait in its inbox.
+            Found::Isolated | Found::Confirmed | Found::NoWitness if cx.is_late() => {
                 cx.stats.verdicts_held += 1;
                 note(cx, &self.subjects, id, (Finding::Held, reason), true);
             }
@@ -38,36 +40,36 @@ impl Rings {
                 cx.stats.unheard += 1;
                 cx.health.raise(1);
                 note(cx, &self.subjects, id, (Finding::Unheard, reason), false);
-                self.partition.look_soon(cx);
+                self.partition.schedule_count(cx);
             }
             Found::Isolated if silence < cx.config.tolerated_pause || self.holds_verdict(cx, silence) => {
                 cx.stats.unheard += 1;
                 note(cx, &self.subjects, id, (Finding::Isolated, reason), true);
-                self.partition.look_soon(cx);
+                self.partition.schedule_count(cx);
             }
             Found::PortClosed => {
                 let witnesses = nacks.len();
-                pronounce(cx, id, nacks, Reason::PortClosed { silence, witnesses });
+                declare_failed(cx, id, nacks, Reason::PortClosed { silence, witnesses });
             }
-            Found::Isolated => pronounce(cx, id, nacks, reason),
-            Found::Confirmed | Found::NobodyElse if last && self.holds_verdict(cx, silence) => {
+            Found::Isolated => declare_failed(cx, id, nacks, reason),
+            Found::Confirmed | Found::NoWitness if last && self.holds_verdict(cx, silence) => {
                 note(cx, &self.subjects, id, (Finding::Held, reason), true);
             }
-            Found::Confirmed | Found::NobodyElse if last => pronounce(cx, id, nacks, reason),
-            Found::Confirmed | Found::NobodyElse => accuse(cx, &mut self.subjects, id, nacks, reason),
+            Found::Confirmed | Found::NoWitness if last => declare_failed(cx, id, nacks, reason),
+            Found::Confirmed | Found::NoWitness => accuse(cx, &mut self.subjects, id, nacks, reason),
         }
     }
 
-    /// The time that a subject has is over. If it still is silent, a last check decides; it is repeated until witnesses
-    /// have answered.
+    /// The time of an accused subject is over. If it is still silent, a last check decides. The
+    /// check is repeated until witnesses have answered.
     pub(super) fn verdict_due(&mut self, cx: &mut Context, id: &NodeId) {
         let tolerated = cx.tolerated_pause();
         let Some(subject) = self.subjects.get_mut(id) else { return };
-        let Some(since) = subject.standing().silent_since() else { return };
+        let Some(since) = subject.state().silent_since() else { return };
         let due = since + tolerated + subject.late;
         let next = if cx.now < due { due } else { cx.now + cx.config.probe_interval };
         subject.accuse(cx.timers.schedule(next, Timer::Verdict(id.clone())));
-        // A check that may take as long as we wait for the next must still come to its end.
+        // A last check that is under way must end, even if it takes longer than one probe interval.
         let under_way = subject.round().is_some_and(|round| round.last);
         if cx.now >= due && !under_way {
             self.subjects.probe_now(cx, id);
@@ -77,13 +79,13 @@ impl Rings {
     }
 }
 
-/// We say that a subject is suspect, and will judge it if it stays silent.
+/// Accuses a subject: it is suspect, and will be judged if it stays silent.
 fn accuse(cx: &mut Context, subjects: &mut Subjects, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
     let tolerated = cx.tolerated_pause();
     let Some(node) = cx.members.member(id) else { return };
     let Some(subject) = subjects.get_mut(id) else { return };
-    let Some(since) = subject.standing().silent_since() else { return };
-    if subject.standing().verdict().is_some() {
+    let Some(since) = subject.state().silent_since() else { return };
+    if subject.state().verdict().is_some() {
         return;
     }
     subject.accuse(cx.timers.schedule(since + tolerated, Timer::Verdict(id.clone())));
@@ -92,49 +94,51 @@ fn accuse(cx: &mut Context, subjects: &mut Subjects, id: &NodeId, nacks: Vec<Nod
     cx.judge(&node, NodeState::Suspect, cause);
 }
 
-/// A witness that could not reach the subject either finds it lossy. Returns whether the subject is declared failed.
-pub(super) fn fellow_finds_lossy(
+/// A witness that got no answer either finds the subject lossy. Returns whether the subject is
+/// declared failed.
+pub(super) fn watcher_finds_lossy(
     cx: &mut Context,
     subjects: &mut Subjects,
     id: &NodeId,
-    fellow: &NodeId,
+    watcher: &NodeId,
 ) -> bool {
     let watchers = watchers_of(cx, id);
-    match subjects.get_mut(id).filter(|_| watchers.contains(fellow)) {
+    match subjects.get_mut(id).filter(|_| watchers.contains(watcher)) {
         Some(subject) => {
-            subject.losses.note_fellow(cx.now, fellow, &watchers);
+            subject.losses.note_other_watcher(cx.now, watcher, &watchers);
             judge_losses(cx, subjects, id)
         }
         None => false,
     }
 }
 
-/// A subject that most of its watchers find lossy is declared failed. Returns whether that is so.
+/// Declares a subject failed if most of its watchers find it lossy. Returns whether it did.
 pub(super) fn judge_losses(cx: &mut Context, subjects: &Subjects, id: &NodeId) -> bool {
     if cx.is_late() || !subjects.is_lossy(id) {
         return false;
     }
     let Some(losses) = subjects.get(id).map(|subject| &subject.losses) else { return false };
-    let fellows = losses.fellows(cx.now);
-    // Ourselves among them; and never we alone.
+    let other_watchers = losses.other_watchers(cx.now);
+    // More than half of the watchers, with this member among them. At least two, so that one bad
+    // path never suffices.
     let needed = (watchers_of(cx, id).len() / 2 + 1).max(2);
-    if fellows.len() + 1 < needed {
+    if other_watchers.len() + 1 < needed {
         return false;
     }
     cx.stats.lossy += 1;
-    pronounce(cx, id, fellows, losses.reason());
+    declare_failed(cx, id, other_watchers, losses.reason());
     true
 }
 
-/// We declare a member failed.
-fn pronounce(cx: &mut Context, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
+/// Declares a member failed.
+fn declare_failed(cx: &mut Context, id: &NodeId, nacks: Vec<NodeId>, reason: Reason) {
     let Some(node) = cx.members.member(id) else { return };
     cx.stats.failures += 1;
     let cause = cause(cx, nacks, reason);
     cx.judge(&node, NodeState::Failed, cause);
 }
 
-/// Ourselves first, then those who confirm it.
+/// The cause of a verdict: this member first, then the witnesses that confirm it.
 fn cause(cx: &Context, mut nacks: Vec<NodeId>, reason: Reason) -> Cause {
     nacks.insert(0, cx.me.clone());
     nacks.truncate(Cause::ACCUSERS_MAX);

@@ -1,8 +1,12 @@
-//! Asking witnesses about a subject that has not answered us (`Mode::Verified`): each probes it now and says whether it
-//! answered. This is SWIM's indirect probe (section 3.1), asked of whoever is most likely to know.
+//! Requests to witnesses about a subject that did not answer (`Mode::Verified`). A *witness* probes
+//! the subject at once and reports whether it answered. This is SWIM's indirect probe (section
+//! 3.1), sent to the members that know most: the subject's other watchers first.
 //!
-//! Any ack: the subject lives and our path to it is at fault. A nack: somebody else cannot reach it either. No answer from
-//! anybody: it is we who are cut off, and we say nothing. The other side of it, the witness's, is in `detection/helper.rs`.
+//! - An ack: the subject is alive, and the path from this member to it is at fault.
+//! - A nack: another member cannot reach the subject either.
+//! - No answer from any witness: this member is isolated, and accuses nobody.
+//!
+//! The witness's part is in `detection/helper.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +17,7 @@ use super::Rings;
 use super::places;
 use super::subject::Subject;
 use super::subjects::Subjects;
-use super::verdict::fellow_finds_lossy;
+use super::verdict::watcher_finds_lossy;
 use crate::context::Context;
 use crate::fact::Fact;
 use crate::interface::input::RequestId;
@@ -21,85 +25,90 @@ use crate::purpose::Purpose;
 use crate::timer::{Timer, TimerKey};
 use crate::wire::message::Message;
 
-/// Of those asked, so many at the most are the subject's other watchers: they may be cut off together with it.
-const FELLOWS_MAX: usize = 2;
+/// At most this many of the witnesses are other watchers of the subject. They may be cut off
+/// together with it.
+const OTHER_WATCHERS_MAX: usize = 2;
 
-/// One question to some witnesses.
+/// One round of requests to witnesses.
 #[derive(Debug)]
 pub(super) struct Round {
-    /// Names it, so that an answer to an earlier one is not taken for one to this.
+    /// Identifies the round, so that a late answer to an earlier round does not count in this one.
     pub number: u64,
-    /// When it is over.
+    /// The timer that ends the round.
     pub timer: TimerKey,
     /// Whether its outcome is the verdict.
     pub last: bool,
     asked: usize,
-    /// Those that have not answered yet.
+    /// The witnesses that have not answered yet.
     open: BTreeMap<RequestId, NodeId>,
-    /// Those that could not reach the subject either.
+    /// The witnesses that could not reach the subject either.
     nacks: Vec<NodeId>,
-    /// Whether one of them found the port closed.
+    /// Whether a witness found the subject's port closed.
     closed: bool,
     acked: bool,
 }
 
-/// What came of a round.
+/// The result of a witness round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Outcome {
     pub found: Found,
-    /// How many witnesses were asked.
+    /// The number of witnesses that were asked.
     pub asked: usize,
-    /// Which of them could not reach the subject either.
+    /// The witnesses that could not reach the subject either.
     pub nacks: Vec<NodeId>,
-    /// Whether it was the last check before the verdict.
+    /// Whether the round was the last check before the verdict.
     pub last: bool,
 }
 
-/// What a round says about the subject, or about ourselves.
+/// What a round shows about the subject, or about this member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
     /// A witness reached the subject.
     PathAtFault,
-    /// None of the witnesses answered: we are cut off, or overloaded.
+    /// No witness answered: this member is isolated or overloaded.
     Unheard,
-    /// There is nobody else to ask: the group has two members.
-    NobodyElse,
-    /// There are others, but none that we still hear from.
+    /// The group has two members, so there is no witness.
+    NoWitness,
+    /// There are other members, but this member hears from none of them.
     Isolated,
-    /// Witnesses could not reach it either.
+    /// Witnesses could not reach the subject either.
     Confirmed,
-    /// Its host says that its process is gone, to us and to a witness (to us, where there is no other).
+    /// The subject's host reports a closed port, to this member and to a witness. If there is no
+    /// witness, this member suffices.
     PortClosed,
 }
 
-/// What a witness said.
+/// The answer of a witness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WitnessAnswer {
-    /// The subject answered it.
+    /// The subject answered the witness.
     Ack,
-    /// The subject did not answer this witness. `closed` says whether the subject's port was found closed, `lossy` whether
-    /// the witness finds that the subject can be reached only now and then.
+    /// The subject did not answer the witness. `closed`: the witness found the subject's port
+    /// closed. `lossy`: the witness finds the subject lossy.
     Nack { witness: NodeId, closed: bool, lossy: bool },
-    /// Nothing. If a limit of ours kept us from asking, that is no better: we learned nothing.
+    /// The witness did not answer, or a limit of this member kept it from asking.
     Silence,
 }
 
 impl Round {
-    /// Whether nothing that may still come could change its outcome. `port_closed` says whether we found the port closed.
+    /// Whether no answer that is still open could change the outcome. `port_closed`: this member
+    /// found the port closed.
     fn is_ready(&self, port_closed: bool) -> bool {
         let all_answered = self.asked > 0 && self.open.is_empty();
         self.acked || self.is_port_closed(port_closed) || all_answered
     }
 
-    /// Whether the port is closed to us and to a witness (to us, where there is no other).
+    /// Whether the port is closed to this member and to a witness. If there is no witness, this
+    /// member suffices.
     fn is_port_closed(&self, port_closed: bool) -> bool {
         port_closed && (self.closed || self.asked == 0)
     }
 }
 
 impl Rings {
-    /// Something speaks against a subject: its port is checked and witnesses are asked, unless that is under way. While we
-    /// accuse it already, witnesses are asked only if they may still find what we have found: that its port is closed.
+    /// Something counts against a subject: checks its port and asks witnesses, unless that is under
+    /// way. If this member accuses it already, witnesses are asked only about a closed port: they
+    /// may still find it closed, too.
     pub(crate) fn doubt(&mut self, cx: &mut Context, id: &NodeId) {
         if cx.is_late() {
             return;
@@ -107,15 +116,15 @@ impl Rings {
         let Some(subject) = self.subjects.get(id).filter(|subject| subject.round().is_none()) else {
             return;
         };
-        let standing = subject.standing();
-        let asks = standing.verdict().is_none() || standing.is_port_closed();
+        let state = subject.state();
+        let asks = state.verdict().is_none() || state.is_port_closed();
         self.subjects.check_port(cx, id);
         if asks {
             self.ask_witnesses(cx, id, false);
         }
     }
 
-    /// Asks up to `indirect_probes` witnesses. `last` says that their answers are the verdict.
+    /// Asks up to `indirect_probes` witnesses. `last`: their answers decide the verdict.
     pub(super) fn ask_witnesses(&mut self, cx: &mut Context, id: &NodeId, last: bool) {
         let within =
             cx.health.scale(cx.config.probe_timeout).min(cx.config.probe_interval) + cx.lateness.at(cx.now);
@@ -138,7 +147,7 @@ impl Rings {
         }
     }
 
-    /// The witness that was asked by this request, in the round of this number, has answered, or will not.
+    /// The witness of this request, in round `number`, answered, or will not answer.
     pub(crate) fn witness_answered(
         &mut self,
         cx: &mut Context,
@@ -147,7 +156,7 @@ impl Rings {
         answer: &WitnessAnswer,
     ) {
         if let WitnessAnswer::Nack { witness, lossy: true, .. } = answer
-            && fellow_finds_lossy(cx, &mut self.subjects, id, witness)
+            && watcher_finds_lossy(cx, &mut self.subjects, id, witness)
         {
             return;
         }
@@ -175,23 +184,25 @@ impl Rings {
         self.conclude_if_ready(cx, id);
     }
 
-    /// The host of a subject says that nobody listens at its port.
+    /// The host of a subject reports that its port is closed.
     pub(crate) fn port_closed(&mut self, cx: &mut Context, id: &NodeId) {
-        // No answer will come to a probe that is under way.
+        // A probe that is under way will get no answer.
         self.missed(cx, id);
         if self.subjects.get_mut(id).is_some_and(Subject::close_port) {
             self.conclude_if_ready(cx, id);
-            // Where it comes after we have accused it, witnesses may find it too.
+            // If this member accused the subject before, a new round lets witnesses find the closed
+            // port, too.
             cx.fact(Fact::Doubted(id.clone()));
         }
     }
 
-    /// Ends the round about `id` early, where nothing that may still come could change its outcome.
+    /// Ends the round about `id` early, if no open answer could change its outcome.
     fn conclude_if_ready(&mut self, cx: &mut Context, id: &NodeId) {
         self.conclude_if(cx, id, Round::is_ready);
     }
 
-    /// Ends the round about `id` if `over` says so, which is told whether we found the port closed.
+    /// Ends the round about `id` if `over` returns true. `over` receives whether this member found
+    /// the port closed.
     pub(super) fn conclude_if(
         &mut self,
         cx: &mut Context,
@@ -199,7 +210,7 @@ impl Rings {
         over: impl FnOnce(&Round, bool) -> bool,
     ) {
         let Some(subject) = self.subjects.get_mut(id) else { return };
-        let port_closed = subject.standing().is_port_closed();
+        let port_closed = subject.state().is_port_closed();
         if !subject.round().is_some_and(|round| over(round, port_closed)) {
             return;
         }
@@ -209,10 +220,10 @@ impl Rings {
             () if round.acked => Found::PathAtFault,
             () if port_closed => Found::PortClosed,
             () if !round.nacks.is_empty() => Found::Confirmed,
-            // Those that were asked may be members that we do not watch: that we know of no silence
-            // of theirs means nothing.
+            // The witnesses may be members that this member does not watch. So it knows of no
+            // silence of theirs, and that proves nothing.
             () if round.asked > 0 && !self.mass.is_isolated(cx) => Found::Unheard,
-            () if cx.members.member_count() <= 2 => Found::NobodyElse,
+            () if cx.members.member_count() <= 2 => Found::NoWitness,
             () => Found::Isolated,
         };
         let Round { asked, nacks, last, .. } = round;
@@ -220,8 +231,9 @@ impl Rings {
     }
 }
 
-/// Whom to ask about `id`: some of the subject's other watchers, who are in touch with it; then neighbours that we have just
-/// heard from, so that silence from all of them means that we are cut off; then anybody.
+/// The witnesses to ask about `id`. First some of the subject's other watchers, which probe it
+/// regularly. Then neighbours that were heard from just now: if even they are silent, this member
+/// is isolated. Then random members.
 fn witnesses_for(
     cx: &mut Context,
     subjects: &Subjects,
@@ -229,18 +241,18 @@ fn witnesses_for(
     id: &NodeId,
 ) -> Vec<Arc<NodeStatus>> {
     let wanted = cx.config.indirect_probes;
-    let mut fellows = places::watchers_of(id, cx.roster.ids().iter().chain([&cx.me]));
-    cx.rng.shuffle(&mut fellows);
+    let mut other_watchers = places::watchers_of(id, cx.roster.ids().iter().chain([&cx.me]));
+    cx.rng.shuffle(&mut other_watchers);
     cx.rng.shuffle(&mut neighbours);
-    // Where its link may be bad, it is they who can tell.
-    let odd = subjects.get(id).is_some_and(|subject| subject.losses.look_odd());
-    fellows.truncate(if odd { wanted } else { FELLOWS_MAX.min(wanted) });
-    // Twice as many, because some will not do.
+    // If the subject may be lossy, only its watchers can tell.
+    let may_be_lossy = subjects.get(id).is_some_and(|subject| subject.losses.has_many_misses());
+    other_watchers.truncate(if may_be_lossy { wanted } else { OTHER_WATCHERS_MAX.min(wanted) });
+    // Twice as many as wanted, because some of them are not suitable.
     let anybody = cx.roster.random(wanted * 2, Some(id), &mut cx.rng);
-    // A host says only so often to one and the same that its port is closed, and those who watch it may have heard so
-    // already without noticing. Others hear it at once.
-    let closed = subjects.get(id).is_some_and(|subject| subject.standing().is_port_closed());
-    let (first, last) = if closed { (&anybody, &fellows) } else { (&fellows, &anybody) };
+    // A host limits how often it reports a closed port to the same address. Its watchers may have
+    // used that up. Other members get the report at once.
+    let closed = subjects.get(id).is_some_and(|subject| subject.state().is_port_closed());
+    let (first, last) = if closed { (&anybody, &other_watchers) } else { (&other_watchers, &anybody) };
     let mut chosen: Vec<Arc<NodeStatus>> = Vec::new();
     for candidate in first.iter().chain(&neighbours).chain(last) {
         let fits = *candidate != *id && *candidate != cx.me && !subjects.is_silent(candidate);
@@ -264,12 +276,12 @@ mod tests {
     }
 
     #[test]
-    fn a_round_is_over_before_its_time_only_when_nothing_that_may_still_come_matters() {
+    fn round_ends_early_only_if_no_answer_matters() {
         assert!(!round(2, 1).is_ready(false) && round(2, 0).is_ready(false));
-        assert!(!round(0, 0).is_ready(false), "where nobody is asked the port may still be found closed");
+        assert!(!round(0, 0).is_ready(false), "without witnesses the port may still be found closed");
         assert!(Round { acked: true, ..round(2, 1) }.is_ready(false));
-        assert!(round(0, 0).is_ready(true), "there is nobody else to confirm it");
-        assert!(!round(2, 1).is_ready(true), "a witness has to find the port closed too");
+        assert!(round(0, 0).is_ready(true), "there is no witness to confirm it");
+        assert!(!round(2, 1).is_ready(true), "a witness must find the port closed, too");
         let found = Round { closed: true, ..round(2, 1) };
         assert!(found.is_ready(true) && !found.is_ready(false));
     }

@@ -1,4 +1,4 @@
-//! Members are probed in turn, one in each period: SWIM and Lifeguard as their papers have them.
+//! Round-robin probes, one member each period, as in the papers of SWIM and Lifeguard.
 
 mod probe;
 
@@ -10,37 +10,38 @@ use crate::interface::input::{NoReply, RequestId};
 use crate::timer::Timer;
 use probe::Probe;
 
-/// The probe that is under way, and how many live.
+/// The probe that is under way, and the partition detector.
 #[derive(Debug)]
 pub(crate) struct RoundRobin {
     probe: Option<Probe>,
     pub(super) partition: Partition,
 }
 
-/// What became of one request of the probe.
+/// The result of one request of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProbeAnswer {
-    /// The target, which is this member, answered us.
+    /// The target answered this member.
     Direct,
     /// The target answered a helper.
     Indirect,
     /// A helper answered that the target did not.
     Nack,
-    /// The target did not answer, because of this.
+    /// The target did not answer, for this reason.
     NoDirect(NoReply),
-    /// This helper did not answer, because of that.
+    /// This helper did not answer, for this reason.
     NoIndirect(RequestId, NoReply),
 }
 
 impl RoundRobin {
-    /// The first period begins at any time within one: members that start together should not probe in step.
+    /// The first period starts at a random time within one interval. Members that start together
+    /// must not probe in step.
     pub(super) fn new(cx: &mut Context) -> Self {
         let at = cx.now + cx.config.probe_interval.mul_f64(cx.rng.unit());
         cx.timers.schedule(at, Timer::Probe);
         Self { probe: None, partition: Partition::new(cx) }
     }
 
-    /// The next period begins.
+    /// The next period starts.
     pub(crate) fn begin_period(&mut self, cx: &mut Context) {
         let ends = cx.now + cx.health.scale(cx.config.probe_interval);
         cx.timers.schedule(ends, Timer::Probe);
@@ -50,12 +51,12 @@ impl RoundRobin {
         }
     }
 
-    /// The period ends. Returns whom it has shown to be silent, and by what.
+    /// The period ends. Returns the silent target and the reason for a suspicion, if there is one.
     pub(super) fn end_period(&mut self, cx: &mut Context) -> Option<(NodeId, Reason)> {
         self.probe.take()?.conclude(cx)
     }
 
-    /// A request of the probe has come to its end.
+    /// A request of the probe has a result.
     pub(crate) fn answered(&mut self, cx: &mut Context, from: &NodeId, answer: ProbeAnswer) {
         if let Some(probe) = &mut self.probe {
             probe.answered(cx, from, answer);
@@ -70,17 +71,17 @@ impl RoundRobin {
                 }
             }
             Timer::Look => {
-                self.partition.look_due();
-                if !cx.has_left() && self.look(cx) {
-                    self.partition.look_soon(cx);
+                self.partition.count_due();
+                if !cx.has_left() && self.count_live(cx) {
+                    self.partition.schedule_count(cx);
                 }
             }
             _ => {}
         }
     }
 
-    /// Counts who lives. Returns whether to look again.
-    fn look(&mut self, cx: &mut Context) -> bool {
+    /// Counts the live members. Returns whether to count again.
+    fn count_live(&mut self, cx: &mut Context) -> bool {
         let counts = counts(cx);
         self.partition.observe(cx, counts);
         counts.members > counts.live || !self.partition.is_whole()

@@ -1,14 +1,15 @@
-//! The probe of one member a period: directly, then through helpers, then a suspicion (SWIM, section 3.1; Lifeguard's
-//! local health, section IV-A).
+//! The probe of one member in a period: directly, then through helpers, then a suspicion (SWIM,
+//! section 3.1; Lifeguard's local health, section IV-A).
 //!
 //! ```text
-//!   period begins ── Ping ──> target
+//!   period starts ── Ping ──> target
 //!        │ probe_timeout, or the request failed
 //!        ├── PingReq ──> K helpers ── Ping ──> target
-//!   period ends: an Ack from anyone ──> fine;  none ──> suspect
+//!   period ends: an Ack from any of them ──> alive;  none ──> suspect
 //! ```
 //!
-//! Both times are stretched by local health. A probe that a limit of our own prevented proves nothing and is void.
+//! Local health stretches both times. A probe that a limit of this member prevented proves nothing,
+//! and is void.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,24 +29,24 @@ use crate::wire::message::Message;
 pub(super) struct Probe {
     target: NodeId,
     direct: RequestId,
-    /// When the period ends, and with it the helpers' time.
+    /// The end of the period, and of the helpers' time.
     ends: Instant,
-    /// The requests to helpers; `None` until they are asked.
+    /// The requests to helpers; `None` before they are sent.
     helpers: Option<Vec<RequestId>>,
     nacks: usize,
     outcome: Option<Settled>,
 }
 
-/// What is known of the probe before its period has ended.
+/// What is known of the probe before its period ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Settled {
     Answered,
-    /// A limit of ours kept us from asking.
+    /// A limit of this member prevented the probe.
     Void,
 }
 
 impl Probe {
-    /// Asks the target of the period that ends then.
+    /// Probes the target of the period that ends at `ends`.
     pub(super) fn begin(cx: &mut Context, target: &Arc<NodeStatus>, ends: Instant) -> Self {
         cx.stats.probes += 1;
         let ping = Message::Ping { digest: 0, gossip: Vec::new() };
@@ -56,12 +57,12 @@ impl Probe {
         Self { target, direct, ends, helpers: None, nacks: 0, outcome: None }
     }
 
-    /// Whether this request is the direct one.
+    /// Whether this request is the direct probe.
     pub(super) fn is_direct(&self, request: RequestId) -> bool {
         self.direct == request
     }
 
-    /// One of its requests has come to its end; `from` has answered.
+    /// One of the probe's requests has a result; `from` is the peer of the request.
     pub(super) fn answered(&mut self, cx: &mut Context, from: &NodeId, answer: ProbeAnswer) {
         let is_open = self.outcome.is_none();
         match answer {
@@ -80,9 +81,9 @@ impl Probe {
                 self.settle(Settled::Void);
                 cx.stats.probes_void += 1;
             }
-            // It failed before its time was over.
+            // The request failed before its time-out, so the helpers need not wait for it.
             ProbeAnswer::NoDirect(_) => self.ask_helpers(cx),
-            // A helper could not be asked: then it owes no nack either.
+            // A helper that was not asked owes no nack, so its silence must not raise local health.
             ProbeAnswer::NoIndirect(request, NoReply::Local) => {
                 if let Some(helpers) = &mut self.helpers {
                     helpers.retain(|helper| *helper != request);
@@ -96,7 +97,7 @@ impl Probe {
         self.outcome = Some(outcome);
     }
 
-    /// The target has not answered in time, or not at all: helpers are asked, once.
+    /// The target did not answer in time, or the request failed: asks helpers, once.
     pub(super) fn ask_helpers(&mut self, cx: &mut Context) {
         if self.outcome.is_some() || self.helpers.is_some() {
             return;
@@ -105,7 +106,7 @@ impl Probe {
         let nack = cx.config.local_health_max > 0;
         let mut asked = Vec::new();
         for helper in cx.random_members(cx.config.indirect_probes, Some(&self.target)) {
-            // A suspect helper proves nothing by its silence.
+            // The silence of a suspect helper proves nothing.
             if helper.state != NodeState::Alive {
                 continue;
             }
@@ -116,7 +117,7 @@ impl Probe {
         self.helpers = Some(asked);
     }
 
-    /// The period is over. Returns the target and what speaks against it, if nobody has answered.
+    /// The period is over. Returns the target and the reason for a suspicion, if nobody answered.
     pub(super) fn conclude(self, cx: &mut Context) -> Option<(NodeId, Reason)> {
         let helpers = self.helpers.unwrap_or_default();
         for request in helpers.iter().chain([&self.direct]) {
@@ -127,7 +128,8 @@ impl Probe {
         }
         cx.stats.probes_failed += 1;
         let missed_nacks = helpers.len().saturating_sub(self.nacks);
-        // With helpers, their missing nacks measure our own health; without, the failed probe is all there is.
+        // With helpers, the missing nacks measure this member's health (Lifeguard, section IV-A).
+        // Without, only the failed probe does.
         let penalty = if helpers.is_empty() { 1 } else { missed_nacks };
         cx.health.raise(u32::try_from(penalty).unwrap_or(u32::MAX));
         Some((self.target, Reason::ProbeUnanswered { helpers: helpers.len(), nacks: self.nacks }))

@@ -1,10 +1,10 @@
-//! How a subject stands with us: the states, and what changes them.
+//! The states of a subject, and what changes them.
 //!
 //! ```text
-//!                 unanswered                 accuse
-//!     watched ───────────────> silent ─────────────────> accused ──> the verdict, when its time has come
-//!        ^                       │  ^ close_port            │  ^ close_port
-//!        └───────────────────────┴──────────────────────────┘
+//!                 unanswered               accuse
+//!     watched ───────────────> silent ───────────────> accused ──> the verdict, when it is due
+//!        ^                       │  ^ close_port          │  ^ close_port
+//!        └───────────────────────┴────────────────────────┘
 //!                              heard_from
 //! ```
 
@@ -14,38 +14,39 @@ use kinfolk_core::Instant;
 
 use crate::timer::TimerKey;
 
-/// How a subject stands.
+/// The state of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Standing(State);
+pub(super) struct SubjectState(State);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum State {
     /// It answers.
     #[default]
     Watched,
-    /// It has answered no probe since the first of those that went unanswered was sent.
+    /// It has answered no probe since `since`, when the first unanswered probe was sent.
     Silent { since: Instant, port_closed: bool },
-    /// The same, and we say that it is suspect. It is judged at that time.
+    /// As `Silent`, and this member accuses it. The verdict comes when the timer `verdict` is due.
     Accused { since: Instant, port_closed: bool, verdict: TimerKey },
 }
 
-/// A silence that is over.
+/// A silence that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Silence {
     pub since: Instant,
-    /// When we would have judged, if we accused the subject.
+    /// The timer of the verdict, if this member accused the subject.
     pub verdict: Option<TimerKey>,
 }
 
-impl Standing {
-    /// The probe that was sent then has had no answer.
+impl SubjectState {
+    /// The probe that was sent at `sent` got no answer. The silence starts when the first
+    /// unanswered probe was sent, so no silence is taken to be longer than it was.
     pub(super) fn unanswered(&mut self, sent: Instant) {
         if self.0 == State::Watched {
             self.0 = State::Silent { since: sent, port_closed: false };
         }
     }
 
-    /// It was heard from. Returns the silence that has ended, if it was silent.
+    /// The subject was heard from. Returns the silence that has ended, if it was silent.
     pub(super) fn heard_from(&mut self) -> Option<Silence> {
         match std::mem::take(&mut self.0) {
             State::Watched => None,
@@ -54,8 +55,8 @@ impl Standing {
         }
     }
 
-    /// Its host says that nobody listens at its port. Returns whether that counts: it may have answered meanwhile, as it
-    /// does when it has just been started anew.
+    /// The subject's host reports that its port is closed. Returns whether that counts. It does not
+    /// if the subject has answered meanwhile, as it does after a restart.
     pub(super) fn close_port(&mut self) -> bool {
         match &mut self.0 {
             State::Watched => false,
@@ -66,7 +67,8 @@ impl Standing {
         }
     }
 
-    /// We accuse it, and judge it at that time. Returns whether that is so: whoever answers is not accused.
+    /// Accuses the subject; the verdict comes when the timer `at` is due. Returns whether it is
+    /// accused: a subject that answers is not.
     pub(super) fn accuse(&mut self, at: TimerKey) -> bool {
         match self.0 {
             State::Watched => false,
@@ -77,14 +79,15 @@ impl Standing {
         }
     }
 
-    /// We were paused until `now`, for so long: no time in which it could have answered.
+    /// This member was paused for `by` until `now`. The subject could not answer during that time.
     pub(super) fn paused(&mut self, now: Instant, by: Duration) {
         if let State::Silent { since, .. } | State::Accused { since, .. } = &mut self.0 {
+            // A pause may be longer than the silence. Its start must not move into the future.
             *since = (*since + by).min(now);
         }
     }
 
-    /// Since when it is silent.
+    /// Since when the subject is silent.
     pub(super) fn silent_since(&self) -> Option<Instant> {
         match self.0 {
             State::Watched => None,
@@ -92,12 +95,12 @@ impl Standing {
         }
     }
 
-    /// Whether its host has said, during this silence, that nobody listens at its port.
+    /// Whether the subject's host reported a closed port during this silence.
     pub(super) fn is_port_closed(&self) -> bool {
         matches!(self.0, State::Silent { port_closed: true, .. } | State::Accused { port_closed: true, .. })
     }
 
-    /// When we shall judge it, if we accuse it.
+    /// The timer of the verdict, if this member accuses the subject.
     pub(super) fn verdict(&self) -> Option<TimerKey> {
         match self.0 {
             State::Accused { verdict, .. } => Some(verdict),
@@ -115,9 +118,9 @@ mod tests {
         Instant::ORIGIN + Duration::from_secs(second)
     }
 
-    /// Every state with every event: the state after it, and what the event returns.
+    /// All states with all events: the next state, and what the event returns.
     #[test]
-    fn every_event_in_every_state_leads_where_the_table_says() {
+    fn every_event_in_every_state_follows_the_table() {
         let mut timers = Timers::default();
         let (first, second) = (timers.schedule(at(8), Timer::Look), timers.schedule(at(9), Timer::Look));
         let (watched, since) = (State::Watched, at(1));
@@ -132,30 +135,30 @@ mod tests {
         };
         let all = [watched, silent(false), silent(true), accused(false, first), accused(true, first)];
         for before in all {
-            let after = |event: fn(&mut Standing, TimerKey) -> bool| {
-                let mut standing = Standing(before);
-                let returned = event(&mut standing, second);
-                (standing.0, returned)
+            let after = |event: fn(&mut SubjectState, TimerKey) -> bool| {
+                let mut subject = SubjectState(before);
+                let returned = event(&mut subject, second);
+                (subject.0, returned)
             };
             let is_silent = before != watched;
-            let unanswered = after(|standing, _| {
-                standing.unanswered(at(1));
+            let unanswered = after(|subject, _| {
+                subject.unanswered(at(1));
                 true
             });
             assert_eq!(unanswered.0, if is_silent { before } else { silent(false) }, "{before:?}");
-            let heard = after(|standing, _| standing.heard_from().is_some());
+            let heard = after(|subject, _| subject.heard_from().is_some());
             assert_eq!(heard, (watched, is_silent), "{before:?}");
             let closed = match before {
                 State::Watched => watched,
                 State::Silent { .. } => silent(true),
                 State::Accused { .. } => accused(true, first),
             };
-            assert_eq!(after(|standing, _| standing.close_port()), (closed, is_silent), "{before:?}");
-            let is_closed = Standing(before).is_port_closed();
+            assert_eq!(after(|subject, _| subject.close_port()), (closed, is_silent), "{before:?}");
+            let is_closed = SubjectState(before).is_port_closed();
             let to = if is_silent { accused(is_closed, second) } else { watched };
-            assert_eq!(after(Standing::accuse), (to, is_silent), "{before:?}");
-            let paused = after(|standing, _| {
-                standing.paused(at(9), Duration::from_secs(2));
+            assert_eq!(after(SubjectState::accuse), (to, is_silent), "{before:?}");
+            let paused = after(|subject, _| {
+                subject.paused(at(9), Duration::from_secs(2));
                 true
             });
             assert_eq!(paused.0, later(before), "{before:?}");
@@ -163,24 +166,24 @@ mod tests {
     }
 
     #[test]
-    fn a_silence_that_ends_says_when_it_began_and_whether_we_accused() {
+    fn ended_silence_has_its_start_and_its_verdict() {
         let mut timers = Timers::default();
         let verdict = timers.schedule(at(8), Timer::Look);
-        let mut standing = Standing::default();
-        standing.unanswered(at(1));
-        standing.unanswered(at(2));
-        assert_eq!((standing.silent_since(), standing.verdict()), (Some(at(1)), None));
-        assert!(standing.accuse(verdict));
-        assert_eq!(standing.verdict(), Some(verdict));
-        assert_eq!(standing.heard_from(), Some(Silence { since: at(1), verdict: Some(verdict) }));
-        assert_eq!(standing.silent_since(), None);
+        let mut subject = SubjectState::default();
+        subject.unanswered(at(1));
+        subject.unanswered(at(2));
+        assert_eq!((subject.silent_since(), subject.verdict()), (Some(at(1)), None));
+        assert!(subject.accuse(verdict));
+        assert_eq!(subject.verdict(), Some(verdict));
+        assert_eq!(subject.heard_from(), Some(Silence { since: at(1), verdict: Some(verdict) }));
+        assert_eq!(subject.silent_since(), None);
     }
 
     #[test]
-    fn a_pause_longer_than_the_silence_ends_no_silence_in_the_future() {
-        let mut standing = Standing::default();
-        standing.unanswered(at(1));
-        standing.paused(at(2), Duration::from_mins(1));
-        assert_eq!(standing.silent_since(), Some(at(2)));
+    fn long_pause_never_moves_a_silence_into_the_future() {
+        let mut subject = SubjectState::default();
+        subject.unanswered(at(1));
+        subject.paused(at(2), Duration::from_mins(1));
+        assert_eq!(subject.silent_since(), Some(at(2)));
     }
 }
