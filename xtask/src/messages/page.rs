@@ -1,4 +1,5 @@
-//! The page: a table of errors for each crate, one of log lines, one of the commands' failures.
+//! The text of the page: a table of errors for each crate, a table of log lines, and a table of the
+//! failures of commands.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ fn row(page: &mut String, first: &str, message: &Message) {
     let _ = writeln!(page, "| {} |", cells.join(" | "));
 }
 
-/// A text without what a table of Markdown would take for its own.
+/// A text on one line, with the marks escaped that would end a cell or begin HTML.
 fn cell(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").replace('|', "\\|").replace('<', "\\<")
