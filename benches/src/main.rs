@@ -86,6 +86,7 @@ impl Members {
         } else {
             // The runtime starts after this: only threads that start later are in the namespace.
             let _namespace = agents.is_some().then(cluster::Namespace::enter).transpose()?;
+            // 30 windows of 10 s are 5 minutes of idle time, after 10 joins.
             let (joins, windows) = if options.quick { (3, 3) } else { (10, 30) };
             let plan = cluster::Plan { nodes: nodes.into_iter().map(usize::from).collect(), joins, windows };
             let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;

@@ -123,6 +123,7 @@ impl Group {
         let waiters = self.await_event(leaver, |event| matches!(event, ClusterEvent::NodeLeft { .. }));
         let leaver = self.members.pop().context("the group has no member")?;
         let begun = Instant::now();
+        // The shutdown runs in its own task, so that the time does not include its end.
         let left = tokio::spawn(async move { leaver.shutdown().await });
         let last = waiters.last(begun).await;
         left.await?;
@@ -135,6 +136,7 @@ impl Group {
         let waiters = self.await_event(crashed, |event| matches!(event, ClusterEvent::NodeFailed { .. }));
         let crashed = self.members.pop().context("the group has no member")?;
         let begun = Instant::now();
+        // This sends no leave, so the other members must detect the failure.
         crashed.shutdown_now();
         waiters.last(begun).await
     }

@@ -24,7 +24,8 @@ pub use report::Report;
 /// reached all members.
 const JOIN_SETTLE_TIME: Duration = Duration::from_secs(5);
 
-/// The length of a window in which an idle group is measured.
+/// The length of a window in which an idle group is measured. The names of some figures contain it
+/// (`idle_bytes_s_worst_10s`), so a change of the length must rename them.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// After this time a bulk transfer has released its buffers.
@@ -134,6 +135,8 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
     let before = Memory::now()?;
     let (mut group, begun, first_join) = join(nodes).await?;
     let mut joins = vec![first_join];
+    // Six windows of 10 s are the first minute. In it the group settles, so it is measured apart
+    // from the idle time.
     let first = windows(&group, begun, 6).await;
     let rest = windows(&group, begun, plan.windows.max(1)).await;
     let rate = |of: &[(Totals, Totals)], value: fn(&Totals) -> f64| {
@@ -148,6 +151,7 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
     let idle = rate(&rest, bytes);
     let last = rest.last().context("no window was measured")?.1;
     let at_rest = Memory::now()?;
+    // These steps come after the idle time, because they change the memory or the members.
     let bulk = group.transfer().await?;
     sleep(BULK_SETTLE_TIME).await;
     let after_bulk = Memory::now()?;

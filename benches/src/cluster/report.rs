@@ -13,7 +13,8 @@ use crate::host::Host;
 
 const IN_ONE_PROCESS: &str = "all members in one process on loopback";
 
-/// The figures of one size by name. `nodes` is the size.
+/// The figures of one size by name. `nodes` is the size. They are no struct, because members and
+/// agents have different figures, and an earlier run may have fewer.
 type Figures = Map<String, Value>;
 
 /// The results of a run.
@@ -132,6 +133,7 @@ impl Display for Report {
             write!(f, "| `{name}` |")?;
             for cell in &self.cells {
                 write!(f, " {:.2}", value(cell))?;
+                // A figure that the earlier run did not have is shown without a ratio.
                 if let Some(before) = self.before(cell).map(value).filter(|before| before.is_finite()) {
                     write!(f, " ({:.2} of {before:.2})", value(cell) / before)?;
                 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::group::{Claims, registry};
 use crate::case::Case;
 
+/// Each case has its own registry, because some cases change it.
 pub(super) fn cases(members: usize) -> Vec<Case> {
     let read = registry(members);
     let get = Case::prepared(

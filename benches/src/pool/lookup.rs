@@ -126,6 +126,7 @@ impl Contention<'_> {
         let spent = cpu_time().saturating_sub(cpu_before);
         batches.sort_unstable_by(f64::total_cmp);
         self.medians.push(quantile(&batches, 0.5) / BATCH as f64);
+        // More threads than cores cannot use more cores.
         let core_time = window.as_secs_f64() * 1e9 * self.threads.min(cores()) as f64;
         let count = (batches.len() * BATCH) as f64;
         self.costs.push(core_time / count);
@@ -189,7 +190,8 @@ fn look_up(client: &Transport, peer: &Peer) -> Result<()> {
     Ok(())
 }
 
-/// The output of `future` if it is ready at its first poll.
+/// The output of `future` if it is ready at its first poll. The lookup of a ready connection does
+/// not wait, so the figure need not contain the work of a runtime.
 fn ready_output<F: Future>(future: F) -> Option<F::Output> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),

@@ -105,6 +105,7 @@ impl Report {
         let bed = TestBed::start().await?;
         progress("lookups of ready connections");
         let ready = bed.lookup().await?;
+        // The lookups block this thread. So tokio must move its other tasks to another thread.
         let lookups = tokio::task::block_in_place(|| lookup::measure(&ready, plan.lookup))?;
         drop(ready);
 

@@ -145,6 +145,8 @@ fn lookups(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
+/// The cell of one variant under the load of `ratio`. The tables have a line for each load, and the
+/// report has the cells in a flat list.
 fn cell_of<'a>(report: &'a Report, ratio: &Ratio, variant: Variant) -> Option<&'a ThroughputCell> {
     let load = |cell: &ThroughputCell| (cell.callers, cell.delay_ms, cell.bytes);
     let wanted = (ratio.callers, ratio.delay_ms, ratio.bytes);

@@ -60,6 +60,7 @@ impl Client {
     pub(super) async fn request(&self, body: &Bytes) -> Result<()> {
         let answer = match self {
             Self::MutexHold(shared) => {
+                // The frame is made before the lock, so that the lock covers only the exchange.
                 let frame = frame(body)?;
                 let mut connection = shared.lock().await;
                 exchange(connection.open_bidirectional_stream().await?, frame).await

@@ -40,6 +40,7 @@ impl Ring {
             let at = pool.best(key_of(partition))?;
             u32::try_from(at).ok()
         };
+        // An empty pool has no best instance, so the table stays empty.
         let owners = (0..partitions).map_while(owner).collect();
         Self { pool, owners, partitions }
     }

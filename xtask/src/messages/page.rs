@@ -20,7 +20,7 @@ exit status ([operations.md](operations.md)). A library returns the error as a v
 only wraps another error has no line here: its text is that of the inner error.
 ";
 
-/// The whole page.
+/// The whole page. A write to a `String` cannot fail, so the results of `write!` are ignored.
 pub(super) fn render(sections: &[Section]) -> String {
     let mut page = HEAD.to_owned();
     for (name, files) in sections {

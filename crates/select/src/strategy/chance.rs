@@ -40,6 +40,7 @@ impl Pool {
 
     /// The position of an instance, drawn by weight. The pool is not empty.
     pub(super) fn drawn_by_weight(&self, rng: &mut Rng) -> usize {
+        // With equal weights no binary search is needed.
         if self.equal_weights {
             return rng.below(self.len());
         }

@@ -64,6 +64,7 @@ impl Reader<'_> {
                 return at + 3;
             }
             "use" if self.module.is_empty() => return self.tree(at + 1, Vec::new()),
+            // The colons tell a path from `pub(crate)` and from the argument `self`.
             "crate" | "self" | "super" if self.source.stands_at(at + 1, &[":", ":"]) => {
                 return self.tree(at, self.module.clone());
             }
