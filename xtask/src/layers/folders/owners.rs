@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn module_without_a_row_is_reported() {
+    fn a_module_without_a_row_is_told() {
         let files =
             [("extra/mod.rs", ""), ("free.rs", "use crate::news;"), ("news/mod.rs", "use crate::free;")];
         let told = |module| {

@@ -4,7 +4,7 @@
 //! A name stands for a top-level module: the folder `src/<name>/` or the file `src/<name>.rs`. A
 //! row whose module does not exist has no effect.
 
-/// The owners in `crates/swim`: each module keeps a part of the state.
+/// Who keeps a part of the state of `crates/swim`.
 const OWNERS: &[&str] = &["members", "myself", "detection", "news", "repair", "report", "requests"];
 
 /// What every module of `crates/swim` may import.
