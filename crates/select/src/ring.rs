@@ -52,6 +52,7 @@ impl Ring {
 
     /// The partition of a key. It depends only on the key and the number of partitions, so a key
     /// keeps its partition when the members change.
+    #[expect(clippy::missing_panics_doc, reason = "a remainder of a 32-bit number fits in 32 bits")]
     pub fn partition(&self, key: impl AsRef<[u8]>) -> u32 {
         let partition = hash::of_key(key.as_ref()) % u64::from(self.partitions);
         u32::try_from(partition).expect("a remainder of a 32-bit number")

@@ -8,6 +8,7 @@ use crate::pool::Pool;
 impl Pool {
     /// The next instance in turn. `turn` counts the choices of the caller. Weights do not count.
     /// `None` if the pool is empty.
+    #[expect(clippy::missing_panics_doc, reason = "a remainder of a length fits in a usize")]
     pub fn round_robin(&self, turn: u64) -> Option<Choice<'_>> {
         let len = u64::try_from(self.len()).ok().filter(|len| *len > 0)?;
         let at = usize::try_from(turn % len).expect("the remainder is below a length");

@@ -1,5 +1,5 @@
 //! The strategies that choose one or more instances from a pool. Each is a method of
-//! [`Pool`](crate::Pool).
+//! [`Pool`].
 
 mod chance;
 mod key;
