@@ -1,4 +1,4 @@
-//! The cases of `kinfolk_benches::core` under criterion, which remembers earlier runs and says what has changed.
+//! Runs the cases of `kinfolk_benches::core` under criterion. Criterion compares with earlier runs.
 
 use std::time::Duration;
 

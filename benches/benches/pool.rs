@@ -1,15 +1,16 @@
-//! The connection pool under criterion, which remembers earlier runs and says what has changed. It measures one variant
-//! after the other; for ratios between variants take `cargo xtask bench pool`, which measures them in turns.
+//! Measures the connection pool under criterion. Criterion compares with earlier runs. It measures
+//! one variant after the other. For ratios between variants use `cargo xtask bench pool`: there the
+//! variants take turns, so that other programs disturb all of them alike.
 
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use kinfolk_benches::pool::{Bed, Load, Variant};
+use kinfolk_benches::pool::{Load, TestBed, Variant};
 use tokio::runtime::Runtime;
 
 fn requests(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("the runtime starts");
-    let bed = runtime.block_on(Bed::start()).expect("server and clients start");
+    let bed = runtime.block_on(TestBed::start()).expect("server and clients start");
     for delay_ms in [0, 5] {
         let mut group = criterion.benchmark_group(format!("request, server waits {delay_ms} ms"));
         for (variant, callers) in
@@ -28,7 +29,7 @@ fn requests(criterion: &mut Criterion) {
 
 fn fresh_connections(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("the runtime starts");
-    let bed = runtime.block_on(Bed::start()).expect("server and clients start");
+    let bed = runtime.block_on(TestBed::start()).expect("server and clients start");
     let fresh = runtime.block_on(async { bed.fresh() }).expect("the endpoint starts");
     criterion.bench_function("request on a fresh connection", |bencher| {
         let time = |count| runtime.block_on(fresh.time(count));
@@ -39,7 +40,7 @@ fn fresh_connections(criterion: &mut Criterion) {
 
 fn lookups(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("the runtime starts");
-    let bed = runtime.block_on(Bed::start()).expect("server and clients start");
+    let bed = runtime.block_on(TestBed::start()).expect("server and clients start");
     let lookup = runtime.block_on(bed.lookup()).expect("the peers start");
     for connections in [1, 50] {
         criterion.bench_function(&format!("lookup, {connections} connections"), |bencher| {

@@ -1,5 +1,5 @@
-//! One operation to measure, repeatable at will, and how long it takes over several rounds. The time
-//! of what prepares an operation does not count.
+//! One operation to measure, which can be repeated, and its time over several rounds. The time of
+//! its preparation does not count.
 
 use std::fmt;
 use std::hint::black_box;
@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::numbers::{Rounds, Spread};
 
-/// How many operations are prepared at a time: few enough that what is prepared is still in the cache.
+/// At most this many operations are prepared at a time. So few inputs are still in the cache when
+/// the operation uses them.
 const PREPARED_MAX: u64 = 64;
 
-/// An operation with a name, repeatable at will.
+/// An operation with a name. It can be repeated.
 pub struct Case {
     name: String,
     run: Box<dyn FnMut(u64) -> Duration>,
@@ -24,6 +25,7 @@ impl Case {
         let run = move |count: u64| {
             let begun = Instant::now();
             for _ in 0..count {
+                // The compiler would otherwise remove an operation whose result is unused.
                 black_box(act());
             }
             begun.elapsed()
@@ -31,7 +33,8 @@ impl Case {
         Self { name: name.into(), run: Box::new(run) }
     }
 
-    /// An operation `act` on `state` with something that `prepare` makes for it, whose time does not count.
+    /// An operation `act` on `state`, with an input that `prepare` makes. The time of `prepare`
+    /// does not count.
     pub(crate) fn prepared<S: 'static, P, T>(
         name: impl Into<String>,
         mut state: S,
@@ -44,8 +47,8 @@ impl Case {
                 let share = left.min(PREPARED_MAX);
                 let prepared: Vec<P> = (0..share).map(|_| prepare(&mut state)).collect();
                 let begun = Instant::now();
-                for one in prepared {
-                    black_box(act(&mut state, one));
+                for input in prepared {
+                    black_box(act(&mut state, input));
                 }
                 time += begun.elapsed();
                 left -= share;
@@ -55,12 +58,12 @@ impl Case {
         Self { name: name.into(), run: Box::new(run) }
     }
 
-    /// What it is called: the part, the operation, and the number of members where it matters.
+    /// The name: the part, the operation, and the number of members where it matters.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Does the operation `count` times, and says how long that took.
+    /// Runs the operation `count` times. Returns the time of all runs together.
     pub fn run(&mut self, count: u64) -> Duration {
         (self.run)(count)
     }
@@ -72,17 +75,17 @@ impl fmt::Debug for Case {
     }
 }
 
-/// What one case takes.
+/// The figures of one case.
 #[derive(Debug, Clone, Serialize)]
 pub struct Cell {
-    /// Its name.
+    /// The name of the case.
     pub name: String,
-    /// One operation in nanoseconds, over the rounds.
+    /// The time of one operation in nanoseconds, over the rounds.
     pub ns: Spread,
 }
 
-/// Measures these cases: each once in a round, in turns, so that what else the machine does meets
-/// all of them.
+/// Measures these cases. Each round runs every case once, so that other work of the machine
+/// disturbs all cases alike.
 pub(crate) fn measure(cases: Vec<Case>, rounds: Rounds) -> Vec<Cell> {
     let mut cases: Vec<(Case, u64)> = cases.into_iter().map(|case| calibrated(case, rounds)).collect();
     let mut measured = vec![Vec::new(); cases.len()];
@@ -98,7 +101,8 @@ pub(crate) fn measure(cases: Vec<Case>, rounds: Rounds) -> Vec<Cell> {
     cases.iter().zip(measured).map(cell).collect()
 }
 
-/// How often a case has to run to fill about a window.
+/// A case, and how often it must run to take about one window. A single run would be shorter than
+/// the clock can measure.
 fn calibrated(mut case: Case, rounds: Rounds) -> (Case, u64) {
     let mut count = 1;
     while case.run(count) < rounds.window / 2 {

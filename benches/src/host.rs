@@ -1,4 +1,5 @@
-//! The machine that a benchmark ran on, as far as it explains the figures. No name, no address.
+//! The machine on which a benchmark ran, as far as it explains the figures. The reports are public,
+//! so they have no name and no address of the machine.
 
 use std::fs;
 use std::process::Command;
@@ -21,7 +22,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Of this machine. What it does not tell is called unknown.
+    /// The description of this machine. A value that the system does not give is `unknown`.
     pub fn this() -> Self {
         let unknown = || "unknown".to_owned();
         Self {
@@ -38,10 +39,10 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The time that all threads of this process have spent on a core so far.
+/// The CPU time of all threads of this process so far.
 pub(crate) fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
-    // A clock of time spent starts at zero and never goes back, so that neither part is negative.
+    // The clock of CPU time starts at zero and never goes back, so neither part is negative.
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 

@@ -1,8 +1,10 @@
-//! What the benchmarks have in common: the things that are measured and the loops that measure them. The program
-//! `kinfolk-bench` (run by `cargo xtask bench`) compares variants within one run and prints ratios; the criterion
-//! benchmarks in `benches/` follow the same code over time.
+//! The code that the benchmarks share: the measured operations, and the loops that measure them.
 //!
-//! Nothing here asserts anything: a benchmark reports, and whoever reads the report judges.
+//! `cargo xtask bench` runs the programs `kinfolk-bench` and `kinfolk-bench-select`. They compare
+//! variants within one run and print ratios. The criterion benchmarks in `benches/` follow the same
+//! code over time.
+//!
+//! A benchmark never fails because of a figure: it reports, and the reader of the report judges.
 
 pub mod case;
 pub mod cluster;

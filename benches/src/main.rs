@@ -1,5 +1,6 @@
-//! The program behind `cargo xtask bench`: measures, prints a table or JSON, and writes the report if asked to. What is
-//! measured, and how, stands in the library.
+//! The program behind `cargo xtask bench`, except for `select`. It measures, prints a table or
+//! JSON, and writes the report to a file on request. The library contains what it measures, and
+//! how.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,23 +19,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum What {
-    /// The connection pool against a mutex, against QUIC alone, and its lookups.
-    Pool(How),
-    /// Registry, codec, queue, phi and machine.
-    Core(How),
-    /// Whole members on loopback: joins, rest, crash, leave, broadcast, memory.
+    /// The connection pool against a mutex and against QUIC alone, and the pool's lookups.
+    Pool(Options),
+    /// Registry, codec, gossip queue, phi, and protocol machine.
+    Core(Options),
+    /// Whole members on loopback: joins, idle time, crash, leave, broadcast, memory.
     Cluster(Members),
 }
 
 #[derive(Args)]
-struct How {
-    /// Fewer and shorter rounds, about half a minute.
+struct Options {
+    /// Fewer and shorter rounds: some seconds for `core`, about half a minute for `pool`, about 4
+    /// minutes for `cluster`.
     #[arg(long)]
     quick: bool,
-    /// Prints one JSON object a cell and a last one of the kind `summary`, instead of the table.
+    /// Prints JSON instead of the table: one object for each cell, and for `pool` and `core` a last
+    /// one of the kind `summary`.
     #[arg(long)]
     json: bool,
-    /// Writes the table to this file too.
+    /// Also writes the table to this file.
     #[arg(long)]
     write: Option<PathBuf>,
 }
@@ -44,45 +47,49 @@ struct Members {
     /// The sizes of groups, each 4 to 250.
     #[arg(long, value_delimiter = ',', default_values_t = [32, 128], value_parser = clap::value_parser!(u8).range(4..=250))]
     nodes: Vec<u8>,
-    /// The figures of an earlier run, as `--json` prints them: each figure is shown as a part of the earlier one too.
+    /// The figures of an earlier run, as `--json` prints them. The table then shows the ratio of
+    /// each figure to the earlier one.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Measures agents: processes of this program, in a network namespace that is made for them and removed. Needs root.
+    /// Measures agents instead: processes of this program, in a network namespace that the
+    /// benchmark makes and removes. Needs root.
     #[arg(long, value_name = "PROGRAM")]
     agents: Option<PathBuf>,
     #[command(flatten)]
-    how: How,
+    options: Options,
 }
 
 fn main() -> Result<()> {
     match Cli::parse().what {
-        What::Pool(how) => {
-            let plan = if how.quick { pool::Plan::quick() } else { pool::Plan::full() };
-            let runtime = tokio::runtime::Runtime::new().context("the runtime does not start")?;
+        What::Pool(options) => {
+            let plan = if options.quick { pool::Plan::quick() } else { pool::Plan::full() };
+            let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
             let report =
                 runtime.block_on(pool::Report::measure(plan, |next| eprintln!("measuring: {next}")))?;
-            publish(&how, &report.to_string(), &report.json_lines()?)
+            publish(&options, &report.to_string(), &report.json_lines()?)
         }
         What::Cluster(members) => members.measure(),
-        What::Core(how) => {
-            let rounds = if how.quick { core::QUICK } else { core::FULL };
+        What::Core(options) => {
+            let rounds = if options.quick { core::QUICK } else { core::FULL };
             let report = core::Report::measure(rounds);
-            publish(&how, &report.to_string(), &report.json_lines()?)
+            publish(&options, &report.to_string(), &report.json_lines()?)
         }
     }
 }
 
 impl Members {
     fn measure(self) -> Result<()> {
-        let Self { nodes, baseline, agents, how } = self;
+        let Self { nodes, baseline, agents, options } = self;
         let baseline = baseline.as_deref();
         let report = if agents.is_none() && nodes.len() > 1 {
-            cluster::Report::of_lines(&in_processes_of_their_own(&nodes, &how)?, baseline)?
+            cluster::Report::of_lines(&in_separate_processes(&nodes, &options)?, baseline)?
         } else {
-            let _inside = agents.is_some().then(cluster::Namespace::enter).transpose()?;
-            let (joins, windows) = if how.quick { (3, 3) } else { (10, 30) };
+            // The runtime starts after this: only threads that start later are in the namespace.
+            let _namespace = agents.is_some().then(cluster::Namespace::enter).transpose()?;
+            // 30 windows of 10 s are 5 minutes of idle time, after 10 joins.
+            let (joins, windows) = if options.quick { (3, 3) } else { (10, 30) };
             let plan = cluster::Plan { nodes: nodes.into_iter().map(usize::from).collect(), joins, windows };
-            let runtime = tokio::runtime::Runtime::new().context("the runtime does not start")?;
+            let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
             let next = |nodes| eprintln!("measuring: {nodes} members");
             match agents {
                 Some(program) => {
@@ -91,37 +98,38 @@ impl Members {
                 None => runtime.block_on(cluster::Report::measure(&plan, baseline, next))?,
             }
         };
-        publish(&how, &report.to_string(), &report.json_lines()?)
+        publish(&options, &report.to_string(), &report.json_lines()?)
     }
 }
 
-/// Measures each size in a process of its own: the memory that one leaves behind would count for the next. Gives their lines of JSON.
-fn in_processes_of_their_own(nodes: &[u8], how: &How) -> Result<String> {
+/// Measures each size in its own process. In one process, memory that one size leaves behind would
+/// count for the next size. Returns the lines of JSON of all processes.
+fn in_separate_processes(nodes: &[u8], options: &Options) -> Result<String> {
     let mut lines = String::new();
     for nodes in nodes {
-        let mut one = Command::new(std::env::current_exe()?);
-        one.args(["cluster", "--json", "--nodes", &nodes.to_string()]).stderr(Stdio::inherit());
-        if how.quick {
-            one.arg("--quick");
+        let mut process = Command::new(std::env::current_exe()?);
+        process.args(["cluster", "--json", "--nodes", &nodes.to_string()]).stderr(Stdio::inherit());
+        if options.quick {
+            process.arg("--quick");
         }
-        let output = one.output().context("this program cannot be started anew")?;
+        let output = process.output().context("cannot start this program again")?;
         anyhow::ensure!(output.status.success(), "the measurement of {nodes} members failed");
         lines += &String::from_utf8_lossy(&output.stdout);
     }
     Ok(lines)
 }
 
-fn publish(how: &How, table: &str, json: &[String]) -> Result<()> {
-    if how.json {
+fn publish(options: &Options, table: &str, json: &[String]) -> Result<()> {
+    if options.json {
         println!("{}", json.join("\n"));
     } else {
         print!("{table}");
     }
-    how.write.as_deref().map_or(Ok(()), |path| write(path, table))
+    options.write.as_deref().map_or(Ok(()), |path| write(path, table))
 }
 
 fn write(path: &Path, table: &str) -> Result<()> {
-    let shown = || format!("{} cannot be written", path.display());
+    let shown = || format!("cannot write {}", path.display());
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(shown)?;
     }

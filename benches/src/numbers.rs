@@ -1,20 +1,21 @@
-//! Medians and the like. They are taken over rounds, so that a round in which the machine did something else does not
-//! decide.
+//! Medians and quantiles over rounds. A round in which the machine did other work hardly changes a
+//! median.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// How long and how often a thing is measured.
+/// How often and how long an operation is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Rounds {
-    /// How many rounds; every variant is measured once in each. An odd number has a median that was measured.
+    /// The number of rounds. Each round measures every variant once. The median of an odd number of
+    /// rounds is a measured value.
     pub count: usize,
-    /// How long one measurement of a round takes.
+    /// The length of one measurement in a round.
     pub window: Duration,
 }
 
-/// The middle and the two ends of what several rounds measured.
+/// The median and the extremes of the values of several rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
     /// The median.
@@ -26,7 +27,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of these values; zeros if there is none.
+    /// The spread of these values; zeros if there are none.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_unstable_by(f64::total_cmp);
@@ -35,7 +36,8 @@ impl Spread {
     }
 }
 
-/// The value below which this part of the sorted `values` lies (the nearest one, none between two); 0 if there is none.
+/// The quantile `part` of the sorted `values`: the nearest value, without interpolation. 0 if there
+/// are no values.
 pub(crate) fn quantile(values: &[f64], part: f64) -> f64 {
     let last = values.len().saturating_sub(1) as f64;
     #[expect(
@@ -52,13 +54,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_of_an_odd_number_is_one_of_them_and_none_gives_zeros() {
+    fn median_of_an_odd_number_is_a_value() {
         assert_eq!(Spread::of([3.0, 1.0, 9.0]), Spread { median: 3.0, min: 1.0, max: 9.0 });
         assert_eq!(Spread::of([]), Spread { median: 0.0, min: 0.0, max: 0.0 });
     }
 
     #[test]
-    fn a_quantile_is_the_nearest_value() {
+    fn quantile_is_the_nearest_value() {
         let values: Vec<f64> = (0..=100).map(f64::from).collect();
         assert_eq!((quantile(&values, 0.99), quantile(&values, 1.0)), (99.0, 100.0));
     }

@@ -1,11 +1,11 @@
-//! The benchmarks still run: every operation once, nothing measured.
+//! The benchmarks run: each operation a few times, without a measurement.
 
 use kinfolk_benches::core::cases;
-use kinfolk_benches::pool::{Bed, Load, Variant};
+use kinfolk_benches::pool::{Load, TestBed, Variant};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_variant_is_answered_and_so_is_a_fresh_connection_each_time() {
-    let bed = Bed::start().await.unwrap();
+async fn every_variant_is_answered() {
+    let bed = TestBed::start().await.unwrap();
     for variant in Variant::ALL {
         bed.time(variant, Load { callers: 3, delay_ms: 1, bytes: 4096 }, 7).await.unwrap();
     }
@@ -14,8 +14,8 @@ async fn every_variant_is_answered_and_so_is_a_fresh_connection_each_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_pool_hands_out_its_connections_at_once() {
-    let bed = Bed::start().await.unwrap();
+async fn every_pool_has_ready_connections() {
+    let bed = TestBed::start().await.unwrap();
     let lookup = bed.lookup().await.unwrap();
     lookup.time(1, 3).unwrap();
     lookup.time(50, 100).unwrap();

@@ -1,36 +1,37 @@
-//! Runs the benchmarks. What is measured, and how, is the business of `benches/`.
+//! Runs the benchmarks. The package in `benches/` decides what it measures, and how.
 //!
-//! A full run keeps its report in `docs/bench/`; a quick one is too rough to be kept.
+//! A full run writes its report to `docs/bench/`. A quick run writes nothing: its figures vary too
+//! much from run to run to be compared.
 
 use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::{dist, shell};
 
-/// What is measured.
+/// A benchmark.
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum What {
-    /// The connection pool against a mutex, against QUIC alone, and its lookups.
+pub(crate) enum Benchmark {
+    /// The connection pool against a mutex and against QUIC alone, and the pool's lookups.
     Pool,
-    /// Registry, codec, gossip queue, phi and machine.
+    /// Registry, codec, gossip queue, phi, and protocol machine.
     Core,
-    /// Whole members on loopback: joins, rest, crash, leave, broadcast, memory.
+    /// Whole members on loopback: joins, idle time, crash, leave, broadcast, memory.
     Cluster,
-    /// Choosing an instance of a service: nanoseconds and allocations of each strategy.
+    /// The choice of a service's instance: nanoseconds and allocations of each strategy.
     Select,
 }
 
-/// How it is measured and shown.
-pub(crate) struct How {
+/// The options of a run.
+pub(crate) struct Options {
     pub(crate) quick: bool,
     pub(crate) json: bool,
     pub(crate) nodes: Option<String>,
     pub(crate) baseline: Option<String>,
-    /// Whether the members are agents.
+    /// Whether the members are agents, each in its own process.
     pub(crate) agents: bool,
 }
 
-impl What {
+impl Benchmark {
     const fn name(self) -> &'static str {
         match self {
             Self::Pool => "pool",
@@ -41,20 +42,23 @@ impl What {
     }
 }
 
-/// Runs `kinfolk-bench`; its table, or with `json` its lines of JSON, go to standard output, everything else to standard
-/// error.
+/// Runs a benchmark. Its table, or with `json` its lines of JSON, goes to standard output.
+/// Everything else goes to standard error, so that a program can read the figures from a pipe.
 ///
 /// # Errors
-/// When it does not build, or a request of the benchmark fails.
-pub(crate) fn run(what: What, how: How) -> Result<String> {
-    let How { quick, json, nodes, baseline, agents } = how;
-    let name = what.name();
+/// When the program does not build, or a request of the benchmark fails.
+pub(crate) fn run(benchmark: Benchmark, options: Options) -> Result<String> {
+    let Options { quick, json, nodes, baseline, agents } = options;
+    let name = benchmark.name();
+    // The figures of agents and of members in one process differ: each has its own page.
     let report = format!("docs/bench/{name}{}.md", if agents { "-agents" } else { "" });
     let program = if agents { Some(dist::build()?) } else { None };
+    // Figures of a build without optimisations mean nothing.
     let mut command = shell::cargo(["run", "--release", "--package", "kinfolk-benches"]);
-    match what {
-        // It counts allocations, and is a program of its own for that.
-        What::Select => command.args(["--bin", "kinfolk-bench-select", "--"]),
+    match benchmark {
+        // This benchmark counts allocations. The counter slows down every allocation, so it must
+        // not be in the program that runs the other benchmarks.
+        Benchmark::Select => command.args(["--bin", "kinfolk-bench-select", "--"]),
         _ => command.args(["--bin", "kinfolk-bench", "--", name]),
     };
     for (flag, value) in [("--nodes", nodes), ("--baseline", baseline), ("--agents", program)] {
@@ -71,5 +75,9 @@ pub(crate) fn run(what: What, how: How) -> Result<String> {
         command.args(["--write", &report]);
     }
     shell::run(&mut command)?;
-    Ok(if quick { "a quick run, not kept".to_owned() } else { format!("the table stands in {report}") })
+    Ok(if quick {
+        "a quick run; it writes no report".to_owned()
+    } else {
+        format!("wrote the table to {report}")
+    })
 }

@@ -1,4 +1,5 @@
-//! The steps of the gate that are little more than one cargo command. Steps with rules of their own have their own files.
+//! The steps of the gate that run one or a few cargo commands. Steps with their own rules have
+//! their own files.
 
 use std::io::IsTerminal;
 
@@ -8,11 +9,11 @@ use cargo_metadata::MetadataCommand;
 use crate::setup;
 use crate::shell::{self, Output};
 
-/// Formatting is what rustfmt makes of it.
+/// The code is formatted as rustfmt formats it.
 pub(crate) fn fmt() -> Result<String> {
     setup::need(&setup::RUSTFMT)?;
     shell::run(&mut shell::cargo(["fmt", "--all", "--check"]))
-        .context("not formatted, `cargo fmt --all` mends it")?;
+        .context("the code is not formatted; run `cargo fmt --all`")?;
     Ok("formatted".to_owned())
 }
 
@@ -27,7 +28,8 @@ pub(crate) fn clippy() -> Result<String> {
 pub(crate) fn nextest() -> Result<String> {
     setup::need(&setup::NEXTEST)?;
     let mut command = shell::cargo(["nextest", "run", "--workspace"]);
-    // On a terminal nextest draws a live display, which it would not do for a pipe.
+    // On a terminal nextest draws a live display, which it would not do for a pipe. So the output
+    // is not read there, and the gate's table shows no counts.
     if std::io::stderr().is_terminal() {
         shell::run(&mut command)?;
         return Ok("all passed".to_owned());
@@ -36,28 +38,29 @@ pub(crate) fn nextest() -> Result<String> {
     Ok(nextest_summary(&lines).unwrap_or("all passed").to_owned())
 }
 
-/// The examples in the documentation run.
+/// Runs the examples in the documentation.
 pub(crate) fn doctest() -> Result<String> {
     let lines = shell::run_and_read(&mut shell::cargo(["test", "--doc", "--workspace"]), Output::Stdout)?;
     Ok(format!("{} examples", tests_run(&lines)))
 }
 
-/// Documentation without a warning, as developers see it (private items are where most explanations stand) and as users
-/// do (where a link to something private leads nowhere).
+/// Builds the documentation without a warning, for developers and for users. Private items carry
+/// most explanations, so developers need them. For users a link to a private item leads nowhere.
 ///
-/// Programs go apart from libraries: the agent's program and the `kinfolk` library would write to the same folder. What
-/// users see comes last, so that it is what lies in `target/doc`.
+/// Programs and libraries are built separately, because the agent's program and the `kinfolk`
+/// library would write to the same folder. The users' form comes last and stays in `target/doc`.
 pub(crate) fn rustdoc() -> Result<String> {
-    for what in
+    for targets in
         [&["--bins", "--document-private-items"][..], &["--lib", "--document-private-items"], &["--lib"]]
     {
         let mut command = shell::cargo(["doc", "--workspace", "--no-deps"]);
-        shell::run(command.args(what).env("RUSTDOCFLAGS", "-D warnings"))?;
+        shell::run(command.args(targets).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     Ok("programs, libraries with and without private items".to_owned())
 }
 
-/// Each crate builds by itself: none leans on a feature that only another crate turns on.
+/// Builds each crate by itself. In a build of the whole workspace a crate may use a feature that
+/// only another crate turns on; such a crate fails here.
 pub(crate) fn alone() -> Result<String> {
     let metadata = MetadataCommand::new().current_dir(shell::root()).no_deps().exec()?;
     let packages = metadata.workspace_packages();
@@ -67,7 +70,7 @@ pub(crate) fn alone() -> Result<String> {
     Ok(format!("{} crates", packages.len()))
 }
 
-/// How many tests libtest said that it ran, over all its `running N tests` lines.
+/// The number of tests that libtest ran: the sum over all its `running N tests` lines.
 pub(crate) fn tests_run(lines: &[String]) -> u64 {
     lines
         .iter()
@@ -80,7 +83,7 @@ pub(crate) fn tests_run(lines: &[String]) -> u64 {
         .sum()
 }
 
-/// The `12 tests run: 12 passed, 0 skipped` of nextest's last line.
+/// The part `12 tests run: 12 passed, 0 skipped` of nextest's last line.
 fn nextest_summary(lines: &[String]) -> Option<&str> {
     let line = lines.iter().rev().find(|line| line.trim_start().starts_with("Summary"))?;
     Some(line.split_once(']')?.1.trim())
@@ -95,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn libtest_counts_are_added_up_and_one_test_counts_too() {
+    fn libtest_counts_are_summed() {
         let output =
             lines("running 2 tests\ntest a ... ok\nrunning 1 test\nrunning 0 tests\nrunning wild tests");
         assert_eq!(tests_run(&output), 3);
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nextest_summary_is_found() {
+    fn nextest_summary_is_found() {
         let output = lines("   PASS a\n     Summary [   0.012s] 3 tests run: 3 passed, 0 skipped");
         assert_eq!(nextest_summary(&output), Some("3 tests run: 3 passed, 0 skipped"));
         assert_eq!(nextest_summary(&lines("nothing")), None);

@@ -1,30 +1,32 @@
-//! Runs real agents in network namespaces under real faults. What is done to them, and what must follow, is the scenarios'
-//! own business.
+//! Runs real agents in network namespaces under real faults. The package `kinfolk-scenarios`
+//! decides which faults it makes, and checks what follows.
 
 use anyhow::Result;
 
 use crate::ci::SKIPPED;
 use crate::shell;
 
-/// Plays the scenarios; the quick form, that of the gate, with the dev profile, the full one with the release profile.
+/// Runs the scenarios. The quick form, which the gate uses, takes the dev profile. The full form
+/// takes the release profile.
 ///
 /// # Errors
-/// When something does not build, or a scenario is broken.
+/// When a package does not build, or a scenario fails.
 pub(crate) fn chaos(args: &[String]) -> Result<String> {
     let is_quick = args.iter().any(|arg| arg == "--quick");
-    run("chaos", !is_quick, args, "no scenario was broken")
+    run("chaos", !is_quick, args, "no scenario failed")
 }
 
-/// Keeps agents under random faults, with the release profile.
+/// Runs agents under random faults for a long time, with the release profile.
 ///
 /// # Errors
-/// When something does not build, or the soak is broken; its seed is then told.
+/// When a package does not build, or the soak fails; the program then prints the seed.
 pub(crate) fn soak(args: &[String]) -> Result<String> {
-    run("soak", true, args, "the soak was sound")
+    run("soak", true, args, "the soak passed")
 }
 
-/// Builds the agent by itself, without the features that the scenarios add to the crates below it, and then the scenarios
-/// beside it, which take the agent that they find there. Returns `passed`, or that nothing was run.
+/// Builds the agent first and by itself: the scenarios add features to the crates below the agent,
+/// and the tested agent must not have them. Then it runs the scenarios. They use the agent that
+/// they find in their own folder. Returns `passed`, or a note that nothing was run.
 fn run(command: &str, release: bool, args: &[String], passed: &str) -> Result<String> {
     let profile = if release { &["--release"][..] } else { &[] };
     shell::run(shell::cargo(["build", "--package", "kinfolk-agent"]).args(profile))?;

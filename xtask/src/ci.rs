@@ -1,4 +1,4 @@
-//! The gate: which steps it has, in which order, and how it tells of them. What a step does is the step's own business.
+//! The gate: its steps, their order, and its report. What a step does is in the step's own file.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -7,17 +7,18 @@ use anyhow::{Result, anyhow};
 
 use crate::{cargo_steps, chaos, deny, layers, loom, setup, sim, tidy};
 
-/// The word in the line of a step that did not check all that it can check.
+/// The word in the line of a step that left out a part of its checks.
 pub(crate) const SKIPPED: &str = "SKIPPED";
 
-/// One step: the name is also the task that runs it alone; what it returns is its line in the table.
+/// One step. Its name is also the task that runs it alone. The text that it returns is its line in
+/// the table.
 struct Step {
     name: &'static str,
     run: fn() -> Result<String>,
 }
 
-/// First the tools that the other steps need. Then the cheapest step first: it finds a slip before
-/// anything long runs.
+/// The tools come first, because the other steps need them. Then the cheapest step comes first: it
+/// finds a small mistake before a long step runs.
 const GATE: &[Step] = &[
     Step { name: "setup", run: setup::setup },
     Step { name: "fmt", run: cargo_steps::fmt },
@@ -38,17 +39,17 @@ const GATE: &[Step] = &[
 const NEXTEST: Step = Step { name: "nextest", run: cargo_steps::nextest };
 const DOCTEST: Step = Step { name: "doctest", run: cargo_steps::doctest };
 
-/// Every step.
+/// Runs every step.
 pub(crate) fn gate() -> Result<String> {
     run_in_order(GATE)
 }
 
-/// Only the steps that run tests.
+/// Runs only the steps that run tests.
 pub(crate) fn tests() -> Result<String> {
     run_in_order(&[NEXTEST, DOCTEST])
 }
 
-/// What is known of a step that ran.
+/// The result of a step that ran.
 struct Done {
     name: &'static str,
     took: Duration,
@@ -69,13 +70,14 @@ fn run_in_order(steps: &[Step]) -> Result<String> {
         done.push(Done { name: step.name, took, outcome: outcome.map_err(|_| "FAILED".to_owned()) });
         if let Some(failure) = failure {
             eprintln!("{}", table(steps, &done, begun.elapsed()));
-            return Err(anyhow!("step `{0}`: {failure}\nrun it alone with: cargo xtask {0}", step.name));
+            return Err(anyhow!("step `{0}`: {failure}\nto run this step alone: cargo xtask {0}", step.name));
         }
     }
     Ok(format!("{}\n{}", table(steps, &done, begun.elapsed()), verdict(&done)))
 }
 
-/// The last line. A step that skipped something is named: its silence must not look like a success.
+/// The last line. It names each step that skipped something, because a skipped check must not look
+/// like a passed one.
 fn verdict(done: &[Done]) -> String {
     let skipped = |step: &&Done| step.outcome.as_ref().is_ok_and(|note| note.contains(SKIPPED));
     let skipped: Vec<&str> = done.iter().filter(skipped).map(|step| step.name).collect();
@@ -93,12 +95,13 @@ fn table(steps: &[Step], done: &[Done], total: Duration) -> String {
     let mut text = String::from("step            time  outcome\n");
     for step in done {
         let (Ok(note) | Err(note)) = &step.outcome;
-        writeln!(text, "{:<11}{:>9}  {note}", step.name, seconds(step.took)).expect("a String takes all");
+        writeln!(text, "{:<11}{:>9}  {note}", step.name, seconds(step.took))
+            .expect("writing to a String cannot fail");
     }
     for step in &steps[done.len()..] {
-        writeln!(text, "{:<11}{:>9}  not run", step.name, "-").expect("a String takes all");
+        writeln!(text, "{:<11}{:>9}  not run", step.name, "-").expect("writing to a String cannot fail");
     }
-    write!(text, "{:<11}{:>9}", "total", seconds(total)).expect("a String takes all");
+    write!(text, "{:<11}{:>9}", "total", seconds(total)).expect("writing to a String cannot fail");
     text
 }
 
@@ -114,19 +117,20 @@ mod tests {
     const BAD: Step = Step { name: "bad", run: || Err(anyhow!("two and two are five")) };
     const NEVER: Step = Step { name: "never", run: || panic!("ran after a failure") };
 
+    /// The error says how to run the failed step alone.
     #[test]
-    fn the_first_failure_stops_the_gate_and_says_how_to_run_that_step_alone() {
+    fn first_failure_stops_the_gate() {
         let error = run_in_order(&[GOOD, BAD, NEVER]).unwrap_err().to_string();
-        assert_eq!(error, "step `bad`: two and two are five\nrun it alone with: cargo xtask bad");
+        assert_eq!(error, "step `bad`: two and two are five\nto run this step alone: cargo xtask bad");
     }
 
     #[test]
-    fn a_passed_gate_ends_with_the_count_of_its_steps() {
+    fn passed_gate_prints_its_number_of_steps() {
         assert!(run_in_order(&[GOOD, GOOD]).unwrap().ends_with("all 2 steps passed"));
     }
 
     #[test]
-    fn a_gate_that_skipped_something_does_not_say_that_all_passed() {
+    fn skipped_step_is_named_in_the_last_line() {
         const HALF: Step = Step { name: "half", run: || Ok(format!("one part; {SKIPPED} the other")) };
         let text = run_in_order(&[GOOD, HALF]).unwrap();
         let last = text.lines().last();
@@ -134,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_shows_every_step_that_ran_and_every_one_that_did_not() {
+    fn table_shows_steps_that_did_not_run() {
         let done =
             [Done { name: "good", took: Duration::from_millis(1_250), outcome: Ok("3 things".to_owned()) }];
         let expected = "step            time  outcome\n\
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_step_of_the_gate_has_a_name_of_its_own() {
+    fn names_of_steps_are_unique() {
         let names: std::collections::BTreeSet<_> = GATE.iter().map(|step| step.name).collect();
         assert_eq!(names.len(), GATE.len());
     }

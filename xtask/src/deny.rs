@@ -1,17 +1,18 @@
-//! What the gate asks of the dependencies: `deny.toml` says what. Advisories are asked for where
-//! the database can be fetched; a machine without a way to it must not fail the gate.
+//! Checks the dependencies against the rules in `deny.toml`. The step checks advisories only if it
+//! can fetch their database: a machine that cannot reach the database must not fail the gate.
 
 use anyhow::{Context, Result};
 
 use crate::ci::SKIPPED;
 use crate::{setup, shell};
 
-/// Licences, duplicates and sources; advisories, if their database can be had.
+/// Checks licences, duplicates, and sources; and advisories, if their database can be fetched.
 pub(crate) fn check() -> Result<String> {
     setup::need(&setup::DENY)?;
     shell::run(&mut shell::cargo(["deny", "check", "bans", "licenses", "sources"]))
         .context("a dependency breaks `deny.toml`")?;
-    // A wrong setting in the file has failed above: each check reads the whole file.
+    // A wrong setting in the file fails above, because each check reads the whole file. So an error
+    // here means that the database cannot be fetched.
     if shell::run(&mut shell::cargo(["deny", "fetch", "db"])).is_err() {
         eprintln!(
             "*** {SKIPPED}: the advisories were not checked, because their database cannot be fetched ***"

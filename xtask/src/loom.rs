@@ -1,7 +1,9 @@
-//! Runs the concurrency models: every `loom_*.rs` under a crate's `src`, built with `--cfg kinfolk_loom`.
+//! Runs the concurrency models: every `loom_*.rs` under a crate's `src`, built with
+//! `--cfg kinfolk_loom`.
 //!
-//! The cfg is our own because a global `--cfg loom` would change tokio and the QUIC stack too. The build has its own
-//! target directory, since other flags would otherwise throw away the ordinary build each time.
+//! The cfg has its own name because a global `--cfg loom` would change tokio and the QUIC stack
+//! too. The build has its own target directory. In the usual one, each change of the flags would
+//! make cargo build everything again.
 
 use std::path::Path;
 
@@ -11,15 +13,17 @@ use cargo_metadata::MetadataCommand;
 use crate::cargo_steps::tests_run;
 use crate::shell::{self, Output};
 
-/// Preemptions a model explores in each execution: two find nearly every known bug, at a small part of the cost.
+/// The preemptions that a model explores in each execution. Two find nearly every known bug, at a
+/// small part of the cost of more.
 const PREEMPTIONS: &str = "2";
+/// With `--full`.
 const PREEMPTIONS_FULL: &str = "3";
 
-/// Runs the models of every crate that has some.
+/// Runs the models of every crate that has models.
 ///
 /// # Errors
-/// When no crate has a model, when one of them ran no test (a model that is not compiled in proves nothing), or when a
-/// model fails.
+/// When no crate has a model, when a crate with models runs no test, or when a model fails. A model
+/// that is not compiled proves nothing, so a run without tests is an error.
 pub(crate) fn check(full: bool) -> Result<String> {
     let metadata = MetadataCommand::new().current_dir(shell::root()).no_deps().exec()?;
     let mut ran = 0;
@@ -29,7 +33,7 @@ pub(crate) fn check(full: bool) -> Result<String> {
             ran += run_models(&package.name, full)?;
         }
     }
-    ensure!(ran > 0, "no crate has a loom model: they are tests in files named `src/**/loom_*.rs`");
+    ensure!(ran > 0, "no crate has a loom model; models are tests in files named `src/**/loom_*.rs`");
     Ok(format!("{ran} models"))
 }
 
@@ -42,7 +46,7 @@ fn run_models(package: &str, full: bool) -> Result<u64> {
     let ran = tests_run(&shell::run_and_read(&mut command, Output::Stdout)?);
     ensure!(
         ran > 0,
-        "{package} has loom_*.rs files, but no test whose path contains `loom_` was built: is the module declared?"
+        "{package} has loom_*.rs files, but no test whose path contains `loom_` ran; declare the module"
     );
     Ok(ran)
 }
@@ -70,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crate_without_loom_files_has_no_models() {
+    fn folder_without_loom_files_has_no_models() {
         assert!(!has_models(&shell::root().join("xtask/src/layers")).unwrap());
     }
 }

@@ -1,4 +1,5 @@
-//! The project's own tasks, run as `cargo xtask <task>`: this file reads the command line and routes, nothing else.
+//! The project's own tasks, run as `cargo xtask <task>`. This file only reads the command line and
+//! calls the task.
 
 mod bench;
 mod cargo_steps;
@@ -30,96 +31,107 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// The gate: installs what it needs, then runs every step below, cheapest first. Stops at the
-    /// first that fails.
+    /// The gate: installs the tools that it needs, then runs its steps, cheapest first. Stops at
+    /// the first step that fails.
     Ci,
-    /// Installs the tools that the gate needs and this machine lacks. Asks for root only where a
-    /// Debian package needs it.
+    /// Installs the tools that the gate needs and this machine lacks. Only Debian packages need
+    /// root.
     Setup,
     /// Only the tests: nextest, then doctests.
     Test,
-    /// Formatting is what rustfmt makes of it.
+    /// Checks that the code is formatted as rustfmt formats it.
     Fmt,
-    /// Crates depend on each other as the edge table says, and the pure ones stay pure; folders inside a crate
-    /// import each other in no circle, and those of swim as their table says.
+    /// Checks the dependencies between crates against the table of edges, and that pure crates
+    /// reach no I/O. Folders inside a crate must not import each other in a circle; those of swim
+    /// must follow their table.
     Layers,
-    /// Module docs, lengths of files and functions, leftovers, clocks, sleeps, columns of comments,
-    /// names of tests, words of the glossary, links between documents, the page of messages.
+    /// Checks the house rules: module docs, lengths of files and functions, leftovers, clocks,
+    /// sleeps, columns of comments, names of tests, words, links between documents, the page of
+    /// messages.
     Tidy,
-    /// Writes `docs/messages.md`, the table of all errors and log lines, from the code. `tidy` fails
-    /// when the page does not match the code.
+    /// Writes `docs/messages.md`, the table of all errors and log lines, from the code. `tidy`
+    /// fails when the page does not match the code.
     Messages,
-    /// Dependencies: their licences, no crate twice, crates.io only; known advisories, where the
-    /// database can be fetched.
+    /// Checks dependencies: licences, no crate twice, crates.io only; and known advisories, if
+    /// their database can be fetched.
     Deny,
-    /// Clippy on every target, warnings are errors.
+    /// Runs clippy on every target; a warning is an error.
     Clippy,
-    /// Unit and integration tests.
+    /// Runs unit and integration tests.
     Nextest,
-    /// The examples in the documentation run.
+    /// Runs the examples in the documentation.
     Doctest,
-    /// The documentation builds without a warning, for users and for developers.
+    /// Builds the documentation without a warning, for users and for developers.
     Rustdoc,
-    /// The concurrency models in `loom_*.rs` files.
+    /// Runs the concurrency models in `loom_*.rs` files.
     Loom {
-        /// Allows three preemptions in each execution instead of two, which takes many times as long.
+        /// Allows three preemptions in each execution instead of two. It takes many times as long.
         #[arg(long)]
         full: bool,
     },
-    /// The simulator's smoke run; what follows is passed on to it. `sim same` compares its runs and quick
-    /// experiments with the checksums in `crates/sim/same.txt`, which a refactoring must not change; `sim
-    /// same --record` writes them down.
+    /// Runs the simulator's smoke test. `sim same` compares runs and quick experiments with the
+    /// checksums in `crates/sim/same.txt`, which a refactoring must not change. `sim same --record`
+    /// writes these checksums.
     Sim {
-        /// Passed on to `kinfolk-sim smoke`.
+        /// Arguments for `kinfolk-sim smoke`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// 100,000 requests over simulated QUIC with cancellations, crashes and evictions leave nothing behind. Not part of the
-    /// gate, which runs a small storm among the tests.
+    /// Makes 100,000 requests over simulated QUIC with cancellations, crashes, and evictions, and
+    /// checks that they leave nothing behind. Not part of the gate, whose tests make fewer
+    /// requests.
     Storm {
-        /// Passed on to `kinfolk-scenarios`.
+        /// Arguments for `kinfolk-scenarios storm`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Real agents in network namespaces: crashes, pauses, cuts, loss, restarts, and a checker of all that they tell. Needs
-    /// root; the gate plays the form of `--quick`.
+    /// Runs real agents in network namespaces under crashes, pauses, partitions, loss, and
+    /// restarts, and checks all events that they report. Needs root. The gate runs it with
+    /// `--quick`.
     Chaos {
-        /// Passed on to `kinfolk-scenarios chaos`: `--quick`, `--only NAME`, `--agents N`, `--partition S`, `--seed S`,
-        /// `--json`, `--keep`.
+        /// Arguments for `kinfolk-scenarios chaos`: `--quick`, `--only NAME`, `--agents N`,
+        /// `--partition SECONDS`, `--agent FILE`, `--seed S`, `--json`, `--keep`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Real agents in network namespaces under random faults for as long as one likes. Needs root; not part of the gate.
+    /// Runs real agents in network namespaces under random faults for a chosen time. Needs root.
+    /// Not part of the gate.
     Soak {
-        /// Passed on to `kinfolk-scenarios soak`: `--minutes M`, `--agents N`, `--seed S`, `--json`, `--keep`.
+        /// Arguments for `kinfolk-scenarios soak`: `--minutes M`, `--agents N`, `--agent FILE`,
+        /// `--seed S`, `--json`, `--keep`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// The papers' experiments in their quick form; fails if one misses what it promises.
+    /// Runs the quick form of `kinfolk-sim swim`, the experiments of the SWIM paper. Fails if one
+    /// does not keep its promise.
     Experiments,
-    /// Each crate builds by itself, with only the features that it asks for.
+    /// Builds each crate by itself, with only the features that it asks for.
     Alone,
-    /// Measures, prints a table, and keeps it in `docs/bench/`. Not part of the gate.
+    /// Measures, prints a table, and writes it to `docs/bench/`. Not part of the gate.
     Bench {
         /// What to measure.
-        what: bench::What,
-        /// Fewer and shorter rounds, about half a minute; nothing is kept.
+        what: bench::Benchmark,
+        /// Fewer and shorter rounds, and no file is written: seconds for `core` and `select`, about
+        /// half a minute for `pool`, about 4 minutes for `cluster`.
         #[arg(long)]
         quick: bool,
-        /// One JSON object a cell instead of the table (`pool` and `core`: and a last one of the kind `summary`).
+        /// Prints one JSON object for each cell instead of the table. All but `cluster` add a last
+        /// one of the kind `summary`.
         #[arg(long)]
         json: bool,
-        /// `cluster`: the sizes of groups, such as `32,128`.
+        /// For `cluster`: the sizes of groups, such as `32,128`.
         #[arg(long, value_name = "SIZES")]
         nodes: Option<String>,
-        /// `cluster`: the figures of an earlier run with `--json`, to compare with.
+        /// For `cluster`: the figures of an earlier run with `--json`, to compare with.
         #[arg(long, value_name = "FILE")]
         baseline: Option<String>,
-        /// `cluster`: each member is an agent, as `dist` builds it, in a network namespace. Needs root.
+        /// For `cluster`: each member is an agent that `dist` builds, and all are in one network
+        /// namespace. Needs root.
         #[arg(long)]
         agents: bool,
     },
-    /// Builds the program `kinfolk` as it is given to others: stripped, its symbols in a file beside it.
+    /// Builds the program `kinfolk` for distribution: stripped, with its symbols in a separate
+    /// file.
     Dist,
 }
 
@@ -145,9 +157,9 @@ fn main() -> ExitCode {
         Task::Experiments => sim::experiments(),
         Task::Alone => cargo_steps::alone(),
         Task::Bench { what, quick, json, nodes, baseline, agents } => {
-            bench::run(what, bench::How { quick, json, nodes, baseline, agents })
+            bench::run(what, bench::Options { quick, json, nodes, baseline, agents })
         }
-        Task::Dist => dist::build().map(|program| format!("{program} is built")),
+        Task::Dist => dist::build().map(|program| format!("built {program}")),
     };
     match outcome {
         Ok(note) => {

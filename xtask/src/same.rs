@@ -1,6 +1,6 @@
-//! Whether the protocol still does what it did: a refactoring must change nothing. The simulator
-//! replays a seed to the byte, so a checksum of each run and of each quick experiment is enough.
-//! They are written down before the first step, and compared after each.
+//! Checks that a refactoring does not change what the protocol does. The simulator gives the same
+//! output for the same seed, byte for byte. So a checksum of each run and of each quick experiment
+//! is enough. The developer records them before the refactoring, and compares after each step.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -9,17 +9,17 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell;
 
-/// Where the checksums are written down. One line each: what was run, and the CRC-32 of its output.
+/// The file of the checksums. A line has the arguments of a run and the CRC-32 of its output.
 const FILE: &str = "crates/sim/same.txt";
 const MODES: [&str; 3] = ["swim", "lifeguard", "verified"];
-/// How many seeds are run in each mode, from 1 on.
+/// The number of seeds in each mode. The first seed is 1.
 const SEEDS: u64 = 200;
-/// The experiments whose quick output depends on nothing but the code.
+/// The experiments whose quick output depends only on the code, not on the machine or the time.
 const EXPERIMENTS: [&str; 4] = ["swim", "lifeguard", "phi", "rapid"];
-/// How many lines that differ are shown.
+/// At most this many lines that differ are shown.
 const SHOWN_MAX: usize = 10;
 
-/// Writes the checksums down, or compares them with those that are.
+/// Records the checksums, or compares them with the recorded ones.
 ///
 /// # Errors
 /// When the simulator does not build, or a checksum differs.
@@ -27,11 +27,11 @@ pub(crate) fn same(record: bool) -> Result<String> {
     let found = checksums()?;
     let path = shell::root().join(FILE);
     if record {
-        std::fs::write(&path, &found).with_context(|| format!("{FILE} cannot be written"))?;
+        std::fs::write(&path, &found).with_context(|| format!("cannot write {FILE}"))?;
         return Ok(format!("wrote {} checksums to {FILE}", found.lines().count()));
     }
     let written = std::fs::read_to_string(&path).with_context(|| {
-        format!("{FILE} cannot be read; write it with `cargo xtask sim same --record` before the first step")
+        format!("cannot read {FILE}; write it with `cargo xtask sim same --record` before you change code")
     })?;
     let differing = differences(&written, &found);
     if !differing.is_empty() {
@@ -56,23 +56,24 @@ fn checksums() -> Result<String> {
     Ok(lines)
 }
 
-/// Runs the simulator, and adds a line about what it printed.
+/// Runs the simulator, and adds a line with the checksum of its output.
 fn add(lines: &mut String, args: &[&str]) -> Result<()> {
     let mut command = std::process::Command::new(program());
     let output = shell::capture(command.args(args))?;
     let checksum = crc32fast::hash(output.as_bytes());
-    writeln!(lines, "{} {checksum:08x}", args.join(" ")).expect("a String takes all");
+    writeln!(lines, "{} {checksum:08x}", args.join(" ")).expect("writing to a String cannot fail");
     Ok(())
 }
 
-/// The simulator as cargo built it.
+/// The path of the simulator that cargo built.
 fn program() -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| shell::root().join("target"), PathBuf::from);
     target.join("release/kinfolk-sim")
 }
 
-/// The lines of `found` that are not in the same place of `written`, and how many are missing.
+/// The lines of `found` that differ from the same line of `written`. If the numbers of lines
+/// differ, a last text says so.
 fn differences(written: &str, found: &str) -> Vec<String> {
     let mut differing: Vec<String> = written
         .lines()
@@ -82,7 +83,7 @@ fn differences(written: &str, found: &str) -> Vec<String> {
         .collect();
     let (before, now) = (written.lines().count(), found.lines().count());
     if before != now {
-        differing.push(format!("{before} outputs were written down, and there are {now}"));
+        differing.push(format!("{before} outputs are recorded, and this run has {now}"));
     }
     differing
 }
@@ -92,9 +93,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_line_that_differs_is_shown() {
+    fn lines_that_differ_are_shown() {
         assert_eq!(differences("a 1\nb 2\n", "a 1\nb 2\n"), Vec::<String>::new());
         assert_eq!(differences("a 1\nb 2\n", "a 1\nb 3\n"), ["was b 2\nis  b 3"]);
-        assert_eq!(differences("a 1\n", "a 1\nb 2\n"), ["1 outputs were written down, and there are 2"]);
+        assert_eq!(differences("a 1\n", "a 1\nb 2\n"), ["1 outputs are recorded, and this run has 2"]);
     }
 }

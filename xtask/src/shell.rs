@@ -1,4 +1,5 @@
-//! Running other programs: where they run, how they are shown, how their failure reads. Knows no particular task.
+//! Runs other programs: in which folder, how the command is shown, and the text of a failure. It
+//! knows no particular task.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,35 +8,38 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-/// Which of a program's two outputs is read as well as shown.
+/// The output of a program that is read as well as shown.
 #[derive(Clone, Copy)]
 pub(crate) enum Output {
     Stdout,
     Stderr,
 }
 
-/// The workspace's root, wherever the task was started.
+/// The workspace's root. It does not depend on the folder in which the task was started.
 pub(crate) fn root() -> PathBuf {
-    // Cargo sets the variable when it runs us; the compiled-in path serves a binary that is started by hand.
+    // Cargo sets the variable when it runs this program. A program that is started directly uses
+    // the path at which it was compiled.
     let manifest =
         std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     Path::new(&manifest).parent().expect("xtask is a folder of the workspace").to_path_buf()
 }
 
-/// Where cargo builds.
+/// The folder in which cargo builds.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
 }
 
-/// A cargo command in the workspace's root, with nothing to read on its standard input.
+/// A cargo command in the workspace's root. Its standard input is empty, so that no step can wait
+/// for an answer.
 pub(crate) fn cargo<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(args).current_dir(root()).stdin(Stdio::null());
     command
 }
 
-/// A command that builds a program with the dev profile and these crates of ours optimised, and runs it. Nothing that the
-/// gate's other steps built is built again, and debug assertions and overflow checks stay on.
+/// A command that builds a program with the dev profile and runs it. These crates of the workspace
+/// are optimised. The command builds nothing again that other steps of the gate have built. Debug
+/// assertions and overflow checks stay on.
 pub(crate) fn optimised_run(package: &str, optimised: &[&str]) -> Command {
     let mut command = cargo(["run", "--package", package]);
     for package in optimised {
@@ -48,23 +52,24 @@ pub(crate) fn optimised_run(package: &str, optimised: &[&str]) -> Command {
 /// Runs the command with its output shown.
 ///
 /// # Errors
-/// When it cannot be started or does not succeed.
+/// When the command cannot be started or does not succeed.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = announce(command);
-    let status = command.status().with_context(|| format!("`{shown}` cannot be started"))?;
+    let status = command.status().with_context(|| format!("cannot start `{shown}`"))?;
     succeeded(status, &shown)
 }
 
-/// The exit status with which a program says that it skipped its work.
+/// The exit status of a program that skipped its work. Without a status of its own, the gate would
+/// take a skipped step for a passed one.
 const SKIPPED: i32 = 77;
 
-/// Runs the command with its output shown. Returns whether it did its work, or skipped it.
+/// Runs the command with its output shown. Returns `false` if the command skipped its work.
 ///
 /// # Errors
-/// When it cannot be started, or neither succeeds nor skips.
+/// When the command cannot be started, or neither succeeds nor skips.
 pub(crate) fn run_unless_skipped(command: &mut Command) -> Result<bool> {
     let shown = announce(command);
-    let status = command.status().with_context(|| format!("`{shown}` cannot be started"))?;
+    let status = command.status().with_context(|| format!("cannot start `{shown}`"))?;
     if status.code() == Some(SKIPPED) {
         return Ok(false);
     }
@@ -74,63 +79,66 @@ pub(crate) fn run_unless_skipped(command: &mut Command) -> Result<bool> {
 /// Runs the command with its output shown, and returns the lines of one of its outputs.
 ///
 /// # Errors
-/// When it cannot be started or does not succeed.
+/// When the command cannot be started or does not succeed, or its output cannot be read.
 pub(crate) fn run_and_read(command: &mut Command, output: Output) -> Result<Vec<String>> {
     let shown = announce(command);
     match output {
         Output::Stdout => command.stdout(Stdio::piped()),
         Output::Stderr => command.stderr(Stdio::piped()),
     };
-    let mut child = command.spawn().with_context(|| format!("`{shown}` cannot be started"))?;
+    let mut child = command.spawn().with_context(|| format!("cannot start `{shown}`"))?;
     let lines = match output {
-        Output::Stdout => pass_on(child.stdout.take().expect("stdout was asked for"), &mut std::io::stdout()),
-        Output::Stderr => pass_on(child.stderr.take().expect("stderr was asked for"), &mut std::io::stderr()),
+        Output::Stdout => pass_on(child.stdout.take().expect("stdout is a pipe"), &mut std::io::stdout()),
+        Output::Stderr => pass_on(child.stderr.take().expect("stderr is a pipe"), &mut std::io::stderr()),
     };
-    let status = child.wait().with_context(|| format!("`{shown}` cannot be waited for"))?;
+    // The status is checked before the output: if the command failed, that is the error to report.
+    let status = child.wait().with_context(|| format!("cannot wait for `{shown}`"))?;
     succeeded(status, &shown)?;
-    lines.with_context(|| format!("the output of `{shown}` cannot be read"))
+    lines.with_context(|| format!("cannot read the output of `{shown}`"))
 }
 
 /// Runs the command without showing anything, and returns its standard output.
 ///
 /// # Errors
-/// When it cannot be started, does not succeed, or prints something that is not UTF-8.
+/// When the command cannot be started, does not succeed, or prints text that is not UTF-8.
 pub(crate) fn capture(command: &mut Command) -> Result<String> {
     let shown = show(command);
     let output = command
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .with_context(|| format!("`{shown}` cannot be started"))?;
+        .with_context(|| format!("cannot start `{shown}`"))?;
     succeeded(output.status, &shown)?;
-    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed something that is not UTF-8"))
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed text that is not UTF-8"))
 }
 
 /// Runs the command with its output hidden, for commands that print much and seldom fail.
 ///
 /// # Errors
-/// When it cannot be started or does not succeed. The error has the start of the command's standard
-/// error.
+/// When the command cannot be started or does not succeed. The error contains the first lines of
+/// the command's standard error.
 pub(crate) fn run_hidden(command: &mut Command) -> Result<()> {
     let shown = announce(command);
-    let output = command.output().with_context(|| format!("`{shown}` cannot be started"))?;
+    let output = command.output().with_context(|| format!("cannot start `{shown}`"))?;
     succeeded(output.status, &shown).map_err(|error| {
         anyhow!("{error}; its standard error:{}", first_lines(&String::from_utf8_lossy(&output.stderr)))
     })
 }
 
-/// The first lines have the cause. What follows can be a backtrace or a compiler's whole output.
+/// The first 30 lines, because they contain the cause. A backtrace or a compiler's whole output can
+/// follow them.
 fn first_lines(text: &str) -> String {
     const MAX: usize = 30;
     let lines: Vec<&str> = text.trim().lines().collect();
     let (first, rest) = lines.split_at(lines.len().min(MAX));
     let mut shown: String = first.iter().flat_map(|line| ["\n    ", line]).collect();
     if !rest.is_empty() {
-        write!(shown, "\n    ({} more lines)", rest.len()).expect("a String takes all");
+        write!(shown, "\n    ({} more lines)", rest.len()).expect("writing to a String cannot fail");
     }
     shown
 }
 
+/// Copies each line to `to` at once, so that the user sees progress. Returns all lines.
 fn pass_on(from: impl Read, to: &mut impl Write) -> std::io::Result<Vec<String>> {
     let mut from = BufReader::new(from);
     let mut lines = Vec::new();
@@ -144,13 +152,14 @@ fn pass_on(from: impl Read, to: &mut impl Write) -> std::io::Result<Vec<String>>
     Ok(lines)
 }
 
+/// Prints the command, as a shell's trace does.
 fn announce(command: &Command) -> String {
     let shown = show(command);
     eprintln!("$ {shown}");
     shown
 }
 
-/// The command as one would type it: set variables, program, arguments.
+/// The command as a user types it: variables, program, arguments.
 fn show(command: &Command) -> String {
     let mut words = Vec::new();
     for (name, value) in command.get_envs() {
@@ -183,14 +192,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_shown_as_one_would_type_it() {
+    fn command_is_shown_as_a_user_types_it() {
         let mut command = cargo(["doc", "--no-deps"]);
         command.env("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(show(&command), r#"RUSTDOCFLAGS="-D warnings" cargo doc --no-deps"#);
     }
 
+    /// The returned lines have no line ends.
     #[test]
-    fn lines_are_passed_on_unchanged_and_returned_without_their_ends() {
+    fn lines_are_passed_on_unchanged() {
         let mut shown = Vec::new();
         let lines = pass_on(&b"one\r\ntwo"[..], &mut shown).unwrap();
         assert_eq!(lines, ["one", "two"]);
@@ -198,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_command_is_named() {
+    fn failed_command_is_named() {
         let error = run(&mut cargo(["no-such-subcommand-exists"])).unwrap_err();
         assert!(error.to_string().starts_with("`cargo no-such-subcommand-exists` failed"), "{error}");
     }
 
     #[test]
-    fn a_skipped_command_is_neither_a_success_nor_a_failure() {
+    fn status_77_means_skipped() {
         let ended = |status: &str| {
             let mut command = Command::new("sh");
             run_unless_skipped(command.args(["-c", &format!("exit {status}")]))

@@ -1,18 +1,19 @@
-//! Runs the simulator: its smoke test, and the quick form of an experiment. What it simulates is its own business. For
-//! long runs use `cargo run --release -p kinfolk-sim -- ...` instead.
+//! Runs the simulator: its smoke test, and the quick form of experiments. The package `kinfolk-sim`
+//! decides what it simulates. For long runs use `cargo run --release -p kinfolk-sim -- ...`.
 
 use anyhow::{Result, bail};
 
 use crate::{same, shell};
 
-/// The crates that do the simulator's work. The rest of its dependencies are optimised by the workspace's dev profile.
+/// The crates that do most of the simulator's work. The workspace's dev profile already optimises
+/// the outside dependencies.
 const OPTIMISED: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-sim"];
 
-/// The experiments that the gate runs, by their commands: those whose quick form is quick in debug builds too, and judges
-/// enough to mean something.
+/// The commands of the experiments that the gate runs. Their quick form is quick in debug builds
+/// too, and checks enough to be useful.
 const EXPERIMENTS: &[&str] = &["swim"];
 
-/// The smoke run, or the comparison with what was written down.
+/// Runs the smoke test, or compares runs with the recorded checksums.
 ///
 /// # Errors
 /// As [`smoke`] and [`same::same`].
@@ -21,24 +22,25 @@ pub(crate) fn sim(args: &[String]) -> Result<String> {
     match words[..] {
         ["same"] => same::same(false),
         ["same", "--record"] => same::same(true),
-        ["same", ..] => bail!("`sim same` takes nothing but `--record`"),
+        ["same", ..] => bail!("`sim same` takes no argument but `--record`"),
         _ => smoke(args),
     }
 }
 
-/// Runs `kinfolk-sim smoke` with these arguments after it.
+/// Runs `kinfolk-sim smoke` with these arguments.
 ///
 /// # Errors
-/// When it does not build or an invariant does not hold; the simulator then prints the seed that shows it.
+/// When the simulator does not build, or an invariant does not hold. The simulator then prints the
+/// seed of the failing run.
 pub(crate) fn smoke(args: &[String]) -> Result<String> {
     shell::run(shell::optimised_run("kinfolk-sim", OPTIMISED).arg("smoke").args(args))?;
     Ok("smoke passed".to_owned())
 }
 
-/// Runs each of them in its quick form.
+/// Runs each experiment of the gate in its quick form.
 ///
 /// # Errors
-/// When it does not build or a promise is missed.
+/// When the simulator does not build, or an experiment does not keep its promise.
 pub(crate) fn experiments() -> Result<String> {
     for name in EXPERIMENTS {
         shell::run(shell::optimised_run("kinfolk-sim", OPTIMISED).args([name, "--quick"]))?;

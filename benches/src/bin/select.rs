@@ -1,5 +1,5 @@
-//! The program behind `cargo xtask bench select`. It is apart from `kinfolk-bench`, as it counts
-//! allocations.
+//! The program behind `cargo xtask bench select`. It counts allocations. This slows every
+//! allocation down, so the other benchmarks are in another program, `kinfolk-bench`.
 
 use std::alloc::System;
 use std::path::PathBuf;
@@ -17,14 +17,14 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 #[derive(Parser)]
 #[command(name = "kinfolk-bench-select")]
 struct Cli {
-    /// Fewer and shorter rounds, some seconds.
+    /// Fewer and shorter rounds: some seconds.
     #[arg(long)]
     quick: bool,
-    /// Prints one JSON object a strategy and number of instances, and a last one of the kind
-    /// `summary`, instead of the table.
+    /// Prints JSON instead of the table: one object for each strategy and number of instances, and
+    /// a last one of the kind `summary`.
     #[arg(long)]
     json: bool,
-    /// Writes the table to this file too.
+    /// Also writes the table to this file.
     #[arg(long)]
     write: Option<PathBuf>,
 }

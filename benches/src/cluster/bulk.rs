@@ -1,4 +1,4 @@
-//! A bulk transfer over an application stream, and the memory that it leaves behind.
+//! Measures a bulk transfer over an application stream.
 
 use std::time::Duration;
 
@@ -9,27 +9,30 @@ use tokio::time::{Instant, timeout};
 
 use crate::numbers::Spread;
 
-/// How much is sent in each direction, and how often.
+/// The length of a transfer in each direction, in bytes.
 const BYTES: usize = 100_000_000;
+/// The number of transfers.
 const ROUNDS: usize = 5;
 
+/// The bytes in one call of `send`: 64 KiB, as many as a stream buffers by default.
 const PIECE: usize = 1 << 16;
 
-/// Beyond what a transfer takes on the slowest machine.
+/// The time limit: longer than a transfer takes on the slowest machine.
 const LIMIT: Duration = Duration::from_mins(2);
 
 const SERVICE: &str = "bulk";
 
-/// Megabytes a second of a transfer, by who sends.
+/// The rates of a transfer in megabytes a second, by the sender.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bulk {
-    /// From the member that opens the stream, and so dials the connection.
+    /// The rate from the member that opens the stream, and so dials the connection.
     pub(super) up_mb_s: f64,
-    /// From the member that accepts it.
+    /// The rate from the member that accepts the stream.
     pub(super) down_mb_s: f64,
 }
 
-/// The medians of some rounds, in each of which `from` opens a stream to `to` and sends, and then `to` sends as much.
+/// The median rates of the rounds. In each round `from` opens a stream to `to` and sends. Then `to`
+/// sends as much.
 pub(super) async fn transfer(from: &Cluster, to: &Cluster) -> Result<Bulk> {
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
@@ -42,7 +45,8 @@ pub(super) async fn transfer(from: &Cluster, to: &Cluster) -> Result<Bulk> {
 async fn round(from: &Cluster, to: &Cluster) -> Result<Bulk> {
     let mut listener = to.accept(SERVICE)?;
     let accepter = tokio::spawn(async move {
-        let (_, mut stream) = listener.accept().await.context("the listener has ended")?;
+        let (_, mut stream) =
+            listener.accept().await.context("the listener ended before a stream arrived")?;
         let mut received = 0;
         while let Some(piece) = stream.receive().await? {
             received += piece.len();
@@ -53,16 +57,18 @@ async fn round(from: &Cluster, to: &Cluster) -> Result<Bulk> {
         let mut stream = from.open_stream(to.id(), SERVICE).await?;
         let begun = Instant::now();
         send(&mut stream, BYTES).await?;
-        let first = stream.receive().await?.context("nothing comes back")?;
+        // The first answer shows that all bytes have arrived: the accepter answers after the last
+        // one.
+        let first = stream.receive().await?.context("the accepter ended the stream without an answer")?;
         let (up, turned, mut received) = (begun.elapsed(), Instant::now(), first.len());
         while let Some(piece) = stream.receive().await? {
             received += piece.len();
         }
-        anyhow::ensure!(received == BYTES, "{received} bytes of {BYTES} have come back");
+        anyhow::ensure!(received == BYTES, "the accepter sent {received} bytes; {BYTES} were expected");
         let rate = |took: Duration| BYTES as f64 / 1e6 / took.as_secs_f64();
         Ok(Bulk { up_mb_s: rate(up), down_mb_s: rate(turned.elapsed()) })
     };
-    let bulk = timeout(LIMIT, transfer).await.context("the transfer takes more than two minutes")??;
+    let bulk = timeout(LIMIT, transfer).await.context("the transfer did not end within two minutes")??;
     accepter.await??;
     Ok(bulk)
 }

@@ -1,4 +1,4 @@
-//! Members in one process on loopback, and what all of them have done so far.
+//! A group of members in one process on loopback, and the sums of their counters.
 
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use tokio::time::{Instant, sleep, timeout};
 use super::bulk::{self, Bulk};
 use crate::host::cpu_time;
 
-/// An IP and a UDP header, which the transport does not count.
+/// The IPv4 header (20 bytes) and the UDP header (8 bytes) of a datagram. The transport does not
+/// count them.
 const HEADERS: u64 = 28;
 
-/// How exactly it is seen when all see all.
-const LOOKED_EVERY: Duration = Duration::from_millis(5);
+/// The time between two checks whether all members see all others: the precision of the join times.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Beyond what anything here takes on the slowest machine.
+/// The time limit of each wait: longer than any step takes on the slowest machine.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Members of one cluster.
@@ -24,23 +25,24 @@ pub(super) struct Group {
     members: Vec<Cluster>,
 }
 
-/// What a group has done since it began, in total, and what it holds.
+/// The sums over all members: what they have done since the group started, and what they hold now.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Totals {
+    /// The time since the group started.
     pub(super) at: Duration,
-    /// Sent, with headers.
+    /// Sent bytes, with headers.
     pub(super) bytes: u64,
     pub(super) datagrams: u64,
-    /// At both ends.
+    /// Each handshake counts at both ends.
     pub(super) handshakes: u64,
     pub(super) connections: usize,
     pub(super) cpu: Duration,
-    /// Of the bytes: for handshakes, probes, gossip, comparisons, port checks, and all else.
+    /// The bytes by their use: handshakes, probes, gossip, anti-entropy, port checks, and the rest.
     pub(super) sent_for: [f64; 6],
 }
 
 impl Group {
-    /// So many members that have not joined.
+    /// Starts this many members. They have not joined.
     pub(super) fn start(count: usize) -> Result<Self> {
         let ca = ClusterCa::create(&ClusterId::new("bench")?)?;
         let start = |n: usize| -> Result<Cluster> {
@@ -50,10 +52,11 @@ impl Group {
         Ok(Self { members: (0..count).map(start).collect::<Result<_>>()? })
     }
 
-    /// All join at once through the first. Gives the time until all see all.
+    /// All members join at once through the first. Returns the time until each member sees all
+    /// others.
     pub(super) async fn join(&self) -> Result<Duration> {
         let begun = Instant::now();
-        let (seed, others) = self.members.split_first().context("a group has a member")?;
+        let (seed, others) = self.members.split_first().context("the group has no member")?;
         let seed = seed.addr().to_string();
         let mut joins = JoinSet::new();
         for member in others {
@@ -61,11 +64,11 @@ impl Group {
             joins.spawn(async move { member.join(&[seed]).await });
         }
         let whole = async {
-            while !self.is_whole() {
-                sleep(LOOKED_EVERY).await;
+            while !self.is_complete() {
+                sleep(POLL_INTERVAL).await;
             }
         };
-        timeout(LIMIT, whole).await.context("the group does not form within a minute")?;
+        timeout(LIMIT, whole).await.context("the group did not form within a minute")?;
         let took = begun.elapsed();
         for joined in joins.join_all().await {
             joined?;
@@ -73,14 +76,15 @@ impl Group {
         Ok(took)
     }
 
-    fn is_whole(&self) -> bool {
+    /// Whether each member sees all members as alive.
+    fn is_complete(&self) -> bool {
         let alive = |member: &Cluster| {
             member.members().members().filter(|node| node.state == NodeState::Alive).count()
         };
         self.members.iter().all(|member| alive(member) == self.members.len())
     }
 
-    /// What was done so far; `since` is when the group began.
+    /// The sums so far. `since` is the start of the group.
     pub(super) fn totals(&self, since: Instant) -> Totals {
         let mut totals = Totals { at: since.elapsed(), cpu: cpu_time(), ..Totals::default() };
         for member in &self.members {
@@ -104,62 +108,65 @@ impl Group {
         bulk::transfer(&self.members[0], &self.members[1]).await
     }
 
-    /// The time until every other member has been told of a broadcast by the first.
+    /// The first member broadcasts. Returns the time until every other member has the event.
     pub(super) async fn broadcast(&self) -> Result<Duration> {
-        let told = self.told(0, |event| matches!(event, ClusterEvent::Broadcast { .. }));
+        // The subscription comes first: an event before it would be missed.
+        let waiters = self.await_event(0, |event| matches!(event, ClusterEvent::Broadcast { .. }));
         let begun = Instant::now();
-        self.members[0].broadcast("news").await?;
-        told.last(begun).await
+        self.members[0].broadcast("test").await?;
+        waiters.last(begun).await
     }
 
-    /// The last member leaves. Gives the time until every other one has been told.
+    /// The last member leaves. Returns the time until every other member has the event.
     pub(super) async fn leave(&mut self) -> Result<Duration> {
         let leaver = self.members.len() - 1;
-        let told = self.told(leaver, |event| matches!(event, ClusterEvent::NodeLeft { .. }));
-        let leaver = self.members.pop().context("there is a member")?;
+        let waiters = self.await_event(leaver, |event| matches!(event, ClusterEvent::NodeLeft { .. }));
+        let leaver = self.members.pop().context("the group has no member")?;
         let begun = Instant::now();
+        // The shutdown runs in its own task, so that the time does not include its end.
         let left = tokio::spawn(async move { leaver.shutdown().await });
-        let last = told.last(begun).await;
+        let last = waiters.last(begun).await;
         left.await?;
         last
     }
 
-    /// The last member crashes. Gives the time until every other one has been told.
+    /// The last member crashes. Returns the time until every other member has the event.
     pub(super) async fn crash(&mut self) -> Result<Duration> {
         let crashed = self.members.len() - 1;
-        let told = self.told(crashed, |event| matches!(event, ClusterEvent::NodeFailed { .. }));
-        let crashed = self.members.pop().context("there is a member")?;
+        let waiters = self.await_event(crashed, |event| matches!(event, ClusterEvent::NodeFailed { .. }));
+        let crashed = self.members.pop().context("the group has no member")?;
         let begun = Instant::now();
+        // This sends no leave, so the other members must detect the failure.
         crashed.shutdown_now();
-        told.last(begun).await
+        waiters.last(begun).await
     }
 
-    /// Ends all at once.
+    /// Ends all members at once.
     pub(super) fn end(self) {
         self.members.iter().for_each(Cluster::shutdown_now);
     }
 
-    /// What all but one member are told from now on.
-    fn told(&self, except: usize, wanted: fn(&ClusterEvent) -> bool) -> Told {
+    /// Subscribes to the events of all members but `except`, to wait for an event that is `wanted`.
+    fn await_event(&self, except: usize, wanted: fn(&ClusterEvent) -> bool) -> EventWaiters {
         let others = self.members.iter().enumerate().filter(|(n, _)| *n != except);
-        Told { by: others.map(|(_, member)| member.subscribe()).collect(), wanted }
+        EventWaiters { subscriptions: others.map(|(_, member)| member.subscribe()).collect(), wanted }
     }
 }
 
-/// Members that wait for one event.
-struct Told {
-    by: Vec<Subscription>,
+/// The subscriptions of members that wait for one event.
+struct EventWaiters {
+    subscriptions: Vec<Subscription>,
     wanted: fn(&ClusterEvent) -> bool,
 }
 
-impl Told {
-    /// The time until the last of them has been told.
+impl EventWaiters {
+    /// The time from `begun` until the last member has the event.
     async fn last(self, begun: Instant) -> Result<Duration> {
         let mut waiting = JoinSet::new();
-        for mut told in self.by {
+        for mut subscription in self.subscriptions {
             let wanted = self.wanted;
             waiting.spawn(async move {
-                while let Some(event) = told.next().await {
+                while let Some(event) = subscription.next().await {
                     if wanted(&event) {
                         return;
                     }
@@ -167,7 +174,7 @@ impl Told {
             });
         }
         let all = async { while waiting.join_next().await.is_some() {} };
-        timeout(LIMIT, all).await.context("not all members are told within a minute")?;
+        timeout(LIMIT, all).await.context("not all members had the event within a minute")?;
         Ok(begun.elapsed())
     }
 }

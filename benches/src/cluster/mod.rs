@@ -1,4 +1,5 @@
-//! Whole members on loopback: what a join, rest, a crash, a leave and a broadcast cost, with QUIC and everything else.
+//! Measures whole members on loopback: the cost of a join, of idle time, of a crash, of a leave,
+//! and of a broadcast, with QUIC and all other parts.
 
 mod agents;
 mod bulk;
@@ -19,86 +20,89 @@ pub use agents::Namespace;
 use group::{Group, Totals};
 pub use report::Report;
 
-/// After this time a join is over with all that follows from it: the neighbours' connections, and the news of it.
-const JOINED_AFTER: Duration = Duration::from_secs(5);
+/// After this time a join is complete: the neighbours are connected, and its gossip updates have
+/// reached all members.
+const JOIN_SETTLE_TIME: Duration = Duration::from_secs(5);
 
-/// The stretch over which rest is looked at.
+/// The length of a window in which an idle group is measured. The names of some figures contain it
+/// (`idle_bytes_s_worst_10s`), so a change of the length must rename them.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// After this time a bulk transfer is over, with its buffers.
-const BULK_OVER_AFTER: Duration = Duration::from_secs(1);
+/// After this time a bulk transfer has released its buffers.
+const BULK_SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// How much is measured.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The sizes of groups, each 4 or more.
     pub nodes: Vec<usize>,
-    /// How many joins.
+    /// The number of joins.
     pub joins: usize,
-    /// How many windows of 10 s of the group at rest, after a minute.
+    /// The number of windows of 10 s in which the idle group is measured. They begin after a
+    /// minute.
     pub windows: usize,
 }
 
-/// The figures of one size. Bytes have the IP and UDP headers in them.
+/// The figures of one size. Bytes include the IP and UDP headers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Cell {
-    /// How many members.
+    /// The number of members.
     nodes: usize,
-    /// Seconds until all see all: median and worst of the joins.
+    /// Seconds until each member sees all others: the median of the joins.
     join_s_median: f64,
-    /// The worst.
+    /// The longest of them.
     join_s_worst: f64,
     /// Handshakes of a member for the join, at both ends, neighbours included.
     join_handshakes: f64,
-    /// Kilobytes that a member sends for it.
+    /// Kilobytes that a member sends for the join.
     join_kb: f64,
-    /// CPU of a member for it.
+    /// CPU time of a member for the join, in milliseconds.
     join_cpu_ms: f64,
-    /// Bytes a member sends in a second of the worst window of the first minute.
+    /// Bytes a second that a member sends in the worst window of the first minute.
     first_minute_bytes_s_worst_10s: f64,
-    /// Bytes a member sends in a second at rest.
+    /// Bytes a second that a member sends while the group is idle.
     idle_bytes_s: f64,
-    /// Of these, by what they are for.
+    /// Of these bytes: handshakes.
     idle_handshake_bytes_s: f64,
     /// Probes and their answers.
     idle_probe_bytes_s: f64,
-    /// News that goes by itself.
+    /// Gossip updates in their own messages.
     idle_gossip_bytes_s: f64,
-    /// Comparisons and exchanges of views.
+    /// Anti-entropy rounds and other exchanges of views.
     idle_anti_entropy_bytes_s: f64,
-    /// Checks of ports.
+    /// Port checks.
     idle_port_check_bytes_s: f64,
-    /// All else.
+    /// The rest.
     idle_other_bytes_s: f64,
-    /// In the worst window.
+    /// All bytes a second, in the worst window.
     idle_bytes_s_worst_10s: f64,
-    /// Datagrams a member sends in a second at rest.
+    /// Datagrams a second that a member sends while the group is idle.
     idle_datagrams_s: f64,
-    /// Handshakes of a member in a minute at rest.
+    /// Handshakes of a member in an idle minute, at both ends.
     idle_handshakes_min: f64,
-    /// Connections of a member at rest.
+    /// Connections of an idle member.
     idle_connections: f64,
-    /// CPU of a member in a minute at rest.
+    /// CPU time of a member in an idle minute, in milliseconds.
     idle_cpu_ms_min: f64,
-    /// Resident memory of a member at rest.
+    /// Resident memory of an idle member, in KiB.
     rss_kib: f64,
-    /// Of that, what is in no file.
+    /// Of this, the anonymous memory, which no file backs.
     anon_kib: f64,
-    /// Megabytes in a second of a bulk transfer, by the member that opened the stream.
+    /// Megabytes a second of a bulk transfer from the member that opened the stream.
     bulk_up_mb_s: f64,
-    /// By the member that accepted it.
+    /// From the member that accepted the stream.
     bulk_down_mb_s: f64,
-    /// Resident memory that a bulk transfer leaves behind in the two members together.
+    /// Resident memory that a bulk transfer leaves behind in both members together, in KiB.
     bulk_left_kib: f64,
-    /// Seconds until all are told of a crash.
+    /// Seconds until all members have the event of a crash.
     crash_s: f64,
-    /// Milliseconds until all are told of a leave.
+    /// Milliseconds until all members have the event of a leave.
     leave_ms: f64,
-    /// Milliseconds until all are told of a broadcast.
+    /// Milliseconds until all members have the event of a broadcast.
     broadcast_ms: f64,
 }
 
-/// What a join cost.
+/// The cost of a join. All but `seconds` is for one member.
 #[derive(Debug, Clone, Copy)]
 struct Join {
     seconds: f64,
@@ -107,12 +111,13 @@ struct Join {
     cpu_ms: f64,
 }
 
-/// A group that has just joined, when it began, and what that cost.
+/// Starts a group and lets it join. Returns the group, the time of its start, and the cost of the
+/// join.
 async fn join(nodes: usize) -> Result<(Group, Instant, Join)> {
     let group = Group::start(nodes)?;
     let (begun, spent) = (Instant::now(), cpu_time());
     let seconds = group.join().await?.as_secs_f64();
-    sleep(JOINED_AFTER.saturating_sub(begun.elapsed())).await;
+    sleep(JOIN_SETTLE_TIME.saturating_sub(begun.elapsed())).await;
     let totals = group.totals(begun);
     let per_node = |of: f64| of / nodes as f64;
     let join = Join {
@@ -124,12 +129,14 @@ async fn join(nodes: usize) -> Result<(Group, Instant, Join)> {
     Ok((group, begun, join))
 }
 
-/// Measures one size. The memory is that of the first group of the process: what other groups leave behind
-/// would hide that of a later one.
+/// Measures one size. The memory figures are those of the process's first group: memory that
+/// earlier groups leave behind would be used again by a later group, and not be counted.
 async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
     let before = Memory::now()?;
     let (mut group, begun, first_join) = join(nodes).await?;
     let mut joins = vec![first_join];
+    // Six windows of 10 s are the first minute. In it the group settles, so it is measured apart
+    // from the idle time.
     let first = windows(&group, begun, 6).await;
     let rest = windows(&group, begun, plan.windows.max(1)).await;
     let rate = |of: &[(Totals, Totals)], value: fn(&Totals) -> f64| {
@@ -142,16 +149,18 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
     };
     let bytes = |totals: &Totals| totals.bytes as f64;
     let idle = rate(&rest, bytes);
-    let last = rest.last().context("there is a window")?.1;
+    let last = rest.last().context("no window was measured")?.1;
     let at_rest = Memory::now()?;
+    // These steps come after the idle time, because they change the memory or the members.
     let bulk = group.transfer().await?;
-    sleep(BULK_OVER_AFTER).await;
+    sleep(BULK_SETTLE_TIME).await;
     let after_bulk = Memory::now()?;
     let broadcast = group.broadcast().await?;
     let leave = group.leave().await?;
     let crash = group.crash().await?;
     group.end();
     while joins.len() < plan.joins {
+        // Gives the members of the previous group time to end.
         sleep(Duration::from_secs(1)).await;
         let (group, _, join) = join(nodes).await?;
         joins.push(join);
@@ -189,7 +198,7 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
     })
 }
 
-/// So many windows from now on, each with what was done before and after it.
+/// Waits for `count` windows. Returns the totals before and after each.
 async fn windows(group: &Group, begun: Instant, count: usize) -> Vec<(Totals, Totals)> {
     let mut windows = Vec::new();
     let mut from = group.totals(begun);
@@ -214,13 +223,13 @@ impl Memory {
         Self::of(Path::new("/proc/self/status"))
     }
 
-    /// That of the process of which this is the status.
+    /// The memory of the process whose status file this is.
     fn of(status: &Path) -> Result<Self> {
-        let status = fs::read_to_string(status).context("this system has no /proc")?;
+        let status = fs::read_to_string(status).context("cannot read /proc; this benchmark needs Linux")?;
         let kib = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             let kib = line.and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok());
-            kib.with_context(|| format!("the status of a process has no {name}"))
+            kib.with_context(|| format!("the status file of a process has no line {name}"))
         };
         Ok(Self { resident: kib("VmRSS:")?, anonymous: kib("RssAnon:")? })
     }

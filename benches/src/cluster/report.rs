@@ -1,4 +1,5 @@
-//! A whole run over the sizes, as a table or as JSON, beside an earlier run if there is one.
+//! The results of a run over all sizes, as a table or as JSON. The table can compare with an
+//! earlier run.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
@@ -12,15 +13,16 @@ use crate::host::Host;
 
 const IN_ONE_PROCESS: &str = "all members in one process on loopback";
 
-/// The figures of one size, by their names. `nodes` is the size.
+/// The figures of one size by name. `nodes` is the size. They are no struct, because members and
+/// agents have different figures, and an earlier run may have fewer.
 type Figures = Map<String, Value>;
 
-/// What a run measured.
+/// The results of a run.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Where.
+    /// The machine.
     host: Host,
-    /// What was measured, in words.
+    /// A description of the measured members.
     what: &'static str,
     cells: Vec<Figures>,
     /// The cells of an earlier run.
@@ -28,7 +30,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Measures members in one process, and says in `next` what comes next.
+    /// Measures members in one process. Calls `next` with each size before its measurement.
     ///
     /// # Errors
     /// When a group does not form, or the file of the earlier run cannot be read.
@@ -42,17 +44,18 @@ impl Report {
         Ok(report)
     }
 
-    /// Puts the runs of several processes together, of which each printed its lines of JSON.
+    /// Joins the results of several processes from the lines of JSON that they printed.
     ///
     /// # Errors
-    /// When there are no figures in a line, or the file of the earlier run cannot be read.
+    /// When a line has no figures, or the file of the earlier run cannot be read.
     pub fn of_lines(lines: &str, baseline: Option<&Path>) -> Result<Self> {
         let mut report = Self::new(IN_ONE_PROCESS, baseline)?;
         report.cells = parse(lines)?;
         Ok(report)
     }
 
-    /// Measures agents, each a process of `program`. This process should be in a [namespace](super::Namespace).
+    /// Measures agents, each a process of `program`. This process should be in a
+    /// [namespace](super::Namespace).
     ///
     /// # Errors
     /// As [`measure`](Self::measure).
@@ -62,8 +65,10 @@ impl Report {
         baseline: Option<&Path>,
         next: impl Fn(usize),
     ) -> Result<Self> {
-        let mut report =
-            Self::new("each member an agent, a process of its own; all in one network namespace", baseline)?;
+        let mut report = Self::new(
+            "each member is an agent in its own process; all are in one network namespace",
+            baseline,
+        )?;
         for &nodes in &plan.nodes {
             next(nodes);
             let cell = agents::measure(program, nodes, plan).await;
@@ -77,7 +82,7 @@ impl Report {
         Ok(Self { host: Host::this(), what, cells: Vec::new(), baseline })
     }
 
-    /// One JSON object a size.
+    /// One JSON object for each size.
     ///
     /// # Errors
     /// When a figure cannot be written as JSON.
@@ -85,7 +90,7 @@ impl Report {
         self.cells.iter().map(|cell| Ok(serde_json::to_string(cell)?)).collect()
     }
 
-    /// The cell of the earlier run of this size.
+    /// The earlier run's figures of the same size.
     fn before(&self, cell: &Figures) -> Option<&Figures> {
         self.baseline.iter().find(|before| before.get("nodes") == cell.get("nodes"))
     }
@@ -94,18 +99,20 @@ impl Report {
 fn figures(cell: &impl Serialize) -> Result<Figures> {
     match serde_json::to_value(cell)? {
         Value::Object(figures) => Ok(figures),
-        other => anyhow::bail!("{other} has no figures"),
+        other => anyhow::bail!("the result {other} has no figures"),
     }
 }
 
-/// The lines of JSON of an earlier run.
+/// Reads the lines of JSON of an earlier run.
 fn read(path: &Path) -> Result<Vec<Figures>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    parse(&text).with_context(|| format!("{} is no earlier run", path.display()))
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&text)
+        .with_context(|| format!("{} is not the output of an earlier run with `--json`", path.display()))
 }
 
 fn parse(lines: &str) -> Result<Vec<Figures>> {
-    let cell = |line: &str| serde_json::from_str(line).with_context(|| format!("no figures in {line:?}"));
+    let cell =
+        |line: &str| serde_json::from_str(line).with_context(|| format!("the line {line:?} has no figures"));
     lines.lines().map(cell).collect()
 }
 
@@ -126,6 +133,7 @@ impl Display for Report {
             write!(f, "| `{name}` |")?;
             for cell in &self.cells {
                 write!(f, " {:.2}", value(cell))?;
+                // A figure that the earlier run did not have is shown without a ratio.
                 if let Some(before) = self.before(cell).map(value).filter(|before| before.is_finite()) {
                     write!(f, " ({:.2} of {before:.2})", value(cell) / before)?;
                 }

@@ -1,9 +1,9 @@
-//! The codec, on a message with one update and on a full one.
+//! Measures the codec on a message with one update, and on a full message.
 
 use kinfolk_swim::codec::{UPDATES_MAX, decode, encode};
 use kinfolk_swim::{Message, Update};
 
-use super::group::News;
+use super::group::Claims;
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -11,8 +11,8 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn of_updates(count: usize) -> [Case; 2] {
-    let mut news = News::about(UPDATES_MAX);
-    let updates = (0..count).map(|_| Update::Node { status: news.next(), accusers: Vec::new() });
+    let mut claims = Claims::about(UPDATES_MAX);
+    let updates = (0..count).map(|_| Update::Node { status: claims.next(), accusers: Vec::new() });
     let message = Message::Gossip { gossip: updates.collect() };
     let bytes = encode(&message).expect("a message within the bounds can be encoded");
     let size = format!("updates: {count}, {} bytes", bytes.len());

@@ -1,4 +1,4 @@
-//! A made-up group: members by number, and a source of claims about them that are always news.
+//! An invented group: members by number, and claims about them that are always new.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeStatus, Rng, SharedNodeReg
 
 /// The name of a member.
 pub(super) fn id(number: usize) -> NodeId {
-    NodeId::new(&format!("member-{number:05}")).expect("it is a label")
+    NodeId::new(&format!("member-{number:05}")).expect("letters and digits make a label")
 }
 
 /// A member's own statement at this incarnation, with two tags as an application would set them.
@@ -26,26 +26,27 @@ pub(super) fn registry(members: usize) -> SharedNodeRegistry {
     registry
 }
 
-/// Claims about random members, each at a higher incarnation than all before.
-pub(super) struct News {
+/// A source of claims about random members. Each new claim has a higher incarnation than all
+/// before, so that it changes the registry.
+pub(super) struct Claims {
     known: Vec<Arc<NodeStatus>>,
     rng: Rng,
     incarnation: u64,
 }
 
-impl News {
+impl Claims {
     pub(super) fn about(members: usize) -> Self {
         let known = (0..members).map(|number| Arc::new(status(number, 1))).collect();
         Self { known, rng: Rng::from_seed(1), incarnation: 1 }
     }
 
-    /// One of the members.
+    /// A claim at incarnation 1 about a random member.
     pub(super) fn known(&mut self) -> &Arc<NodeStatus> {
         let number = self.rng.below(self.known.len());
         &self.known[number]
     }
 
-    /// The next claim.
+    /// The next new claim.
     pub(super) fn next(&mut self) -> Arc<NodeStatus> {
         self.incarnation += 1;
         let incarnation = Incarnation::new(self.incarnation);

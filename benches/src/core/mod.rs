@@ -1,8 +1,8 @@
-//! The pure crates, measured: registry, codec, gossip queue, phi and machine, at 1,000 and 10,000 members where the number
-//! matters. No I/O, one thread.
+//! Measures the pure crates: registry, codec, gossip queue, phi, and protocol machine. Where the
+//! number of members matters, it is 1,000 and 10,000. No I/O, one thread.
 
-mod bars;
 mod codec;
+mod expectations;
 mod group;
 mod machine;
 mod phi;
@@ -10,18 +10,18 @@ mod queue;
 mod registry;
 mod report;
 
-pub use bars::Bar;
+pub use expectations::Expectation;
 pub use report::{FULL, QUICK, Report};
 
 use crate::case::Case;
 
-/// The sizes of group that are measured.
+/// The sizes of the measured groups.
 pub const MEMBERS: [usize; 2] = [1_000, 10_000];
 
-/// Everything that is measured, ready to run, in groups of these numbers of `members`.
+/// All cases, in groups of each of these numbers of `members`.
 ///
 /// # Panics
-/// If what is built here by rule does not keep its own rules, which only a bug can cause.
+/// If an invented name, tag, or message is not valid, which only a bug can cause.
 pub fn cases(members: &[usize]) -> Vec<Case> {
     let mut cases = Vec::new();
     for &members in members {

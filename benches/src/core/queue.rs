@@ -1,19 +1,20 @@
-//! The gossip queue, with one update about each member in it.
+//! Measures the gossip queue with one update about each member in it.
 
 use kinfolk_swim::codec::GOSSIP_BYTES_MAX;
 use kinfolk_swim::{GossipQueue, Priority, Update};
 
-use super::group::News;
+use super::group::Claims;
 use crate::case::Case;
 
-/// So many that no update ever leaves the queue for having been sent often enough.
+/// The number of transmissions after which an update leaves the queue. No update reaches this
+/// number, so that the queue stays full over all runs.
 const RETRANSMIT: u32 = u32::MAX;
 
 pub(super) fn cases(members: usize) -> [Case; 2] {
     let push = Case::prepared(
         format!("queue push, replaces, {members}"),
-        (filled(members), News::about(members)),
-        |(_, news)| update(news),
+        (filled(members), Claims::about(members)),
+        |(_, claims)| update(claims),
         |(queue, _), update| queue.push(update, Priority::Medium),
     );
     let mut queue = filled(members);
@@ -32,6 +33,6 @@ fn filled(members: usize) -> GossipQueue {
     queue
 }
 
-fn update(news: &mut News) -> Update {
-    Update::Node { status: news.next(), accusers: Vec::new() }
+fn update(claims: &mut Claims) -> Update {
+    Update::Node { status: claims.next(), accusers: Vec::new() }
 }

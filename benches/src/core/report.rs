@@ -1,4 +1,4 @@
-//! A whole run over the pure crates: every case once a round, in turns, and what comes out of it.
+//! A run over the pure crates, and its report as text and as JSON. Each round runs every case once.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -6,29 +6,29 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::bars::{Bar, judge};
+use super::expectations::{Expectation, judge};
 use super::{MEMBERS, cases};
 use crate::case::{Cell, measure};
 use crate::host::Host;
 use crate::numbers::Rounds;
 
-/// About 20 seconds.
+/// A full run takes about 20 seconds.
 pub const FULL: Rounds = Rounds { count: 15, window: Duration::from_millis(40) };
 
-/// A few seconds.
+/// A quick run takes a few seconds.
 pub const QUICK: Rounds = Rounds { count: 5, window: Duration::from_millis(10) };
 
-/// What a run measured.
+/// The results of a run.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Where.
+    /// The machine.
     pub host: Host,
-    /// How.
+    /// The rounds of each case.
     pub rounds: Rounds,
-    /// Each case.
+    /// The figures of each case.
     pub cells: Vec<Cell>,
-    /// What was expected of them.
-    pub bars: Vec<Bar>,
+    /// The expectations, and whether the figures meet them.
+    pub expectations: Vec<Expectation>,
 }
 
 /// One line of JSON.
@@ -36,23 +36,27 @@ pub struct Report {
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line<'a> {
     Core(&'a Cell),
-    Summary { bench: &'static str, host: &'a Host, cells: usize, bars: &'a [Bar] },
+    Summary { bench: &'static str, host: &'a Host, cells: usize, bars: &'a [Expectation] },
 }
 
 impl Report {
     /// Measures everything.
     pub fn measure(rounds: Rounds) -> Self {
         let cells = measure(cases(&MEMBERS), rounds);
-        Self { host: Host::this(), rounds, bars: judge(&cells), cells }
+        Self { host: Host::this(), rounds, expectations: judge(&cells), cells }
     }
 
-    /// One JSON object a case, and a last one of the kind `summary`.
+    /// One JSON object for each case, and a last one of the kind `summary`.
     ///
     /// # Errors
     /// When a figure cannot be written as JSON.
     pub fn json_lines(&self) -> Result<Vec<String>> {
-        let summary =
-            Line::Summary { bench: "core", host: &self.host, cells: self.cells.len(), bars: &self.bars };
+        let summary = Line::Summary {
+            bench: "core",
+            host: &self.host,
+            cells: self.cells.len(),
+            bars: &self.expectations,
+        };
         let lines = self.cells.iter().map(Line::Core).chain([summary]);
         lines.map(|line| Ok(serde_json::to_string(&line)?)).collect()
     }
@@ -75,7 +79,7 @@ impl Display for Report {
             writeln!(f, "| {name} | {:.0} | {:.0} | {:.0} |", ns.median, ns.min, ns.max)?;
         }
         writeln!(f, "\n| expected | measured | met |\n|---|---|---|")?;
-        for Bar { claim, measured, met } in &self.bars {
+        for Expectation { claim, measured, met } in &self.expectations {
             writeln!(f, "| {claim} | {measured:.2} | {} |", if *met { "yes" } else { "no" })?;
         }
         Ok(())

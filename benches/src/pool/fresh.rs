@@ -1,16 +1,16 @@
-//! What reuse saves: one caller that asks on the pool's connection, against one that opens a connection for each request
-//! and closes it after the answer.
+//! Measures what reuse saves. One caller makes requests on the pool's connection. Another caller
+//! opens a connection for each request, and closes it after the answer.
 //!
-//! The fresh connections are opened without the transport, since the pool is made not to do that; so its own bookkeeping
-//! is not in their figure.
+//! The fresh connections do not use the transport, because its pool always reuses connections. So
+//! their figure does not contain the work of the pool.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::bed::{Bed, Load, Server};
 use super::raw::{RawClient, exchange, frame};
+use super::test_bed::{Load, Server, TestBed};
 use super::variant::Variant;
 use crate::numbers::Spread;
 
@@ -19,14 +19,14 @@ const LOAD: Load = Load { callers: 1, delay_ms: 0, bytes: 100 };
 /// A client that opens a connection for each request.
 pub struct Fresh(RawClient);
 
-/// How long a request takes either way.
+/// The time of a request with reuse and without.
 #[derive(Debug, Clone, Serialize)]
 pub struct FreshCell {
-    /// On the pool's connection, in microseconds.
+    /// The time on the pool's connection, in microseconds.
     pub reused_us: Spread,
-    /// On a connection of its own, in microseconds: handshake, request, close.
+    /// The time with a fresh connection, in microseconds: handshake, request, close.
     pub fresh_us: Spread,
-    /// How many times longer the second takes: the quotient of the medians.
+    /// The median of `fresh_us` divided by the median of `reused_us`.
     pub fresh_to_reused: f64,
 }
 
@@ -36,7 +36,7 @@ impl Fresh {
         Ok(Self(server.raw_client("fresh")?))
     }
 
-    /// Makes `count` requests one after the other, and says how long that took.
+    /// Makes `count` requests one after the other. Returns the time of all of them.
     ///
     /// # Errors
     /// When a connection or a request fails.
@@ -53,10 +53,12 @@ impl Fresh {
     }
 }
 
-/// Measures both in turns.
-pub(super) async fn measure(bed: &Bed, fresh: &Fresh, rounds: usize) -> Result<FreshCell> {
-    /// Fresh connections of one round; reused ones are so much faster that they need more for the same time.
+/// Measures both. They take turns, so that other programs disturb them alike.
+pub(super) async fn measure(bed: &TestBed, fresh: &Fresh, rounds: usize) -> Result<FreshCell> {
+    /// The requests of a round on fresh connections.
     const FRESH: u64 = 50;
+    /// The requests of a round on the pool's connection. They are much faster, so a round needs
+    /// more of them to take about the same time.
     const REUSED: u64 = 1_000;
     let per_request = |time: Duration, count: u64| time.as_secs_f64() * 1e6 / count as f64;
     let (mut reused_us, mut fresh_us) = (Vec::new(), Vec::new());

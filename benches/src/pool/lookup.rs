@@ -1,8 +1,8 @@
-//! How long the pool takes to hand out a ready connection and to take it back, with 1 to 50 connections in it, and with 1
-//! to 8 threads that ask at the same time, each for all peers in turn.
+//! Measures a lookup: the pool lends a ready connection and takes it back. The pool has 1 to 50
+//! connections. 1 to 8 threads make lookups at the same time, each for all peers in turn.
 //!
-//! Two figures: the median time of a lookup, from batches that each thread times for itself, which shows what a caller
-//! waits; and the time of the cores that a lookup costs in all, which also shows what threads lose to each other.
+//! There are two kinds of figures. The median time of a lookup shows how long a caller waits; each
+//! thread times its own batches. The core time of a lookup also shows what threads cost each other.
 
 use std::future::Future;
 use std::pin::pin;
@@ -14,44 +14,45 @@ use anyhow::{Context as _, Result, ensure};
 use kinfolk_transport::{Incoming, Peer, Transport};
 use serde::Serialize;
 
-use super::bed::{Server, bind, peer};
+use super::test_bed::{Server, bind, peer};
 use crate::host::{cores, cpu_time};
 use crate::numbers::{Rounds, Spread, quantile};
 
-/// How many connections the pools have.
+/// The numbers of connections of the pools.
 const CONNECTIONS: [usize; 4] = [1, 10, 25, 50];
-/// How many threads ask.
+/// The numbers of threads.
 const THREADS: [usize; 4] = [1, 2, 4, 8];
-/// Lookups between two looks at the clock.
+/// The lookups between two reads of the clock. The time of one read is then a small part of the
+/// figure.
 const BATCH: usize = 100;
 
 /// Pools of several sizes, all connected.
 pub struct Lookup {
-    pools: Vec<Filled>,
-    /// The peers, with their queues, in which nothing ever arrives.
+    pools: Vec<ConnectedPool>,
+    /// The peers, kept so that their connections stay open. Their queues stay empty.
     _peers: Vec<(Transport, Incoming)>,
 }
 
 /// A pool with a ready connection to each of `peers`.
-struct Filled {
+struct ConnectedPool {
     client: Transport,
     peers: Vec<Peer>,
 }
 
-/// What one number of threads measured on one pool.
+/// The figures of one number of threads on one pool.
 #[derive(Debug, Clone, Serialize)]
 pub struct LookupCell {
-    /// Connections in the pool.
+    /// The connections in the pool.
     pub connections: usize,
-    /// Threads that ask at the same time.
+    /// The threads that make lookups at the same time.
     pub threads: usize,
-    /// The median lookup, in nanoseconds, over the rounds.
+    /// The median time of a lookup, in nanoseconds, over the rounds.
     pub median_ns: Spread,
-    /// What a lookup costs of all cores that the threads can use, in nanoseconds, over the rounds: the length of the
-    /// window times the cores, by the lookups of all threads.
+    /// The core time of a lookup, in nanoseconds, over the rounds: the length of the window times
+    /// the cores that the threads can use, divided by the lookups of all threads.
     pub core_ns: Spread,
-    /// The time that the process really spent on cores, in nanoseconds a lookup, over the rounds: what `core_ns` is on a
-    /// machine that does nothing else.
+    /// The CPU time of the process for a lookup, in nanoseconds, over the rounds. `core_ns` equals
+    /// it on a machine without other work.
     pub cpu_ns: Spread,
 }
 
@@ -69,12 +70,13 @@ impl Lookup {
             for peer in &peers {
                 client.pool().acquire(peer).await.with_context(|| format!("no connection to {peer}"))?;
             }
-            pools.push(Filled { client, peers });
+            pools.push(ConnectedPool { client, peers });
         }
         Ok(Self { pools, _peers: peers })
     }
 
-    /// Looks up `count` connections in the pool of this size, on this thread, and says how long that took.
+    /// Makes `count` lookups in the pool of this size, on this thread. Returns the time of all of
+    /// them.
     ///
     /// # Errors
     /// When there is no pool of this size, or a connection of it has ended.
@@ -89,36 +91,42 @@ impl Lookup {
     }
 }
 
-/// Measures every pool with every number of threads, all of them once a round.
+/// Measures every pool with every number of threads, each pair once in a round.
 pub(super) fn measure(lookup: &Lookup, rounds: Rounds) -> Result<Vec<LookupCell>> {
-    let contest =
-        |pool, threads| Contest { pool, threads, medians: Vec::new(), costs: Vec::new(), spent: Vec::new() };
-    let mut contests: Vec<Contest<'_>> =
-        lookup.pools.iter().flat_map(|pool| THREADS.map(|threads| contest(pool, threads))).collect();
+    let contention = |pool, threads| Contention {
+        pool,
+        threads,
+        medians: Vec::new(),
+        costs: Vec::new(),
+        spent: Vec::new(),
+    };
+    let mut contentions: Vec<Contention<'_>> =
+        lookup.pools.iter().flat_map(|pool| THREADS.map(|threads| contention(pool, threads))).collect();
     for _ in 0..rounds.count {
-        for contest in &mut contests {
-            contest.run(rounds.window)?;
+        for contention in &mut contentions {
+            contention.run(rounds.window)?;
         }
     }
-    Ok(contests.into_iter().map(Contest::cell).collect())
+    Ok(contentions.into_iter().map(Contention::cell).collect())
 }
 
-/// A number of threads that ask one pool, and what they measured in each round.
-struct Contest<'a> {
-    pool: &'a Filled,
+/// A number of threads that use one pool at the same time, and their figures of each round.
+struct Contention<'a> {
+    pool: &'a ConnectedPool,
     threads: usize,
     medians: Vec<f64>,
     costs: Vec<f64>,
     spent: Vec<f64>,
 }
 
-impl Contest<'_> {
+impl Contention<'_> {
     fn run(&mut self, window: Duration) -> Result<()> {
         let cpu_before = cpu_time();
         let mut batches = contend(self.pool, self.threads, window)?;
         let spent = cpu_time().saturating_sub(cpu_before);
         batches.sort_unstable_by(f64::total_cmp);
         self.medians.push(quantile(&batches, 0.5) / BATCH as f64);
+        // More threads than cores cannot use more cores.
         let core_time = window.as_secs_f64() * 1e9 * self.threads.min(cores()) as f64;
         let count = (batches.len() * BATCH) as f64;
         self.costs.push(core_time / count);
@@ -137,15 +145,18 @@ impl Contest<'_> {
     }
 }
 
-/// Lets threads ask for `window`, and gives how long each batch took that ended within it, in nanoseconds.
-fn contend(pool: &Filled, threads: usize, window: Duration) -> Result<Vec<f64>> {
+/// Lets threads make lookups for `window`. Returns the time of each batch that ended within the
+/// window, in nanoseconds.
+fn contend(pool: &ConnectedPool, threads: usize, window: Duration) -> Result<Vec<f64>> {
     let (start, origin) = (Barrier::new(threads), OnceLock::new());
-    let ask = |first: usize| {
-        // Each thread begins elsewhere, so that they do not go through the peers in step.
+    let look_up_all = |first: usize| {
+        // Each thread begins with another peer, so that threads do not always look up the same
+        // peer.
         let mut peers = pool.peers.iter().cycle().skip(first * pool.peers.len() / threads);
         let mut batches = Vec::new();
         start.wait();
-        // The window is the same for all: a thread that gets its core late gets no longer one for it.
+        // All threads share one window, also a thread that gets its core late. With a window for
+        // each thread, lookups by more threads than cores looked cheaper than they are.
         let mut begun = *origin.get_or_init(Instant::now);
         let end = begun + window;
         loop {
@@ -161,27 +172,27 @@ fn contend(pool: &Filled, threads: usize, window: Duration) -> Result<Vec<f64>> 
         }
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|first| scope.spawn(move || ask(first))).collect();
+        let threads: Vec<_> = (0..threads).map(|first| scope.spawn(move || look_up_all(first))).collect();
         let mut batches = Vec::new();
         for thread in threads {
-            let of_thread: Result<Vec<f64>> =
-                thread.join().expect("a thread that asks has nothing to panic at");
+            let of_thread: Result<Vec<f64>> = thread.join().expect("a lookup does not panic");
             batches.extend(of_thread?);
         }
         Ok(batches)
     })
 }
 
-/// Takes the ready connection and gives it back.
+/// Takes the ready connection, and gives it back at the end of the function.
 fn look_up(client: &Transport, peer: &Peer) -> Result<()> {
-    let lease = at_once(client.pool().acquire(peer))
-        .context("a connection has ended, so that there was none ready")??;
-    ensure!(lease.peer() == &peer.id, "the pool gave out the connection of another");
+    let lease = ready_output(client.pool().acquire(peer))
+        .context("no connection is ready; one of them has ended")??;
+    ensure!(lease.peer() == &peer.id, "the pool lent a connection to another peer");
     Ok(())
 }
 
-/// What `future` gives without waiting.
-fn at_once<F: Future>(future: F) -> Option<F::Output> {
+/// The output of `future` if it is ready at its first poll. The lookup of a ready connection does
+/// not wait, so the figure need not contain the work of a runtime.
+fn ready_output<F: Future>(future: F) -> Option<F::Output> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,

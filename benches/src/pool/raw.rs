@@ -1,5 +1,5 @@
-//! QUIC without the transport: the same TLS and frames over bare s2n-quic connections. The limit that the pool is
-//! measured against, and the connections inside the mutexes.
+//! QUIC without the transport: the same TLS and frames over plain s2n-quic connections. The pool is
+//! compared with these connections, and the mutexes contain them.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use s2n_quic::provider::tls::s2n_tls;
 use s2n_quic::stream::BidirectionalStream;
 use s2n_quic::{Client, Connection};
 
-/// The longest body, the transport's default.
+/// The longest body in bytes: the transport's default.
 const FRAME_BYTES_MAX: usize = 64 * 1024;
 
-/// An endpoint that dials, with a socket of its own.
+/// An endpoint that dials, with its own socket.
 pub(super) struct RawClient {
     client: Client,
     server: SocketAddr,
@@ -34,20 +34,21 @@ impl RawClient {
                 .with_application_protocols(["kinfolk/1"])?
                 .build()
         });
-        let tls = tls.map_err(|fault| anyhow!("the TLS library does not take the identity: {fault}"))?;
+        let tls = tls.map_err(|fault| anyhow!("the TLS library refused the identity: {fault}"))?;
         let client = Client::builder()
             .with_tls(tls)?
             .with_io(SocketAddr::new(server.ip(), 0))?
             .with_limits(limits()?)?
             .start()
-            .map_err(|fault| anyhow!("the endpoint does not start: {fault}"))?;
+            .map_err(|fault| anyhow!("cannot start the endpoint: {fault}"))?;
         Ok(Self { client, server, server_name: server_name.to_string() })
     }
 
-    /// A new connection. It is confirmed by the first answer on it.
+    /// A new connection. Its handshake is complete on this side; the server's first answer confirms
+    /// it.
     pub(super) async fn connect(&self) -> Result<Connection> {
         let connect = Connect::new(self.server).with_server_name(self.server_name.as_str());
-        self.client.connect(connect).await.context("the server does not take the connection")
+        self.client.connect(connect).await.context("the server refused the connection")
     }
 }
 
@@ -65,13 +66,13 @@ pub(super) async fn exchange(stream: BidirectionalStream, frame: Bytes) -> Resul
     let mut reader = FrameReader::new(FRAME_BYTES_MAX);
     let mut answer = None;
     while let Some(piece) = receive.receive().await? {
-        ensure!(answer.is_none(), "more than one frame came back");
+        ensure!(answer.is_none(), "the server sent more than one frame");
         answer = reader.push(&piece)?;
     }
     answer.context("the stream ended without an answer")
 }
 
-/// What the transport sets by default.
+/// The transport's defaults for time-outs and numbers of streams, so that the variants share these.
 fn limits() -> Result<Limits> {
     let streams = u64::from(STREAMS_MAX);
     Ok(Limits::new()

@@ -1,56 +1,56 @@
-//! A whole run: what is measured, in which order, and what comes out of it, as text and as JSON.
+//! A run: what it measures, in which order, and its results as text and as JSON.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::bars::{Bar, judge};
-use super::bed::{Bed, Load};
+use super::expectations::{Expectation, judge};
 use super::fresh::{self, FreshCell};
 use super::lookup::{self, LookupCell};
+use super::test_bed::{Load, TestBed};
 use super::throughput::{self, Ratio, ThroughputCell};
 use crate::host::Host;
 use crate::numbers::Rounds;
 
-/// Callers at the same time.
+/// The numbers of callers at the same time.
 const CALLERS: [usize; 3] = [1, 8, 64];
-/// How long the server waits, in milliseconds.
+/// The delays of the server's answer, in milliseconds.
 const DELAYS_MS: [u8; 2] = [0, 5];
-/// The lengths of request and answer.
+/// The lengths of a request and its answer, in bytes.
 const BYTES: [usize; 2] = [100, 4096];
 
-/// How thoroughly to measure.
+/// The rounds of each measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Each variant in each cell with a server that answers at once: many short windows, because then the cores are what
-    /// is short, and other programs take theirs in bursts.
+    /// For each variant in each cell with a server that answers at once. The windows are many and
+    /// short: here the cores are the bottleneck, and other programs use them in bursts.
     pub busy: Rounds,
-    /// Each variant in each cell with a server that waits: windows of many waits.
+    /// For each variant in each cell with a server that waits. A window contains many waits.
     pub waiting: Rounds,
-    /// How many rounds of fresh connections against the reused one.
+    /// The number of rounds of fresh connections against the reused one.
     pub fresh_rounds: usize,
-    /// Each cell of the lookups.
+    /// For each cell of the lookups.
     pub lookup: Rounds,
 }
 
-/// What a run measured.
+/// The results of a run.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Where.
+    /// The machine.
     pub host: Host,
-    /// How.
+    /// The rounds.
     pub plan: Plan,
-    /// Each variant in each cell.
+    /// The figures of each variant in each cell.
     pub throughput: Vec<ThroughputCell>,
-    /// The variants of each cell against each other.
+    /// The ratios between the variants of each cell.
     pub ratios: Vec<Ratio>,
-    /// Reuse.
+    /// Reuse against fresh connections.
     pub fresh: FreshCell,
-    /// Lookups.
+    /// The lookups of ready connections.
     pub lookups: Vec<LookupCell>,
-    /// What was expected.
-    pub bars: Vec<Bar>,
+    /// The expectations, and whether the figures meet them.
+    pub expectations: Vec<Expectation>,
 }
 
 /// One line of JSON.
@@ -65,12 +65,12 @@ enum Line<'a> {
         host: &'a Host,
         ratios: &'a [Ratio],
         fresh_to_reused: f64,
-        bars: &'a [Bar],
+        bars: &'a [Expectation],
     },
 }
 
 impl Plan {
-    /// About four minutes.
+    /// A full run, about four minutes.
     pub const fn full() -> Self {
         Self {
             busy: Rounds { count: 75, window: Duration::from_millis(40) },
@@ -80,7 +80,8 @@ impl Plan {
         }
     }
 
-    /// About half a minute: enough to see that nothing has broken, too little to compare within ten per cent.
+    /// A quick run, about half a minute. It shows that everything works. Its figures are too rough
+    /// to compare within ten per cent.
     pub const fn quick() -> Self {
         Self {
             busy: Rounds { count: 15, window: Duration::from_millis(30) },
@@ -96,14 +97,15 @@ impl Plan {
 }
 
 impl Report {
-    /// Measures everything. `progress` is told what comes next.
+    /// Measures everything. Calls `progress` with the name of each part before it begins.
     ///
     /// # Errors
-    /// When a port cannot be bound, or a connection or request fails: such a run shows nothing.
+    /// When a port cannot be bound, or a connection or request fails. Such a run has no results.
     pub async fn measure(plan: Plan, progress: impl Fn(&str)) -> Result<Self> {
-        let bed = Bed::start().await?;
+        let bed = TestBed::start().await?;
         progress("lookups of ready connections");
         let ready = bed.lookup().await?;
+        // The lookups block this thread. So tokio must move its other tasks to another thread.
         let lookups = tokio::task::block_in_place(|| lookup::measure(&ready, plan.lookup))?;
         drop(ready);
 
@@ -118,11 +120,11 @@ impl Report {
         progress("a fresh connection for each request");
         let fresh = fresh::measure(&bed, &bed.fresh()?, plan.fresh_rounds).await?;
         bed.close().await;
-        let bars = judge(&ratios, &lookups);
-        Ok(Self { host: Host::this(), plan, throughput: cells, ratios, fresh, lookups, bars })
+        let expectations = judge(&ratios, &lookups);
+        Ok(Self { host: Host::this(), plan, throughput: cells, ratios, fresh, lookups, expectations })
     }
 
-    /// One JSON object a cell, and a last one of the kind `summary`.
+    /// One JSON object for each cell, and a last one of the kind `summary`.
     ///
     /// # Errors
     /// When a figure cannot be written as JSON.
@@ -132,7 +134,7 @@ impl Report {
             host: &self.host,
             ratios: &self.ratios,
             fresh_to_reused: self.fresh.fresh_to_reused,
-            bars: &self.bars,
+            bars: &self.expectations,
         };
         let throughput = self.throughput.iter().map(Line::Throughput);
         let lookups = self.lookups.iter().map(Line::Lookup);

@@ -9,7 +9,7 @@ use super::variant::Variant;
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         head(self, f)?;
-        bars(self, f)?;
+        expectations(self, f)?;
         throughput(self, f)?;
         latency(self, f)?;
         cpu(self, f)?;
@@ -35,10 +35,16 @@ fn head(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
     )
 }
 
-fn bars(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
+fn expectations(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
     writeln!(f, "\n## Expected and measured\n\n| expected | measured (worst cell) | met |\n|---|---|---|")?;
-    for bar in &report.bars {
-        writeln!(f, "| {} | {:.3} | {} |", bar.claim, bar.measured, if bar.met { "yes" } else { "**no**" })?;
+    for expectation in &report.expectations {
+        writeln!(
+            f,
+            "| {} | {:.3} | {} |",
+            expectation.claim,
+            expectation.measured,
+            if expectation.met { "yes" } else { "**no**" }
+        )?;
     }
     Ok(())
 }
@@ -139,6 +145,8 @@ fn lookups(report: &Report, f: &mut Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
+/// The cell of one variant under the load of `ratio`. The tables have a line for each load, and the
+/// report has the cells in a flat list.
 fn cell_of<'a>(report: &'a Report, ratio: &Ratio, variant: Variant) -> Option<&'a ThroughputCell> {
     let load = |cell: &ThroughputCell| (cell.callers, cell.delay_ms, cell.bytes);
     let wanted = (ratio.callers, ratio.delay_ms, ratio.bytes);

@@ -1,48 +1,51 @@
-//! Requests per second of each variant, cell by cell. In each round every variant runs for one window, one after the
-//! other and in turning order, so that whatever else the machine does meets all of them.
+//! Measures the requests per second of each variant, cell by cell. In each round every variant runs
+//! for one window. The order changes from round to round, so that other work of the machine
+//! disturbs all variants alike.
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::bed::{Bed, Done, Load};
+use super::test_bed::{Done, Load, TestBed};
 use super::variant::Variant;
 use crate::numbers::{Rounds, Spread, quantile};
 
-/// How much of a window each variant runs before a cell is measured.
+/// Each variant runs for a window divided by this number, before a cell is measured.
 const WARM_UP_SHARE: u32 = 2;
 
-/// What one variant did under one load.
+/// The figures of one variant under one load.
 #[derive(Debug, Clone, Serialize)]
 pub struct ThroughputCell {
-    /// Which.
+    /// The variant.
     pub variant: Variant,
-    /// How many callers.
+    /// The number of callers.
     pub callers: usize,
-    /// How long the server waited, in milliseconds.
+    /// The delay of the server's answer, in milliseconds.
     pub delay_ms: u8,
-    /// The length of request and answer.
+    /// The length of the request and of the answer, in bytes.
     pub bytes: usize,
-    /// Requests per second over the rounds.
+    /// The requests per second, over the rounds.
     pub per_second: Spread,
     /// The median over the rounds of the median latency, in microseconds.
     pub p50_us: f64,
     /// The median over the rounds of the 99th percentile of latency, in microseconds.
     pub p99_us: f64,
-    /// The time of cores that a request takes on client and server together, in microseconds, over the rounds.
+    /// The CPU time of a request on client and server together, in microseconds, over the rounds.
     pub cpu_us: Spread,
 }
 
-/// How the variants of one cell compare, above 1 where the first is better. What is judged are quotients of the medians.
+/// The ratios between the variants of one cell. Above 1 the first variant is better. The benchmark
+/// judges quotients of medians.
 ///
-/// Two further figures are medians of the quotients within one round, whose windows lie next to each other in time: a
-/// machine that is busy with something else for seconds disturbs them less. They are there to be compared, not to judge.
+/// Two more figures are medians of the quotients within one round. The windows of a round follow
+/// each other directly, so other work that lasts for seconds disturbs these figures less. The
+/// benchmark does not judge them.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Ratio {
-    /// How many callers.
+    /// The number of callers.
     pub callers: usize,
-    /// How long the server waited, in milliseconds.
+    /// The delay of the server's answer, in milliseconds.
     pub delay_ms: u8,
-    /// The length of request and answer.
+    /// The length of the request and of the answer, in bytes.
     pub bytes: usize,
     /// `stream_split / mutex_hold`.
     pub split_to_hold: f64,
@@ -50,14 +53,19 @@ pub struct Ratio {
     pub split_to_open: f64,
     /// `stream_split / raw_handle`.
     pub split_to_raw: f64,
-    /// The same by rounds.
+    /// The same ratio by rounds.
     pub split_to_raw_by_rounds: f64,
-    /// The time of cores that a request takes, by rounds: `raw_handle / stream_split`, so that above 1 ours takes less.
+    /// The CPU time of a request, by rounds: `raw_handle / stream_split`. Above 1 the pool takes
+    /// less.
     pub raw_to_split_cpu: f64,
 }
 
 /// Measures all variants under one load.
-pub(super) async fn measure(bed: &Bed, load: Load, rounds: Rounds) -> Result<(Vec<ThroughputCell>, Ratio)> {
+pub(super) async fn measure(
+    bed: &TestBed,
+    load: Load,
+    rounds: Rounds,
+) -> Result<(Vec<ThroughputCell>, Ratio)> {
     for variant in Variant::ALL {
         bed.window(variant, load, rounds.window / WARM_UP_SHARE).await?;
     }
@@ -76,7 +84,7 @@ pub(super) async fn measure(bed: &Bed, load: Load, rounds: Rounds) -> Result<(Ve
     Ok((cells, ratio))
 }
 
-/// Puts the rounds together.
+/// The figures of a cell from its rounds.
 fn cell(variant: Variant, load: Load, rounds: Rounds, done: &[Done]) -> ThroughputCell {
     let over_rounds = |of: &dyn Fn(&Done) -> f64| Spread::of(done.iter().map(of));
     ThroughputCell {
@@ -91,7 +99,7 @@ fn cell(variant: Variant, load: Load, rounds: Rounds, done: &[Done]) -> Throughp
     }
 }
 
-/// Compares the variants, whose rounds stand in the order of [`Variant::ALL`].
+/// Compares the variants. Their rounds in `done` have the order of [`Variant::ALL`].
 fn ratio(load: Load, cells: &[ThroughputCell], done: &[Vec<Done>; Variant::ALL.len()]) -> Ratio {
     let per_second = |wanted: Variant| {
         let found = cells.iter().find(|cell| cell.variant == wanted);

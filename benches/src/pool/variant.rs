@@ -1,4 +1,4 @@
-//! The four ways to share one connection, each as a client that any number of callers clone.
+//! The four ways to share one connection. Each is a client that callers clone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,8 @@ use tokio::sync::Mutex;
 
 use super::raw::{exchange, frame};
 
-/// How long the transport may take over one request: far more than any takes.
+/// The deadline of a request through the transport: far longer than any request takes, so that no
+/// request fails by it.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A way to share one connection among callers; the table in [`pool`](super) describes them.
@@ -23,17 +24,18 @@ pub enum Variant {
     MutexHold,
     /// The mutex is held while the stream is opened.
     MutexOpen,
-    /// Ours: a stream for each request, through the transport and its pool.
+    /// The transport and its pool. A small request uses the connection's kept stream, if it is
+    /// free; any other request opens a stream.
     StreamSplit,
-    /// QUIC's own handle, cloned: the limit.
+    /// A clone of QUIC's own handle: the best that the transport can reach.
     RawHandle,
 }
 
 impl Variant {
-    /// All of them.
+    /// All variants, in the order of the reports.
     pub const ALL: [Self; 4] = [Self::MutexHold, Self::MutexOpen, Self::StreamSplit, Self::RawHandle];
 
-    /// Its name in reports.
+    /// The name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::MutexHold => "mutex_hold",
@@ -54,10 +56,11 @@ pub(super) enum Client {
 }
 
 impl Client {
-    /// Sends `body` and waits for the same bytes to come back.
+    /// Sends `body`, and waits until the server has sent the same number of bytes back.
     pub(super) async fn request(&self, body: &Bytes) -> Result<()> {
         let answer = match self {
             Self::MutexHold(shared) => {
+                // The frame is made before the lock, so that the lock covers only the exchange.
                 let frame = frame(body)?;
                 let mut connection = shared.lock().await;
                 exchange(connection.open_bidirectional_stream().await?, frame).await
@@ -75,8 +78,13 @@ impl Client {
                 exchange(connection.handle().open_bidirectional_stream().await?, frame).await
             }
         };
-        let answer = answer.context("a request failed, so that this run shows nothing")?;
-        ensure!(answer.len() == body.len(), "{} bytes came back for {}", answer.len(), body.len());
+        let answer = answer.context("a request failed; this run has no results")?;
+        ensure!(
+            answer.len() == body.len(),
+            "the server answered {} bytes to a request of {}",
+            answer.len(),
+            body.len()
+        );
         Ok(())
     }
 }

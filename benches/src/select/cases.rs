@@ -1,4 +1,4 @@
-//! What is measured: each strategy on a pool that is built already, and building one.
+//! The measured operations: each strategy on a built pool, and the build of a pool.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use kinfolk_select::{Instance, Pool, Weight};
 
 use crate::case::Case;
 
-/// The keys that are looked up in turn, so that no lookup is that of the one before.
+/// The number of keys. The cases use them in turn, so that no lookup repeats the one before.
 const KEYS: usize = 1_024;
 
-/// Every strategy among so many instances.
+/// All cases with `count` instances.
 ///
 /// # Panics
-/// If a made-up name or weight is not valid, which only a bug can cause.
+/// If an invented name or weight is not valid, which only a bug can cause.
 pub fn cases(count: usize) -> Vec<Case> {
     let equal = Arc::new(Pool::builder(instances(count, |_| 100)).build());
     let weighted = Arc::new(Pool::builder(instances(count, |number| 50 + number % 100)).build());

@@ -1,4 +1,4 @@
-//! A whole run over the strategies, and what comes out of it.
+//! A run over the strategies, and its results as text and as JSON.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -11,16 +11,16 @@ use crate::case::{Cell, measure};
 use crate::host::Host;
 use crate::numbers::{Rounds, Spread};
 
-/// About 20 seconds.
+/// A full run takes about 20 seconds.
 pub const FULL: Rounds = Rounds { count: 9, window: Duration::from_millis(40) };
 
-/// A few seconds.
+/// A quick run takes a few seconds.
 pub const QUICK: Rounds = Rounds { count: 3, window: Duration::from_millis(5) };
 
 /// How often a case runs while its allocations are counted.
 const COUNTED: u64 = 128;
 
-/// What a run measured.
+/// The results of a run.
 #[derive(Debug)]
 pub struct Report {
     host: Host,
@@ -28,14 +28,14 @@ pub struct Report {
     rows: Vec<Row>,
 }
 
-/// One strategy among one number of instances.
+/// The figures of one strategy with one number of instances.
 #[derive(Debug, Serialize)]
 struct Row {
     strategy: String,
     instances: usize,
-    /// One choice in nanoseconds.
+    /// The time of one choice in nanoseconds.
     ns: Spread,
-    /// Allocations of one choice.
+    /// The allocations of one choice.
     allocations: f64,
 }
 
@@ -48,7 +48,7 @@ enum Line<'a> {
 }
 
 impl Report {
-    /// Measures everything. `allocations` says how often the program has allocated so far.
+    /// Measures everything. `allocations` returns how often the program has allocated so far.
     pub fn measure(rounds: Rounds, allocations: impl Fn() -> usize) -> Self {
         let mut rows = Vec::new();
         for instances in INSTANCES {
@@ -66,7 +66,8 @@ impl Report {
         Self { host: Host::this(), rounds, rows }
     }
 
-    /// One JSON object a strategy and number of instances, and a last one of the kind `summary`.
+    /// One JSON object for each strategy and number of instances, and a last one of the kind
+    /// `summary`.
     ///
     /// # Errors
     /// When a figure cannot be written as JSON.
@@ -90,8 +91,8 @@ impl Display for Report {
         writeln!(f, "Machine: {}, {} cores, {}, {}.\n", host.cpu, host.cores, host.kernel, host.rustc)?;
         writeln!(
             f,
-            "Nanoseconds for one choice from a pool that is built already: median of {} rounds of about {:?}. In\n\
-             brackets: allocations of one choice, where there are any. A pool is built once for a view.\n",
+            "Nanoseconds for one choice from a built pool: median of {} rounds of about {:?}. In brackets: the\n\
+             allocations of one choice, if there are any. A pool is built once for a view.\n",
             rounds.count, rounds.window
         )?;
         writeln!(f, "| strategy |{}", INSTANCES.map(|count| format!(" {count} instances |")).concat())?;

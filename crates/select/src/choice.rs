@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use crate::instance::Instance;
 
-/// The instance that a strategy has chosen, and why. It borrows from the pool; making it allocates
-/// nothing. `Display` explains it in one sentence.
+/// The instance that a strategy has chosen, and the reason. It borrows from the pool, so that a
+/// choice allocates nothing. `Display` explains the choice in one sentence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Choice<'a> {
     /// The instance.
     pub instance: &'a Instance,
-    /// Why this one.
+    /// The reason.
     pub why: Why,
-    /// How many instances the strategy could choose from.
+    /// The number of instances from which the strategy could choose.
     pub of: usize,
-    /// Whether the pool is in panic: too few instances are well, so that all of them count.
+    /// Whether the pool is in panic: too few instances are well, so the pool holds the others too.
     pub panic: bool,
 }
 
@@ -25,42 +25,42 @@ pub struct Choice<'a> {
 pub enum Why {
     /// It was its turn.
     RoundRobin,
-    /// By chance, each with the same probability.
+    /// By chance. All instances have the same probability.
     Random,
-    /// By chance, by its weight.
+    /// By chance, with a probability in proportion to its weight.
     Weighted {
         /// Its weight.
         weight: u16,
         /// The sum of all weights.
         total: u64,
     },
-    /// It has fewer requests in flight, for its weight, than the other of two that were drawn by
-    /// chance.
+    /// It has at most as many requests in flight as the other one of two instances that were drawn
+    /// by weight.
     LeastLoaded {
         /// Its requests in flight.
         load: u32,
-        /// Those of the other one.
+        /// The requests in flight at the other instance.
         other: u32,
     },
-    /// It is the nearest, or among those that are nearly as near.
+    /// By chance among the nearest instance and those that are nearly as near.
     Nearest {
         /// The round-trip time to it; `None` if none is known for any instance.
         rtt: Option<Duration>,
-        /// How many are within the margin of the nearest, itself included.
+        /// The number of instances within the margin, with the nearest one.
         equals: usize,
     },
     /// It holds the key.
     Key {
-        /// Its place among the members for this key: 0 for the first.
+        /// Its rank among the instances for this key: 0 for the first.
         rank: usize,
     },
-    /// It holds the key, as members before it are full.
+    /// It holds the key now, because the instances before it have no room.
     KeyBounded {
-        /// Its place among the members for this key.
+        /// Its rank among the instances for this key.
         rank: usize,
         /// Its requests in flight.
         load: u32,
-        /// The most that it may have now.
+        /// The largest number of requests in flight that it may have now.
         bound: u32,
     },
 }

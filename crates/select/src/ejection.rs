@@ -1,5 +1,6 @@
-//! Outlier ejection: an instance whose calls fail again and again is not chosen for a time. The
-//! caller's own experience counts here, whatever the instance or the cluster says of its health.
+//! Outlier ejection: an instance whose calls fail several times in a row is not chosen for some
+//! time. Only the calls of this caller count, not the health that the instance or the cluster
+//! reports.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,11 +14,12 @@ pub struct EjectionPolicy {
     pub consecutive_failures: u32,
     /// How long the first ejection lasts. Default 10 s.
     pub base: Duration,
-    /// The longest ejection: the time doubles with each ejection that follows another. Default 5 min.
+    /// The longest ejection. The time doubles with each ejection that follows another one. Default
+    /// 5 min.
     pub longest: Duration,
-    /// At most this percentage of the instances is ejected at a time. Default 50, at most 50: with
-    /// less than half, the others would fail under the load of all. One instance of two or more may
-    /// always be ejected.
+    /// At most this percentage of the instances is ejected at a time. Default 50. More than 50
+    /// counts as 50: fewer than half of the instances would fail under the load of all. Of two or
+    /// more instances one may always be ejected.
     pub share_max: u8,
 }
 
@@ -32,11 +34,12 @@ impl Default for EjectionPolicy {
     }
 }
 
-/// The ejected instances of one service, as one caller sees them. Pure: the caller says the time.
+/// The ejected instances of one service, as one caller sees them. It is pure: the caller gives the
+/// time.
 #[derive(Debug, Clone)]
 pub struct Ejections {
     policy: EjectionPolicy,
-    /// Only instances with a failure that still counts: a member without is not in it.
+    /// Only instances with a failure that still counts, so that the map is small.
     of: BTreeMap<NodeId, Record>,
     ejected: u64,
     spared: u64,
@@ -46,28 +49,28 @@ pub struct Ejections {
 struct Record {
     /// Failed calls in a row.
     failures: u32,
-    /// Ejections that followed one another.
+    /// Ejections that followed each other without a success between them.
     ejections: u32,
-    /// The end of the present ejection.
+    /// The end of the last ejection.
     until: Option<Instant>,
 }
 
 impl Ejections {
-    /// None ejected.
+    /// Begins without an ejected instance.
     pub fn new(policy: EjectionPolicy) -> Self {
         Self { policy, of: BTreeMap::new(), ejected: 0, spared: 0 }
     }
 
-    /// A call to `node`, one of `instances` instances, has ended. Returns whether the set of ejected
-    /// instances has changed.
+    /// Counts the end of a call to `node`, one of `instances` instances. Returns whether the call
+    /// has ejected the instance.
     ///
-    /// A success ends the count of failures, and with it the doubling: the instance is well. A
-    /// failure of an instance that was ejected before ejects it again after one more failure only,
-    /// for twice the time: it has just shown that it is not well yet.
+    /// A success resets the count of failures and the doubling: the instance is well. If an
+    /// instance fails after its ejection, a single failure ejects it again, for twice the time: it
+    /// has just shown that it is not well yet.
     pub fn ended(&mut self, now: Instant, node: &NodeId, ok: bool, instances: usize) -> bool {
         if ok {
-            // A call that began before the ejection may succeed within it. The ejection stays: one
-            // success among failures is no proof.
+            // A call that began before the ejection may succeed during it. The ejection stays: one
+            // success among failures proves nothing.
             if self.of.get(node).is_some_and(|record| !record.is_ejected(now)) {
                 self.of.remove(node);
             }
@@ -101,17 +104,18 @@ impl Ejections {
         self.of.get(node).is_some_and(|record| record.is_ejected(now))
     }
 
-    /// When the next ejection ends; `None` if nobody is ejected.
+    /// The time at which the next ejection ends; `None` if no instance is ejected.
     pub fn next_return(&self, now: Instant) -> Option<Instant> {
         self.of.values().filter_map(|record| record.until).filter(|until| *until > now).min()
     }
 
-    /// Forgets all instances but these, so that the records are bounded by the members.
+    /// Removes the records of all other instances. Call it when the instances change; otherwise the
+    /// records of removed members stay forever.
     pub fn retain(&mut self, is_instance: impl Fn(&NodeId) -> bool) {
         self.of.retain(|node, _| is_instance(node));
     }
 
-    /// How many ejections there were, and how many times the share of ejected instances forbade one.
+    /// The number of ejections, and how often the policy's `share_max` forbade an ejection.
     pub fn counted(&self) -> (u64, u64) {
         (self.ejected, self.spared)
     }
@@ -120,10 +124,11 @@ impl Ejections {
         self.of.values().filter(|record| record.is_ejected(now)).count()
     }
 
-    /// How many of so many instances may be ejected at a time.
+    /// How many of this number of instances may be ejected at a time.
     fn at_most(&self, instances: usize) -> usize {
         let share = instances * usize::from(self.policy.share_max.min(50)) / 100;
-        // A third of three is none, and yet one broken instance of three must go. The last one stays.
+        // 30 % of three instances is rounded down to none, but one broken instance of three must be
+        // ejected. The last instance always stays.
         share.max(1).min(instances.saturating_sub(1))
     }
 }

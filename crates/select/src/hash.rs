@@ -1,5 +1,6 @@
-//! The hashes that decide who holds a key. They are the same in every version and on every
-//! platform: XXH3 with 64 bits, over bytes in little-endian order. The tests hold recorded values.
+//! The hashes that decide which instance holds a key: XXH3 with 64 bits, over bytes in
+//! little-endian order. They must be the same in every version and on every platform. Otherwise
+//! members place a key differently. The tests contain recorded values.
 
 use kinfolk_core::NodeId;
 use twox_hash::XxHash3_64;

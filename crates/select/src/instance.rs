@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use kinfolk_core::{NodeId, Tags};
 
-/// How large a part of the requests an instance takes, relative to the other instances: 1 to
-/// 1,000. Default 100.
+/// The share of the requests that an instance takes, relative to the other instances: 1 to 1,000.
+/// Default 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Weight(u16);
 
 impl Weight {
     /// The smallest weight.
     pub const MIN: Self = Self(1);
-    /// The largest weight. It is bounded so that the sum of all weights of a cluster fits in 32 bits.
+    /// The largest weight. With this bound the sum of all weights of a cluster fits in 32 bits.
     pub const MAX: Self = Self(1_000);
 
-    /// A weight; `None` if it is not in 1 to 1,000.
+    /// A weight; `None` if the number is not in 1 to 1,000.
     pub const fn new(weight: u16) -> Option<Self> {
         if weight >= Self::MIN.0 && weight <= Self::MAX.0 { Some(Self(weight)) } else { None }
     }
@@ -34,18 +34,18 @@ impl Default for Weight {
     }
 }
 
-/// What an instance says of itself, from best to worst.
+/// The health that an instance reports, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Health {
-    /// It works.
+    /// The instance works.
     #[default]
     Passing,
-    /// It works, and somebody should look at it. It is chosen like a passing one.
+    /// The instance works, but an operator should check it. It is chosen like a passing instance.
     Warning,
-    /// It does not work. It is chosen only when the pool is in panic, see
-    /// [`PoolBuilder::panic_threshold`].
+    /// The instance does not work. It is chosen only when the pool is in panic, see
+    /// [`PoolBuilder::panic_threshold`](crate::PoolBuilder::panic_threshold).
     Critical,
-    /// It is out of service as planned. It is never chosen.
+    /// The instance is out of service as planned. It is never chosen.
     Maintenance,
 }
 
@@ -67,24 +67,24 @@ impl fmt::Display for Health {
     }
 }
 
-/// One member that offers the service, as the chooser knows it.
+/// One member that offers the service, as this caller knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Instance {
     /// The member. A pool holds at most one instance of a member.
     pub node: NodeId,
     /// The address of the service.
     pub addr: SocketAddr,
-    /// Its weight.
+    /// The weight.
     pub weight: Weight,
-    /// Its health.
+    /// The health.
     pub health: Health,
     /// The member's tags.
     pub tags: Tags,
-    /// What the instance says of the service.
+    /// What the instance reports about the service.
     pub meta: Tags,
-    /// The round-trip time to the member; `None` where it is not known.
+    /// The round-trip time to the member; `None` if it is not known.
     pub rtt: Option<Duration>,
-    /// Whether the chooser has [ejected](crate::Ejections) it.
+    /// Whether this caller has [ejected](crate::Ejections) the instance.
     pub ejected: bool,
 }
 

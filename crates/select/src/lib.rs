@@ -1,4 +1,4 @@
-//! Choosing an instance of a service, as pure functions: the caller gives the instances, the time,
+//! The choice of a service's instance, as pure functions. The caller gives the instances, the time,
 //! and the randomness, and gets a choice with its reason.
 //!
 //! ```text
@@ -7,12 +7,12 @@
 //!                    round_robin, random, weighted, least_loaded, nearest, for_key, replicas
 //! ```
 //!
-//! A [`Pool`] is built once for a view of the cluster and is then only read. A choice of one
-//! instance allocates nothing. Equal instances give equal pools on every member, so that
-//! [`Pool::for_key`], [`Pool::replicas`] and [`Ring`] agree on all members whose views agree;
-//! [`Pool::fingerprint`] tells whether they do.
+//! The caller builds a [`Pool`] once for a view of the cluster. Then the pool is only read. A
+//! choice of one instance allocates nothing. Equal instances give equal pools on every member. So
+//! [`Pool::for_key`], [`Pool::replicas`] and [`Ring`] give the same result on all members with
+//! equal views. Equal fingerprints ([`Pool::fingerprint`]) show that pools are equal.
 //!
-//! [`Ejections`] takes instances that fail out of the pools, for a time.
+//! [`Ejections`] decides which failing instances the pools leave out for some time.
 
 mod choice;
 mod ejection;

@@ -1,5 +1,5 @@
-//! The instances to choose from, prepared so that a choice is fast: built once for a view, then
-//! only read.
+//! The instances from which a strategy chooses. A pool is built once for a view and then only read,
+//! so that a choice is fast.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,9 @@ use kinfolk_core::NodeId;
 use crate::hash;
 use crate::instance::{Health, Instance};
 
-/// How near to the nearest instance another one counts as equally near. Default of
-/// [`PoolBuilder::nearest_margin`]: half a millisecond is below the noise of a loaded network.
+/// An instance counts as equally near if its round trip is at most this much longer than the
+/// shortest one. Default of [`PoolBuilder::nearest_margin`]: half a millisecond is below the noise
+/// of a loaded network.
 const MARGIN: Duration = Duration::from_micros(500);
 
 /// The share of well instances below which the pool panics, in percent. Default of
@@ -18,28 +19,30 @@ const MARGIN: Duration = Duration::from_micros(500);
 /// likely to fail under the load of all.
 const PANIC_BELOW: u8 = 50;
 
-/// The instances that a strategy chooses from. Ordered by name, so that equal views give equal
-/// pools.
+/// The instances from which a strategy chooses. They are ordered by name, so that equal views give
+/// equal pools.
 #[derive(Debug, Clone)]
 pub struct Pool {
     pub(crate) instances: Arc<[Instance]>,
     /// The hash of each instance's name, in the same order.
     pub(crate) hashes: Box<[u64]>,
-    /// For each instance the sum of the weights up to it and with it.
+    /// For each instance the sum of all weights up to it, with its own. A binary search finds the
+    /// instance of a drawn number.
     pub(crate) weights: Box<[u64]>,
-    /// Whether all weights are equal: then the strategies need not look at them.
+    /// Whether all weights are equal: then the strategies need not use them, and are faster.
     pub(crate) equal_weights: bool,
-    /// The nearest instances: within the margin of the nearest one, or all if no round trip is known.
+    /// The nearest instances: within the margin of the nearest one, or all if no round trip is
+    /// known.
     pub(crate) near: Box<[u32]>,
     pub(crate) panic: bool,
     pub(crate) fingerprint: u64,
 }
 
 impl Pool {
-    /// Begins with these instances. Of two instances of one member the later one counts.
+    /// Begins a pool with these instances. Of two instances of one member the later one counts.
     pub fn builder(instances: impl IntoIterator<Item = Instance>) -> PoolBuilder {
         let mut instances: Vec<Instance> = instances.into_iter().collect();
-        // Stable, and the last of its name is kept below.
+        // The sort is stable. So the last instance of a name stays the last, and is kept below.
         instances.sort_by(|a, b| a.node.cmp(&b.node));
         instances.reverse();
         instances.dedup_by(|later, kept| later.node == kept.node);
@@ -52,29 +55,29 @@ impl Pool {
         &self.instances
     }
 
-    /// How many there are.
+    /// The number of instances.
     pub fn len(&self) -> usize {
         self.instances.len()
     }
 
-    /// Whether there is none.
+    /// Whether the pool has no instance.
     pub fn is_empty(&self) -> bool {
         self.instances.is_empty()
     }
 
-    /// Whether too few instances are well, so that the pool holds all of them but those in
+    /// Whether too few instances are well. Then the pool holds all instances but those in
     /// maintenance.
     pub fn is_in_panic(&self) -> bool {
         self.panic
     }
 
     /// A hash of the names and weights of all instances. Two pools with the same fingerprint place
-    /// every key alike, on every member and in every version.
+    /// every key on the same instance, on every member and in every version.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
 
-    /// Where the instance of a member is.
+    /// The position of a member's instance.
     pub(crate) fn position(&self, node: &NodeId) -> Option<usize> {
         self.instances.binary_search_by(|instance| instance.node.cmp(node)).ok()
     }
@@ -109,8 +112,8 @@ fn nearest(instances: &[Instance], margin: Duration) -> Box<[u32]> {
     (0_u32..).zip(instances).filter(|(_, instance)| is_near(instance)).map(|(at, _)| at).collect()
 }
 
-/// Narrows the instances down to a [`Pool`]. The order of the calls does not matter, except that
-/// filters apply at once.
+/// Reduces the instances to a [`Pool`]. The order of the calls does not matter, but filters apply
+/// at once.
 #[derive(Debug, Clone)]
 pub struct PoolBuilder {
     instances: Vec<Instance>,
@@ -129,7 +132,7 @@ struct Zone {
 }
 
 impl PoolBuilder {
-    /// Keeps only the instances for which this holds.
+    /// Keeps only the instances for which `keep` returns `true`.
     #[must_use]
     pub fn filter(mut self, keep: impl FnMut(&Instance) -> bool) -> Self {
         self.instances.retain(keep);
@@ -142,29 +145,29 @@ impl PoolBuilder {
         self.filter(|instance| instance.tags.get(key) == Some(value))
     }
 
-    /// Keeps only the instances that say this of themselves.
+    /// Keeps only the instances whose metadata has this key with this value.
     #[must_use]
     pub fn meta(self, key: &str, value: &str) -> Self {
         self.filter(|instance| instance.meta.get(key) == Some(value))
     }
 
-    /// Keeps only the instances that are at least this well, with [`Health::Passing`] the strictest.
-    /// It applies before the panic threshold, which does not bring the others back.
+    /// Keeps only the instances whose health is at least this good. [`Health::Passing`] is the
+    /// strictest. A pool in panic does not hold the removed instances either.
     #[must_use]
     pub fn health(self, worst: Health) -> Self {
         self.filter(|instance| instance.health <= worst)
     }
 
-    /// If fewer than this percentage of the instances are well, all count but those in maintenance:
-    /// the few well ones would fail under the load of all. 0 never panics. Default 50; above 100
-    /// counts as 100.
+    /// If fewer than this percentage of the instances are well, the pool holds all instances but
+    /// those in maintenance: the few well ones would fail under the load of all. 0 never panics.
+    /// Default 50; above 100 counts as 100.
     #[must_use]
     pub fn panic_threshold(mut self, percent: u8) -> Self {
         self.panic_threshold = percent.min(100);
         self
     }
 
-    /// Keeps only the instances whose member has the value `own` in the tag `tag`, if there are at
+    /// Keeps only the instances whose member has the value `own` in the tag `tag`. It needs at
     /// least `min` of them (0 counts as 1). With fewer, the pool holds the instances of all zones.
     #[must_use]
     pub fn same_zone_first(mut self, tag: &str, own: &str, min: usize) -> Self {
@@ -172,26 +175,27 @@ impl PoolBuilder {
         self
     }
 
-    /// Keeps `size` instances (0 counts as 1), which depend on `client` alone: the same for the same
-    /// client for as long as they are there, and different ones for different clients. When one
-    /// instance goes, one takes its place, and the others stay. So a thousand clients do not each
-    /// hold a thousand connections.
+    /// Keeps `size` instances (0 counts as 1). The selection depends on `client` alone: a client
+    /// always gets the same instances while they exist, and other clients get others. When one
+    /// instance is removed, another takes its place, and the rest stay. The subset bounds the
+    /// connections: without it, each of a thousand clients would hold a connection to each of a
+    /// thousand instances.
     #[must_use]
     pub fn subset(mut self, client: &NodeId, size: usize) -> Self {
         self.subset = Some((size.max(1), hash::of_node(client)));
         self
     }
 
-    /// How much longer than the shortest round trip one may be and still count as
-    /// [nearest](Pool::nearest). Default 500 us.
+    /// An instance counts as [nearest](Pool::nearest) if its round trip is at most this much longer
+    /// than the shortest one. Default 500 us.
     #[must_use]
     pub fn nearest_margin(mut self, margin: Duration) -> Self {
         self.margin = margin;
         self
     }
 
-    /// The pool: well instances (or, in panic, all that are not in maintenance), then of one zone,
-    /// then the subset.
+    /// Builds the pool. First it takes the well instances, or in panic all that are not in
+    /// maintenance. Then it applies the zone, and then the subset.
     pub fn build(self) -> Pool {
         let Self { mut instances, panic_threshold, zone, subset, margin } = self;
         instances.retain(|instance| instance.health != Health::Maintenance);
@@ -212,6 +216,7 @@ impl PoolBuilder {
             let rank = |instance: &Instance| hash::of_pair(client, hash::of_node(&instance.node));
             instances.sort_by_cached_key(|instance| std::cmp::Reverse(rank(instance)));
             instances.truncate(size);
+            // The order by name is a rule of the pool.
             instances.sort_by(|a, b| a.node.cmp(&b.node));
         }
         Pool::of(instances, panic, margin)

@@ -1,22 +1,22 @@
-//! The edges between workspace crates: those of the table point down, and the manifests hold exactly those.
+//! The edges between workspace crates. The edges of the table point down, and the manifests have
+//! exactly these edges.
 
 use std::collections::BTreeSet;
 
 use super::manifest::{Kind, Manifest};
 use super::table::{Crate, TOOLS};
 
-/// Edges of the table that do not lead to a lower layer, or that lead nowhere.
+/// Edges of the table that do not lead to a lower layer, or that lead to no crate of the table.
 pub(super) fn pointing_up(table: &[Crate]) -> Vec<String> {
     let mut broken = Vec::new();
     for from in table {
         for (kind, to_name) in edges(from) {
             let Some(to) = table.iter().find(|to| to.name == to_name) else {
-                broken
-                    .push(format!("{} {kind}: the table names {to_name}, which it does not list", from.name));
+                broken.push(format!("{} {kind}: the table has no row for {to_name}; add one", from.name));
                 continue;
             };
             if to.layer >= TOOLS {
-                broken.push(format!("{} {kind}: nothing may depend on the tool {to_name}", from.name));
+                broken.push(format!("{} {kind}: no crate may depend on the tool {to_name}", from.name));
             } else if to.layer >= from.layer {
                 broken.push(format!(
                     "{} {kind}: {to_name} is on layer {}, which is not below layer {}",
@@ -28,7 +28,8 @@ pub(super) fn pointing_up(table: &[Crate]) -> Vec<String> {
     broken
 }
 
-/// Where table and manifests differ, in either direction.
+/// The differences between the table and the manifests. An edge that no manifest needs is a
+/// difference too, so that the table shows the real graph.
 pub(super) fn differences(table: &[Crate], manifests: &[Manifest]) -> Vec<String> {
     let mut broken = Vec::new();
     for manifest in manifests {
@@ -74,24 +75,24 @@ mod tests {
     }
 
     #[test]
-    fn the_real_table_points_down() {
+    fn real_table_points_down() {
         assert_eq!(pointing_up(CRATES), Vec::<String>::new());
     }
 
     #[test]
-    fn an_edge_up_is_caught() {
+    fn edge_up_is_found() {
         let broken = pointing_up(&[row("base", 0, &["top"]), row("top", 1, &[])]);
         assert_eq!(broken, ["base [dependencies]: top is on layer 1, which is not below layer 0"]);
     }
 
     #[test]
-    fn an_edge_within_a_layer_is_caught() {
+    fn edge_within_a_layer_is_found() {
         let broken = pointing_up(&[row("swim", 2, &["transport"]), row("transport", 2, &[])]);
         assert_eq!(broken, ["swim [dependencies]: transport is on layer 2, which is not below layer 2"]);
     }
 
     #[test]
-    fn a_dev_or_build_edge_up_is_caught_too() {
+    fn dev_or_build_edge_up_is_found() {
         let base = Crate { name: "base", layer: 0, normal: &[], build: &["top"], dev: &["top", "base"] };
         assert_eq!(
             pointing_up(&[base, row("top", 1, &[])]),
@@ -104,19 +105,19 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_to_a_tool_is_caught_even_from_another_tool() {
+    fn edge_between_tools_is_found() {
         let broken = pointing_up(&[row("bench", TOOLS, &["sim"]), row("sim", TOOLS, &[])]);
-        assert_eq!(broken, ["bench [dependencies]: nothing may depend on the tool sim"]);
+        assert_eq!(broken, ["bench [dependencies]: no crate may depend on the tool sim"]);
     }
 
     #[test]
-    fn an_edge_of_the_table_that_leads_nowhere_is_caught() {
-        let broken = pointing_up(&[row("top", 1, &["gone"])]);
-        assert_eq!(broken, ["top [dependencies]: the table names gone, which it does not list"]);
+    fn edge_to_an_unknown_crate_is_found() {
+        let broken = pointing_up(&[row("top", 1, &["absent"])]);
+        assert_eq!(broken, ["top [dependencies]: the table has no row for absent; add one"]);
     }
 
     #[test]
-    fn equal_tables_have_no_differences_and_outside_packages_do_not_count() {
+    fn outside_packages_are_no_differences() {
         let manifests =
             [manifest("base", &[]), manifest("top", &[(Kind::Normal, "base"), (Kind::Dev, "serde")])];
         let table = [row("base", 0, &[]), row("top", 1, &["base"])];
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_missing_on_either_side_is_caught() {
+    fn edge_missing_on_either_side_is_found() {
         let table = [row("base", 0, &[]), row("top", 1, &["base"])];
         let manifests = [manifest("base", &[]), manifest("top", &[(Kind::Dev, "base")])];
         assert_eq!(
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_missing_on_either_side_is_caught() {
+    fn crate_missing_on_either_side_is_found() {
         assert_eq!(
             differences(&[row("planned", 0, &[])], &[manifest("real", &[])]),
             [

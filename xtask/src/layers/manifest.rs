@@ -1,4 +1,4 @@
-//! What the manifests really say, in a form that the rules can be tried on without cargo.
+//! The dependencies in the manifests, in a form that tests of the rules can make without cargo.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Which table of a manifest a dependency stands in.
+/// The table of a manifest that contains a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Normal,
@@ -25,7 +25,8 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A workspace crate and everything that it names, optional or for one platform only included.
+/// A workspace crate and all packages that it names. Optional dependencies and those for one
+/// platform count too.
 pub(super) struct Manifest {
     pub(super) name: String,
     pub(super) dependencies: BTreeSet<(Kind, String)>,
@@ -41,7 +42,7 @@ impl Manifest {
 /// Reads the manifests of all workspace crates.
 ///
 /// # Errors
-/// When cargo finds a manifest that it cannot read.
+/// When cargo cannot read a manifest.
 pub(super) fn read(root: &Path) -> Result<Vec<Manifest>> {
     let metadata = MetadataCommand::new()
         .current_dir(root)
@@ -62,7 +63,7 @@ fn kind(kind: DependencyKind) -> Kind {
     match kind {
         DependencyKind::Development => Kind::Dev,
         DependencyKind::Build => Kind::Build,
-        // A kind that cargo may add one day is held to the strictest rules.
+        // The strictest rules apply to a kind that a later cargo may add.
         _ => Kind::Normal,
     }
 }
@@ -78,7 +79,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn this_crate_is_read_with_its_dependencies() {
+    fn dependencies_of_this_crate_are_read() {
         let all = read(&crate::shell::root()).unwrap();
         let xtask = all.iter().find(|manifest| manifest.name == "xtask").unwrap();
         assert!(xtask.dependencies.contains(&(Kind::Normal, "clap".to_owned())));

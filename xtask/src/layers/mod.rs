@@ -1,7 +1,8 @@
-//! `cargo xtask layers`: the crates' dependencies are exactly those of the table, and point down; the folders inside a crate
-//! keep an order too.
+//! `cargo xtask layers`: the dependencies between crates are exactly those of the table, and point
+//! down. The folders inside a crate have rules too.
 //!
-//! Cargo itself forbids only cycles, and not even those among dev-dependencies. This file gathers; each rule has a file.
+//! Cargo itself forbids only circles, and allows them among dev-dependencies. This file runs the
+//! rules; each rule has its own file.
 
 mod edges;
 mod folders;
@@ -14,10 +15,10 @@ use anyhow::{Result, bail};
 
 use crate::shell;
 
-/// Runs every rule and prints all violations, not only the first.
+/// Runs every rule. Prints all violations, so that one run shows everything to mend.
 ///
 /// # Errors
-/// When a rule is broken or cargo cannot describe the workspace.
+/// When a rule is broken, a file cannot be read, or cargo cannot describe the workspace.
 pub(crate) fn check() -> Result<String> {
     let root = shell::root();
     let manifests = manifest::read(&root)?;
@@ -33,7 +34,7 @@ pub(crate) fn check() -> Result<String> {
         for violation in &broken {
             eprintln!("layers: {violation}");
         }
-        bail!("{} layering rule(s) broken, listed above", broken.len());
+        bail!("{} violation(s) of the layers, listed above", broken.len());
     }
     let edges: usize = manifests.iter().map(|manifest| manifest.inside(&manifests).count()).sum();
     Ok(format!(

@@ -1,9 +1,10 @@
-//! Outside packages that only certain crates may name: the QUIC stack behind one wall, `anyhow` and `clap` at the top.
+//! Outside packages that only certain crates may name. The QUIC stack is for the transport and for
+//! the benchmark that measures it. `anyhow` and `clap` are for programs, at the top.
 
 use super::manifest::{Kind, Manifest};
 use super::table::{Crate, Reserved, TOOLS};
 
-/// Every dependency on a reserved package by a crate that does not own it.
+/// Every dependency on a reserved package from a crate that is not its owner.
 pub(super) fn violations(reserved: &[Reserved], table: &[Crate], manifests: &[Manifest]) -> Vec<String> {
     let is_tool = |name: &str| table.iter().any(|row| row.name == name && row.layer >= TOOLS);
     let mut broken = Vec::new();
@@ -33,7 +34,7 @@ mod tests {
     const TABLE: &[Crate] = &[Crate { name: "sim", layer: TOOLS, normal: &[], build: &[], dev: &[] }];
 
     #[test]
-    fn the_owner_may_and_nobody_else_may_not_even_for_tests() {
+    fn only_the_owner_may_use_a_reserved_package() {
         let manifests = [
             manifest("transport", &[(Kind::Normal, "quic")]),
             manifest("gossip", &[(Kind::Dev, "quic")]),
@@ -49,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn tools_and_examples_are_free_where_the_rule_says_so() {
+    fn rule_may_exempt_tools_and_examples() {
         let manifests = [
             manifest("sim", &[(Kind::Normal, "cli")]),
             manifest("cluster", &[(Kind::Dev, "cli")]),

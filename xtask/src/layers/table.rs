@@ -1,18 +1,22 @@
-//! The layers as a table: which crate stands where, and exactly which workspace crates it may depend on.
+//! The layers as a table: the layer of each crate, and the exact workspace crates that it may
+//! depend on.
 //!
-//! A new crate or a new edge is entered here first; that is the moment to ask whether it belongs. Only data, no checks.
+//! Enter a new crate or a new edge here first, and ask then whether the layers allow it. Only data,
+//! no checks.
 
-/// A crate of the workspace. Its edges must equal its manifest's: an edge that is no longer used has to go from both.
+/// A crate of the workspace. Its edges must equal those of its manifest: remove an unused edge from
+/// both.
 pub(super) struct Crate {
     pub(super) name: &'static str,
-    /// Edges may only point to a lower number. Crates on one layer do not know each other.
+    /// Edges may only lead to a lower number. So crates on one layer cannot depend on each other.
     pub(super) layer: u8,
     pub(super) normal: &'static [&'static str],
     pub(super) build: &'static [&'static str],
     pub(super) dev: &'static [&'static str],
 }
 
-/// The layer of tools: above everything, so that nothing may depend on them, not even one on another.
+/// The layer of tools. It is above all others: no crate may depend on a tool, and no tool on
+/// another.
 pub(super) const TOOLS: u8 = 6;
 
 pub(super) const CRATES: &[Crate] = &[
@@ -73,7 +77,8 @@ pub(super) const CRATES: &[Crate] = &[
     Crate { name: "xtask", layer: TOOLS, normal: &[], build: &[], dev: &[] },
 ];
 
-/// The crates whose code must run the same under a simulated clock and network as under a real one.
+/// The crates whose code must behave the same under a simulated clock and network as under real
+/// ones.
 pub(super) const PURE: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-select", "kinfolk-swim"];
 
 /// An outside package that only some crates may name.
@@ -87,7 +92,7 @@ pub(super) struct Reserved {
 }
 
 pub(super) const RESERVED: &[Reserved] = &[
-    // The benchmarks measure the transport against QUIC itself, which is the limit of what it can reach.
+    // The benchmarks compare the transport with QUIC itself, the best that the transport can reach.
     Reserved {
         package: "s2n-quic",
         owners: &["kinfolk-transport", "kinfolk-benches"],

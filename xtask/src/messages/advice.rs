@@ -1,6 +1,6 @@
-//! What the comment above a message says: its meaning, and what to do.
+//! Reads the comment above a message: the meaning of the message, and what to do.
 
-/// Begins the advice in a comment.
+/// The words with which the advice in a comment begins.
 const MARK: &str = "What to do:";
 
 /// A comment, split at its mark.
@@ -8,12 +8,12 @@ const MARK: &str = "What to do:";
 pub(super) struct Advice {
     /// What the message means; empty if there is no comment.
     pub(super) meaning: String,
-    /// What the reader of the message does; `None` without the mark.
+    /// What the reader of the message should do; `None` without the mark.
     pub(super) action: Option<String>,
 }
 
 impl Advice {
-    /// Splits the lines of a comment. The slashes may still be there.
+    /// Splits the lines of a comment, with or without their slashes.
     pub(super) fn of<'a>(lines: impl Iterator<Item = &'a str>) -> Self {
         let words: Vec<&str> = lines
             .map(|line| line.trim().trim_start_matches('/').trim())
@@ -41,8 +41,9 @@ impl Advice {
         Self::of(docs.into_iter())
     }
 
-    /// The nearest comment with the mark above this line (counted from 1), not above `after`, the
-    /// line of the message before it. The statement may begin some lines above its message.
+    /// The nearest comment with the mark above this line (counted from 1). The search ends at
+    /// `after`, the line of the previous message: a comment above that line belongs to that
+    /// message. The search is needed because a statement may begin some lines above its message.
     pub(super) fn of_statement(lines: &[&str], line: usize, after: usize) -> Self {
         let is_comment = |at: usize| {
             let text = lines[at].trim();
@@ -108,20 +109,21 @@ mod tests {
 
     #[test]
     fn item_docs_are_found_above_other_attributes() {
-        let lines = ["/// Of another.", "Other,", "/// Means. What to do: x.", "#[serde]", "#[error(\"e\")]"];
+        let lines =
+            ["/// Another item.", "Other,", "/// Means. What to do: x.", "#[serde]", "#[error(\"e\")]"];
         assert_eq!(Advice::of_item(&lines, 5), Advice::of(["Means. What to do: x."].into_iter()));
         assert_eq!(Advice::of_item(&lines, 2).action, None);
     }
 
     #[test]
-    fn statement_takes_no_comment_of_the_message_before_it() {
+    fn statement_ignores_the_previous_message_s_comment() {
         let lines = ["// Means. What to do: x.", "warn!(\"a\");", "warn!(\"b\");"];
         assert_eq!(Advice::of_statement(&lines, 2, 0).action.as_deref(), Some("X."));
         assert_eq!(Advice::of_statement(&lines, 3, 2), Advice::default());
     }
 
     #[test]
-    fn comment_without_the_mark_is_no_advice_of_a_statement() {
+    fn comment_without_the_mark_is_no_advice() {
         assert_eq!(Advice::of_statement(&["// Why this line.", "warn!(\"a\");"], 2, 0), Advice::default());
     }
 }

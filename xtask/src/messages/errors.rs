@@ -5,7 +5,8 @@ use super::sites::literal;
 use super::{Kind, Message};
 use crate::tidy::source::Source;
 
-/// All of them in this file. `transparent` errors have no text of their own.
+/// All error texts in this file. A `transparent` error has no text of its own: the page has the
+/// text of the inner error.
 pub(super) fn find(source: &Source) -> Vec<Message> {
     let lines: Vec<&str> = source.text.lines().collect();
     (0..source.tokens.len())
@@ -20,15 +21,17 @@ pub(super) fn find(source: &Source) -> Vec<Message> {
         .collect()
 }
 
-/// Whether the text is only that of the error inside.
+/// Whether the text is only that of the inner error, as in `{0}`.
 fn is_placeholder(text: &str) -> bool {
     text.starts_with('{') && text.find('}') == Some(text.len() - 1)
 }
 
-/// The name of the struct, or of the enum and its variant, to which the attribute at `at` belongs.
+/// The name of the struct, or the names of the enum and the variant, to which the attribute at `at`
+/// belongs.
 fn name(source: &Source, at: usize) -> String {
     let word = |at: usize| source.tokens.get(at).map_or("", |token| token.text.as_str());
     let mut next = source.closing(at + 1) + 1;
+    // Other attributes may stand between this one and the name.
     while word(next) == "#" {
         next = source.closing(next + 1) + 1;
     }
@@ -41,7 +44,7 @@ fn name(source: &Source, at: usize) -> String {
     }
 }
 
-/// The name of the enum in whose braces the token at `at` is.
+/// The name of the enum whose braces contain the token at `at`.
 fn enclosing(source: &Source, at: usize) -> Option<&str> {
     let mut depth = 0_usize;
     let open = (0..at).rev().find(|&before| match source.tokens[before].text.as_str() {

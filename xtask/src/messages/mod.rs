@@ -1,8 +1,10 @@
-//! `cargo xtask messages`: writes `docs/messages.md`, the table of all errors and log lines, from the code.
+//! `cargo xtask messages`: writes `docs/messages.md`, the table of all errors and log lines, from
+//! the code.
 //!
-//! The code is the only source: an error's meaning is its doc comment, a log line's meaning is the
-//! comment above it. In both, the text after `What to do:` is the advice. `cargo xtask tidy` fails
-//! when a message has no meaning or no advice, and when the page does not match the code.
+//! The code is the only source, so that the page cannot become stale. The meaning of an error is
+//! its doc comment; the meaning of a log line is the comment above it. In both, the text after
+//! `What to do:` is the advice. `cargo xtask tidy` fails when a message has no meaning or no
+//! advice, and when the page does not match the code.
 
 mod advice;
 mod errors;
@@ -19,14 +21,14 @@ use crate::tidy::source::Source;
 use crate::tidy::{Finding, files, read};
 use advice::Advice;
 
-/// Where the page is, relative to the root.
+/// The path of the page, relative to the root.
 const PAGE: &str = "docs/messages.md";
 
 /// The crates whose messages an operator of the agent can see, in the order of the page. Tools and
 /// tests are not among them.
 const CRATES: &[&str] = &["core", "detector", "swim", "transport", "gossip", "cluster", "agent"];
 
-/// What a message is.
+/// The kind of a message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     /// An error type of a library, with its name: `OpenError::Unknown`.
@@ -41,7 +43,7 @@ enum Kind {
 #[derive(Debug, PartialEq, Eq)]
 struct Message {
     kind: Kind,
-    /// As it stands in the code, with its placeholders.
+    /// As in the code, with its placeholders.
     text: String,
     line: usize,
     advice: Advice,
@@ -64,23 +66,24 @@ pub(crate) fn write() -> Result<String> {
     Ok(format!("{PAGE} has {} lines", page.lines().count()))
 }
 
-/// What is wrong with the messages or with the page.
+/// The messages without a meaning or advice, and a finding if the page does not match the code.
 ///
 /// # Errors
 /// When a file cannot be read.
 pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
     let (page, mut findings) = make(root)?;
+    // A page that is missing does not match either.
     if fs::read_to_string(root.join(PAGE)).unwrap_or_default() != page {
         findings.push(Finding::new(
             Path::new(PAGE),
             1,
-            "does not match the code; `cargo xtask messages` writes it again",
+            "the page does not match the code; run `cargo xtask messages`",
         ));
     }
     Ok(findings)
 }
 
-/// The page as the code would have it, and the messages that say too little.
+/// The page that the code gives, and the messages without a meaning or advice.
 fn make(root: &Path) -> Result<(String, Vec<Finding>)> {
     let mut sections = Vec::new();
     let mut findings = Vec::new();
@@ -88,7 +91,7 @@ fn make(root: &Path) -> Result<(String, Vec<Finding>)> {
         let folder = Path::new("crates").join(name).join("src");
         let mut files_of_crate = Vec::new();
         for file in files::rust(root)?.into_iter().filter(|file| file.starts_with(&folder)) {
-            // A file that is not Rust is a finding of tidy already.
+            // Tidy reports a file that is not Rust.
             let Ok(source) = Source::parse(&file, read(root, &file)?) else { continue };
             if source.is_test_file() {
                 continue;
@@ -102,6 +105,7 @@ fn make(root: &Path) -> Result<(String, Vec<Finding>)> {
     Ok((page::render(&sections), findings))
 }
 
+/// All messages of a file by line. `ends_commands` adds the failures of the agent's commands.
 fn messages_of(source: &Source, ends_commands: bool) -> Vec<Message> {
     let mut messages = errors::find(source);
     messages.extend(sites::logs(source));

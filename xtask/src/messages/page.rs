@@ -1,4 +1,5 @@
-//! The page: a table of errors for each crate, one of log lines, one of the commands' failures.
+//! The text of the page: a table of errors for each crate, a table of log lines, and a table of the
+//! failures of commands.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ exit status ([operations.md](operations.md)). A library returns the error as a v
 only wraps another error has no line here: its text is that of the inner error.
 ";
 
-/// The whole page.
+/// The whole page. A write to a `String` cannot fail, so the results of `write!` are ignored.
 pub(super) fn render(sections: &[Section]) -> String {
     let mut page = HEAD.to_owned();
     for (name, files) in sections {
@@ -62,7 +63,7 @@ fn row(page: &mut String, first: &str, message: &Message) {
     let _ = writeln!(page, "| {} |", cells.join(" | "));
 }
 
-/// A text without what a table of Markdown would take for its own.
+/// A text on one line, with the marks escaped that would end a cell or begin HTML.
 fn cell(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").replace('|', "\\|").replace('<', "\\<")

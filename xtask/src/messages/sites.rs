@@ -1,4 +1,5 @@
-//! Messages that statements make: log lines, and the failures with which a command of the agent ends.
+//! Finds messages that statements make: log lines, and the failures with which a command of the
+//! agent ends.
 
 use super::advice::Advice;
 use super::{Kind, Message};
@@ -19,24 +20,25 @@ pub(super) fn logs(source: &Source) -> Vec<Message> {
     with_advice(source, found.collect())
 }
 
-/// All failures that are made with a text of their own in this file, without its tests.
+/// All failures with their own text in this file, without its tests.
 pub(super) fn failures(source: &Source) -> Vec<Message> {
     let sites = outside_tests(source).filter(|&at| source.stands_at(at, &["Failure", ":", ":", "new", "("]));
     let found = sites.filter_map(|at| {
         let text = first_literal(source, at + 4, usize::MAX)?;
-        // A text that only joins other texts has its words elsewhere.
+        // A text of placeholders alone, such as `{a}: {b}`, has its words elsewhere.
         text.split_whitespace().any(|word| !word.starts_with('{')).then_some(())?;
         Some((Kind::Command, text, source.tokens[at].line))
     });
     with_advice(source, found.collect())
 }
 
-/// The tokens that are not compiled for tests only.
+/// The indices of the tokens outside tests.
 fn outside_tests(source: &Source) -> impl Iterator<Item = usize> {
     let tests = source.test_regions();
     (0..source.tokens.len()).filter(move |at| !tests.iter().any(|(from, to)| from <= at && at <= to))
 }
 
+/// Adds to each message the advice in the comment above it. The messages are in the order of lines.
 fn with_advice(source: &Source, found: Vec<(Kind, String, usize)>) -> Vec<Message> {
     let lines: Vec<&str> = source.text.lines().collect();
     let mut after = 0;
@@ -49,8 +51,8 @@ fn with_advice(source: &Source, found: Vec<(Kind, String, usize)>) -> Vec<Messag
     messages
 }
 
-/// The first string in the brackets that open at `open`, at most so many brackets deep, which is
-/// not the value of a field (`name = "..."`).
+/// The first string in the brackets that open at `open`, at most `deepest` brackets deep. The value
+/// of a field (`name = "..."`) is not the message.
 fn first_literal(source: &Source, open: usize, deepest: usize) -> Option<String> {
     let mut depth = 0_usize;
     for at in open..=source.closing(open) {
@@ -68,7 +70,7 @@ fn first_literal(source: &Source, open: usize, deepest: usize) -> Option<String>
     None
 }
 
-/// What a token says, if it is a string.
+/// The value of a token that is a string. `syn` resolves the escapes and continued lines.
 pub(super) fn literal(token: &str) -> Option<String> {
     syn::parse_str::<syn::LitStr>(token).ok().map(|literal| literal.value())
 }
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn log_line_has_its_level_and_its_text_without_fields() {
+    fn log_line_has_level_and_text_without_fields() {
         let text = "fn f() { tracing::warn!(%a, b = \"x\", c(\"y\"), \"cannot \\\n   do {}\", d); }";
         let found = texts(logs(&source("a.rs", text)));
         assert_eq!(found, [(Kind::Log("warn".to_owned()), "cannot do {}".to_owned())]);

@@ -1,6 +1,6 @@
-//! Installs the tools that the gate needs and this machine lacks. This file carries out a plan;
-//! which tools there are is in `requirement.rs`, what the machine allows in `machine.rs`, and every
-//! decision in `plan.rs`.
+//! Installs the tools that the gate needs and this machine lacks. This file carries out a plan.
+//! `requirement.rs` lists the tools, `machine.rs` detects what the machine allows, and `plan.rs`
+//! makes every decision.
 
 mod machine;
 mod plan;
@@ -16,7 +16,7 @@ use self::machine::Machine;
 use self::plan::{Install, Plan};
 use crate::shell;
 
-/// Installs what is missing, and says what it installs and what the gate must skip.
+/// Installs the missing tools. Prints what it installs and what the gate must skip.
 ///
 /// # Errors
 /// When a tool is missing and this machine has no way to install it, or when an installation fails.
@@ -28,11 +28,11 @@ pub(crate) fn setup() -> Result<String> {
     for tool in &missing {
         eprintln!("setup: {} is missing; the step {} needs it", tool.name, tool.step);
     }
-    let plan = Plan::new(&missing, Machine::look()).map_err(|reasons| anyhow!(reasons))?;
+    let plan = Plan::new(&missing, Machine::detect()).map_err(|reasons| anyhow!(reasons))?;
     for install in &plan.installs {
         carry_out(install)?;
     }
-    // After the installations, whose output would push it off the screen.
+    // This line comes after the installations: their output would push it off the screen.
     if let Some(skip) = &plan.skip {
         eprintln!("*** SKIPPED: {} ***", skip.reason);
     }
@@ -54,17 +54,22 @@ fn carry_out(install: &Install) -> Result<()> {
     }
     for words in &install.commands {
         shell::run_hidden(&mut command(words))
-            .map_err(|error| anyhow!("{error:#}\nby hand: {}", install.by_hand))?;
+            .map_err(|error| anyhow!("{error:#}\nto install by hand: {}", install.by_hand))?;
     }
+    // An installation can succeed without effect, for example into a folder that is not in PATH.
     for tool in &install.tools {
         if !tool.is_installed() {
-            bail!("{} is still missing after its installation\nby hand: {}", tool.name, install.by_hand);
+            bail!(
+                "{} is still missing after its installation\nto install by hand: {}",
+                tool.name,
+                install.by_hand
+            );
         }
     }
     Ok(())
 }
 
-/// In the workspace's root, where rustup finds the toolchain that the project pins.
+/// A command in the workspace's root, where rustup finds the toolchain that the project pins.
 fn command(words: &[String]) -> Command {
     let (program, args) = words.split_first().expect("a plan has no empty command");
     if program == "cargo" {

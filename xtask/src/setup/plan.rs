@@ -1,5 +1,5 @@
-//! Decides what is installed, skipped or refused, from what is missing and what the machine allows.
-//! Pure: it looks at nothing and runs nothing.
+//! Decides what is installed, skipped, or refused, from what is missing and what the machine
+//! allows. It is pure, so that tests can check each case: it reads no file and runs no program.
 
 use super::machine::{APT_GET, Machine, Packages, SUDO};
 use super::requirement::{Requirement, Source};
@@ -7,12 +7,12 @@ use super::requirement::{Requirement, Source};
 /// What setup does on this machine.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Quick ones first.
+    /// Quick installations first: their errors appear before the slow one begins.
     pub(super) installs: Vec<Install>,
     pub(super) skip: Option<Skip>,
 }
 
-/// A step of the gate that finds its tools missing, and then runs nothing and succeeds.
+/// A step of the gate that skips itself: without its tools it runs nothing and succeeds.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Skip {
     pub(super) step: &'static str,
@@ -24,20 +24,20 @@ pub(super) struct Skip {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Install {
     pub(super) tools: Vec<&'static Requirement>,
-    /// What to know before the commands begin.
+    /// A text that is printed before the commands begin.
     pub(super) notice: Option<&'static str>,
-    /// Each one is a program and its arguments.
+    /// Each command is a program and its arguments.
     pub(super) commands: Vec<Vec<String>>,
-    /// What to do if a command fails.
+    /// What the user does if a command fails.
     pub(super) by_hand: String,
 }
 
 impl Plan {
-    /// Plans for these missing tools.
+    /// Makes the plan for these missing tools.
     ///
     /// # Errors
-    /// When the gate cannot do without a tool that this machine has no way to install: all such
-    /// tools in one text, with what to do about each.
+    /// When this machine has no way to install a tool that the gate needs. The text names all such
+    /// tools, and what to do about each, so that the user has to act only once.
     pub(super) fn new(missing: &[&'static Requirement], machine: Machine) -> Result<Self, String> {
         let mut plan = Self::default();
         let mut refused = Vec::new();
@@ -139,7 +139,7 @@ impl Plan {
     }
 }
 
-/// `as_root` is what gives apt-get the rights of root.
+/// `as_root` is the command that runs apt-get as root; empty if this process is root.
 fn debian(tools: Vec<&'static Requirement>, packages: &[&str], as_root: &[&str]) -> Install {
     let apt_get = words(as_root, &APT_GET);
     let command = |args: &[&str]| [apt_get.clone(), words(args, &[])].concat();
@@ -147,7 +147,8 @@ fn debian(tools: Vec<&'static Requirement>, packages: &[&str], as_root: &[&str])
     Install {
         tools,
         notice: None,
-        // A fresh machine has no lists of packages, or old ones, which name files that are gone.
+        // A fresh machine has no lists of packages, or old lists that name files which no longer
+        // exist.
         commands: vec![command(&["update", "-qq"]), [install, words(packages, &[])].concat()],
         by_hand: format!(
             "{}; `apt-get update` warns of each mirror that it cannot reach",
@@ -160,7 +161,7 @@ fn debian_by_hand(packages: &[&str]) -> String {
     format!("run `apt-get update` and `apt-get install {}` as root", packages.join(" "))
 }
 
-/// The step that skips itself, if that step alone uses these tools.
+/// The step that skips itself without these tools, if no other step uses them.
 fn optional_step(tools: &[&'static Requirement]) -> Option<&'static str> {
     let step = tools.first()?.step;
     tools.iter().all(|tool| tool.is_optional && tool.step == step).then_some(step)

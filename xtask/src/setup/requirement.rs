@@ -1,23 +1,23 @@
 //! The table of tools that the gate needs beyond Rust and a C compiler: the step that uses each
-//! one, how to see whether it is there, and where it comes from.
+//! tool, how to detect the tool, and where it comes from.
 
 use super::machine;
 use crate::shell;
 
-/// A tool, and all that setup knows of it.
+/// A tool, and what setup needs to know about it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Requirement {
-    /// What rustup, crates.io or a shell call the tool.
+    /// The name that rustup, crates.io, or a shell uses for the tool.
     pub(crate) name: &'static str,
     /// The step of the gate that uses the tool.
     pub(crate) step: &'static str,
-    /// Whether the step skips itself where the tool is missing.
+    /// Whether the step skips itself if the tool is missing.
     pub(super) is_optional: bool,
     pub(super) seen_by: SeenBy,
     pub(super) source: Source,
 }
 
-/// How to see whether a tool is there.
+/// How to detect a tool.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SeenBy {
     /// `cargo SUBCOMMAND --version` succeeds. To find the file is not enough: rustup puts a

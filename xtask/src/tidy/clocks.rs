@@ -1,5 +1,6 @@
-//! The pure crates name no clock, socket or runtime of the system: time and I/O are inputs there. Their dependencies are
-//! the business of `layers`; this rule is about what the standard library offers to everyone.
+//! The pure crates name no clock, socket, or runtime of the system: time and I/O are inputs there.
+//! `layers` checks their dependencies. This rule is about the standard library, which no manifest
+//! lists.
 
 use super::Finding;
 use super::source::Source;
@@ -16,7 +17,7 @@ const BANNED: &[&[&str]] = &[
     &["tokio"],
 ];
 
-/// Every use of something impure, if the file belongs to a pure crate.
+/// Every use of a banned name, if the file belongs to a pure crate.
 pub(super) fn find(source: &Source) -> Vec<Finding> {
     if !PURE.iter().any(|folder| source.file.starts_with(folder)) {
         return Vec::new();
@@ -41,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn each_impure_name_is_found() {
+    fn each_banned_name_is_found() {
         for text in [
             "fn f() { std::time::Instant::now(); }",
             "use std::time::SystemTime;",
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_other_crates_are_free() {
+    fn comments_and_other_crates_may_name_clocks() {
         assert_eq!(
             count("crates/swim/src/a.rs", "// tokio is not used here\n/// Nor SystemTime.\nfn f() {}"),
             0

@@ -1,4 +1,5 @@
-//! Which files the rules look at: those that git tracks, and those that it would if they were added now.
+//! The files that the rules check: those that git tracks, and new files that git does not ignore.
+//! So a developer sees findings before the commit.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,10 +8,10 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 
-/// The folders that hold Rust code of ours.
+/// The folders with the Rust code of this project.
 const CODE: &[&str] = &["crates", "xtask", "benches", "fuzz"];
 
-/// Rust files, relative to the root, in git's (alphabetical) order.
+/// Rust files, relative to the root, in git's order, which is alphabetical.
 ///
 /// # Errors
 /// When git is missing or the root is not a git checkout.
@@ -30,12 +31,14 @@ pub(super) fn markdown(root: &Path) -> Result<Vec<PathBuf>> {
 
 fn list(root: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
     let mut git = Command::new("git");
-    // The gate often runs as another user than the one who cloned; git would refuse to read that checkout.
+    // The gate often runs as another user than the owner of the checkout. Without this setting git
+    // refuses to read such a checkout.
     git.arg("-c").arg(format!("safe.directory={}", root.display())).current_dir(root);
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pattern]);
-    let output = shell::capture(&mut git).context("tidy asks git which files are ours")?;
+    let output = shell::capture(&mut git)
+        .context("cannot list the files of this project; install git, and run this in a checkout")?;
     let mut files: Vec<PathBuf> = output.split_terminator('\0').map(PathBuf::from).collect();
-    // A tracked file may have been deleted or moved without git having been told.
+    // A tracked file may be deleted or moved already, but not in git's index.
     files.retain(|file| root.join(file).is_file());
     Ok(files)
 }
@@ -45,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_very_file_is_found_and_nothing_under_target() {
+    fn build_output_is_not_listed() {
         let files = rust(&shell::root()).unwrap();
         assert!(files.iter().any(|file| file == Path::new(file!())));
         assert!(!files.iter().any(|file| file.starts_with("target")));

@@ -1,18 +1,21 @@
-//! How long files and functions are: medians are told, long ones are pointed out, very long ones are findings.
+//! Measures how long files and functions are. It prints medians, and a note for each long one. A
+//! file or function over its limit is a finding.
 
 use std::path::PathBuf;
 
 use super::Finding;
 use super::source::Source;
 
-/// Lines from which a file wants a split, and from which it must have one.
+/// A file with more lines gets a note.
 const FILE_LONG: usize = 500;
+/// The limit of a file's lines.
 const FILE_TOO_LONG: usize = 800;
-/// Lines a function may have to fit on a screen, and lines that no function may exceed.
+/// A function with more lines gets a note: it does not fit on a screen.
 const FUNCTION_LONG: usize = 70;
+/// The limit of a function's lines.
 const FUNCTION_TOO_LONG: usize = 120;
 
-/// What was measured so far.
+/// The lengths of all files and functions so far.
 #[derive(Default)]
 pub(super) struct Lengths {
     files: Vec<Length>,
@@ -27,7 +30,8 @@ struct Length {
 }
 
 impl Lengths {
-    /// Adds a file and its functions, which are counted from `fn` to the closing brace, tests among them.
+    /// Adds a file and its functions, tests too. The lines of a function are those from `fn` to the
+    /// closing brace, so that docs and attributes do not count.
     pub(super) fn measure(&mut self, source: &Source) {
         let length = |line, name: &str, lines| Length {
             file: source.file.clone(),
@@ -37,7 +41,7 @@ impl Lengths {
         };
         self.files.push(length(1, "the file", source.text.lines().count()));
         for (at, pair) in source.tokens.windows(2).enumerate() {
-            // `fn` without a name after it is a type.
+            // An `fn` without a name after it is a type.
             if pair[0].text == "fn"
                 && pair[1].is_word
                 && let Some((_, close)) = source.body(at)
@@ -48,22 +52,22 @@ impl Lengths {
         }
     }
 
-    /// What must be split.
+    /// The files and functions over their limit.
     pub(super) fn too_long(&self) -> Vec<Finding> {
         let over = |lengths: &[Length], limit| {
-            let told = lengths.iter().filter(|length| length.lines > limit).map(|length| Finding {
+            let findings = lengths.iter().filter(|length| length.lines > limit).map(|length| Finding {
                 file: length.file.clone(),
                 line: length.line,
-                message: format!("{} has {} lines; {limit} is the limit", length.name, length.lines),
+                message: format!("{} has {} lines; the limit is {limit}", length.name, length.lines),
             });
-            told.collect::<Vec<_>>()
+            findings.collect::<Vec<_>>()
         };
         let mut findings = over(&self.files, FILE_TOO_LONG);
         findings.extend(over(&self.functions, FUNCTION_TOO_LONG));
         findings
     }
 
-    /// What wants a split but need not have one.
+    /// Notes about long files and functions that are within their limit.
     pub(super) fn remarks(&self) -> Vec<String> {
         let between = |length: &&Length, long, limit| length.lines > long && length.lines <= limit;
         let files = self.files.iter().filter(|length| between(length, FILE_LONG, FILE_TOO_LONG));
@@ -77,7 +81,7 @@ impl Lengths {
             .collect()
     }
 
-    /// One line: how many, and the medians.
+    /// One line with the numbers of files and functions, and the medians.
     pub(super) fn summary(&self) -> String {
         format!(
             "{} files of {} lines (median), {} functions of {}",
@@ -89,7 +93,7 @@ impl Lengths {
     }
 }
 
-/// The middle value; the upper of the two where there are two, zero where there is none.
+/// The middle value. Of two middle values it is the upper one; without values it is 0.
 fn median(lengths: &[Length]) -> usize {
     let mut lines: Vec<usize> = lengths.iter().map(|length| length.lines).collect();
     lines.sort_unstable();
@@ -107,37 +111,39 @@ mod tests {
         lengths
     }
 
-    /// A function of exactly so many lines.
+    /// A function of exactly this many lines.
     fn function(lines: usize) -> String {
         format!("fn f() {{{}}}\n", "\n".repeat(lines - 1))
     }
 
     #[test]
-    fn a_function_is_counted_from_its_keyword_to_its_closing_brace() {
+    fn docs_of_a_function_do_not_count() {
         let lengths = measured("/// Doc.\n#[inline]\nfn f(\n) {\n}\n");
         assert_eq!((lengths.functions[0].line, lengths.functions[0].lines), (3, 3));
     }
 
     #[test]
-    fn function_types_and_declarations_without_a_body_are_not_functions() {
+    fn functions_without_a_body_do_not_count() {
         assert!(measured("struct S { run: fn(u8) -> u8 }\ntrait T { fn f(&self); }").functions.is_empty());
     }
 
     #[test]
-    fn nested_functions_and_those_in_macros_count() {
+    fn functions_in_functions_and_macros_count() {
         assert_eq!(measured("wrap! { fn a() { fn b() {} } }").functions.len(), 2);
     }
 
+    /// Over 70 lines there is a note, over 120 a finding.
     #[test]
-    fn functions_are_remarked_over_70_lines_and_found_over_120() {
+    fn functions_have_two_limits() {
         for (lines, remarks, findings) in [(70, 0, 0), (71, 1, 0), (120, 1, 0), (121, 0, 1)] {
             let lengths = measured(&function(lines));
             assert_eq!((lengths.remarks().len(), lengths.too_long().len()), (remarks, findings), "{lines}");
         }
     }
 
+    /// Over 500 lines there is a note, over 800 a finding.
     #[test]
-    fn files_are_remarked_over_500_lines_and_found_over_800() {
+    fn files_have_two_limits() {
         for (lines, remarks, findings) in [(500, 0, 0), (501, 1, 0), (800, 1, 0), (801, 0, 1)] {
             let lengths = measured(&"//\n".repeat(lines));
             assert_eq!((lengths.remarks().len(), lengths.too_long().len()), (remarks, findings), "{lines}");
@@ -145,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_tells_medians() {
+    fn summary_has_medians() {
         let lengths = measured(&[function(1), function(2), function(30)].concat());
         assert_eq!(lengths.summary(), "1 files of 33 lines (median), 3 functions of 2");
         assert_eq!(Lengths::default().summary(), "0 files of 0 lines (median), 0 functions of 0");

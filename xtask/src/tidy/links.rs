@@ -1,19 +1,21 @@
-//! Relative links between documents lead to files that exist. Links into the web are not followed: the gate needs no network.
+//! Relative links between documents lead to files that exist. Links into the web are not checked:
+//! the rules must not need a network.
 
 use std::path::Path;
 
 use super::Finding;
 
-/// Every relative link in this document that leads nowhere.
+/// Every relative link in this document that leads to no file.
 pub(super) fn broken(root: &Path, file: &Path, text: &str) -> Vec<Finding> {
     let folder = root.join(file.parent().unwrap_or(Path::new("")));
     let mut findings = Vec::new();
     for (line, target) in targets(text) {
         let Some(path) = relative_path(&target) else { continue };
-        // A leading slash means the repository's root, as on the usual hosting sites.
+        // A leading slash means the repository's root, as on the usual hosting sites. `Path::join`
+        // would take it for the root of the file system.
         let place = path.strip_prefix('/').map_or_else(|| folder.join(path), |path| root.join(path));
         if !place.exists() {
-            let message = format!("the link to `{target}` leads nowhere");
+            let message = format!("the link to `{target}` leads to no file");
             findings.push(Finding { file: file.to_path_buf(), line, message });
         }
     }
@@ -45,14 +47,14 @@ fn targets(text: &str) -> Vec<(usize, String)> {
 }
 
 fn line_targets(line: &str) -> Vec<String> {
-    // Every second piece between backticks is code.
+    // Every second part between backticks is code.
     let prose: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
     let inline = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(target, _)| target));
     let definition = prose.trim_start().strip_prefix('[').and_then(|rest| rest.split_once("]: "));
     inline.chain(definition.map(|(_, target)| target)).filter_map(without_title).collect()
 }
 
-/// The target alone, without a title behind it or angle brackets around it.
+/// The target without a title behind it and without angle brackets around it.
 fn without_title(target: &str) -> Option<String> {
     let target = target.trim();
     if let Some(rest) = target.strip_prefix('<') {
@@ -91,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_nothing_is_told_with_its_line_and_one_to_a_file_is_fine() {
+    fn broken_link_is_found_with_its_line() {
         let root = crate::shell::root();
-        let text = "[ok](Cargo.toml)\n\n[gone](../xtask/nowhere.md#there)\n[root](/xtask/Cargo.toml)";
+        let text = "[ok](Cargo.toml)\n\n[absent](../xtask/nowhere.md#there)\n[root](/xtask/Cargo.toml)";
         let findings = broken(&root, Path::new("xtask/made-up.md"), text);
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].line, 3);
-        assert_eq!(findings[0].message, "the link to `../xtask/nowhere.md#there` leads nowhere");
+        assert_eq!(findings[0].message, "the link to `../xtask/nowhere.md#there` leads to no file");
     }
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask tidy`: house rules that neither rustfmt nor clippy knows. This file gathers; each rule has a file.
+//! `cargo xtask tidy`: house rules that neither rustfmt nor clippy checks. This file runs the
+//! rules; each rule has its own file.
 
 mod clocks;
 mod columns;
@@ -20,7 +21,7 @@ use anyhow::{Context, Result, bail};
 use crate::{messages, shell};
 use source::Source;
 
-/// A place where a rule is broken.
+/// A line that breaks a rule.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     file: PathBuf,
@@ -42,7 +43,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Runs every rule on every file that git tracks or would track, and prints all findings.
+/// Runs every rule on every file that git tracks or does not ignore. Prints all findings, so that
+/// one run shows everything to mend.
 ///
 /// # Errors
 /// When a rule is broken, or a file cannot be read.
@@ -92,5 +94,5 @@ fn check_source(source: &Source, lengths: &mut lengths::Lengths, findings: &mut 
 /// # Errors
 /// When the file cannot be read, or is not UTF-8.
 pub(crate) fn read(root: &Path, file: &Path) -> Result<String> {
-    std::fs::read_to_string(root.join(file)).with_context(|| format!("{} cannot be read", file.display()))
+    std::fs::read_to_string(root.join(file)).with_context(|| format!("cannot read {}", file.display()))
 }

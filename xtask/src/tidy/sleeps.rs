@@ -1,16 +1,19 @@
-//! Tests never sleep and hope. One that must sleep says why, in a comment that begins `// Sleeps because`. Where every
-//! test of a file runs in tokio's paused time, as do all whole-stack scenarios, a sleep is the passing of virtual time and
-//! needs no reason.
+//! A test does not sleep and hope that the sleep was long enough: it waits for an event. A test
+//! that must sleep says why, in a comment that begins `// Sleeps because`.
+//!
+//! If every test of a file runs in tokio's paused time, a sleep only advances virtual time, and
+//! needs no reason. This is so for all whole-stack scenarios.
 
 use super::Finding;
 use super::source::Source;
 
-const EXCUSE: &str = "// Sleeps because";
+/// Begins the comment that gives the reason.
+const REASON: &str = "// Sleeps because";
 
-/// Here every test runs in a world whose clock is paused.
+/// The clock of every test in this folder is paused.
 const VIRTUAL: &str = "crates/scenarios";
 
-/// Every call of a sleep in test code that no comment explains.
+/// Every call of `sleep` in test code for which no comment gives a reason.
 pub(super) fn find(source: &Source) -> Vec<Finding> {
     if source.file.starts_with(VIRTUAL) || all_in_paused_time(source) {
         return Vec::new();
@@ -20,14 +23,14 @@ pub(super) fn find(source: &Source) -> Vec<Finding> {
     (0..source.tokens.len())
         .filter(|&at| is_sleep(source, at) && regions.iter().any(|&(from, to)| from <= at && at <= to))
         .map(|at| source.tokens[at].line)
-        .filter(|&line| !excused(&lines, line))
+        .filter(|&line| !has_reason(&lines, line))
         .map(|line| {
-            source.finding(line, format!("a test waits for an event, or explains itself: `{EXCUSE} ...`"))
+            source.finding(line, format!("a test must wait for an event, or give a reason: `{REASON} ...`"))
         })
         .collect()
 }
 
-/// Whether the file has tests of tokio's, and the clock of each is paused.
+/// Whether the file has tokio tests, and the clock of each is paused.
 fn all_in_paused_time(source: &Source) -> bool {
     let count =
         |pattern: &[&str]| (0..source.tokens.len()).filter(|&at| source.stands_at(at, pattern)).count();
@@ -35,16 +38,18 @@ fn all_in_paused_time(source: &Source) -> bool {
     tests > 0 && tests == count(&["start_paused", "=", "true"])
 }
 
-/// A call of a free function named `sleep`, with or without a path before it.
+/// Whether a call of a free function `sleep` begins at this token, with or without a path before
+/// it.
 fn is_sleep(source: &Source, at: usize) -> bool {
     let before = at.checked_sub(1).map(|before| source.tokens[before].text.as_str());
     source.stands_at(at, &["sleep", "("]) && !matches!(before, Some("." | "fn"))
 }
 
-/// Whether the line, or the block of comments right above it, carries the excuse. `line` counts from 1.
-fn excused(lines: &[&str], line: usize) -> bool {
+/// Whether the line, or the block of comments directly above it, gives the reason. Lines count
+/// from 1.
+fn has_reason(lines: &[&str], line: usize) -> bool {
     let above = lines[..line - 1].iter().rev().take_while(|text| text.trim_start().starts_with("//"));
-    lines[line - 1].contains(EXCUSE) || above.into_iter().any(|text| text.trim_start().starts_with(EXCUSE))
+    lines[line - 1].contains(REASON) || above.into_iter().any(|text| text.trim_start().starts_with(REASON))
 }
 
 #[cfg(test)]
@@ -57,13 +62,13 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_in_an_integration_test_is_found_in_every_spelling() {
+    fn every_spelling_of_sleep_is_found() {
         let text = "fn f() {\n std::thread::sleep(d);\n tokio::time::sleep(d).await;\n sleep(d);\n}";
         assert_eq!(lines("crates/gossip/tests/a.rs", text), [2, 3, 4]);
     }
 
     #[test]
-    fn a_sleep_in_the_product_is_fine_and_one_in_its_test_module_is_not() {
+    fn only_sleeps_in_tests_are_found() {
         let text = "fn f() { sleep(d); }\n#[cfg(test)]\nmod tests {\n fn g() { thread::sleep(d); }\n}";
         assert_eq!(lines("crates/gossip/src/a.rs", text), [4]);
         assert!(
@@ -72,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn sleeps_in_paused_time_are_fine_unless_one_test_of_the_file_is_not_paused() {
+    fn sleep_is_fine_if_all_tests_are_paused() {
         let paused = "#[tokio::test(start_paused = true)]\nasync fn t() {\n sleep(d).await;\n}\n";
         assert!(lines("crates/gossip/tests/a.rs", paused).is_empty());
         let real = "#[tokio::test]\nasync fn u() {}";
@@ -80,18 +85,18 @@ mod tests {
     }
 
     #[test]
-    fn scenarios_run_in_virtual_time_and_may_sleep() {
+    fn scenarios_may_sleep() {
         assert!(lines("crates/scenarios/tests/a.rs", "#[test]\nfn t() { sleep(d); }").is_empty());
     }
 
     #[test]
-    fn test_functions_count_without_a_test_module_too() {
+    fn test_function_without_a_test_module_counts() {
         let text = "#[tokio::test]\nasync fn t() {\n sleep(d).await;\n}";
         assert_eq!(lines("crates/gossip/src/a.rs", text), [3]);
     }
 
     #[test]
-    fn a_reason_on_the_line_or_above_it_excuses() {
+    fn sleep_with_a_reason_is_fine() {
         let text = "fn f() {\n // Sleeps because the kernel offers\n // no event for this.\n sleep(d);\n}";
         assert!(lines("crates/a/tests/a.rs", text).is_empty());
         assert!(lines("crates/a/tests/a.rs", "fn f() { sleep(d); } // Sleeps because of that.").is_empty());

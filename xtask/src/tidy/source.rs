@@ -1,7 +1,7 @@
-//! A Rust file as a flat list of tokens, which the rules search for short patterns.
+//! A Rust file as a flat list of tokens, in which the rules search for short patterns.
 //!
-//! Tokens rather than text, so that a rule about code never trips over a string or a comment; tokens rather than a syntax
-//! tree, so that code inside macros is seen like any other.
+//! In tokens, unlike in text, a rule about code cannot match a string or a comment. In tokens,
+//! unlike in a syntax tree, code inside macros looks like all other code.
 
 use std::path::{Path, PathBuf};
 
@@ -9,21 +9,21 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use super::Finding;
 
-/// A token and where it stands.
+/// A token and its line.
 pub(crate) struct Token {
-    /// As written; doc comments appear as the attributes that they stand for.
+    /// As written. A doc comment appears as the attribute that it stands for.
     pub(crate) text: String,
     /// Counted from 1.
     pub(crate) line: usize,
     pub(crate) is_word: bool,
 }
 
-/// A file that could be split into tokens.
+/// A file that was split into tokens.
 pub(crate) struct Source {
     /// Relative to the workspace's root.
     pub(crate) file: PathBuf,
     pub(crate) text: String,
-    /// The text with the contents of every string blanked out: code and comments, line for line.
+    /// The text with spaces in place of every string: code and comments, on the same lines.
     pub(crate) without_strings: String,
     pub(crate) tokens: Vec<Token>,
 }
@@ -37,7 +37,7 @@ impl Source {
         let stream: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| Finding {
             file: file.to_path_buf(),
             line: error.span().start().line,
-            message: "this is not Rust: a string, comment or bracket is left open".to_owned(),
+            message: "the file is not Rust; close the open string, comment, or bracket".to_owned(),
         })?;
         let mut tokens = Vec::new();
         let mut blanked = text.clone().into_bytes();
@@ -46,12 +46,12 @@ impl Source {
         Ok(Self { file: file.to_path_buf(), text, without_strings, tokens })
     }
 
-    /// The lines on which these tokens stand one after the other.
+    /// The lines on which these tokens follow each other.
     pub(crate) fn lines_with<'a>(&'a self, pattern: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
         (0..self.tokens.len()).filter(|&at| self.stands_at(at, pattern)).map(|at| self.tokens[at].line)
     }
 
-    /// Whether these tokens stand there, one after the other.
+    /// Whether these tokens begin at `at` and follow each other.
     pub(crate) fn stands_at(&self, at: usize, pattern: &[&str]) -> bool {
         let rest = &self.tokens[at..];
         rest.len() >= pattern.len() && rest.iter().zip(pattern).all(|(token, text)| token.text == *text)
@@ -73,7 +73,8 @@ impl Source {
         unreachable!("the lexer accepts balanced brackets only")
     }
 
-    /// The braces (both indices) of the item whose keyword or attribute is at `start`, if it has any before a semicolon.
+    /// The indices of both braces of the item whose keyword or attribute is at `start`. `None` if
+    /// the item ends without braces.
     pub(crate) fn body(&self, start: usize) -> Option<(usize, usize)> {
         let mut at = start;
         while at < self.tokens.len() {
@@ -88,7 +89,7 @@ impl Source {
         None
     }
 
-    /// Ranges of tokens (both ends belong to it) that are compiled for tests only.
+    /// The ranges of tokens that are compiled for tests only. Both ends belong to a range.
     pub(crate) fn test_regions(&self) -> Vec<(usize, usize)> {
         if self.is_test_file() {
             return vec![(0, self.tokens.len())];
@@ -108,8 +109,8 @@ impl Source {
         regions
     }
 
-    /// Integration tests, test modules with a file of their own, and the crate that is nothing but
-    /// tests.
+    /// Whether the file is an integration test, a test module in its own file, or a part of the
+    /// crate that has only tests.
     pub(crate) fn is_test_file(&self) -> bool {
         let name = self.file.file_stem().unwrap_or_default().to_string_lossy();
         self.file.components().any(|part| part.as_os_str() == "tests")
@@ -163,19 +164,19 @@ fn flatten(stream: TokenStream, text: &str, tokens: &mut Vec<Token>, blanked: &m
 pub(crate) mod tests {
     use super::*;
 
-    /// A made-up file, for the tests of the rules.
+    /// An invented file, for the tests of the rules.
     pub(crate) fn source(file: &str, text: &str) -> Source {
         Source::parse(Path::new(file), text.to_owned()).unwrap()
     }
 
     #[test]
-    fn patterns_are_found_in_code_but_not_in_strings_or_comments() {
+    fn patterns_are_found_in_code_only() {
         let source = source("a.rs", "// a::b\n/* a::b */ fn f() { \"a::b\"; r#\"\na::b\"#; }\nuse a::b;");
         assert_eq!(source.lines_with(&["a", ":", ":", "b"]).collect::<Vec<_>>(), [4]);
     }
 
     #[test]
-    fn strings_are_blanked_line_for_line_and_comments_stay() {
+    fn strings_are_blanked_and_comments_stay() {
         let source = source("a.rs", "/// dé\nfn f() { \"ü\nx\" } // end");
         assert_eq!(source.without_strings, "/// dé\nfn f() {    \n   } // end");
     }
@@ -187,13 +188,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_unfinished_file_is_a_finding() {
+    fn unfinished_file_is_a_finding() {
         let finding = Source::parse(Path::new("a.rs"), "fn f() {\n".to_owned()).err().unwrap();
         assert!(finding.message.contains("not Rust"));
     }
 
     #[test]
-    fn a_body_is_found_behind_signatures_and_not_behind_a_semicolon() {
+    fn item_with_a_semicolon_has_no_body() {
         let source = source("a.rs", "fn f(a: [u8; { 3 }]) -> u8 { 1 } fn g();");
         let (open, close) = source.body(0).unwrap();
         assert_eq!((source.tokens[open].text.as_str(), source.tokens[close].text.as_str()), ("{", "}"));

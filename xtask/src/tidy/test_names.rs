@@ -1,12 +1,12 @@
-//! A test's name says condition and result in few words. What does not fit goes into its doc comment.
+//! A test's name says condition and result in few words. The rest goes into its doc comment.
 
 use super::Finding;
 use super::source::Source;
 
-/// The longest name of a test, in characters: longer ones wrap in the output of the test runner.
+/// The longest name of a test, in characters. A longer name wraps in the output of the test runner.
 const LONGEST: usize = 80;
 
-/// Every test whose name is longer.
+/// Every test with a longer name.
 pub(super) fn find(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     for at in 0..source.tokens.len() {
@@ -14,6 +14,7 @@ pub(super) fn find(source: &Source) -> Vec<Finding> {
             continue;
         }
         let end = source.closing(at + 1);
+        // The last word counts, so that `#[tokio::test]` is a test too.
         let last_word = source.tokens[at..end]
             .iter()
             .take_while(|token| token.text != "(")
@@ -29,7 +30,7 @@ pub(super) fn find(source: &Source) -> Vec<Finding> {
             let length = name.text.len();
             findings.push(source.finding(
                 name.line,
-                format!("the test's name has {length} characters; {LONGEST} is the limit"),
+                format!("the test's name has {length} characters; the limit is {LONGEST}"),
             ));
         }
     }

@@ -1,7 +1,9 @@
-//! Words that the glossary replaces: one word for one thing. `docs/glossary.md` has the terms.
+//! Words that may not come back into code or documents: one word for one thing. `docs/glossary.md`
+//! defines the terms.
 //!
-//! Only words that a program can judge are in the list. A word in code counts wherever a reader
-//! meets it: in a comment, in a string, and as a part of a name.
+//! The list has only words that are wrong wherever they stand, because a program cannot judge
+//! others. A word in code counts in comments, in strings, and as a part of a name: readers see all
+//! three.
 
 use std::path::Path;
 
@@ -12,7 +14,7 @@ use super::source::Source;
 struct Word {
     text: &'static str,
     instead: &'static str,
-    /// Files and folders where the word is right.
+    /// Files and folders in which the word is right.
     except: &'static [&'static str],
 }
 
@@ -30,24 +32,34 @@ const WORDS: &[Word] = &[
     word("bears witness", "answers an indirect probe"),
     word("fellow", "member"),
     word("fellows", "members"),
+    word("find each other again", "a partition heals"),
     word("former life", "earlier instance"),
+    word("former lives", "earlier instances"),
     word("glance", "probe"),
+    word("glances", "probes"),
+    word("has other work to do", "name the event loop or the task"),
     word("in good order", "in order, gracefully"),
     word("knock", "port check"),
     word("knocks", "port checks"),
     word("news", "gossip update"),
+    word("page through", "exchange views"),
+    word("pages through", "exchanges views"),
+    word("parted", "partitioned"),
     word("patience", "time limit"),
     word("pronounce", "declare failed"),
     word("pronounced", "declared failed"),
+    word("pronounces", "declares failed"),
     word("ride along", "piggyback"),
     word("rides along", "is piggybacked"),
+    word("say again", "refute"),
+    word("says again", "refutes"),
     word("the sick", "the overloaded member"),
     word("town", "cluster"),
     word("whoever", "name the member or the peer"),
     word("whomever", "name the member or the peer"),
 ];
 
-/// This file holds the list.
+/// The file with the list, which must contain the words.
 const LIST: &str = "xtask/src/tidy/words.rs";
 
 /// Every such word in a Rust file.
@@ -80,7 +92,7 @@ fn find(file: &Path, text: &str) -> Vec<Finding> {
     findings
 }
 
-/// The words of a line in lower case, a space around each. The words of a name are words too:
+/// The words of a line in lower case, with a space around each. The parts of a name are words too:
 /// `knock_after` and `KnockAfter` have two.
 fn spaced(line: &str) -> String {
     let mut spaced = String::from(" ");

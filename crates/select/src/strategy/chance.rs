@@ -6,15 +6,16 @@ use crate::choice::{Choice, Why};
 use crate::pool::Pool;
 
 impl Pool {
-    /// The instance whose turn it is: `turn` counts the choices of the caller. Weights do not count.
+    /// The next instance in turn. `turn` counts the choices of the caller. Weights do not count.
     /// `None` if the pool is empty.
+    #[expect(clippy::missing_panics_doc, reason = "a remainder of a length fits in a usize")]
     pub fn round_robin(&self, turn: u64) -> Option<Choice<'_>> {
         let len = u64::try_from(self.len()).ok().filter(|len| *len > 0)?;
         let at = usize::try_from(turn % len).expect("the remainder is below a length");
         Some(self.choice(at, Why::RoundRobin))
     }
 
-    /// An instance by chance, each with the same probability. `None` if the pool is empty.
+    /// An instance by chance. All instances have the same probability. `None` if the pool is empty.
     pub fn random(&self, rng: &mut Rng) -> Option<Choice<'_>> {
         (!self.is_empty()).then(|| self.choice(rng.below(self.len()), Why::Random))
     }
@@ -27,9 +28,9 @@ impl Pool {
         Some(self.choice(at, Why::Weighted { weight: self.instances[at].weight.get(), total }))
     }
 
-    /// An instance by chance among the nearest: those whose round trip is within the
-    /// [margin](crate::PoolBuilder::nearest_margin) of the shortest. The chance spreads the load
-    /// where many are equally near. `None` if the pool is empty.
+    /// An instance by chance among the nearest: their round trips are within the
+    /// [margin](crate::PoolBuilder::nearest_margin) of the shortest one. The chance spreads the
+    /// load over instances that are equally near. `None` if the pool is empty.
     pub fn nearest(&self, rng: &mut Rng) -> Option<Choice<'_>> {
         let equals = self.near.len();
         (equals > 0).then(|| {
@@ -40,11 +41,12 @@ impl Pool {
 
     /// The position of an instance, drawn by weight. The pool is not empty.
     pub(super) fn drawn_by_weight(&self, rng: &mut Rng) -> usize {
+        // With equal weights no binary search is needed.
         if self.equal_weights {
             return rng.below(self.len());
         }
         let total = self.weights.last().copied().unwrap_or(1);
-        let total = usize::try_from(total).expect("1,000 times the members of a cluster fits");
+        let total = usize::try_from(total).expect("1,000 times the members of a cluster fits in 32 bits");
         let drawn = rng.below(total) as u64;
         self.weights.partition_point(|sum| *sum <= drawn)
     }

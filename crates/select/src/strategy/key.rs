@@ -1,30 +1,30 @@
 //! Which instance holds a key: weighted rendezvous hashing (Thaler and Ravishankar 1998; weights as
-//! in Schindelhauer and Schomaker 2005, the logarithmic method). Each pair of key and member has a
-//! score, and the best score wins. When a member goes, only its keys move, and they spread over all
-//! others by weight.
+//! in Schindelhauer and Schomaker 2005, the logarithmic method). Each pair of a key and an instance
+//! has a cost, and the lowest cost wins. When an instance is removed, only its keys move. They
+//! spread over all other instances by weight.
 
 use crate::choice::{Choice, Why};
 use crate::hash;
 use crate::instance::Instance;
 use crate::pool::Pool;
 
-/// The load that [`Pool::for_key_bounded`] allows over the mean, in percent: 125 is a quarter more
-/// (Mirrokni, Thorup and Zadimoghaddam 2018 show that few keys move at such a bound).
+/// The smallest bound that [`Pool::for_key_bounded`] takes, in percent of an instance's share. With
+/// less, the instances together might have no room for the next request. 125 allows a quarter more
+/// than the share; Mirrokni, Thorup and Zadimoghaddam 2018 show that few keys move at such a bound.
 const BOUND_MIN: u32 = 100;
 
 impl Pool {
     /// The instance that holds this key. All members whose pools have the same
-    /// [fingerprint](Pool::fingerprint) choose the same one. `None` if the pool is empty.
+    /// [fingerprint](Pool::fingerprint) choose the same instance. `None` if the pool is empty.
     pub fn for_key(&self, key: impl AsRef<[u8]>) -> Option<Choice<'_>> {
         let at = self.best(hash::of_key(key.as_ref()))?;
         Some(self.choice(at, Why::Key { rank: 0 }))
     }
 
-    /// As [`for_key`](Self::for_key), but an instance that has its full share of the requests in
-    /// flight is passed over for the next one: consistent hashing with bounded loads. An instance
-    /// takes at most `percent` percent of its share by weight of all requests in flight, the new
-    /// one included, rounded up; below 100 counts as 100. `load` counts the requests in flight at
-    /// an instance. `None` if the pool is empty.
+    /// Like [`for_key`](Self::for_key), with bounded loads: if an instance has no room, the next
+    /// one is chosen. An instance may have `percent` percent of its share by weight of all requests
+    /// in flight, with the new request, rounded up. Below 100 counts as 100. `load` counts the
+    /// requests in flight at an instance. `None` if the pool is empty.
     pub fn for_key_bounded(
         &self,
         key: impl AsRef<[u8]>,
@@ -40,7 +40,8 @@ impl Pool {
         };
         let mut passed: Option<(f64, usize)> = None;
         let key = hash::of_key(key.as_ref());
-        // Most keys find room at the first instance; each further round costs one more pass.
+        // Most keys find room at the first instance. So no order of all instances is computed: each
+        // further round costs one more pass.
         for rank in 0..self.len() {
             let at = self.best_after(key, passed)?;
             let instance = &self.instances[at];
@@ -50,8 +51,8 @@ impl Pool {
             }
             passed = Some((self.cost(key, at), at));
         }
-        // The bounds sum to more than the requests in flight, so that one instance has room. It may
-        // have filled up while the loads were read: then the key goes where it belongs.
+        // The bounds sum to more than the requests in flight, so one instance had room. If it
+        // became full while the loads were read, the key goes to its first instance.
         let at = self.best(key)?;
         Some(self.choice(at, Why::Key { rank: 0 }))
     }
@@ -61,7 +62,7 @@ impl Pool {
         if !self.equal_weights {
             return self.best_after(key, None);
         }
-        // With equal weights the lowest cost has the highest draw: no logarithm is needed.
+        // With equal weights the highest draw has the lowest cost. So no logarithm is needed.
         let draws = self.hashes.iter().map(|node| draw(key, *node)).enumerate();
         draws.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(at, _)| at)
     }
@@ -74,19 +75,20 @@ impl Pool {
         after.reduce(|best, next| if next.0 < best.0 { next } else { best }).map(|(_, at)| at)
     }
 
-    /// What a key costs at an instance: the lowest cost wins. An exponential draw whose rate is the
-    /// weight, so that each wins with a probability in proportion to its weight.
+    /// The cost of a key at an instance; the lowest cost wins. It is an exponential draw whose rate
+    /// is the weight. So an instance wins with a probability in proportion to its weight.
     pub(crate) fn cost(&self, key: u64, at: usize) -> f64 {
         let unit = (draw(key, self.hashes[at]) + 1) as f64 * UNIT;
-        // `libm` and not the platform's logarithm, which may differ in the last bit between machines.
+        // The platform's logarithm may differ in the last bit between machines, and members would
+        // then place a key differently. `libm` is the same everywhere.
         -libm::log(unit) / f64::from(self.instances[at].weight.get())
     }
 }
 
-/// Makes a draw a number above 0 and at most 1.
+/// The factor from a draw to a number above 0 and at most 1.
 const UNIT: f64 = 1.0 / (1_u64 << 53) as f64;
 
-/// The draw of a pair of key and member: 53 bits, as many as a float holds.
+/// The draw of a pair of a key and an instance: 53 bits, as many as an `f64` holds exactly.
 #[inline]
 fn draw(key: u64, node: u64) -> u64 {
     hash::of_pair(key, node) >> 11

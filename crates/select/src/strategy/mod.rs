@@ -1,5 +1,5 @@
-//! How one instance, or several, are chosen from a pool. Each strategy is a method of
-//! [`Pool`](crate::Pool) in a file of its own.
+//! The strategies that choose one or more instances from a pool. Each is a method of
+//! [`Pool`].
 
 mod chance;
 mod key;

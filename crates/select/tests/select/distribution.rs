@@ -1,4 +1,5 @@
-//! The strategies by chance choose each instance as often as they say, by the chi-squared test at 1 %.
+//! The strategies by chance choose each instance with the documented probability. The chi-squared
+//! test at 1 % checks this.
 
 use std::cell::RefCell;
 
@@ -44,8 +45,8 @@ fn least_loaded_takes_the_less_loaded_of_two() {
     }
 }
 
-/// Two choices keep the fullest of 100 bins within a few balls of the mean, where one choice is
-/// tens over it.
+/// With two choices the largest of 100 loads is a few requests above the mean. With one choice it
+/// is some tens above.
 #[test]
 fn least_loaded_balances_better_than_chance() {
     let fullest = |two: bool| {
@@ -66,7 +67,7 @@ fn least_loaded_balances_better_than_chance() {
 #[test]
 fn least_loaded_draws_by_weight() {
     let (pool, mut rng) = (pool(weighted(&[1, 1_000])), Rng::from_seed(6));
-    // Both are drawn each time, so that the load alone decides.
+    // Both instances are drawn each time, so the load alone decides.
     for _ in 0..20 {
         let choice = pool.least_loaded(&mut rng, |instance| u32::from(instance.node.as_str() == "n001"));
         assert_eq!(name(choice), "n000");

@@ -1,4 +1,4 @@
-//! Instances that fail are ejected, and return when they are well.
+//! Instances that fail are ejected, and return when they work again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn fifth_failure_in_a_row_ejects() {
 }
 
 #[test]
-fn failure_after_the_return_ejects_for_twice_the_time() {
+fn failure_after_the_return_doubles_the_time() {
     let mut ejections = Ejections::new(EjectionPolicy::default());
     fail(&mut ejections, 0, 5);
     assert_eq!(fail(&mut ejections, 10, 1), 1);
@@ -41,7 +41,7 @@ fn failure_after_the_return_ejects_for_twice_the_time() {
         assert_eq!(fail(&mut ejections, now, 1), 1);
         now = ejections.next_return(at(now)).unwrap().since_origin().as_secs();
     }
-    // The last ones took the longest time, five minutes.
+    // The last ejections had the longest time, five minutes.
     assert_eq!(fail(&mut ejections, now, 1), 1);
     assert_eq!(ejections.next_return(at(now)), Some(at(now + 300)));
 }
@@ -95,13 +95,13 @@ fn spared_ejections_are_counted() {
     }
     assert_eq!(ejections.counted(), (0, 2));
     ejections.retain(|_| false);
-    assert!(!ejections.ended(at(0), &id("a"), false, 10), "the count began from scratch");
+    assert!(!ejections.ended(at(0), &id("a"), false, 10), "the count begins from scratch");
 }
 
-/// Of 50 instances 10 fail all their calls for a minute. Each is out after at most 10 failed calls,
-/// and takes calls again once it is well.
+/// Of 50 instances 10 fail all their calls for a minute. Each has at most 10 failed calls, and
+/// takes calls again once it works.
 #[test]
-fn a_fifth_fails_and_returns() {
+fn failed_fifth_is_ejected_and_returns() {
     let (mut ejections, mut rng) = (Ejections::new(EjectionPolicy::default()), Rng::from_seed(1));
     let broken = |node: &NodeId, second: u64| second < 60 && node.as_str() < "n010";
     let mut failed: BTreeMap<NodeId, u32> = BTreeMap::new();
@@ -128,11 +128,11 @@ fn a_fifth_fails_and_returns() {
     }
     assert_eq!(failed.len(), 10);
     assert!(failed.values().all(|calls| *calls <= 10), "{failed:?}");
-    assert!(late.len() == 50, "all take calls in the end: {late:?}");
+    assert!(late.len() == 50, "all instances take calls in the end: {late:?}");
 }
 
 proptest! {
-    /// Whatever calls end how and when, the bound of ejected instances holds.
+    /// The bound of ejected instances holds for any order and result of calls.
     #[test]
     fn ejected_share_stays_in_its_bound(
         calls in prop::collection::vec((0..12_usize, any::<bool>(), 0..4_u64), 1..400),

@@ -1,5 +1,4 @@
-//! Where keys go: their shares, which of them move, copies, bounded loads, rings, and recorded
-//! placements.
+//! The placement of keys: shares, moves, copies, bounded loads, rings, and recorded placements.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::support::{id, in_zones, instance, name, names, numbered, pool, weighted};
 
-/// Keys that move, or do not: enough to meet each pair of members.
+/// The number of keys in tests of moves: enough that every member holds some.
 const MOVED: usize = 20_000;
 
 fn key(number: usize) -> String {
@@ -33,41 +32,43 @@ fn assert_within_a_tenth(pool: &Pool, keys: usize) {
     }
 }
 
-/// 1,000 keys of each on average: 10 % is three standard deviations, and the hash is fixed, so that
-/// the result is the same in each run.
+/// A member holds 1,000 keys on average, and 10 % is three standard deviations. The hash is fixed,
+/// so the result is the same in each run.
 #[test]
 fn members_hold_equal_shares_of_the_keys() {
     assert_within_a_tenth(&pool(numbered(100)), 100_000);
 }
 
-/// The lightest hold 1,300 keys each.
+/// The members with the smallest weight hold about 1,300 keys each.
 #[test]
 fn members_hold_shares_by_weight() {
     let weights: Vec<u16> = (0..40).map(|number| [50, 100, 150][number % 3]).collect();
     assert_within_a_tenth(&pool(weighted(&weights)), 100_000);
 }
 
-fn moved_without(instances: &[Instance], lost: usize) {
+/// Removes the instance at `removed`, and checks that exactly its keys move.
+fn assert_only_its_keys_move(instances: &[Instance], removed: usize) {
     let (before, mut rest) = (pool(instances.to_vec()), instances.to_vec());
-    let lost = rest.remove(lost).node;
+    let removed = rest.remove(removed).node;
     let after = pool(rest);
     for (old, new) in holders(&before, MOVED).into_iter().zip(holders(&after, MOVED)) {
-        assert_eq!(old != new, old == lost.as_str(), "{old} to {new}");
+        assert_eq!(old != new, old == removed.as_str(), "{old} to {new}");
     }
 }
 
 #[test]
-fn loss_of_a_member_moves_its_keys_only() {
-    moved_without(&numbered(100), 17);
+fn removed_member_moves_only_its_keys() {
+    assert_only_its_keys_move(&numbered(100), 17);
 }
 
 #[test]
-fn loss_of_a_weighted_member_moves_its_keys_only() {
+fn removed_weighted_member_moves_only_its_keys() {
     let weights: Vec<u16> = (1..=20).map(|number| number * 50).collect();
-    moved_without(&weighted(&weights), 3);
+    assert_only_its_keys_move(&weighted(&weights), 3);
 }
 
-/// Members of equal weight are compared without the logarithm. The placement must not depend on it.
+/// Members of equal weight are compared without the logarithm. The placement must be the same with
+/// it.
 #[test]
 fn one_other_weight_elsewhere_moves_few_keys() {
     let equal = pool(numbered(10));
@@ -94,7 +95,7 @@ fn replicas_are_distinct_and_begin_with_the_holder() {
 }
 
 #[test]
-fn loss_of_a_member_changes_one_replica_at_most() {
+fn removed_member_changes_one_replica() {
     let (before, after) = (pool(numbered(20)), pool(numbered(19)));
     let copies = |pool: &Pool, number| -> BTreeSet<String> {
         pool.replicas(key(number), 3, None).iter().map(|copy| copy.instance.node.to_string()).collect()
@@ -134,8 +135,7 @@ fn members_without_the_tag_are_one_zone() {
     }
 }
 
-/// Requests that stay in flight: no instance ever exceeds its bound, and the holder of a key has it
-/// where it has room.
+/// All requests stay in flight. No instance ever exceeds its bound.
 #[test]
 fn bounded_load_is_never_exceeded() {
     let weights: Vec<u16> = (0..50).map(|number| [50, 100, 200][number % 3]).collect();
@@ -164,7 +164,8 @@ fn bounded_load_with_room_goes_to_the_holder() {
     }
 }
 
-/// If these change, clusters of mixed versions place keys differently: data is then lost or moved.
+/// If these placements change, members of different versions place keys differently. Data is then
+/// lost or moved.
 #[test]
 fn recorded_placements_stay() {
     let equal = pool(numbered(10));
@@ -175,13 +176,13 @@ fn recorded_placements_stay() {
     assert_eq!([equal.fingerprint(), unequal.fingerprint(), pool(Vec::new()).fingerprint()], FINGERPRINTS);
 }
 
-/// Computed apart, with the reference implementation of XXH3 and Python's logarithm.
+/// Computed by another program, with the reference implementation of XXH3 and Python's logarithm.
 const EQUAL: [&str; 8] = ["n008", "n005", "n009", "n006", "n003", "n003", "n005", "n003"];
 const UNEQUAL: [&str; 8] = ["n003", "n003", "n002", "n004", "n003", "n003", "n000", "n003"];
 const FINGERPRINTS: [u64; 3] = [0xbf1c_d47f_ffb3_09bd, 0xffa6_c42f_86b9_3f81, 0x0000_0000_0000_0000];
 
 #[test]
-fn fingerprint_tells_names_and_weights_apart() {
+fn fingerprint_depends_on_names_and_weights() {
     let of = |weights: &[u16]| pool(weighted(weights)).fingerprint();
     assert_eq!(of(&[1, 2]), of(&[1, 2]));
     assert_ne!(of(&[1, 2]), of(&[2, 1]));
@@ -203,7 +204,7 @@ fn ring_assigns_each_partition_to_one_owner() {
 }
 
 #[test]
-fn ring_moves_only_the_partitions_of_a_lost_member() {
+fn ring_moves_only_partitions_of_removed_member() {
     let (before, after) = (Ring::new(pool(numbered(8)), 1_024), Ring::new(pool(numbered(7)), 1_024));
     assert_ne!(before.fingerprint(), after.fingerprint());
     for partition in 0..1_024 {

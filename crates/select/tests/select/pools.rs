@@ -110,7 +110,8 @@ fn subsets_of_many_clients_spread_over_all() {
         let pool = Pool::builder(numbered(100)).subset(&id(&format!("client-{client}")), 10).build();
         names(&pool).into_iter().for_each(|name| *chosen.entry(name.to_owned()).or_insert(0_u32) += 1);
     }
-    // 100 clients for each instance on average, with a standard deviation of 9.5: five of them.
+    // Each instance has 100 clients on average, with a standard deviation of 9.5. The range is five
+    // standard deviations to either side.
     assert!(chosen.len() == 100 && chosen.values().all(|clients| (53..=147).contains(clients)), "{chosen:?}");
 }
 

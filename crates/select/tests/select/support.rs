@@ -1,4 +1,4 @@
-//! Made-up instances, and the chi-squared test.
+//! Invented instances, and the chi-squared test.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) fn in_zones(count: usize, zones: usize) -> Vec<Instance> {
     instances
 }
 
-/// Instances with these round trips in milliseconds; 0 stands for an unknown one.
+/// Instances with these round trips in milliseconds; 0 stands for an unknown round trip.
 pub(crate) fn at_distances(millis: &[u64]) -> Vec<Instance> {
     let mut instances = numbered(millis.len());
     for (instance, millis) in instances.iter_mut().zip(millis) {

@@ -1,20 +1,20 @@
 //! The folders of a crate do not import each other in a circle.
 //!
-//! Only folders count, in every crate. Single files at the top of a crate do not: a type and its error (`tags.rs` and
-//! `error.rs`) may well name each other, and so may the two halves of one thing. A way from folder to folder that leads
-//! through such a file is therefore not seen.
+//! The rule covers folders in every crate, but no single files at the top of a crate: a type and
+//! its error (`tags.rs` and `error.rs`) may name each other, and so may the two halves of one
+//! thing. Therefore the rule does not find a circle that leads through such a file.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
 use super::graph::{Graph, Import};
 
-/// The first import between each two folders, by its two ends.
+/// The first import from one folder to another: `edges[from][to]`.
 type Edges<'a> = BTreeMap<&'a str, BTreeMap<&'a str, &'a Import>>;
 
-/// A circle of folders for every import that lies on one.
+/// For every import that is on a circle of folders, the text about that circle.
 pub(super) fn violations(home: &str, graph: &Graph) -> Vec<String> {
-    circles(&edges(graph)).iter().map(|circle| format!("{home}: {}", told(circle))).collect()
+    circles(&edges(graph)).iter().map(|circle| format!("{home}: {}", described(circle))).collect()
 }
 
 fn edges(graph: &Graph) -> Edges<'_> {
@@ -26,13 +26,14 @@ fn edges(graph: &Graph) -> Edges<'_> {
     edges
 }
 
-/// For each edge that lies on a circle the shortest one, each circle once. A circle begins at its first name by alphabet.
+/// The shortest circle of each edge, and each circle once. A circle begins at its first name in the
+/// alphabet, so that the same circle found from two edges is recognised.
 fn circles<'a>(edges: &Edges<'a>) -> Vec<Vec<&'a Import>> {
     let mut known = BTreeSet::new();
     let mut circles = Vec::new();
     for (from, targets) in edges {
         for (to, import) in targets {
-            let Some(back) = way(edges, to, from) else { continue };
+            let Some(back) = shortest_path(edges, to, from) else { continue };
             let mut circle = vec![*import];
             circle.extend(back);
             let first = (0..circle.len()).min_by_key(|&at| &circle[at].from).unwrap_or_default();
@@ -45,8 +46,8 @@ fn circles<'a>(edges: &Edges<'a>) -> Vec<Vec<&'a Import>> {
     circles
 }
 
-/// The shortest way from one folder to another.
-fn way<'a>(edges: &Edges<'a>, from: &str, to: &str) -> Option<Vec<&'a Import>> {
+/// The shortest path from one folder to another, by breadth-first search.
+fn shortest_path<'a>(edges: &Edges<'a>, from: &str, to: &str) -> Option<Vec<&'a Import>> {
     let mut reached_by: BTreeMap<&str, &Import> = BTreeMap::new();
     let mut waiting = VecDeque::from([from]);
     while let Some(at) = waiting.pop_front() {
@@ -57,25 +58,26 @@ fn way<'a>(edges: &Edges<'a>, from: &str, to: &str) -> Option<Vec<&'a Import>> {
             }
         }
     }
-    let mut way = Vec::new();
+    let mut path = Vec::new();
     let mut at = to;
     while at != from {
         let import: &Import = reached_by.get(at)?;
-        way.push(import);
+        path.push(import);
         at = &import.from;
     }
-    way.reverse();
-    Some(way)
+    path.reverse();
+    Some(path)
 }
 
-fn told(circle: &[&Import]) -> String {
+fn described(circle: &[&Import]) -> String {
     let mut text = String::from("folders import each other in a circle: ");
     for import in circle {
         let Import { from, to, file, line } = import;
         let mark = if from == &circle[0].from { "" } else { ", " };
-        write!(text, "{mark}{from} -> {to} ({}:{line})", file.display()).expect("a string takes all");
+        write!(text, "{mark}{from} -> {to} ({}:{line})", file.display())
+            .expect("writing to a String cannot fail");
     }
-    text + "; move what both sides need to where neither has to look back"
+    text + "; move what both sides need to a module that imports neither"
 }
 
 #[cfg(test)]
@@ -93,17 +95,17 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_is_named_once_with_a_place_for_each_import() {
+    fn circle_is_reported_once_with_each_import() {
         assert_eq!(
             broken(&[A_TO_B, B_TO_C, C_TO_A, C_DEEP]),
             ["crates/x: folders import each other in a circle: a -> b (crates/x/src/a/mod.rs:2), \
               b -> c (crates/x/src/b/deep/mod.rs:1), c -> a (crates/x/src/c/deep.rs:3); \
-              move what both sides need to where neither has to look back"]
+              move what both sides need to a module that imports neither"]
         );
     }
 
     #[test]
-    fn two_circles_are_both_named() {
+    fn two_circles_are_both_reported() {
         let also = ("b/mod.rs", "use crate::a;");
         let found = broken(&[A_TO_B, also, B_TO_C, C_TO_A, C_DEEP]);
         assert_eq!(found.len(), 2);
@@ -112,13 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn a_way_without_return_and_a_way_through_a_single_file_are_fine() {
+    fn path_through_a_single_file_is_no_circle() {
         assert_eq!(broken(&[A_TO_B, B_TO_C, C_TO_A, ("c/deep.rs", "use super::X;")]), [""; 0]);
         assert_eq!(broken(&[A_TO_B, ("b/mod.rs", "use crate::c;"), ("c.rs", "use crate::a;")]), [""; 0]);
     }
 
     #[test]
-    fn the_root_may_name_all_and_tests_too() {
+    fn root_and_tests_may_import_all() {
         let files = [
             ("lib.rs", "mod a; mod b; pub use a::A; pub use b::B;"),
             A_TO_B,

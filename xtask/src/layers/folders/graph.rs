@@ -1,4 +1,5 @@
-//! The graph of a crate's top-level modules, read from its sources: who names whom, and where.
+//! The graph of a crate's top-level modules, read from its sources: which module names which other
+//! one, and where.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,17 +18,18 @@ pub(super) struct Import {
     pub(super) line: usize,
 }
 
-/// The top-level modules of a crate and what they import from one another.
+/// The top-level modules of a crate and the imports between them.
 #[derive(Default)]
 pub(super) struct Graph {
-    /// Each module's name, and whether it is a folder. One file beside a folder of its name belongs to it.
+    /// Each module's name, and whether it is a folder. A file with the name of a folder beside it
+    /// belongs to the folder.
     pub(super) modules: BTreeMap<String, bool>,
-    /// In the order of the files and lines; of one line each pair of modules once.
+    /// In the order of files and lines. A line counts once for each pair of modules.
     pub(super) imports: Vec<Import>,
 }
 
 impl Graph {
-    /// Reads the crate in the folder `home` from its files; those outside `src` do not count, nor do tests.
+    /// Reads the crate in the folder `home`. Files outside `src` do not count, and tests do not.
     pub(super) fn of<'a>(home: &Path, sources: impl IntoIterator<Item = &'a Source>) -> Self {
         let src = home.join("src");
         let files: Vec<File<'_>> = sources
@@ -39,6 +41,8 @@ impl Graph {
                 Some(File { source, is_test: is_test_file(inside), module, names })
             })
             .collect();
+        // The parent declares that a file is for tests only (`#[cfg(test)] mod fake;`). The file
+        // itself need not say so.
         let for_tests: BTreeSet<&[String]> =
             files.iter().flat_map(|file| file.names.for_tests.iter().map(Vec::as_slice)).collect();
         let is_test = |file: &File<'_>| {
@@ -61,8 +65,9 @@ impl Graph {
         graph
     }
 
-    /// What the root brings in from a module, by the name that it has in the root: `crate::B` is then `crate::a::B`. A glob
-    /// brings in names that cannot be read here, and is not followed.
+    /// The names that the root imports, each with the module that it comes from. With `use a::B` in
+    /// the root, `crate::B` stands for `crate::a::B`. A glob imports names that are not in the
+    /// text, so it is not followed.
     fn names_of_the_root(&self, files: &[&File<'_>]) -> BTreeMap<String, String> {
         let roots = files.iter().filter(|file| file.module.is_empty());
         let named = roots.flat_map(|file| &file.names.paths);
@@ -91,12 +96,12 @@ impl Graph {
 struct File<'a> {
     source: &'a Source,
     is_test: bool,
-    /// The module that the file is; empty for the roots.
+    /// The path of the file's module; empty for the roots.
     module: Vec<String>,
     names: Names,
 }
 
-/// The module that the file is, from its path below `src`.
+/// The path of a file's module, from the file's path below `src`.
 fn module(inside: &Path) -> Vec<String> {
     let mut parts: Vec<String> =
         inside.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
@@ -125,21 +130,22 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn folders_and_files_are_told_apart_and_the_roots_are_neither() {
+    fn roots_are_neither_folders_nor_files() {
         let files =
             [("lib.rs", ""), ("main.rs", ""), ("a/mod.rs", ""), ("b.rs", ""), ("c.rs", ""), ("c/d.rs", "")];
         assert_eq!(modules(&files), [("a".into(), true), ("b".into(), false), ("c".into(), true)]);
     }
 
     #[test]
-    fn a_folder_that_holds_tests_only_is_none() {
+    fn folder_of_tests_is_no_folder() {
         let files =
             [("a.rs", "#[cfg(test)]\nmod fake;"), ("a/fake.rs", ""), ("b.rs", ""), ("b/tests/c.rs", "")];
         assert_eq!(modules(&files), [("a".into(), false), ("b".into(), false)]);
     }
 
+    /// Imports from other crates are not in the graph.
     #[test]
-    fn an_import_has_its_place_and_leads_to_modules_of_this_crate_only() {
+    fn import_has_its_file_and_line() {
         let text = "use std::fmt;\nuse crate::{\n    a::A,\n    b::{B, C},\n    Alias,\n    Outside,\n};";
         let root = "pub use b::X as Alias; pub use outside::Outside;";
         let graph = graph("crates/x", &[("lib.rs", root), ("a/deep.rs", text), ("b.rs", "")]);

@@ -1,7 +1,9 @@
-//! The folders inside the crates: which may import which. Cargo orders crates only. This file gathers; each rule has a file.
+//! Which folders inside a crate may import which. Cargo checks the order of crates only. This file
+//! runs the rules; each rule has its own file.
 //!
-//! What imports what is read from the sources, token by token. Code for tests, comments and strings do not count, nor does
-//! what the root of a crate names. A `use` in the root is followed, so that nothing hides behind `crate::Name`.
+//! The imports are read from the sources, token by token. Code for tests, comments, and strings do
+//! not count. What the root of a crate names does not count either, but a `use` in the root is
+//! followed: otherwise `crate::Name` would hide an import.
 
 mod circles;
 mod graph;
@@ -19,7 +21,7 @@ use crate::tidy;
 use crate::tidy::source::Source;
 use graph::Graph;
 
-/// What was looked at, and what is wrong with it.
+/// The number of folders that were checked, and the broken rules.
 pub(super) struct Outcome {
     pub(super) folders: usize,
     pub(super) broken: Vec<String>,
@@ -28,7 +30,7 @@ pub(super) struct Outcome {
 /// Runs every rule on every crate.
 ///
 /// # Errors
-/// When a file cannot be read, or git does not say which there are.
+/// When a file cannot be read, or git cannot list the files.
 pub(super) fn check(root: &Path) -> Result<Outcome> {
     let mut broken = Vec::new();
     let mut crates: BTreeMap<String, Vec<Source>> = BTreeMap::new();
@@ -56,7 +58,8 @@ pub(super) fn check(root: &Path) -> Result<Outcome> {
     Ok(Outcome { folders: folders.count(), broken })
 }
 
-/// The folder of the crate whose source the file is.
+/// The folder of the crate to which a source file belongs. `None` for tests, tools, and other
+/// files.
 fn home(file: &Path) -> Option<String> {
     let mut parts = file.iter();
     let home: PathBuf = parts.by_ref().take(2).collect();
@@ -69,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_folders_of_this_workspace_are_found() {
+    fn folders_of_this_workspace_are_found() {
         assert!(check(&crate::shell::root()).unwrap().folders > 0);
     }
 

@@ -1,5 +1,5 @@
-//! The paths into its own crate that a file names: `crate::a::B`, `super::super::a`, `use crate::{a::B, c}`, in a `use` or
-//! anywhere else in the code.
+//! The paths into its own crate that a file names: `crate::a::B`, `super::super::a`,
+//! `use crate::{a::B, c}`. A path counts in a `use` and anywhere else in the code.
 
 use super::test_code::{end_of_item, is_test_attribute, module_elsewhere};
 use crate::tidy::source::Source;
@@ -8,23 +8,24 @@ use crate::tidy::source::Source;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Named {
     pub(super) path: Vec<String>,
-    /// Under which name a `use` brings it in.
+    /// The name under which a `use` imports it.
     pub(super) alias: String,
     /// Counted from 1.
     pub(super) line: usize,
 }
 
-/// What a file names, and what it says of the files below it.
+/// The paths that a file names, and what the file says about tests.
 pub(super) struct Names {
     pub(super) paths: Vec<Named>,
     /// Modules that have a file of their own and are compiled for tests only.
     pub(super) for_tests: Vec<Vec<String>>,
-    /// Whether the whole file says of itself that it is compiled for tests only.
+    /// Whether the whole file is compiled for tests only, by an attribute in the file itself.
     pub(super) is_test: bool,
 }
 
-/// Reads a file that is the module `module` of its crate; the root has no name. Of `use` in the root, paths that begin with
-/// a plain name count too.
+/// Reads a file whose module has the path `module`; the path of the root is empty. In a `use` of
+/// the root, a path that begins with a plain name counts too: `use a::B` is `use crate::a::B`
+/// there.
 pub(super) fn read(source: &Source, module: &[String]) -> Names {
     let names = Names { paths: Vec::new(), for_tests: Vec::new(), is_test: false };
     let mut reader = Reader { source, module: module.to_vec(), inline: Vec::new(), names };
@@ -34,9 +35,9 @@ pub(super) fn read(source: &Source, module: &[String]) -> Names {
 
 struct Reader<'a> {
     source: &'a Source,
-    /// The module that the next token belongs to.
+    /// The path of the module to which the next token belongs.
     module: Vec<String>,
-    /// Where each module within the file that is open ends.
+    /// The end of each inline module that encloses the next token.
     inline: Vec<usize>,
     names: Names,
 }
@@ -49,7 +50,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads what begins at `at`, and says where to go on.
+    /// Reads what begins at `at`. Returns the index at which the next step begins.
     fn step(&mut self, at: usize) -> usize {
         while self.inline.last().is_some_and(|&end| end <= at) {
             self.inline.pop();
@@ -63,6 +64,7 @@ impl Reader<'_> {
                 return at + 3;
             }
             "use" if self.module.is_empty() => return self.tree(at + 1, Vec::new()),
+            // The colons tell a path from `pub(crate)` and from the argument `self`.
             "crate" | "self" | "super" if self.source.stands_at(at + 1, &[":", ":"]) => {
                 return self.tree(at, self.module.clone());
             }
@@ -71,6 +73,7 @@ impl Reader<'_> {
         at + 1
     }
 
+    /// Skips code for tests. Tests may import every module.
     fn test_code(&mut self, at: usize) -> usize {
         if self.text(at + 1) == "!" {
             let end = self.inline.last().copied();
@@ -84,7 +87,8 @@ impl Reader<'_> {
         end_of_item(self.source, at) + 1
     }
 
-    /// Reads a path or a tree of paths that begins at `at` within the module `base`, and says where to go on.
+    /// Reads a path or a tree of paths that begins at `at` within the module `base`. Returns the
+    /// index at which the next step begins.
     fn tree(&mut self, mut at: usize, mut base: Vec<String>) -> usize {
         loop {
             match self.text(at) {
@@ -111,12 +115,13 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the list `{a, b::c}` whose brace is at `open`, and says where to go on.
+    /// Reads the list `{a, b::c}` whose brace is at `open`. Returns the index behind it.
     fn branches(&mut self, open: usize, base: &[String]) -> usize {
         let end = self.source.closing(open);
         let mut at = open + 1;
         while at < end {
             at = self.tree(at, base.to_vec());
+            // Skips an alias (`as D`), which is no path.
             while at < end && self.text(at) != "," {
                 at += 1;
             }
@@ -156,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_taken_apart_each_with_its_line() {
+    fn paths_of_a_list_have_their_lines() {
         let text = "use crate::{\n    a::{B, c::{self, D}},\n    e,\n};";
         assert_eq!(
             named("x", text),
@@ -165,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn super_and_self_lead_from_where_they_stand() {
+    fn super_and_self_are_resolved() {
         assert_eq!(paths("a::b", "use super::super::c::D;"), ["c::D"]);
         assert_eq!(paths("a::b", "use super::{self, c, super::d::E};"), ["a", "a::c", "d::E"]);
         assert_eq!(paths("a", "use self::b::C;"), ["a::b::C"]);
@@ -173,26 +178,26 @@ mod tests {
     }
 
     #[test]
-    fn paths_in_code_count_like_those_in_a_use() {
+    fn paths_outside_use_count() {
         let text = "fn f(x: &crate::a::B) -> super::c::D<crate::e::F> { crate::g::h::<u8>(self.i) }";
         assert_eq!(paths("x", text), ["a::B", "c::D", "e::F", "g::h"]);
         assert_eq!(paths("x", "wrap! { $crate::a::b() }"), ["a::b"]);
     }
 
     #[test]
-    fn visibility_and_other_crates_name_nothing() {
+    fn visibility_and_other_crates_are_no_paths() {
         assert_eq!(paths("x", "pub(crate) fn f(self) {} use std::fmt; use kinfolk_core::{NodeId};"), [""; 0]);
     }
 
     #[test]
-    fn in_the_root_plain_names_count_and_may_be_renamed() {
+    fn plain_names_count_in_the_root() {
         let names = read(&source("lib.rs", "mod a; pub use a::{B, C as D}; pub use a::e::F as G;"), &[]);
         let found: Vec<_> = names.paths.iter().map(|named| (named.path.join("::"), &*named.alias)).collect();
         assert_eq!(found, [("a::B".into(), "B"), ("a::C".into(), "D"), ("a::e::F".into(), "G")]);
     }
 
     #[test]
-    fn code_for_tests_is_not_looked_at_and_what_follows_it_is() {
+    fn code_for_tests_is_skipped() {
         let text = "#[cfg(test)]\nuse crate::a;\n#[cfg(test)]\nmod tests {\n use crate::b::C;\n}\n\
                     #[test]\nfn t() { crate::d::e(); }\nuse crate::f;";
         assert_eq!(named("x", text), [(9, "f".into())]);
@@ -201,13 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_declared_for_tests_only_are_told() {
+    fn files_for_tests_are_listed() {
         let names = read(&source("mod.rs", "#[cfg(test)]\nmod fake;\nmod real;"), &module("x"));
         assert_eq!(names.for_tests, [["x", "fake"]]);
     }
 
     #[test]
-    fn comments_and_strings_are_not_looked_at() {
+    fn comments_and_strings_are_skipped() {
         let text =
             "//! See [`X`](crate::a).\n// crate::b::C\n/* crate::d::E */\nconst F: &str = \"crate::g::H\";";
         assert_eq!(paths("x", text), [""; 0]);

@@ -1,9 +1,9 @@
-//! The folders of a crate import only what the crate's table lets them import.
+//! The folders of a crate import only what the crate's table allows.
 
 use super::graph::Graph;
 use super::table::{Row, Table};
 
-/// Every import that the table does not allow, and every module that it does not know.
+/// Every import that the table does not allow, and every module without a row.
 pub(super) fn violations(table: &Table, graph: &Graph) -> Vec<String> {
     let row = |module: &str| table.rows.iter().find(|row| row.module == module);
     let mut broken = Vec::new();
@@ -17,6 +17,7 @@ pub(super) fn violations(table: &Table, graph: &Graph) -> Vec<String> {
         }
     }
     for import in &graph.imports {
+        // A module without a row is reported above.
         let (Some(from), Some(to)) = (row(&import.from), row(&import.to)) else { continue };
         if !may_import(from, to) {
             broken.push(format!(
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_that_imports_another_owner_is_told_with_file_and_line() {
+    fn import_between_owners_is_refused() {
         let found = broken(&[
             ("members/mod.rs", "pub(crate) struct Members;"),
             ("dissemination/mod.rs", "mod flood;"),
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_is_found_behind_a_name_that_the_root_gives_to_it() {
+    fn owner_behind_a_name_of_the_root_is_found() {
         let found = broken(&[
             ("lib.rs", "mod members;\nmod dissemination;\npub use members::Members as Known;"),
             ("members/mod.rs", ""),
@@ -84,8 +85,9 @@ mod tests {
         assert_eq!(found, [refused("dissemination/mod.rs:1", "dissemination", "members")]);
     }
 
+    /// And no module imports the machine.
     #[test]
-    fn what_all_share_imports_no_owner_and_nobody_imports_the_machine() {
+    fn shared_modules_import_no_owner() {
         let found = broken(&[
             ("machine/mod.rs", ""),
             ("report/mod.rs", "use crate::machine::Machine;"),
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_imports_all_and_all_import_what_they_share() {
+    fn machine_imports_owners_and_owners_import_shared_modules() {
         let found = broken(&[
             ("lib.rs", "mod members; mod machine; pub use members::Members; pub use interface::Input;"),
             (
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_comments_and_strings_may_name_everything() {
+    fn tests_comments_and_strings_may_name_all() {
         let found = broken(&[
             ("members/mod.rs", ""),
             (

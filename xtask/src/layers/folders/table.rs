@@ -1,7 +1,8 @@
-//! Who may import whom among the folders of a crate, as tables. A new folder is entered here first. Only data, no checks.
+//! Which folders of a crate may import which, as tables. Enter a new folder here first. Only data,
+//! no checks.
 //!
-//! A name stands for a top-level module, be it the folder `src/<name>/` or the file `src/<name>.rs`. A row whose module is
-//! not there checks nothing.
+//! A name stands for a top-level module: the folder `src/<name>/` or the file `src/<name>.rs`. A
+//! row whose module does not exist has no effect.
 
 /// Who keeps a part of the state of `crates/swim`.
 const OWNERS: &[&str] = &["members", "myself", "detection", "dissemination", "repair", "report", "requests"];
@@ -9,7 +10,8 @@ const OWNERS: &[&str] = &["members", "myself", "detection", "dissemination", "re
 /// What every module of `crates/swim` may import.
 const SHARED: &[&str] = &["interface", "wire", "timer", "purpose", "roster", "absences", "view", "fact", "context"];
 
-/// `crates/swim`: each owner keeps a part of the state to itself. Only `machine` knows the owners, and joins them.
+/// The table of `crates/swim`. Only `machine` knows the owners, and connects them. Otherwise owners
+/// could call each other in a circle, and the effect of a change would be unclear (decision 13).
 pub(super) const SWIM: Table = Table {
     home: "crates/swim",
     rows: &[
@@ -22,7 +24,8 @@ pub(super) const SWIM: Table = Table {
         Row { module: "repair", imports: &[SHARED] },
         Row { module: "report", imports: &[SHARED] },
         Row { module: "requests", imports: &[SHARED] },
-        // What all may import, and which imports no owner.
+        // Every module may import these, and they import no owner: otherwise one owner could reach
+        // another one through them.
         Row { module: "wire", imports: &[] },
         Row { module: "interface", imports: &[&["wire"]] },
         Row { module: "timer", imports: &[&["interface"]] },
@@ -46,6 +49,6 @@ pub(super) struct Table {
 /// A top-level module and all that it may import from its crate.
 pub(super) struct Row {
     pub(super) module: &'static str,
-    /// Lists of modules, so that a row can add a few to a list that it shares with others.
+    /// Lists of modules, so that a row can add modules to a list that it shares with other rows.
     pub(super) imports: &'static [&'static [&'static str]],
 }

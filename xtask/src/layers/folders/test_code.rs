@@ -1,10 +1,11 @@
-//! Which part of a file is compiled for tests only: the rules about folders do not look at it.
+//! Finds the parts of a file that are compiled for tests only. The rules about folders skip them.
 
 use std::path::Path;
 
 use crate::tidy::source::Source;
 
-/// What an item begins with. Only what begins otherwise (a field, a variant, an argument) ends at a comma.
+/// The first words of items. A field, a variant, or an argument begins with another word, and ends
+/// at a comma. An item does not: its generics may contain commas.
 const ITEMS: &[&str] = &[
     "async",
     "const",
@@ -30,7 +31,7 @@ pub(super) fn is_test_file(file: &Path) -> bool {
         || file.components().any(|part| part.as_os_str() == "tests")
 }
 
-/// Whether the attribute whose `#` is at `at` leaves what follows to tests only.
+/// Whether the attribute whose `#` is at `at` compiles what follows for tests only.
 pub(super) fn is_test_attribute(source: &Source, at: usize) -> bool {
     let open = at + if source.stands_at(at + 1, &["!"]) { 2 } else { 1 };
     if !source.stands_at(open, &["["]) {
@@ -47,7 +48,7 @@ pub(super) fn is_test_attribute(source: &Source, at: usize) -> bool {
     source.stands_at(name, &["test", "]"]) || source.stands_at(name, &["test", "("])
 }
 
-/// The last token of what the attribute whose `#` is at `at` belongs to.
+/// The last token of the item to which the attribute belongs whose `#` is at `at`.
 pub(super) fn end_of_item(source: &Source, at: usize) -> usize {
     let start = first_of_item(source, at);
     let is_item = ITEMS.contains(&text(source, start));
@@ -66,7 +67,7 @@ pub(super) fn end_of_item(source: &Source, at: usize) -> usize {
     at - 1
 }
 
-/// The name of the module whose file is elsewhere, if that is what the attribute at `at` belongs to.
+/// The name of the module, if the attribute at `at` belongs to a module in its own file.
 pub(super) fn module_elsewhere(source: &Source, at: usize) -> Option<&str> {
     let mut start = first_of_item(source, at);
     if source.stands_at(start, &["pub"]) {
@@ -79,7 +80,7 @@ pub(super) fn module_elsewhere(source: &Source, at: usize) -> Option<&str> {
     declared.then(|| text(source, start + 1))
 }
 
-/// The first token behind the attribute at `at` and those that follow it.
+/// The first token behind the attribute at `at` and the attributes that follow it.
 fn first_of_item(source: &Source, mut at: usize) -> usize {
     while source.stands_at(at, &["#", "["]) {
         at = source.closing(at + 1) + 1;
@@ -87,7 +88,8 @@ fn first_of_item(source: &Source, mut at: usize) -> usize {
     at
 }
 
-/// Whether the condition at `at` holds in tests only.
+/// Whether the condition at `at` is true in tests only: `all` with such a part, or `any` of such
+/// parts alone. A `not` is never counted as such.
 fn needs_test(source: &Source, at: usize) -> bool {
     if !source.stands_at(at + 1, &["("]) {
         return source.stands_at(at, &["test"]);
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_in_tests_only_is_told_from_what_may_hold_elsewhere() {
+    fn only_conditions_of_tests_count() {
         for attribute in [
             "#[test]",
             "#[tokio::test(start_paused = true)]",
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_a_body_a_semicolon_or_the_comma_behind_a_field() {
+    fn item_ends_at_body_semicolon_or_comma() {
         for (text, last) in [
             ("#[cfg(test)] #[inline] fn f<A, B>(a: A) { b } after", "}"),
             ("#[cfg(test)] use a::b; after", ";"),
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_module_with_a_file_of_its_own_is_elsewhere() {
+    fn inline_module_is_not_elsewhere() {
         let name = |text: &str| module_elsewhere(&source("a.rs", text), 0).map(str::to_owned);
         assert_eq!(name("#[cfg(test)] #[cfg(unix)] pub(crate) mod fake;").as_deref(), Some("fake"));
         assert_eq!(name("#[cfg(test)] mod fake { }"), None);
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_are_known_by_the_name_of_their_file_or_folder() {
+    fn test_file_is_known_by_its_name() {
         assert!(is_test_file(Path::new("crates/a/src/b/tests.rs")));
         assert!(is_test_file(Path::new("crates/a/src/b/tests/c.rs")));
         assert!(!is_test_file(Path::new("crates/a/src/b/attests.rs")));

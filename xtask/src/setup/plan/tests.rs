@@ -1,4 +1,4 @@
-//! What setup installs, skips and refuses, with the exact commands and texts.
+//! What setup installs, skips, and refuses, with the exact commands and texts.
 
 use super::super::requirement::{ALL, CLIPPY, GIT, IP, NEXTEST, NFT, RUSTFMT};
 use super::*;
@@ -102,7 +102,7 @@ fn one_refusal_names_all_that_is_missing() {
 }
 
 #[test]
-fn each_installation_says_how_to_do_it_by_hand() {
+fn each_installation_has_a_manual_way() {
     let plan = Plan::new(&ALL, ROOT).unwrap();
     let by_hand: Vec<_> = plan.installs.iter().map(|install| install.by_hand.as_str()).collect();
     let expected = [

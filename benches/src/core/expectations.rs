@@ -1,4 +1,5 @@
-//! What the figures are expected to be, and whether they are. It judges one run; nothing fails by it.
+//! The expected figures, and whether a run meets them. The report shows both. A missed expectation
+//! does not fail the run: the reader of the report judges.
 
 use serde::Serialize;
 
@@ -6,24 +7,26 @@ use super::MEMBERS;
 use super::machine::KNOWN;
 use crate::case::Cell;
 
-/// The most that a machine's step may take, in nanoseconds: a message with 20 updates that are all known.
+/// The longest time for a step of the protocol machine, in nanoseconds: it handles a message with
+/// 20 updates that are all known.
 const STEP_NS_MAX: f64 = 5_000.0;
-/// By how many times it may take longer among ten times as many members.
+/// How many times longer the step may take with ten times as many members. Its cost must hardly
+/// depend on the size of the group.
 const STEP_GROWTH_MAX: f64 = 1.5;
 
-/// One expectation.
+/// An expected figure, and the measured one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Bar {
-    /// What is expected.
+pub struct Expectation {
+    /// The expectation in words.
     pub claim: String,
-    /// What was measured.
+    /// The measured figure.
     pub measured: f64,
-    /// Whether it is so.
+    /// Whether the figure meets the expectation.
     pub met: bool,
 }
 
-/// All expectations, against what was measured.
-pub(super) fn judge(cells: &[Cell]) -> Vec<Bar> {
+/// All expectations, compared with the measured figures.
+pub(super) fn judge(cells: &[Cell]) -> Vec<Expectation> {
     let median = |members: usize| {
         let name = format!("{KNOWN}, {members}");
         cells.iter().find(|cell| cell.name == name).map_or(f64::NAN, |cell| cell.ns.median)
@@ -40,9 +43,10 @@ pub(super) fn judge(cells: &[Cell]) -> Vec<Bar> {
     ]
 }
 
-fn at_most(claim: String, most: f64, measured: f64) -> Bar {
-    // What was not measured is not a number, and shows nothing.
-    Bar { claim, measured, met: measured <= most }
+fn at_most(claim: String, most: f64, measured: f64) -> Expectation {
+    // A figure that was not measured is NaN. Every comparison with NaN is false, so it meets
+    // nothing.
+    Expectation { claim, measured, met: measured <= most }
 }
 
 #[cfg(test)]
@@ -58,11 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_met_at_its_very_value_and_not_past_it() {
+    fn expectation_is_met_at_its_bound() {
         assert_eq!(judged(4_000.0, 5_000.0), [true, true]);
         assert_eq!(judged(4_000.0, 5_001.0), [false, true]);
         assert_eq!(judged(2_000.0, 3_000.0), [true, true]);
         assert_eq!(judged(2_000.0, 3_001.0), [true, false]);
-        assert!(judge(&[]).iter().all(|bar| !bar.met), "nothing was measured, and nothing is shown");
+        assert!(
+            judge(&[]).iter().all(|expectation| !expectation.met),
+            "figures that were not measured meet nothing"
+        );
     }
 }

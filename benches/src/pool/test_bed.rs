@@ -1,5 +1,5 @@
-//! What everything is measured on: one echoing server, a client of each variant connected to it, and the loop that lets
-//! callers loose on one of them.
+//! The test bed of all measurements: a server that echoes, a connected client of each variant, and
+//! the loop in which callers make requests through one client.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,23 +18,23 @@ use super::raw::RawClient;
 use super::variant::{Client, Variant};
 use crate::host::cpu_time;
 
-/// How long certificates are valid: longer than any run.
+/// The validity of the certificates: longer than any run.
 const VALIDITY: Duration = Duration::from_hours(24);
 
-/// What callers ask for, and how many of them at once.
+/// The requests, and the number of callers that make them at the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
-    /// Callers, each with one request after the other.
+    /// The number of callers. Each makes one request after the other.
     pub callers: usize,
-    /// How many milliseconds the server waits before it answers, at most 255. Tokio's timer rounds up to the next
-    /// millisecond.
+    /// The delay of the server's answer in milliseconds, at most 255. Tokio's timer rounds up to
+    /// the next millisecond.
     pub delay_ms: u8,
-    /// The length of request and answer, each 1 or more.
+    /// The length of the request and of the answer in bytes, 1 or more.
     pub bytes: usize,
 }
 
 impl Load {
-    /// The body of a request: its first byte tells the server how long to wait.
+    /// The body of a request. Its first byte is the delay of the answer.
     pub(super) fn body(self) -> Bytes {
         let mut body = vec![0; self.bytes.max(1)];
         body[0] = self.delay_ms;
@@ -42,31 +42,32 @@ impl Load {
     }
 }
 
-/// The cluster of a benchmark: its authority, and the server.
+/// The server of a benchmark, and the certificate authority of its cluster.
 pub(super) struct Server {
     ca: ClusterCa,
     pub(super) transport: Transport,
 }
 
 /// A server with a connected client of each variant.
-pub struct Bed {
+pub struct TestBed {
     server: Server,
     clients: Vec<(Variant, Client)>,
 }
 
-/// What callers did in a window.
+/// The requests of all callers in a window.
 pub(super) struct Done {
     /// The requests that ended within the window.
     pub(super) in_time: u64,
-    /// How long each request took, in microseconds, also of those that ended after the window: without them the slow ones
-    /// would be missing.
+    /// The latency of each request in microseconds. Requests that ended after the window count too:
+    /// otherwise the slow ones would be missing.
     pub(super) latencies: Vec<f64>,
-    /// The time of cores that client and server together took for each request, in microseconds. What other programs do to the machine hardly moves it.
+    /// The CPU time of client and server together for each request, in microseconds. Other programs
+    /// hardly change it.
     pub(super) cpu_us: f64,
 }
 
 impl Server {
-    /// Starts it; from then on it echoes.
+    /// Starts the server. It echoes until its transport is closed.
     pub(super) fn start() -> Result<Self> {
         let ca = ClusterCa::create(&ClusterId::new("bench")?)?;
         let (transport, incoming) = bind(issue(&ca, "server")?)?;
@@ -74,12 +75,12 @@ impl Server {
         Ok(Self { ca, transport })
     }
 
-    /// An identity for a node of this name.
+    /// An identity for a node with this name.
     pub(super) fn identity(&self, name: &str) -> Result<NodeIdentity> {
         issue(&self.ca, name)
     }
 
-    /// An endpoint without transport, for a node of this name.
+    /// A QUIC endpoint without the transport, for a node with this name.
     pub(super) fn raw_client(&self, name: &str) -> Result<RawClient> {
         let server_name = PeerName::new(self.transport.id().clone(), self.ca.cluster().clone());
         RawClient::new(&self.identity(name)?, self.transport.local_addr().socket(), &server_name)
@@ -90,7 +91,7 @@ impl Server {
     }
 }
 
-impl Bed {
+impl TestBed {
     /// Starts the server and connects the clients.
     ///
     /// # Errors
@@ -100,13 +101,14 @@ impl Bed {
         let mut clients = Vec::new();
         for variant in Variant::ALL {
             let client = connect(&server, variant).await?;
+            // The first request confirms the connection, so no measurement contains the handshake.
             client.request(&Load { callers: 1, delay_ms: 0, bytes: 1 }.body()).await?;
             clients.push((variant, client));
         }
         Ok(Self { server, clients })
     }
 
-    /// Lets `load.callers` callers together make `count` requests, and says how long that took.
+    /// Lets `load.callers` callers together make `count` requests. Returns the time of all of them.
     ///
     /// # Errors
     /// When a request fails.
@@ -131,8 +133,8 @@ impl Bed {
         Ok(begun.elapsed())
     }
 
-    /// Lets callers loose for `window`. A request that is under way at its end is waited for, and does not
-    /// count as one of the window.
+    /// Lets callers make requests for `window`. Then it waits for the open requests, which do not
+    /// count as requests of the window.
     pub(super) async fn window(&self, variant: Variant, load: Load, window: Duration) -> Result<Done> {
         let (client, body) = (self.client(variant), load.body());
         let mut callers = JoinSet::new();
@@ -153,12 +155,12 @@ impl Bed {
     /// A client of the same server that opens a connection for each request.
     ///
     /// # Errors
-    /// When its endpoint does not start.
+    /// When the client's endpoint does not start.
     pub fn fresh(&self) -> Result<Fresh> {
         Fresh::of(&self.server)
     }
 
-    /// Pools of several sizes, with peers of their own.
+    /// Pools of several sizes, with their own peers.
     ///
     /// # Errors
     /// When a port cannot be bound or a connection is refused.
@@ -166,7 +168,7 @@ impl Bed {
         Lookup::connect(&self.server).await
     }
 
-    /// Ends clients and server.
+    /// Closes the clients and the server.
     pub async fn close(self) {
         const LIMIT: Duration = Duration::from_secs(1);
         if let Client::StreamSplit(transport, _) = self.client(Variant::StreamSplit) {
@@ -182,7 +184,8 @@ impl Bed {
     }
 }
 
-/// How long each request took, in microseconds, and how many of them ended in time.
+/// Makes requests until `end`. Returns the latency of each request in microseconds, and the number
+/// of requests that ended in time.
 async fn call_until(end: Instant, client: Client, body: Bytes) -> Result<(Vec<f64>, u64)> {
     let (mut latencies, mut in_time) = (Vec::new(), 0);
     let mut begun = Instant::now();
@@ -197,7 +200,7 @@ async fn call_until(end: Instant, client: Client, body: Bytes) -> Result<(Vec<f6
 }
 
 async fn connect(server: &Server, variant: Variant) -> Result<Client> {
-    // A node's name is a label: it takes no underscore.
+    // A node's name is a label, which may not contain an underscore.
     let name = variant.name().replace('_', "-");
     Ok(match variant {
         Variant::StreamSplit => Client::StreamSplit(bind(server.identity(&name)?)?.0, server.peer()),
@@ -211,30 +214,33 @@ async fn connect(server: &Server, variant: Variant) -> Result<Client> {
     })
 }
 
-/// Answers each request with its own body, after as many milliseconds as its first byte says.
+/// Answers each request with the request's body. The body's first byte is the delay in
+/// milliseconds.
 async fn echo(mut incoming: Incoming) {
     while let Some(request) = incoming.recv().await {
         let Some(responder) = request.responder else { continue };
         let delay = Duration::from_millis(request.body.first().copied().unwrap_or(0).into());
         if delay.is_zero() {
-            // It fails only if the client has gone, and the client's own error shows that.
-            let _gone = responder.respond(request.body).await;
+            // This fails only if the client has closed its connection. The client's own error shows
+            // that.
+            let _ignored = responder.respond(request.body).await;
         } else {
+            // Its own task: a delayed answer must not delay the next request.
             tokio::spawn(async move {
                 tokio::time::sleep(delay).await;
-                let _gone = responder.respond(request.body).await;
+                let _ignored = responder.respond(request.body).await;
             });
         }
     }
 }
 
-/// A transport on loopback.
+/// Starts a transport on loopback.
 pub(super) fn bind(identity: NodeIdentity) -> Result<(Transport, Incoming)> {
     let listen = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
     Ok(Transport::bind(TransportConfig::new(listen, identity))?)
 }
 
-/// Where `transport` is reached.
+/// The name and address of `transport`.
 pub(super) fn peer(transport: &Transport) -> Peer {
     Peer::new(transport.id().clone(), transport.local_addr())
 }
