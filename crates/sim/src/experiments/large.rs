@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kinfolk_swim::SwimConfig;
 
-use super::lab::of_paper;
+use super::modes::of_paper;
 use crate::scenario::Scenario;
 
 /// A protocol that is compared with others.

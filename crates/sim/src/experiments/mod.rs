@@ -9,9 +9,9 @@
 //! ```
 
 mod bar;
-mod lab;
 mod large;
 mod lifeguard;
+mod modes;
 mod names;
 mod overload;
 mod page;

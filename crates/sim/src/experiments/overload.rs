@@ -133,7 +133,7 @@ fn once(cell: Cell, seed: u64) -> [Course; 4] {
     let mut world = World::light(&mode.group(cell.nodes), seed);
     let per_host = if cell.shared { HOST } else { 1 };
     let share = |cores: f64| cores * per_host as f64 / HOST as f64;
-    world.bear_load(LoadConfig {
+    world.set_load(LoadConfig {
         transport: cell.transport,
         ..LoadConfig::with_cores(share(cell.cores), per_host)
     });

@@ -1,7 +1,7 @@
 //! E3 and E3b: false failures by mode, and by how many members have anomalies at once; the same where the network is at
 //! fault too, which the paper does not have.
 
-use super::super::lab::Mode;
+use super::super::modes::Mode;
 use super::super::{Axis, Bar, Page, Plot, Row, Settings, Table, ratio};
 use super::Measured;
 use super::anomalies::{self, CONCURRENT, Condition, Outcome, QUICK, Totals};

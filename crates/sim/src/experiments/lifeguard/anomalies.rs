@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kinfolk_core::{Instant, Rng};
 
-use super::super::lab::Mode;
+use super::super::modes::Mode;
 use super::super::{Settings, side_by_side};
 use crate::faults::Fault;
 use crate::node::NodeIndex;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kinfolk_core::{Instant, Rng};
 
-use super::super::lab::Mode;
+use super::super::modes::Mode;
 use super::super::{Bar, Page, Row, Sample, Settings, Table, side_by_side};
 use super::Measured;
 use super::anomalies::{CONCURRENT, NODES, QUICK, QUIET, chosen};

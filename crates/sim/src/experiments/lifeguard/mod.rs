@@ -8,7 +8,7 @@ mod latency;
 mod stress;
 mod tuning;
 
-use super::lab::Mode;
+use super::modes::Mode;
 use super::{Page, Settings};
 
 /// A mode and what came of it.

@@ -2,9 +2,9 @@
 //! in traffic, connections and memory. Nothing was published to compare with; the promise is that it stays flat.
 
 mod detection;
+mod dissemination;
 mod idle;
 mod memory;
-mod news;
 
 use self::detection::{Detection, End};
 use super::large::Mode;
@@ -31,10 +31,15 @@ pub(super) fn run(settings: &Settings) -> Page {
     let memory = memory::measure(&modes, sizes);
     let idle = idle::measure(&modes, sizes, settings);
     let detections = detection::measure(&modes, sizes, settings);
-    let news = news::measure(&modes, sizes, settings);
-    page.bars = [detection::bars(&detections), news::bars(&news), idle::bars(&idle)].concat();
-    page.tables =
-        vec![detection::table(&detections), news::table(&news), idle::table(&idle), memory::table(&memory)];
+    let dissemination = dissemination::measure(&modes, sizes, settings);
+    page.bars =
+        [detection::bars(&detections), dissemination::bars(&dissemination), idle::bars(&idle)].concat();
+    page.tables = vec![
+        detection::table(&detections),
+        dissemination::table(&dissemination),
+        idle::table(&idle),
+        memory::table(&memory),
+    ];
     page.plots = End::ALL.map(|end| detection_plot(end, &modes, &detections)).into();
     page.plots.push(idle::plot(&modes, &idle));
     page

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kinfolk_core::Instant;
 use kinfolk_swim::SwimConfig;
 
-use super::super::lab::Mode;
+use super::super::modes::Mode;
 use super::super::{Axis, Bar, Page, Plot, Row, Sample, Settings, Table, side_by_side};
 use super::paper;
 use crate::faults::Step;

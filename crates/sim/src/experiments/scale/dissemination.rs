@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 const TICK: Duration = Duration::from_millis(500);
 
 /// What came of one loss in one mode and size; times in seconds since the change.
-pub(super) struct News {
+pub(super) struct Dissemination {
     mode: &'static str,
     nodes: usize,
     loss: f64,
@@ -49,7 +49,7 @@ fn changes(nodes: usize, settings: &Settings) -> usize {
     settings.either(full, 4)
 }
 
-pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<News> {
+pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<Dissemination> {
     let of = |loss| super::cells(modes, sizes).map(move |(nodes, mode)| (loss, nodes, mode));
     let cells: Vec<_> = LOSSES.into_iter().flat_map(of).collect();
     let seeds = settings.seeds(1, 1);
@@ -61,7 +61,7 @@ pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> V
     cells
         .into_iter()
         .zip(per_cell)
-        .map(|((loss, nodes, mode), runs)| News::of(mode.name, nodes, loss, runs))
+        .map(|((loss, nodes, mode), runs)| Dissemination::of(mode.name, nodes, loss, runs))
         .collect()
 }
 
@@ -102,7 +102,7 @@ fn version(number: usize) -> Tags {
     Tags::new([("version", number.to_string())]).expect("a short tag is within the bounds")
 }
 
-impl News {
+impl Dissemination {
     fn of(mode: &'static str, nodes: usize, loss: f64, runs: &[Run]) -> Self {
         let all = || runs.iter().flat_map(|run| &run.reached);
         Self {
@@ -143,7 +143,7 @@ impl News {
     }
 }
 
-pub(super) fn table(found: &[News]) -> Table {
+pub(super) fn table(found: &[Dissemination]) -> Table {
     let columns = [
         ("loss", "loss, %"),
         ("mode", "mode"),
@@ -158,15 +158,15 @@ pub(super) fn table(found: &[News]) -> Table {
     let text = "From a member's change of its tags until each other member knows, on links of exactly 10 ms. p50 and p99 are of all \
                 members and changes together, *last* of the last member of each change. Whom a change has not reached after \
                 2 minutes it has not reached.";
-    let mut table = Table::new("news", "Dissemination", text, columns);
-    table.rows = found.iter().map(News::row).collect();
+    let mut table = Table::new("found", "Dissemination", text, columns);
+    table.rows = found.iter().map(Dissemination::row).collect();
     table
 }
 
 /// The promise is made for 1,000 members; the other sizes are in the table.
-pub(super) fn bars(found: &[News]) -> Vec<Bar> {
+pub(super) fn bars(found: &[Dissemination]) -> Vec<Bar> {
     let promised = found.iter().filter(|one| one.mode == Mode::PROMISED && one.nodes == 1_000);
-    promised.map(News::bar).collect()
+    promised.map(Dissemination::bar).collect()
 }
 
 #[cfg(test)]
@@ -176,16 +176,21 @@ mod tests {
     #[test]
     fn a_change_reaches_all_after_one_link_at_the_least_in_every_mode() {
         for (mode, loss) in Mode::all().iter().flat_map(|mode| LOSSES.map(|loss| (mode, loss))) {
-            let news = News::of(mode.name, 20, loss, &[run(mode, 20, loss, 3, 1)]);
-            assert_eq!((news.changes, news.missed, news.reached.len()), (3, 0, 57), "{}, {loss}", mode.name);
-            assert!(news.reached.percentile(0.0) >= Some(LINK.as_secs_f64()), "{}, {loss}", mode.name);
+            let found = Dissemination::of(mode.name, 20, loss, &[run(mode, 20, loss, 3, 1)]);
+            assert_eq!(
+                (found.changes, found.missed, found.reached.len()),
+                (3, 0, 57),
+                "{}, {loss}",
+                mode.name
+            );
+            assert!(found.reached.percentile(0.0) >= Some(LINK.as_secs_f64()), "{}, {loss}", mode.name);
         }
     }
 
     #[test]
     fn a_bar_is_missed_by_whoever_is_never_reached() {
         let bar = |loss, reached: &[f64]| {
-            News::of("x", 3, loss, &[Run { reached: vec![reached.to_vec()] }]).bar().met
+            Dissemination::of("x", 3, loss, &[Run { reached: vec![reached.to_vec()] }]).bar().met
         };
         assert!(bar(0.0, &[0.1, 0.25]) && !bar(0.0, &[0.1, 0.26]) && !bar(0.0, &[0.1]));
         assert!(bar(0.05, &[0.1, 5.0]) && !bar(0.05, &[0.1, 5.1]));
