@@ -44,7 +44,11 @@ fn heal_reports_no_failure_within_a_side() {
             wrong[0]
         );
         for node in (0..nodes).map(NodeIndex) {
-            assert_eq!(world.registry(node).unwrap().member_count(), nodes, "{node} has a complete view again");
+            assert_eq!(
+                world.registry(node).unwrap().member_count(),
+                nodes,
+                "{node} has a complete view again"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! How fast a change of one member's tags comes to all, on links of 10 ms, without loss and with 5 %.
+//! How fast a change of one member's tags reaches all members, on links of 10 ms, without loss and
+//! with 5 % loss.
 
 use std::time::Duration;
 
@@ -12,30 +13,30 @@ use crate::node::NodeIndex;
 use crate::seen::What;
 use crate::world::World;
 
-/// Every link takes so long, one way.
+/// The delay of every link, one way.
 const LINK: Duration = Duration::from_millis(10);
 const LOSSES: [f64; 2] = [0.0, 0.05];
-/// The group runs so long before the first change.
+/// The time before the first change.
 const SETTLE: Duration = Duration::from_secs(10);
-/// Whom it has not reached after so long it has not reached.
+/// The time after which a member counts as never reached.
 const LIMIT: Duration = Duration::from_mins(2);
 const TICK: Duration = Duration::from_millis(500);
 
-/// What came of one loss in one mode and size; times in seconds since the change.
+/// The results for one loss in one mode and size; times in seconds since the change.
 pub(super) struct Dissemination {
     mode: &'static str,
     nodes: usize,
     loss: f64,
     changes: usize,
-    /// Whom each change had not reached.
+    /// The number of members that the changes had not reached.
     missed: usize,
-    /// Of all members and changes.
+    /// The times of all members and changes.
     reached: Sample,
-    /// Of each change, until the last member it reached.
+    /// The time of each change until the last member that it reached.
     last: Sample,
 }
 
-/// One run: for each change, when each of the others knew.
+/// The results of one run: for each change, when each of the other members knew.
 struct Run {
     reached: Vec<Vec<f64>>,
 }
@@ -85,7 +86,7 @@ fn run(mode: &Mode, nodes: usize, loss: f64, changes: usize, seed: u64) -> Run {
     Run { reached: reached.collect() }
 }
 
-/// After how many seconds each of the others knew of it.
+/// The seconds after which each of the other members knew.
 fn await_all(world: &mut World, node: NodeIndex, others: usize) -> Vec<f64> {
     let (begin, mut reached) = (world.now(), Vec::new());
     while reached.len() < others && world.now() < begin + LIMIT {
@@ -155,15 +156,16 @@ pub(super) fn table(found: &[Dissemination]) -> Table {
         ("last_max", "last, worst"),
         ("missed", "never reached"),
     ];
-    let text = "From a member's change of its tags until each other member knows, on links of exactly 10 ms. p50 and p99 are of all \
-                members and changes together, *last* of the last member of each change. Whom a change has not reached after \
-                2 minutes it has not reached.";
-    let mut table = Table::new("found", "Dissemination", text, columns);
+    let text = "The time from a member's change of its tags until each other member knows, on \
+                links of exactly 10 ms. p50 and p99 are over all members and changes; *last* is \
+                over the last member of each change. A member that a change has not reached after \
+                2 minutes counts as never reached.";
+    let mut table = Table::new("dissemination", "Dissemination", text, columns);
     table.rows = found.iter().map(Dissemination::row).collect();
     table
 }
 
-/// The promise is made for 1,000 members; the other sizes are in the table.
+/// The promise is for 1,000 members; the other sizes are in the table.
 pub(super) fn bars(found: &[Dissemination]) -> Vec<Bar> {
     let promised = found.iter().filter(|one| one.mode == Mode::PROMISED && one.nodes == 1_000);
     promised.map(Dissemination::bar).collect()
@@ -174,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_reaches_all_after_one_link_at_the_least_in_every_mode() {
+    fn change_reaches_all_after_at_least_one_link() {
         for (mode, loss) in Mode::all().iter().flat_map(|mode| LOSSES.map(|loss| (mode, loss))) {
             let found = Dissemination::of(mode.name, 20, loss, &[run(mode, 20, loss, 3, 1)]);
             assert_eq!(
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_missed_by_whoever_is_never_reached() {
+    fn bar_is_missed_if_a_member_is_never_reached() {
         let bar = |loss, reached: &[f64]| {
             Dissemination::of("x", 3, loss, &[Run { reached: vec![reached.to_vec()] }]).bar().met
         };
