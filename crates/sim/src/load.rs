@@ -2,8 +2,8 @@
 //! load, a node handles each message at once, and all connections exist.
 //!
 //! ```text
-//!   a message ──> is there a connection? ── yes ──────────────────────────────> the network ──> the CPU ──> the machine
-//!                         └─ no ──> dial queue ──> handshake, which costs both CPUs ──┘
+//! a message ──> is there a connection? ── yes ─────────────────────> network ──> CPU ──> machine
+//!                        └─ no ──> dial queue ──> handshake ──┘
 //! ```
 //!
 //! This module decides; `world/load.rs` schedules.

@@ -28,7 +28,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run every scenario in every size and mode, first from fixed seeds and then from fresh ones;
-    /// exit with 1 if a run breaks an invariant.
+    /// exit with 1 if an invariant is broken.
     Smoke {
         /// The number of fixed seeds, from 1.
         #[arg(long, default_value_t = 5, value_parser = value_parser!(u64).range(1..))]

@@ -88,8 +88,8 @@ impl<T> Queue<T> {
         Some((Instant::from_nanos(at), what))
     }
 
-    /// Moves to the next slot. If the ring is empty, it moves to the slot of the first event in the
-    /// heap, or of `end`, so that a long quiet time costs one step.
+    /// Moves to the next slot. If the ring is empty, it moves directly to the slot of the first
+    /// event in the heap, or of `end`. So a long quiet time costs one step.
     fn advance(&mut self, end: Instant) {
         let first_far = self.far.peek().map_or(u64::MAX, |Reverse(key)| key.0 >> SLOT_BITS);
         let empty_until = if self.in_ring == 0 { first_far.min(end.as_nanos() >> SLOT_BITS) } else { 0 };

@@ -8,8 +8,8 @@ use anyhow::{Error, Result, anyhow, bail};
 use kinfolk_core::Rng;
 use kinfolk_sim::{Kind, Report, Scenario, Trace, run, side_by_side};
 
-/// The group sizes of the smoke list: one node, the smallest groups, a common size, and one that is
-/// large enough for random selection to matter.
+/// The group sizes of the smoke list: one node, the smallest groups, a common size, and a size at
+/// which random selection matters.
 const SIZES: [usize; 6] = [1, 2, 3, 5, 16, 64];
 
 /// From this size on, the list runs only the first half of the seeds, rounded up, because each run

@@ -1,5 +1,5 @@
 //! Cancellation of deadlines. Nearly all deadlines are cancelled, because the reply arrives before
-//! them. This table is shared by all nodes and finds out without an access to the node: with
+//! them. All nodes share this table, so a cancelled deadline needs no access to its node. With
 //! thousands of nodes that access would be the most expensive part.
 
 /// Identifies one deadline, from its start until it comes.

@@ -1,6 +1,6 @@
-//! Anti-entropy beyond the neighbours: how many rounds the whole group starts with random members,
-//! and how soon two parts of a group discover different views when no two neighbours connect the
-//! parts.
+//! Anti-entropy beyond the neighbours. One test counts the rounds that the whole group starts with
+//! random members. The other cuts all links between neighbours of two parts, and measures how soon
+//! the parts discover that their views differ.
 
 use std::time::Duration;
 

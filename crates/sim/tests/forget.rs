@@ -8,9 +8,9 @@ use kinfolk_swim::SwimConfig;
 
 const MEMBERS: usize = 20;
 
-/// One member requests to forget `old` names. Returns the seconds until no view holds them, the
-/// number of members that still hold some ten minutes later, and the idle bytes a second before and
-/// after.
+/// One member requests to forget `old` names. Returns the seconds until no view holds them, and the
+/// number of members that still hold some ten minutes later. The last two values are the idle bytes
+/// a second before and after.
 fn forget(old: usize) -> (f64, usize, u64, u64) {
     let mut scenario = Scenario::bare(MEMBERS + old, SwimConfig::verified());
     scenario.config.heal_interval = None;

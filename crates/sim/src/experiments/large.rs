@@ -7,7 +7,7 @@ use kinfolk_swim::SwimConfig;
 use super::modes::of_paper;
 use crate::scenario::Scenario;
 
-/// A protocol in a comparison.
+/// A protocol that experiments run.
 #[derive(Debug, Clone)]
 pub(super) struct Mode {
     /// The name, as on the command line.

@@ -5,7 +5,7 @@ use kinfolk_swim::SwimConfig;
 
 use crate::scenario::Scenario;
 
-/// A protocol in a comparison.
+/// A protocol that experiments run.
 #[derive(Debug, Clone)]
 pub(super) struct Mode {
     /// The name in tables.

@@ -1,7 +1,6 @@
-//! Many old names: the cost of a join, of an anti-entropy round, and of an idle group whose members
-//! keep the tombstones of 10,000 former members. Rolling updates with random names leave such
-//! tombstones. No published figures exist for comparison. The promise is that tombstones cost
-//! almost nothing.
+//! Many old names: the cost of a join, of an anti-entropy round, and of an idle group. The members
+//! keep the tombstones of 10,000 former members, as rolling updates with random names leave them.
+//! No published figures exist. The promise is that tombstones cost almost nothing.
 
 use std::time::Duration;
 
@@ -38,8 +37,8 @@ enum What {
     Idle,
 }
 
-/// The cost in one cell: the time until the activity ended, and the traffic of the member that it
-/// is about, or of all members for the idle group.
+/// The cost in one cell: the time until the activity ended, and the traffic of one member. For the
+/// idle group it is the traffic of all members.
 #[derive(Debug, Default)]
 struct Cost {
     seconds: Vec<f64>,
@@ -146,7 +145,8 @@ fn once(mode: &Mode, what: What, old: usize, seed: u64) -> (f64, Traffic) {
     }
 }
 
-/// Lets all of the time pass, and says when it was first so.
+/// Runs the world for the whole time of measurement. Returns the seconds until the condition held
+/// first; the whole time if it never did.
 fn until(world: &mut World, is_so: impl Fn(&World) -> bool) -> f64 {
     let (begin, mut first) = (world.now(), None);
     while world.now() < begin + WATCHED {

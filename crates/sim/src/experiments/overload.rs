@@ -31,7 +31,7 @@ const SCARCE: [f64; 2] = [0.1, 0.05];
 const SCARCE_OWN: [f64; 2] = [1.0, 0.5];
 
 /// The highest number of handshakes of a member, started and accepted, while it joins and in the
-/// minute after: a third of the number in a storm.
+/// minute after. It is a third of the number in a storm.
 const HANDSHAKES_MAX: f64 = 15.0;
 /// The same in the second half of each phase. A round of anti-entropy with a random member needs
 /// one handshake at each end. Since decision 0015 only about eight members of the whole group start
@@ -108,8 +108,8 @@ pub(super) fn run(settings: &Settings) -> Page {
     page
 }
 
-/// The cells of each size: groups on shared hosts with so many of the small amounts of CPU, for
-/// both transports; groups whose members have their own part; and groups with full CPU.
+/// The cells of each size. Groups on shared hosts have small amounts of CPU and run both
+/// transports. Groups whose members have their own part, and groups with full CPU, run Kinfolk's.
 fn cells(sizes: &[usize], scarce: usize) -> Vec<Cell> {
     let kinfolk = |nodes, cores, shared| Cell { transport: Transport::Kinfolk, nodes, cores, shared };
     let of_size = |&nodes: &usize| {

@@ -74,9 +74,9 @@ impl FromIterator<f64> for Sample {
     }
 }
 
-/// The sum of `values` divided by the sum of `of`, and half of the width of the confidence interval
-/// from the scatter of the pairs (the linear approximation for ratios of sums). `None` if the
-/// divisor is zero.
+/// The sum of `values` divided by the sum of `of`, and half of the width of its confidence
+/// interval. The interval comes from the scatter of the pairs, by the linear approximation for
+/// ratios of sums. `None` if the divisor is zero.
 pub fn ratio(values: &[f64], of: &[f64]) -> Option<(f64, f64)> {
     let whole: f64 = of.iter().sum();
     if whole <= 0.0 {

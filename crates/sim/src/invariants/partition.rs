@@ -1,5 +1,5 @@
-//! A partition into two sides. A side that misses nearly half of the group or more declares no
-//! member of the other side failed before the grace ends, and reports the partition. Shortly after
+//! A partition into two sides. A side that misses nearly half of the group or more reports the
+//! partition. Before the grace ends, it declares no member of the other side failed. Shortly after
 //! the grace each side agrees on its own members. Shortly after the heal all members agree.
 
 use std::collections::BTreeMap;

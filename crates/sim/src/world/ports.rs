@@ -91,8 +91,8 @@ mod tests {
         world.check_port(A, CheckId(7), &B.id());
         world.run_until(Instant::ORIGIN + Duration::from_secs(1));
         let lines = world.trace().text().lines();
-        let told: Vec<_> = lines.filter_map(|line| line.split_once("port     check 7: ")).collect();
-        let [(head, word)] = told[..] else { panic!("a check has one end, not {}", told.len()) };
+        let ends: Vec<_> = lines.filter_map(|line| line.split_once("port     check 7: ")).collect();
+        let [(head, word)] = ends[..] else { panic!("a check has one end, not {}", ends.len()) };
         let seconds: f64 = head.split_whitespace().next().unwrap().parse().unwrap();
         (word.to_owned(), Duration::from_secs_f64(seconds).as_millis().try_into().unwrap())
     }

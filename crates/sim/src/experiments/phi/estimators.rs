@@ -1,6 +1,6 @@
-//! The detectors that the experiment compares. From the past of one peer, each computes how
-//! improbable a silence is, as phi. The first one is the detector that ships; the others exist only
-//! for comparison.
+//! The detectors that the experiment runs. From the past of one peer, each computes how improbable
+//! a silence is, as phi. The first one is the detector that ships; only the experiment uses the
+//! others.
 
 use std::collections::VecDeque;
 use std::f64::consts::LN_10;

@@ -1,5 +1,5 @@
-//! The time until the first member and until all members know that a process crashed (its host
-//! answers that the port is closed) or that a host became silent.
+//! The time until the first member, and until all members, know of an end. The end is a crash of a
+//! process, after which its host answers that the port is closed, or a host that becomes silent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

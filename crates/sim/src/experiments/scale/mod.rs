@@ -1,6 +1,6 @@
-//! Groups of 32 to 10,000 members: how soon members know of a crash and of a silent host, how fast
-//! updates spread, and what a member costs in traffic, connections, and memory. No published
-//! figures exist for comparison. The promise is that these values do not grow with the group.
+//! Groups of 32 to 10,000 members: detection of crashes and silent hosts, dissemination, and the
+//! cost of a member in traffic, connections, and memory. No published figures exist. The promise is
+//! that these values do not grow with the group.
 
 mod detection;
 mod dissemination;

@@ -1,9 +1,9 @@
 //! E1, first detection: the number of protocol periods from a crash until the first member detects
 //! it.
 //!
-//! Periods count from the first one that the prober starts after the crash to the one whose end is
-//! the suspicion, as in the paper's geometric distribution. A crash that the first probe after it
-//! detects takes one period.
+//! The first counted period is the first one that the prober starts after the crash. The last one
+//! is the period whose end is the suspicion. The paper's geometric distribution counts in this way:
+//! a crash that the first probe after it detects takes one period.
 
 use std::time::Duration;
 

@@ -39,7 +39,8 @@ pub(super) fn suspicion_periods(nodes: usize) -> f64 {
 }
 
 /// How often a live member is wrongly detected within the expected time of a detection, without
-/// suspicion: `q_f (1 - q_ml^2) (1 - q_f q_ml^4)^k e^q_f / (e^q_f - 1)` at `q_f = 1` (section 3.1).
+/// suspicion (section 3.1). The formula is `q_f (1 - q_ml^2) (1 - q_f q_ml^4)^k e^q_f / (e^q_f -
+/// 1)`, here with `q_f = 1`.
 ///
 /// The last factor is that time, in periods. A member is probed once a period on average, and each
 /// probe fails with the probability that the other factors give.
@@ -48,9 +49,9 @@ pub(super) fn false_detection(loss: f64, helpers: usize) -> f64 {
     (1.0 - arrives.powi(2)) * (1.0 - arrives.powi(4)).powi(helpers) * mean_periods()
 }
 
-/// The expected number of periods until the first probe of a member, if each of `nodes - 1` others
-/// probes it in one of its next `nodes - 1` periods, all equally likely. This is what shuffled
-/// round-robin (section 4.3) makes of `e / (e - 1)`.
+/// The expected number of periods until the first probe of a member. Each of `nodes - 1` others
+/// probes it in one of its next `nodes - 1` periods, all equally likely. Shuffled round-robin
+/// (section 4.3) has this value instead of `e / (e - 1)`.
 pub(super) fn round_robin_periods(nodes: usize) -> f64 {
     let others = nodes.saturating_sub(1).max(1) as f64;
     (0..nodes.saturating_sub(1)).map(|passed| (1.0 - passed as f64 / others).powf(others)).sum()

@@ -1,5 +1,5 @@
 //! E1, spread and removal: the time from the first suspicion of a crashed member until all members
-//! know of it, and until all have removed it.
+//! know of it, and the time until all have removed it.
 
 use std::collections::BTreeMap;
 
