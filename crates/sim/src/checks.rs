@@ -46,6 +46,7 @@ impl Checks {
         for invariant in &mut self.invariants {
             if let Err(how) = invariant.finish(ending) {
                 let violation = Violation { invariant: invariant.name(), at: ending.now, how };
+                // The end reports a violation only if the run itself had none.
                 self.broken.get_or_insert(violation);
             }
         }

@@ -12,7 +12,7 @@ const SETTINGS: &str = "GLIBC_TUNABLES";
 /// only at a start. Does nothing if the variable is set already: the user chose, or this is the
 /// second start. If it cannot start again, the program continues as it is.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(crate) fn ask() {
+pub(crate) fn request() {
     use std::env;
     use std::os::unix::process::CommandExt as _;
     use std::process::Command;
@@ -28,4 +28,4 @@ pub(crate) fn ask() {
 
 /// Does nothing: on other systems the page size is not set by this variable.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(crate) fn ask() {}
+pub(crate) fn request() {}

@@ -107,6 +107,7 @@ struct Which {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // After parsing: a wrong command line must not start the program twice.
     large_pages::request();
     let done = match cli.command {
         Command::Smoke { seeds, seed, fresh_seconds } => {

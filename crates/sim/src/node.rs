@@ -133,6 +133,7 @@ impl Node {
     pub(crate) fn new(index: NodeIndex) -> Self {
         let place = u32::try_from(index.0).unwrap_or(u32::MAX);
         let [_, high, middle, low] = place.to_be_bytes();
+        // The index is part of the address, so addresses are unique.
         let addr = NodeAddr::new(([10, high, middle, low], 7_000).into());
         Self {
             id: index.id(),
@@ -180,6 +181,7 @@ impl Process {
     /// Records a request that goes out, with its deadline.
     pub(crate) fn open(&mut self, request: RequestId, deadline: Ticket) {
         let is_next = self.requests.last().is_none_or(|(last, _)| *last < request);
+        // Ascending numbers allow a binary search.
         assert!(is_next, "a machine numbers its requests upwards");
         self.requests.push((request, deadline));
     }

@@ -48,7 +48,8 @@ pub enum Observed<'a> {
         /// The number of its requests without a reply, as the driver counts them.
         requests: usize,
     },
-    /// A step of the script happened; the truth already includes it.
+    /// A step of the script happened; the truth already includes it, so that an invariant can
+    /// compare at once.
     Step(&'a Step),
     /// A message was sent.
     Sent {

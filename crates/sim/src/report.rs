@@ -46,6 +46,8 @@ pub fn run(scenario: &Scenario, seed: u64, trace: Trace) -> Report {
 pub fn checks(scenario: &Scenario) -> Checks {
     let no_false_failure = scenario.excuse.map_or(NoFalseFailure::strict(), NoFalseFailure::excused_for);
     let mut invariants: Vec<Box<dyn Invariant>> = vec![
+        // Only the first violation counts, so rules about single claims come before rules about
+        // whole views.
         Box::new(Incarnations::default()),
         Box::new(Precedence),
         Box::new(NoResurrection::default()),

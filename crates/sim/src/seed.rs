@@ -23,6 +23,8 @@ impl Streams {
     /// The stream of one instance of one node. It does not depend on the order in which nodes
     /// start.
     pub fn node(&self, node: usize, instance: u32) -> Rng {
+        // The constant (2^64 divided by the golden ratio) spreads consecutive indices over all
+        // bits.
         let mut of_node = Rng::from_seed(self.nodes ^ (node as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         for _ in 0..instance {
             of_node.next_u64();

@@ -39,6 +39,8 @@ pub(crate) fn smoke(seeds: &[u64], fresh: Duration) -> Result<()> {
     let mut tally = Tally::default();
     tally.add(&fixed(seeds))?;
     let begun = Instant::now();
+    // Fresh seeds come from the clock, so that each call tries other runs. A violation prints its
+    // seed, so it can be repeated.
     let mut chance = Rng::from_seed(time_of_day());
     while begun.elapsed() < fresh && tally.broken.is_empty() {
         let cases: Vec<_> = (0..FRESH_AT_A_TIME).map(|_| by_chance(&mut chance)).collect();

@@ -51,6 +51,7 @@ pub(crate) fn measure(plan: &Plan) -> Result<Speed> {
     let mut world = World::light_preformed(&scenario, 1);
     let settled = kinfolk_core::Instant::ORIGIN + SETTLE;
     world.run_until(settled);
+    // Messages of the settling time do not count.
     let before = world.traffic_of_all();
     let formed = Instant::now();
     world.run_until(settled + virtual_time);

@@ -70,6 +70,7 @@ impl fmt::Display for OneLine<'_> {
             Message::Sync { nodes, after, want, .. } => {
                 write!(f, "sync {} nodes", nodes.len())?;
                 match after {
+                    // A member that wants no reply sends the last page of an exchange.
                     _ if !want => write!(f, ", wants none"),
                     Some(after) => write!(f, ", wants those after {after}"),
                     None => Ok(()),

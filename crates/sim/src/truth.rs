@@ -75,6 +75,8 @@ impl Truth {
 
     /// The index of the node with this name.
     pub fn find(&self, id: &NodeId) -> Option<NodeIndex> {
+        // The name holds the index, so no search is needed. A name beyond the last node does not
+        // exist.
         NodeIndex::of(id).filter(|place| self.nodes.get(place.0).is_some_and(|node| node.id == *id))
     }
 

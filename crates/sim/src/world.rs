@@ -167,6 +167,7 @@ impl World {
             match event {
                 SimEvent::Step(step) => self.take_step(step),
                 SimEvent::Wake(node) => self.wake(node),
+                // A cancelled deadline ends here, without an access to its node.
                 SimEvent::Arrives(_, Arrival::Deadline { ticket, .. }) if !self.tickets.expire(ticket) => {}
                 SimEvent::Arrives(node, arrival) => self.serve(node, arrival),
                 SimEvent::Served(node, arrival) => self.arrives(node, arrival),
@@ -361,6 +362,7 @@ impl World {
                 self.truth.node_mut(NodeIndex(place)).disturbed = Some(self.now);
             }
         }
+        // Time itself can break a rule, when nothing happens until a deadline.
         self.observe(Observed::Second);
         self.schedule(self.now + CHECK_INTERVAL, SimEvent::Second);
     }

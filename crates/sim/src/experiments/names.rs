@@ -107,6 +107,8 @@ fn measure(modes: &[Mode], seeds: u64) -> Vec<Compared> {
     };
     let compared =
         |(mode, what): (&Mode, What)| Compared { mode: mode.name, what, without: cost(), with: cost() };
+    // `cost` takes the next runs from the iterator, so the order of the fields must be the order of
+    // the jobs: first without tombstones, then with them.
     cells.into_iter().map(compared).collect()
 }
 
@@ -133,6 +135,8 @@ fn once(mode: &Mode, what: What, old: usize, seed: u64) -> (f64, Traffic) {
         What::AntiEntropy => {
             let before = world.traffic(behind);
             set_back(&world, behind, ahead);
+            // Equal digests mean equal views, so a digest is enough to see when the entry is
+            // current.
             let right = digest(&world, ahead);
             let seconds = until(&mut world, |world| digest(world, behind) == right);
             (seconds, world.traffic(behind) - before)

@@ -92,6 +92,7 @@ impl Display for Page {
         }
         for table in &self.tables {
             write!(f, "\n{table}")?;
+            // A plot follows its table, so that the text of the table explains both.
             for plot in self.plots.iter().filter(|plot| plot.after == table.name) {
                 writeln!(f, "\n![{}]({})", plot.title, self.file(plot))?;
             }

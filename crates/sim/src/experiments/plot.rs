@@ -146,6 +146,7 @@ impl Scale {
     fn new(axis: Axis, values: impl Iterator<Item = f64>, from: f64, to: f64) -> Self {
         let (mut min, mut max) = values
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| (min.min(value), max.max(value)));
+        // No point at all: any scale will do, but the axes need one.
         if min > max {
             (min, max) = (1.0, 10.0);
         }
@@ -154,6 +155,7 @@ impl Scale {
         } else {
             min = min.min(0.0);
         }
+        // All values are equal; a scale of zero width would divide by zero.
         if max <= min {
             max = min + 1.0;
         }
@@ -172,6 +174,7 @@ impl Scale {
             round_step((self.max - self.min) / 6.0)
         };
         let first = (self.min / step).ceil();
+        // 64 is only a guard against an endless iterator; a scale has about 8 ticks.
         let all = (0..64).map(|number| (first + f64::from(number)) * step);
         let within = all.take_while(|value| *value <= self.max + step * 1e-9);
         within.map(|value| if self.log { 10_f64.powf(value) } else { value }).collect()
@@ -190,6 +193,7 @@ fn round_step(raw: f64) -> f64 {
 
 fn tick(value: f64) -> String {
     let size = value.abs();
+    // Very large and very small numbers would not fit beside the axis.
     if size != 0.0 && !(1e-3..1e5).contains(&size) {
         return format!("{value:.0e}");
     }

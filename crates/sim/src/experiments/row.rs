@@ -84,6 +84,7 @@ fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
+        // A separator stands before each third digit from the right, but not at the front.
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }

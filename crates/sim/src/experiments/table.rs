@@ -70,6 +70,7 @@ impl Display for Table {
             writeln!(f, "{}\n", self.text)?;
         }
         let texts: Vec<Vec<String>> = self.rows.iter().map(|row| self.texts(row)).collect();
+        // Counts characters, not bytes: `±` is two bytes wide.
         let width = |at: usize| {
             let cells = texts.iter().map(|row| row[at].chars().count());
             cells.chain([self.columns[at].heading.chars().count()]).max().unwrap_or(0)

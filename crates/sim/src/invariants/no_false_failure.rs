@@ -33,6 +33,7 @@ impl Invariant for NoFalseFailure {
 
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
         let Observed::View { node, before, after: Some(after) } = &moment.what else { return Ok(()) };
+        // Only the transition counts: a tombstone that stays is reported once.
         if after.state != NodeState::Failed || before.is_some_and(|before| before.state == NodeState::Failed)
         {
             return Ok(());

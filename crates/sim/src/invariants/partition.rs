@@ -83,6 +83,8 @@ impl PartitionHeld {
         let healed = cut.healed.is_some();
         for (node, _) in truth.members() {
             let reported = self.reported.get(&node).copied();
+            // Only a side that misses nearly half of the group reports a partition; a larger side
+            // treats the missing members as ordinary failures.
             let expected = (!healed && cut.is_mass(node, truth)).then(|| cut.is_minority(node, truth));
             if reported != expected {
                 return Err(format!(
@@ -161,6 +163,7 @@ impl Invariant for PartitionHeld {
                     Some(state) => self.views.insert((*node, subject), state),
                     None => self.views.remove(&(*node, subject)),
                 };
+                // Only a new failure is judged by its time.
                 if state == Some(NodeState::Failed) && was != state {
                     return self.failed(moment.now, *node, subject, moment.truth);
                 }

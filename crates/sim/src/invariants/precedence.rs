@@ -18,6 +18,8 @@ impl Invariant for Precedence {
         let Observed::View { node, before: Some(before), after } = &moment.what else { return Ok(()) };
         let holds = match after {
             Some(after) => {
+                // The order of precedence: first the incarnation, then the state, from alive to
+                // left.
                 (after.incarnation, after.state) >= (before.incarnation, before.state)
                     && after.described_at >= before.described_at
             }

@@ -67,6 +67,7 @@ impl ReachesAll {
         let born = moment.truth.find(&known.id).map(|subject| moment.truth.node(subject).born);
         for (topic, update) in open {
             let says = match topic {
+                // An incarnation below the one of the start belongs to the previous instance.
                 Topic::Start => known.state.is_member() && Some(known.incarnation) >= born,
                 Topic::Leave => known.state == NodeState::Left,
                 Topic::Tags(tags) => known.tags == *tags,

@@ -40,6 +40,7 @@ impl Invariant for ViewsTrue {
 fn one_is_true(ending: &Ending<'_>, node: NodeIndex, view: &Snapshot) -> Result<(), String> {
     for (subject, truth) in ending.truth.all() {
         let known = view.get(&truth.id).map(|status| &**status);
+        // A member's own view is the truth about its description.
         let own =
             ending.views.iter().find(|(of, _)| *of == subject).and_then(|(_, view)| view.get(&truth.id));
         if !is_true(truth, known, own.map(|status| &**status)) {

@@ -33,6 +33,7 @@ impl Scenario {
         let mut now = FORMED;
         for number in 0..STEPS {
             now += GAP_MAX.mul_f64(rng.unit());
+            // A shuffle before each step makes the first and the last node of the list random.
             rng.shuffle(&mut up);
             match rng.below(7) {
                 // `up` never becomes empty: a node that restarts joins through its first node.

@@ -36,6 +36,8 @@ impl World {
             Fault::Reordering(share) => self.network.set_reordering(*share),
         }
         match fault.affected() {
+            // Invariants may excuse a false failure shortly after a fault, so the truth records its
+            // time.
             Some(node) => self.truth.node_mut(node).disturbed = Some(self.now),
             None => self.truth.disturb_all(self.now),
         }
@@ -56,6 +58,7 @@ impl World {
         if remembers {
             *remembered = process.machine.registry().get(id).map(|own| own.incarnation);
         }
+        // The messages that waited were for the process that ended.
         waiting.clear();
         held.clear();
         *outbox_full = false;

@@ -85,6 +85,7 @@ impl World {
         let Some(load) = &mut self.load else { return Some(now) };
         match arrival {
             Arrival::Message { from, .. } | Arrival::Reply { from, .. } => {
+                // Counts as received even if the CPU drops it: the packet itself arrived.
                 load.received(node, *from, now);
                 load.receive(node, now)
             }
@@ -96,6 +97,8 @@ impl World {
         let now = self.now;
         while let Some((pair, number)) = self.load.as_mut().and_then(|load| load.next_dial(by, now)) {
             let handshake = |step| SimEvent::Handshake(Handshake { pair, by, number, again: 0, step });
+            // Each dial gives up its place in the window after this time, even if it succeeds
+            // later.
             self.schedule(now + Window::LATE, handshake(Step::LeavesWindow));
             self.schedule(now + DIALLED_WITHIN, handshake(Step::GivenUp));
             self.send_handshake(by, Handshake { pair, by, number, again: 0, step: Step::Request }, now);

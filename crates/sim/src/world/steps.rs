@@ -46,7 +46,10 @@ impl World {
     pub(super) fn start(&mut self, node: NodeIndex, via: Option<NodeIndex>) {
         self.begin_instance(node, self.incarnation(node), SharedNodeRegistry::new());
         let truth = self.truth.node_mut(node);
+        // The first node has no group to join: it is the group.
         truth.joined = via.is_none();
+        // Observers distinguish a first start from a restart, because a restart ends earlier
+        // obligations.
         let step = if truth.instance == 1 {
             Step::Start { node, via }
         } else {
@@ -87,12 +90,15 @@ impl World {
         let purpose = self.process(node).and_then(|process| process.ended(id));
         let instance = self.instance(node);
         match (purpose, outcome) {
+            // The machine must end each command once; the purpose was removed at the first end.
             (None, _) => {
                 let how = format!("command {} of {node} ended twice", id.0);
                 self.checks.violate("a command ends once", self.now, how);
             }
             (Some(_), Outcome::Joined { .. }) => self.truth.node_mut(node).joined = true,
             (Some(Purpose::Join(via, failed)), _) if failed + 1 < JOIN_ATTEMPTS_MAX => {
+                // The delay doubles, as in the real cluster, so that a seed that is down is not
+                // flooded.
                 let backoff = (JOIN_BACKOFF_MIN * 2_u32.pow(failed)).min(JOIN_BACKOFF_MAX);
                 let again = Arrival::JoinAgain { instance, via, attempt: failed + 1 };
                 self.after(node, backoff, again);

@@ -43,6 +43,8 @@ impl World {
         if let (Some(request), Some(load)) = (request, &mut self.load) {
             load.request_sent(from, request, to, self.now);
         }
+        // Opened before the message is sent: the deadline counts from the send, even if no
+        // connection exists.
         let reply_to = request.map(|request| self.open(from, request, within));
         let arrival = Arrival::Message { from, body, reply_to };
         let outgoing = Outgoing { to, arrival, doubles: request.is_none(), dial };
@@ -97,6 +99,7 @@ impl World {
     pub(super) fn deliver(&mut self, from: NodeIndex, outgoing: Outgoing) {
         let Outgoing { to, arrival, doubles, .. } = outgoing;
         self.note_exchange(from, to);
+        // A slow node handles all arrivals late.
         let at = self.now + self.nodes[to.0].slow;
         match self.network.fate(from, to, doubles) {
             Fate::Arrives(delay) => self.schedule(at + delay, SimEvent::Arrives(to, arrival)),
@@ -140,6 +143,8 @@ impl World {
         let ends = matches!(&arrival, Arrival::Deadline { .. } | Arrival::PortChecked { .. });
         if truth.paused || truth.blocked && (is_message || stuck && ends) {
             let waiting = &mut self.nodes[node.0].waiting;
+            // Only messages have a bound: the ends of requests are few, and losing one would break
+            // the contract with the machine.
             if is_message && waiting.len() >= WAITING_MAX {
                 return self.trace.line(self.now, Some(node), "lost", "too many messages wait already");
             }
@@ -182,6 +187,8 @@ impl World {
             self.trace.line(self.now, Some(node), "silent", format_args!("request {}", request.0));
             let (now, late) = (self.now, self.lateness(node));
             let heard = self.load.as_mut().is_some_and(|load| load.timed_out(node, request, now, late));
+            // A peer that sent something else since is late, not silent; the machine treats the two
+            // differently.
             let why = if heard { NoReply::Late } else { NoReply::Silent };
             self.feed(node, Input::NoReply { request, why });
         }

@@ -172,6 +172,7 @@ pub(super) fn under_loss(settings: &Settings, page: &mut Page) {
             .collect();
         let Some((_, swim)) = all.first() else { return };
         let text = format!("{text} Every thirteenth cell of the grid, once: {} runs a mode.", swim.0.len());
+        // The paper has no runs with loss, so its columns would be empty.
         let columns = COLUMNS.into_iter().filter(|(cell, _)| !cell.ends_with("_paper"));
         let mut table = Table { columns: Table::columns(columns), ..Table::new(name, title, text, []) };
         for (mode, totals) in &all {

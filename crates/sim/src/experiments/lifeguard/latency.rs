@@ -61,6 +61,7 @@ fn one(mode: &Mode, concurrent: usize, seed: u64) -> Vec<(Option<f64>, Option<f6
         scenario.script.fault(start, Fault::Block(*node));
     }
     let mut world = World::light_preformed(&scenario, seed);
+    // Stop when the anomaly ends: a later failure event would be about a member that answers again.
     world.run_until(Instant::ORIGIN + start + LASTS);
     let unaffected: BTreeSet<NodeIndex> = unaffected.into_iter().collect();
     let mut found: BTreeMap<NodeIndex, BTreeMap<NodeIndex, Instant>> = BTreeMap::new();
@@ -72,6 +73,8 @@ fn one(mode: &Mode, concurrent: usize, seed: u64) -> Vec<(Option<f64>, Option<f6
     let after = |at: &Instant| at.since(Instant::ORIGIN + start).as_secs_f64();
     let of = |node: &NodeIndex| {
         let by = found.get(node);
+        // The last detection counts only if every healthy member declared the failure. Otherwise
+        // the anomaly is missed.
         let last = by.filter(|by| by.len() == unaffected.len()).and_then(|by| by.values().max());
         (by.and_then(|by| by.values().min()).map(after), last.map(after))
     };

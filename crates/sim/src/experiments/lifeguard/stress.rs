@@ -57,6 +57,8 @@ fn one(mode: &Mode, stressed: usize, seed: u64) -> (u64, u64) {
 }
 
 fn exponential(mean: Duration, rng: &mut Rng) -> Duration {
+    // The inverse of the exponential distribution function; the argument of the logarithm is never
+    // 0.
     mean.mul_f64(-(1.0 - rng.unit()).ln())
 }
 

@@ -84,6 +84,7 @@ impl Ours {
         let expected_interval = Duration::from_secs_f64(MEAN);
         let config = PhiConfig { threshold, window, expected_interval, ..PhiConfig::default() };
         let mut detector = PhiAccrualDetector::new(config, Instant::ORIGIN).ok()?;
+        // The first beat starts the clock of the detector: phi needs a last heartbeat.
         detector.heartbeat(Instant::ORIGIN);
         Some(Self { detector, last: Instant::ORIGIN })
     }
@@ -105,6 +106,8 @@ struct PlainNormal(Moments);
 impl Estimator for PlainNormal {
     fn phi(&self, silence: Duration) -> f64 {
         let (mean, deviation) = self.0.known();
+        // Without a deviation the normal distribution is a step at its mean, and the division below
+        // fails.
         if deviation == 0.0 {
             return if silence.as_secs_f64() > mean { f64::INFINITY } else { 0.0 };
         }
@@ -138,7 +141,9 @@ impl Estimator for Pekko {
     fn phi(&self, silence: Duration) -> f64 {
         let (mean, deviation) = self.past.known();
         let sigmas = (silence.as_secs_f64() - mean - PEKKO_PAUSE) / deviation.max(PEKKO_DEVIATION_MIN);
+        // The constants of the logistic approximation are those of Pekko's implementation.
         let odds = (-sigmas * (1.597_6 + 0.070_566 * sigmas * sigmas)).exp();
+        // Two equivalent forms: each is accurate on its side of zero, where the other loses digits.
         if sigmas > 0.0 { -(odds / (1.0 + odds)).log10() } else { -(1.0 - 1.0 / (1.0 + odds)).log10() }
     }
 
@@ -165,6 +170,7 @@ impl Estimator for Quantile {
     }
 
     fn beat(&mut self, silence: Duration) {
+        // The window is full: the oldest interval must leave both copies.
         if self.past.len() == WINDOW
             && let Some(oldest) = self.past.pop_front()
         {

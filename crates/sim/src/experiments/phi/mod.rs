@@ -81,6 +81,7 @@ fn measure(beats: usize, seeds: u64) -> Vec<Point> {
     let cells = cells();
     let mut outcomes: Vec<Option<Outcome>> = vec![None; cells.len()];
     for seed in 1..=seeds {
+        // All detectors get the same streams, so that differences come from the detectors alone.
         let streams = Shape::ALL.map(|shape| (shape, shape.draw(beats, &mut Rng::from_seed(seed))));
         let of_seed = side_by_side(&cells, |(shape, kind, threshold)| {
             let (_, stream) = streams.iter().find(|(of, _)| of == shape)?;
@@ -89,6 +90,8 @@ fn measure(beats: usize, seeds: u64) -> Vec<Point> {
         for (outcome, more) in outcomes.iter_mut().zip(of_seed) {
             *outcome = match (outcome.take(), more) {
                 (Some(known), Some(more)) => Some(known.and(more)),
+                // A detector that refuses the threshold refuses it for every seed, so both sides
+                // are `None` then.
                 (known, more) => known.or(more),
             };
         }
@@ -114,6 +117,8 @@ impl Point {
     }
 
     fn row(&self) -> Row {
+        // Mistakes are rare events among the beats, so a share's confidence interval fits, divided
+        // by the mean time between beats.
         let interval = Share { hits: self.mistakes, of: self.beats }.interval();
         Row::new()
             .with("law", self.shape.name())
@@ -204,6 +209,7 @@ fn bars(points: &[Point]) -> Vec<Bar> {
         points.iter().find(same)
     };
     let rate = |shape, kind, threshold| find(shape, kind, threshold).map_or(f64::NAN, |point| point.rate);
+    // The paper's figure drops up to about phi 8, and its plateau goes up to about 12.
     let rates = [1.0, 8.0, 12.0].map(|threshold| rate(Shape::Bursty, Kind::Normal, threshold));
     let (drop, plateau) = (rates[0] / rates[1], rates[1] / rates[2]);
     let mut bars = vec![Bar::new(

@@ -93,6 +93,7 @@ fn form(mode: &Mode, nodes: usize, seed: u64) -> Formed {
         evictions += failed.count() as u64;
         let sizes: Vec<_> = (0..nodes).filter_map(|node| world.registry(NodeIndex(node))).collect();
         let sizes: Vec<_> = sizes.into_iter().map(|registry| registry.member_count()).collect();
+        // Completion is checked each tick, but sizes are reported once a second, as in the paper.
         if tick % REPORT_TICKS == 0 {
             reported.extend(sizes.iter().copied());
         }
@@ -153,6 +154,8 @@ pub(super) fn table(found: &[Bootstrap]) -> Table {
                 figure); the others are of this code. Here a join costs messages and their delay, \
                 but no handshake and no processor time.";
     let mut table = Table::new("bootstrap", "E7: bootstrap through one seed", text, columns);
+    // A size that the paper has stands beside its rows; other sizes, such as the quick form's, come
+    // first.
     let published_too = |one: &&Bootstrap| PUBLISHED.iter().any(|published| published.nodes == one.nodes);
     found.iter().filter(|one| !published_too(one)).for_each(|one| table.push(one.row()));
     for published in PUBLISHED {

@@ -121,6 +121,7 @@ impl Verdicts {
 
     fn take(&mut self, seen: &Seen) {
         let Seen { at, node, subject, what } = *seen;
+        // The view of a faulty member is not judged: it cannot know better.
         if self.faulty.contains(&node) {
             return;
         }
@@ -132,6 +133,7 @@ impl Verdicts {
                 if self.failed_share() >= 1.0 {
                     self.all_failed.get_or_insert(at);
                 }
+            // A member that returns to a view causes a join event.
             } else if what == What::Joined {
                 self.returns += u64::from(self.failed.remove(&(node, subject)));
             }
@@ -165,6 +167,7 @@ struct Run {
 fn run(mode: &Mode, case: Case, nodes: usize, seed: u64) -> Run {
     let mut all: Vec<_> = (0..nodes).map(NodeIndex).collect();
     Rng::from_seed(seed).shuffle(&mut all);
+    // At most a third of a small group is faulty, so that most members stay healthy.
     let (faulty, healthy) = all.split_at(FAULTY.min(nodes / 3));
     let mut scenario = mode.group(nodes);
     case.script(faulty, &mut scenario.script);
@@ -178,11 +181,14 @@ fn run(mode: &Mode, case: Case, nodes: usize, seed: u64) -> Run {
     for second in (1..).take_while(|second| SECOND * *second <= WATCHED) {
         world.run_until(begin + SECOND * second);
         world.take_seen().iter().for_each(|seen| verdicts.take(seen));
+        // Up to the time limit the share is still growing. From then on it must stay at 1.
         if SECOND * second >= FAILED_WITHIN {
             failed_share_min = failed_share_min.min(verdicts.failed_share());
         }
         for (node, before) in healthy.iter().zip(&mut before) {
             sizes.extend(world.registry(*node).map(|registry| registry.member_count()));
+            // The differences between seconds, not the totals: the paper shows percentiles over
+            // seconds.
             let now = world.traffic(*node);
             let passed = now - std::mem::replace(before, now);
             received.push(passed.bytes_received as f64);

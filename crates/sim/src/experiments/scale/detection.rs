@@ -125,6 +125,7 @@ pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> V
             )
         })
         .collect();
+    // The jobs ran in the order of their size; the table has the order of the ends.
     found.sort_by_key(|one| (one.end == End::Silence, one.nodes));
     found
 }
@@ -162,6 +163,8 @@ fn await_all(world: &mut World, due: &[(Instant, NodeIndex)], alive: usize, run:
             let runs = |node| world.truth().node(node).running;
             let ended = waiting.get_mut(&seen.subject).filter(|(ended, _)| *ended <= seen.at);
             let Some((ended, known)) = ended else {
+                // A failure of a node that runs is false. One of a node from an earlier round is
+                // only late.
                 run.false_failures += u64::from(runs(seen.subject));
                 continue;
             };
@@ -221,6 +224,7 @@ impl Detection {
             self.end.name(),
             self.nodes
         );
+        // Times of the known ends alone would hide the unknown ones.
         let complete = self.all.len() == self.ended;
         let times = self.all.median().zip(self.all.percentile(99.0)).filter(|_| complete);
         let found = times.map_or_else(

@@ -77,6 +77,7 @@ fn run(mode: &Mode, nodes: usize, loss: f64, changes: usize, seed: u64) -> Run {
     world.act(&Step::Fault(Fault::Loss(loss)));
     world.run_until(Instant::ORIGIN + SETTLE);
     let reached = order.into_iter().cycle().take(changes).enumerate().map(|(number, node)| {
+        // A random offset, so that changes do not coincide with the members' rounds.
         let at = world.now() + TICK.mul_f64(rng.unit());
         world.run_until(at);
         world.take_seen();
@@ -136,6 +137,7 @@ impl Dissemination {
         } else {
             ("99 % of all members", 0.25, self.reached.percentile(99.0))
         };
+        // A percentile over the reached members alone would hide the others.
         let time = time.filter(|_| self.missed == 0);
         let found =
             time.map_or_else(|| format!("{} never reached", self.missed), |time| format!("{time:.3} s"));

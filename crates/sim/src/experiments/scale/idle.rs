@@ -35,6 +35,8 @@ pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> V
 fn run(mode: &Mode, nodes: usize, counted: Duration) -> Idle {
     let mut world = World::light_preformed(&mode.group(nodes), 1);
     world.run_until(Instant::ORIGIN + BEGIN);
+    // Only now: the exchanges while members are new would count peers that an idle member does not
+    // need.
     world.count_peers();
     let all = || (0..nodes).map(NodeIndex);
     let before: Vec<Traffic> = all().map(|node| world.traffic(node)).collect();

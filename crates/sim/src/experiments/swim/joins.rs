@@ -30,6 +30,7 @@ fn smallest_views(mode: &Mode, seed: u64) -> Vec<usize> {
     }
     let mut world = World::light(&scenario, seed);
     let second = |_| {
+        // The paper's plot has one value for each second.
         world.run_until(world.now() + Duration::from_secs(1));
         let views = (0..NODES).filter_map(|node| world.registry(NodeIndex(node)));
         views.map(|registry| registry.member_count()).min().unwrap_or(0)

@@ -19,6 +19,7 @@ fn sent(nodes: usize, seed: u64) -> Vec<u64> {
     let count = |world: &World| -> Vec<u64> {
         (0..nodes).map(|node| world.traffic(NodeIndex(node)).messages_sent).collect()
     };
+    // Skip the first period, in which members start at random times.
     world.run_until(Instant::ORIGIN + PERIOD);
     let mut before = count(&world);
     let mut sent = Vec::new();

@@ -28,12 +28,15 @@ struct Course {
 fn course(nodes: usize, seed: u64) -> Option<Course> {
     let (mut world, victim) = crashed(nodes, seed);
     let crash = world.now();
+    // The longest course: the worst round-robin selection takes about 2 N periods, then comes the
+    // suspicion, and 30 periods are left for dissemination.
     let longest = 2.0 * nodes as f64 + paper::suspicion_periods(nodes) + 30.0;
     let end = crash + PERIOD.mul_f64(longest);
     let (others, mut heard, mut failed) = (nodes - 1, BTreeMap::new(), BTreeMap::new());
     while world.now() < end && failed.len() < others {
         world.run_until(world.now() + PERIOD);
         for seen in world.take_seen().into_iter().filter(|seen| seen.subject == victim) {
+            // A member that learns of the failure first has also learned of the suspicion.
             if matches!(seen.what, What::Suspected(_) | What::Failed(_)) {
                 heard.entry(seen.node).or_insert(seen.at);
             }
