@@ -20,6 +20,9 @@ pub struct NodeIndex(pub usize);
 
 impl NodeIndex {
     /// The name of the node with this index. The order of names is the order of indices.
+    ///
+    /// # Panics
+    /// Never: the name is a DNS label for every number.
     pub fn id(self) -> NodeId {
         NodeId::new(&self.to_string()).expect("a letter and digits are a DNS label")
     }

@@ -52,6 +52,9 @@ impl Table {
     }
 
     /// Each row as one JSON object that starts with the table's name.
+    ///
+    /// # Panics
+    /// Never: texts and numbers are valid JSON.
     pub fn json(&self) -> impl Iterator<Item = String> {
         self.rows.iter().map(|row| {
             let mut whole = Row::new().with("table", self.name);

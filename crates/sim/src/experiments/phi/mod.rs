@@ -90,8 +90,8 @@ fn measure(beats: usize, seeds: u64) -> Vec<Point> {
         for (outcome, more) in outcomes.iter_mut().zip(of_seed) {
             *outcome = match (outcome.take(), more) {
                 (Some(known), Some(more)) => Some(known.and(more)),
-                // A detector that refuses the threshold refuses it for every seed, so both sides
-                // are `None` then.
+                // The first seed has no earlier outcome. A detector that refuses the threshold has
+                // no outcome for any seed.
                 (known, more) => known.or(more),
             };
         }

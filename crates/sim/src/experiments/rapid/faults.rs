@@ -121,7 +121,7 @@ impl Verdicts {
 
     fn take(&mut self, seen: &Seen) {
         let Seen { at, node, subject, what } = *seen;
-        // The view of a faulty member is not judged: it cannot know better.
+        // The view of a faulty member is not judged: messages to it may be lost.
         if self.faulty.contains(&node) {
             return;
         }
