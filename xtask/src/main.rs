@@ -8,6 +8,7 @@ mod deny;
 mod dist;
 mod layers;
 mod loom;
+mod messages;
 mod same;
 mod setup;
 mod shell;
@@ -42,8 +43,12 @@ enum Task {
     /// Crates depend on each other as the edge table says, and the pure ones stay pure; folders inside a crate
     /// import each other in no circle, and those of swim as their table says.
     Layers,
-    /// Module docs, file and function lengths, leftovers, clocks, sleeps, links between documents.
+    /// Module docs, lengths of files and functions, leftovers, clocks, sleeps, columns of comments,
+    /// names of tests, words of the glossary, links between documents, the page of messages.
     Tidy,
+    /// Writes `docs/messages.md`, the table of all errors and log lines, from the code. `tidy` fails
+    /// when the page does not match the code.
+    Messages,
     /// Dependencies: their licences, no crate twice, crates.io only; known advisories, where the
     /// database can be fetched.
     Deny,
@@ -126,6 +131,7 @@ fn main() -> ExitCode {
         Task::Fmt => cargo_steps::fmt(),
         Task::Layers => layers::check(),
         Task::Tidy => tidy::check(),
+        Task::Messages => messages::write(),
         Task::Deny => deny::check(),
         Task::Clippy => cargo_steps::clippy(),
         Task::Nextest => cargo_steps::nextest(),

@@ -91,7 +91,7 @@ impl Group {
             totals.connections += stats.pool.total;
             let sent = stats.transport.sent_for;
             let by_use =
-                [sent.handshake, sent.probe, sent.gossip, sent.comparison, sent.port_check, sent.other];
+                [sent.handshake, sent.probe, sent.gossip, sent.anti_entropy, sent.port_check, sent.other];
             for (sum, sent) in totals.sent_for.iter_mut().zip(by_use) {
                 *sum += (sent.bytes + HEADERS * sent.datagrams) as f64;
             }

@@ -65,7 +65,7 @@ struct Cell {
     /// News that goes by itself.
     idle_gossip_bytes_s: f64,
     /// Comparisons and exchanges of views.
-    idle_comparison_bytes_s: f64,
+    idle_anti_entropy_bytes_s: f64,
     /// Checks of ports.
     idle_port_check_bytes_s: f64,
     /// All else.
@@ -170,7 +170,7 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
         idle_handshake_bytes_s: rate(&rest, |totals| totals.sent_for[0]).0,
         idle_probe_bytes_s: rate(&rest, |totals| totals.sent_for[1]).0,
         idle_gossip_bytes_s: rate(&rest, |totals| totals.sent_for[2]).0,
-        idle_comparison_bytes_s: rate(&rest, |totals| totals.sent_for[3]).0,
+        idle_anti_entropy_bytes_s: rate(&rest, |totals| totals.sent_for[3]).0,
         idle_port_check_bytes_s: rate(&rest, |totals| totals.sent_for[4]).0,
         idle_other_bytes_s: rate(&rest, |totals| totals.sent_for[5]).0,
         idle_bytes_s_worst_10s: idle.1,

@@ -1,23 +1,24 @@
-//! How the program ends: one status for each kind of failure, and the one line that goes with it.
+//! The exit statuses of the program, and the one line of text that goes with each failure.
 
 use std::fmt;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-/// The table of statuses as `--help` shows it.
+/// The table of exit statuses that `--help` shows.
 pub(crate) const STATUS_TABLE: &str = "\
 Exit status:
-  0  all went well
-  1  something failed on the way: a step of the demo, writing a file, an agent stopped before it could leave,
-     or it refuses what it is asked
-  2  a wrong command line
-  3  a setting that is missing or cannot be used
-  4  a certificate, key or CA that cannot be read or does not fit
-  5  an address or port that cannot be used
+  0  success
+  1  the command failed: a demo step, writing a file, an agent that stopped before it could leave, or a request
+     that the agent refused
+  2  the command line is wrong
+  3  a setting is missing or cannot be used
+  4  a certificate, key or CA cannot be read or does not fit
+  5  an address or port cannot be used
   6  no seed let the agent join
-  7  no agent answers at the control socket, or another one holds it";
+  7  no agent answers at the control socket, or another agent holds it";
 
-/// Why the program ends, as the number that its caller sees.
+/// The reason for the end of the program, as the number that its caller sees. Scripts rely on the
+/// numbers, so a number never changes its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Done = 0,
@@ -36,7 +37,7 @@ impl From<Status> for ExitCode {
     }
 }
 
-/// A failure that ends the program. Its text is one line, says what is wrong and what to do about it.
+/// A failure that ends the program. Its text is one line: what failed, why, and what to do.
 #[derive(Debug)]
 pub(crate) struct Failure {
     status: Status,
@@ -44,20 +45,23 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A failure with this text; line breaks in it, which only texts from elsewhere can have, become spaces.
+    /// A failure with this text. Line breaks, which texts from libraries can hold, become spaces,
+    /// so that a log or a script always gets one line.
     pub(crate) fn new(status: Status, message: impl fmt::Display) -> Self {
         let message = message.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         Self { status, message }
     }
 
-    /// Standard output cannot be written to. If its reader has all that it wants (`| head -1`), the
-    /// program ends in silence.
+    /// Standard output cannot be written. If its reader has ended (`| head -1`), it has all that it
+    /// wants: the program then ends silently with status 0.
     pub(crate) fn output(error: &std::io::Error) -> Self {
         let status = if error.kind() == ErrorKind::BrokenPipe { Status::Done } else { Status::Failed };
+        // The disk is full, or standard output was closed. What to do: make room, or give another
+        // output.
         Self::new(status, format_args!("cannot write to standard output: {error}"))
     }
 
-    /// The status to end with.
+    /// The exit status.
     pub(crate) fn status(&self) -> Status {
         self.status
     }
@@ -74,13 +78,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_one_line_whatever_it_is_made_from() {
+    fn failure_is_one_line() {
         let failure = Failure::new(Status::Usage, "one\n  two\n\nthree");
         assert_eq!((failure.to_string().as_str(), failure.status()), ("one two three", Status::Usage));
     }
 
     #[test]
-    fn the_table_names_every_status() {
+    fn status_table_names_every_status() {
         let last = Status::Socket as u8;
         assert!((0..=last).all(|status| STATUS_TABLE.contains(&format!("\n  {status}  "))));
     }

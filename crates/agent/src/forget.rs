@@ -1,20 +1,23 @@
-//! `kinfolk forget NAME`: has the agent on this machine remove a failed or left member from the views of all.
+//! `kinfolk forget NAME`: makes the agent on this machine remove a failed or left member from the
+//! views of all members.
 
 use std::io::Write as _;
 
 use crate::cli::ForgetArgs;
-use crate::control::{self, Answer, ForgottenView, Question};
+use crate::control::{self, ForgottenView, Request, Response};
 use crate::exit::{Failure, Status};
 
 pub(crate) fn run(args: &ForgetArgs) -> Result<(), Failure> {
-    let question = Question::Forget { node: args.node.clone() };
-    let Answer::Forgotten(ForgottenView { name, addr, state }) =
-        control::ask_now(args.socket.as_deref(), &question)?
+    let request = Request::Forget { node: args.node.clone() };
+    let Response::Forgotten(ForgottenView { name, addr, state }) =
+        control::send_request(args.socket.as_deref(), &request)?
     else {
-        return Err(Failure::new(Status::Socket, "the agent answered another question than the one asked"));
+        return Err(Failure::new(Status::Socket, control::WRONG_RESPONSE));
+        // The agent and this command are of different versions. What to do: run the command of the
+        // same version as the agent.
     };
     let text = format!(
-        "{name} at {addr} ({}) is forgotten here; the other members hear of it by gossip\n",
+        "{name} at {addr} ({}) is removed here; the other members remove it within seconds, by gossip\n",
         state.as_str()
     );
     std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))

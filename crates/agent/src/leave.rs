@@ -1,19 +1,21 @@
-//! `kinfolk leave`: has the agent on this machine leave its cluster for good, and stop.
+//! `kinfolk leave`: makes the agent on this machine leave its cluster permanently, and stop.
 
 use std::io::Write as _;
 
 use crate::cli::LeaveArgs;
-use crate::control::{self, Answer, LeftView, Question};
+use crate::control::{self, LeftView, Request, Response};
 use crate::exit::{Failure, Status};
 
 pub(crate) fn run(args: &LeaveArgs) -> Result<(), Failure> {
-    let Answer::Left(LeftView { told, confirmed }) =
-        control::ask_now(args.socket.as_deref(), &Question::Leave)?
+    let Response::Left(LeftView { notified, confirmed }) =
+        control::send_request(args.socket.as_deref(), &Request::Leave)?
     else {
-        return Err(Failure::new(Status::Socket, "the agent answered another question than the one asked"));
+        return Err(Failure::new(Status::Socket, control::WRONG_RESPONSE));
+        // The agent and this command are of different versions. What to do: run the command of the
+        // same version as the agent.
     };
     let text = format!(
-        "the agent has left for good and stops; {confirmed} of the {told} members that it told directly confirmed it\n"
+        "the agent left permanently and stops; it notified {notified} members directly, and {confirmed} of them confirmed it\n"
     );
     std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))
 }

@@ -1,5 +1,6 @@
-//! The `kinfolk` program: it reads its command, runs it, and ends with one clear line and a documented status if that did
-//! not work. What each command does is in the file of its name.
+//! The `kinfolk` program. It parses the command line and runs the command. A failure ends it with
+//! one line on standard error and a documented exit status. Each command is in the file of its
+//! name.
 
 mod agent;
 mod ca;
@@ -27,8 +28,9 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            // A closed standard output is a failure with the status `Done`: nothing to report.
             if failure.status() != Status::Done {
-                // Without a reader of standard error the status alone says it.
+                // If nobody reads standard error, the exit status alone reports the failure.
                 let _unread = writeln!(stderr(), "kinfolk: {failure}");
             }
             failure.status().into()

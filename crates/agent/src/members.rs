@@ -1,19 +1,22 @@
-//! `kinfolk members`: the group as the agent on this machine sees it.
+//! `kinfolk members`: prints the group as the agent on this machine sees it.
 
 use std::io::Write as _;
 
 use kinfolk::NodeState;
 
 use crate::cli::MembersArgs;
-use crate::control::{self, Answer, MemberView, MembersView, PartitionView, Question, SuspicionView};
+use crate::control::{self, MemberView, MembersView, PartitionView, Request, Response, SuspicionView};
 use crate::exit::{Failure, Status};
 use crate::render::{Cell, Paint, Tone, table, tags};
 
 pub(crate) fn run(args: &MembersArgs) -> Result<(), Failure> {
-    let Answer::Members(view) = control::ask_now(args.socket.as_deref(), &Question::Members)? else {
-        return Err(Failure::new(Status::Socket, "the agent answered another question than the one asked"));
+    let Response::Members(view) = control::send_request(args.socket.as_deref(), &Request::Members)? else {
+        // The agent and this command are of different versions. What to do: run the command of the
+        // same version as the agent.
+        return Err(Failure::new(Status::Socket, control::WRONG_RESPONSE));
     };
     let text = if args.json {
+        // The view does not serialise, which is a defect of Kinfolk. What to do: report it.
         let json = serde_json::to_string(&view).map_err(|error| Failure::new(Status::Failed, error))?;
         format!("{json}\n")
     } else {
@@ -22,11 +25,12 @@ pub(crate) fn run(args: &MembersArgs) -> Result<(), Failure> {
     std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))
 }
 
-/// The table of the members; of those that failed or left only the counts, unless `all` are wanted.
+/// The table of the members. Failed and left members are only counted, unless `all` is set.
 fn as_table(paint: Paint, view: &MembersView, all: bool) -> String {
     let shown = view.members.iter().filter(|member| all || member.state.is_member());
     let shown: Vec<&MemberView> = shown.collect();
-    let is_doubted = shown.iter().any(|member| member.suspicion.is_some());
+    // The column exists only if it has something to show, because it is wide.
+    let has_suspicion = shown.iter().any(|member| member.suspicion.is_some());
     let row = |member: &&MemberView| {
         let is_me = member.name == view.node;
         let phi = member.phi.map_or_else(|| "-".to_owned(), |phi| format!("{phi:.1}"));
@@ -37,7 +41,7 @@ fn as_table(paint: Paint, view: &MembersView, all: bool) -> String {
             Cell::plain(member.incarnation.get()),
             Cell::plain(phi),
         ];
-        if is_doubted {
+        if has_suspicion {
             row.push(Cell::plain(member.suspicion.as_ref().map_or_else(|| "-".to_owned(), suspicion)));
         }
         row.push(Cell::plain(tags(&member.tags)));
@@ -45,19 +49,20 @@ fn as_table(paint: Paint, view: &MembersView, all: bool) -> String {
     };
     let rows: Vec<Vec<Cell>> = shown.iter().map(row).collect();
     let mut columns = vec!["name", "address", "state", "incarnation", "phi", "tags"];
-    if is_doubted {
+    if has_suspicion {
         columns.insert(5, "suspicion");
     }
     let count = view.members.iter().filter(|member| member.state.is_member()).count();
     let members = if count == 1 { "member" } else { "members" };
     let head = format!("{count} {members} of cluster {}, as {} sees it", view.cluster, view.node);
     let head = paint.tone(Tone::Strong, &head);
-    let parted = parted(view.partition).map(|text| format!("{}\n", paint.tone(Tone::Bad, &text)));
+    let partition = partition_line(view.partition);
+    let partition = partition.map(|text| format!("{}\n", paint.tone(Tone::Bad, &text)));
     let hidden = if all { String::new() } else { hidden(&view.members) };
-    format!("{head}\n{}\n{}{hidden}", parted.unwrap_or_default(), table(paint, &columns, &rows))
+    format!("{head}\n{}\n{}{hidden}", partition.unwrap_or_default(), table(paint, &columns, &rows))
 }
 
-/// How many failed and left, in one line; nothing if none did.
+/// One line with the numbers of failed and left members. Empty if there are none.
 fn hidden(members: &[MemberView]) -> String {
     let count = |state| members.iter().filter(|member| member.state == state).count();
     match (count(NodeState::Failed), count(NodeState::Left)) {
@@ -66,17 +71,18 @@ fn hidden(members: &[MemberView]) -> String {
     }
 }
 
-/// What the agent holds against a member, and why it does not declare it failed.
+/// Why the agent suspects a member, and why it delays the verdict.
 fn suspicion(SuspicionView { silent_ms, suspect_ms, held }: &SuspicionView) -> String {
     let seconds = |millis: u64| format!("{}.{} s", millis / 1_000, millis % 1_000 / 100);
     let silent = silent_ms.map(|millis| format!("silent for {}", seconds(millis)));
     let suspect = suspect_ms.map(|millis| format!("suspect for {}", seconds(millis)));
-    let held = held.as_ref().map(|why| format!("verdict held back: {why}"));
+    let held = held.as_ref().map(|why| format!("verdict delayed: {why}"));
     [silent, suspect, held].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-/// What to say of a partition, if there is one.
-fn parted(PartitionView { live, known, partitioned, minority, read_only }: PartitionView) -> Option<String> {
+/// The line about a partition. `None` if there is none.
+fn partition_line(view: PartitionView) -> Option<String> {
+    let PartitionView { live, known, partitioned, minority, read_only } = view;
     let side = match (partitioned, minority, read_only) {
         (_, _, true) => ", a minority for longer than the grace: read only",
         (_, true, false) => ", a minority",
@@ -105,14 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_is_told_with_its_side_and_a_whole_group_is_not() {
-        let told = |partitioned, minority, read_only| {
-            parted(PartitionView { live: 2, known: 5, partitioned, minority, read_only })
+    fn partition_line_names_the_side() {
+        let line = |partitioned, minority, read_only| {
+            partition_line(PartitionView { live: 2, known: 5, partitioned, minority, read_only })
         };
-        assert_eq!(told(false, false, false), None);
-        assert_eq!(told(true, false, false).unwrap(), "partition: 2 of 5 live");
-        assert_eq!(told(true, true, false).unwrap(), "partition: 2 of 5 live, a minority");
-        assert!(told(true, true, true).unwrap().ends_with("a minority for longer than the grace: read only"));
+        assert_eq!(line(false, false, false), None);
+        assert_eq!(line(true, false, false).unwrap(), "partition: 2 of 5 live");
+        assert_eq!(line(true, true, false).unwrap(), "partition: 2 of 5 live, a minority");
+        assert!(line(true, true, true).unwrap().ends_with("a minority for longer than the grace: read only"));
     }
 
     fn view(members: Vec<MemberView>) -> MembersView {
@@ -122,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn live_members_are_shown_and_the_others_counted() {
+    fn live_members_are_shown_and_others_counted() {
         let view = view(vec![
             member("a", NodeState::Alive, None, &[("role", "db"), ("zone", "1")]),
             member("bb", NodeState::Suspect, Some(9.26), &[]),
@@ -140,28 +146,28 @@ bb    10.0.0.1:7946  suspect  17           9.3
 ";
         let hidden = "\nnot shown: 2 failed, 1 left (--all shows them)\n";
         assert_eq!(as_table(Paint::off(), &view, false), format!("{live}{hidden}"));
-        let gone = "\
+        let others = "\
 c     10.0.0.1:7946  failed   17           -
 d     10.0.0.1:7946  left     17           -
 e     10.0.0.1:7946  failed   17           -
 ";
-        assert_eq!(as_table(Paint::off(), &view, true), format!("{live}{gone}"));
+        assert_eq!(as_table(Paint::off(), &view, true), format!("{live}{others}"));
     }
 
     #[test]
-    fn a_held_verdict_is_shown_with_its_reason() {
-        let mut doubted = member("bb", NodeState::Alive, Some(108.0), &[("role", "db")]);
+    fn delayed_verdict_is_shown_with_its_reason() {
+        let mut silent = member("bb", NodeState::Alive, Some(108.0), &[("role", "db")]);
         let held = Some("no member at all answers this member".to_owned());
-        doubted.suspicion = Some(SuspicionView { silent_ms: Some(108_250), suspect_ms: None, held });
+        silent.suspicion = Some(SuspicionView { silent_ms: Some(108_250), suspect_ms: None, held });
         let mut suspect = member("c", NodeState::Suspect, None, &[]);
         suspect.suspicion = Some(SuspicionView { silent_ms: None, suspect_ms: Some(900), held: None });
-        let view = view(vec![member("a", NodeState::Alive, None, &[]), doubted, suspect]);
+        let view = view(vec![member("a", NodeState::Alive, None, &[]), silent, suspect]);
         let table = as_table(Paint::off(), &view, false);
         let rows: Vec<&str> = table.lines().skip(3).collect();
         let expected = [
-            "name  address        state    incarnation  phi    suspicion                                                                     tags",
+            "name  address        state    incarnation  phi    suspicion                                                                   tags",
             "a     10.0.0.1:7946  alive    17           -      -",
-            "bb    10.0.0.1:7946  alive    17           108.0  silent for 108.2 s; verdict held back: no member at all answers this member  role=db",
+            "bb    10.0.0.1:7946  alive    17           108.0  silent for 108.2 s; verdict delayed: no member at all answers this member  role=db",
             "c     10.0.0.1:7946  suspect  17           -      suspect for 0.9 s",
         ];
         assert_eq!(rows[1..], expected[1..]);

@@ -1,15 +1,15 @@
-//! Text for people: colours where they are wanted, and tables whose columns line up.
+//! Text for people: colours on a terminal, and tables whose columns line up.
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, stdout};
 
 use kinfolk::{NodeState, Tags};
 
-/// Whether to colour. Colours are for a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+/// Whether to use colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Paint(bool);
 
-/// What a text is, as colours tell it.
+/// The meaning of a text, which its colour shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Plain,
@@ -18,11 +18,11 @@ pub(crate) enum Tone {
     Good,
     Warning,
     Bad,
-    Gone,
+    Left,
 }
 
 impl Paint {
-    /// As standard output wants it.
+    /// Colours if standard output is a terminal and `NO_COLOR` is not set.
     pub(crate) fn of_stdout() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self(stdout().is_terminal() && !refused)
@@ -38,7 +38,7 @@ impl Paint {
         self.0
     }
 
-    /// `text` in its tone.
+    /// `text` in the colour of `tone`.
     pub(crate) fn tone(self, tone: Tone, text: &str) -> String {
         let code = match tone {
             Tone::Plain => return text.to_owned(),
@@ -47,7 +47,7 @@ impl Paint {
             Tone::Good => "32",
             Tone::Warning => "33",
             Tone::Bad => "31",
-            Tone::Gone => "34",
+            Tone::Left => "34",
         };
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
@@ -60,12 +60,13 @@ impl Tone {
             NodeState::Alive => Self::Good,
             NodeState::Suspect => Self::Warning,
             NodeState::Failed => Self::Bad,
-            NodeState::Left => Self::Gone,
+            NodeState::Left => Self::Left,
         }
     }
 }
 
-/// One cell of a table. Its text takes one line: control characters, which tags may hold, are shown escaped.
+/// One cell of a table. Its text takes one line: control characters, which tags may hold, are
+/// escaped.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     text: String,
@@ -85,6 +86,7 @@ impl Cell {
         Self::new(Tone::of(state), state)
     }
 
+    /// The width without colours: escape sequences take no columns.
     fn width(&self) -> usize {
         self.text.chars().count()
     }
@@ -95,12 +97,14 @@ pub(crate) fn tags(tags: &Tags) -> String {
     tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
 }
 
-/// `text` without anything that a terminal could take for a command.
+/// `text` with escaped control characters. A member's tags could else send commands to the terminal
+/// of the operator.
 pub(crate) fn printable(text: &str) -> String {
     if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text.to_owned() }
 }
 
-/// `text` in lines of at most `width` characters, broken between words; a longer word gets a line of its own.
+/// Splits `text` between words into lines of at most `width` characters. A longer word gets a line
+/// of its own.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -117,8 +121,9 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A table: headings, and under each its column, with two spaces between. Ends with a line break.
+/// A table with headings. Two spaces separate the columns. The text ends with a line break.
 pub(crate) fn table(paint: Paint, headings: &[&str], rows: &[Vec<Cell>]) -> String {
+    // A column is as wide as its longest cell, headings included.
     let headings: Vec<Cell> = headings.iter().map(|heading| Cell::new(Tone::Faint, heading)).collect();
     let all = || std::iter::once(&headings).chain(rows);
     let width = |column: usize| all().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0);
@@ -127,14 +132,17 @@ pub(crate) fn table(paint: Paint, headings: &[&str], rows: &[Vec<Cell>]) -> Stri
 }
 
 fn line(paint: Paint, row: &[Cell], widths: &[usize]) -> String {
-    let (mut line, mut owed) = (String::new(), 0);
+    // Padding is written only before the next text, so that no line ends in spaces.
+    let (mut line, mut padding) = (String::new(), 0);
     for (cell, width) in row.iter().zip(widths) {
         if cell.width() > 0 {
-            line.push_str(&" ".repeat(owed));
+            line.push_str(&" ".repeat(padding));
+            // Colour only the text: padding must not be coloured, and its width is of the text
+            // alone.
             line.push_str(&paint.tone(cell.tone, &cell.text));
-            owed = 0;
+            padding = 0;
         }
-        owed += width - cell.width() + 2;
+        padding += width - cell.width() + 2;
     }
     line.push('\n');
     line
@@ -168,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_member_says_cannot_command_a_terminal() {
+    fn control_characters_of_members_are_escaped() {
         let rows = [vec![Cell::plain("a\x1b[2J\nb")]];
         assert_eq!(table(Paint::off(), &["t"], &rows), "t\na\\u{1b}[2J\\nb\n");
     }

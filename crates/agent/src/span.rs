@@ -1,11 +1,11 @@
-//! Durations as people write them: `500ms`, `2s`, `5m`, `1h`.
+//! Durations in settings: `500ms`, `2s`, `5m`, `1h`.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 /// A duration in a setting: a whole number and one of the units `ms`, `s`, `m`, `h`. At most 30
-/// days.
+/// days (720 h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span(pub Duration);
 
@@ -43,7 +43,7 @@ fn advice(text: &str) -> String {
     let why = match text {
         "" => "the value is empty".to_owned(),
         _ if text.bytes().all(|byte| byte.is_ascii_digit()) => format!("{text:?} has no unit"),
-        _ => format!("{text:?} is no duration"),
+        _ => format!("{text:?} is not a duration"),
     };
     format!("{why}; give a whole number with its unit, such as 500ms, 2s, 5m or 1h")
 }
@@ -53,14 +53,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_unit_is_read_and_all_else_is_refused() {
+    fn each_unit_is_read_and_others_are_refused() {
         let read = |text: &str| text.parse::<Span>().map(|span| span.0.as_millis());
         assert_eq!(read("500ms"), Ok(500));
         assert_eq!(read("2s"), Ok(2_000));
         assert_eq!(read("5m"), Ok(300_000));
         assert_eq!(read("720h"), Ok(2_592_000_000));
         for bad in ["", "2", "s", "-1s", "1.5s", "2 s", "2d", "721h", "99999999999999999999s"] {
-            assert!(read(bad).is_err(), "{bad:?} was taken");
+            assert!(read(bad).is_err(), "{bad:?} was accepted");
         }
     }
 }

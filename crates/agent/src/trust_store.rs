@@ -1,25 +1,32 @@
-//! The system's trust store: hundreds of certificates, of which an agent uses none, because it trusts its cluster's authority alone.
-//! The TLS library reads them when it starts, which takes 1 MiB and a third of the CPU of a start. Its only switch is the
-//! environment, and a program can set that safely only for a program that it begins. So the agent begins itself anew.
+//! Starts the agent without the system's trust store.
+//!
+//! The store holds hundreds of certificates. An agent uses none of them, because it trusts only the
+//! CA of its cluster. The TLS library reads the store at its start, which takes 1 MiB of memory and
+//! a third of the CPU of a start. Only environment variables can prevent that, and a program can
+//! set them safely only for a program that it starts. So the agent replaces itself by a new start.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-/// What the library reads the store from (`X509_STORE_set_default_paths`).
+/// The variables from which the library takes the store's paths (`X509_STORE_set_default_paths`).
 const STORE: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 const NOTHING: &str = "/dev/null";
 
-/// Begins this program anew without the store, in the same process, unless that is done. Where it cannot, the store is read.
-pub(crate) fn do_without() {
+/// Starts this program again in the same process, with an empty trust store. If that is already
+/// done, it does nothing. If the restart fails, the agent goes on and the library reads the store.
+pub(crate) fn restart_without() {
+    // This test ends the recursion: the restarted program has both variables.
     if STORE.iter().all(|name| std::env::var_os(name).is_some_and(|value| value == NOTHING)) {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
     let mut args = std::env::args_os();
-    let mut anew = Command::new(program);
+    let mut restarted = Command::new(program);
+    // Keep the name under which the user started the program, as `ps` shows it.
     if let Some(name) = args.next() {
-        anew.arg0(name);
+        restarted.arg0(name);
     }
-    // It returns only if it fails.
-    let _failed = anew.args(args).envs(STORE.map(|name| (name, NOTHING))).exec();
+    // `exec` keeps the process id, so a service manager sees one process. It returns only on
+    // failure.
+    let _failed = restarted.args(args).envs(STORE.map(|name| (name, NOTHING))).exec();
 }

@@ -1,4 +1,4 @@
-//! A program on one member sends a file's worth of bytes to a program on another, by the member's name alone.
+//! An application on one member sends 32 MiB to an application on another member, by its name.
 //!
 //! `cargo run --release -p kinfolk --example streams`
 
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use kinfolk::{Cluster, ClusterCa, ClusterConfig, ClusterId, Listener, NodeId};
 
-const MEGABYTES: usize = 32;
+const MEBIBYTES: usize = 32;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -24,15 +24,15 @@ async fn main() -> Result<()> {
     let begun = Instant::now();
     let mut stream = source.open_stream(store.id(), "backup").await?;
     let piece = Bytes::from(vec![7; 1 << 20]);
-    for _ in 0..MEGABYTES {
-        // It waits while the store does not keep up.
+    for _ in 0..MEBIBYTES {
+        // Waits while the store does not keep up.
         stream.send(piece.clone()).await?;
     }
     stream.finish()?;
     let receipt = stream.receive().await?.context("the store gave no receipt")?;
     println!("{} in {:?}", String::from_utf8_lossy(&receipt), begun.elapsed());
 
-    // Names that lead nowhere are told apart from services that nobody accepts.
+    // An unknown name and a service without a listener have different errors.
     for (node, service) in [("nobody", "backup"), ("store", "nothing")] {
         if let Err(error) = source.open_stream(&NodeId::new(node)?, service).await {
             println!("{error}");
@@ -43,7 +43,7 @@ async fn main() -> Result<()> {
     storing.await?
 }
 
-/// Counts the bytes of each stream and gives a receipt for them.
+/// Counts the bytes of each stream and answers with a receipt.
 async fn keep(mut listener: Listener) -> Result<()> {
     while let Some((from, mut stream)) = listener.accept().await {
         let mut len = 0;

@@ -1,4 +1,5 @@
-//! Three members in one process: they find each other, share tags, hear a broadcast, and one leaves.
+//! Three members in one process. They join, exchange tags, and receive a broadcast. Then one
+//! leaves.
 //!
 //! `cargo run --release -p kinfolk --example three_nodes`
 
@@ -9,7 +10,7 @@ use kinfolk::{Cluster, ClusterCa, ClusterConfig, ClusterEvent, ClusterId, NodeId
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    // In real life: `kinfolk ca init`, `kinfolk ca issue`, and `NodeIdentity::from_pem`.
+    // In production: `kinfolk ca init`, `kinfolk ca issue`, and `NodeIdentity::from_pem`.
     let ca = ClusterCa::create(&ClusterId::new("example")?)?;
     let start = |name: &str, role: &str| -> Result<Cluster> {
         let identity = ca.issue(&NodeId::new(name)?, Duration::from_hours(24))?;
@@ -25,7 +26,7 @@ async fn main() -> Result<()> {
     }
     members[0].broadcast("schema 42 is live").await?;
 
-    // What the web server sees, until the first database has left.
+    // Prints what the web server sees, until the first database has left.
     let leaver = loop {
         match events.next().await.context("the member has stopped")? {
             ClusterEvent::NodeJoined { node } => {

@@ -1,4 +1,4 @@
-//! A running member: everything of one process that belongs to the group, behind one handle.
+//! A running member. One handle starts, uses, and stops all its parts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +19,16 @@ use crate::contacts::{Contacts, SharedContacts};
 use crate::error::{ClusterError, JoinError};
 use crate::health;
 use crate::join::{self, JoinReport};
-use crate::memory::{Disk, Memory, Opened};
-use crate::reunion::{Reunion, Seeker};
+use crate::rejoin::{Rejoin, RejoinLoop};
 use crate::shutdown::ShutdownReport;
+use crate::state_dir::{Disk, Opened, StateDir};
 use crate::stats::ClusterStats;
-use crate::task::Background;
+use crate::task::BackgroundTask;
 
 /// A member of a cluster. Clones share it.
 ///
-/// When the last clone is dropped without a [`shutdown`](Self::shutdown), everything stops at once as in
-/// [`shutdown_now`](Self::shutdown_now): the others see a crash.
+/// If the last clone is dropped without a [`shutdown`](Self::shutdown), the member stops at once,
+/// as with [`shutdown_now`](Self::shutdown_now). Other members then see a crash.
 #[derive(Debug, Clone)]
 pub struct Cluster {
     pub(crate) inner: Arc<Inner>,
@@ -42,7 +42,7 @@ pub(crate) struct Inner {
     pub registry_end: RegistryCloser,
     pub events: EventBus,
     pub health: HealthChecker,
-    pub health_loop: Background,
+    pub health_loop: BackgroundTask,
     pub clock: Clock,
     pub stream_timeout: Duration,
     pub read_only_in_minority: bool,
@@ -51,29 +51,31 @@ pub(crate) struct Inner {
     pub rejoin_after_stop: bool,
     pub rng: Mutex<Rng>,
     pub contacts: SharedContacts,
-    pub memory: Option<Memory>,
-    pub reunion: Option<Reunion>,
+    pub state_dir: Option<StateDir>,
+    pub rejoin: Option<Rejoin>,
     pub shutdown: OnceCell<ShutdownReport>,
 }
 
 impl Cluster {
-    /// Starts a member, which is alone until it [joins](Self::join) or is joined. Must be called inside a tokio runtime
-    /// with its I/O and time drivers.
+    /// Starts a member. It is alone until it [joins](Self::join) a member, or a member joins
+    /// through it. Must be called inside a tokio runtime with its I/O and time drivers.
     ///
     /// # Errors
-    /// [`ClusterError`]: the port is in use, the identity is not taken, the advertised address cannot be dialled, or a
-    /// setting is out of its range. Nothing is left open.
+    /// [`ClusterError`]: the port is in use, the TLS library refuses the identity, other members
+    /// cannot dial the advertised address, the state directory cannot be used, or a setting is out
+    /// of its range. Nothing stays open.
     pub fn start(config: ClusterConfig) -> Result<Self, ClusterError> {
         let seed = getrandom::u64().map_err(|error| ClusterError::Randomness(error.to_string()))?;
         Self::start_with(config, seed, (Clock::start(), Disk::Threaded), Transport::bind)
     }
 
-    /// As [`start`](Self::start), on a machine of a simulated network where it is `since_epoch` after the Unix epoch. All
-    /// that is left to chance comes from the machine's seed. What it writes to its state directory takes its time on
-    /// tokio's clock, and no thread.
+    /// Does the same as [`start`](Self::start) on a host of a simulated network, whose wall clock
+    /// is `since_epoch` after the Unix epoch. All randomness comes from the host's seed. Writes to
+    /// the state directory take time on tokio's clock and use no thread, so that a seed replays the
+    /// same history.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// The same as for [`start`](Self::start).
     #[cfg(feature = "simulation")]
     #[doc(hidden)]
     pub fn start_on(
@@ -110,12 +112,12 @@ impl Cluster {
             registry.clone(),
             clock.now(),
         )?;
-        let former = opened.as_ref().map(|opened| &opened.record);
-        let contacts = Contacts::new(me.id.clone(), former);
+        let previous = opened.as_ref().map(|opened| &opened.record);
+        let contacts = Contacts::new(me.id.clone(), previous);
         let dormant = contacts.has_left();
         let contacts = SharedContacts::new(Mutex::new(contacts));
         let (wanted, wants) = watch::channel(incarnation);
-        let reserve = former.map(|former| Reserve { up_to: former.ceiling, wanted });
+        let reserve = previous.map(|previous| Reserve { up_to: previous.ceiling, wanted });
         let parts = Parts {
             registry: writer,
             events: events.clone(),
@@ -123,15 +125,16 @@ impl Cluster {
             clock,
             reserve,
             dormant,
-            forgotten: Some(forgets(contacts.clone())),
+            forgotten: Some(remove_forgotten(contacts.clone())),
         };
         let carried = (transport.clone(), incoming);
         let heal_interval = config.swim.heal_interval;
         let protocol = SwimProtocol::start((config.swim, config.gossip), me, rng.next_u64(), carried, parts)?;
-        let memory = opened
-            .map(|opened| Memory::start(opened, contacts.clone(), registry.clone(), protocol.clone(), wants));
-        let reunion = heal_interval.map(|interval| {
-            Reunion::start(Seeker {
+        let state_dir = opened.map(|opened| {
+            StateDir::start(opened, contacts.clone(), registry.clone(), protocol.clone(), wants)
+        });
+        let rejoin = heal_interval.map(|interval| {
+            Rejoin::start(RejoinLoop {
                 transport: transport.clone(),
                 protocol: protocol.clone(),
                 registry: registry.clone(),
@@ -160,41 +163,46 @@ impl Cluster {
             rejoin_after_stop: config.rejoin_after_stop,
             rng: Mutex::new(rng),
             contacts,
-            memory,
-            reunion,
+            state_dir,
+            rejoin,
             shutdown: OnceCell::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Our name.
+    /// The name of this member.
     pub fn id(&self) -> &NodeId {
         self.inner.protocol.id()
     }
 
-    /// The address at which others reach us.
+    /// The address at which other members reach this one.
     pub fn addr(&self) -> NodeAddr {
         self.inner.transport.advertised_addr()
     }
 
-    /// Joins the group through any of the `seeds` (`host:port`; names are resolved at each attempt). Every seed is
-    /// tried at each attempt; one that lets us join is enough. Seeds that are ourselves are passed over, so that all
-    /// members can be given the same list; with no other seed there is nothing to do.
+    /// Joins the group through any of the `seeds`, given as `host:port`. Names are resolved again
+    /// at each attempt. Each attempt tries all seeds; one success is enough. A seed that is this
+    /// member itself is skipped, so that all members can have the same list. Without another seed,
+    /// the join succeeds at once.
     ///
     /// # Errors
-    /// [`JoinError`] names every seed with its last cause, once all attempts of the [`JoinPolicy`] have failed. The
-    /// member runs on, may be joined by others, and can try again.
+    /// [`JoinError`] names each seed with its last cause, after all attempts of the [`JoinPolicy`]
+    /// have failed. The member continues to run: other members can join through it, and it can try
+    /// again.
     ///
     /// # Cancel safety
-    /// No attempt is begun after the future is dropped; one that is under way may still succeed.
+    /// No attempt starts after the future is dropped. An attempt that is under way may still
+    /// succeed.
     pub async fn join(&self, seeds: &[impl AsRef<str>]) -> Result<JoinReport, JoinError> {
         let seeds: Vec<String> = seeds.iter().map(|seed| seed.as_ref().to_owned()).collect();
-        let save_soon = || self.inner.memory.iter().for_each(Memory::save_soon);
+        let save_soon = || self.inner.state_dir.iter().for_each(StateDir::save_soon);
+        // A seed cancels an earlier leave, so a dormant member accepts messages again.
         if !seeds.is_empty() {
-            self.inner.contacts.lock().given(&seeds);
+            self.inner.contacts.lock().add_seeds(&seeds);
             self.inner.protocol.wake();
         }
         save_soon();
+        // While the guard exists, the rejoin loop does not dial the same seeds.
         let under_way = Contacts::join_begins(&self.inner.contacts);
         let joined = join::join(&self.inner, &seeds).await;
         drop(under_way);
@@ -202,7 +210,8 @@ impl Cluster {
         joined
     }
 
-    /// The group as we see it now: every known node, tombstones included. Costs next to nothing while nothing changes.
+    /// The present view of the group: each known node, tombstones included. While the view does not
+    /// change, a call only clones an `Arc`.
     pub fn members(&self) -> Arc<Snapshot> {
         self.inner.registry.snapshot()
     }
@@ -212,52 +221,53 @@ impl Cluster {
         self.inner.registry.with_tag(key, value)
     }
 
-    /// Replaces our tags and tells the others.
+    /// Replaces the tags of this member. Other members receive them by gossip.
     ///
     /// # Errors
-    /// [`ClusterError::Gossip`] if the member has been shut down.
+    /// [`ClusterError::Gossip`] if the member has left or was shut down.
     ///
     /// # Cancel safety
-    /// They may be replaced even if the future is dropped.
+    /// The tags may be replaced even if the future is dropped.
     pub async fn update_tags(&self, tags: Tags) -> Result<(), ClusterError> {
         Ok(self.inner.protocol.set_tags(tags).await?)
     }
 
-    /// Subscribes to all events from now on. A subscriber that falls behind by more than 1,000 events loses its oldest
-    /// ones and is told how many.
+    /// Subscribes to all events from now on. A subscription holds at most 1,000 unread events.
+    /// Beyond that the oldest events are dropped, and the subscriber receives their number.
     pub fn subscribe(&self) -> Subscription {
         self.inner.events.subscribe()
     }
 
-    /// Sends up to 1,024 bytes to every other member, each of which reads them once as a
-    /// [`ClusterEvent::Broadcast`](kinfolk_core::ClusterEvent::Broadcast). Unordered, and not repeated for members that
-    /// join later.
+    /// Sends up to 1,024 bytes to each other member, which receives them once as a
+    /// [`ClusterEvent::Broadcast`](kinfolk_core::ClusterEvent::Broadcast). Broadcasts arrive in any
+    /// order. Members that join later do not receive them.
     ///
     /// # Errors
-    /// [`ClusterError::Gossip`] if it is too large, or the member has left or been shut down.
+    /// [`ClusterError::Gossip`] if the payload is too large, or the member has left or was shut
+    /// down.
     ///
     /// # Cancel safety
-    /// It may be sent even if the future is dropped.
+    /// The broadcast may be sent even if the future is dropped.
     pub async fn broadcast(&self, payload: impl Into<Bytes>) -> Result<(), ClusterError> {
         Ok(self.inner.protocol.broadcast(payload.into()).await?)
     }
 
     /// Removes a failed or left member from the views of all members, here at once and at the
-    /// others by gossip. Nobody contacts its old address again, unless it is a seed. Returns what
-    /// was known of the member.
+    /// others by gossip. No member contacts its old address again, unless the address is a seed.
+    /// Returns the last known status of the member.
     ///
-    /// Without it a tombstone ends after
-    /// [`SwimConfig::tombstone_ttl`](kinfolk_swim::SwimConfig::tombstone_ttl). Each member tells
-    /// its application a [`ClusterEvent::NodeReaped`](kinfolk_core::ClusterEvent::NodeReaped) as
-    /// for any tombstone. A member that holds the forgotten one for alive or suspect keeps it. If
-    /// the forgotten member lives after all, or starts again, it joins as ever. The members
-    /// remember up to 16,384 forgotten names for the lifetime of a tombstone, so that a member that
-    /// missed the word does not bring one back.
+    /// Without this call a tombstone ends after
+    /// [`SwimConfig::tombstone_ttl`](kinfolk_swim::SwimConfig::tombstone_ttl). Each member
+    /// publishes [`ClusterEvent::NodeReaped`](kinfolk_core::ClusterEvent::NodeReaped) to its
+    /// application, as for any tombstone. A member in whose view the forgotten member is alive or
+    /// suspect keeps it. If the forgotten member is alive after all, or starts again, it joins as
+    /// usual. Each member remembers up to 16,384 forgotten names, each for the lifetime of a
+    /// tombstone. So a member that missed the update does not bring a tombstone back.
     ///
     /// # Errors
-    /// [`ClusterError::Forget`] if the member still belongs to the group, is not known, or is this
-    /// one, or if this member has left; [`ClusterError::Gossip`] if it has been shut down. Nothing
-    /// has changed then.
+    /// [`ClusterError::Forget`] if the member is alive or suspect, is not known, or is this member,
+    /// if this member has left, or if too many updates wait to be sent. [`ClusterError::Gossip`] if
+    /// this member was shut down. In each case nothing has changed.
     ///
     /// # Cancel safety
     /// The member may be forgotten even if the future is dropped.
@@ -274,63 +284,67 @@ impl Cluster {
     /// # }
     /// ```
     pub async fn forget(&self, node: &NodeId) -> Result<Arc<NodeStatus>, ClusterError> {
-        // Beyond the tombstone an address is remembered, here and at others.
-        let remembered = self.inner.contacts.lock().remembers(node);
+        // The contacts keep an address longer than the registry keeps the tombstone. So a member
+        // can be forgotten whose tombstone has ended.
+        let remembered = self.inner.contacts.lock().status_of(node);
         let forgotten = self.inner.protocol.forget(node.clone(), remembered).await;
-        self.inner.memory.iter().for_each(Memory::save_soon);
+        self.inner.state_dir.iter().for_each(StateDir::save_soon);
         forgotten.map_err(|error| match error {
             GossipError::Forget(why) => ClusterError::Forget(why),
             other => ClusterError::Gossip(other),
         })
     }
 
-    /// The suspicion level of `id` by its silence: 0 right after it was heard from, growing without bound; `None` for
-    /// whom we do not watch: by default all but about four members (see [`Mode`](kinfolk_swim::Mode)).
+    /// The phi value of `id`, from its silence: 0 right after a heartbeat, and growing without
+    /// bound. `None` if this member does not watch `id`. By default a member watches about four
+    /// others (see [`Mode`](kinfolk_swim::Mode)).
     pub fn phi(&self, id: &NodeId) -> Option<f64> {
         self.inner.health.phi(id, self.inner.clock.now())
     }
 
-    /// Why `id` was suspected, spared or declared failed: our latest findings about it with their evidence, the oldest
-    /// first, at most 8. Empty for a member that never gave cause for any.
+    /// Why `id` was suspected, cleared, or declared failed: the latest findings of this member
+    /// about it with their evidence. Oldest first, at most 8. Empty if there is no finding about
+    /// `id`.
     ///
     /// # Errors
-    /// [`ClusterError::Gossip`] once this member has shut down.
+    /// [`ClusterError::Gossip`] after this member has shut down.
     ///
     /// # Cancel safety
-    /// Nothing is left behind.
+    /// Dropping the future has no effect.
     pub async fn explain(&self, id: &NodeId) -> Result<Vec<Evidence>, ClusterError> {
         Ok(self.inner.protocol.explain(id.clone()).await?)
     }
 
-    /// What this member holds against others at this moment, short of a failure: those that do not
-    /// answer its probes, and those that are suspect in its view, ordered by name; and why it holds
-    /// a verdict back.
+    /// The members that do not answer the probes of this one, or that are suspect in its view,
+    /// ordered by name. Failed members are not included. Each entry says why this member delays its
+    /// verdict, if it does.
     ///
     /// # Errors
-    /// [`ClusterError::Gossip`] once this member has shut down.
+    /// [`ClusterError::Gossip`] after this member has shut down.
     ///
     /// # Cancel safety
-    /// Nothing is left behind.
+    /// Dropping the future has no effect.
     pub async fn suspicions(&self) -> Result<Vec<SuspicionStatus>, ClusterError> {
         Ok(self.inner.protocol.suspicions().await?)
     }
 
-    /// For how long nothing has been heard from `id` itself; `None` for whom we do not watch.
+    /// The time since the last message from `id` itself. `None` if this member does not watch `id`.
     pub fn silence(&self, id: &NodeId) -> Option<Duration> {
         self.inner.health.silence(id, self.inner.clock.now())
     }
 
-    /// What all layers have counted.
+    /// The counters of all layers.
     pub fn stats(&self) -> ClusterStats {
         let (remembered, left) = self.inner.contacts.lock().remembered();
-        let (contacts, contacts_met) = self.inner.reunion.as_ref().map(Reunion::counted).unwrap_or_default();
+        let (contacts, contacts_succeeded) =
+            self.inner.rejoin.as_ref().map(Rejoin::counted).unwrap_or_default();
         let (state_writes, state_write_failures) =
-            self.inner.memory.as_ref().map(Memory::counted).unwrap_or_default();
+            self.inner.state_dir.as_ref().map(StateDir::counted).unwrap_or_default();
         ClusterStats {
             remembered,
             left,
             contacts,
-            contacts_met,
+            contacts_succeeded,
             state_writes,
             state_write_failures,
             gossip: self.inner.protocol.stats(),
@@ -340,41 +354,45 @@ impl Cluster {
         }
     }
 
-    /// Leaves the group on purpose, without stopping anything. It is remembered: with this state
-    /// directory the next instance declines every contact, and stays alone, until it is given a
-    /// seed. A [`shutdown`](Self::shutdown) alone tells the others the same, but by default the
+    /// Leaves the group on purpose, without stopping this member. The state directory records the
+    /// leave: the next instance declines every contact, and stays alone, until it is given a seed.
+    /// A [`shutdown`](Self::shutdown) alone looks the same to other members, but by default the
     /// next instance [rejoins](ClusterConfig::rejoin_after_stop) by itself.
     ///
     /// # Errors
-    /// [`ClusterError::Gossip`] if the member has been shut down.
+    /// [`ClusterError::Gossip`] if the member was shut down.
     ///
     /// # Cancel safety
-    /// The leave goes on when the future is dropped.
+    /// The leave continues when the future is dropped.
     pub async fn leave(&self) -> Result<LeaveReport, ClusterError> {
-        self.inner.contacts.lock().leaves();
+        // Before the protocol leaves, so that a record that is written meanwhile contains the
+        // leave.
+        self.inner.contacts.lock().leave();
         let left = self.inner.protocol.leave().await;
-        self.inner.memory.iter().for_each(Memory::save_soon);
+        self.inner.state_dir.iter().for_each(StateDir::save_soon);
         Ok(left?)
     }
 
-    /// Stops in order, in six phases, each with its limit: tell the others that we leave; stop the
-    /// protocol; stop the health checker; close the connections; clear the registry; close the
-    /// event channel. Can be called from any state, and more than once: later calls wait for the
-    /// first and return its report.
+    /// Stops the member gracefully, in six phases, each with a time limit. Notifies the other
+    /// members of the leave, stops the protocol, stops the health checker, closes the connections,
+    /// clears the registry, and closes the event bus. Can be called in any state, and more than
+    /// once: a later call waits for the first one and returns its report.
     ///
     /// # Cancel safety
-    /// What is done stays done; call it again to go on.
+    /// Completed phases stay completed. Call it again to continue.
     pub async fn shutdown(&self) -> ShutdownReport {
         self.inner.shutdown().await
     }
 
-    /// Stops everything at once, without a word to anybody: to the others it is a crash. Does not wait.
+    /// Stops the member at once, and does not wait. It notifies no other member, so that they see a
+    /// crash.
     pub fn shutdown_now(&self) {
         self.inner.stop_now();
     }
 }
 
-fn forgets(contacts: SharedContacts) -> OnForgotten {
+/// Removes each forgotten member from the contacts, so that this member does not contact it again.
+fn remove_forgotten(contacts: SharedContacts) -> OnForgotten {
     OnForgotten::new(move |id, incarnation| contacts.lock().forget(id, incarnation))
 }
 

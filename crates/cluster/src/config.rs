@@ -1,4 +1,4 @@
-//! What a member is started with. Only the identity and the address have no default.
+//! The configuration of a member. Only the identity and the listen address have no default.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,49 +13,51 @@ use kinfolk_transport::{NodeIdentity, PoolConfig};
 /// The configuration of a [`Cluster`](crate::Cluster).
 #[derive(Debug, Clone)]
 pub struct ClusterConfig {
-    /// Who we are: the certificate names the member and its cluster.
+    /// The identity of this member: its certificate names the member and its cluster.
     pub identity: NodeIdentity,
-    /// Where to listen (UDP). Port 0 lets the system choose.
+    /// The UDP address to listen on. Port 0 lets the system choose a port.
     pub listen: SocketAddr,
-    /// The address that others are told, where it is not the one we listen on: behind a NAT, or when listening on all
-    /// addresses (`0.0.0.0`), where it must be given. Default: none.
+    /// The address that other members receive, if it differs from `listen`: for example behind a
+    /// NAT. Required if `listen` is an unspecified address such as `0.0.0.0`. Default: none.
     pub advertise: Option<NodeAddr>,
-    /// What we say about ourselves at first. Default: nothing.
+    /// The first tags of this member. Default: none.
     pub tags: Tags,
-    /// The protocol's settings, the same for all members.
+    /// The settings of the protocol. They should be the same for all members.
     pub swim: SwimConfig,
-    /// The driver's bounds.
+    /// The bounds of the driver.
     pub gossip: GossipConfig,
-    /// The health checker's settings. Its `expected_interval` is set to the protocol's probe interval.
+    /// The settings of the health checker. The protocol's probe interval replaces its
+    /// `expected_interval`.
     pub health: HealthConfig,
-    /// The connection pool's limits. Up to
-    /// `max_total` members all connections are kept; in a larger group some are closed and opened
-    /// again.
+    /// The limits of the connection pool. Up to `max_total` members, all connections stay open. In
+    /// a larger group, the pool closes some connections and opens them again.
     pub pool: PoolConfig,
-    /// How long opening a stream to a service of another member may take, dialling included. Default 5 s.
+    /// The time limit for opening a stream to a service of another member, dialling included.
+    /// Default 5 s.
     pub stream_timeout: Duration,
-    /// Whether [`is_read_only`](crate::Cluster::is_read_only) turns true after `swim.partition_grace` in the minority, so that
-    /// the application can stop writing. Kinfolk itself goes on. Default false.
+    /// Whether [`is_read_only`](crate::Cluster::is_read_only) becomes true after
+    /// `swim.partition_grace` in the minority. The application can then stop writing. Kinfolk
+    /// itself continues. Default false.
     pub read_only_in_minority: bool,
-    /// How to join.
+    /// How a join tries its seeds.
     pub join: JoinPolicy,
-    /// How long each phase of a shutdown may take.
+    /// The time limits of the phases of a shutdown.
     pub shutdown: ShutdownLimits,
-    /// The directory in which the member keeps what one instance remembers for the next: how high
-    /// its incarnation has risen, its seeds, and the members that it knew. It belongs to one
-    /// member, and is made if it is not there. A member that starts with it rejoins its group by
-    /// itself, in the background, unless it had [left](crate::Cluster::leave): then it waits for a
-    /// [`join`](crate::Cluster::join). Default: none, nothing is remembered.
+    /// The state directory. The member keeps there, for its next instance, the highest reserved
+    /// incarnation, its seeds, and the members that it knew. The directory belongs to one member,
+    /// and is created if it does not exist. A member that starts with it rejoins its group by
+    /// itself, in the background. A member that had [left](crate::Cluster::leave) waits for a
+    /// [`join`](crate::Cluster::join) instead. Default: none, and the member keeps nothing.
     pub state_dir: Option<PathBuf>,
-    /// Whether a [`shutdown`](crate::Cluster::shutdown) without a [`leave`](crate::Cluster::leave)
-    /// is a stop for a while: the next instance with this `state_dir` rejoins by itself. So a fleet
-    /// that a service manager stops and starts as a whole is one group again. With `false` a
-    /// shutdown is a leave. Default true.
+    /// Whether the next instance with this `state_dir` rejoins by itself after a
+    /// [`shutdown`](crate::Cluster::shutdown) without a [`leave`](crate::Cluster::leave). So a
+    /// fleet that a service manager stops and starts as a whole becomes one group again. With
+    /// `false`, a shutdown counts as a leave. Default true.
     pub rejoin_after_stop: bool,
 }
 
 impl ClusterConfig {
-    /// The defaults, for a member with this identity listening there.
+    /// The defaults, for a member with this identity and listen address.
     pub fn new(identity: NodeIdentity, listen: SocketAddr) -> Self {
         Self {
             identity,
@@ -76,20 +78,21 @@ impl ClusterConfig {
     }
 }
 
-/// How often and how patiently a join tries its seeds.
+/// How often a join tries its seeds, and how long it waits between attempts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct JoinPolicy {
-    /// How many times every seed is tried; `None`: until one lets us join. Default 10; 0 counts as
-    /// 1.
+    /// How many times each seed is tried. With `None`, until a join succeeds. Default 10; 0 counts
+    /// as 1.
     pub attempts: Option<u32>,
-    /// How long to wait after the first attempt; the wait doubles with each further one. Default 100 ms.
+    /// The delay after the first attempt. It doubles with each further attempt. Default 100 ms.
     pub first_delay: Duration,
-    /// The longest wait. Default 10 s.
+    /// The longest delay, before jitter. Default 10 s.
     pub max_delay: Duration,
-    /// By which part each wait is made shorter or longer at random, so that members that start together do not try in
-    /// step. Default 0.25 (a quarter either way); 0 to 1.
+    /// The part by which each delay is shortened or extended at random. So members that start
+    /// together do not try at the same times. Default 0.25 (a quarter either way); 0 to 1.
     pub jitter: f64,
-    /// How long one seed may take to say who it is. Default 5 s.
+    /// The time limit to resolve the name of a seed, and again for the handshake with each of its
+    /// addresses. Default 5 s.
     pub seed_timeout: Duration,
 }
 
@@ -106,22 +109,25 @@ impl Default for JoinPolicy {
 }
 
 impl JoinPolicy {
-    /// The wait after attempt number `attempt` (from 0), where `chance` is drawn from `0.0..1.0`.
+    /// The delay after attempt number `attempt` (from 0). `chance` is a random number in
+    /// `0.0..1.0`.
     pub fn delay(&self, attempt: u32, chance: f64) -> Duration {
         let doubled = self.first_delay.saturating_mul(2_u32.saturating_pow(attempt)).min(self.max_delay);
+        // Clamped: a jitter above 1 would make the delay negative, and `mul_f64` panics on that.
         let jitter = self.jitter.clamp(0.0, 1.0);
         doubled.mul_f64(1.0 - jitter + 2.0 * jitter * chance.clamp(0.0, 1.0))
     }
 }
 
-/// How long the phases of a [shutdown](crate::Cluster::shutdown) may take.
+/// The time limits of the phases of a [shutdown](crate::Cluster::shutdown).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShutdownLimits {
-    /// Telling the others that we leave. Default 5 s.
+    /// To notify the other members of the leave. Default 5 s.
     pub leave: Duration,
-    /// Ending the protocol, and ending the health checker: each. Default 1 s.
+    /// To stop the protocol. The same limit applies to each other phase without a limit of its own.
+    /// Default 1 s.
     pub stop: Duration,
-    /// Closing the connections. Default 2 s.
+    /// To close the connections. Default 2 s.
     pub close: Duration,
 }
 
@@ -136,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wait_doubles_from_100_ms_to_10_s_and_jitter_moves_it_by_a_quarter() {
+    fn delay_doubles_up_to_10_s_with_jitter_of_a_quarter() {
         let policy = JoinPolicy::default();
         let middle: Vec<u128> = (0..10).map(|attempt| policy.delay(attempt, 0.5).as_millis()).collect();
         assert_eq!(middle, [100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000]);

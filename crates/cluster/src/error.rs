@@ -1,4 +1,4 @@
-//! What starting, joining and calling a member can end in. Each says what to do about it.
+//! The errors of starting, joining, and calling a member. Each message says what to do.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,89 +11,125 @@ use kinfolk_swim::ForgetError;
 use kinfolk_transport::{RequestError, TransportError};
 use thiserror::Error;
 
-use crate::memory::StateError;
+use crate::state_dir::StateError;
 
-/// Why a member did not start, or a call did nothing.
+/// Why a member did not start, or why a call failed. A failed call has changed nothing.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum ClusterError {
-    /// The transport did not start: the port, the identity or a limit is at fault. Nothing is left open.
+    /// The transport did not start: the port, the identity, or a limit is the cause. Nothing stays
+    /// open.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The address that others would be told cannot be dialled.
-    #[error("others cannot dial {addr}: give the address that they reach us at as `advertise`")]
+    /// Other members cannot dial the advertised address, because its IP address or its port is
+    /// unspecified. Nothing was started.
+    ///
+    /// What to do: set `advertise` to the address at which other members reach this one.
+    #[error(
+        "cannot advertise {addr}: other members cannot dial it; give the address at which they reach this \
+         member as `advertise`"
+    )]
     Advertise {
-        /// The address.
+        /// The address that cannot be dialled.
         addr: kinfolk_core::NodeAddr,
     },
     /// A setting of the health checker is out of its range. Nothing was started.
-    #[error("the health checker's configuration cannot be used: {0}")]
+    ///
+    /// What to do: change the setting that the message names to a value in its range.
+    #[error("cannot start the health checker: {0}")]
     Health(#[from] HealthConfigError),
-    /// The protocol refused: a setting out of its range, a broadcast too large, or it has stopped.
+    /// The protocol refused: a setting is out of its range, a broadcast is too large, or the
+    /// protocol has stopped.
     #[error(transparent)]
     Gossip(#[from] GossipError),
-    /// A member is not forgotten: it still belongs to the group, is not known, or is this one.
-    /// Nothing has changed.
+    /// The protocol refused to forget a member: it is alive or suspect, is not known, or is this
+    /// member. Nothing has changed.
     #[error(transparent)]
     Forget(ForgetError),
     /// The state directory cannot be used. Nothing was started.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The system gave no randomness to begin with. Nothing was started.
-    #[error("the operating system gave no random number ({0})")]
+    /// The operating system gave no random number for the seed of the random number generator.
+    /// Nothing was started.
+    ///
+    /// What to do: check why `getrandom` fails on this host, for example because a sandbox denies
+    /// it.
+    #[error(
+        "cannot get a random number from the operating system: {0}; check whether a sandbox denies \
+         `getrandom`"
+    )]
     Randomness(String),
 }
 
-/// Why there is no stream to a member.
+/// Why no stream to a member was opened.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// No member of that name is known. Nothing was sent.
-    #[error("no member is named {node}; `members` lists those who are known")]
+    ///
+    /// What to do: check the name. `members` lists the known members.
+    #[error("no member is named {node}; `members` lists the known members")]
     Unknown {
         /// The name.
         node: NodeId,
     },
-    /// The member has failed or left, as far as is known here. Nothing was sent.
-    #[error("{node} is no member any more: it has {}", state.as_str())]
-    Gone {
-        /// The member.
+    /// The node has failed or left, as far as this member knows. Nothing was sent.
+    ///
+    /// What to do: use another member, or wait until this node is alive again.
+    #[error(
+        "{node} is not a member: its state is {}; use another member, or wait until it is alive again",
+        state.as_str()
+    )]
+    NotMember {
+        /// The node.
         node: NodeId,
-        /// What is known of it: `Failed` or `Left`.
+        /// Its state in the view of this member: `Failed` or `Left`.
         state: NodeState,
     },
-    /// The name is our own: a program needs no network to talk to itself. Nothing was sent.
-    #[error("the stream would lead to this very member")]
+    /// The name is that of this member: a program needs no network to reach itself. Nothing was
+    /// sent.
+    ///
+    /// What to do: call the service directly, or open the stream to another member.
+    #[error("cannot open a stream to this member itself; call the service directly")]
     Ourselves,
-    /// This member has left the group or been shut down. Nothing was sent.
-    #[error("no stream is opened: this member has left or been shut down")]
+    /// This member has left the group or was shut down. Nothing was sent.
+    ///
+    /// What to do: start this member again.
+    #[error("cannot open a stream: this member has left or was shut down; start it again")]
     Stopped,
-    /// The stream was not opened, or not in time.
+    /// The request for the stream failed, or its time limit passed.
     #[error(transparent)]
     Request(#[from] RequestError),
 }
 
-/// Why a seed did not let us join: the step at which it failed, and what to do.
+/// Why a join through a seed failed. Each variant is one step of the join. The messages continue
+/// the name of the seed, as in "host:7946: cannot be resolved".
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum SeedError {
-    /// It has no address.
-    #[error("cannot be resolved ({cause}): give it as host:port, with a name that resolves or an address")]
+    /// The seed has no address.
+    ///
+    /// What to do: give the seed as host:port, with an IP address or a name that resolves.
+    #[error("cannot be resolved ({cause}); give it as host:port, with an address or a name that resolves")]
     Resolve {
-        /// What the system says.
+        /// The error of the system.
         cause: String,
     },
     /// The name server did not answer in time.
-    #[error("was not resolved within {after:?}: is the name server up?")]
+    ///
+    /// What to do: check that the name server is up, or give the seed as an IP address.
+    #[error("cannot be resolved: no answer within {after:?}; check the name server, or give an IP address")]
     ResolveTimeout {
-        /// How long was waited.
+        /// The time limit.
         after: Duration,
     },
-    /// Its address is of the other family than the one that this member listens on, so it cannot be
-    /// dialled from there.
+    /// The address of the seed is IPv4 and the listen address of this member is IPv6, or the
+    /// reverse. The socket cannot dial it.
+    ///
+    /// What to do: let all members listen on one address family.
     #[error(
-        "{seed} is of another address family than {listen}, which this node listens on, and cannot be reached from it; let all members \
-         listen on one family"
+        "cannot dial {seed}: it is of another address family than {listen}, on which this node listens; \
+         let all members listen on one family"
     )]
     Family {
         /// The address of the seed.
@@ -101,39 +137,43 @@ pub enum SeedError {
         /// The address that this member listens on.
         listen: SocketAddr,
     },
-    /// It did not say who it is, or is nobody of this cluster.
+    /// The handshake with the seed failed, or the seed is not a member of this cluster.
     #[error(transparent)]
     Identify(#[from] RequestError),
-    /// It did not exchange views with us.
+    /// The exchange of views with the seed failed.
     #[error(transparent)]
     Exchange(#[from] GossipError),
 }
 
 impl SeedError {
-    /// Whether two wall clocks differ too much.
+    /// Whether the cause is that two wall clocks differ too much.
     pub(crate) fn is_clock(&self) -> bool {
         matches!(self, Self::Exchange(GossipError::Join { why: JoinRefusal::ClocksDiffer { .. }, .. }))
     }
 }
 
-/// One seed that did not let us join, and why.
+/// A seed through which this member could not join, and the cause.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeedFailure {
     /// The seed as it was given.
     pub seed: String,
-    /// What happened at the last attempt.
+    /// The cause at the last attempt.
     pub cause: SeedError,
 }
 
-/// No seed let us join. The member runs on and can try again, unless it was stopped meanwhile.
+/// No seed let this member join. The member continues to run and can try again, unless it was
+/// stopped meanwhile.
+///
+/// What to do: follow the cause of each seed in the message. If `stopped` is set, start the member
+/// again.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub struct JoinError {
-    /// How often every seed was tried.
+    /// How many times each seed was tried.
     pub attempts: u32,
-    /// Every seed with its last cause, in the order given.
+    /// Each seed with its last cause, in the order given.
     pub seeds: Vec<SeedFailure>,
-    /// Whether no more was tried because this member has left or been shut down.
+    /// Whether the join ended early because this member has left or was shut down.
     pub stopped: bool,
 }
 
@@ -147,7 +187,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let times = if self.attempts == 1 { "attempt" } else { "attempts" };
         if self.stopped {
-            write!(f, "this member has left or been shut down: start it again to join; ")?;
+            write!(f, "this member has left or was shut down; start it again to join; ")?;
         }
         write!(f, "no seed let us join in {} {times}", self.attempts)?;
         for (i, seed) in self.seeds.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The loop that asks the health checker at each interval and hands its verdicts to the protocol and to subscribers.
+//! Runs the health checker at each interval. Sends its verdicts to the protocol and to subscribers.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use kinfolk_detector::HealthChecker;
 use kinfolk_gossip::{Clock, SwimProtocol};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::task::Background;
+use crate::task::BackgroundTask;
 
-/// Asks `checker` at each interval, until it is stopped or the protocol has ended.
+/// Runs `checker` at each interval, until the task is stopped or the protocol has ended.
 pub(crate) fn start(
     checker: HealthChecker,
     every: Duration,
     clock: Clock,
     protocol: SwimProtocol,
     events: EventBus,
-) -> Background {
-    Background::start(check_for_ever(checker, every, clock, protocol, events))
+) -> BackgroundTask {
+    BackgroundTask::start(run_checks(checker, every, clock, protocol, events))
 }
 
 /// Returns only when the protocol has stopped.
-async fn check_for_ever(
+async fn run_checks(
     checker: HealthChecker,
     every: Duration,
     clock: Clock,
@@ -29,7 +29,7 @@ async fn check_for_ever(
     events: EventBus,
 ) {
     let mut ticks = interval(every);
-    // After a pause one check is enough; the checker itself sees that there was one.
+    // After a pause of the process one check is enough: the checker itself detects the pause.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

@@ -1,10 +1,12 @@
-//! Cluster membership over QUIC with mutual TLS: who belongs to the group, who is alive, and what each says about itself.
+//! Cluster membership over QUIC with mutual TLS. Each member knows which members belong to the
+//! group, which of them are alive, and their addresses and tags.
 //!
-//! Every member has a certificate that binds its name; nobody gets in, or speaks for another, without one. [`Cluster`] is
-//! all that most applications need.
+//! Each member has a certificate that contains its name. A node needs a certificate of the cluster
+//! to connect, and it can only send messages under the name in it. Most applications need only
+//! [`Cluster`].
 //!
 //! # Examples
-//! Two members in one process. In real life each has its own files, made by `kinfolk ca`, and
+//! Two members in one process. In production each member has its own files, made by `kinfolk ca`.
 //! [`NodeIdentity::from_pem`] reads them.
 //! ```
 //! use std::time::Duration;
@@ -44,11 +46,11 @@ mod contacts;
 mod error;
 mod health;
 mod join;
-mod memory;
 mod partition;
 mod record;
-mod reunion;
+mod rejoin;
 mod shutdown;
+mod state_dir;
 mod stats;
 mod streams;
 mod task;
@@ -57,8 +59,8 @@ pub use cluster::Cluster;
 pub use config::{ClusterConfig, JoinPolicy, ShutdownLimits};
 pub use error::{ClusterError, JoinError, OpenError, SeedError, SeedFailure};
 pub use join::JoinReport;
-pub use memory::StateError;
 pub use shutdown::{Phase, PhaseOutcome, PhaseReport, ShutdownReport};
+pub use state_dir::StateError;
 pub use stats::ClusterStats;
 
 pub use kinfolk_core::{

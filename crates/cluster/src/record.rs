@@ -1,86 +1,109 @@
-//! What a member remembers of one life for the next, and its bytes: a mark, a version, a checksum, then the record in
-//! postcard. Reading refuses whatever is not exactly that.
+//! The record that one instance of a member leaves for the next, and its encoding: magic bytes, a
+//! version, a checksum, then the record in postcard. The decoder refuses all other bytes.
 
 use kinfolk_core::{ClusterId, Incarnation, NodeAddr, NodeId, NodeState};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What the file begins with.
-const MARK: &[u8; 7] = b"kinfolk";
-/// The version of the format. A higher one is of a newer Kinfolk, and left alone.
+/// The magic bytes at the start of the file.
+const MAGIC: &[u8; 7] = b"kinfolk";
+/// The version of the format. A file with a higher version comes from a newer Kinfolk. It is set
+/// aside and not changed.
 const VERSION: u8 = 1;
-/// The mark, the version, and the CRC-32 of what follows, the highest byte first.
-const HEADER: usize = MARK.len() + 1 + 4;
-/// How large a file is read at the most: several times what the bounds of a record allow.
+/// The length of the header: the magic bytes, the version, and the CRC-32 of the body in big-endian
+/// order.
+const HEADER: usize = MAGIC.len() + 1 + 4;
+/// At most this many bytes of a file are read, so that a wrong file cannot fill the memory. A
+/// record within its bounds (1,024 members, 64 seeds) is more than 20 times smaller.
 pub(crate) const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// What a member remembers.
+/// What one instance of a member leaves for the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
-    /// Whose record it is.
+    /// The cluster of the member that owns the record.
     pub cluster: ClusterId,
-    /// Whose record it is.
+    /// The name of the member that owns the record.
     pub node: NodeId,
-    /// No incarnation above this one was ever taken.
+    /// The highest reserved incarnation. No instance took a higher one.
     pub ceiling: Incarnation,
-    /// Whether the member left on purpose, and was not given a seed since.
+    /// Whether the member left on purpose, and was not given a seed since then.
     pub left: bool,
-    /// The seeds that it was given, as they were given.
+    /// The seeds of the member, as the application wrote them.
     pub seeds: Vec<String>,
-    /// Those that it knew, the dead too.
-    pub members: Vec<Known>,
+    /// The members that it knew, failed and left ones included.
+    pub members: Vec<KnownMember>,
 }
 
-/// Somebody who was known.
+/// A member in a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Known {
+pub(crate) struct KnownMember {
     pub id: NodeId,
     pub addr: NodeAddr,
     pub incarnation: Incarnation,
     pub state: NodeState,
 }
 
-/// Why bytes are no record of ours.
+/// Why a state file cannot be used. The member sets the file aside and starts without it. In the
+/// messages, "it" is the file.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum Unreadable {
-    #[error("it is not a state file of Kinfolk")]
-    Mark,
-    #[error("it has format version {0}, and this Kinfolk reads version {VERSION}")]
+    /// The file does not start with the magic bytes: another program wrote it, or it was
+    /// overwritten.
+    ///
+    /// What to do: check that no other program writes to the state directory.
+    #[error("it is not a state file of Kinfolk; check that no other program writes to this directory")]
+    Magic,
+    /// Another version of Kinfolk wrote the file.
+    ///
+    /// What to do: start the version that wrote the file, after moving the file back. Or continue
+    /// without it, and give the member a seed.
+    #[error(
+        "it has format version {0}, and this Kinfolk reads version {VERSION}; use the version that wrote it"
+    )]
     Version(u8),
-    #[error("its checksum is wrong: it was damaged or cut off")]
+    /// The contents do not match the checksum: the file was damaged or truncated.
+    ///
+    /// What to do: check the disk. Give the member a seed if it does not find its group.
+    #[error("its checksum is wrong, because it was damaged or truncated; check the disk")]
     Checksum,
-    #[error("its contents make no sense ({0})")]
+    /// The checksum matches, but the contents are not a record. A faulty program wrote the file.
+    ///
+    /// What to do: give the member a seed if it does not find its group. Report the message.
+    #[error("its contents are not valid: {0}; please report this")]
     Contents(postcard::Error),
-    #[error("it belongs to node {node} of cluster {cluster}")]
+    /// The file belongs to another member or another cluster.
+    ///
+    /// What to do: give each member a state directory of its own.
+    #[error("it belongs to node {node} of cluster {cluster}; give each member its own state directory")]
     Foreign { node: NodeId, cluster: ClusterId },
 }
 
 impl Record {
-    /// The record as bytes.
+    /// Encodes the record.
     ///
     /// # Panics
-    /// Never: all its types can be encoded.
+    /// Never: postcard can encode all types of the record.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let body = postcard::to_stdvec(self).expect("names, numbers and lists can all be encoded");
+        let body = postcard::to_stdvec(self).expect("postcard can encode names, numbers, and lists");
         let mut bytes = Vec::with_capacity(HEADER + body.len());
-        bytes.extend_from_slice(MARK);
+        bytes.extend_from_slice(MAGIC);
         bytes.push(VERSION);
         bytes.extend_from_slice(&crc32fast::hash(&body).to_be_bytes());
         bytes.extend_from_slice(&body);
         bytes
     }
 
-    /// The record in `bytes`, if it is one of this member's. Leaves out what lies too far ahead of
-    /// `clock`: no member believes it. A ceiling up there was made by a clock that was wrong, or
-    /// the clock is wrong now; then no member lets us join.
+    /// Decodes a record of this member. Drops incarnations that are too far ahead of `clock`,
+    /// because no member accepts them. Either the clock was wrong when such a ceiling was written,
+    /// or it is wrong now. In the second case no member lets this one join.
     pub(crate) fn from_bytes(
         bytes: &[u8],
         (cluster, node): (&ClusterId, &NodeId),
         clock: Incarnation,
     ) -> Result<Self, Unreadable> {
-        let (version, rest) = match bytes.strip_prefix(MARK) {
+        let (version, rest) = match bytes.strip_prefix(MAGIC) {
             Some([version, rest @ ..]) => (*version, rest),
-            _ => return Err(Unreadable::Mark),
+            _ => return Err(Unreadable::Magic),
         };
         if version != VERSION {
             return Err(Unreadable::Version(version));
@@ -89,6 +112,7 @@ impl Record {
         if u32::from_be_bytes(*checksum) != crc32fast::hash(body) {
             return Err(Unreadable::Checksum);
         }
+        // Bytes after the record mean that it is not a record of this version.
         let mut record: Self = match postcard::take_from_bytes(body) {
             Ok((record, [])) => record,
             Ok(_) => return Err(Unreadable::Contents(postcard::Error::DeserializeBadEncoding)),
@@ -99,11 +123,14 @@ impl Record {
         }
         if !record.ceiling.is_plausible(clock) {
             let (ceiling_ms, clock_ms) = (record.ceiling.get(), clock.get());
+            // The clock of this host is wrong now, or was wrong in an earlier instance. The member
+            // starts with the incarnation of its clock. What to do: check the clock of this host,
+            // and correct it if it is wrong.
             tracing::warn!(
                 ceiling_ms,
                 clock_ms,
-                "the incarnation in the state directory lies more than 24 h ahead of the clock: starting at the clock; if the \
-                 clock is wrong, set it right"
+                "ignored the incarnation in the state directory: it is more than 24 h ahead of the \
+                 clock; if the clock is wrong, correct it"
             );
             record.ceiling = clock;
         }
@@ -118,11 +145,11 @@ mod tests {
 
     use super::*;
 
-    /// Some day in 2026.
+    /// A day in 2026.
     const CLOCK: Incarnation = Incarnation::new(1_790_000_000_000);
 
     fn cluster() -> ClusterId {
-        ClusterId::new("town").unwrap()
+        ClusterId::new("test").unwrap()
     }
 
     fn me() -> NodeId {
@@ -131,7 +158,7 @@ mod tests {
 
     fn any_record() -> impl Strategy<Value = Record> {
         let known = ("[a-z]{1,9}", any::<[u8; 4]>(), any::<u16>(), ..CLOCK.get(), 0..4_usize).prop_map(
-            |(id, ip, port, incarnation, state)| Known {
+            |(id, ip, port, incarnation, state)| KnownMember {
                 id: NodeId::new(&id).unwrap(),
                 addr: NodeAddr::new((ip, port).into()),
                 incarnation: Incarnation::new(incarnation),
@@ -152,12 +179,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_record_comes_back_as_it_was(record in any_record()) {
+        fn record_decodes_to_the_same_record(record in any_record()) {
             prop_assert_eq!(Record::from_bytes(&record.to_bytes(), (&cluster(), &me()), CLOCK), Ok(record));
         }
 
         #[test]
-        fn a_record_that_was_cut_off_or_has_a_changed_bit_is_refused(
+        fn truncated_or_changed_record_is_refused(
             record in any_record(),
             at in any::<prop::sample::Index>(),
             bit in 0..8_u8,
@@ -171,9 +198,9 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_break_the_reader(bytes: Vec<u8>, body: Vec<u8>) {
+        fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>, body: Vec<u8>) {
             let _ = Record::from_bytes(&bytes, (&cluster(), &me()), CLOCK);
-            // Behind a header that is right, too.
+            // Also after a valid header.
             let mut bytes = b"kinfolk\x01".to_vec();
             bytes.extend_from_slice(&crc32fast::hash(&body).to_be_bytes());
             bytes.extend_from_slice(&body);
@@ -182,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn far_ahead_incarnations_in_a_file_are_refused() {
-        let known = |name: &str, incarnation| Known {
+    fn incarnations_too_far_ahead_are_dropped() {
+        let known = |name: &str, incarnation| KnownMember {
             id: NodeId::new(name).unwrap(),
             addr: NodeAddr::new(([127, 0, 0, 1], 1).into()),
             incarnation,
@@ -200,12 +227,16 @@ mod tests {
         let highest = CLOCK.later_by(day);
         assert_eq!(read(highest).unwrap().ceiling, highest);
         for ceiling in [highest.next(), Incarnation::new(u64::MAX)] {
-            assert_eq!(read(ceiling).unwrap().ceiling, CLOCK, "it is left out, and the rest is kept");
+            assert_eq!(
+                read(ceiling).unwrap().ceiling,
+                CLOCK,
+                "the ceiling is replaced, and the rest is kept"
+            );
         }
     }
 
     #[test]
-    fn a_record_of_another_node_cluster_or_version_is_told_apart_from_a_damaged_one() {
+    fn foreign_record_is_distinct_from_a_damaged_one() {
         let record = Record {
             cluster: cluster(),
             node: me(),
@@ -219,14 +250,14 @@ mod tests {
         let other = NodeId::new("you").unwrap();
         assert_eq!(Record::from_bytes(&bytes, (&cluster(), &other), CLOCK), Err(foreign.clone()));
         assert_eq!(
-            Record::from_bytes(&bytes, (&ClusterId::new("city").unwrap(), &me()), CLOCK),
+            Record::from_bytes(&bytes, (&ClusterId::new("other").unwrap(), &me()), CLOCK),
             Err(foreign)
         );
-        bytes[MARK.len()] = VERSION + 1;
+        bytes[MAGIC.len()] = VERSION + 1;
         assert_eq!(
             Record::from_bytes(&bytes, (&cluster(), &me()), CLOCK),
             Err(Unreadable::Version(VERSION + 1))
         );
-        assert_eq!(Record::from_bytes(b"", (&cluster(), &me()), CLOCK), Err(Unreadable::Mark));
+        assert_eq!(Record::from_bytes(b"", (&cluster(), &me()), CLOCK), Err(Unreadable::Magic));
     }
 }

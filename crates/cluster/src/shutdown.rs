@@ -1,4 +1,5 @@
-//! The end of a member: six phases in order, each with its limit, each observable; or all at once.
+//! The shutdown of a member: six phases in order, each with a time limit and a report. A forced
+//! shutdown stops all parts at once.
 
 use std::fmt;
 use std::future::Future;
@@ -8,54 +9,56 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use crate::cluster::Inner;
-use crate::memory::Memory;
+use crate::state_dir::StateDir;
 
 /// The phases of a shutdown, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// The others are told that we leave.
+    /// Notifies the other members that this member leaves.
     BroadcastLeave,
-    /// The protocol ends: no probe, no answer. What it knew is written into the state directory, if there is one.
+    /// Stops the protocol: it sends no more probes and answers. Writes its last view to the state
+    /// directory, if there is one.
     StopGossip,
-    /// The health checker ends.
+    /// Stops the health checker.
     StopHealthChecker,
-    /// The connections are closed, each with a word to its peer, and both ports become free.
+    /// Closes each connection with a close frame to its peer, then both sockets, so that their
+    /// ports are free again.
     CloseConnections,
-    /// The registry is emptied.
+    /// Clears the registry.
     ClearRegistry,
-    /// Subscriptions end after what they still hold.
+    /// Closes the event bus. A subscription ends after the events that it still holds.
     CloseEvents,
 }
 
 /// How a phase ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhaseOutcome {
-    /// It did what it should.
+    /// The phase ended within its limit.
     Done,
-    /// Its limit ended it; the next phase went on from there.
+    /// The time limit passed. The next phase started all the same.
     TimedOut,
 }
 
-/// One phase of a shutdown.
+/// The result of one phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PhaseReport {
-    /// Which.
+    /// The phase.
     pub phase: Phase,
-    /// How long it took.
+    /// How long the phase took.
     pub took: Duration,
-    /// How it ended.
+    /// How the phase ended.
     pub outcome: PhaseOutcome,
 }
 
-/// How a shutdown went: its phases in order.
+/// The result of a shutdown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutdownReport {
-    /// All six.
+    /// All six phases, in order.
     pub phases: Vec<PhaseReport>,
 }
 
 impl ShutdownReport {
-    /// Whether every phase did what it should within its limit.
+    /// Whether each phase ended within its limit.
     pub fn is_clean(&self) -> bool {
         self.phases.iter().all(|phase| phase.outcome == PhaseOutcome::Done)
     }
@@ -66,9 +69,10 @@ impl Inner {
         self.shutdown.get_or_init(|| self.run_phases()).await.clone()
     }
 
+    /// Stops all parts at once. Blocks on nothing, because `Drop` calls it too.
     pub(crate) fn stop_now(&self) {
-        self.reunion.iter().for_each(|reunion| reunion.task().signal_stop());
-        self.memory.iter().for_each(Memory::signal_stop);
+        self.rejoin.iter().for_each(|rejoin| rejoin.task().signal_stop());
+        self.state_dir.iter().for_each(StateDir::signal_stop);
         self.protocol.signal_stop();
         self.health_loop.signal_stop();
         self.transport.abort();
@@ -76,32 +80,38 @@ impl Inner {
         self.events.close();
     }
 
-    /// Ends the protocol and what works with it; what it knew at its end is what the memory keeps.
+    /// Stops the protocol and the tasks that use it.
     async fn stop_gossip(&self) {
-        if let Some(reunion) = &self.reunion {
-            reunion.task().stop().await;
+        // First, so that no contact joins the group again.
+        if let Some(rejoin) = &self.rejoin {
+            rejoin.task().stop().await;
         }
         self.protocol.stop().await;
-        if let Some(memory) = &self.memory {
-            memory.stop().await;
+        // After the protocol, so that the state directory receives its last view.
+        if let Some(state_dir) = &self.state_dir {
+            state_dir.stop().await;
         }
     }
 
     async fn run_phases(&self) -> ShutdownReport {
         let limits = self.limits;
+        // The other members receive the same leave in both cases. Only this member records whether
+        // its next instance rejoins (decision 12).
         if !self.rejoin_after_stop {
-            self.contacts.lock().leaves();
+            self.contacts.lock().leave();
         }
         let leave = async {
             if let Err(error) = self.protocol.leave().await {
-                tracing::debug!(%error, "there was nothing left to leave");
+                // The protocol had stopped before the shutdown began. What to do: nothing.
+                tracing::debug!(%error, "cannot notify other members of the leave");
             }
         };
         let phases = vec![
             phase(Phase::BroadcastLeave, limits.leave, leave).await,
             phase(Phase::StopGossip, limits.stop, self.stop_gossip()).await,
             phase(Phase::StopHealthChecker, limits.stop, self.health_loop.stop()).await,
-            // The transport keeps its limit itself, so that what is closed at its end is closed in good order.
+            // The transport enforces its limit itself, and then closes the rest gracefully. The
+            // double limit here applies only if that does not end.
             phase(Phase::CloseConnections, limits.close * 2, self.transport.close(limits.close)).await,
             phase(Phase::ClearRegistry, limits.stop, async { self.registry_end.close() }).await,
             phase(Phase::CloseEvents, limits.stop, async { self.events.close() }).await,
@@ -112,6 +122,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        // After a complete shutdown everything is stopped already.
         if !self.shutdown.initialized() {
             self.stop_now();
         }
@@ -125,7 +136,9 @@ async fn phase(phase: Phase, limit: Duration, work: impl Future<Output = ()>) ->
     let outcome = if ended.is_ok() { PhaseOutcome::Done } else { PhaseOutcome::TimedOut };
     let took = began.elapsed();
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    // The line itself has the phase as a field, which is in every format of the log.
+    // One phase of the shutdown ended; `outcome` is `done` or `timed out`. The phase is a field of
+    // the line, not of a span, because not every log format prints spans. What to do: nothing.
+    // After `timed out`, look at the state of the phase's part, or raise its limit.
     tracing::info!(parent: None, %phase, %outcome, took_ms, "a phase of the shutdown ended");
     PhaseReport { phase, took, outcome }
 }

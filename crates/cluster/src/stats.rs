@@ -1,4 +1,4 @@
-//! What all layers have counted, in one place.
+//! The counters of all layers in one struct.
 
 use kinfolk_gossip::GossipStats;
 use kinfolk_transport::{PoolStats, TransportStats};
@@ -9,23 +9,24 @@ use kinfolk_transport::{PoolStats, TransportStats};
 pub struct ClusterStats {
     /// The protocol and its driver.
     pub gossip: GossipStats,
-    /// Frames, bytes, refusals.
+    /// Frames, bytes, and refusals.
     pub transport: TransportStats,
     /// Connections.
     pub pool: PoolStats,
-    /// Members that are remembered and could be contacted, those in the registry included.
+    /// The number of members whose address this member remembers. Those in the registry are
+    /// included.
     pub remembered: usize,
-    /// Whether they are not contacted, because this member left on purpose and was not given a seed
-    /// since.
+    /// Whether this member contacts none of them, because it left on purpose and was not given a
+    /// seed since then.
     pub left: bool,
-    /// Seeds and members of old that were contacted to find the group again.
+    /// The number of attempts to contact a seed or a former member to find the group again.
     pub contacts: u64,
-    /// Those of them that led to a member.
-    pub contacts_met: u64,
-    /// How often the state directory was written.
+    /// The number of those attempts that reached a member.
+    pub contacts_succeeded: u64,
+    /// The number of successful writes to the state directory.
     pub state_writes: u64,
-    /// How often that failed.
+    /// The number of failed writes to the state directory.
     pub state_write_failures: u64,
-    /// Events that slow subscribers have lost.
+    /// The number of events that were dropped because a subscriber was too slow.
     pub events_dropped: u64,
 }

@@ -1,5 +1,5 @@
-//! Streams of bytes between programs on two members, over the connections that the transport keeps to members anyway.
-//! What the bytes mean is the programs' business. Here a member's name becomes its address; the rest is the transport's.
+//! Streams of bytes between applications on two members. This file finds the address of a member by
+//! its name; the transport does the rest. The applications define the meaning of the bytes.
 
 use kinfolk_core::NodeId;
 use kinfolk_transport::{AppStream, Listener, Peer, ServiceError};
@@ -9,21 +9,23 @@ use crate::error::OpenError;
 
 impl Cluster {
     /// Opens a stream to a service of the member `node`, within
-    /// [`stream_timeout`](crate::ClusterConfig::stream_timeout). It returns when the stream waits in the service's backlog
-    /// there; when the program takes it from the backlog, is not told.
+    /// [`stream_timeout`](crate::ClusterConfig::stream_timeout). Returns when the stream is in the
+    /// backlog of the service at the peer. The peer's application may accept it from there later.
     ///
-    /// Streams have connections of their own: they do not delay the protocol's probes, and hold at most half of the pool.
-    /// A writer waits while the program at the other end does not read.
+    /// Streams have connections of their own, so they do not delay the probes. These connections
+    /// hold at most half of the pool. A writer waits while the application at the other end does
+    /// not read.
     ///
     /// # Errors
-    /// [`OpenError`]: the name is not a member's, the member has failed or left, or the request failed; for instance
-    /// [`Rejected`](crate::RequestError::Rejected) if nobody there accepts the service, or its backlog is full.
+    /// [`OpenError`]: no member has that name, the member has failed or left, or the request
+    /// failed. An example is [`Rejected`](crate::RequestError::Rejected), if no application at the
+    /// peer accepts the service, or its backlog is full.
     ///
     /// # Cancel safety
-    /// The stream is cut off; the program there may see it come and go.
+    /// Dropping the future resets the stream. The application at the peer may see it open and end.
     ///
     /// # Examples
-    /// One member asks, the other answers.
+    /// One member opens a stream, and the other one answers on it.
     /// ```
     /// # use std::time::Duration;
     /// # use kinfolk::{Cluster, ClusterCa, ClusterConfig, ClusterId, NodeId};
@@ -39,8 +41,8 @@ impl Cluster {
     /// let mut greetings = a.accept("greetings")?;
     /// tokio::spawn(async move {
     ///     while let Some((from, mut stream)) = greetings.accept().await {
-    ///         let _gone = stream.send(format!("hello, {from}").into()).await;
-    ///         let _gone = stream.finish();
+    ///         let _closed = stream.send(format!("hello, {from}").into()).await;
+    ///         let _closed = stream.finish();
     ///     }
     /// });
     /// let mut stream = b.open_stream(a.id(), "greetings").await?;
@@ -56,19 +58,21 @@ impl Cluster {
         Ok(opening.await?)
     }
 
-    /// Accepts the streams that members open to a service of this one, until the [`Listener`] is dropped or the member
-    /// stops. Each comes with the name in its opener's certificate.
+    /// Accepts the streams that other members open to a service of this member, until the
+    /// [`Listener`] is dropped or the member stops. Each stream comes with the name in the
+    /// certificate of its opener.
     ///
     /// # Errors
-    /// [`ServiceError`]: the name cannot be one, the service is accepted already, or the member has been shut down.
+    /// [`ServiceError`]: the name is not valid for a service, the service has a listener already,
+    /// or this member was shut down.
     pub fn accept(&self, service: &str) -> Result<Listener, ServiceError> {
         self.inner.transport.accept(service)
     }
 
-    /// Where a member is reached.
+    /// The name and the address of a member.
     fn member(&self, node: &NodeId) -> Result<Peer, OpenError> {
         let members = self.members();
-        // Our own entry says that we left as soon as a leave begins, and is gone once we have stopped.
+        // Our own entry becomes `Left` when a leave starts, and is removed when the shutdown ends.
         if !members.get(self.id()).is_some_and(|me| me.state.is_member()) {
             return Err(OpenError::Stopped);
         }
@@ -77,7 +81,7 @@ impl Cluster {
         }
         let status = members.get(node).ok_or_else(|| OpenError::Unknown { node: node.clone() })?;
         if !status.state.is_member() {
-            return Err(OpenError::Gone { node: node.clone(), state: status.state });
+            return Err(OpenError::NotMember { node: node.clone(), state: status.state });
         }
         Ok(Peer::new(node.clone(), status.addr))
     }

@@ -1,4 +1,5 @@
-//! Why a member is suspected or was declared failed, short enough to travel with an event and to be read in one line.
+//! Why a member is suspected or was declared failed. Short enough to be sent with an event and to
+//! be read in one line.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,18 +8,20 @@ use serde::Serialize;
 
 use crate::node::NodeId;
 
-/// The evidence behind a suspicion or a failure, as this member knows it.
+/// The evidence for a suspicion or a failure, as far as this member knows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cause {
     /// What happened.
     #[serde(flatten)]
     pub reason: Reason,
-    /// Who accuses, in the order in which they were heard of; at most [`ACCUSERS_MAX`](Self::ACCUSERS_MAX).
+    /// The accusers, in the order in which this member heard of them; at most
+    /// [`ACCUSERS_MAX`](Self::ACCUSERS_MAX).
     pub accusers: Vec<NodeId>,
 }
 
 impl Cause {
-    /// How many accusers are kept; later ones add nothing to a verdict.
+    /// The most accusers that are kept, and that a claim on the wire may carry. Later accusers do
+    /// not change a verdict.
     pub const ACCUSERS_MAX: usize = 8;
 
     /// A cause with one accuser.
@@ -27,62 +30,65 @@ impl Cause {
     }
 }
 
-/// What happened, from the point of view of the member that tells it.
+/// What happened, from the point of view of the member that reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// We probed it: neither the direct probe nor any helper got an answer.
+    /// This member probed the subject. Neither the direct probe nor any helper got an answer.
     ProbeUnanswered {
-        /// How many helpers were asked for an indirect probe.
+        /// The number of helpers that were asked for an indirect probe.
         helpers: usize,
-        /// How many of them said that they could not reach it either.
+        /// The number of helpers that answered with a nack: they could not reach the subject
+        /// either.
         nacks: usize,
     },
-    /// Its silence is too improbable for its past.
+    /// The subject's silence is too improbable, given its past (phi accrual).
     Phi {
         /// The suspicion level.
         phi: f64,
-        /// For how long nothing has been heard from it.
+        /// For how long this member has heard nothing from the subject.
         #[serde(rename = "silence_ms", serialize_with = "crate::time::as_millis")]
         silence: Duration,
     },
-    /// It did not answer our probes, and witnesses could not reach it either.
+    /// The subject did not answer this member's probes, and the witnesses could not reach it
+    /// either.
     Silent {
-        /// For how long our probes have gone unanswered.
+        /// For how long the subject has answered none of this member's probes.
         #[serde(rename = "silence_ms", serialize_with = "crate::time::as_millis")]
         silence: Duration,
-        /// How many witnesses were asked.
+        /// The number of witnesses that were asked.
         witnesses: usize,
-        /// How many of them said that they could not reach it.
+        /// The number of witnesses that answered that they could not reach the subject.
         nacks: usize,
     },
-    /// Its host says that nobody listens at its port: its process is gone.
+    /// The subject's host reports that its port is closed: no process listens there.
     PortClosed {
-        /// For how long our probes had gone unanswered.
+        /// For how long the subject had answered none of this member's probes.
         #[serde(rename = "silence_ms", serialize_with = "crate::time::as_millis")]
         silence: Duration,
-        /// How many witnesses were told the same, beside ourselves.
+        /// The number of witnesses that found the port closed, not counting this member.
         witnesses: usize,
     },
-    /// Most of its watchers can reach it only now and then, while others reach it and they reach others.
+    /// Most of the subject's watchers can reach it only now and then. At the same time other
+    /// members reach it, and its watchers reach others: the subject's link is lossy.
     Lossy {
-        /// How many of our latest probes it answered.
+        /// The number of this member's latest probes that the subject answered.
         answered: u32,
-        /// Of how many.
+        /// The number of those probes.
         probes: u32,
     },
-    /// Somebody else says so.
+    /// Another member reported it.
     Reported,
-    /// It was suspected and did not refute in time.
+    /// The subject was suspected and did not refute in time.
     SuspicionExpired {
-        /// For how long we have known the suspicion.
+        /// For how long this member has known of the suspicion.
         #[serde(rename = "suspected_for_ms", serialize_with = "crate::time::as_millis")]
         suspected_for: Duration,
     },
 }
 
-/// A duration as people read it: milliseconds below a second, then seconds.
+/// A duration for people: milliseconds below a second, then seconds with one decimal.
 struct Readable(Duration);
 
 impl fmt::Display for Readable {
@@ -115,6 +121,7 @@ impl fmt::Display for Reason {
                 write!(f, "silent for {silence}; {nacks} of {witnesses} witnesses could not reach it")
             }
             Self::PortClosed { silence, witnesses } => {
+                // `witnesses` does not count this member, which found the port closed too.
                 let found = 1 + witnesses;
                 let s = if found == 1 { "" } else { "s" };
                 write!(f, "its port is closed, as {found} member{s} found; silent for {}", Readable(*silence))
@@ -145,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_reads_as_a_sentence_with_its_figures() {
+    fn each_reason_prints_its_figures() {
         use Reason::{Lossy, Phi, PortClosed, ProbeUnanswered, Reported, Silent, SuspicionExpired};
         let (short, long) = (Duration::from_millis(999), Duration::from_secs(1));
         let table = [
@@ -182,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_names_all_its_accusers() {
+    fn cause_prints_all_accusers() {
         let id = |name| NodeId::new(name).unwrap();
         let mut cause = Cause { reason: Reason::Reported, accusers: Vec::new() };
         assert_eq!(cause.to_string(), "reported");

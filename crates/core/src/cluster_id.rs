@@ -1,5 +1,5 @@
-//! Which cluster a member belongs to. The name stands in every certificate, so that two clusters can never merge by
-//! accident, whatever addresses they come to share.
+//! The name of the cluster that a member belongs to. Every certificate contains it, so two clusters
+//! cannot merge by accident, even if they share addresses.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,16 +10,17 @@ use serde::{Deserialize, Serialize};
 use crate::error::NameError;
 use crate::node::check_label;
 
-/// The name of a cluster: a DNS label in lower case, under the same rules as a [`NodeId`](crate::NodeId).
+/// The name of a cluster: a DNS label in lower case, under the same rules as a
+/// [`NodeId`](crate::NodeId).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ClusterId(Arc<str>);
 
 impl ClusterId {
-    /// Checks `name` and makes it an id.
+    /// Makes an id of `name`, after checking it.
     ///
     /// # Errors
-    /// [`NameError`] if `name` is no DNS label in lower case.
+    /// [`NameError`] if `name` is not a DNS label in lower case.
     pub fn new(name: &str) -> Result<Self, NameError> {
         check_label(name)?;
         Ok(Self(Arc::from(name)))
@@ -33,6 +34,7 @@ impl ClusterId {
 
 impl fmt::Display for ClusterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `pad` honours a width, so that names can be printed in columns.
         f.pad(&self.0)
     }
 }
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_reads_the_same_in_every_way() {
+    fn name_has_one_text_in_every_conversion() {
         let id: ClusterId = "shop".parse().unwrap();
         assert_eq!((id.as_str(), String::from(id.clone())), ("shop", "shop".to_owned()));
         assert_eq!((format!("{id:>6}"), format!("{id:?}")), ("  shop".to_owned(), "shop".to_owned()));
@@ -76,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_no_label_is_refused_in_every_way() {
+    fn invalid_label_is_refused_by_every_constructor() {
         assert!(ClusterId::new("a.b").is_err() && "a.b".parse::<ClusterId>().is_err());
         assert!(ClusterId::try_from("a.b".to_owned()).is_err());
     }

@@ -1,53 +1,72 @@
-//! What can be wrong with a name or with tags. All of it is the caller's input; no state has changed when one is returned.
+//! Errors of names and of tags. The cause is always the caller's input. When one of these errors is
+//! returned, no state has changed.
 
 use thiserror::Error;
 
-/// A name that is no DNS label in lower case.
+/// A name that is not a DNS label in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// The name has no character.
-    #[error("the name is empty: give 1 to 63 characters out of a-z, 0-9 and '-'")]
+    /// The name is empty.
+    ///
+    /// What to do: give the node or cluster a name of 1 to 63 characters.
+    #[error("the name is empty; give 1 to 63 characters: a-z, 0-9 and '-'")]
     Empty,
-    /// The name is longer than a DNS label may be.
-    #[error("the name has {len} characters: a DNS label has 63 at the most")]
+    /// The name is longer than a DNS label may be (RFC 1035, section 2.3.4).
+    ///
+    /// What to do: choose a shorter name.
+    #[error("the name has {len} bytes; a DNS label has at most {max}, so shorten it", max = crate::NAME_LEN_MAX)]
     TooLong {
-        /// How many bytes the name has.
+        /// The length of the name in bytes.
         len: usize,
     },
-    /// The name holds a character that a label in lower case may not hold.
-    #[error("the name {name:?} holds {found:?}: only a-z, 0-9 and '-' may stand in it")]
+    /// The name contains a character that is not allowed in a label in lower case.
+    ///
+    /// What to do: replace the character that the message shows. Names are not folded: write upper
+    /// case letters in lower case.
+    #[error("the name {name:?} contains {found:?}; allowed are a-z, 0-9 and '-'")]
     BadCharacter {
         /// The name as given.
         name: String,
-        /// The first such character.
+        /// The first character that is not allowed.
         found: char,
     },
     /// The name begins or ends with a hyphen.
-    #[error("the name {name:?} begins or ends with '-': a DNS label may not")]
+    ///
+    /// What to do: remove the hyphen at the edge.
+    #[error(
+        "the name {name:?} begins or ends with '-'; remove it, a DNS label must not begin or end with '-'"
+    )]
     HyphenAtEdge {
         /// The name as given.
         name: String,
     },
 }
 
-/// Tags that are over a bound of [`Tags`](crate::Tags).
+/// Tags that exceed a bound of [`Tags`](crate::Tags), or that have an empty key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TagsError {
-    /// More entries than [`Tags::ENTRIES_MAX`](crate::Tags::ENTRIES_MAX).
-    #[error("{found} tags: a member has {max} at the most", max = crate::Tags::ENTRIES_MAX)]
+    /// There are more entries than [`Tags::ENTRIES_MAX`](crate::Tags::ENTRIES_MAX).
+    ///
+    /// What to do: remove tags, or put several values into one tag.
+    #[error("the member has {found} tags; at most {max} are allowed, so remove some", max = crate::Tags::ENTRIES_MAX)]
     TooMany {
-        /// How many there were.
+        /// The number of tags that were given.
         found: usize,
     },
     /// Keys and values together take more than [`Tags::BYTES_MAX`](crate::Tags::BYTES_MAX).
-    #[error("the tags take {found} bytes: keys and values together may take {max}", max = crate::Tags::BYTES_MAX)]
+    ///
+    /// What to do: shorten or remove tags. Keep large data elsewhere, and put a reference to it
+    /// into a tag.
+    #[error("the tags take {found} bytes; keys and values together may take at most {max}, so shorten or remove some", max = crate::Tags::BYTES_MAX)]
     TooLarge {
-        /// How many bytes they take.
+        /// The number of bytes that keys and values take.
         found: usize,
     },
-    /// A key of no characters.
-    #[error("a tag has an empty key: name it")]
+    /// A key has no characters.
+    ///
+    /// What to do: give the tag a key, or remove it.
+    #[error("a tag has an empty key; give it a name")]
     EmptyKey,
 }

@@ -1,4 +1,5 @@
-//! What a member tells its application: the changes of the group, as this member sees them.
+//! The events that a member sends to its application: changes of the group, as this member sees
+//! them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use crate::registry::Change;
 use crate::state::NodeState;
 use crate::status::NodeStatus;
 
-/// Something happened in the group. Events of one member come in the order in which this process learned of them.
+/// An event of the group. Events about one member come in the order in which this process learned
+/// of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -27,23 +29,25 @@ pub enum ClusterEvent {
         /// What is known of it now.
         node: Arc<NodeStatus>,
     },
-    /// A member is suspected. It still belongs; most suspicions end in [`NodeRecovered`](Self::NodeRecovered).
+    /// A member is suspected. It still belongs to the group; most suspicions end in
+    /// [`NodeRecovered`](Self::NodeRecovered).
     NodeSuspected {
         /// What is known of it.
         node: Arc<NodeStatus>,
-        /// Who suspects it, and why.
+        /// The accusers and the reason.
         cause: Cause,
     },
-    /// A suspected member refuted.
+    /// A suspected member refuted the suspicion.
     NodeRecovered {
         /// What is known of it.
         node: Arc<NodeStatus>,
     },
-    /// A member failed: it was suspected and did not refute in time. Never sent for a mere suspicion.
+    /// A member failed: it was suspected and did not refute in time, or its port was found closed.
+    /// Never sent for a mere suspicion.
     NodeFailed {
         /// What is known of it.
         node: Arc<NodeStatus>,
-        /// Who accused it, and why.
+        /// The accusers and the reason.
         cause: Cause,
     },
     /// A member left on purpose.
@@ -51,99 +55,112 @@ pub enum ClusterEvent {
         /// What is known of it.
         node: Arc<NodeStatus>,
     },
-    /// The tombstone of a member that had failed or left was forgotten.
+    /// The tombstone of a failed or left member was removed.
     NodeReaped {
-        /// Whose tombstone.
+        /// The member that the tombstone was about.
         id: NodeId,
     },
-    /// A member's silence crossed the phi threshold: once an episode.
+    /// A member's silence crossed the phi threshold. Sent once an episode.
     HealthCheckFailed {
-        /// Who is silent.
+        /// The silent member.
         id: NodeId,
         /// The suspicion level at the check.
         phi: f64,
-        /// The threshold that it crossed.
+        /// The threshold that was crossed.
         threshold: f64,
-        /// For how long nothing had been heard from it.
+        /// For how long this member had heard nothing from it.
         #[serde(rename = "silence_ms", serialize_with = "crate::time::as_millis")]
         silence: Duration,
     },
-    /// A member whose health check had failed was heard from again: it ends the episode.
+    /// This member heard again from a member whose health check had failed. This ends the episode.
     HealthCheckRecovered {
-        /// Who is back.
+        /// The member that was heard from.
         id: NodeId,
-        /// For how long it had been in that state.
+        /// How long the episode lasted.
         #[serde(rename = "episode_ms", serialize_with = "crate::time::as_millis")]
         episode: Duration,
     },
-    /// A member broadcast a message to all.
+    /// A member sent a broadcast to all members.
     Broadcast {
-        /// Who sent it, as the members that passed it on say.
+        /// The sender, as the members that forwarded the message state it.
         from: NodeId,
         /// The message.
         payload: Bytes,
     },
-    /// Two processes use one name, and so the same certificate. About this member's own name it may
-    /// also be a former instance, once after a restart with a clock that went back. About another
-    /// member's name it comes instead of [`NodeUpdated`](Self::NodeUpdated) when its address goes
-    /// back to the one before within a minute; one `NodeUpdated` follows when the address has been
-    /// the same for a minute. While it lasts, it comes at most once a minute.
+    /// Two processes use the same name, and so the same certificate.
+    ///
+    /// About this member's own name, the other process may also be a former instance. That happens
+    /// once, after a restart with a clock that went back.
+    ///
+    /// About another member's name, this comes instead of [`NodeUpdated`](Self::NodeUpdated) when
+    /// the member's address changes back to the previous one within a minute. One `NodeUpdated`
+    /// follows when the address has been the same for a minute.
+    ///
+    /// While the conflict lasts, this event comes at most once a minute.
     NameConflict {
         /// The name.
         id: NodeId,
-        /// About this member's own name: where the other process listens. Else the latest address
-        /// of the name.
+        /// About this member's own name: where the other process listens. About another name: the
+        /// latest address of that name.
         addr: NodeAddr,
-        /// How often the two outranked each other since the last such event, this time included.
+        /// How often the two processes outranked each other since the last such event, this time
+        /// included.
         count: u64,
     },
-    /// More than two fifths of the group have been silent or failed for `tolerated_pause`, or fewer live than the quorum:
-    /// the network is cut, or it is a disaster. Told once for each such time, and once more where we come to be in the
-    /// minority only later.
+    /// For `tolerated_pause`, more than two fifths of the group have been silent or failed, or
+    /// fewer members live than the quorum. Either the network is partitioned or many hosts failed.
+    ///
+    /// Sent once for each partition, and once more if this member's side falls below the quorum
+    /// only later.
     PartitionDetected {
-        /// Whether fewer live, as far as we know, than the quorum of the group: 50 % by default.
+        /// Whether fewer members live, as far as this member knows, than the quorum of the group:
+        /// 50 % by default.
         minority: bool,
-        /// How many live and are not suspected, ourselves included.
+        /// The number of members that live and are not suspected, this member included.
         live: usize,
-        /// How many the group has had at the most, less those that left and those that are forgotten.
+        /// The highest known size of the group, without the members that left or whose tombstones
+        /// were removed.
         known: usize,
     },
-    /// Enough of the group are back: it ends what [`PartitionDetected`](Self::PartitionDetected) began.
+    /// Enough members of the group are reachable again. This ends what
+    /// [`PartitionDetected`](Self::PartitionDetected) began.
     PartitionHealed {
-        /// How many live.
+        /// The number of members that live and are not suspected, this member included.
         live: usize,
-        /// Of how many.
+        /// The highest known size of the group.
         known: usize,
-        /// How long it has lasted.
+        /// How long the partition lasted.
         #[serde(rename = "lasted_ms", serialize_with = "crate::time::as_millis")]
         lasted: Duration,
     },
-    /// A member fails and returns again and again. From now on its coming and going is not told, until it has been the
-    /// same for `quiet`: then [`NodeSettled`](Self::NodeSettled) says what it is. The registry is always up to date.
+    /// A member fails and returns again and again. From now on its changes of state cause no
+    /// events, until its state has not changed for `quiet`. Then [`NodeSettled`](Self::NodeSettled)
+    /// reports its state. The registry is always up to date.
     NodeFlapping {
-        /// Who.
+        /// The member.
         id: NodeId,
-        /// How often it has returned lately.
+        /// How often it has returned within the window of the flap policy.
         returns: u32,
-        /// For how long it must not change; each further return doubles that, up to a bound.
+        /// For how long its state must not change. Each further return doubles this, up to a bound.
         #[serde(rename = "quiet_ms", serialize_with = "crate::time::as_millis")]
         quiet: Duration,
     },
-    /// A member that was [flapping](Self::NodeFlapping) has been in one state for long enough. Its state is in `node`; from
-    /// now on its changes are told again.
+    /// The state of a [flapping](Self::NodeFlapping) member has not changed for long enough. `node`
+    /// holds its state. From now on its changes cause events again.
     NodeSettled {
         /// What is known of it.
         node: Arc<NodeStatus>,
     },
-    /// This subscriber was too slow: the oldest events that it had not read were dropped, exactly here.
+    /// This subscriber was too slow. Its oldest unread events were dropped; they were due exactly
+    /// at this place.
     EventsDropped {
-        /// How many.
+        /// The number of dropped events.
         count: u64,
     },
 }
 
 impl ClusterEvent {
-    /// The member that it is about; `None` for what is about the group or the subscriber.
+    /// The member that the event is about; `None` if it is about the group or the subscriber.
     pub fn node(&self) -> Option<&NodeId> {
         match self {
             Self::NodeJoined { node }
@@ -165,9 +182,10 @@ impl ClusterEvent {
         }
     }
 
-    /// The events that a change of the registry means, in order: none, one, or two.
+    /// The events that follow from a change of the registry, in order: none, one, or two.
     ///
-    /// A tombstone of a member that was never known here is no event: nobody who was a member has gone.
+    /// A tombstone of a member that was unknown here causes no event: for this application no
+    /// member failed or left.
     pub fn of_change(change: &Change, cause: &Cause) -> Vec<Self> {
         let Change::Applied { before, after } = change else { return Vec::new() };
         let node = || Arc::clone(after);
@@ -175,6 +193,8 @@ impl ClusterEvent {
         let was = before.as_ref().map(|node| node.state);
         let described = before.as_ref().is_some_and(|b| (b.addr, &b.tags) != (after.addr, &after.tags));
         let mut events = Vec::new();
+        // A member may join and be suspected in one change: a page may bring a new member that is
+        // already suspect. The application needs `NodeJoined` before it hears of the suspicion.
         if after.state.is_member() && !was.is_some_and(NodeState::is_member) {
             events.push(Self::NodeJoined { node: node() });
         } else if after.state.is_member() && described {
@@ -182,6 +202,7 @@ impl ClusterEvent {
         }
         match (was, after.state) {
             (Some(NodeState::Suspect), NodeState::Alive) => events.push(Self::NodeRecovered { node: node() }),
+            // Only the incarnation or the accusers changed: the application knows of the suspicion.
             (Some(NodeState::Suspect), NodeState::Suspect) => {}
             (_, NodeState::Suspect) => events.push(Self::NodeSuspected { node: node(), cause: cause() }),
             (Some(NodeState::Alive | NodeState::Suspect), NodeState::Failed) => {
@@ -190,6 +211,7 @@ impl ClusterEvent {
             (Some(NodeState::Alive | NodeState::Suspect), NodeState::Left) => {
                 events.push(Self::NodeLeft { node: node() });
             }
+            // Failed to Left or back: the member had already ended for the application.
             _ => {}
         }
         events
@@ -223,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn every_pair_of_states_means_the_events_it_should() {
+    fn every_pair_of_states_causes_the_expected_events() {
         use NodeState::{Alive, Failed, Left, Suspect};
         #[rustfmt::skip]
         let table: [(Option<NodeState>, [&[&str]; 4]); 5] = [
@@ -243,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_about_a_member_names_it() {
+    fn event_about_a_member_names_it() {
         let id = || NodeId::new("a").unwrap();
         let (node, cause) = (|| status(1, NodeState::Alive), || Cause::by(id(), Reason::Reported));
         let silence = Duration::from_secs(1);
@@ -276,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_tags_or_address_are_an_update_and_a_refutation_alone_is_none() {
+    fn only_changed_tags_or_address_cause_an_update() {
         let before = status(1, NodeState::Alive);
         let mut moved = NodeStatus::clone(&status(2, NodeState::Alive));
         moved.addr = NodeAddr::new(([127, 0, 0, 1], 2).into());

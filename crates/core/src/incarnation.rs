@@ -1,26 +1,30 @@
-//! How a member outranks what others say of it: a number that only the member itself raises.
+//! The number by which a member outranks what other members claim about it. Only the member itself
+//! raises it.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of a member's own word about itself (SWIM, section 4.2): a plain total order, without wrap-around.
+/// The version of a member's own statement about itself (SWIM, section 4.2). Incarnations are
+/// totally ordered and do not wrap around.
 ///
-/// It starts at the milliseconds since the Unix epoch when the member starts, so that a restarted member outranks its
-/// former life without remembering it, and rises by one with each refutation and each change of tags or address.
+/// It starts at the milliseconds since the Unix epoch when the member starts. A restarted member
+/// thus outranks its former instance without remembering it. It rises by one with each refutation
+/// and with each change of tags or address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Incarnation(u64);
 
 impl Incarnation {
-    /// Below every incarnation that a member ever takes: "nothing is known".
+    /// Nothing is known. It is below every incarnation that a member takes.
     pub const ZERO: Self = Self(0);
 
-    /// How far ahead of a clock an incarnation may lie and still be explained by a wrong clock: 24 hours.
+    /// How far an incarnation may lie ahead of a clock and still be explained by a wrong clock: 24
+    /// hours. A claim that lies further ahead is refused, because its subject could not outrank it.
     pub const CLOCK_ERROR_MAX: Duration = Duration::from_hours(24);
 
-    /// The incarnation of this number.
+    /// Makes an incarnation of its number.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
@@ -30,26 +34,29 @@ impl Incarnation {
         self.0
     }
 
-    /// The incarnation that a member starts with: `unix_time` in milliseconds, or one above the `persisted` one of its
-    /// former life where that is larger (the clock went back). Never [`ZERO`](Self::ZERO).
+    /// The incarnation that a member starts with: `unix_time` in milliseconds. If the former
+    /// instance's `persisted` incarnation is as high or higher, the clock went back; then it is one
+    /// above that. Never [`ZERO`](Self::ZERO).
     pub fn at_start(unix_time: Duration, persisted: Option<Self>) -> Self {
         let clock = Self(whole_millis(unix_time).max(1));
         persisted.map_or(clock, |former| former.next().max(clock))
     }
 
-    /// One above this one; the highest stays what it is.
+    /// The next higher incarnation. The highest one stays what it is: after a wrap-around to 0
+    /// every claim would outrank the member.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// Whether an honest clock could have led to this incarnation while ours says `expected`: it lies at most
-    /// [`CLOCK_ERROR_MAX`](Self::CLOCK_ERROR_MAX) ahead. Lower ones are always plausible.
+    /// Whether a clock can explain this incarnation when this member's clock says `expected`: it
+    /// lies at most [`CLOCK_ERROR_MAX`](Self::CLOCK_ERROR_MAX) ahead. Lower incarnations are always
+    /// plausible.
     pub fn is_plausible(self, expected: Self) -> bool {
         self.0 <= expected.0.saturating_add(whole_millis(Self::CLOCK_ERROR_MAX))
     }
 
-    /// What this incarnation would be if it had started `elapsed` later.
+    /// The incarnation of a member that started `elapsed` later.
     #[must_use]
     pub fn later_by(self, elapsed: Duration) -> Self {
         Self(self.0.saturating_add(whole_millis(elapsed)))
@@ -79,7 +86,7 @@ mod tests {
     const NOW: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_member_starts_at_its_clock_or_above_its_former_life() {
+    fn member_starts_at_clock_or_above_former_instance() {
         assert_eq!(Incarnation::at_start(NOW, None), Incarnation::new(1_000));
         assert_eq!(Incarnation::at_start(NOW, Some(Incarnation::new(10))), Incarnation::new(1_000));
         assert_eq!(Incarnation::at_start(NOW, Some(Incarnation::new(1_000))), Incarnation::new(1_001));
@@ -88,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_ahead_is_plausible_and_a_millisecond_more_is_not() {
+    fn at_most_one_day_ahead_is_plausible() {
         let expected = Incarnation::new(5);
         let day = 24 * 60 * 60 * 1_000;
         assert!(Incarnation::new(5 + day).is_plausible(expected));
@@ -97,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn time_makes_it_later_by_milliseconds() {
+    fn later_by_adds_whole_milliseconds() {
         let later = Incarnation::new(5).later_by(Duration::from_micros(7_900));
         assert_eq!(
             (later, format!("{later}, {later:?}, {later:>3}")),
@@ -106,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_incarnation_does_not_wrap_around() {
+    fn highest_incarnation_does_not_wrap_around() {
         assert_eq!(Incarnation::new(u64::MAX).next(), Incarnation::new(u64::MAX));
     }
 }

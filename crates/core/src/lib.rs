@@ -1,8 +1,9 @@
-//! The ground that every layer of Kinfolk stands on: names, incarnations, states and tags, the precedence law, the
-//! registry that holds it, and the events that come out of it.
+//! The types that every layer of Kinfolk uses: names, incarnations, states and tags; the precedence
+//! rule; the registry that applies it; and the events that result.
 //!
-//! Nothing here knows a runtime, a socket, a clock or the operating system's randomness: time and chance come in from
-//! the caller ([`Instant`], [`Rng`]).
+//! This crate uses no runtime, no socket, no clock and no randomness of the operating system. The
+//! caller passes time and randomness in ([`Instant`], [`Rng`]), so that a test or a simulator can
+//! replay a run exactly.
 
 mod bus;
 mod cause;

@@ -1,5 +1,5 @@
-//! Who a member is ([`NodeId`]) and where it can be reached ([`NodeAddr`]). An address is data that may change; only
-//! the name, which a certificate binds, identifies a member.
+//! The name of a member ([`NodeId`]) and its address ([`NodeAddr`]). An address may change. Only
+//! the name identifies a member, because a certificate binds it.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -12,13 +12,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::NameError;
 
-/// The longest name of a node or cluster, in characters: the limit of a DNS label (RFC 1035, section 2.3.4).
+/// The longest name of a node or cluster, in characters: the limit of a DNS label (RFC 1035,
+/// section 2.3.4).
 pub const NAME_LEN_MAX: usize = 63;
 
 /// The name of a member: a DNS label in lower case.
 ///
-/// 1 to 63 characters out of `a-z`, `0-9` and `-`, not beginning or ending with `-`. The name stands in the member's
-/// certificate as `<node>.<cluster>.kinfolk`, which is why it must be a label. Cloning is cheap (one reference count).
+/// 1 to 63 characters: `a-z`, `0-9` and `-`, not beginning or ending with `-`. The member's
+/// certificate contains the name as `<node>.<cluster>.kinfolk`, so it must be a DNS label. Cloning
+/// is cheap (one reference count).
 ///
 /// # Examples
 /// ```
@@ -32,10 +34,10 @@ pub const NAME_LEN_MAX: usize = 63;
 pub struct NodeId(Arc<str>);
 
 impl NodeId {
-    /// Checks `name` and makes it an id.
+    /// Makes an id of `name`, after checking it.
     ///
     /// # Errors
-    /// [`NameError`] if `name` is no DNS label in lower case; nothing is trimmed or folded.
+    /// [`NameError`] if `name` is not a DNS label in lower case. Nothing is trimmed or folded.
     pub fn new(name: &str) -> Result<Self, NameError> {
         check_label(name)?;
         Ok(Self(Arc::from(name)))
@@ -50,7 +52,7 @@ impl NodeId {
 /// Checks that `name` is a DNS label in lower case.
 ///
 /// # Errors
-/// [`NameError`], which says what is wrong with it.
+/// [`NameError`], which says what is wrong with the name.
 pub(crate) fn check_label(name: &str) -> Result<(), NameError> {
     if name.is_empty() {
         return Err(NameError::Empty);
@@ -79,7 +81,7 @@ impl fmt::Debug for NodeId {
     }
 }
 
-// Both written by hand so that a name is encoded, and decoded, without being copied first.
+// Both are written by hand, so that encoding and decoding do not copy the name first.
 impl Serialize for NodeId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
@@ -138,10 +140,11 @@ impl Borrow<str> for NodeId {
     }
 }
 
-/// The address at which a member listens, as it advertises it: an IP address (v4 or v6) and a UDP port.
+/// The address at which a member listens, as the member advertises it: an IP address (v4 or v6) and
+/// a UDP port.
 ///
-/// It is what others dial and never what identifies anybody: the source address of a packet says nothing, because a
-/// member dials from another port than the one it listens on.
+/// Other members dial this address. It does not identify a member: a member dials from another port
+/// than the one at which it listens, so the source address of a packet proves nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NodeAddr(SocketAddr);
@@ -157,7 +160,8 @@ impl NodeAddr {
         self.0
     }
 
-    /// Whether somebody else could dial it: neither port 0 nor an unspecified address (`0.0.0.0`, `::`).
+    /// Whether another member could dial it: neither port 0 nor an unspecified address (`0.0.0.0`,
+    /// `::`).
     pub fn is_dialable(self) -> bool {
         let unspecified = match self.0.ip() {
             IpAddr::V4(ip) => ip.is_unspecified(),
@@ -190,13 +194,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_label_of_63_characters_is_the_longest_name() {
+    fn name_longer_than_63_characters_is_refused() {
         assert!(NodeId::new(&"a".repeat(NAME_LEN_MAX)).is_ok());
         assert_eq!(NodeId::new(&"a".repeat(NAME_LEN_MAX + 1)), Err(NameError::TooLong { len: 64 }));
     }
 
     #[test]
-    fn names_that_are_no_dns_label_are_refused() {
+    fn invalid_dns_label_is_refused() {
         for name in ["", "A", "a.b", "a_b", "-a", "a-", "a b", "é"] {
             assert!(NodeId::new(name).is_err(), "{name:?} was taken");
         }
@@ -206,13 +210,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_name_is_refused_when_decoded_too() {
+    fn invalid_name_is_refused_when_decoded() {
         let bytes = postcard::to_stdvec("Not A Label").unwrap();
         assert!(postcard::from_bytes::<NodeId>(&bytes).is_err());
     }
 
     #[test]
-    fn a_name_reads_the_same_in_every_way() {
+    fn name_has_one_text_in_every_conversion() {
         let id: NodeId = "db-1".parse().unwrap();
         assert_eq!((id.as_str(), id.as_ref(), String::from(id.clone())), ("db-1", "db-1", "db-1".to_owned()));
         assert_eq!((format!("{id:>6}"), format!("{id:?}")), ("  db-1".to_owned(), "db-1".to_owned()));
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_reads_as_its_socket_address() {
+    fn address_prints_as_its_socket_address() {
         let socket: SocketAddr = "[::1]:7000".parse().unwrap();
         let addr = NodeAddr::from(socket);
         assert_eq!(
@@ -233,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_no_name() {
+    fn number_is_refused_as_a_name() {
         use serde::de::IntoDeserializer;
         use serde::de::value::{Error, U32Deserializer};
         let number: U32Deserializer<Error> = 5_u32.into_deserializer();
@@ -242,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unspecified_address_or_port_cannot_be_dialled() {
+    fn unspecified_address_or_port_is_not_dialable() {
         let dialable = |text: &str| NodeAddr::new(text.parse().unwrap()).is_dialable();
         assert!(dialable("127.0.0.1:1") && dialable("[::1]:1"));
         assert!(!dialable("127.0.0.1:0") && !dialable("0.0.0.0:1") && !dialable("[::]:1"));

@@ -1,20 +1,23 @@
-//! The law by which two statuses of one member become one. It is the join of a semilattice: idempotent, commutative
-//! and associative, so that all members end with the same view whatever they heard first.
+//! The precedence rule: how two statuses of one member become one. It is the join of a semilattice:
+//! idempotent, commutative and associative. So all members end with the same view, in whatever
+//! order they receive the claims.
 //!
-//! Each half of a [`NodeStatus`] has a total order, and the join takes the larger of either half:
+//! Each half of a [`NodeStatus`] has a total order. The join takes the larger of each half:
 //!
 //! - the verdict by `(incarnation, state)`: the higher incarnation wins; at equal incarnation
-//!   `Alive < Suspect < Failed < Left`;
-//! - the description by `(described_at, addr, tags)`: the younger one wins. Two descriptions of one incarnation can
-//!   differ only if the member contradicts itself; address and tags then decide, so that even this ends in one view.
+//!   `Alive < Suspect < Failed < Left` (SWIM, section 4.2);
+//! - the description by `(described_at, addr, tags)`: the younger description wins. Two
+//!   descriptions of one incarnation differ only if the member contradicts itself. Then address and
+//!   tags decide, so that all members still end with one view.
 
 use crate::state::NodeState;
 use crate::status::NodeStatus;
 
-/// Joins what is `known` of a member with one more `claim` about it. Returns `None` if the claim adds nothing.
+/// Joins what is `known` of a member with one more `claim` about it. Returns `None` if the claim
+/// adds nothing.
 ///
 /// # Panics
-/// If the two are about different members, which only a bug can cause.
+/// If the two are about different members. Only a bug can cause this.
 pub fn join(known: &NodeStatus, claim: &NodeStatus) -> Option<NodeStatus> {
     assert_eq!(known.id, claim.id, "a claim is joined only with what is known of the same member");
     let (newer_verdict, newer_description) = newer(known, claim);
@@ -23,6 +26,8 @@ pub fn join(known: &NodeStatus, claim: &NodeStatus) -> Option<NodeStatus> {
     }
     let mut joined = known.clone();
     if newer_verdict {
+        // A claim that wins by state alone has the incarnation that is known, so both fields are
+        // set.
         joined.state = known.state.after(claim.state, claim.incarnation.cmp(&known.incarnation));
         joined.incarnation = claim.incarnation;
     }
@@ -34,7 +39,8 @@ pub fn join(known: &NodeStatus, claim: &NodeStatus) -> Option<NodeStatus> {
     Some(joined)
 }
 
-/// Whether the verdict, and whether the description, of a claim outranks what is known of the same member.
+/// Whether the verdict, and whether the description, of a claim outranks what is known of the same
+/// member.
 pub(crate) fn newer(known: &NodeStatus, claim: &NodeStatus) -> (bool, bool) {
     (verdict(claim) > verdict(known), description(claim) > description(known))
 }
@@ -73,7 +79,7 @@ mod tests {
         join(a, b).unwrap_or_else(|| a.clone())
     }
 
-    /// Few values of each field, so that equal and neighbouring ones meet often.
+    /// Few values for each field, so that equal and neighbouring values meet often.
     fn any_status() -> impl Strategy<Value = NodeStatus> {
         (0..4_u64, 0..4_usize, 0..4_u64, 1..3_u16, "[ab]").prop_map(|(incarnation, state, at, port, tag)| {
             described(incarnation, NodeState::ALL[state], at.min(incarnation), port, &tag)
@@ -100,7 +106,7 @@ mod tests {
         }
 
         #[test]
-        fn the_order_of_arrival_never_matters(claims in prop::collection::vec(any_status(), 1..7), seed: u64) {
+        fn any_order_of_arrival_gives_the_same_status(claims in prop::collection::vec(any_status(), 1..7), seed: u64) {
             let fold = |claims: &[NodeStatus]| claims.iter().skip(1).fold(claims[0].clone(), |k, c| joined(&k, c));
             let mut shuffled = claims.clone();
             crate::Rng::from_seed(seed).shuffle(&mut shuffled);
@@ -108,7 +114,7 @@ mod tests {
         }
 
         #[test]
-        fn neither_half_ever_goes_back(a in any_status(), b in any_status()) {
+        fn joining_never_lowers_either_half(a in any_status(), b in any_status()) {
             let after = joined(&a, &b);
             prop_assert!(verdict(&after) >= verdict(&a) && verdict(&after) >= verdict(&b));
             prop_assert!(description(&after) >= description(&a) && description(&after) >= description(&b));
@@ -128,15 +134,15 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_without_description_leaves_the_known_description_in_place() {
+    fn verdict_without_description_keeps_the_known_description() {
         let known = described(1, NodeState::Alive, 1, 1, "a");
-        let news = described(2, NodeState::Alive, 2, 2, "b");
-        let after = joined(&known, &news.without_description());
+        let claim = described(2, NodeState::Alive, 2, 2, "b");
+        let after = joined(&known, &claim.without_description());
         assert_eq!(
             (after.incarnation, after.tags.get("tag"), after.is_complete()),
             (Incarnation::new(2), Some("a"), false)
         );
-        assert_eq!(joined(&after, &news), news);
-        assert!(news.is_complete());
+        assert_eq!(joined(&after, &claim), claim);
+        assert!(claim.is_complete());
     }
 }

@@ -1,15 +1,17 @@
-//! The one source of chance: a portable generator that is seeded by its owner, so that a seed replays a run exactly on
-//! every machine. Nothing below the drivers asks the operating system for randomness. Not for secrets.
+//! The one source of randomness: a portable generator that its owner seeds. A seed replays a run
+//! exactly on every machine. Nothing below the drivers asks the operating system for randomness.
+//! Not for secrets.
 
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// A seeded generator (xoshiro256++) with the few draws that the protocol needs.
+/// A seeded generator (xoshiro256++) with the draws that the protocol needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rng(Xoshiro256PlusPlus);
 
 impl Rng {
-    /// The generator of this seed. Equal seeds give equal sequences, on every platform and in every release.
+    /// Makes the generator of a seed. Equal seeds give equal sequences, on every platform and in
+    /// every release.
     pub fn from_seed(seed: u64) -> Self {
         Self(Xoshiro256PlusPlus::seed_from_u64(seed))
     }
@@ -19,7 +21,7 @@ impl Rng {
         self.0.next_u64()
     }
 
-    /// A number from `0..bound`, each with the same chance; 0 if `bound` is 0.
+    /// A number from `0..bound`, each with the same probability; 0 if `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         if bound == 0 { 0 } else { self.0.random_range(0..bound) }
     }
@@ -36,7 +38,7 @@ impl Rng {
         }
     }
 
-    /// A generator of its own for one more user, such that neither disturbs the other's sequence.
+    /// A new generator for another user. The two users do not disturb each other's sequence.
     #[must_use]
     pub fn fork(&mut self) -> Self {
         Self::from_seed(self.next_u64())
@@ -48,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_the_same_sequence_for_ever() {
+    fn equal_seeds_give_equal_sequences() {
         let mut rng = Rng::from_seed(7);
         let drawn: Vec<usize> = (0..8).map(|_| rng.below(100)).collect();
         let mut again = Rng::from_seed(7);
@@ -57,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shuffle_keeps_every_item() {
+    fn shuffle_keeps_every_item() {
         let mut items: Vec<u32> = (0..100).collect();
         Rng::from_seed(1).shuffle(&mut items);
         assert_ne!(items, (0..100).collect::<Vec<_>>());
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_can_be_drawn_below_zero() {
+    fn drawing_below_zero_gives_zero() {
         assert_eq!(Rng::from_seed(1).below(0), 0);
     }
 }

@@ -1,11 +1,12 @@
-//! The four states of a member and the one table of how a claim moves it from one to another.
+//! The four states of a member, and the one table of how a claim changes a state.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What is believed of a member. The order of the variants is the precedence at equal incarnation.
+/// What this member believes of another. The order of the variants is the precedence at equal
+/// incarnation.
 ///
 /// ```text
 ///            at the same incarnation, only to the right:
@@ -18,28 +19,32 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
-    /// It belongs to the group and, as far as is known, answers.
+    /// The member belongs to the group and, as far as is known, answers.
     Alive,
-    /// Somebody could not reach it; it has some time to refute that (SWIM, section 4.2). It still belongs.
+    /// Another member could not reach the member. It has some time to refute that (SWIM, section
+    /// 4.2). It still belongs to the group.
     Suspect,
-    /// It did not refute in time, or its process is known to be gone. Kept as a tombstone, then reaped.
+    /// The member did not refute in time, or its port was found closed. Kept as a tombstone, then
+    /// reaped.
     Failed,
-    /// It said that it leaves. Kept as a tombstone, then reaped.
+    /// The member stated that it leaves. Kept as a tombstone, then reaped.
     Left,
 }
 
 impl NodeState {
-    /// All states, in their order of precedence.
+    /// All states, in the order of precedence.
     pub const ALL: [Self; 4] = [Self::Alive, Self::Suspect, Self::Failed, Self::Left];
 
     /// The state after a claim: the transition table.
     ///
-    /// `incarnation` says how the claim's incarnation compares with the one that is known. This, and nothing else,
-    /// decides; the order of arrival does not.
+    /// `incarnation` says how the claim's incarnation compares with the known one. Only this and
+    /// the two states decide. The order of arrival does not.
     #[must_use]
     pub fn after(self, claimed: Self, incarnation: Ordering) -> Self {
         match incarnation {
             Ordering::Less => self,
+            // At equal incarnation the state only rises, so an old Alive claim cannot undo a
+            // suspicion. Only the member itself can, with a higher incarnation (SWIM, section 4.2).
             Ordering::Equal => self.max(claimed),
             Ordering::Greater => claimed,
         }
@@ -73,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pair_of_state_and_claim_at_the_same_incarnation() {
+    fn claim_at_equal_incarnation_only_raises_the_state() {
         #[rustfmt::skip]
         let table = [
             //           Alive    Suspect  Failed  Left      <- claimed
@@ -90,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_higher_incarnation_wins_and_a_lower_one_is_ignored_whatever_the_states() {
+    fn higher_incarnation_wins_whatever_the_states() {
         for known in NodeState::ALL {
             for claimed in NodeState::ALL {
                 assert_eq!(known.after(claimed, Ordering::Greater), claimed);
@@ -100,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn each_state_has_its_name_also_in_a_column() {
+    fn each_state_prints_its_name_with_padding() {
         assert_eq!(NodeState::ALL.map(NodeState::as_str), ["alive", "suspect", "failed", "left"]);
         assert_eq!(format!("{Left:<6}|"), "left  |");
     }

@@ -1,4 +1,5 @@
-//! What a member says about itself beyond its name: roles, versions, ports of services. Small, bounded, replaced whole.
+//! What a member states about itself beyond its name: roles, versions, ports of services. Tags are
+//! small, bounded, and replaced as a whole.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,8 +12,9 @@ use crate::error::TagsError;
 
 /// The tags of a member: an ordered map from text to text, cheap to clone.
 ///
-/// At most [`ENTRIES_MAX`](Self::ENTRIES_MAX) entries and [`BYTES_MAX`](Self::BYTES_MAX) bytes of keys and values; what
-/// is over a bound is refused whole, when built and when decoded. Keys are not empty; values may be.
+/// At most [`ENTRIES_MAX`](Self::ENTRIES_MAX) entries, and at most [`BYTES_MAX`](Self::BYTES_MAX)
+/// bytes of keys and values. Tags that exceed a bound are refused as a whole, when they are built
+/// and when they are decoded. Keys are not empty; values may be.
 ///
 /// # Examples
 /// ```
@@ -26,29 +28,29 @@ use crate::error::TagsError;
 #[serde(try_from = "BTreeMap<String, String>")]
 pub struct Tags(Option<Packed>);
 
-/// All keys and values in one piece of memory, so that most claims about a member, which say what is known already, are
-/// compared and dropped at little cost.
+/// All keys and values in one allocation. Most claims about a member repeat what is known, and one
+/// allocation makes them cheap to compare and to drop.
 ///
-/// First the number of entries, in one byte; then where each key, and its value, ends in the text, two bytes each; then the
-/// text of them all, ordered by key.
+/// The layout: the number of entries in one byte; then, for each key and each value, where it ends
+/// in the text, in two bytes; then the text of all of them, ordered by key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Packed(Arc<[u8]>);
 
 impl Tags {
-    /// How many entries a member may have.
+    /// The most entries that a member may have.
     pub const ENTRIES_MAX: usize = 64;
-    /// How many bytes all keys and values together may take.
+    /// The most bytes that all keys and values together may take: 16 KiB.
     pub const BYTES_MAX: usize = 16 * 1024;
 
-    /// No tags; takes no memory.
+    /// No tags. Takes no memory.
     pub const fn empty() -> Self {
         Self(None)
     }
 
-    /// The tags of these pairs; a later value of the same key replaces an earlier one.
+    /// Makes tags of these pairs. A later value of the same key replaces an earlier one.
     ///
     /// # Errors
-    /// [`TagsError`] if they are over a bound or a key is empty.
+    /// [`TagsError`] if the tags exceed a bound or a key is empty.
     pub fn new<K: Into<String>, V: Into<String>>(
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Self, TagsError> {
@@ -59,7 +61,7 @@ impl Tags {
     /// These tags with one more, or with another value of that key.
     ///
     /// # Errors
-    /// [`TagsError`] if the result is over a bound or the key is empty.
+    /// [`TagsError`] if the result exceeds a bound or the key is empty.
     pub fn with(&self, key: &str, value: &str) -> Result<Self, TagsError> {
         let mut map = self.to_map();
         map.insert(key.to_owned(), value.to_owned());
@@ -71,6 +73,7 @@ impl Tags {
     pub fn without(&self, key: &str) -> Self {
         let mut map = self.to_map();
         map.remove(key);
+        // Removing an entry cannot exceed a bound, so this needs no check.
         Self::from_bounded(&map)
     }
 
@@ -84,17 +87,17 @@ impl Tags {
         self.0.iter().flat_map(Packed::iter)
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, Packed::entries)
     }
 
-    /// Whether there is none.
+    /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// How many bytes keys and values take together.
+    /// The number of bytes that keys and values take together.
     pub fn byte_len(&self) -> usize {
         self.0.as_ref().map_or(0, |packed| packed.text().len())
     }
@@ -109,7 +112,8 @@ impl Tags {
 }
 
 impl Packed {
-    /// Of a map within its bounds, which make every number fit.
+    /// Packs a map that is within the bounds. The bounds make every number fit: 64 fits into a
+    /// byte, and 16 KiB into two.
     fn of(map: &BTreeMap<String, String>) -> Self {
         let parts = || map.iter().flat_map(|(key, value)| [key, value]);
         let mut bytes = vec![u8::try_from(map.len()).unwrap_or(u8::MAX)];
@@ -150,6 +154,7 @@ impl TryFrom<BTreeMap<String, String>> for Tags {
     type Error = TagsError;
 
     fn try_from(map: BTreeMap<String, String>) -> Result<Self, TagsError> {
+        // Decoding goes through this conversion too, so a peer cannot exceed the bounds.
         if map.len() > Self::ENTRIES_MAX {
             return Err(TagsError::TooMany { found: map.len() });
         }
@@ -193,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_read_as_a_map_and_know_their_size() {
+    fn tags_read_as_map_and_count_bytes() {
         let tags = Tags::new([("zone", "b"), ("role", "db")]).unwrap().with("zone", "c").unwrap();
         assert_eq!((tags.len(), tags.byte_len(), tags.is_empty()), (2, 11, false));
         assert_eq!(tags.iter().collect::<Vec<_>>(), [("role", "db"), ("zone", "c")]);
@@ -205,21 +210,21 @@ mod tests {
     }
 
     #[test]
-    fn the_64th_entry_fits_and_the_65th_does_not() {
+    fn entry_65_is_refused() {
         assert_eq!(numbered(64).unwrap().len(), 64);
         assert_eq!(numbered(65), Err(TagsError::TooMany { found: 65 }));
         assert_eq!(numbered(64).unwrap().with("more", ""), Err(TagsError::TooMany { found: 65 }));
     }
 
     #[test]
-    fn the_last_byte_fits_and_one_more_does_not() {
+    fn byte_past_the_bound_is_refused() {
         assert_eq!(Tags::new([("k", "v".repeat(Tags::BYTES_MAX - 1))]).unwrap().byte_len(), Tags::BYTES_MAX);
         let found = Tags::BYTES_MAX + 1;
         assert_eq!(Tags::new([("k", "v".repeat(Tags::BYTES_MAX))]), Err(TagsError::TooLarge { found }));
     }
 
     #[test]
-    fn what_is_over_a_bound_is_refused_when_decoded_too() {
+    fn tags_over_a_bound_are_refused_when_decoded() {
         let map: BTreeMap<String, String> = (0..65).map(|i| (i.to_string(), String::new())).collect();
         let bytes = postcard::to_stdvec(&map).unwrap();
         assert!(postcard::from_bytes::<Tags>(&bytes).is_err());
@@ -228,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_that_join_to_the_same_text_are_not_the_same() {
+    fn tags_with_equal_text_but_other_pairs_differ() {
         let of = |pairs: &[(&str, &str)]| Tags::new(pairs.iter().copied()).unwrap();
         let tags = of(&[("a", "bc"), ("d", "")]);
         assert_ne!(tags, of(&[("ab", "c"), ("d", "")]));
@@ -237,14 +242,15 @@ mod tests {
         assert_eq!((tags.get("d"), tags.get("bc"), tags.len(), tags.byte_len()), (Some(""), None, 2, 4));
     }
 
+    /// Also: removing the last tag leaves no tags.
     #[test]
-    fn an_empty_key_is_refused_and_removing_the_last_tag_leaves_none() {
+    fn empty_key_is_refused() {
         assert_eq!(Tags::new([("", "v")]), Err(TagsError::EmptyKey));
         assert_eq!(Tags::new([("k", "v")]).unwrap().without("k"), Tags::empty());
     }
 
     #[test]
-    fn only_tags_without_an_entry_are_empty() {
+    fn only_tags_without_entries_are_empty() {
         let one = Tags::new([("k", "")]).unwrap();
         assert!(!one.is_empty() && one.without("k").is_empty());
         assert!(Tags::empty().is_empty() && numbered(0).unwrap().is_empty());

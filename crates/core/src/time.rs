@@ -1,4 +1,5 @@
-//! Time as a plain value. Below the drivers nothing reads a clock: whoever calls says what time it is.
+//! Time as a plain value. Below the drivers nothing reads a clock: the caller passes the current
+//! time.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
@@ -6,10 +7,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A point of a monotonic clock: the time since an origin that the owner of the clock has chosen, to the nanosecond.
+/// A point in time of a monotonic clock: the time since an origin that the clock's owner has
+/// chosen, in nanoseconds.
 ///
-/// Two instants can be compared only if they come from the same clock, so an instant never travels to another
-/// machine; durations do. All arithmetic saturates: time ends 584 years after the origin.
+/// Only instants of the same clock can be compared, so an instant is never sent to another machine;
+/// a duration may be. All arithmetic saturates: time ends 584 years after the origin (2^64 ns).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Instant(u64);
 
@@ -17,27 +19,27 @@ impl Instant {
     /// The clock's origin.
     pub const ORIGIN: Self = Self(0);
 
-    /// The point that lies `elapsed` after the origin.
+    /// The point `elapsed` after the origin.
     pub const fn from_origin(elapsed: Duration) -> Self {
         Self(nanos(elapsed))
     }
 
-    /// The point that lies so many nanoseconds after the origin.
+    /// The point `nanos` nanoseconds after the origin.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// How far after the origin this point lies.
+    /// The time from the origin to this point.
     pub const fn since_origin(self) -> Duration {
         Duration::from_nanos(self.0)
     }
 
-    /// The same in nanoseconds.
+    /// The time from the origin to this point, in nanoseconds.
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
-    /// The time from `earlier` to this point, zero if `earlier` is later.
+    /// The time from `earlier` to this point; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -75,6 +77,7 @@ impl fmt::Debug for Instant {
 
 /// Serialises a duration as whole milliseconds, under a field name that ends in `_ms`.
 pub(crate) fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    // Readers of JSON expect at most 64 bits, so the value saturates at `u64::MAX`.
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
@@ -83,12 +86,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instant_reads_as_seconds_since_the_origin() {
+    fn instant_prints_seconds_since_the_origin() {
         assert_eq!(format!("{:?}", Instant::from_nanos(1_500_000_400)), "1.500000s");
     }
 
     #[test]
-    fn an_instant_moves_by_durations_and_knows_how_far_it_is_from_another() {
+    fn adding_and_subtracting_durations_moves_an_instant() {
         let mut at = Instant::from_nanos(500);
         at += Duration::from_nanos(200);
         assert_eq!((at.as_nanos(), at.since_origin()), (700, Duration::from_nanos(700)));

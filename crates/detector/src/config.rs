@@ -1,43 +1,49 @@
-//! The settings of phi accrual and of the health checker, with their ranges. Those of suspicion stand with its rule.
+//! The settings of phi accrual and of the health checker, with their ranges. The settings of
+//! suspicion are in `suspicion`, beside its rule.
 
 use std::time::Duration;
 
 use crate::error::ConfigError;
 
-/// The longest duration that any setting of this crate takes: far beyond use, and small enough that no sum overflows.
+/// The longest duration that a setting of this crate may have: 24 h. This is far beyond use, and
+/// small enough that no sum overflows.
 const LONGEST: Duration = Duration::from_hours(24);
+/// The shortest duration that an interval or a deviation may have: 0 would make a loop without a
+/// pause or a division by zero.
 pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The settings of one [`PhiAccrualDetector`](crate::PhiAccrualDetector).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PhiConfig {
-    /// The suspicion level from which on a peer counts as unavailable, 1 to 100, default 8: under the model, one
-    /// mistake in 10^8 intervals. Raising it trades later detection for fewer mistakes; with a normal law it moves the
-    /// time of detection little (8 lies at 5.6 deviations, 12 at 7.0).
+    /// The suspicion level from which a peer counts as unavailable, 1 to 100, default 8: under the
+    /// model, one mistake in 10^8 intervals. A higher threshold means later detection and fewer
+    /// mistakes. With a normal distribution it changes the time of detection little: 8 lies at 5.6
+    /// deviations, 12 at 7.0.
     pub threshold: f64,
-    /// How many of the latest intervals are learned from, 1 to 10,000, default 100; 8 bytes each. A longer window
-    /// estimates better and follows a change of rhythm more slowly.
+    /// The number of latest intervals that the detector learns from, 1 to 10,000, default 100; 8
+    /// bytes each. A longer window estimates better and follows a change of rhythm more slowly.
     pub window: usize,
-    /// How many intervals must have been seen before the prior is forgotten, 1 to `window`, default 5. It is also how
-    /// many intervals in a row must be too long before they count as a new rhythm instead of outages.
+    /// The number of intervals that must be known before the prior no longer counts, 1 to `window`,
+    /// default 5. This is also how many intervals in a row must be too long before they count as a
+    /// new rhythm instead of outages.
     pub min_samples: usize,
-    /// The least deviation that is believed, 1 ms to 24 h, default 100 ms. Without it a perfectly regular peer would
-    /// be condemned for being a microsecond late.
+    /// The smallest deviation that the model uses, 1 ms to 24 h, default 100 ms. Without it a
+    /// perfectly regular peer would be suspected for being a microsecond late.
     pub min_deviation: Duration,
-    /// The interval to expect of a peer of which nothing is known yet, 1 ms to 24 h, default 1 s. The prior deviation
-    /// is a quarter of it.
+    /// The interval to expect of a peer of which nothing is known yet, 1 ms to 24 h, default 1 s.
+    /// The prior deviation is a quarter of it.
     pub expected_interval: Duration,
-    /// A pause of the peer that is always forgiven, 0 to 24 h, default 0: the model's mean is moved by it. Raising it
-    /// delays detection by just as much.
+    /// A pause of the peer that is always accepted, 0 to 24 h, default 0: it is added to the
+    /// model's mean. It delays detection by the same time.
     pub acceptable_pause: Duration,
 }
 
 impl PhiConfig {
-    /// The lowest threshold that is taken.
+    /// The lowest threshold that is allowed.
     pub const THRESHOLD_MIN: f64 = 1.0;
-    /// The highest threshold that is taken.
+    /// The highest threshold that is allowed.
     pub const THRESHOLD_MAX: f64 = 100.0;
-    /// The longest window that is taken, in intervals.
+    /// The longest window that is allowed, in intervals.
     pub const WINDOW_MAX: usize = 10_000;
 
     /// Checks the ranges that the fields state.
@@ -73,27 +79,28 @@ impl Default for PhiConfig {
     }
 }
 
-/// How the members come to be heard from: what silence the protocol's own schedule explains.
+/// How often a member is heard from: the silence that the protocol's own schedule explains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Rhythm {
-    /// SWIM's shuffled round-robin (section 4.3): in each `expected_interval` every member probes one other. With `N`
-    /// members a peer is heard from about twice every `N - 1` intervals, at random, and may by chance alone be silent
-    /// for `2 * (N - 1)` of them.
+    /// SWIM's shuffled round-robin (section 4.3): in each `expected_interval` every member probes
+    /// one other member. With `N` members a peer is heard from about twice every `N - 1` intervals,
+    /// at random. By chance alone it may be silent for `2 * (N - 1)` intervals.
     #[default]
     RoundRobin,
-    /// Every member is heard from once in each `expected_interval`, however many there are.
+    /// Every member is heard from once in each `expected_interval`, at any size of the group.
     Regular,
 }
 
-/// Whom a [`HealthChecker`](crate::HealthChecker) watches, and what its verdicts do.
+/// The members that a [`HealthChecker`](crate::HealthChecker) watches, and what its verdicts do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Scope {
-    /// Every member of the registry; whose silence crosses the threshold is claimed to be suspect.
+    /// Every member of the registry. A member whose silence crosses the threshold is claimed to be
+    /// suspect.
     #[default]
     Members,
-    /// Only those that [`watch`](crate::HealthChecker::watch) names; nothing is claimed.
+    /// Only the members that [`watch`](crate::HealthChecker::watch) names. Nothing is claimed.
     Listed,
 }
 
@@ -102,15 +109,16 @@ pub enum Scope {
 pub struct HealthConfig {
     /// The settings for each peer. `expected_interval` is the protocol's probe interval.
     pub phi: PhiConfig,
-    /// How the members come to be heard from, default [`Rhythm::RoundRobin`].
+    /// How often a member is heard from, default [`Rhythm::RoundRobin`].
     pub rhythm: Rhythm,
-    /// Whom it watches, default [`Scope::Members`].
+    /// The members that it watches, default [`Scope::Members`].
     pub scope: Scope,
-    /// The time between two calls of [`check`](crate::HealthChecker::check), 1 ms to 24 h, default 1 s. A call that
-    /// comes later than [`pause_limit`](Self::pause_limit) tells of a pause of our own.
+    /// The time between two calls of [`check`](crate::HealthChecker::check), 1 ms to 24 h, default
+    /// 1 s. If a call comes later than [`pause_limit`](Self::pause_limit), this process was paused.
     pub check_interval: Duration,
-    /// How many peers are watched at the most, 1 to 65,536, default 65,536; with the default window a peer takes about
-    /// 1 KB. Peers beyond it are not watched, and [counted](crate::HealthChecker::unwatched).
+    /// The most peers that are watched, 1 to 65,536, default 65,536. With the default window a peer
+    /// takes about 1 KB. Peers beyond the bound are not watched, but
+    /// [counted](crate::HealthChecker::unwatched).
     pub peers_max: usize,
 }
 
@@ -118,7 +126,9 @@ impl HealthConfig {
     /// The highest `peers_max`: the default bound of the registry.
     pub const PEERS_MAX: usize = 65_536;
 
-    /// The longest time between two checks that still counts as normal: twice the check interval, plus 1 s.
+    /// The longest time between two checks that still counts as normal: twice the check interval,
+    /// plus 1 s. One check may be late by a whole interval, and a busy machine by a second, without
+    /// being paused.
     pub fn pause_limit(&self) -> Duration {
         self.check_interval * 2 + Duration::from_secs(1)
     }
@@ -149,7 +159,7 @@ impl Default for HealthConfig {
     }
 }
 
-/// Whether a duration lies between `min` and a day.
+/// Checks that a duration lies between `min` and 24 h.
 pub(crate) fn in_range(name: &'static str, found: Duration, min: Duration) -> Result<(), ConfigError> {
     if (min..=LONGEST).contains(&found) {
         Ok(())
@@ -175,13 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_valid() {
+    fn defaults_are_valid() {
         assert_eq!(HealthConfig::default().validate(), Ok(()));
         assert_eq!(HealthConfig::default().pause_limit(), Duration::from_secs(3));
     }
 
     #[test]
-    fn each_phi_setting_is_taken_up_to_its_bound_and_refused_past_it() {
+    fn phi_setting_past_its_bound_is_refused() {
         assert!(phi(|c| c.threshold = 1.0) && !phi(|c| c.threshold = 0.99));
         assert!(phi(|c| c.threshold = 100.0) && !phi(|c| c.threshold = 100.1));
         assert!(!phi(|c| c.threshold = f64::NAN) && !phi(|c| c.threshold = f64::INFINITY));
@@ -193,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn each_duration_is_taken_up_to_its_bound_and_refused_past_it() {
+    fn duration_past_its_bound_is_refused() {
         let (short, long) = (Duration::from_nanos(999_999), LONGEST + Duration::from_nanos(1));
         for (duration, valid) in [(short, false), (SHORTEST, true), (LONGEST, true), (long, false)] {
             assert_eq!(phi(|c| c.min_deviation = duration), valid, "min_deviation {duration:?}");
@@ -204,16 +214,16 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_peers_is_bounded_and_a_bad_phi_is_found_through_the_checker_too() {
+    fn peers_max_and_nested_phi_settings_are_checked() {
         assert!(health(|c| c.peers_max = 1) && !health(|c| c.peers_max = 0));
         assert!(health(|c| c.peers_max = 65_536) && !health(|c| c.peers_max = 65_537));
         assert!(!health(|c| c.phi.window = 0));
     }
 
     #[test]
-    fn an_error_says_what_to_do() {
+    fn error_names_field_value_and_range() {
         let config = PhiConfig { expected_interval: Duration::ZERO, ..PhiConfig::default() };
         let text = config.validate().unwrap_err().to_string();
-        assert_eq!(text, "expected_interval of 0ns: give 1ms to 86400s");
+        assert_eq!(text, "expected_interval is 0ns; it must be 1ms to 86400s");
     }
 }

@@ -1,5 +1,5 @@
-//! What an operator needs to see why a member is suspected, spared or declared failed: findings
-//! with the evidence that stood behind them, and what is held against a member now.
+//! Explanations for the operator: why a member is suspected, is not suspected, or was declared
+//! failed. A finding carries its evidence.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,68 +10,72 @@ use serde::Serialize;
 /// A finding and its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evidence {
-    /// When, on the clock of the member that found it.
+    /// When it was found, on the clock of the member that found it.
     #[serde(skip)]
     pub at: Instant,
     /// What was found.
     pub finding: Finding,
-    /// Who says so and why.
+    /// The accusers and the reason.
     #[serde(flatten)]
     pub cause: Cause,
-    /// The incarnation of the member that it is about.
+    /// The incarnation of the subject.
     pub incarnation: Incarnation,
-    /// Its suspicion level when phi last crossed the threshold during this silence; `None` if it did not, or if we do not
-    /// watch it.
+    /// The subject's suspicion level when phi last crossed the threshold during this silence.
+    /// `None` if phi did not cross it, or if this member does not watch the subject.
     pub phi: Option<f64>,
-    /// How long its answers took lately; `None` if we do not watch it.
+    /// How long the subject's answers took lately; `None` if this member does not watch it.
     pub round_trip: Option<Duration>,
-    /// Our own local health at that moment: 0 is well.
+    /// This member's local health at that moment; 0 is healthy.
     pub local_health: u32,
 }
 
-/// What was found.
+/// What a member found out about a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "finding", content = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Finding {
-    /// It did not answer us, but a witness: the path between us is at fault.
+    /// The subject did not answer this member, but it answered a witness. The path between this
+    /// member and the subject is faulty.
     PathAtFault,
-    /// Neither it nor any witness answered: it is we who are cut off or overloaded, and nothing was said.
+    /// Neither the subject nor any witness answered. This member itself is isolated or overloaded,
+    /// so it does not accuse the subject.
     Unheard,
-    /// Nobody else answers us either: the verdict is held back.
+    /// No other member answers this member either, so the verdict is held back.
     Isolated,
-    /// Nearly half of the group or more are silent: it may be we who are cut off, and the verdict is held back.
+    /// More than two fifths of the group are silent. This member itself may be cut off, so the
+    /// verdict is held back.
     Held,
-    /// It was heard from again, and we accuse it no longer.
+    /// The subject was heard from again, and this member withdrew its accusation.
     Withdrawn,
-    /// It is believed to be in this state from now on.
+    /// The subject is believed to be in this state from now on.
     State(NodeState),
 }
 
 impl Finding {
-    /// Why this finding holds a verdict back, as a clause; `None` for a finding that does not.
+    /// Why this finding holds a verdict back, as a clause; `None` if it does not.
     pub const fn holds_verdict(self) -> Option<&'static str> {
         match self {
             Self::Unheard => Some("no witness answers this member"),
             Self::Isolated => Some("no member at all answers this member"),
-            Self::Held => Some("two fifths of the group or more are silent"),
+            Self::Held => Some("more than two fifths of the group are silent"),
             Self::PathAtFault | Self::Withdrawn | Self::State(_) => None,
         }
     }
 }
 
-/// What a member holds against another at this moment, short of a failure.
+/// The evidence that a member has against another at this moment, short of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuspicionStatus {
-    /// The member that it is about.
+    /// The subject.
     pub id: NodeId,
-    /// For how long it has answered none of our probes; `None` if it answers, or if we do not probe
-    /// it.
+    /// For how long the subject has answered none of this member's probes; `None` if it answers, or
+    /// if this member does not probe it.
     pub silent_for: Option<Duration>,
-    /// For how long it has been suspect in our view, by our own word or another's; `None` if it is
-    /// not.
+    /// For how long the subject has been suspect in this member's view, by its own accusation or
+    /// another member's; `None` if it is not suspect.
     pub suspect_for: Option<Duration>,
-    /// What holds our verdict back, of those findings that [do](Finding::holds_verdict).
+    /// The finding that holds this member's verdict back, see
+    /// [`holds_verdict`](Finding::holds_verdict).
     pub held: Option<Finding>,
 }
 
@@ -93,12 +97,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_finding_has_its_name_and_some_say_why_a_verdict_is_held() {
+    fn findings_print_their_name_and_reason() {
         let table = [
             (Finding::PathAtFault, "path at fault", None),
             (Finding::Unheard, "unheard", Some("no witness answers this member")),
             (Finding::Isolated, "isolated", Some("no member at all answers this member")),
-            (Finding::Held, "held back", Some("two fifths of the group or more are silent")),
+            (Finding::Held, "held back", Some("more than two fifths of the group are silent")),
             (Finding::Withdrawn, "withdrawn", None),
             (Finding::State(NodeState::Suspect), "suspect", None),
         ];

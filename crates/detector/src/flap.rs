@@ -1,5 +1,5 @@
-//! Members that fail and return again and again: told once, instead of one event after another. What is known of them is
-//! not delayed, only what is told.
+//! Flap damping. A member that fails and returns again and again causes one event instead of many.
+//! Only events are delayed; the registry is always up to date.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -9,17 +9,18 @@ use kinfolk_core::{Change, Instant, NodeId, NodeState};
 use crate::config::{SHORTEST, in_range};
 use crate::error::ConfigError;
 
-/// When a member counts as flapping, and for how long it must be quiet then.
+/// When a member counts as flapping, and for how long its state must then stay the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlapPolicy {
-    /// The return with this number within `window` is one too many. Default 3; at least 2.
+    /// The number of returns within `window` from which a member counts as flapping. Default 3; at
+    /// least 2.
     pub returns: u32,
-    /// Within what time. Default 10 min; 1 ms to 24 h.
+    /// The time within which returns are counted. Default 10 min; 1 ms to 24 h.
     pub window: Duration,
-    /// For how long a flapping member must not change until it has settled. Default 1 min; 1 ms to 24 h. It doubles with each
-    /// further return.
+    /// For how long the state of a flapping member must not change until the member has settled.
+    /// Default 1 min; 1 ms to 24 h. It doubles with each further return.
     pub quiet: Duration,
-    /// The longest that `quiet` comes to be. Default 10 min; `quiet` to 24 h.
+    /// The upper bound of `quiet` while it doubles. Default 10 min; `quiet` to 24 h.
     pub quiet_max: Duration,
 }
 
@@ -49,25 +50,25 @@ impl FlapPolicy {
     }
 }
 
-/// What to tell of a change.
+/// Which events a change causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Telling {
-    /// What it means, as always.
+pub enum EventDamping {
+    /// The usual events.
     All,
-    /// The same, and that from now on the member is flapping.
+    /// The usual events, and one that says that the member flaps from now on.
     Flapping {
-        /// How often it has returned within the window.
+        /// How often the member has returned within the window.
         returns: u32,
-        /// For how long it must be quiet.
+        /// For how long its state must not change.
         quiet: Duration,
     },
-    /// Nothing of its coming and going: it is flapping.
+    /// No event: the member flaps.
     Muted,
 }
 
-/// Watches who returns from failure how often. Bounded: at most [`MEMBERS_MAX`](Self::MEMBERS_MAX) members are remembered;
-/// for one more, the one that does not flap and whose last return is the oldest is forgotten, and if all flap the new one
-/// is told as always.
+/// Counts how often each member returns from failure. At most [`MEMBERS_MAX`](Self::MEMBERS_MAX)
+/// members are remembered. For one more, the damper forgets the member that does not flap and whose
+/// last return is the oldest. If all flap, the new member is not damped.
 #[derive(Debug, Clone)]
 pub struct FlapDamper {
     policy: FlapPolicy,
@@ -76,59 +77,62 @@ pub struct FlapDamper {
 
 #[derive(Debug, Clone, Default)]
 struct Returning {
-    /// When it returned: at most as many times as the policy needs.
+    /// The times of its returns; at most as many as the policy needs.
     returns: VecDeque<Instant>,
-    /// While it flaps: for how long it must be quiet, and when it has been.
+    /// While the member flaps: for how long its state must not change, and until when.
     flapping: Option<(Duration, Instant)>,
 }
 
 impl FlapDamper {
-    /// How many members are remembered.
+    /// The most members that are remembered. This bounds the memory, whatever the group does.
     pub const MEMBERS_MAX: usize = 256;
 
-    /// One that has seen nothing.
+    /// A damper that has seen no change.
     pub fn new(policy: FlapPolicy) -> Self {
         Self { policy, members: BTreeMap::new() }
     }
 
-    /// A member has changed at `now`: what to tell of it.
+    /// A member changed at `now`. Returns which events the change causes.
     ///
-    /// A return is a way back from `Failed` to the living. Whoever leaves on purpose has settled.
-    pub fn changed(&mut self, now: Instant, change: &Change) -> Telling {
-        let Change::Applied { before: Some(before), after } = change else { return Telling::All };
+    /// A return is a change from `Failed` to alive or suspect. A member that leaves on purpose has
+    /// settled.
+    pub fn changed(&mut self, now: Instant, change: &Change) -> EventDamping {
+        let Change::Applied { before: Some(before), after } = change else { return EventDamping::All };
         if after.state == NodeState::Left {
             self.members.remove(&after.id);
-            return Telling::All;
+            return EventDamping::All;
         }
         let returned = before.state == NodeState::Failed && after.state.is_member();
         if returned && !self.make_room(&after.id) {
-            return Telling::All;
+            return EventDamping::All;
         }
         let policy = self.policy;
         if returned {
             let member = self.members.entry(after.id.clone()).or_default();
             member.returned(now, &policy);
             if let Some(quiet) = member.begins(now, &policy) {
-                return Telling::Flapping { returns: policy.returns, quiet };
+                return EventDamping::Flapping { returns: policy.returns, quiet };
             }
         }
-        let Some(member) = self.members.get_mut(&after.id) else { return Telling::All };
-        let Some((quiet, until)) = &mut member.flapping else { return Telling::All };
+        let Some(member) = self.members.get_mut(&after.id) else { return EventDamping::All };
+        let Some((quiet, until)) = &mut member.flapping else { return EventDamping::All };
+        // New tags or a new incarnation do not lengthen the quiet time: the member stayed in its
+        // state.
         if before.state != after.state {
             if returned {
                 *quiet = quiet.saturating_mul(2).min(policy.quiet_max);
             }
             *until = now + *quiet;
         }
-        Telling::Muted
+        EventDamping::Muted
     }
 
-    /// When a flapping member has settled if nothing changes; `None` if it does not flap.
+    /// When a flapping member will have settled if nothing changes; `None` if it does not flap.
     pub fn settles_at(&self, id: &NodeId) -> Option<Instant> {
         self.members.get(id)?.flapping.map(|(_, until)| until)
     }
 
-    /// Whether this member has settled by `now`: then its next change is told again.
+    /// Whether this member has settled by `now`. If so, its next change causes events again.
     pub fn settle(&mut self, now: Instant, id: &NodeId) -> bool {
         let settled = self.settles_at(id).is_some_and(|until| now >= until);
         if settled {
@@ -137,12 +141,12 @@ impl FlapDamper {
         settled
     }
 
-    /// The tombstone of this member is forgotten, and so is all that it did.
+    /// The tombstone of this member was reaped: forgets its returns too.
     pub fn forget(&mut self, id: &NodeId) {
         self.members.remove(id);
     }
 
-    /// Whether there is room for this member, if need be after another is forgotten.
+    /// Whether there is room for this member. If necessary, forgets another member first.
     fn make_room(&mut self, id: &NodeId) -> bool {
         if self.members.contains_key(id) || self.members.len() < Self::MEMBERS_MAX {
             return true;
@@ -164,7 +168,8 @@ impl Returning {
         }
     }
 
-    /// Whether this return is one too many; then for how long it must be quiet.
+    /// Whether the member starts to flap with this return. If so, returns for how long its state
+    /// must not change.
     fn begins(&mut self, now: Instant, policy: &FlapPolicy) -> Option<Duration> {
         let enough = usize::try_from(policy.returns).is_ok_and(|most| self.returns.len() >= most);
         if self.flapping.is_some() || !enough {

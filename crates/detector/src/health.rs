@@ -1,5 +1,5 @@
-//! The health checker: phi for every member of the shared registry, turned into verdicts. It hears of beats and of
-//! time; it sends nothing and runs nothing.
+//! The health checker: phi for every member of the shared registry, turned into verdicts. The
+//! caller passes heartbeats and the time in. The checker sends nothing and runs no task.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,29 +16,37 @@ use crate::error::ConfigError;
 use crate::phi::PhiAccrualDetector;
 use crate::schedule::Schedule;
 
-/// Watches the silence of all members and suspects those whose silence their past does not explain.
+/// Watches the silence of all members. Reports a member whose silence its past does not explain.
 ///
-/// **Whom it watches.** With [`Scope::Members`] every member of the registry (alive or suspect) but ourselves, from the first
-/// [`check`](Self::check) or beat at which it is one, until it is none. A member that was never heard from is watched
-/// too: its silence counts from then, against the prior. At most [`peers_max`](HealthConfig::peers_max) are watched,
-/// the first ones by name; [`unwatched`](Self::unwatched) counts the others. With [`Scope::Listed`] those that
-/// [`watch`](Self::watch) names, and then it reports only: the registry is not changed, because the protocol has
-/// witnesses asked before anybody is accused.
+/// **Watched members.** With [`Scope::Members`] the checker watches every member of the registry
+/// (alive or suspect) except this member: from the first [`check`](Self::check) or heartbeat at
+/// which it is a member, until it is none. It also watches a member that was never heard from; its
+/// silence counts from then, against the prior. At most [`peers_max`](HealthConfig::peers_max)
+/// members are watched, the first by name; [`unwatched`](Self::unwatched) counts the others.
 ///
-/// **When it speaks.** Once an episode: when phi reaches the threshold. The episode ends with the next beat of the
-/// member, and only with that. The law of intervals is never taken to be narrower than the
-/// [`Rhythm`](crate::Rhythm) of the protocol implies for a group of this size, so no silence is suspicious that chance
-/// alone explains: under SWIM's round-robin with `N` members nothing up to `2 * (N - 1)` probe intervals plus
-/// [`pause_limit`](HealthConfig::pause_limit). In a group that has just shrunk the former size still counts for as long.
-/// In large groups this check is therefore slow under round-robin, and the protocol's own probes come first.
+/// With [`Scope::Listed`] the checker watches the members that [`watch`](Self::watch) names, and it
+/// only reports. Its verdicts carry no claim, because the protocol asks witnesses before it accuses
+/// a member.
 ///
-/// **When it doubts itself.** If a check comes later than [`pause_limit`](HealthConfig::pause_limit) after the one before,
-/// we were paused ourselves, and nothing could be heard meanwhile. That round is void, and the time since the last
-/// check is taken out of every running silence; what a member had been silent before still counts. A process that is
-/// always late therefore never suspects anybody.
+/// **Verdicts.** A verdict comes once an episode, when phi reaches the threshold. Only the next
+/// heartbeat of the member ends the episode.
 ///
-/// Clones share one state behind a lock, which is never held while the registry is asked. Who checks and
-/// hears on several threads may see a recovery before the failure that it ends.
+/// The distribution of intervals is never narrower than the protocol's [`Rhythm`](crate::Rhythm)
+/// implies for a group of this size. So a silence that chance alone explains is not suspicious.
+/// Under SWIM's round-robin with `N` members this is a silence of up to `2 * (N - 1)` probe
+/// intervals plus [`pause_limit`](HealthConfig::pause_limit). When a group has just shrunk, its
+/// former size still counts for as long. In large groups this check is therefore slow under
+/// round-robin, and the protocol's own probes come first.
+///
+/// **Pauses of this process.** If a check comes later than
+/// [`pause_limit`](HealthConfig::pause_limit) after the previous check, this process was paused and
+/// could not receive anything. That round is void. The time since the last check is taken out of
+/// every running silence; what a member had been silent before still counts. A process that is
+/// always late therefore never suspects another member.
+///
+/// Clones share one state behind a lock. The lock is never held while the registry is read. A
+/// program that calls `check` and `heartbeat` on several threads may see a recovery before the
+/// failure that it ends.
 #[derive(Clone)]
 pub struct HealthChecker {
     me: NodeId,
@@ -47,17 +55,17 @@ pub struct HealthChecker {
     watch: Arc<Mutex<Watch>>,
 }
 
-/// What follows from one member's silence.
+/// The verdict about one silent member.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HealthVerdict {
-    /// Whose silence.
+    /// The silent member.
     pub id: NodeId,
     /// Always [`ClusterEvent::HealthCheckFailed`].
     pub event: ClusterEvent,
-    /// The claim that it is suspect, at the incarnation at which it was known: to be applied by whoever writes the registry.
-    /// `None` with [`Scope::Listed`], which only reports.
+    /// The claim that it is suspect, at the incarnation at which it was known. The code that writes
+    /// the registry applies it. `None` with [`Scope::Listed`], which only reports.
     pub claim: Option<Arc<NodeStatus>>,
-    /// Why, with ourselves as the accuser.
+    /// The reason, with this member as the accuser.
     pub cause: Cause,
 }
 
@@ -65,17 +73,18 @@ struct Watch {
     peers: BTreeMap<NodeId, Peer>,
     schedule: Schedule,
     checked: Instant,
-    /// No peer outside an episode has been silent since before this: while that is not long, none needs to be looked at.
+    /// No peer outside an episode has been silent since before this. While that is recent, no peer
+    /// needs to be judged.
     oldest: Instant,
     /// The version of the registry at which `peers` was brought up to date.
     version: Option<u64>,
-    /// How many peers there are, watched or not, ourselves not included.
+    /// The number of peers, watched or not, without this member.
     others: usize,
 }
 
 struct Peer {
     detector: PhiAccrualDetector,
-    /// When its running episode began.
+    /// When its running episode started.
     failed: Option<Instant>,
 }
 
@@ -87,7 +96,8 @@ struct Crossing {
 }
 
 impl HealthChecker {
-    /// A checker for the member `me`. It watches who is in the registry already from `now` on.
+    /// A checker for the member `me`. From `now` on it watches the members that are in the registry
+    /// already.
     ///
     /// # Errors
     /// [`ConfigError`] if a setting is out of range.
@@ -112,8 +122,8 @@ impl HealthChecker {
         Ok(Self { me, config, registry, watch: Arc::new(Mutex::new(watch)) })
     }
 
-    /// With [`Scope::Listed`]: watches these members from `now` on, and no others. Those that were watched already keep what
-    /// was learned of them. With [`Scope::Members`] nothing changes.
+    /// With [`Scope::Listed`]: watches these members from `now` on, and no others. What was learned
+    /// of members that were watched already is kept. With [`Scope::Members`] nothing changes.
     pub fn watch(&self, subjects: &[NodeId], now: Instant) {
         if self.config.scope == Scope::Members {
             return;
@@ -127,11 +137,12 @@ impl HealthChecker {
         watch.schedule.observe(subjects.len(), now);
     }
 
-    /// Something was heard from `from` itself at `now`. Returns [`ClusterEvent::HealthCheckRecovered`] if that ends an
-    /// episode. Ourselves, and those who are no members, are ignored.
+    /// A message of `from` itself arrived at `now`. Returns [`ClusterEvent::HealthCheckRecovered`]
+    /// if that ends an episode. This member itself, and nodes that are not members, are ignored.
     pub fn heartbeat(&self, from: &NodeId, now: Instant) -> Option<ClusterEvent> {
         let mut watch = self.watch.lock();
         if self.config.scope == Scope::Members && !watch.peers.contains_key(from) {
+            // The registry has its own lock: release this one first, so that the two never nest.
             drop(watch);
             let is_member = self.registry.get(from).is_some_and(|node| node.state.is_member());
             if !is_member || *from == self.me {
@@ -143,8 +154,9 @@ impl HealthChecker {
         watch.hear(from, now)
     }
 
-    /// Judges all silences at `now`; to be called each [`check_interval`](HealthConfig::check_interval). The verdicts
-    /// are ordered by name. The checker only reads the registry: each verdict's claim is to be applied to it.
+    /// Judges all silences at `now`. Call it each [`check_interval`](HealthConfig::check_interval).
+    /// The verdicts are ordered by name. The checker only reads the registry: the caller applies
+    /// the claim of each verdict.
     #[must_use = "a verdict's event is to be published, and its claim applied"]
     pub fn check(&self, now: Instant) -> Vec<HealthVerdict> {
         let members = (self.config.scope == Scope::Members).then(|| self.registry.snapshot());
@@ -169,17 +181,19 @@ impl HealthChecker {
         watch.peers.get(id).map(|peer| peer.detector.phi_above(now, watch.schedule.floor()))
     }
 
-    /// For how long nothing has been heard from `id`, pauses of our own left out; `None` if it is not watched.
+    /// For how long nothing has been heard from `id`, without the pauses of this process; `None` if
+    /// `id` is not watched.
     pub fn silence(&self, id: &NodeId, now: Instant) -> Option<Duration> {
         self.watch.lock().peers.get(id).map(|peer| peer.detector.silence(now))
     }
 
-    /// How many members are watched.
+    /// The number of members that are watched.
     pub fn watched(&self) -> usize {
         self.watch.lock().peers.len()
     }
 
-    /// How many members were not watched at the last check because [`peers_max`](HealthConfig::peers_max) others were.
+    /// The number of members that were not watched at the last check, because
+    /// [`peers_max`](HealthConfig::peers_max) others were.
     pub fn unwatched(&self) -> usize {
         let watch = self.watch.lock();
         watch.others.saturating_sub(watch.peers.len())
@@ -188,8 +202,8 @@ impl HealthChecker {
     fn judge(&self, crossing: Crossing, snapshot: &Snapshot) -> Option<HealthVerdict> {
         let Crossing { id, phi, silence } = crossing;
         let node = snapshot.get(&id).filter(|node| node.state.is_member())?;
-        let marks = self.config.scope == Scope::Members;
-        let claim = marks.then(|| Arc::new(node.with_state(NodeState::Suspect)));
+        let claims = self.config.scope == Scope::Members;
+        let claim = claims.then(|| Arc::new(node.with_state(NodeState::Suspect)));
         let cause = Cause::by(self.me.clone(), Reason::Phi { phi, silence });
         let threshold = self.config.phi.threshold;
         Some(HealthVerdict {
@@ -211,9 +225,11 @@ impl fmt::Debug for HealthChecker {
 }
 
 impl Watch {
-    /// Notes a check. If it comes too late for a normal one we were paused: takes that time out of all silences.
+    /// Notes a check. If it comes later than `pause_limit`, this process was paused: takes that
+    /// time out of all silences. Returns whether it was paused.
     fn tick(&mut self, pause_limit: Duration, now: Instant) -> bool {
         let since_last = now.since(self.checked);
+        // A clock that goes back must not make the next check look like a pause.
         self.checked = self.checked.max(now);
         let paused = since_last > pause_limit;
         if paused {
@@ -244,7 +260,8 @@ impl Watch {
         }
     }
 
-    /// Hears a beat of a peer, if it is watched. Returns the event if that ends an episode.
+    /// Takes in a heartbeat of a peer, if the peer is watched. Returns the event if that ends an
+    /// episode.
     fn hear(&mut self, from: &NodeId, now: Instant) -> Option<ClusterEvent> {
         let peer = self.peers.get_mut(from)?;
         peer.detector.heartbeat_above(now, self.schedule.floor());
@@ -253,10 +270,13 @@ impl Watch {
         Some(ClusterEvent::HealthCheckRecovered { id: from.clone(), episode: now.since(failed) })
     }
 
-    /// Begins an episode for each peer whose phi has reached the threshold, and returns them by name.
+    /// Starts an episode for each peer whose phi has reached the threshold. Returns these peers by
+    /// name.
     ///
-    /// No law is narrower than the floor, which reaches the threshold past the longest gap of the schedule. So nobody
-    /// whose silence is no longer needs to be judged, and while that is so of the most silent one, nobody is looked at.
+    /// No distribution is narrower than the floor, and the floor reaches the threshold only past
+    /// the longest gap of the schedule. So a peer with a shorter silence needs no judgement. While
+    /// the most silent peer is below that gap, no peer is examined: a check then costs O(1), not an
+    /// error function for each peer.
     fn crossings(&mut self, threshold: f64, now: Instant) -> Vec<Crossing> {
         let longest_gap = self.schedule.longest_gap();
         let mut crossings = Vec::new();

@@ -1,19 +1,21 @@
-//! How late this member is with what it has to do: the sign, before any probe fails, that it has too little processor time.
+//! How late this member runs its tasks. Lateness shows, before any probe fails, that the member has
+//! too little CPU time.
 
 use std::time::Duration;
 
 use kinfolk_core::Instant;
 
-/// What counts as late: far above the delays of a busy machine.
+/// The shortest delay that counts as late, 100 ms: far above the delays of a busy machine.
 const LATE_MIN: Duration = Duration::from_millis(100);
 
-/// More is not believed: after a long pause of the process all is well again at once.
+/// The longest delay that counts, 1 s. With this bound a member counts as late for less than two
+/// seconds after a pause of any length.
 const LATE_MAX: Duration = Duration::from_secs(1);
 
-/// After this time without further lateness half of it is forgotten.
+/// After this time without further lateness, half of it is forgotten.
 const HALF_LIFE: Duration = Duration::from_millis(500);
 
-/// The highest lateness that was seen lately: it is forgotten by half in each 500 ms.
+/// The highest lateness that was seen lately. It decays by half in each 500 ms.
 ///
 /// # Examples
 /// ```
@@ -33,7 +35,7 @@ pub struct Lateness {
 }
 
 impl Lateness {
-    /// Something that was due was done so much too late, just now.
+    /// A task that was due ran `late` too late, at `now`.
     #[inline]
     pub fn observe(&mut self, now: Instant, late: Duration) {
         if !late.is_zero() && late >= self.at(now) {
@@ -41,7 +43,7 @@ impl Lateness {
         }
     }
 
-    /// How late this member is: from nothing to 1 s.
+    /// How late this member is at `now`: 0 to 1 s.
     #[inline]
     pub fn at(&self, now: Instant) -> Duration {
         if self.seen.is_zero() {
@@ -51,9 +53,10 @@ impl Lateness {
         self.seen.mul_f64(0.5_f64.powf(half_lives))
     }
 
-    /// Whether it is so late, 100 ms or more, that it should not judge others.
+    /// Whether this member is so late, by 100 ms or more, that it should not judge other members.
     #[inline]
     pub fn is_late(&self, now: Instant) -> bool {
+        // The first comparison avoids the power function of `at` where no task was late.
         self.seen >= LATE_MIN && self.at(now) >= LATE_MIN
     }
 }
@@ -71,20 +74,20 @@ mod tests {
     }
 
     #[test]
-    fn it_halves_in_each_half_second_and_the_higher_one_counts() {
+    fn lateness_halves_every_500_ms() {
         let mut lateness = Lateness::default();
         assert_eq!((millis(lateness, 0), lateness.is_late(at(0))), (0, false));
         lateness.observe(at(0), Duration::from_millis(400));
         assert_eq!((millis(lateness, 0), millis(lateness, 500), millis(lateness, 1_500)), (400, 200, 50));
         lateness.observe(at(500), Duration::from_millis(199));
-        assert_eq!(millis(lateness, 1_000), 100, "a smaller one changes nothing");
+        assert_eq!(millis(lateness, 1_000), 100, "a smaller lateness changes nothing");
         assert!(lateness.is_late(at(1_000)) && !lateness.is_late(at(1_010)));
         lateness.observe(at(500), Duration::from_millis(201));
         assert_eq!(millis(lateness, 500), 201);
     }
 
     #[test]
-    fn a_pause_of_any_length_is_forgotten_within_two_seconds() {
+    fn pause_of_any_length_is_soon_forgotten() {
         let mut lateness = Lateness::default();
         lateness.observe(at(0), Duration::from_hours(1));
         assert_eq!(millis(lateness, 0), 1_000);
@@ -92,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_time_leaves_no_trace() {
+    fn task_on_time_changes_nothing() {
         let mut lateness = Lateness::default();
         lateness.observe(at(700), Duration::ZERO);
         assert_eq!(lateness, Lateness::default());

@@ -1,11 +1,14 @@
-//! Failure detection as pure functions of time: when silence becomes suspicious, how long a suspicion lasts, and how
-//! far a member should doubt itself. No clock, no runtime, no randomness: whoever calls says what time it is.
+//! Failure detection as pure functions of time: when silence becomes suspicious, how long a
+//! suspicion lasts, and how far a member should trust its own view. This crate uses no clock, no
+//! runtime and no randomness: the caller passes the current time.
 //!
 //! - [`PhiAccrualDetector`]: how improbable one peer's silence is, learned from its past.
 //! - [`HealthChecker`]: phi for every member of the shared registry, as verdicts, once an episode.
-//! - [`PartitionDetector`]: whether the group is cut in two, and whether we are the smaller part.
+//! - [`PartitionDetector`]: whether the group is partitioned, and whether this member is in the
+//!   minority.
 //! - [`FlapDamper`]: which members fail and return again and again.
-//! - [`LocalHealth`] and [`SuspicionRule`]: Lifeguard's two formulas, which the protocol machine applies.
+//! - [`LocalHealth`] and [`SuspicionRule`]: Lifeguard's two formulas, which the protocol machine
+//!   applies.
 
 mod config;
 mod error;
@@ -24,10 +27,10 @@ mod window;
 pub use config::{HealthConfig, PhiConfig, Rhythm, Scope};
 pub use error::ConfigError;
 pub use evidence::{Evidence, Finding, SuspicionStatus};
-pub use flap::{FlapDamper, FlapPolicy, Telling};
+pub use flap::{EventDamping, FlapDamper, FlapPolicy};
 pub use health::{HealthChecker, HealthVerdict};
 pub use lateness::Lateness;
 pub use local_health::LocalHealth;
-pub use partition::{Counts, PartitionConfig, PartitionDetector, PartitionStatus, is_mass};
+pub use partition::{Counts, PartitionConfig, PartitionDetector, PartitionStatus, is_mass_failure};
 pub use phi::PhiAccrualDetector;
 pub use suspicion::{Suspicion, SuspicionRule};

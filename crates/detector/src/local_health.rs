@@ -1,14 +1,14 @@
-//! Lifeguard's local health: how far this member should doubt itself before it doubts others. It counts; when to count
-//! up or down is the protocol's business.
+//! Lifeguard's local health: how far this member should doubt itself before it accuses other
+//! members. This type only counts. The protocol machine decides when to count up or down.
 
 use std::time::Duration;
 
-/// The counter of Lifeguard's local-health-aware probe (arXiv 1707.00788, section IV-A): 0 is healthy, `max` as sick as
-/// can be told.
+/// The counter of Lifeguard's local-health-aware probe (arXiv 1707.00788, section IV-A): 0 is
+/// healthy, `max` is the worst.
 ///
-/// A successful probe lowers it by one. A failed probe, a missed nack and a suspicion that had to be refuted raise it.
-/// Probe interval and probe time-out are multiplied by the score plus one, so that a member that is short of
-/// processor time or network waits longer before it accuses anybody.
+/// A successful probe lowers the counter by one. A failed probe, a missed nack and a suspicion that
+/// had to be refuted raise it. Probe interval and probe time-out are multiplied by the counter plus
+/// one. So a member that is short of CPU time or network waits longer before it accuses another.
 ///
 /// # Examples
 /// ```
@@ -25,10 +25,12 @@ pub struct LocalHealth {
 }
 
 impl LocalHealth {
-    /// The highest score by default, the paper's `S`: time-outs grow to nine times their base at the most.
+    /// The highest score by default, the paper's `S`: time-outs grow to at most nine times their
+    /// base.
     pub const MAX_DEFAULT: u32 = 8;
 
-    /// A healthy member whose score ends at `max`. With 0 nothing is ever scaled, as in plain SWIM.
+    /// A healthy member whose score is at most `max`. With 0 nothing is ever scaled, as in plain
+    /// SWIM.
     pub const fn new(max: u32) -> Self {
         Self { score: 0, max }
     }
@@ -43,12 +45,12 @@ impl LocalHealth {
         self.max
     }
 
-    /// Counts signs that something is wrong here. The score stays at `max` once it is there.
+    /// Counts signs that this member has a problem. The score stays at `max` once it is there.
     pub fn raise(&mut self, by: u32) {
         self.score = self.score.saturating_add(by).min(self.max);
     }
 
-    /// Counts one sign that all is well. The score stays at 0 once it is there.
+    /// Counts one sign that this member is healthy. The score stays at 0 once it is there.
     pub fn lower(&mut self) {
         self.score = self.score.saturating_sub(1);
     }
@@ -74,7 +76,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn the_score_stays_between_zero_and_its_maximum() {
+    fn score_stays_between_zero_and_maximum() {
         let mut health = LocalHealth::new(2);
         health.lower();
         assert_eq!(health.score(), 0);
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_grows_from_once_to_nine_times_by_default() {
+    fn default_scales_from_once_to_nine_times() {
         let mut health = LocalHealth::default();
         assert_eq!(health.scale(SECOND), SECOND);
         for expected in [2, 3, 4, 5, 6, 7, 8, 9, 9] {
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_maximum_of_zero_never_scales() {
+    fn maximum_of_zero_never_scales() {
         let mut health = LocalHealth::new(0);
         health.raise(5);
         assert_eq!(health.scale(SECOND), SECOND);
@@ -108,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_sequence_leaves_the_range_and_scaling_follows_the_score(max: u32, steps in prop::collection::vec(any::<Option<u32>>(), 0..50)) {
+        fn no_sequence_of_counts_leaves_the_range(max: u32, steps in prop::collection::vec(any::<Option<u32>>(), 0..50)) {
             let mut health = LocalHealth::new(max);
             for step in steps {
                 match step {

@@ -1,5 +1,6 @@
-//! Phi accrual (Hayashibara et al., SRDS 2004): how improbable the silence of one peer is, learned from its past
-//! beats. It accrues suspicion; what follows from it is the caller's business.
+//! Phi accrual (Hayashibara et al., SRDS 2004): how improbable the silence of one peer is, learned
+//! from its past heartbeats. The detector only computes the suspicion level; the caller decides
+//! what follows.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use kinfolk_core::Instant;
 
 use crate::config::PhiConfig;
 use crate::error::ConfigError;
-use crate::tail::Law;
+use crate::tail::Distribution;
 use crate::window::{IntervalWindow, Moments};
 
 /// The suspicion level of one peer:
@@ -16,16 +17,19 @@ use crate::window::{IntervalWindow, Moments};
 /// phi(now) = -log10 P(the next beat comes later than now)
 /// ```
 ///
-/// under a normal law of the intervals between beats (which are never negative) with the mean and deviation of the
-/// latest ones. Phi is 0 at a beat, grows with silence up to rounding, and is always finite.
+/// under a normal distribution of the intervals between heartbeats (which are never negative), with
+/// the mean and deviation of the latest intervals. Phi is 0 at a heartbeat, grows with silence up
+/// to rounding, and is always finite.
 ///
-/// What is changed against the paper, because every implementation had to change it:
-/// - The deviation has a floor, so that a regular peer is not condemned for a microsecond.
-/// - While fewer than [`min_samples`](PhiConfig::min_samples) intervals are known, the missing ones are taken from the
-///   prior. Before the first beat all of them are, and silence counts from the creation.
-/// - An outage teaches nothing: an interval at whose end phi had reached the threshold is not recorded. But if
-///   `min_samples` of them come in a row, they are no outages but a new rhythm: the past is forgotten, and learning
-///   starts again with the last of them.
+/// Differences from the paper:
+/// - The deviation has a floor, so that a regular peer is not suspected for being a microsecond
+///   late.
+/// - While fewer than [`min_samples`](PhiConfig::min_samples) intervals are known, the missing ones
+///   are taken from the prior. Before the first heartbeat all of them are, and silence counts from
+///   the creation.
+/// - An outage is not learned: an interval is not recorded if phi had reached the threshold at its
+///   end. If `min_samples` such intervals come in a row, they are a new rhythm and not outages.
+///   Then the past is forgotten, and learning starts again with the last of them.
 ///
 /// # Examples
 /// ```
@@ -48,15 +52,16 @@ use crate::window::{IntervalWindow, Moments};
 pub struct PhiAccrualDetector {
     config: PhiConfig,
     window: IntervalWindow,
-    /// Silence is measured from here: the last beat, or the creation, moved by pauses of our own.
+    /// Silence is measured from here: from the last heartbeat, or from the creation, moved by the
+    /// pauses of this process.
     silent_since: Instant,
     last_heartbeat: Option<Instant>,
-    /// How many intervals in a row were too long to be recorded.
+    /// The number of intervals in a row that were too long to be recorded.
     refused: usize,
 }
 
 impl PhiAccrualDetector {
-    /// A detector for a peer of which nothing has been heard yet; its silence counts from `now`.
+    /// A detector for a peer that was never heard from; its silence counts from `now`.
     ///
     /// # Errors
     /// [`ConfigError`] if a setting is out of range.
@@ -65,13 +70,13 @@ impl PhiAccrualDetector {
         Ok(Self::with_valid(config, now))
     }
 
-    /// The same with settings that have been validated.
+    /// As [`new`](Self::new), with settings that are valid already.
     pub(crate) fn with_valid(config: PhiConfig, now: Instant) -> Self {
         let window = IntervalWindow::new(config.window);
         Self { config, window, silent_since: now, last_heartbeat: None, refused: 0 }
     }
 
-    /// A beat arrived at `now`. One that is not later than the last one is ignored.
+    /// A heartbeat arrived at `now`. It is ignored if it is not later than the last one.
     pub fn heartbeat(&mut self, now: Instant) {
         self.heartbeat_above(now, self.own_floor());
     }
@@ -91,7 +96,7 @@ impl PhiAccrualDetector {
         now.since(self.silent_since)
     }
 
-    /// How many intervals are known, at most [`window`](PhiConfig::window).
+    /// The number of known intervals, at most [`window`](PhiConfig::window).
     pub fn samples(&self) -> usize {
         self.window.len()
     }
@@ -101,22 +106,25 @@ impl PhiAccrualDetector {
         self.window.moments().map(|moments| Duration::from_secs_f64(moments.mean))
     }
 
-    /// When the last beat arrived; `None` before the first.
+    /// When the last heartbeat arrived; `None` before the first.
     pub fn last_heartbeat(&self) -> Option<Instant> {
         self.last_heartbeat
     }
 
-    /// Takes a pause of our own, in which we could not have heard anything, out of the running silence.
+    /// Takes a pause of this process out of the running silence: no message could arrive during it.
     pub fn excuse(&mut self, pause: Duration, now: Instant) {
+        // A pause excuses only silence that has happened. If the silence started in the future,
+        // later real silence would be hidden.
         self.silent_since = (self.silent_since + pause).min(now.max(self.silent_since));
     }
 
-    /// [`heartbeat`](Self::heartbeat) where the law is known to be no narrower than `floor`.
-    pub(crate) fn heartbeat_above(&mut self, now: Instant, floor: Law) {
+    /// [`heartbeat`](Self::heartbeat) with a distribution that is no narrower than `floor`.
+    pub(crate) fn heartbeat_above(&mut self, now: Instant, floor: Distribution) {
         if self.last_heartbeat.is_some_and(|last| now <= last) {
             return;
         }
-        // Before the first beat there is no interval: the peer did not start when we did.
+        // Before the first heartbeat there is no interval: the peer did not start when this process
+        // did.
         if self.last_heartbeat.is_some() {
             self.learn(self.silence(now), self.phi_above(now, floor) < self.config.threshold);
         }
@@ -124,18 +132,20 @@ impl PhiAccrualDetector {
         self.silent_since = now;
     }
 
-    /// [`phi`](Self::phi) where the law is known to be no narrower than `floor`.
-    pub(crate) fn phi_above(&self, now: Instant, floor: Law) -> f64 {
+    /// [`phi`](Self::phi) with a distribution that is no narrower than `floor`.
+    pub(crate) fn phi_above(&self, now: Instant, floor: Distribution) -> f64 {
         let learned = self.learned();
-        let law = Law {
+        let distribution = Distribution {
             mean: learned.mean.max(floor.mean) + self.config.acceptable_pause.as_secs_f64(),
             deviation: learned.variance.sqrt().max(floor.deviation),
         };
-        law.surprise(self.silence(now).as_secs_f64())
+        distribution.surprise(self.silence(now).as_secs_f64())
     }
 
     fn learn(&mut self, interval: Duration, was_available: bool) {
         if !was_available {
+            // An outage would widen the distribution and hide the next outage. A peer that is now
+            // slower must still be learned, or it would be suspected at every heartbeat.
             self.refused += 1;
             if self.refused < self.config.min_samples {
                 return;
@@ -146,7 +156,8 @@ impl PhiAccrualDetector {
         self.window.push(interval);
     }
 
-    /// The moments of the window, filled up to `min_samples` with the prior: those of the mixture of both.
+    /// The moments of the window. Intervals that are missing up to `min_samples` come from the
+    /// prior: the moments are those of the mixture of both.
     fn learned(&self) -> Moments {
         let mean = self.config.expected_interval.as_secs_f64();
         let prior = Moments { mean, variance: (mean / 4.0) * (mean / 4.0) };
@@ -163,8 +174,8 @@ impl PhiAccrualDetector {
         }
     }
 
-    fn own_floor(&self) -> Law {
-        Law { mean: 0.0, deviation: self.config.min_deviation.as_secs_f64() }
+    fn own_floor(&self) -> Distribution {
+        Distribution { mean: 0.0, deviation: self.config.min_deviation.as_secs_f64() }
     }
 }
 

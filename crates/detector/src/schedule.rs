@@ -1,27 +1,29 @@
-//! What silence the protocol's own schedule explains in a group of so many members, and how long a larger group is
-//! still reckoned with after it has shrunk. It knows nothing of any single peer.
+//! The silence that the protocol's own schedule explains in a group of a given size. After a group
+//! has shrunk, its former size still counts for some time. Nothing here is about a single peer.
 
 use std::time::Duration;
 
 use kinfolk_core::Instant;
 
 use crate::config::{HealthConfig, Rhythm};
-use crate::tail::{Law, sigmas_at};
+use crate::tail::{Distribution, sigmas_at};
 
-/// The law of intervals that the rhythm of the probes alone implies. Learning may widen it, never narrow it: a few
-/// intervals that were regular by chance must not condemn a peer for a gap that the schedule provides for.
+/// The distribution of intervals that the rhythm of the probes alone implies. Learning may widen it
+/// but never narrow it: a few intervals may be regular by chance, and must not make a gap
+/// suspicious that the schedule allows (docs/decisions/0004).
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
     rhythm: Rhythm,
     interval: Duration,
-    /// Added to the longest gap: a pause of our own that is too short for the guard to notice.
+    /// Added to the longest gap: the longest pause of this process that the health checker does not
+    /// notice.
     slack: Duration,
     min_deviation: Duration,
-    /// How many deviations the threshold stands for.
+    /// The number of deviations that the threshold stands for.
     sigmas: f64,
-    /// How many peers are reckoned with, ourselves not included.
+    /// The number of peers that counts, without this member.
     peers: u32,
-    /// While there are fewer: since when, and the most that there were since then.
+    /// While there are fewer peers than that: since when, and the highest number since then.
     fewer: Option<(Instant, u32)>,
 }
 
@@ -38,8 +40,9 @@ impl Schedule {
         }
     }
 
-    /// Takes in how many peers there are now. More count at once. Fewer count only when there have been fewer for as
-    /// long as the longest gap of the larger group, because the silences that are running began in that one.
+    /// Takes in the present number of peers. A higher number counts at once. A lower number counts
+    /// only after it has been lower for the longest gap of the larger group, because the running
+    /// silences started in that group.
     pub(crate) fn observe(&mut self, peers: usize, now: Instant) {
         let peers = u32::try_from(peers).unwrap_or(u32::MAX).max(1);
         if peers >= self.peers {
@@ -53,8 +56,9 @@ impl Schedule {
         }
     }
 
-    /// The longest silence that the schedule explains. Under shuffled round-robin a peer that came first in one round
-    /// and comes last in the next is probed after just under twice the round (SWIM, section 4.3).
+    /// The longest silence that the schedule explains. Under shuffled round-robin a peer may come
+    /// first in one round and last in the next. Then it is probed after just under two rounds
+    /// (SWIM, section 4.3).
     pub(crate) fn longest_gap(&self) -> Duration {
         let gap = match self.rhythm {
             Rhythm::RoundRobin => self.interval.saturating_mul(2).saturating_mul(self.peers),
@@ -63,15 +67,17 @@ impl Schedule {
         gap.saturating_add(self.slack)
     }
 
-    /// The narrowest law to believe in: its mean is the schedule's, and its longest gap lies at the threshold.
-    pub(crate) fn floor(&self) -> Law {
+    /// The narrowest distribution that is used. Its mean is the schedule's, and its longest gap
+    /// lies at the threshold.
+    pub(crate) fn floor(&self) -> Distribution {
         let mean = match self.rhythm {
-            // Heard from twice a round: once when we probe it, once when it probes us.
+            // A peer is heard from twice a round: when this member probes it, and when it probes
+            // this member.
             Rhythm::RoundRobin => self.interval.as_secs_f64() * f64::from(self.peers) / 2.0,
             Rhythm::Regular => self.interval.as_secs_f64(),
         };
         let deviation = (self.longest_gap().as_secs_f64() - mean) / self.sigmas;
-        Law { mean, deviation: deviation.max(self.min_deviation.as_secs_f64()) }
+        Distribution { mean, deviation: deviation.max(self.min_deviation.as_secs_f64()) }
     }
 }
 
@@ -90,8 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_gap_follows_the_group_only_in_round_robin() {
-        // peers, seconds in round-robin, seconds in the regular rhythm: each with 3 s for our own pauses
+    fn longest_gap_follows_size_only_in_round_robin() {
+        // Peers, seconds in round-robin, seconds in the regular rhythm. Each includes 3 s for
+        // pauses of this process.
         for (peers, round_robin, regular) in [(0, 5, 4), (1, 5, 4), (2, 7, 4), (63, 129, 4)] {
             for (rhythm, expected) in [(Rhythm::RoundRobin, round_robin), (Rhythm::Regular, regular)] {
                 let mut schedule = schedule(rhythm);
@@ -102,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_floor_reaches_the_threshold_just_past_the_longest_gap() {
+    fn floor_reaches_threshold_just_past_longest_gap() {
         for rhythm in [Rhythm::RoundRobin, Rhythm::Regular] {
             for peers in 1..200 {
                 let mut schedule = schedule(rhythm);
@@ -115,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_counts_at_once_and_shrinking_after_the_longest_gap_of_the_larger_group() {
+    fn growth_counts_at_once_and_shrinking_later() {
         let mut schedule = schedule(Rhythm::RoundRobin);
         schedule.observe(10, at(0));
         assert_eq!(schedule.longest_gap(), 23 * SECOND);
@@ -124,11 +131,11 @@ mod tests {
         schedule.observe(2, at(122));
         assert_eq!(schedule.longest_gap(), 23 * SECOND);
         schedule.observe(2, at(123));
-        assert_eq!(schedule.longest_gap(), 9 * SECOND, "the most that there were in that time");
+        assert_eq!(schedule.longest_gap(), 9 * SECOND, "the highest number in that time");
     }
 
     #[test]
-    fn a_group_that_is_as_large_again_in_time_never_shrank() {
+    fn group_that_regrows_in_time_never_shrank() {
         let mut schedule = schedule(Rhythm::RoundRobin);
         schedule.observe(10, at(0));
         schedule.observe(2, at(100));
@@ -141,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn no_size_overflows() {
+    fn no_group_size_overflows() {
         let mut schedule = schedule(Rhythm::RoundRobin);
         schedule.interval = Duration::from_hours(24);
         schedule.observe(usize::MAX, at(0));

@@ -1,5 +1,5 @@
-//! How long a suspicion lasts before it becomes a failure, and who stands behind it. Not who is suspected, nor what
-//! happens then: that is the protocol's business.
+//! How long a suspicion lasts before it becomes a failure, and which members accuse. The protocol
+//! decides which member is suspected, and what happens when the time is over.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use kinfolk_core::{Incarnation, Instant, NodeId};
 
 use crate::error::ConfigError;
 
-/// How long a suspected member has to refute (SWIM section 4.2; Lifeguard, arXiv 1707.00788, section IV-B).
+/// How long a suspected member has to refute (SWIM section 4.2; Lifeguard, arXiv 1707.00788,
+/// section IV-B).
 ///
 /// ```text
 /// Min     = alpha * max(1, log10 N) * probe interval
@@ -15,11 +16,12 @@ use crate::error::ConfigError;
 /// timeout = max(Min, Max - (Max - Min) * ln(C + 1) / ln(K + 1))
 /// ```
 ///
-/// where `N` counts the members, `C` the accusers beyond the first and `K` those that are expected. One accuser alone
-/// may itself be the sick one, so it has to wait for `Max`; each independent accuser shortens that, the first ones most.
+/// `N` is the number of members, `C` the number of accusers beyond the first, and `K` the number of
+/// these that are expected. A single accuser may itself be overloaded or isolated, so it has to
+/// wait for `Max`. Each independent accuser shortens the time; the first ones shorten it most.
 ///
-/// All results are total: a factor that is no number, or negative, counts as 0, and what is too long for a `Duration`
-/// saturates. [`validate`](Self::validate) refuses such rules beforehand.
+/// All methods are total: a factor that is not a number, or is negative, counts as 0. A time that
+/// is too long for a `Duration` saturates. [`validate`](Self::validate) refuses such rules.
 ///
 /// # Examples
 /// ```
@@ -33,13 +35,14 @@ use crate::error::ConfigError;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SuspicionRule {
-    /// `Min` in units of `max(1, log10 N)` probe intervals, above 0, default 4. Raising it gives members more time to
-    /// refute and delays the news of every crash in proportion.
+    /// `Min` in units of `max(1, log10 N)` probe intervals, above 0, default 4. A higher value
+    /// gives members more time to refute, and delays the detection of every crash in proportion.
     pub alpha: f64,
-    /// `Max` in units of `Min`, at least 1, default 6. Raising it protects against a single sick accuser and delays
-    /// the news of a crash that few members can see. 1 makes the time fixed, as in SWIM; less counts as 1.
+    /// `Max` in units of `Min`, at least 1, default 6. A higher value protects against a single
+    /// faulty accuser, and delays the detection of a crash that few members can see. 1 makes the
+    /// time fixed, as in SWIM; less counts as 1.
     pub beta: f64,
-    /// `K`: how many accusers beyond the first bring the time down to `Min`, 0 to
+    /// `K`: the number of accusers beyond the first that bring the time down to `Min`, 0 to
     /// [`CONFIRMATIONS_MAX`](Self::CONFIRMATIONS_MAX), default 3. With 0 the time is always `Min`.
     pub confirmations: u32,
 }
@@ -53,7 +56,8 @@ impl SuspicionRule {
         Self { alpha: 4.0, beta: 6.0, confirmations: 3 }
     }
 
-    /// SWIM's rule: a fixed time, the `Min` of [`lifeguard`](Self::lifeguard), whoever else accuses.
+    /// SWIM's rule: a fixed time, the `Min` of [`lifeguard`](Self::lifeguard), for any number of
+    /// accusers.
     pub const fn swim() -> Self {
         Self { alpha: 4.0, beta: 1.0, confirmations: 0 }
     }
@@ -75,28 +79,29 @@ impl SuspicionRule {
         Ok(())
     }
 
-    /// `Min`: the time when all the expected accusers stand. `members` counts all of the group, ourselves and the
-    /// suspect included.
+    /// `Min`: the time once all expected accusers are known. `members` counts the whole group, this
+    /// member and the suspect included.
     pub fn min(&self, members: usize, probe_interval: Duration) -> Duration {
         let scale = (members.max(1) as f64).log10().max(1.0);
         seconds(self.alpha * scale * probe_interval.as_secs_f64())
     }
 
-    /// `Max`: the time while there is one accuser only; never below `Min`.
+    /// `Max`: the time while there is only one accuser; never below `Min`.
     pub fn max(&self, members: usize, probe_interval: Duration) -> Duration {
         let min = self.min(members, probe_interval);
         seconds(self.beta * min.as_secs_f64()).max(min)
     }
 
-    /// `K` for a group of this size: at most all members but the suspect and the first accuser, since no more than
-    /// those can confirm.
+    /// `K` for a group of this size: at most all members except the suspect and the first accuser,
+    /// because no others can confirm.
     pub fn confirmations_expected(&self, members: usize) -> u32 {
         let others = members.saturating_sub(2);
         self.confirmations.min(u32::try_from(others).unwrap_or(u32::MAX))
     }
 
-    /// The whole time from the start of the suspicion until the failure, with `confirmations` accusers beyond the
-    /// first. It never grows with their number. It is `Min` where nobody is expected to confirm.
+    /// The whole time from the start of the suspicion until the failure, with `confirmations`
+    /// accusers beyond the first. It never grows with their number. It is `Min` if no confirmation
+    /// is expected.
     pub fn timeout(&self, members: usize, probe_interval: Duration, confirmations: u32) -> Duration {
         let min = self.min(members, probe_interval);
         let expected = self.confirmations_expected(members);
@@ -104,6 +109,8 @@ impl SuspicionRule {
             return min;
         }
         let max = self.max(members, probe_interval);
+        // Lifeguard's logarithm: the first confirmations shorten the time most, because they
+        // already show that the first accuser is not alone.
         let done = f64::from(confirmations).ln_1p() / f64::from(expected).ln_1p();
         max.saturating_sub(seconds(max.saturating_sub(min).as_secs_f64() * done)).max(min)
     }
@@ -116,14 +123,16 @@ impl Default for SuspicionRule {
     }
 }
 
-/// The duration of so many seconds; 0 for what is no duration, the longest one for what is too long.
+/// The duration of so many seconds. 0 for a value that is not a duration; the longest duration for
+/// a value that is too large.
 fn seconds(seconds: f64) -> Duration {
     if seconds > 0.0 { Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX) } else { Duration::ZERO }
 }
 
-/// One suspicion as this member knows it: of which incarnation, since when, and who accuses.
+/// A suspicion as this member knows it: of which incarnation, since when, and which members accuse.
 ///
-/// Its accusers are distinct and at most `K + 1`; later ones add nothing to the verdict and are not kept.
+/// Its accusers are distinct, and at most `K + 1`. Later accusers do not change the verdict and are
+/// not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspicion {
     incarnation: Incarnation,
@@ -132,34 +141,34 @@ pub struct Suspicion {
 }
 
 impl Suspicion {
-    /// A suspicion of the member's life `incarnation`, first heard of at `now`. `accuser` is `None` if it is not known who
-    /// accuses: whoever tells of a suspicion need not share it.
+    /// A suspicion of the instance `incarnation` of a member, first heard of at `now`. `accuser` is
+    /// `None` if no accuser is known: a member that passes a suspicion on is not itself an accuser.
     pub fn new(incarnation: Incarnation, accuser: Option<NodeId>, now: Instant) -> Self {
         Self { incarnation, started: now, accusers: accuser.into_iter().collect() }
     }
 
-    /// Counts one more accuser. Returns whether it is a new one and is the first or lowers the time-out: then the accusation is
-    /// news to others too and should be gossiped on (Lifeguard section IV-B). False for an accuser that was counted
-    /// before, and once `K` beyond the first are counted.
+    /// Counts an accuser. Returns whether it is new and is the first or shortens the time-out. Then
+    /// the accusation should be gossiped on (Lifeguard, section IV-B). Returns false for an accuser
+    /// that was counted before, and once `K` beyond the first are counted.
     pub fn confirm(&mut self, accuser: &NodeId, rule: &SuspicionRule) -> bool {
-        let news = self.confirmations() < rule.confirmations && !self.accusers.contains(accuser);
-        if news {
+        let is_new = self.confirmations() < rule.confirmations && !self.accusers.contains(accuser);
+        if is_new {
             self.accusers.push(accuser.clone());
         }
-        news
+        is_new
     }
 
-    /// Who accuses, in the order in which they were heard of; empty while nobody knows.
+    /// The accusers, in the order in which this member heard of them; empty while none is known.
     pub fn accusers(&self) -> &[NodeId] {
         &self.accusers
     }
 
-    /// How many accuse beyond the first.
+    /// The number of accusers beyond the first.
     pub fn confirmations(&self) -> u32 {
         u32::try_from(self.accusers.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
-    /// The incarnation that is suspected; a higher one is innocent of it.
+    /// The incarnation that is suspected. A higher incarnation refutes the suspicion.
     pub const fn incarnation(&self) -> Incarnation {
         self.incarnation
     }
@@ -169,8 +178,8 @@ impl Suspicion {
         self.started
     }
 
-    /// When it becomes a failure if nothing changes. It comes nearer with each confirmation, and may then lie in the
-    /// past: the suspect has had its time already.
+    /// When the suspicion becomes a failure if nothing changes. Each confirmation moves this time
+    /// closer. It may then lie in the past: the suspect has had its time to refute already.
     pub fn deadline(&self, rule: &SuspicionRule, members: usize, probe_interval: Duration) -> Instant {
         self.started + rule.timeout(members, probe_interval, self.confirmations())
     }

@@ -1,52 +1,57 @@
-//! How surprising a value of a normal law is, on the scale of phi: finite however far out it lies. It knows nothing of
-//! beats or time.
+//! How surprising a value of a normal distribution is, on the scale of phi. The result is finite
+//! for any value. Nothing here is about heartbeats or time.
 
 use std::f64::consts::{LN_10, TAU};
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// A normal law of intervals that are never negative, in seconds.
+/// A normal distribution of intervals that are never negative, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Law {
+pub(crate) struct Distribution {
     pub(crate) mean: f64,
     /// Above 0.
     pub(crate) deviation: f64,
 }
 
-impl Law {
-    /// `-log10 P(interval > seconds | interval >= 0)`. The condition makes it exactly 0 at 0, where the bare normal
-    /// law would already find a broad interval a little surprising.
+impl Distribution {
+    /// `-log10 P(interval > seconds | interval >= 0)`. The condition makes the result exactly 0 at
+    /// 0. Without it a wide distribution would give a small phi even at a silence of 0.
     pub(crate) fn surprise(self, seconds: f64) -> f64 {
         let sigmas = |seconds: f64| (seconds - self.mean) / self.deviation;
         (surprise(sigmas(seconds)) - surprise(sigmas(0.0))).max(0.0)
     }
 }
 
-/// From here on the probability is taken from its asymptotic series: `f64` still holds it (to about 37 deviations), and
-/// the series is exact to 14 digits already.
+/// From this many deviations on, the probability is taken from its asymptotic series. `f64` can
+/// hold the probability up to about 37 deviations, and at 30 the series is already exact to 14
+/// digits.
 const ASYMPTOTIC_FROM: f64 = 30.0;
 
-/// `-log10` of the probability that a standard normal variable exceeds `z`: from 0 upwards, finite for every finite
-/// `z` up to 10^150, growing with it. Its relative error is below 10^-10.
+/// `-log10` of the probability that a standard normal variable exceeds `z`. It is at least 0, grows
+/// with `z`, and is finite for every finite `z` up to 10^150. Its relative error is below 10^-10.
 pub(crate) fn surprise(z: f64) -> f64 {
     let normal = Normal::standard();
     if z < 0.0 {
-        // The probability is close to 1: its logarithm is taken from what is missing, which has all its digits.
+        // The probability is close to 1, so its logarithm would lose digits. It is computed from
+        // the complement, which has all its digits.
         -(-normal.cdf(z)).ln_1p() / LN_10
     } else if z <= ASYMPTOTIC_FROM {
         -normal.sf(z).log10()
     } else {
-        // Continued from the switch, so that not even a rounding error there makes a step.
+        // Continue from the value at the switch, so that not even a rounding error makes a step
+        // there.
         let at_switch = -normal.sf(ASYMPTOTIC_FROM).log10();
         at_switch + (asymptotic_surprise(z) - asymptotic_surprise(ASYMPTOTIC_FROM))
     }
 }
 
-/// The same for large `z`, from `P(Z > z) ~ exp(-z^2/2) / (z sqrt(2 pi)) * (1 - 1/z^2 + 3/z^4 - 15/z^6 + ...)`
-/// (Abramowitz and Stegun, 26.2.12).
+/// `surprise` for large `z`, from
+/// `P(Z > z) ~ exp(-z^2/2) / (z sqrt(2 pi)) * (1 - 1/z^2 + 3/z^4 - 15/z^6 + ...)` (Abramowitz and
+/// Stegun, 26.2.12).
 fn asymptotic_surprise(z: f64) -> f64 {
     let inverse = 1.0 / (z * z);
-    // 1 - 1/z^2 + 3/z^4 - 15/z^6 + 105/z^8 - 945/z^10, written as nested products: 1 - y(1 - 3y(1 - 5y(...))).
+    // 1 - 1/z^2 + 3/z^4 - 15/z^6 + 105/z^8 - 945/z^10, as nested products: 1 - y(1 - 3y(1 -
+    // 5y(...))), with y = 1/z^2.
     let series = [9.0, 7.0, 5.0, 3.0, 1.0].iter().fold(1.0, |inner, factor| 1.0 - factor * inverse * inner);
     (z * z / 2.0 + (z * TAU.sqrt()).ln() - f64::ln(series)) / LN_10
 }
@@ -54,7 +59,8 @@ fn asymptotic_surprise(z: f64) -> f64 {
 /// The `z` at which the surprise is `level`, for levels from 0.3 (where `z` is 0) to 300.
 pub(crate) fn sigmas_at(level: f64) -> f64 {
     let (mut low, mut high) = (0.0, 40.0);
-    // Each step halves an interval of 40; after 60 it is below the last digit of its ends.
+    // Each step halves an interval of 40. After 60 steps it is smaller than the last digit of its
+    // ends.
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
         if surprise(middle) < level {
@@ -73,8 +79,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_surprise_of_tabled_quantiles_is_known() {
-        // z and -log10 of the upper tail, worked out elsewhere with 50 digits.
+    fn surprise_matches_the_tabled_quantiles() {
+        // z and -log10 of the upper tail, computed independently with 50 digits.
         let table = [
             (-10.0, 3.309_260_121_31e-24),
             (-1.0, 0.075_026_012_958),
@@ -97,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_threshold_of_eight_lies_at_5_6_deviations() {
+    fn threshold_8_is_5_6_deviations() {
         assert!((sigmas_at(8.0) - 5.612).abs() < 1e-3);
         assert!((sigmas_at(12.0) - 7.034).abs() < 1e-3);
         for level in [1.0, 8.0, 100.0, 300.0] {
@@ -106,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_switch_to_the_asymptotic_law_is_seamless() {
+    fn switch_to_the_asymptotic_series_makes_no_step() {
         let step = asymptotic_surprise(ASYMPTOTIC_FROM) - surprise(ASYMPTOTIC_FROM);
         assert!(step.abs() < 1e-10, "the two differ by {step}");
         let just_after = surprise(ASYMPTOTIC_FROM.next_up());
@@ -114,9 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn no_silence_at_all_is_no_surprise_under_any_law() {
+    fn silence_of_zero_is_never_surprising() {
         for (mean, deviation) in [(1.0, 0.1), (1.0, 1.0), (0.5, 30.0), (1e5, 1e-3)] {
-            assert!(Law { mean, deviation }.surprise(0.0) <= 0.0);
+            assert!(Distribution { mean, deviation }.surprise(0.0) <= 0.0);
         }
     }
 

@@ -1,12 +1,14 @@
-//! The latest intervals between beats, with their mean and deviation. It does not judge what belongs into it.
+//! The latest intervals between heartbeats, with their mean and deviation. The caller decides which
+//! intervals to add.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// A ring of the latest intervals, in whole microseconds.
 ///
-/// The sums are integers, so that taking an interval out undoes exactly what putting it in did: they do not drift,
-/// however long the window runs. Memory grows with what has been seen, up to 8 bytes times the capacity.
+/// The sums are integers, so removing an interval undoes exactly what adding it did: the sums do
+/// not drift, however long the window runs. Memory grows with the number of intervals, up to 8
+/// bytes times the capacity.
 #[derive(Debug, Clone)]
 pub(crate) struct IntervalWindow {
     intervals: VecDeque<u64>,
@@ -23,15 +25,15 @@ pub(crate) struct Moments {
 }
 
 impl IntervalWindow {
-    /// The longest interval that is kept as it is, 24 h; a longer one counts as this. With at most 10,000 intervals
-    /// the products below stay under 2^102.
+    /// The longest interval that is kept as it is: 24 h. A longer one counts as 24 h. With at most
+    /// 10,000 intervals the products below stay under 2^102.
     pub(crate) const INTERVAL_MAX: Duration = Duration::from_hours(24);
 
     pub(crate) fn new(capacity: usize) -> Self {
         Self { intervals: VecDeque::new(), capacity, sum: 0, sum_of_squares: 0 }
     }
 
-    /// Adds an interval; at the capacity the oldest one goes.
+    /// Adds an interval. At the capacity it replaces the oldest one.
     pub(crate) fn push(&mut self, interval: Duration) {
         if self.intervals.len() >= self.capacity
             && let Some(oldest) = self.intervals.pop_front()
@@ -56,13 +58,16 @@ impl IntervalWindow {
         self.intervals.len()
     }
 
-    /// Mean and variance (of the intervals themselves, not an estimate for a larger population); `None` while empty.
+    /// Mean and variance of the intervals (not an estimate for a larger population); `None` while
+    /// empty.
     pub(crate) fn moments(&self) -> Option<Moments> {
         const MICROS_PER_SECOND: f64 = 1e6;
         if self.intervals.is_empty() {
             return None;
         }
         let count = self.intervals.len() as u128;
+        // Exact in integers. In floating point the difference of two large, nearly equal sums would
+        // lose most digits, and could be negative.
         let spread = count * self.sum_of_squares - self.sum * self.sum;
         let mean = self.sum as f64 / count as f64 / MICROS_PER_SECOND;
         let variance = spread as f64 / (count * count) as f64 / (MICROS_PER_SECOND * MICROS_PER_SECOND);
@@ -89,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_window_has_no_moments() {
+    fn empty_window_has_no_moments() {
         assert_eq!(IntervalWindow::new(3).moments(), None);
         let mut window = window_of(3, &[1, 2, 3]);
         window.clear();
@@ -97,13 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn equal_intervals_have_no_variance_at_all() {
+    fn equal_intervals_have_zero_variance() {
         let moments = window_of(100, &[1_000_003; 250]).moments().unwrap();
         assert_eq!(moments, Moments { mean: 1.000_003, variance: 0.0 });
     }
 
     #[test]
-    fn the_last_place_is_used_and_then_the_oldest_goes() {
+    fn full_window_drops_the_oldest_interval() {
         let seconds = |n: u64| n * 1_000_000;
         let mut window = window_of(3, &[seconds(9), seconds(1), seconds(2)]);
         assert_eq!((window.len(), window.moments().unwrap().mean), (3, 4.0));
@@ -112,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_intervals_fill_the_largest_window_without_overflow() {
+    fn longest_intervals_in_largest_window_do_not_overflow() {
         let longest = u64::try_from(IntervalWindow::INTERVAL_MAX.as_micros()).unwrap();
         let mut window = window_of(10_000, &vec![longest; 10_000]);
         window.push(Duration::MAX);
@@ -121,7 +126,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_running_sums_are_those_of_what_is_in_the_window(
+        fn running_sums_equal_sums_from_scratch(
             capacity in 1..20_usize,
             micros in prop::collection::vec(0..100_000_000_000_u64, 1..60),
         ) {

@@ -1,10 +1,10 @@
-//! Flap damping: when it begins, what is told while it lasts, when it ends, and its bound.
+//! Tests of flap damping: when it starts, which events it suppresses, when it ends, and its bound.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::{Change, Incarnation, Instant, NodeAddr, NodeId, NodeState, NodeStatus, Tags};
-use kinfolk_detector::{FlapDamper, FlapPolicy, Telling};
+use kinfolk_detector::{EventDamping, FlapDamper, FlapPolicy};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -31,54 +31,67 @@ impl Bench {
         Self(FlapDamper::new(FlapPolicy::default()))
     }
 
-    /// The member fails, and returns at this second; what is told of its return.
-    fn returns(&mut self, name: usize, second: u64) -> Telling {
+    /// The member fails, and returns at this second. Returns which events its return causes.
+    fn returns(&mut self, name: usize, second: u64) -> EventDamping {
         self.0.changed(at(second.saturating_sub(1)), &change(name, NodeState::Alive, NodeState::Failed));
         self.0.changed(at(second), &change(name, NodeState::Failed, NodeState::Alive))
     }
 
     fn flapping() -> Self {
         let mut bench = Self::new();
-        assert_eq!([10, 20].map(|second| bench.returns(0, second)), [Telling::All; 2]);
-        assert!(matches!(bench.returns(0, 30), Telling::Flapping { .. }));
+        assert_eq!([10, 20].map(|second| bench.returns(0, second)), [EventDamping::All; 2]);
+        assert!(matches!(bench.returns(0, 30), EventDamping::Flapping { .. }));
         assert_eq!(bench.0.settles_at(&id(0)), Some(at(30) + MINUTE));
         bench
     }
 }
 
 #[test]
-fn the_third_return_within_ten_minutes_is_one_too_many_and_the_second_is_not() {
+fn third_return_within_ten_minutes_counts_as_flapping() {
     let mut bench = Bench::new();
-    assert_eq!([bench.returns(0, 1), bench.returns(0, 300)], [Telling::All; 2]);
-    assert_eq!(bench.returns(0, 601), Telling::Flapping { returns: 3, quiet: MINUTE });
+    assert_eq!([bench.returns(0, 1), bench.returns(0, 300)], [EventDamping::All; 2]);
+    assert_eq!(bench.returns(0, 601), EventDamping::Flapping { returns: 3, quiet: MINUTE });
     let mut bench = Bench::new();
-    let told = [1, 300, 602, 902, 1_203].map(|second| bench.returns(0, second));
-    assert_eq!(told, [Telling::All; 5], "three within ten minutes and a second are none too many");
+    let tellings = [1, 300, 602, 902, 1_203].map(|second| bench.returns(0, second));
+    assert_eq!(
+        tellings,
+        [EventDamping::All; 5],
+        "three returns within ten minutes and a second do not count as flapping"
+    );
 }
 
 #[test]
-fn while_a_member_flaps_nothing_of_its_coming_and_going_is_told() {
+fn flapping_member_causes_no_events() {
     use NodeState::{Alive, Failed, Suspect};
     let mut bench = Bench::flapping();
     for (before, after) in
         [(Alive, Suspect), (Suspect, Failed), (Failed, Alive), (Alive, Suspect), (Suspect, Alive)]
     {
-        assert_eq!(bench.0.changed(at(40), &change(0, before, after)), Telling::Muted, "{before} to {after}");
+        assert_eq!(
+            bench.0.changed(at(40), &change(0, before, after)),
+            EventDamping::Muted,
+            "{before} to {after}"
+        );
     }
-    assert_eq!(bench.0.changed(at(40), &change(1, Alive, Failed)), Telling::All, "of others it is");
+    assert_eq!(
+        bench.0.changed(at(40), &change(1, Alive, Failed)),
+        EventDamping::All,
+        "another member is not damped"
+    );
 }
 
 #[test]
-fn it_settles_after_a_quiet_minute_and_not_before_and_is_then_told_of_again() {
+fn flapping_member_settles_after_a_quiet_minute() {
     let mut bench = Bench::flapping();
     assert!(!bench.0.settle(at(89), &id(0)));
     assert!(bench.0.settle(at(90), &id(0)));
-    assert!(!bench.0.settle(at(91), &id(0)), "once");
-    assert_eq!(bench.returns(0, 100), Telling::All);
+    assert!(!bench.0.settle(at(91), &id(0)), "a member settles once");
+    assert_eq!(bench.returns(0, 100), EventDamping::All);
 }
 
+/// Each return doubles the quiet time up to ten minutes. Every change of state starts it from zero.
 #[test]
-fn every_change_begins_the_quiet_time_anew_and_each_return_doubles_it_up_to_ten_minutes() {
+fn each_return_doubles_the_quiet_time() {
     let mut bench = Bench::flapping();
     bench.0.changed(at(80), &change(0, NodeState::Alive, NodeState::Suspect));
     assert_eq!(bench.0.settles_at(&id(0)), Some(at(80) + MINUTE));
@@ -91,46 +104,53 @@ fn every_change_begins_the_quiet_time_anew_and_each_return_doubles_it_up_to_ten_
 }
 
 #[test]
-fn new_tags_alone_do_not_lengthen_it() {
+fn new_tags_do_not_lengthen_the_quiet_time() {
     let mut bench = Bench::flapping();
     bench.0.changed(at(80), &change(0, NodeState::Alive, NodeState::Alive));
     assert_eq!(bench.0.settles_at(&id(0)), Some(at(90)));
 }
 
+/// Also: a member that returns from a leave does not flap.
 #[test]
-fn who_leaves_has_settled_and_who_returns_from_a_leave_does_not_flap() {
+fn member_that_leaves_has_settled() {
     let mut bench = Bench::flapping();
-    assert_eq!(bench.0.changed(at(40), &change(0, NodeState::Alive, NodeState::Left)), Telling::All);
+    assert_eq!(bench.0.changed(at(40), &change(0, NodeState::Alive, NodeState::Left)), EventDamping::All);
     assert_eq!(bench.0.settles_at(&id(0)), None);
     for second in 50..60 {
-        assert_eq!(bench.0.changed(at(second), &change(0, NodeState::Left, NodeState::Alive)), Telling::All);
+        assert_eq!(
+            bench.0.changed(at(second), &change(0, NodeState::Left, NodeState::Alive)),
+            EventDamping::All
+        );
     }
 }
 
 #[test]
-fn the_last_place_is_given_and_for_one_more_the_oldest_that_does_not_flap_is_forgotten() {
+fn member_over_bound_replaces_oldest_calm_member() {
     let mut bench = Bench::flapping();
     for name in 1..=FlapDamper::MEMBERS_MAX {
         bench.returns(name, 40);
         bench.returns(name, 41);
     }
-    // The first of those that do not flap had to go: it needs three returns again.
-    assert_eq!(bench.returns(1, 42), Telling::All);
-    assert!(matches!(bench.returns(200, 43), Telling::Flapping { .. }));
-    assert!(bench.0.settles_at(&id(0)).is_some(), "who flaps is not forgotten");
+    // Member 1 is the oldest that does not flap, so it was forgotten: it needs three returns again.
+    assert_eq!(bench.returns(1, 42), EventDamping::All);
+    assert!(matches!(bench.returns(200, 43), EventDamping::Flapping { .. }));
+    assert!(bench.0.settles_at(&id(0)).is_some(), "a flapping member is not forgotten");
 }
 
 #[test]
-fn where_all_flap_one_more_is_told_as_always() {
+fn new_member_is_not_damped_where_all_flap() {
     let mut bench = Bench::new();
     for name in 0..FlapDamper::MEMBERS_MAX {
-        assert!(matches!([1, 2, 3].map(|second| bench.returns(name, second))[2], Telling::Flapping { .. }));
+        assert!(matches!(
+            [1, 2, 3].map(|second| bench.returns(name, second))[2],
+            EventDamping::Flapping { .. }
+        ));
     }
-    assert_eq!([4, 5, 6, 7].map(|second| bench.returns(999, second)), [Telling::All; 4]);
+    assert_eq!([4, 5, 6, 7].map(|second| bench.returns(999, second)), [EventDamping::All; 4]);
 }
 
 #[test]
-fn each_setting_is_taken_up_to_its_bound_and_refused_past_it() {
+fn setting_past_its_bound_is_refused() {
     let found = |change: fn(&mut FlapPolicy)| {
         let mut policy = FlapPolicy::default();
         change(&mut policy);
@@ -139,14 +159,14 @@ fn each_setting_is_taken_up_to_its_bound_and_refused_past_it() {
     let refused = |change| found(change).unwrap_err();
     assert_eq!(found(|_| {}), Ok(()));
     assert_eq!(found(|p| p.returns = 2), Ok(()));
-    assert_eq!(refused(|p| p.returns = 1), "flapping after 1 returns: give 2 or more");
+    assert_eq!(refused(|p| p.returns = 1), "flap threshold is 1; it must be at least 2");
     assert_eq!(found(|p| p.window = Duration::from_millis(1)), Ok(()));
-    assert!(refused(|p| p.window = Duration::from_micros(999)).starts_with("flap window of"));
-    assert!(refused(|p| p.window = Duration::from_secs(86_401)).starts_with("flap window of"));
+    assert!(refused(|p| p.window = Duration::from_micros(999)).starts_with("flap window is"));
+    assert!(refused(|p| p.window = Duration::from_secs(86_401)).starts_with("flap window is"));
     assert_eq!(found(|p| p.quiet = Duration::from_millis(1)), Ok(()));
-    assert!(refused(|p| p.quiet = Duration::from_micros(999)).starts_with("flap quiet of"));
+    assert!(refused(|p| p.quiet = Duration::from_micros(999)).starts_with("flap quiet is"));
     assert_eq!(found(|p| p.quiet_max = p.quiet), Ok(()));
-    assert!(refused(|p| p.quiet_max = p.quiet / 2).starts_with("flap quiet_max of"));
+    assert!(refused(|p| p.quiet_max = p.quiet / 2).starts_with("flap quiet_max is"));
     assert_eq!(found(|p| p.quiet_max = Duration::from_hours(24)), Ok(()));
-    assert!(refused(|p| p.quiet_max = Duration::from_secs(86_401)).starts_with("flap quiet_max of"));
+    assert!(refused(|p| p.quiet_max = Duration::from_secs(86_401)).starts_with("flap quiet_max is"));
 }

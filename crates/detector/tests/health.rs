@@ -1,4 +1,5 @@
-//! The health checker at its edges: who is watched, who is judged, and what a pause of our own does.
+//! Edge cases of the health checker: which members are watched, which are judged, and what a pause
+//! of this process does.
 
 mod common;
 
@@ -8,7 +9,7 @@ use common::{SECOND, alive, at, checker, id, registry};
 use kinfolk_core::{Change, Incarnation, Instant, NodeState};
 use kinfolk_detector::{ConfigError, HealthChecker, HealthConfig, PhiConfig, Rhythm, Scope};
 
-/// Checks each second of the range; returns who was judged, and when.
+/// Checks at each second of the range. Returns the judged members with the second of the verdict.
 fn judged(checker: &HealthChecker, seconds: std::ops::RangeInclusive<u32>) -> Vec<(u32, String)> {
     let names = |second| checker.check(at(second)).into_iter().map(move |verdict| (second, verdict));
     let name = |(second, verdict): (u32, kinfolk_detector::HealthVerdict)| {
@@ -25,7 +26,7 @@ fn settings_out_of_range_are_refused() {
 }
 
 #[test]
-fn we_are_never_watched_and_neither_are_strangers() {
+fn self_and_unknown_nodes_are_not_watched() {
     let registry = registry(&["me", "a"]);
     let checker = checker(&registry);
     assert_eq!(checker.heartbeat(&id("me"), at(1)), None);
@@ -36,7 +37,7 @@ fn we_are_never_watched_and_neither_are_strangers() {
 }
 
 #[test]
-fn a_member_is_watched_from_when_it_joins_and_forgotten_when_it_is_none() {
+fn member_is_watched_from_join_to_end() {
     let registry = registry(&["me"]);
     let checker = checker(&registry);
     assert_eq!(judged(&checker, 1..=50), []);
@@ -50,11 +51,11 @@ fn a_member_is_watched_from_when_it_joins_and_forgotten_when_it_is_none() {
     }
     let _ = registry.apply(alive("a", 2));
     checker.heartbeat(&id("a"), at(100));
-    assert_eq!(checker.silence(&id("a"), at(101)), Some(SECOND), "a new life is watched afresh");
+    assert_eq!(checker.silence(&id("a"), at(101)), Some(SECOND), "a new instance is watched from scratch");
 }
 
 #[test]
-fn members_beyond_the_bound_are_counted_and_not_watched() {
+fn members_over_the_bound_are_counted_not_watched() {
     let registry = registry(&["me", "a", "b"]);
     let config = HealthConfig { peers_max: 2, ..HealthConfig::default() };
     let checker = HealthChecker::new(config, id("me"), registry.view(), Instant::ORIGIN).unwrap();
@@ -69,7 +70,7 @@ fn members_beyond_the_bound_are_counted_and_not_watched() {
 }
 
 #[test]
-fn a_suspect_member_is_judged_too_and_stays_at_its_incarnation() {
+fn suspect_member_is_judged_at_its_incarnation() {
     let registry = registry(&["me", "a"]);
     let checker = checker(&registry);
     let _ = registry.apply(alive("a", 4).with_state(NodeState::Suspect));
@@ -81,7 +82,7 @@ fn a_suspect_member_is_judged_too_and_stays_at_its_incarnation() {
 }
 
 #[test]
-fn a_refutation_that_we_only_hear_of_does_not_end_the_episode() {
+fn refutation_by_gossip_does_not_end_the_episode() {
     let registry = registry(&["me", "a"]);
     let checker = checker(&registry);
     assert_eq!(judged(&checker, 1..=10).len(), 1);
@@ -98,30 +99,31 @@ fn verdicts_are_ordered_by_name() {
 }
 
 #[test]
-fn a_check_at_the_pause_limit_counts_and_one_just_past_it_is_void() {
+fn check_past_the_pause_limit_is_void() {
     let limit = HealthConfig::default().pause_limit();
     for (late, verdicts) in [(Duration::ZERO, 1), (Duration::from_nanos(1), 0)] {
         let checker = checker(&registry(&["me", "a"]));
-        // At 5 s the silence is not suspicious yet; 3 s later it is.
+        // At 5 s the silence is not suspicious yet. 3 s later it is.
         assert_eq!(judged(&checker, 1..=5), []);
         assert_eq!(checker.check(at(5) + limit + late).len(), verdicts, "{late:?} past the limit");
     }
 }
 
+/// The silence from before the pause still counts.
 #[test]
-fn a_pause_of_ours_is_taken_out_of_all_silences_and_what_was_before_still_counts() {
+fn own_pause_is_taken_out_of_silences() {
     let checker = checker(&registry(&["me", "a", "b"]));
     checker.heartbeat(&id("b"), at(4));
     assert_eq!(judged(&checker, 1..=4), []);
     assert_eq!(checker.check(at(1_004)), []);
     assert_eq!(checker.silence(&id("a"), at(1_004)), Some(4 * SECOND));
     assert_eq!(checker.silence(&id("b"), at(1_004)), Some(Duration::ZERO));
-    // Round-robin among three explains 4 s, and 3 s are for our own pauses.
+    // Round-robin among three members explains 4 s; 3 s more are for pauses of this process.
     assert_eq!(judged(&checker, 1_005..=1_020), [(1_008, "a".to_owned()), (1_012, "b".to_owned())]);
 }
 
 #[test]
-fn who_is_always_late_never_suspects_anybody() {
+fn process_that_is_always_late_suspects_no_member() {
     let checker = checker(&registry(&["me", "a"]));
     for round in 1..200 {
         assert_eq!(checker.check(at(round * 4)), []);
@@ -129,7 +131,7 @@ fn who_is_always_late_never_suspects_anybody() {
 }
 
 #[test]
-fn a_clock_that_stands_still_or_goes_back_does_no_harm() {
+fn clock_that_goes_back_does_no_harm() {
     let checker = checker(&registry(&["me", "a"]));
     assert_eq!(judged(&checker, 1..=3), []);
     assert_eq!(judged(&checker, 2..=2), []);
@@ -140,7 +142,7 @@ fn a_clock_that_stands_still_or_goes_back_does_no_harm() {
 }
 
 #[test]
-fn the_verdict_comes_at_the_first_check_at_which_phi_has_reached_the_threshold() {
+fn verdict_comes_at_first_check_past_the_threshold() {
     let checker = checker(&registry(&["me", "a"]));
     let mut before = 0.0;
     for tick in 1..2_000 {
@@ -164,7 +166,7 @@ fn clones_share_their_state() {
 }
 
 #[test]
-fn an_acceptable_pause_delays_the_verdict_by_itself() {
+fn acceptable_pause_delays_the_verdict_by_its_length() {
     let registry = registry(&["me", "a"]);
     let phi = PhiConfig { acceptable_pause: 5 * SECOND, ..PhiConfig::default() };
     let config = HealthConfig { phi, ..HealthConfig::default() };
@@ -173,7 +175,7 @@ fn an_acceptable_pause_delays_the_verdict_by_itself() {
 }
 
 #[test]
-fn in_the_regular_rhythm_a_silence_is_found_in_the_same_time_at_any_size() {
+fn regular_rhythm_finds_silence_independently_of_size() {
     for size in [1, 2, 64] {
         let names: Vec<_> = (0..size).map(|i| format!("n{i:02}")).collect();
         let registry = registry(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -201,7 +203,7 @@ fn in_the_regular_rhythm_a_silence_is_found_in_the_same_time_at_any_size() {
 }
 
 #[test]
-fn with_the_listed_scope_only_those_named_are_watched_and_nothing_is_claimed() {
+fn listed_scope_watches_named_members_and_claims_nothing() {
     let registry = registry(&["me", "a", "b", "c"]);
     let config = HealthConfig { scope: Scope::Listed, rhythm: Rhythm::Regular, ..HealthConfig::default() };
     let checker = HealthChecker::new(config, id("me"), registry.view(), Instant::ORIGIN).unwrap();
@@ -213,18 +215,18 @@ fn with_the_listed_scope_only_those_named_are_watched_and_nothing_is_claimed() {
     assert_eq!((checker.watched(), checker.unwatched()), (2, 0));
     checker.heartbeat(&id("b"), at(22));
     let verdicts: Vec<_> = (21..=25).flat_map(|second| checker.check(at(second))).collect();
-    let [verdict] = &verdicts[..] else { panic!("one is silent: {verdicts:?}") };
+    let [verdict] = &verdicts[..] else { panic!("one member is silent: {verdicts:?}") };
     assert_eq!((&verdict.id, &verdict.claim), (&id("a"), &None));
 
     checker.watch(&[id("b"), id("c"), id("me")], at(25));
-    assert_eq!(checker.watched(), 2, "neither who is not named any more nor ourselves");
+    assert_eq!(checker.watched(), 2, "neither the member that is no longer named nor this member");
     assert_eq!(checker.silence(&id("a"), at(25)), None);
     assert_eq!(checker.silence(&id("b"), at(25)), Some(3 * SECOND), "what was learned is kept");
     assert_eq!(checker.silence(&id("c"), at(25)), Some(Duration::ZERO));
 }
 
 #[test]
-fn with_the_scope_of_all_members_a_list_changes_nothing() {
+fn member_list_changes_nothing_in_scope_members() {
     let checker = checker(&registry(&["me", "a", "b"]));
     checker.watch(&[id("a")], at(1));
     assert_eq!((checker.watched(), checker.silence(&id("b"), at(2))), (2, Some(2 * SECOND)));

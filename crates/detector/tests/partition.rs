@@ -1,15 +1,16 @@
-//! The partition detector: its quorum from both sides, its grace, healing, and what counts as the size of the group.
+//! Tests of the partition detector: its quorum from both sides, its grace, healing, and what counts
+//! as the size of the group.
 
 use std::time::Duration;
 
 use kinfolk_core::{ClusterEvent, Instant};
-use kinfolk_detector::{Counts, PartitionConfig, PartitionDetector, is_mass};
+use kinfolk_detector::{Counts, PartitionConfig, PartitionDetector, is_mass_failure};
 
 fn at(seconds: u64) -> Instant {
     Instant::ORIGIN + Duration::from_secs(seconds)
 }
 
-/// All live but `silent` that are suspected and `failed` that have failed, of `all`.
+/// Of `all` members, `silent` are suspected, `failed` have failed, and the others live.
 fn counts(all: usize, silent: usize, failed: usize) -> Counts {
     Counts { live: all - silent - failed, members: all - failed, failed }
 }
@@ -24,7 +25,7 @@ fn with(config: PartitionConfig, all: usize) -> PartitionDetector {
     detector
 }
 
-/// Observes the same each second, from `seconds.start` on and once more at its end; what was told, and when.
+/// Observes the same counts each second of the range. Returns the events with their second.
 fn pass(
     detector: &mut PartitionDetector,
     seconds: std::ops::RangeInclusive<u64>,
@@ -37,7 +38,7 @@ fn detected(minority: bool, live: usize, known: usize) -> ClusterEvent {
     ClusterEvent::PartitionDetected { minority, live, known }
 }
 
-/// Whether `live` of 100 are a minority that becomes read-only.
+/// Whether a side of `live` of 100 members is a minority that becomes read-only.
 fn is_minority(live: usize, config: PartitionConfig) -> bool {
     let mut detector = with(config, 100);
     pass(&mut detector, 0..=60, counts(100, 0, 100 - live));
@@ -54,7 +55,7 @@ fn quorum_at_49_percent_is_a_minority() {
 fn quorum_at_50_percent_is_no_minority() {
     assert!(!is_minority(50, PartitionConfig::default()));
     let more_than_half = PartitionConfig { quorum_percent: 51, ..PartitionConfig::default() };
-    assert!(is_minority(50, more_than_half), "where both halves of an even split should stop");
+    assert!(is_minority(50, more_than_half), "with 51 % both halves of an even split are a minority");
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn quorum_at_51_percent_is_no_minority() {
 }
 
 #[test]
-fn two_of_five_are_a_minority_and_three_are_none() {
+fn two_of_five_are_a_minority() {
     for (live, minority) in [(2, true), (3, false)] {
         let mut detector = of(5);
         pass(&mut detector, 0..=40, counts(5, 0, 5 - live));
@@ -74,8 +75,9 @@ fn two_of_five_are_a_minority_and_three_are_none() {
     }
 }
 
+/// The minority is reported after 5 s, and is read-only after 30 s.
 #[test]
-fn a_minority_is_told_after_5_s_and_read_only_after_the_grace_and_not_before() {
+fn minority_becomes_read_only_after_the_grace() {
     let mut detector = of(5);
     assert_eq!(pass(&mut detector, 0..=29, counts(5, 3, 0)), [(5, detected(true, 2, 5))]);
     assert!(!detector.status().read_only);
@@ -84,7 +86,7 @@ fn a_minority_is_told_after_5_s_and_read_only_after_the_grace_and_not_before() {
 }
 
 #[test]
-fn a_silence_that_ends_before_it_is_told_is_not_told_at_all() {
+fn partition_that_ends_early_is_not_reported() {
     let mut detector = of(5);
     assert_eq!(pass(&mut detector, 0..=4, counts(5, 3, 0)), []);
     assert_eq!(pass(&mut detector, 5..=60, counts(5, 0, 0)), []);
@@ -92,20 +94,20 @@ fn a_silence_that_ends_before_it_is_told_is_not_told_at_all() {
 }
 
 #[test]
-fn the_group_is_not_whole_from_the_first_count_until_healing_has_been_observed() {
+fn group_is_not_whole_until_healing_is_observed() {
     let mut detector = of(5);
     assert!(detector.is_whole());
     detector.resize(counts(5, 3, 0));
     assert!(!detector.is_whole(), "too few live, though no time has passed");
     pass(&mut detector, 0..=10, counts(5, 3, 0));
     detector.resize(counts(5, 0, 0));
-    assert!(!detector.is_whole(), "it is still to be told that they are back");
+    assert!(!detector.is_whole(), "the healing is not reported yet");
     pass(&mut detector, 11..=11, counts(5, 0, 0));
     assert!(detector.is_whole());
 }
 
 #[test]
-fn healing_is_told_once_and_ends_what_was_read_only() {
+fn healing_is_reported_once_and_ends_read_only() {
     let mut detector = of(5);
     pass(&mut detector, 0..=40, counts(5, 0, 3));
     assert!(detector.status().read_only && detector.status().partitioned);
@@ -116,7 +118,7 @@ fn healing_is_told_once_and_ends_what_was_read_only() {
 }
 
 #[test]
-fn one_that_ended_within_the_grace_does_not_shorten_the_next() {
+fn short_partition_does_not_shorten_the_next_grace() {
     let mut detector = of(5);
     pass(&mut detector, 0..=20, counts(5, 3, 0));
     pass(&mut detector, 21..=21, counts(5, 0, 0));
@@ -127,21 +129,21 @@ fn one_that_ended_within_the_grace_does_not_shorten_the_next() {
 }
 
 #[test]
-fn the_larger_side_of_a_cut_in_two_is_told_that_it_is_no_minority_and_goes_on() {
+fn larger_side_of_a_cut_is_no_minority() {
     let mut detector = of(15);
     assert_eq!(pass(&mut detector, 0..=100, counts(15, 0, 7)), [(5, detected(false, 8, 15))]);
     assert!(!detector.status().read_only && detector.status().partitioned);
 }
 
 #[test]
-fn the_larger_side_that_then_comes_to_be_the_smaller_is_told_so_once() {
+fn side_that_becomes_a_minority_reports_it_once() {
     let mut detector = of(15);
     pass(&mut detector, 0..=10, counts(15, 0, 7));
     assert_eq!(pass(&mut detector, 11..=100, counts(15, 0, 9)), [(16, detected(true, 6, 15))]);
 }
 
 #[test]
-fn a_pause_of_our_own_is_no_time_in_the_minority() {
+fn pause_of_this_process_extends_the_grace() {
     let mut detector = of(5);
     pass(&mut detector, 0..=20, counts(5, 3, 0));
     detector.paused(Duration::from_mins(1));
@@ -152,7 +154,7 @@ fn a_pause_of_our_own_is_no_time_in_the_minority() {
 }
 
 #[test]
-fn a_leave_makes_the_group_smaller_and_a_failure_does_not() {
+fn leave_lowers_known_size_and_failure_does_not() {
     let mut detector = of(10);
     for members in (4..10).rev() {
         detector.left();
@@ -164,8 +166,9 @@ fn a_leave_makes_the_group_smaller_and_a_failure_does_not() {
     assert_eq!(detector.status().known, 4);
 }
 
+/// Also after another member then leaves.
 #[test]
-fn one_that_failed_and_was_replaced_counts_once_also_when_another_then_leaves() {
+fn replaced_member_counts_once_in_the_known_size() {
     let mut detector = of(10);
     detector.resize(Counts { live: 9, members: 9, failed: 1 });
     detector.resize(Counts { live: 10, members: 10, failed: 1 });
@@ -176,7 +179,7 @@ fn one_that_failed_and_was_replaced_counts_once_also_when_another_then_leaves() 
 }
 
 #[test]
-fn those_who_failed_and_are_forgotten_count_no_more() {
+fn reaped_members_no_longer_count() {
     let mut detector = of(5);
     pass(&mut detector, 0..=40, counts(5, 0, 3));
     assert!(detector.status().read_only);
@@ -185,7 +188,7 @@ fn those_who_failed_and_are_forgotten_count_no_more() {
 }
 
 #[test]
-fn one_of_two_that_is_missing_is_no_partition_and_one_of_three_neither() {
+fn up_to_two_fifths_missing_is_no_partition() {
     for (all, missing) in [(2, 1), (3, 1), (4, 1), (5, 2), (15, 6)] {
         let mut detector = of(all);
         assert_eq!(pass(&mut detector, 0..=100, counts(all, missing, 0)), [], "{missing} of {all}");
@@ -193,8 +196,8 @@ fn one_of_two_that_is_missing_is_no_partition_and_one_of_three_neither() {
 }
 
 #[test]
-fn nearly_half_is_more_than_two_fifths_and_at_least_two() {
-    let least = |all| (0..=all).find(|missing| is_mass(*missing, all));
+fn mass_failure_needs_two_members_and_two_fifths() {
+    let least = |all| (0..=all).find(|missing| is_mass_failure(*missing, all));
     let expected = [(1, None), (2, Some(2)), (3, Some(2)), (4, Some(2)), (5, Some(3)), (6, Some(3))];
     assert!(expected.iter().all(|(all, missing)| least(*all) == *missing));
     assert_eq!((least(10), least(15), least(16), least(1_000)), (Some(5), Some(7), Some(7), Some(401)));

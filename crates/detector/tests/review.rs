@@ -1,5 +1,5 @@
-//! The points of the review about phi and the health checker, each under the name that it gives. All time is a value:
-//! nothing here waits.
+//! The points of docs/review.md about phi and the health checker, each under the test name that the
+//! page gives. All time is a value: no test waits.
 
 mod common;
 
@@ -13,7 +13,7 @@ fn detector() -> PhiAccrualDetector {
     PhiAccrualDetector::new(PhiConfig::default(), Instant::ORIGIN).expect("the default settings are valid")
 }
 
-/// Beats after each of the gaps; returns when the last one was.
+/// Sends heartbeats after the given gaps. Returns the time of the last one.
 fn beat(detector: &mut PhiAccrualDetector, from: Instant, gaps: &[Duration]) -> Instant {
     gaps.iter().fold(from, |now, &gap| {
         detector.heartbeat(now + gap);
@@ -21,7 +21,7 @@ fn beat(detector: &mut PhiAccrualDetector, from: Instant, gaps: &[Duration]) -> 
     })
 }
 
-/// Does with a verdict what the owner of a registry does: applies its claim.
+/// Applies a verdict's claim, as the owner of a registry does.
 fn apply(registry: &SharedNodeRegistry, verdict: &HealthVerdict) -> Change {
     verdict.claim.as_ref().map_or(Change::None, |claim| registry.apply(claim.clone()))
 }
@@ -30,7 +30,7 @@ fn apply(registry: &SharedNodeRegistry, verdict: &HealthVerdict) -> Change {
 fn phi_threshold_detection() {
     let mut detector = detector();
     let last = beat(&mut detector, Instant::ORIGIN, &[SECOND; 101]);
-    // Phi 8 lies at 5.612 deviations of at least 100 ms past the mean of 1 s.
+    // Phi 8 lies at 5.612 deviations of at least 100 ms above the mean of 1 s.
     let (before, after) = (last + Duration::from_micros(1_561_200), last + Duration::from_micros(1_561_300));
     assert!(detector.phi(before) < 8.0 && detector.is_available(before));
     assert!(detector.phi(after) >= 8.0 && !detector.is_available(after));
@@ -56,7 +56,7 @@ fn phi_recovery_after_failure() {
     assert!(!detector.is_available(back));
     detector.heartbeat(back);
     assert!(detector.phi(back) <= 0.0);
-    assert!(detector.phi(back + SECOND) < 1.0, "the outage has taught it nothing");
+    assert!(detector.phi(back + SECOND) < 1.0, "the outage is not learned");
     assert_eq!(detector.mean(), Some(SECOND));
 }
 
@@ -83,7 +83,7 @@ fn phi_with_varying_intervals() {
         assert!(phi < 2.0, "phi {phi} at a gap of {gap:?}");
         now = beat(&mut detector, now, &[gap]);
     }
-    assert_eq!(detector.samples(), 100, "none of them was taken for an outage");
+    assert_eq!(detector.samples(), 100, "no interval counted as an outage");
     assert!(!detector.is_available(now + 5 * SECOND));
 }
 
@@ -93,7 +93,7 @@ fn health_checker_shared_registry() {
     let (first, second) = (checker(&registry), checker(&registry));
     let mut changes = (Vec::new(), Vec::new());
     for now in (1..=20).map(at) {
-        // Nobody hears from `a`; `b` beats.
+        // No checker hears from `a`; `b` sends heartbeats.
         for checker in [&first, &second] {
             assert_eq!(checker.heartbeat(&id("b"), now), None);
         }
@@ -102,8 +102,12 @@ fn health_checker_shared_registry() {
         }
     }
     let changed = |changes: &[Change]| changes.iter().map(|c| c.after().is_some()).collect::<Vec<_>>();
-    assert_eq!(changed(&changes.0), [true], "the first one suspects it");
-    assert_eq!(changed(&changes.1), [false], "the second one finds it suspected, by the same law");
+    assert_eq!(changed(&changes.0), [true], "the first checker suspects it");
+    assert_eq!(
+        changed(&changes.1),
+        [false],
+        "for the second checker it is already suspect, by the same rule"
+    );
     assert_eq!(registry.get(&id("a")).unwrap().state, NodeState::Suspect);
     assert_eq!(registry.get(&id("b")).unwrap().state, NodeState::Alive);
 }
@@ -120,7 +124,11 @@ fn event_emission_on_phi_threshold() {
         verdicts.extend(checker.check(now).into_iter().map(|verdict| (now, verdict)));
     }
     let [(now, verdict)] = &verdicts[..] else { panic!("once an episode, found {verdicts:?}") };
-    assert_eq!(*now, at(26), "round-robin explains 2 s between two members; 3 s are for our own pauses");
+    assert_eq!(
+        *now,
+        at(26),
+        "round-robin explains 2 s between two members; 3 s are for pauses of this process"
+    );
     let phi = checker.phi(&id("a"), *now).unwrap();
     assert!(phi >= 8.0);
     let silence = 6 * SECOND;

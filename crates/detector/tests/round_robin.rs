@@ -1,5 +1,5 @@
-//! The default settings under SWIM's shuffled round-robin: no false alarm in a healthy group of any size, and a
-//! silence that is found as soon as chance no longer explains it.
+//! Tests of the default settings under SWIM's shuffled round-robin. A healthy group of any size
+//! causes no verdict. A silence is found as soon as chance no longer explains it.
 
 mod common;
 
@@ -9,11 +9,11 @@ use common::{SECOND, alive, at, checker, id, registry};
 use kinfolk_core::{NodeId, NodeState, Rng};
 use kinfolk_detector::HealthChecker;
 
-/// A member's probes: in each round every other member once, in a new order.
+/// A member's probes: in each round it probes every other member once, in a new order.
 struct Prober {
     order: Vec<usize>,
     next: usize,
-    /// When in each second it probes.
+    /// When in each second the member probes.
     phase: Duration,
 }
 
@@ -34,13 +34,14 @@ impl Prober {
     }
 }
 
-/// What member 0 of a group hears in each second: of its own probes the answers, and the probes of the others to it.
+/// The messages that member 0 of a group receives in each second: the answers to its own probes,
+/// and the probes of the other members.
 struct Group {
     rng: Rng,
     names: Vec<NodeId>,
     probers: Vec<Prober>,
     second: u32,
-    /// Those from which nothing comes any more.
+    /// Members that send nothing any more.
     dead: Vec<usize>,
 }
 
@@ -58,7 +59,8 @@ impl Group {
         (registry, checker)
     }
 
-    /// The next second, with delays of up to a quarter of one. Ends with a check; returns the names judged.
+    /// Runs the next second, with delays of up to a quarter of a second, and ends with a check.
+    /// Returns the judged members.
     fn step(&mut self, checker: &HealthChecker) -> Vec<NodeId> {
         let start = at(self.second);
         let mut heard = Vec::new();
@@ -81,7 +83,7 @@ impl Group {
 }
 
 #[test]
-fn a_healthy_group_of_2_to_64_members_raises_no_alarm() {
+fn healthy_group_of_any_size_raises_no_alarm() {
     for size in 2..=64 {
         // About as many rounds for each size: many short ones in small groups.
         for seed in 0..(64 / size as u64).max(2) {
@@ -100,7 +102,7 @@ fn a_healthy_group_of_2_to_64_members_raises_no_alarm() {
 }
 
 #[test]
-fn a_silence_is_found_after_what_chance_explains_and_not_before() {
+fn silence_is_found_once_chance_cannot_explain_it() {
     for (size, seed) in [(3, 1), (5, 2), (16, 3), (64, 4)] {
         let mut group = Group::new(size, seed);
         let (_, checker) = group.checker();
@@ -114,7 +116,7 @@ fn a_silence_is_found_after_what_chance_explains_and_not_before() {
                 assert_eq!(judged, [id("n001")]);
                 break checker.silence(&id("n001"), at(group.second)).expect("it is watched").as_secs_f64();
             }
-            assert!(group.second < 100_000, "{size} members: the dead one is never found");
+            assert!(group.second < 100_000, "{size} members: the crash is never detected");
         };
         let (longest, peers) = (2.0 * (size as f64 - 1.0) + 3.0, size as f64 - 1.0);
         assert!(silence_at_verdict > longest, "{size} members: found after {silence_at_verdict} s");
@@ -126,15 +128,16 @@ fn a_silence_is_found_after_what_chance_explains_and_not_before() {
 }
 
 #[test]
-fn a_group_that_shrinks_at_once_raises_no_alarm() {
+fn group_that_shrinks_at_once_raises_no_alarm() {
     for seed in 0..40 {
         let mut large = Group::new(48, seed);
         let (registry, checker) = large.checker();
-        // Not long enough to have learned much: some have been silent for all of it.
+        // Not long enough to learn much: some members have been silent all the time.
         for _ in 0..50 {
             assert_eq!(large.step(&checker), []);
         }
-        // All but the first four leave at once. The survivors go on with the rest of their orders.
+        // All members except the first four leave at once. The others go on with the rest of their
+        // orders.
         for name in &large.names[4..] {
             let _ = registry.apply(alive(name.as_str(), 1).with_state(NodeState::Left));
         }
@@ -152,11 +155,12 @@ fn a_group_that_shrinks_at_once_raises_no_alarm() {
 }
 
 #[test]
-fn without_answers_to_our_own_probes_the_probes_of_the_others_are_enough() {
+fn probes_of_other_members_alone_are_enough() {
     for seed in 0..10 {
         let mut group = Group::new(8, seed);
         let (_, checker) = group.checker();
-        // Member 0 stops probing: its targets are all itself, which is no news of anybody.
+        // Member 0 stops probing: its only target is itself, so it gets no answer from another
+        // member.
         group.probers[0].order = vec![0];
         group.probers[0].next = 1;
         for _ in 0..400 {

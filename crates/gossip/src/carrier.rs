@@ -1,22 +1,24 @@
-//! What carries our messages to a peer. The transport does; a test may put a fault in between.
+//! Carries this member's messages to a peer. The transport implements the trait; a test can put a
+//! carrier with faults in front of it.
 
 use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_swim::{Delivery, Dial, NoReply, Traffic};
-use kinfolk_transport::{Evidence, Manner, Need, Peer, RequestError, Transport};
+use kinfolk_transport::{Evidence, Need, Peer, RequestError, RequestOptions, Transport};
 
-/// Why a message has no answer or was not delivered: the evidence for the machine, and the words for the log.
+/// Why a message has no answer or was not delivered: the evidence for the machine, and a text for
+/// the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoAnswer {
-    /// What it says about the peer.
+    /// The evidence about the peer.
     pub why: NoReply,
-    /// What happened.
+    /// What happened, as text for the log.
     pub cause: String,
 }
 
-/// Carries frames to peers. Cheap to clone; every call is independent of every other.
+/// Carries frames to peers. Cheap to clone; calls are independent of each other.
 pub trait Carrier: Clone + Send + Sync + 'static {
     /// Sends `body` and waits for the answer, for at most `delivery.within`.
     ///
@@ -24,7 +26,7 @@ pub trait Carrier: Clone + Send + Sync + 'static {
     /// [`NoAnswer`] with the evidence.
     ///
     /// # Cancel safety
-    /// Dropping the future gives the exchange up and leaks nothing.
+    /// Dropping the future cancels the request and leaks nothing.
     fn request(
         &self,
         to: &Peer,
@@ -32,7 +34,8 @@ pub trait Carrier: Clone + Send + Sync + 'static {
         delivery: Delivery,
     ) -> impl Future<Output = Result<Bytes, NoAnswer>> + Send;
 
-    /// Sends `body`, which nobody answers; waits until it is handed over, for at most `delivery.within`.
+    /// Sends `body`, which needs no answer. Waits until the transport has sent it, for at most
+    /// `delivery.within`.
     ///
     /// # Errors
     /// [`NoAnswer`] with the evidence.
@@ -46,24 +49,26 @@ pub trait Carrier: Clone + Send + Sync + 'static {
         delivery: Delivery,
     ) -> impl Future<Output = Result<(), NoAnswer>> + Send;
 
-    /// Says how late this member is with what it has to do, so that nothing is given up too soon.
+    /// Sets how late this member is with its own work. The carrier then waits longer before it
+    /// closes a connection, because an answer may wait as long in a queue here.
     fn set_lateness(&self, late: Duration);
 
-    /// Whether the peer's host says, within that time, that nobody listens at its port.
+    /// Returns true if the peer's host reports, within that time, that no process listens at the
+    /// peer's port. False proves nothing: hosts and firewalls may stay silent.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves nothing behind.
+    /// Dropping the future leaks nothing.
     fn port_is_closed(&self, to: &Peer, within: Duration) -> impl Future<Output = bool> + Send;
 }
 
 impl Carrier for Transport {
     async fn request(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<Bytes, NoAnswer> {
-        let answer = self.request_by(to, body, delivery.within, manner(delivery)).await;
+        let answer = self.request_with(to, body, delivery.within, manner(delivery)).await;
         answer.map_err(|error| no_answer(&error))
     }
 
     async fn send(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<(), NoAnswer> {
-        self.send_by(to, body, delivery.within, manner(delivery)).await.map_err(|error| no_answer(&error))
+        self.send_with(to, body, delivery.within, manner(delivery)).await.map_err(|error| no_answer(&error))
     }
 
     fn set_lateness(&self, late: Duration) {
@@ -75,37 +80,37 @@ impl Carrier for Transport {
     }
 }
 
-/// How a message is sent, in the transport's words.
-const fn manner(delivery: Delivery) -> Manner {
+/// Converts the machine's delivery to the transport's type.
+const fn manner(delivery: Delivery) -> RequestOptions {
     let need = match delivery.dial {
         Dial::First => Need::Urgent,
-        Dial::Later => Need::Patient,
+        Dial::Later => Need::CanWait,
         Dial::Never => Need::OpenOnly,
     };
     let traffic = match delivery.traffic {
         Traffic::Probe => kinfolk_transport::Traffic::Probe,
         Traffic::Gossip => kinfolk_transport::Traffic::Gossip,
-        Traffic::Comparison => kinfolk_transport::Traffic::Comparison,
+        Traffic::AntiEntropy => kinfolk_transport::Traffic::AntiEntropy,
         Traffic::Other => kinfolk_transport::Traffic::Other,
     };
-    Manner { need, traffic }
+    RequestOptions { need, traffic }
 }
 
 fn no_answer(error: &RequestError) -> NoAnswer {
     NoAnswer { why: no_reply(error.evidence()), cause: error.to_string() }
 }
 
-/// What the evidence of a failed request means to the machine.
+/// Converts the transport's evidence about a failed request to the machine's.
 fn no_reply(evidence: Evidence) -> NoReply {
     match evidence {
-        // The peer's process runs but gave no valid answer. That is no answer of a member either.
+        // The peer's process runs but gave no valid answer. A member would have given one.
         Evidence::Refused | Evidence::Answered => NoReply::Refused,
-        // The peer's process ends or begins at this moment. Whatever it is now, this request is
-        // lost.
+        // `Departed` and `Restarted`: the peer's process ends or starts at this moment. In every
+        // case the peer did not answer this request.
         Evidence::Silent | Evidence::Departed | Evidence::Restarted => NoReply::Silent,
         Evidence::Late => NoReply::Late,
-        // `Local`, and any kind that this crate does not know. A limit, a shutdown or a close of
-        // this node must not speak against the peer.
+        // `Local`, and any kind that this crate does not know. A limit, a shutdown, or a closed
+        // connection of this node must not count as evidence against the peer.
         _ => NoReply::Local,
     }
 }
@@ -124,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_this_node_never_speaks_against_a_peer() {
+    fn own_shutdown_is_no_evidence_against_peer() {
         assert_eq!(why(|peer| RequestError::ShuttingDown { peer }), NoReply::Local);
         let cause = Ending::Local { reason: "evicted".to_owned() };
         assert_eq!(why(|peer| RequestError::Closed { peer, cause }), NoReply::Local);
@@ -132,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_or_a_path_of_this_node_never_speaks_against_a_peer() {
+    fn own_limit_or_path_is_no_evidence_against_peer() {
         let (deadline, max) = (Duration::from_secs(1), 16);
         let connect = |cause| why(|peer| RequestError::Connect { peer, cause });
         assert_eq!(connect(DialError::NotBegun { after: deadline, max }), NoReply::Local);
@@ -143,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_evidence_has_its_meaning() {
+    fn evidence_is_mapped_to_no_reply() {
         let meanings = [
             (Evidence::Local, NoReply::Local),
             (Evidence::Refused, NoReply::Refused),

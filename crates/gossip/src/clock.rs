@@ -1,37 +1,37 @@
-//! The one place of this layer that reads clocks: tokio's, so that tests can make time pass, and
-//! the system's wall clock.
+//! The only file of this crate that reads clocks: tokio's clock and the system's wall clock. Tests
+//! can advance tokio's clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kinfolk_core::Instant;
 
-/// A clock that began when it was made. Copies tell the same time.
+/// A clock that counts from its creation. Copies show the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     origin: tokio::time::Instant,
-    /// The wall clock at the origin, where it goes by this clock; `None` where it is the system's.
+    /// The simulated wall clock at the origin; `None` if the wall clock is the system's.
     wall_at_origin: Option<Duration>,
 }
 
 impl Clock {
-    /// A clock that begins now, on a machine with a wall clock.
+    /// A clock that starts now, with the system's wall clock.
     pub fn start() -> Self {
         Self { origin: tokio::time::Instant::now(), wall_at_origin: None }
     }
 
-    /// A clock that begins now, on a simulated machine: its wall clock says that it is
-    /// `since_epoch` after the Unix epoch, and goes on from there as tokio's clock does.
+    /// A clock that starts now, on a simulated host. Its wall clock starts at `since_epoch` after
+    /// the Unix epoch and advances with tokio's clock. So a simulation depends on no real clock.
     pub fn start_at(since_epoch: Duration) -> Self {
         Self { wall_at_origin: Some(since_epoch), ..Self::start() }
     }
 
-    /// What time it is.
+    /// The time since this clock was created.
     pub fn now(&self) -> Instant {
         Instant::from_origin(self.origin.elapsed())
     }
 
-    /// What the wall clock says, as the time since the Unix epoch. A clock that stands before the
-    /// epoch counts as standing at it.
+    /// The wall clock, as the time since the Unix epoch. A wall clock before the epoch counts as
+    /// zero.
     pub fn since_epoch(&self) -> Duration {
         match self.wall_at_origin {
             Some(at_origin) => at_origin + self.origin.elapsed(),
@@ -39,7 +39,8 @@ impl Clock {
         }
     }
 
-    /// The runtime's name for that point of time; the far future, if it lies beyond what the runtime can name.
+    /// Converts `at` to tokio's type. If tokio cannot represent `at`, returns a time one year after
+    /// the origin: an overflow must not panic, and the timer is set again after each step.
     pub fn to_tokio(&self, at: Instant) -> tokio::time::Instant {
         const FAR: Duration = Duration::from_hours(24 * 365);
         self.origin.checked_add(at.since_origin()).unwrap_or_else(|| self.origin + FAR)

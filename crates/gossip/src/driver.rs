@@ -1,5 +1,5 @@
-//! The one loop: it owns the machine, feeds it whatever happens, and carries out what it wants. It never waits for a
-//! peer, and no other task touches the machine.
+//! The event loop. It owns the machine, passes each input to it, and performs its outputs. It never
+//! waits for a peer, and no other task accesses the machine.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,56 +17,58 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::carrier::Carrier;
 use crate::clock::Clock;
 use crate::error::date;
-use crate::inbound::{Arrivals, Questions};
+use crate::inbound::{Arrivals, PeerRequests};
 use crate::outbox::Outbox;
 use crate::protocol::OnForgotten;
 
-/// How often the machine is told what the wall clock says: soon enough after somebody sets it
-/// right.
+/// How often the driver passes the wall clock to the machine. After an operator corrects the clock,
+/// the machine uses the new time within 1 s.
 const WALL_CLOCK_READ_EVERY: Duration = Duration::from_secs(1);
 
-/// The driver tells the machine of a message that waited for so long or longer: this member is late.
-/// Half of the lateness that makes a member judge nobody.
-const WAITED_LONG: Duration = Duration::from_millis(50);
+/// A message that waited in the queue at least this long shows that this member is late. 50 ms is
+/// half of the lateness from which on a member judges nobody (100 ms, `lateness.rs` of
+/// kinfolk-detector).
+const LATE_AFTER: Duration = Duration::from_millis(50);
 
-/// By how much our lateness changes before it is told again.
-const LATENESS_GRAIN: Duration = Duration::from_millis(20);
+/// The carrier receives the lateness again when it has changed by this much. Lateness decays all
+/// the time, and the carrier needs no small changes.
+const LATENESS_STEP: Duration = Duration::from_millis(20);
 
-/// What the handle asks of the driver.
+/// A call of the handle.
 #[derive(Debug)]
-pub(crate) enum Ask {
-    /// A command of the application, and where its end is told.
+pub(crate) enum Call {
+    /// A command of the application, and the channel for its outcome.
     Command(Command, oneshot::Sender<Outcome>),
     /// A verdict of the health checker.
     Health(HealthVerdict),
-    /// How far our incarnation may rise.
+    /// The highest incarnation that this member may take.
     Reserved(Incarnation),
-    /// What was found out about a member.
+    /// A query for the findings about a member.
     Explain(NodeId, oneshot::Sender<Vec<Evidence>>),
-    /// What is held against members now.
+    /// A query for the members that are suspect or do not answer.
     Suspicions(oneshot::Sender<Vec<SuspicionStatus>>),
 }
 
-/// All that the loop works with.
+/// The event loop with all its state.
 pub(crate) struct Driver<C, I: Arrivals> {
     pub machine: Machine,
     pub clock: Clock,
-    /// Whether it was last logged that the others declared this member failed.
+    /// Whether the last log line said that other members declared this member failed.
     pub declared_failed: bool,
-    /// How late we were when it was last told.
-    pub told_lateness: Duration,
-    /// When the wall clock is read next.
+    /// The lateness that the carrier received last.
+    pub reported_lateness: Duration,
+    /// When the driver reads the wall clock next.
     pub read_wall_clock_at: Instant,
     pub arrivals: I,
-    pub questions: Questions<I::Answerer>,
+    pub requests: PeerRequests<I::Answerer>,
     pub outbox: Outbox<C>,
     pub replies: mpsc::Receiver<Input>,
-    pub asks: mpsc::Receiver<Ask>,
-    pub ends: Ends,
-    /// Is told which incarnation should be reserved.
+    pub calls: mpsc::Receiver<Call>,
+    pub commands: PendingCommands,
+    /// Receives the incarnation that the machine wants reserved.
     pub wanted: Option<watch::Sender<Incarnation>>,
     pub stop: watch::Receiver<bool>,
-    /// Whether messages are taken in.
+    /// False while the member is dormant: the driver then declines every message.
     pub awake: watch::Receiver<bool>,
     pub forgotten: Option<OnForgotten>,
     pub events: EventBus,
@@ -75,36 +77,40 @@ pub(crate) struct Driver<C, I: Arrivals> {
     pub partition: watch::Sender<PartitionStatus>,
 }
 
-/// Where the ends of commands are told. Bounded by the machine, which runs a bounded number at a time.
+/// The commands that have no outcome yet. The machine runs a bounded number of commands at a time,
+/// which bounds this map too.
 #[derive(Debug, Default)]
-pub(crate) struct Ends {
+pub(crate) struct PendingCommands {
     waiting: HashMap<CommandId, oneshot::Sender<Outcome>>,
-    given: u64,
+    started: u64,
 }
 
 impl<C: Carrier, I: Arrivals> Driver<C, I> {
-    /// Runs until it is told to stop, or until nobody is left who could tell it anything.
+    /// Runs until a stop is requested, the last handle is dropped, or the transport is closed.
     pub(crate) async fn run(mut self) {
         loop {
-            // Whatever a start or a step has put out, before waiting.
-            self.carry_out();
+            // Before the wait: a start leaves outputs too, and a later input must not delay them.
+            self.perform_outputs();
             let Some(input) = self.next_input().await else { return };
+            // Both a message and a reply prove that their sender is alive.
             if let Input::Message { from, .. } | Input::Reply { from, .. } = &input {
-                self.heard_from(from);
+                self.record_heartbeat(from);
             }
             let now = self.clock.now();
+            // Before the input, because the machine checks claims against the wall clock.
             self.read_wall_clock(now);
             self.machine.handle(now, input);
-            self.tell_lateness(now);
-            self.log_standing();
+            self.report_lateness(now);
+            self.log_declared_failed();
             *self.stats.lock() = self.machine.stats();
             let partition = self.machine.partition();
+            // Only a change notifies: an application that waits for one must not wake at each step.
             self.partition.send_if_modified(|known| std::mem::replace(known, partition) != partition);
         }
     }
 
-    /// Waits for the next thing that happens. Our own work comes before that of peers, so that a flood from outside
-    /// cannot keep our answers, commands and timers waiting.
+    /// Waits for the next input. This member's own work comes before the messages of peers. So a
+    /// flood of messages cannot delay replies, commands, and timers.
     async fn next_input(&mut self) -> Option<Input> {
         loop {
             let due = self.machine.next_timeout().map(|at| self.clock.to_tokio(at));
@@ -118,24 +124,26 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                 biased;
                 _ = self.stop.wait_for(|stop| *stop) => return None,
                 Some(input) = self.replies.recv() => return Some(input),
-                ask = self.asks.recv() => {
-                    if let Some(input) = asked(self.clock.now(), ask?, &mut self.ends, &self.machine) {
+                call = self.calls.recv() => {
+                    let now = self.clock.now();
+                    if let Some(input) = input_of(now, call?, &mut self.commands, &self.machine) {
                         return Some(input);
                     }
                 }
-                clear = self.outbox.clear() => return Some(clear),
+                clear = self.outbox.back_pressure_ends() => return Some(clear),
                 () = timer => return Some(Input::Timeout),
                 arrival = self.arrivals.next() => {
                     let arrival = arrival?;
-                    // A question that is dropped is declined, which the peer learns at once.
+                    // Dropping a request declines it, and its sender learns this at once. A
+                    // time-out would look like a failure of this member.
                     if !*self.awake.borrow() {
                         continue;
                     }
                     let (now, by) = (self.clock.now(), arrival.waited);
-                    if by >= WAITED_LONG {
+                    if by >= LATE_AFTER {
                         self.machine.handle(now, Input::Late { by });
                     }
-                    if let Some(input) = self.questions.take_in(now, arrival) {
+                    if let Some(input) = self.requests.accept(now, arrival) {
                         return Some(input);
                     }
                 }
@@ -143,26 +151,30 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
         }
     }
 
-    /// Says when the others declare this member failed, and when it is back: nobody else on this
-    /// machine knows.
-    fn log_standing(&mut self) {
+    /// Logs when other members declare this member failed, and when it refutes. Without these lines
+    /// an operator of this host would not see it.
+    fn log_declared_failed(&mut self) {
         let declared_failed = self.machine.is_declared_failed();
         match (std::mem::replace(&mut self.declared_failed, declared_failed), declared_failed) {
+            // Other members could not reach this member. It refutes when it reaches its
+            // neighbours again. What to do: check the network link of this host, and its CPU load.
             (false, true) => tracing::warn!(
-                "other members declared this member failed; it returns once seven of eight probes to its neighbours are answered"
+                "other members declared this member failed; it returns when seven of eight probes to its \
+                 neighbours are answered; check its network link and its load"
             ),
-            (true, false) => tracing::info!("this member has refuted its failure"),
+            // This member reached enough neighbours and refuted the claim that it failed.
+            // What to do: nothing.
+            (true, false) => tracing::info!("this member refuted its failure"),
             _ => {}
         }
     }
 
-    /// Tells the carrier how late this member is. An answer may wait here for as long, so the carrier
-    /// must not give its connection up.
-    fn tell_lateness(&mut self, now: Instant) {
+    /// Reports to the carrier how late this member is. An answer may wait as long in a queue here,
+    /// so the carrier must not close the connection meanwhile.
+    fn report_lateness(&mut self, now: Instant) {
         let late = self.machine.lateness(now);
-        // Lateness decays all the time. The carrier needs no small changes.
-        if late.abs_diff(self.told_lateness) >= LATENESS_GRAIN {
-            self.told_lateness = late;
+        if late.abs_diff(self.reported_lateness) >= LATENESS_STEP {
+            self.reported_lateness = late;
             self.outbox.set_lateness(late);
         }
     }
@@ -174,17 +186,20 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
         }
     }
 
-    fn carry_out(&mut self) {
+    fn perform_outputs(&mut self) {
         while let Some(output) = self.machine.poll_output() {
             match output {
                 Output::Send { to, addr, message, request, delivery } => {
                     let to = Peer::new(to, addr);
+                    // A full outbox ends a request at once. The machine must learn this: each
+                    // request needs exactly one end.
                     if let Some(end) = self.outbox.send(to, &message, request, delivery) {
                         self.machine.handle(self.clock.now(), end);
                     }
                 }
                 Output::Reply { to, message } => {
-                    if let Some(answerer) = self.questions.answered(to) {
+                    // The request may have expired meanwhile. Then there is no answerer any more.
+                    if let Some(answerer) = self.requests.remove(to) {
                         self.outbox.answer(answerer, &message);
                     }
                 }
@@ -199,82 +214,90 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                         wanted.send_replace(at_least);
                     }
                 }
-                Output::Refused(claim) => warn_of(&claim),
-                Output::RefusedJoin(join) => warn_of_join(&join),
+                Output::RefusedClaim(claim) => log_refused_claim(&claim),
+                Output::RefusedJoin(join) => log_refused_join(&join),
                 Output::Forgotten { id, incarnation } => {
-                    if let Some(told) = &self.forgotten {
-                        told.call(&id, incarnation);
+                    if let Some(on_forgotten) = &self.forgotten {
+                        on_forgotten.call(&id, incarnation);
                     }
                 }
                 Output::Event(event) => self.events.publish(&event),
-                Output::Done { id, outcome } => self.ends.tell(id, outcome),
+                Output::Done { id, outcome } => self.commands.finish(id, outcome),
             }
         }
-        if let Some(congested) = self.outbox.congestion() {
-            self.machine.handle(self.clock.now(), congested);
+        // After all outputs: the last of them may have taken the last permit.
+        if let Some(input) = self.outbox.back_pressure_begins() {
+            self.machine.handle(self.clock.now(), input);
         }
     }
 
-    fn heard_from(&self, peer: &NodeId) {
+    fn record_heartbeat(&self, peer: &NodeId) {
         if let Some(recovered) = self.health.heartbeat(peer, self.clock.now()) {
             self.events.publish(&recovered);
         }
     }
 }
 
-fn warn_of(claim: &RefusedClaim) {
+fn log_refused_claim(claim: &RefusedClaim) {
     let RefusedClaim { from, about, claimed, clock, refused } = claim;
+    // A member sent a claim that lies too far in the future. This member ignored it and did not
+    // pass it on. At most one line a minute; `refused` counts the claims since the last line.
+    // What to do: compare the clock of this host with the clock of the sender, and correct the
+    // wrong one. If both are right, check which program the sender runs.
     tracing::warn!(
         %from,
         %about,
         claimed_ms = claimed.get(),
         clock_ms = clock.get(),
         refused,
-        "refused a claim with an incarnation more than 24 h ahead of the clock; check the clock here, and the clock and the \
-         program of the sender"
+        "refused a claim with an incarnation more than 24 h ahead of this member's clock; check the clock of \
+         this host, and the clock and the program of the sender"
     );
 }
 
-fn warn_of_join(RefusedJoin { from, theirs, ours }: &RefusedJoin) {
+fn log_refused_join(RefusedJoin { from, theirs, ours }: &RefusedJoin) {
     let read = |clock: &Incarnation| date(Duration::from_millis(clock.get()));
+    // A member tried to join through this one, and the two wall clocks differ too much. At most one
+    // line a minute. What to do: correct the wrong clock.
     tracing::warn!(
         %from,
         its_clock = read(theirs),
         our_clock = read(ours),
-        "refused a join: the two clocks differ by more than 24 h; set the wrong one right"
+        "refused a join: the two clocks differ by more than 24 h; correct the wrong clock"
     );
 }
 
-/// What an ask means to the machine; nothing, if it can be answered at once.
-fn asked(now: Instant, ask: Ask, ends: &mut Ends, machine: &Machine) -> Option<Input> {
-    match ask {
-        Ask::Health(HealthVerdict { id, claim, cause, .. }) => Some(Input::Health { id, claim, cause }),
-        Ask::Reserved(up_to) => Some(Input::Reserved { up_to }),
-        Ask::Command(command, end) => Some(ends.command(command, end)),
-        Ask::Explain(id, answer) => {
+/// Converts a call to an input of the machine. Answers a query at once and returns `None`: a query
+/// changes nothing, so it needs no step of the machine.
+fn input_of(now: Instant, call: Call, commands: &mut PendingCommands, machine: &Machine) -> Option<Input> {
+    match call {
+        Call::Health(HealthVerdict { id, claim, cause, .. }) => Some(Input::Health { id, claim, cause }),
+        Call::Reserved(up_to) => Some(Input::Reserved { up_to }),
+        Call::Command(command, outcome) => Some(commands.start(command, outcome)),
+        Call::Explain(id, answer) => {
             // The caller may have dropped its future. Ignore the error.
             let _ = answer.send(machine.explain(&id));
             None
         }
-        Ask::Suspicions(answer) => {
+        Call::Suspicions(answer) => {
             let _ = answer.send(machine.suspicion_status(now));
             None
         }
     }
 }
 
-impl Ends {
-    fn command(&mut self, command: Command, end: oneshot::Sender<Outcome>) -> Input {
-        let id = CommandId(self.given);
-        self.given += 1;
-        self.waiting.insert(id, end);
+impl PendingCommands {
+    fn start(&mut self, command: Command, outcome: oneshot::Sender<Outcome>) -> Input {
+        let id = CommandId(self.started);
+        self.started += 1;
+        self.waiting.insert(id, outcome);
         Input::Command { id, command }
     }
 
-    fn tell(&mut self, id: CommandId, outcome: Outcome) {
-        if let Some(end) = self.waiting.remove(&id) {
-            // Whoever asked may have gone; then nobody needs to know.
-            let _ = end.send(outcome);
+    fn finish(&mut self, id: CommandId, outcome: Outcome) {
+        if let Some(caller) = self.waiting.remove(&id) {
+            // The caller may have dropped its future. Ignore the error.
+            let _ = caller.send(outcome);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What comes in: frames of peers become inputs, and the questions among them wait here until the machine answers.
+//! Received messages. Decodes the frames of peers into inputs, and keeps the requests among them
+//! until the machine answers.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -15,19 +16,19 @@ use crate::stats::{Counters, count};
 /// A frame of an authenticated peer.
 #[derive(Debug)]
 pub struct Arrival<A> {
-    /// Who sent it: the name in its certificate.
+    /// The sender: the name in its certificate.
     pub from: NodeId,
-    /// What.
+    /// The encoded message.
     pub body: Bytes,
-    /// How long it has waited to be taken.
+    /// How long the frame waited in the queue.
     pub waited: Duration,
     /// Set if the peer waits for an answer.
     pub answerer: Option<A>,
 }
 
-/// Where frames arrive.
+/// A source of received frames.
 pub trait Arrivals: Send + 'static {
-    /// How one of them is answered.
+    /// Sends the answer to a request.
     type Answerer: Answerer;
 
     /// Waits for the next frame; `None` once the transport is closed.
@@ -37,9 +38,10 @@ pub trait Arrivals: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Option<Arrival<Self::Answerer>>> + Send;
 }
 
-/// Answers one question of a peer. Dropping it declines the question, which the peer learns at once.
+/// Answers one request of a peer. Dropping the answerer declines the request, and the peer learns
+/// this at once.
 pub trait Answerer: Send + 'static {
-    /// Sends the answer. A failure is the peer's to notice: it asked.
+    /// Sends the answer. Reports no failure: the peer notices that its request has no answer.
     fn answer(self, body: Bytes) -> impl Future<Output = ()> + Send;
 }
 
@@ -56,37 +58,50 @@ impl Arrivals for Incoming {
 impl Answerer for Responder {
     async fn answer(self, body: Bytes) {
         if let Err(error) = self.respond(body).await {
-            tracing::debug!(%error, "an answer did not reach the peer that asked");
+            // The connection ended, or the peer stopped waiting, before the answer arrived. The
+            // peer counts its request as unanswered. What to do: nothing. If there are many such
+            // lines, check the network between the members, and their CPU load.
+            tracing::debug!(%error, "an answer did not reach the peer that sent the request");
         }
     }
 }
 
-/// The questions that wait for the machine's answer.
+/// The requests of peers that wait for the machine's answer.
 #[derive(Debug)]
-pub(crate) struct Questions<A> {
+pub(crate) struct PeerRequests<A> {
+    /// Ordered by age, because the ids count up. So expiry looks only at the first entries.
     waiting: BTreeMap<ReplyId, (Instant, A)>,
-    asked: u64,
+    accepted: u64,
     max: usize,
     counters: Arc<Counters>,
 }
 
-impl<A> Questions<A> {
-    /// No answer takes longer: an indirect probe within 10 s is the slowest.
-    const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
+impl<A> PeerRequests<A> {
+    /// A request without an answer expires after this time. The slowest answer is that of a helper:
+    /// it probes for at most 10 s (`WITHIN_MAX` in `helper.rs` of kinfolk-swim). 15 s leaves a
+    /// margin.
+    const EXPIRES_AFTER: Duration = Duration::from_secs(15);
 
     pub(crate) fn new(max: usize, counters: Arc<Counters>) -> Self {
-        Self { waiting: BTreeMap::new(), asked: 0, max, counters }
+        Self { waiting: BTreeMap::new(), accepted: 0, max, counters }
     }
 
-    /// Makes an input of a frame; `None` if it is no message, or a question beyond the bound.
-    pub(crate) fn take_in(&mut self, now: Instant, arrival: Arrival<A>) -> Option<Input> {
+    /// Converts a frame to an input. Returns `None` if the frame is not a valid message, or if it
+    /// is a request beyond the bound.
+    pub(crate) fn accept(&mut self, now: Instant, arrival: Arrival<A>) -> Option<Input> {
         let Arrival { from, body, answerer, .. } = arrival;
-        self.drop_forgotten(now);
+        // First, so that expired requests do not use up the bound.
+        self.drop_expired(now);
         let message = match codec::decode(&body) {
             Ok(message) => message,
             Err(error) => {
                 count(&self.counters.undecodable);
-                tracing::warn!(%from, %error, "dropped a message that cannot be read; see whether both run the same version");
+                // A member with a valid certificate sent bytes that do not decode. What to do:
+                // check that both members run the same version of Kinfolk.
+                tracing::warn!(
+                    %from, %error,
+                    "dropped a message that cannot be decoded; check that both members run the same version"
+                );
                 return None;
             }
         };
@@ -102,21 +117,23 @@ impl<A> Questions<A> {
         Some(Input::Message { from, message, reply_to })
     }
 
-    /// The question that the machine has now answered.
-    pub(crate) fn answered(&mut self, to: ReplyId) -> Option<A> {
+    /// Takes out the request that the machine now answers.
+    pub(crate) fn remove(&mut self, to: ReplyId) -> Option<A> {
         self.waiting.remove(&to).map(|(_, answerer)| answerer)
     }
 
     fn keep(&mut self, now: Instant, answerer: A) -> ReplyId {
-        let id = ReplyId(self.asked);
-        self.asked += 1;
+        let id = ReplyId(self.accepted);
+        self.accepted += 1;
         self.waiting.insert(id, (now, answerer));
         id
     }
 
-    fn drop_forgotten(&mut self, now: Instant) {
+    /// Drops the requests that the machine did not answer in time. Otherwise each of them would
+    /// hold a place forever, and the member would decline all requests in the end.
+    fn drop_expired(&mut self, now: Instant) {
         while let Some(oldest) = self.waiting.first_entry() {
-            if now.since(oldest.get().0) < Self::ANSWERED_WITHIN {
+            if now.since(oldest.get().0) < Self::EXPIRES_AFTER {
                 return;
             }
             oldest.remove();
@@ -140,34 +157,34 @@ mod tests {
     }
 
     #[test]
-    fn the_last_question_that_fits_is_kept_and_one_more_is_declined() {
-        let mut questions = Questions::new(2, Arc::default());
+    fn request_beyond_the_bound_is_declined() {
+        let mut requests = PeerRequests::new(2, Arc::default());
         let reply_to = |input: Option<Input>| match input {
             Some(Input::Message { reply_to, .. }) => reply_to,
             _ => None,
         };
-        assert_eq!(reply_to(questions.take_in(Instant::ORIGIN, arrival(nack()))), Some(ReplyId(0)));
-        assert_eq!(reply_to(questions.take_in(Instant::ORIGIN, arrival(nack()))), Some(ReplyId(1)));
-        assert_eq!(questions.take_in(Instant::ORIGIN, arrival(nack())), None);
-        assert_eq!((questions.answered(ReplyId(0)), questions.answered(ReplyId(0))), (Some(7), None));
-        assert!(questions.take_in(Instant::ORIGIN, arrival(nack())).is_some());
+        assert_eq!(reply_to(requests.accept(Instant::ORIGIN, arrival(nack()))), Some(ReplyId(0)));
+        assert_eq!(reply_to(requests.accept(Instant::ORIGIN, arrival(nack()))), Some(ReplyId(1)));
+        assert_eq!(requests.accept(Instant::ORIGIN, arrival(nack())), None);
+        assert_eq!((requests.remove(ReplyId(0)), requests.remove(ReplyId(0))), (Some(7), None));
+        assert!(requests.accept(Instant::ORIGIN, arrival(nack())).is_some());
     }
 
     #[test]
-    fn a_question_that_is_never_answered_is_forgotten_in_the_end() {
+    fn unanswered_request_expires() {
         let counters = Arc::new(Counters::default());
-        let mut questions = Questions::new(1, Arc::clone(&counters));
-        questions.take_in(Instant::ORIGIN, arrival(nack()));
-        let later = Instant::ORIGIN + Questions::<u32>::ANSWERED_WITHIN;
-        assert!(questions.take_in(later, arrival(nack())).is_some());
+        let mut requests = PeerRequests::new(1, Arc::clone(&counters));
+        requests.accept(Instant::ORIGIN, arrival(nack()));
+        let later = Instant::ORIGIN + PeerRequests::<u32>::EXPIRES_AFTER;
+        assert!(requests.accept(later, arrival(nack())).is_some());
         assert_eq!(counters.read(&kinfolk_swim::SwimStats::default()).unanswered, 1);
     }
 
     #[test]
-    fn what_is_no_message_is_dropped_and_counted() {
+    fn invalid_message_is_dropped_and_counted() {
         let counters = Arc::new(Counters::default());
-        let mut questions = Questions::new(1, Arc::clone(&counters));
-        assert_eq!(questions.take_in(Instant::ORIGIN, arrival(Bytes::from_static(b"\xff\xff"))), None);
+        let mut requests = PeerRequests::new(1, Arc::clone(&counters));
+        assert_eq!(requests.accept(Instant::ORIGIN, arrival(Bytes::from_static(b"\xff\xff"))), None);
         assert_eq!(counters.read(&kinfolk_swim::SwimStats::default()).undecodable, 1);
     }
 }

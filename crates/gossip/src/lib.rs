@@ -1,9 +1,14 @@
-//! Runs the pure [`kinfolk_swim::Machine`] over the transport: one task that owns the machine, an outbox that never
-//! makes it wait, and a handle for the application.
+//! Runs the pure [`kinfolk_swim::Machine`] over the transport. One task owns the machine, an outbox
+//! sends messages without blocking it, and a handle serves the application.
 //!
-//! A ping's way: timer → the machine picks a target → [`Output::Send`](kinfolk_swim::Output::Send) → `driver.rs` hands it to
-//! `outbox.rs` → the [`Carrier`] (the transport's pool) → one stream, one frame → the peer's transport → its `inbound.rs`
-//! → its machine → the ack on the same stream → `outbox.rs` → [`Input::Reply`](kinfolk_swim::Input::Reply).
+//! The path of a ping:
+//!
+//! ```text
+//! timer -> machine picks a target -> Output::Send -> driver.rs -> outbox.rs
+//!   -> Carrier (the transport's pool) -> one stream, one frame
+//!   -> the peer's transport -> its inbound.rs -> its machine
+//!   -> ack on the same stream -> outbox.rs -> Input::Reply
+//! ```
 
 mod carrier;
 mod clock;

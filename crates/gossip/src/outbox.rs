@@ -1,5 +1,5 @@
-//! What goes out: every message is a task of its own, so that the driver never waits for a peer. Bounded: a task is
-//! begun only where there is a permit.
+//! Sent messages. Each message has its own task, so that the driver never waits for a peer. Each
+//! task needs a permit, which bounds their number.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,30 +14,33 @@ use crate::carrier::{Carrier, NoAnswer};
 use crate::inbound::Answerer;
 use crate::stats::{Counters, count};
 
-/// How long a host may take to say that a port of it is closed: hosts that say so do it within a round trip.
-const PORT_CHECKED_WITHIN: Duration = Duration::from_millis(1_200);
+/// The time limit of a port check. Linux sends "port unreachable" to one address only once a second
+/// after the first few (`icmp_ratelimit`). So 1.2 s: one such interval, plus a round trip.
+const PORT_CHECK_TIMEOUT: Duration = Duration::from_millis(1_200);
 
-/// Sends for the driver. Dropping it gives up whatever is on its way.
+/// Sends messages for the driver. Dropping it cancels all messages that are on their way.
 #[derive(Debug)]
 pub(crate) struct Outbox<C> {
     carrier: C,
     permits: Arc<Semaphore>,
-    /// Permits for answers alone. If our own messages could use them up, a congested member would
-    /// not answer probes, and its peers would declare it failed.
+    /// Permits for answers only. If this member's own messages could use them up, a member under
+    /// back-pressure would not answer probes, and its peers would declare it failed.
     answer_permits: Arc<Semaphore>,
-    /// So many must be free again before it counts as clear: a quarter, so that it does not change its mind with each message.
-    clear_at: u32,
-    /// Whether the bound was reached and it is not clear again.
-    congested: bool,
+    /// Back-pressure ends when this many permits are free: a quarter of the bound. With a single
+    /// permit, back-pressure would begin and end with each message.
+    free_at_end: u32,
+    /// True from when the last permit is taken until `free_at_end` permits are free.
+    back_pressure: bool,
     tasks: JoinSet<()>,
-    /// Answers go back here. It has room for one from each permit, and the driver's own, so that it is never full.
+    /// Carries the ends of requests to the driver. It has as much room as there are permits. A task
+    /// that finds it full waits, and keeps its permit.
     replies: mpsc::Sender<Input>,
     counters: Arc<Counters>,
 }
 
 impl<C: Carrier> Outbox<C> {
-    /// An outbox for `max` messages and `answers_max` answers at a time, and where the answers to
-    /// those messages come.
+    /// Returns an outbox for `max` messages and `answers_max` answers at a time, and the channel
+    /// that receives the ends of its requests.
     pub(crate) fn new(
         carrier: C,
         max: usize,
@@ -47,33 +50,44 @@ impl<C: Carrier> Outbox<C> {
         let (replies, answers) = mpsc::channel(max.max(1));
         let (permits, answer_permits) =
             (Arc::new(Semaphore::new(max)), Arc::new(Semaphore::new(answers_max)));
-        let clear_at = u32::try_from(max.div_ceil(4)).unwrap_or(u32::MAX);
-        let (tasks, congested) = (JoinSet::new(), false);
-        let outbox = Self { carrier, permits, answer_permits, clear_at, congested, tasks, replies, counters };
+        let free_at_end = u32::try_from(max.div_ceil(4)).unwrap_or(u32::MAX);
+        let outbox = Self {
+            carrier,
+            permits,
+            answer_permits,
+            free_at_end,
+            back_pressure: false,
+            tasks: JoinSet::new(),
+            replies,
+            counters,
+        };
         (outbox, answers)
     }
 
-    /// Says once that the bound is reached, until it is [clear](Self::clear) again.
-    pub(crate) fn congestion(&mut self) -> Option<Input> {
+    /// Returns an input once when all permits are taken, and not again until
+    /// [back-pressure ends](Self::back_pressure_ends).
+    pub(crate) fn back_pressure_begins(&mut self) -> Option<Input> {
         let full = self.permits.available_permits() == 0;
-        (full && !std::mem::replace(&mut self.congested, true)).then_some(Input::Congested)
+        (full && !std::mem::replace(&mut self.back_pressure, true)).then_some(Input::BackPressure)
     }
 
-    /// Waits until there is room again, if the bound was reached; otherwise for ever. Every message on its way ends within
-    /// its time, so the wait does too.
+    /// Waits until back-pressure ends. Without back-pressure it waits forever, so that the driver
+    /// can always select on it. Each message ends within its own time limit, so back-pressure ends
+    /// too.
     ///
     /// # Cancel safety
-    /// Dropping the future gives back what it has gathered.
-    pub(crate) async fn clear(&mut self) -> Input {
-        if !self.congested || self.permits.acquire_many(self.clear_at).await.is_err() {
-            // Nothing closes the semaphore while there is an outbox.
+    /// Dropping the future returns the permits that it holds.
+    pub(crate) async fn back_pressure_ends(&mut self) -> Input {
+        if !self.back_pressure || self.permits.acquire_many(self.free_at_end).await.is_err() {
+            // The error does not occur: nothing closes the semaphore while the outbox exists.
             return std::future::pending().await;
         }
-        self.congested = false;
-        Input::Clear
+        self.back_pressure = false;
+        Input::BackPressureEnded
     }
 
-    /// Sends one message. Returns the end of a request that could not even be begun.
+    /// Starts to send one message. Returns the end of a request that could not start: the message
+    /// does not encode, or the outbox is full.
     pub(crate) fn send(
         &mut self,
         to: Peer,
@@ -93,23 +107,26 @@ impl<C: Carrier> Outbox<C> {
         self.spawn(async move {
             match request {
                 Some(request) => {
-                    let input = ask(&carrier, &to, body, request, delivery).await;
-                    // Fails only when the driver has gone, and then nobody is waiting.
+                    let input = send_request(&carrier, &to, body, request, delivery).await;
+                    // Fails only when the driver has ended. Then no caller waits for the reply.
                     let _ = replies.send(input).await;
                 }
-                None => tell(&carrier, &to, body, delivery, &counters).await,
+                None => send_one_way(&carrier, &to, body, delivery, &counters).await,
             }
+            // Released only when the reply is in the channel. So a slow driver, which leaves the
+            // channel full, sends no further messages.
             drop(permit);
         });
         None
     }
 
-    /// Says how late this member is.
+    /// Reports to the carrier how late this member is.
     pub(crate) fn set_lateness(&self, late: Duration) {
         self.carrier.set_lateness(late);
     }
 
-    /// Checks a member's port. Returns the end of a check that could not even be begun, which proves nothing.
+    /// Starts to check a member's port. Returns the end of a check that could not start because the
+    /// outbox is full. `closed: false` proves nothing.
     pub(crate) fn check_port(&mut self, to: Peer, check: CheckId) -> Option<Input> {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             count(&self.counters.outbox_full);
@@ -117,15 +134,16 @@ impl<C: Carrier> Outbox<C> {
         };
         let (carrier, replies) = (self.carrier.clone(), self.replies.clone());
         self.spawn(async move {
-            let closed = carrier.port_is_closed(&to, PORT_CHECKED_WITHIN).await;
-            // Fails only when the driver has gone, and then nobody is waiting.
+            let closed = carrier.port_is_closed(&to, PORT_CHECK_TIMEOUT).await;
+            // Fails only when the driver has ended. Then no caller waits for the result.
             let _ = replies.send(Input::PortChecked { check, closed }).await;
             drop(permit);
         });
         None
     }
 
-    /// Answers a peer's request.
+    /// Starts to answer a peer's request. At the bound, drops the answerer: the peer learns at once
+    /// that its request was declined.
     pub(crate) fn answer(&mut self, answerer: impl Answerer, message: &Message) {
         let Some(body) = encode(message) else { return };
         let Ok(permit) = Arc::clone(&self.answer_permits).try_acquire_owned() else {
@@ -139,7 +157,8 @@ impl<C: Carrier> Outbox<C> {
     }
 
     fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        // Takes the finished ones out, so that the set holds only what is on its way.
+        // Removes the finished tasks. A `JoinSet` keeps them otherwise, and would grow without
+        // bound.
         while self.tasks.try_join_next().is_some() {}
         self.tasks.spawn(task);
     }
@@ -147,13 +166,19 @@ impl<C: Carrier> Outbox<C> {
 
 fn encode(message: &Message) -> Option<Bytes> {
     codec::encode(message)
-        .inspect_err(
-            |error| tracing::error!(%error, "dropped a message of this member that breaks the rules of the protocol; please report it"),
-        )
+        .inspect_err(|error| {
+            // The machine made a message that breaks a bound of the wire format. This is a bug in
+            // Kinfolk. What to do: report it, with this line.
+            tracing::error!(
+                %error,
+                "dropped a message of this member: it breaks a rule of the wire format; this is a bug, \
+                 please report it"
+            );
+        })
         .ok()
 }
 
-async fn ask<C: Carrier>(
+async fn send_request<C: Carrier>(
     carrier: &C,
     to: &Peer,
     body: Bytes,
@@ -162,20 +187,32 @@ async fn ask<C: Carrier>(
 ) -> Input {
     let answer = carrier.request(to, body, delivery).await;
     let message = answer.and_then(|body| {
+        // The peer's process runs, but its answer is not valid. So `Refused`, not `Silent`.
         codec::decode(&body).map_err(|error| NoAnswer { why: NoReply::Refused, cause: error.to_string() })
     });
     match message {
         Ok(message) => Input::Reply { request, from: to.id.clone(), message },
         Err(NoAnswer { why, cause }) => {
+            // A probe or another request to a peer failed. The machine takes it as evidence and
+            // goes on: it may ask helpers, or suspect the peer. What to do: nothing. If one peer
+            // has many such lines, look at `cause`.
             tracing::debug!(peer = %to, %cause, "a request has no answer");
             Input::NoReply { request, why }
         }
     }
 }
 
-async fn tell<C: Carrier>(carrier: &C, to: &Peer, body: Bytes, delivery: Delivery, counters: &Counters) {
+async fn send_one_way<C: Carrier>(
+    carrier: &C,
+    to: &Peer,
+    body: Bytes,
+    delivery: Delivery,
+    counters: &Counters,
+) {
     if let Err(NoAnswer { cause, .. }) = carrier.send(to, body, delivery).await {
         count(&counters.undelivered);
+        // A one-way message did not arrive. Probes and other members carry the same updates to the
+        // peer. What to do: nothing.
         tracing::debug!(peer = %to, %cause, "a message was not delivered");
     }
 }
@@ -187,14 +224,14 @@ mod tests {
 
     use super::*;
 
-    /// Carries nothing until it is let go, then loses everything.
+    /// A carrier that holds each message until it has a permit, and then drops it.
     #[derive(Debug, Clone)]
     struct Stuck(Arc<Semaphore>);
 
     impl Carrier for Stuck {
         async fn request(&self, _: &Peer, _: Bytes, _: Delivery) -> Result<Bytes, NoAnswer> {
             self.0.acquire().await.unwrap().forget();
-            Err(NoAnswer { why: NoReply::Silent, cause: "lost".to_owned() })
+            Err(NoAnswer { why: NoReply::Silent, cause: "dropped".to_owned() })
         }
 
         async fn send(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<(), NoAnswer> {
@@ -213,26 +250,26 @@ mod tests {
         Peer::new(NodeId::new("a").unwrap(), NodeAddr::new(([127, 0, 0, 1], 1).into()))
     }
 
-    fn tell(outbox: &mut Outbox<Stuck>) {
+    fn send_gossip(outbox: &mut Outbox<Stuck>) {
         let message = Message::Gossip { gossip: Vec::new() };
         let delivery =
             Delivery { within: Duration::from_secs(5), dial: Dial::First, traffic: Traffic::Gossip };
         assert_eq!(outbox.send(peer(), &message, None, delivery), None);
     }
 
-    /// Whether it is clear now; whatever could run has run.
-    async fn is_clear(outbox: &mut Outbox<Stuck>) -> bool {
+    /// Whether back-pressure ends now, after every task that can run has run.
+    async fn has_ended(outbox: &mut Outbox<Stuck>) -> bool {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
         tokio::select! {
             biased;
-            input = outbox.clear() => input == Input::Clear,
+            input = outbox.back_pressure_ends() => input == Input::BackPressureEnded,
             () = std::future::ready(()) => false,
         }
     }
 
-    /// Answers when it is let go, and counts that it did.
+    /// An answerer that waits for a permit, and then counts its answer.
     struct Answers(Stuck, Arc<Semaphore>);
 
     impl Answerer for Answers {
@@ -243,11 +280,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_outbox_still_answers_up_to_its_own_bound() {
+    async fn full_outbox_still_sends_answers() {
         let (carrier, counters) = (Stuck(Arc::new(Semaphore::new(0))), Arc::new(Counters::default()));
         let (mut outbox, _replies) = Outbox::new(carrier.clone(), 1, 2, Arc::clone(&counters));
-        tell(&mut outbox);
-        assert_eq!(outbox.congestion(), Some(Input::Congested));
+        send_gossip(&mut outbox);
+        assert_eq!(outbox.back_pressure_begins(), Some(Input::BackPressure));
         let nack = Message::Nack { closed: false, lossy: false };
         let (go, answered) = (Stuck(Arc::new(Semaphore::new(0))), Arc::new(Semaphore::new(0)));
         for _ in 0..3 {
@@ -257,39 +294,47 @@ mod tests {
         assert_eq!((counted.answers_full, counted.outbox_full), (1, 0), "the third was declined");
         go.0.add_permits(2);
         answered.acquire_many(2).await.unwrap().forget();
-        assert!(!is_clear(&mut outbox).await, "answers make no room for messages");
+        assert!(!has_ended(&mut outbox).await, "permits of answers are not free for messages");
     }
 
     #[tokio::test]
-    async fn an_answer_does_not_congest_the_outbox() {
+    async fn answer_causes_no_back_pressure() {
         let carrier = Stuck(Arc::new(Semaphore::new(0)));
         let (mut outbox, _replies) = Outbox::new(carrier.clone(), 1, 1, Arc::default());
         let nack = Message::Nack { closed: false, lossy: false };
         outbox.answer(Answers(carrier, Arc::new(Semaphore::new(0))), &nack);
-        assert_eq!(outbox.congestion(), None);
+        assert_eq!(outbox.back_pressure_begins(), None);
     }
 
+    /// Both the beginning and the end of back-pressure are reported once.
     #[tokio::test]
-    async fn the_bound_is_told_once_and_that_it_is_clear_once_when_a_quarter_is_free() {
+    async fn back_pressure_ends_when_a_quarter_is_free() {
         let carrier = Stuck(Arc::new(Semaphore::new(0)));
         let counters = Arc::new(Counters::default());
         let (mut outbox, _replies) = Outbox::new(carrier.clone(), 8, 8, Arc::clone(&counters));
         for _ in 0..7 {
-            tell(&mut outbox);
-            assert_eq!(outbox.congestion(), None);
+            send_gossip(&mut outbox);
+            assert_eq!(outbox.back_pressure_begins(), None);
         }
-        tell(&mut outbox);
-        assert_eq!((outbox.congestion(), outbox.congestion()), (Some(Input::Congested), None));
-        tell(&mut outbox);
-        assert_eq!(counters.read(&kinfolk_swim::SwimStats::default()).outbox_full, 1, "it is a bound still");
+        send_gossip(&mut outbox);
+        assert_eq!(
+            (outbox.back_pressure_begins(), outbox.back_pressure_begins()),
+            (Some(Input::BackPressure), None)
+        );
+        send_gossip(&mut outbox);
+        assert_eq!(
+            counters.read(&kinfolk_swim::SwimStats::default()).outbox_full,
+            1,
+            "the bound still holds"
+        );
         carrier.0.add_permits(1);
-        assert!(!is_clear(&mut outbox).await, "one of eight is free");
+        assert!(!has_ended(&mut outbox).await, "one of eight is free");
         carrier.0.add_permits(1);
-        assert!(is_clear(&mut outbox).await, "two of eight are");
-        assert!(!is_clear(&mut outbox).await, "which is told once");
-        tell(&mut outbox);
-        assert_eq!(outbox.congestion(), None);
-        tell(&mut outbox);
-        assert_eq!(outbox.congestion(), Some(Input::Congested), "and so on");
+        assert!(has_ended(&mut outbox).await, "two of eight are free");
+        assert!(!has_ended(&mut outbox).await, "the end is reported once");
+        send_gossip(&mut outbox);
+        assert_eq!(outbox.back_pressure_begins(), None);
+        send_gossip(&mut outbox);
+        assert_eq!(outbox.back_pressure_begins(), Some(Input::BackPressure), "back-pressure can begin again");
     }
 }

@@ -1,4 +1,5 @@
-//! The handle: starts the driver, and lets the application join, leave, change tags, broadcast and stop.
+//! The handle. It starts the driver, and lets the application join, leave, change tags, broadcast,
+//! and stop.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,40 +16,41 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::carrier::Carrier;
 use crate::clock::Clock;
 use crate::config::GossipConfig;
-use crate::driver::{Ask, Driver, Ends};
+use crate::driver::{Call, Driver, PendingCommands};
 use crate::error::{GossipError, JoinRefusal};
-use crate::inbound::{Arrivals, Questions};
+use crate::inbound::{Arrivals, PeerRequests};
 use crate::outbox::Outbox;
 use crate::stats::{Counters, GossipStats};
 
 /// What the protocol shares with the layers around it.
 #[derive(Debug)]
 pub struct Parts {
-    /// The view of the group; the protocol enters our own statement.
+    /// The view of the group. The protocol adds this member to it.
     pub registry: RegistryWriter,
-    /// Where events go.
+    /// The bus for events.
     pub events: EventBus,
-    /// Is told of every sign of life; its verdicts come back by [`SwimProtocol::health_verdict`].
+    /// Receives each heartbeat. The caller passes its verdicts to [`SwimProtocol::health_verdict`].
     pub health: HealthChecker,
-    /// The clock that the health checker is asked by too.
+    /// The clock. The health checker must use the same one.
     pub clock: Clock,
-    /// Where the incarnations that we may take are written down; `None` if they are not, and have no bound.
+    /// The reservation of incarnations in a state directory. With `None` this member may take any
+    /// incarnation.
     pub reserve: Option<Reserve>,
-    /// Whether it declines every message until it is [woken](SwimProtocol::wake): so a member that
+    /// Whether the protocol declines every message until [`SwimProtocol::wake`]. So a member that
     /// left on purpose stays out of the group when its process starts again.
     pub dormant: bool,
-    /// Is told whom the group has forgotten, by whichever member.
+    /// Is called when the group forgets a member, on request of this member or of another one.
     pub forgotten: Option<OnForgotten>,
 }
 
-/// Is called with each member that is forgotten, and up to which incarnation. It must not block:
-/// the driver waits for it.
-pub struct OnForgotten(Box<Told>);
+/// A callback for each forgotten member. Its arguments are the member, and the incarnation up to
+/// which it is forgotten. It must not block: the driver waits for it.
+pub struct OnForgotten(Box<Callback>);
 
-type Told = dyn Fn(&NodeId, Incarnation) + Send;
+type Callback = dyn Fn(&NodeId, Incarnation) + Send;
 
 impl OnForgotten {
-    /// Has `call` called.
+    /// Wraps `call`.
     pub fn new(call: impl Fn(&NodeId, Incarnation) + Send + 'static) -> Self {
         Self(Box::new(call))
     }
@@ -64,48 +66,51 @@ impl fmt::Debug for OnForgotten {
     }
 }
 
-/// How the protocol and whoever writes down its incarnation agree.
+/// Connects the protocol with the code that writes its incarnation to disk. The protocol takes no
+/// incarnation before it is written, so that no crash can set the incarnation back (decision 9).
 #[derive(Debug)]
 pub struct Reserve {
-    /// The highest incarnation that we may take to begin with; at least that of our first statement.
+    /// The highest incarnation that this member may take at first. At least its first incarnation.
     pub up_to: Incarnation,
-    /// Is told which one is wanted when that is above. The answer is [`SwimProtocol::reserved`]; what we want to say
-    /// waits for it.
+    /// Receives the incarnation that the protocol needs, if it is above the reserved ones. The
+    /// caller writes it and answers with [`SwimProtocol::reserved`]. The protocol's statement waits
+    /// for this.
     pub wanted: watch::Sender<Incarnation>,
 }
 
-/// A running protocol. Clones share it; the last one dropped stops it.
+/// A running protocol. Clones share it. It stops when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct SwimProtocol {
     id: NodeId,
-    asks: mpsc::Sender<Ask>,
+    calls: mpsc::Sender<Call>,
     stop: Arc<watch::Sender<bool>>,
     awake: Arc<watch::Sender<bool>>,
-    /// Closed when the driver has ended.
+    /// Carries no value. It closes when the driver has ended.
     ended: watch::Receiver<()>,
     swim: Arc<Mutex<SwimStats>>,
     counters: Arc<Counters>,
     partition: watch::Receiver<PartitionStatus>,
 }
 
-/// How a leave was told.
+/// The result of a leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaveReport {
-    /// How many members were told directly; all others hear of it by gossip.
-    pub told: usize,
-    /// How many of them confirmed it.
+    /// The number of members that this member notified directly, at most 32. All others receive the
+    /// leave by gossip.
+    pub notified: usize,
+    /// The number of notified members that confirmed the leave.
     pub confirmed: usize,
 }
 
 impl SwimProtocol {
-    /// Starts the protocol for the member `me`, which must be a statement that it is alive. `seed` is the seed of its
-    /// generator.
+    /// Starts the protocol for the member `me`, whose state must be alive. `seed` is the seed of
+    /// the random number generator.
     ///
     /// # Errors
     /// [`GossipError::Config`] if a setting is out of its range.
     ///
     /// # Panics
-    /// If `me` is not alive, or there is no tokio runtime.
+    /// If the state of `me` is not alive, or there is no tokio runtime.
     pub fn start<C: Carrier, I: Arrivals>(
         (swim, config): (SwimConfig, GossipConfig),
         me: NodeStatus,
@@ -118,31 +123,34 @@ impl SwimProtocol {
         let id = me.id.clone();
         let mut machine = Machine::new(swim, me, registry, Rng::from_seed(seed), clock.now());
         let wanted = reserve.map(|Reserve { up_to, wanted }| {
+            // Before the first input, so that no claim can raise the incarnation above the written
+            // one.
             machine.handle(clock.now(), Input::Reserved { up_to });
             wanted
         });
         let counters = Arc::new(Counters::default());
         let (outbox, replies) =
             Outbox::new(carrier, config.outbox_max, config.answers_max, Arc::clone(&counters));
-        let questions = Questions::new(config.answers_max, Arc::clone(&counters));
-        let (asks, asked) = mpsc::channel(config.commands_max.max(1));
+        let requests = PeerRequests::new(config.answers_max, Arc::clone(&counters));
+        // A tokio channel with a capacity of 0 panics.
+        let (calls, received) = mpsc::channel(config.commands_max.max(1));
         let (stop, stopped) = watch::channel(false);
         let (awake, awoken) = watch::channel(!dormant);
         let (running, ended) = watch::channel(());
         let stats = Arc::new(Mutex::new(machine.stats()));
-        let (told, partition) = watch::channel(machine.partition());
+        let (partition_sender, partition) = watch::channel(machine.partition());
         let driver = Driver {
             machine,
             clock,
             declared_failed: false,
-            told_lateness: Duration::ZERO,
+            reported_lateness: Duration::ZERO,
             read_wall_clock_at: clock.now(),
             arrivals,
-            questions,
+            requests,
             outbox,
             replies,
-            asks: asked,
-            ends: Ends::default(),
+            calls: received,
+            commands: PendingCommands::default(),
             wanted,
             stop: stopped,
             awake: awoken,
@@ -150,15 +158,16 @@ impl SwimProtocol {
             events,
             health,
             stats: Arc::clone(&stats),
-            partition: told,
+            partition: partition_sender,
         };
         tokio::spawn(async move {
             driver.run().await;
+            // After the driver: `ended` then means that the driver and its outbox are dropped.
             drop(running);
         });
         Ok(Self {
             id,
-            asks,
+            calls,
             stop: Arc::new(stop),
             awake: Arc::new(awake),
             ended,
@@ -168,53 +177,55 @@ impl SwimProtocol {
         })
     }
 
-    /// Our name.
+    /// The name of this member.
     pub fn id(&self) -> &NodeId {
         &self.id
     }
 
-    /// From now on messages are taken in, if it was [dormant](Parts::dormant).
+    /// Ends the [dormant](Parts::dormant) state: the driver accepts messages from now on.
     pub fn wake(&self) {
         self.awake.send_replace(true);
     }
 
-    /// Joins through `peer`: exchanges views with it. Returns how many members we then know, ourselves included.
+    /// Joins the group through `peer`: both members exchange views. Returns the number of members
+    /// that this member then knows, itself included.
     ///
     /// # Errors
-    /// [`GossipError::Join`] if it did not go through with it, [`GossipError::Stopped`].
+    /// [`GossipError::Join`] with the cause if the join failed, [`GossipError::Stopped`].
     ///
     /// # Cancel safety
-    /// The exchange goes on when the future is dropped.
+    /// The exchange continues when the future is dropped.
     pub async fn join(&self, peer: &Peer) -> Result<usize, GossipError> {
         match self.command(Command::Join { id: peer.id.clone(), addr: peer.addr }).await? {
             Outcome::Joined { members } => Ok(members),
             Outcome::JoinFailed { why } => Err(GossipError::Join { peer: peer.id.clone(), why: why.into() }),
+            // No other outcome ends a join. `Local` blames nobody.
             _ => Err(GossipError::Join { peer: peer.id.clone(), why: JoinRefusal::Local }),
         }
     }
 
-    /// Says that we leave, and waits until those told directly have confirmed it or 2 s have passed. Calling it again
-    /// says how far the first has got.
+    /// Leaves the group. Notifies up to 32 members directly, and waits until each has confirmed the
+    /// leave or 2 s have passed. A second call returns the present state of the first leave.
     ///
     /// # Errors
     /// [`GossipError::Stopped`].
     ///
     /// # Cancel safety
-    /// The leave goes on when the future is dropped.
+    /// The leave continues when the future is dropped.
     pub async fn leave(&self) -> Result<LeaveReport, GossipError> {
         match self.command(Command::Leave).await? {
-            Outcome::Left { confirmed, told } => Ok(LeaveReport { told, confirmed }),
+            Outcome::Left { confirmed, notified } => Ok(LeaveReport { notified, confirmed }),
             _ => Err(GossipError::Stopped),
         }
     }
 
-    /// Replaces our tags.
+    /// Replaces the tags of this member.
     ///
     /// # Errors
-    /// [`GossipError::Command`] if we have left, [`GossipError::Stopped`].
+    /// [`GossipError::Command`] if this member has left, [`GossipError::Stopped`].
     ///
     /// # Cancel safety
-    /// They may be replaced even if the future is dropped.
+    /// The tags may be replaced even if the future is dropped.
     pub async fn set_tags(&self, tags: Tags) -> Result<(), GossipError> {
         match self.command(Command::SetTags(tags)).await? {
             Outcome::TagsSet(set) => Ok(set?),
@@ -222,14 +233,16 @@ impl SwimProtocol {
         }
     }
 
-    /// Sends `payload` to all members; they read it as [`ClusterEvent::Broadcast`](kinfolk_core::ClusterEvent). It is
-    /// not told to ourselves. At most [`USER_PAYLOAD_MAX`](kinfolk_swim::codec::USER_PAYLOAD_MAX) bytes.
+    /// Sends `payload` to all other members. They receive it as
+    /// [`ClusterEvent::Broadcast`](kinfolk_core::ClusterEvent). At most
+    /// [`USER_PAYLOAD_MAX`](kinfolk_swim::codec::USER_PAYLOAD_MAX) bytes.
     ///
     /// # Errors
-    /// [`GossipError::Command`] if it is too large or we have left, [`GossipError::Stopped`].
+    /// [`GossipError::Command`] if it is too large or this member has left,
+    /// [`GossipError::Stopped`].
     ///
     /// # Cancel safety
-    /// It may be sent even if the future is dropped.
+    /// The broadcast may be sent even if the future is dropped.
     pub async fn broadcast(&self, payload: Bytes) -> Result<(), GossipError> {
         match self.command(Command::Broadcast(payload)).await? {
             Outcome::Broadcast(sent) => Ok(sent?),
@@ -238,15 +251,15 @@ impl SwimProtocol {
     }
 
     /// Removes the tombstone of a failed or left member, here at once and at all others by gossip.
-    /// `remembered` is what is known of it beside the registry; it counts where the registry does
-    /// not know the member. Returns what was known of it.
+    /// `remembered` is the caller's own record of the member. It is used if the registry does not
+    /// know the member. Returns the last known status of the member.
     ///
     /// # Errors
-    /// [`GossipError::Forget`] if the member still belongs, is not known, or is this one, or if we
-    /// have left; [`GossipError::Stopped`].
+    /// [`GossipError::Forget`] if the member is alive or suspect, is not known, or is this member,
+    /// or if this member has left, or if too many updates wait; [`GossipError::Stopped`].
     ///
     /// # Cancel safety
-    /// It may be forgotten even if the future is dropped.
+    /// The member may be forgotten even if the future is dropped.
     pub async fn forget(
         &self,
         id: NodeId,
@@ -258,71 +271,75 @@ impl SwimProtocol {
         }
     }
 
-    /// Hands over a verdict of the health checker.
+    /// Passes a verdict of the health checker to the driver.
     ///
     /// # Errors
     /// [`GossipError::Stopped`].
     ///
     /// # Cancel safety
-    /// The verdict is lost if the future is dropped while the queue is full.
+    /// If the future is dropped while the queue is full, the driver does not receive the verdict.
     pub async fn health_verdict(&self, verdict: HealthVerdict) -> Result<(), GossipError> {
-        self.asks.send(Ask::Health(verdict)).await.map_err(|_| GossipError::Stopped)
+        self.calls.send(Call::Health(verdict)).await.map_err(|_| GossipError::Stopped)
     }
 
-    /// Says that the incarnations up to this one may be taken: they are written down.
+    /// Allows the protocol to take incarnations up to `up_to`. The caller has written them to disk.
     ///
     /// # Errors
     /// [`GossipError::Stopped`].
     ///
     /// # Cancel safety
-    /// It is not said if the future is dropped while the queue is full.
+    /// If the future is dropped while the queue is full, the driver does not receive the value.
     pub async fn reserved(&self, up_to: Incarnation) -> Result<(), GossipError> {
-        self.asks.send(Ask::Reserved(up_to)).await.map_err(|_| GossipError::Stopped)
+        self.calls.send(Call::Reserved(up_to)).await.map_err(|_| GossipError::Stopped)
     }
 
-    /// What we have found out about a member, and what we were told of it: the latest findings with their evidence, the
-    /// oldest first, at most 8. Empty for a member that never gave cause for any.
+    /// Returns the latest findings about a member with their evidence: this member's own findings,
+    /// and claims that it received. Oldest first, at most 8. Empty if there is no finding about the
+    /// member.
     ///
     /// # Errors
     /// [`GossipError::Stopped`].
     ///
     /// # Cancel safety
-    /// Nothing is left behind.
+    /// Dropping the future has no effect on the driver.
     pub async fn explain(&self, id: NodeId) -> Result<Vec<Evidence>, GossipError> {
         let (answer, answered) = oneshot::channel();
-        self.asks.send(Ask::Explain(id, answer)).await.map_err(|_| GossipError::Stopped)?;
+        self.calls.send(Call::Explain(id, answer)).await.map_err(|_| GossipError::Stopped)?;
         answered.await.map_err(|_| GossipError::Stopped)
     }
 
-    /// The members that do not answer this one, or that are suspect in its view, ordered by name.
+    /// Returns the members that do not answer this one, or that are suspect in its view, ordered by
+    /// name.
     ///
     /// # Errors
     /// [`GossipError::Stopped`].
     ///
     /// # Cancel safety
-    /// Nothing is left behind.
+    /// Dropping the future has no effect on the driver.
     pub async fn suspicions(&self) -> Result<Vec<SuspicionStatus>, GossipError> {
         let (answer, answered) = oneshot::channel();
-        self.asks.send(Ask::Suspicions(answer)).await.map_err(|_| GossipError::Stopped)?;
+        self.calls.send(Call::Suspicions(answer)).await.map_err(|_| GossipError::Stopped)?;
         answered.await.map_err(|_| GossipError::Stopped)
     }
 
-    /// Counters.
+    /// The counters of the driver and of the machine.
     pub fn stats(&self) -> GossipStats {
         self.counters.read(&self.swim.lock())
     }
 
-    /// How the group stands: it changes whenever that does, and is closed when the driver has ended.
+    /// The partition status. The channel changes when the status changes, and closes when the
+    /// driver has ended.
     pub fn partition(&self) -> watch::Receiver<PartitionStatus> {
         self.partition.clone()
     }
 
-    /// Ends the driver and whatever it has on its way, without a word to anybody, and does not wait for it.
+    /// Stops the driver and cancels its messages. Notifies no other member, and does not wait.
     pub fn signal_stop(&self) {
         self.stop.send_replace(true);
     }
 
-    /// As [`signal_stop`](Self::signal_stop), and waits until the driver has ended. Calling it again only waits.
+    /// Does the same as [`signal_stop`](Self::signal_stop), then waits until the driver has ended.
+    /// A second call only waits.
     ///
     /// # Cancel safety
     /// The driver ends even if the future is dropped.
@@ -334,16 +351,16 @@ impl SwimProtocol {
     /// Waits until the driver has ended.
     ///
     /// # Cancel safety
-    /// Nothing is left behind.
+    /// Dropping the future has no effect on the driver.
     pub async fn ended(&self) {
         let mut ended = self.ended.clone();
-        // Nothing is ever sent: the channel closes when the driver has ended.
+        // No value is ever sent. The channel closes when the driver has ended.
         while ended.changed().await.is_ok() {}
     }
 
     async fn command(&self, command: Command) -> Result<Outcome, GossipError> {
         let (end, ended) = oneshot::channel();
-        self.asks.send(Ask::Command(command, end)).await.map_err(|_| GossipError::Stopped)?;
+        self.calls.send(Call::Command(command, end)).await.map_err(|_| GossipError::Stopped)?;
         ended.await.map_err(|_| GossipError::Stopped)
     }
 }

@@ -1,31 +1,34 @@
-//! What the driver has counted.
+//! The counters of the driver.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use kinfolk_swim::SwimStats;
 
-/// Counters of the driver, and those of the machine as of its last step. They only rise.
+/// The counters of the driver, and the counters of the machine after its last step. They only rise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GossipStats {
-    /// The machine's own.
+    /// The counters of the machine.
     pub swim: SwimStats,
     /// Messages handed to the transport.
     pub sent: u64,
-    /// Messages taken in.
+    /// Messages received and decoded.
     pub received: u64,
-    /// Messages of our own that the bound of the outbox kept back.
+    /// Messages of this member that were not sent because the outbox was full.
     pub outbox_full: u64,
-    /// One-way messages that did not arrive.
+    /// One-way messages that the transport could not deliver.
     pub undelivered: u64,
-    /// Messages that were no message of the protocol.
+    /// Received frames that are not a valid message of the protocol.
     pub undecodable: u64,
-    /// Requests of peers that the bound on answers declined.
+    /// Requests of peers that were declined because too many answers were pending.
     pub answers_full: u64,
-    /// Requests of peers that were never answered by the machine.
+    /// Requests of peers that the machine never answered.
     pub unanswered: u64,
 }
 
-/// The same, as the driver counts them. Only read for people: the counters need no order among each other.
+/// The counters of [`GossipStats`], shared by the driver and its tasks.
+///
+/// All accesses are relaxed: no code decides anything by these values, so their order among each
+/// other does not matter.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub sent: AtomicU64,

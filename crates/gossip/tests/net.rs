@@ -1,6 +1,7 @@
-//! The protocol over real QUIC on loopback, with faults between members where a test wants them.
+//! The protocol over real QUIC on loopback. A test can inject faults between members.
 //!
-//! What a test waits for has a generous deadline; no test asserts how long something took.
+//! Each wait has a generous deadline. No test asserts how long something took, because a loaded
+//! machine would make such a test fail.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 

@@ -1,4 +1,5 @@
-//! A fleet: the members of one cluster on the machines of a world, what they told, and what must hold of it.
+//! A fleet: the members of one cluster on the machines of a world, with their events and the checks
+//! of their views.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -14,30 +15,31 @@ use crate::history::History;
 use crate::wait::until;
 use crate::world::World;
 
-/// Members `n0`, `n1`, ... on the machines of the same numbers. `n0` is everybody's first seed.
+/// Members `n0`, `n1`, ... on the machines of the same numbers. `n0` is the first seed of all.
 pub struct Fleet {
-    /// Where it runs.
+    /// The world in which the fleet runs.
     pub world: World,
-    /// What its members told.
+    /// The events of its members.
     pub history: History,
-    /// The machines that a member is told to join through.
+    /// The machines through which members join.
     pub seeds: Vec<usize>,
     begin: Instant,
     configs: Vec<ClusterConfig>,
     running: BTreeMap<usize, Cluster>,
-    lives: Vec<usize>,
-    /// Where the members keep their state, if they do.
-    memories: Option<TempDir>,
+    instances: Vec<usize>,
+    /// The folder of the members' state directories, if they have any.
+    state_dirs: Option<TempDir>,
 }
 
-/// What one member knows of another, as far as all must agree.
+/// The part of a member's entry on which all must agree.
 type Known = (NodeId, NodeState, Incarnation, Tags);
 
 impl Fleet {
-    /// `size` members, none of which runs yet.
+    /// Makes `size` members, none of which runs yet.
     pub fn new(world: World, size: usize) -> Self {
         let config = |n| {
             let mut config = ClusterConfig::new(world.identity(&format!("n{n}")), World::addr(n));
+            // Scenarios of partitions check the read-only signal.
             config.read_only_in_minority = true;
             config
         };
@@ -51,32 +53,32 @@ impl Fleet {
             begin,
             configs,
             running: BTreeMap::new(),
-            lives: vec![0; size],
-            memories: None,
+            instances: vec![0; size],
+            state_dirs: None,
         }
     }
 
-    /// Gives each member a state directory, for all its lives to come.
+    /// Gives each member a state directory, from its next instance on.
     ///
     /// # Panics
-    /// If no directory can be made.
-    pub fn remember(&mut self) {
-        let memories = tempfile::tempdir().expect("a temporary directory can be made");
+    /// If the directory cannot be made.
+    pub fn keep_state(&mut self) {
+        let state_dirs = tempfile::tempdir().expect("a temporary directory can be made");
         for (n, config) in self.configs.iter_mut().enumerate() {
-            config.state_dir = Some(memories.path().join(format!("n{n}")));
+            config.state_dir = Some(state_dirs.path().join(format!("n{n}")));
         }
-        self.memories = Some(memories);
+        self.state_dirs = Some(state_dirs);
     }
 
-    /// The configuration of member `n` in its lives to come.
+    /// The configuration of the next instance of member `n`.
     pub fn config(&mut self, n: usize) -> &mut ClusterConfig {
         &mut self.configs[n]
     }
 
-    /// `size` members that have become one cluster.
+    /// Starts `size` members and waits until they are one cluster.
     ///
     /// # Panics
-    /// If they do not within a minute.
+    /// If they are not within a minute.
     pub async fn formed(world: World, size: usize) -> Self {
         let mut fleet = Self::new(world, size);
         fleet.start_all(&(0..size).collect::<Vec<_>>()).await;
@@ -102,10 +104,10 @@ impl Fleet {
         &self.running[&n]
     }
 
-    /// Starts some members at the same moment, and lets them join through the seeds.
+    /// Starts some members at the same moment, and makes them join through the seeds.
     ///
     /// # Panics
-    /// If one cannot start or its join fails.
+    /// If a member cannot start, or its join fails.
     pub async fn start_all(&mut self, which: &[usize]) {
         let seeds: Vec<String> = self.seeds.iter().map(|n| World::addr(*n).to_string()).collect();
         let mut joins = JoinSet::new();
@@ -127,36 +129,41 @@ impl Fleet {
         self.start_at(n, self.world.since_epoch())
     }
 
-    /// As [`start`](Self::start), on a machine whose clock is `since_epoch` after the Unix epoch.
+    /// Does the same as [`start`](Self::start), on a machine whose clock is `since_epoch` after the
+    /// Unix epoch.
     ///
     /// # Panics
     /// As [`start`](Self::start).
     pub fn start_at(&mut self, n: usize, since_epoch: Duration) -> Cluster {
-        let host = self.world.host(n, self.lives[n]);
+        // Each instance draws other random numbers, as a restarted process does.
+        let host = self.world.host(n, self.instances[n]);
         let member = Cluster::start_on(self.configs[n].clone(), host, since_epoch);
         let member = member.expect("the address is free and the settings are good");
         self.history.record(self.id(n), self.begin, member.subscribe());
+        // Two instances of one member would be a fault of the scenario.
         let before = self.running.insert(n, member.clone());
         assert!(before.is_none(), "n{n} runs already");
         member
     }
 
-    /// Ends members as a crash would, all at the same moment.
+    /// Ends members like a crash, all at the same moment.
     ///
     /// # Panics
-    /// If one does not run, or keeps a port.
+    /// If a member does not run, or its ports are not free within a second.
     pub async fn crash(&mut self, which: &[usize]) {
         for n in which {
-            let member = self.running.remove(n).expect("only what runs can crash");
+            let member = self.running.remove(n).expect("only a running member can crash");
             member.shutdown_now();
-            self.lives[*n] += 1;
+            self.instances[*n] += 1;
         }
+        // Sockets and the lock of the state directory are released by tasks that end a moment
+        // later.
         let free =
-            || which.iter().all(|n| self.world.net.sockets_of(World::ip(*n)) == 0 && self.is_forgotten(*n));
+            || which.iter().all(|n| self.world.net.sockets_of(World::ip(*n)) == 0 && self.is_unlocked(*n));
         assert!(until(Duration::from_secs(1), free).await, "a crash frees the ports");
     }
 
-    /// A member leaves for good, and stops.
+    /// Makes a member leave permanently, and stops it.
     ///
     /// # Panics
     /// If it does not run, or its shutdown is not clean.
@@ -166,16 +173,16 @@ impl Fleet {
         self.stop(n).await;
     }
 
-    /// Stops a member in order, as a service manager does: it tells the others that it leaves, but
-    /// not for good.
+    /// Stops a member gracefully, as a service manager does. It sends a leave to the others, but
+    /// may rejoin by itself later.
     ///
     /// # Panics
     /// If it does not run, or its shutdown is not clean.
     pub async fn stop(&mut self, n: usize) {
-        let member = self.running.remove(&n).expect("only what runs can leave");
+        let member = self.running.remove(&n).expect("only a running member can stop");
         let report = member.shutdown().await;
         assert!(report.is_clean(), "n{n}: {report:?}\n{}", self.report());
-        self.lives[n] += 1;
+        self.instances[n] += 1;
     }
 
     /// Lets time pass.
@@ -183,15 +190,17 @@ impl Fleet {
         tokio::time::sleep(time).await;
     }
 
-    /// Waits until all running members have the same view: each other, all alive, with the same incarnation and tags.
+    /// Waits until all running members have the same view: all of them alive, with the same
+    /// incarnations and tags.
     ///
     /// # Panics
-    /// If that does not come about within `limit`; with all views and the history.
+    /// If that does not happen within `limit`. The message has all views and the history.
     pub async fn settle(&self, limit: Duration) {
         self.settle_apart(&[&self.numbers()], limit).await;
     }
 
-    /// As [`settle`](Self::settle), for parts of the fleet each of which sees only itself.
+    /// Does the same as [`settle`](Self::settle), for parts of the fleet that each see only
+    /// themselves.
     ///
     /// # Panics
     /// As [`settle`](Self::settle).
@@ -200,7 +209,7 @@ impl Fleet {
         assert!(settled, "not {parts:?} within {limit:?}\n{}", self.report());
     }
 
-    /// Whether each of these members has exactly these in its view, alive, and they agree about them.
+    /// Whether the views of these members are equal and hold exactly these members, all alive.
     pub fn is_settled(&self, part: &[usize]) -> bool {
         let mut views = part.iter().map(|n| self.view(*n));
         let Some(first) = views.next() else { return true };
@@ -210,18 +219,19 @@ impl Fleet {
         all_alive && complete && views.all(|view| view == first)
     }
 
-    /// Asserts that nobody was declared failed.
+    /// Asserts that no member was declared failed.
     ///
     /// # Panics
-    /// If somebody was.
+    /// If a member was.
     pub fn assert_no_failure(&self) {
         assert_eq!(self.history.failures(), [], "{}", self.report());
     }
 
-    /// Asserts that each of `by` declared each of `victims` failed exactly once, and that there were no other failures.
+    /// For each pair `(by, victims)`: asserts that each of `by` declared each of `victims` failed
+    /// exactly once. There must be no other failures.
     ///
     /// # Panics
-    /// If it is not so.
+    /// If the failures differ.
     pub fn assert_failures(&self, expected: &[(&[usize], &[usize])]) {
         let pairs = |(by, victims): &(&[usize], &[usize])| -> Vec<_> {
             let victims = self.ids(victims);
@@ -239,7 +249,8 @@ impl Fleet {
         assert_eq!(found, expected, "{}", self.report());
     }
 
-    /// Ends every member in good order, and asserts that nothing is left of the fleet on the network. Returns the history.
+    /// Makes every member leave, and asserts that the network has no sockets left. Returns the
+    /// history.
     ///
     /// # Panics
     /// If a shutdown is not clean, or a socket is left.
@@ -247,13 +258,14 @@ impl Fleet {
         for n in self.numbers() {
             self.leave(n).await;
         }
+        // Closing connections takes some virtual time. Nothing may be left after it.
         let closed = until(Duration::from_secs(10), || self.world.net.socket_count() == 0).await;
         assert!(closed, "{} sockets are left", self.world.net.socket_count());
         self.history.lines()
     }
 
-    /// Whether member `n` has given up its state directory, if it has one.
-    fn is_forgotten(&self, n: usize) -> bool {
+    /// Whether member `n` has released the lock of its state directory, if it has one.
+    fn is_unlocked(&self, n: usize) -> bool {
         let lock = self.configs[n].state_dir.as_ref().map(|dir| File::open(dir.join("kinfolk.lock")));
         lock.is_none_or(|lock| lock.is_ok_and(|lock| lock.try_lock().is_ok()))
     }
@@ -269,7 +281,7 @@ impl Fleet {
         self.member(n).members().members().map(known).collect()
     }
 
-    /// All views and the whole history, for a failed assertion.
+    /// All views and the whole history, for the message of a failed assertion.
     fn report(&self) -> String {
         let mut text = String::new();
         for n in self.numbers() {

@@ -1,4 +1,4 @@
-//! What the members of a fleet told their applications, and when.
+//! The events that the members of a fleet reported to their applications, with their times.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use kinfolk::{ClusterEvent, NodeId, Subscription};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// One event, as one member told it.
+/// One event of one member.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// When, from the beginning of the world.
+    /// The time since the start of the world.
     pub at: Duration,
-    /// Who told it.
+    /// The member that reported it.
     pub by: NodeId,
-    /// What.
+    /// The event.
     pub event: ClusterEvent,
 }
 
-/// All events of all members in their order. Clones share it.
+/// The events of all members in order. Clones share them.
 #[derive(Clone, Default)]
 pub struct History(Arc<Mutex<Vec<Entry>>>);
 
 impl History {
-    /// Writes down what comes from a subscription, until it ends.
+    /// Records the events of a subscription until it ends.
     pub(crate) fn record(&self, by: NodeId, begin: Instant, mut events: Subscription) {
         let entries = Arc::clone(&self.0);
         tokio::spawn(async move {
@@ -39,7 +39,7 @@ impl History {
         self.0.lock().clone()
     }
 
-    /// Who declared whom failed, in the order in which it was told.
+    /// The declared failures in order, each as the observer and the subject.
     pub fn failures(&self) -> Vec<(NodeId, NodeId)> {
         let failure = |entry: &Entry| match &entry.event {
             ClusterEvent::NodeFailed { node, .. } => Some((entry.by.clone(), node.id.clone())),
@@ -48,8 +48,8 @@ impl History {
         self.0.lock().iter().filter_map(failure).collect()
     }
 
-    /// The history in one line an event: when, who, what and about whom. It leaves out what TLS's own randomness may
-    /// touch, which is nothing that a member is told.
+    /// The history as text: one line for each event, with time, observer, subject and kind. It
+    /// leaves out details that TLS's own randomness may change from run to run.
     pub fn lines(&self) -> Vec<String> {
         self.0.lock().iter().map(ToString::to_string).collect()
     }

@@ -1,11 +1,13 @@
-//! Whole-stack tests: the product's own tokio and QUIC code, with real handshakes and real packets, in virtual time over a
-//! simulated network. Everything but the keys comes from a seed, and the same seed gives the same history of events.
+//! Tests of the whole stack: the product's own tokio and QUIC code, with real handshakes and real
+//! packets, in virtual time over a simulated network. All random choices except keys come from a
+//! seed. The same seed gives the same history of events.
 //!
-//! A [`World`] has a network ([`Net`]) and a cluster's authority; on it run transports, or members of a [`Fleet`]. The
-//! scenarios are in `tests/`, each in a file of its own; the [`storm`] is here, as a program runs it too.
+//! A [`World`] has a network ([`Net`]) and a CA. Transports run on it, or the members of a
+//! [`Fleet`]. The scenarios are in `tests/`, each in a file of its own. The [`storm`] is here,
+//! because a program runs it too.
 //!
-//! [`processes`] is the other half: real agents, in real time, on real networks with faults. [`overload`] takes the CPU from
-//! members in one process.
+//! [`processes`] runs real agents, in real time, on real networks with faults. [`overload`] limits
+//! the CPU of members in one process.
 
 mod fleet;
 mod history;

@@ -1,15 +1,16 @@
-//! How a link treats the datagrams on it.
+//! The conditions of a link: delay, jitter, loss and duplication of datagrams.
 
 use std::time::Duration;
 
 use kinfolk_core::Rng;
 
-/// The conditions of a link, in one direction. Time passes in whole milliseconds; what is finer is rounded up.
+/// The conditions of a link, in one direction. Time has whole milliseconds; finer values are
+/// rounded up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Link {
-    /// How long a datagram is on its way, at least.
+    /// The minimum delay of a datagram.
     pub delay: Duration,
-    /// By how much it may take longer, evenly spread; datagrams overtake each other.
+    /// The maximum additional delay, with an even distribution. Datagrams can overtake each other.
     pub jitter: Duration,
     /// The share of datagrams that are lost. 0 to 1.
     pub loss: f64,
@@ -26,18 +27,20 @@ impl Link {
         duplication: 0.0,
     };
 
-    /// A good link that loses this share.
+    /// A good link that loses this share of the datagrams, 0 to 1.
     pub const fn lossy(loss: f64) -> Self {
         Self { loss, ..Self::GOOD }
     }
 
-    /// A link without loss on which a datagram takes `delay`, and up to half as much again.
+    /// A link without loss on which a datagram takes `delay`, plus up to half of it.
     pub fn slow(delay: Duration) -> Self {
         Self { delay, jitter: delay / 2, ..Self::GOOD }
     }
 
-    /// When the copies of one datagram arrive, from its sending on: none if it is lost. Draws as many numbers whatever
-    /// the outcome, so that one fate does not shift all later ones.
+    /// When the copies of one datagram arrive, counted from its sending. Empty if it is lost.
+    ///
+    /// It always draws the same number of random numbers, so that the fate of one datagram does not
+    /// change that of all later ones.
     pub(crate) fn arrivals(&self, rng: &mut Rng) -> Vec<Duration> {
         let (lost, twice) = (rng.unit() < self.loss, rng.unit() < self.duplication);
         let takes = [rng.unit(), rng.unit()].map(|part| self.delay + self.jitter.mul_f64(part));
@@ -54,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_loses_its_share_and_delivers_within_its_bounds() {
+    fn loss_and_delays_match_the_conditions() {
         let link = Link { loss: 0.2, duplication: 0.1, ..Link::slow(Duration::from_millis(10)) };
         let mut rng = Rng::from_seed(1);
         let fates: Vec<Vec<Duration>> = (0..10_000).map(|_| link.arrivals(&mut rng)).collect();

@@ -1,4 +1,4 @@
-//! Scenarios as a program. `cargo xtask storm`, `chaos` and `soak` run it.
+//! The scenarios as a program. `cargo xtask storm`, `chaos` and `soak` run it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 use kinfolk_scenarios::overload::{OverloadOptions, group, overload};
-use kinfolk_scenarios::processes::{ChaosOptions, Played, SoakOptions, Story, chaos, soak};
+use kinfolk_scenarios::processes::{Case, ChaosOptions, Completion, SoakOptions, chaos, soak};
 use kinfolk_scenarios::run;
 use kinfolk_scenarios::storm::{Tally, storm};
 
-/// Whole members under faults: simulated, or real.
+/// Runs whole members under faults: simulated, or real.
 #[derive(Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -20,16 +20,19 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Requests over simulated QUIC with cancellations, time-outs, crashes and evictions; nothing may be left of them.
+    /// Send requests over simulated QUIC with cancellations, time-outs, crashes and evictions;
+    /// nothing may be left of them
     Storm(StormArgs),
-    /// Real agents in network namespaces: each scenario's faults, and what must follow. Needs root.
+    /// Run the scenarios with real agents in network namespaces; needs root
     Chaos(ChaosArgs),
-    /// Real agents in network namespaces under random faults, and a summary of what came of it. Needs root.
+    /// Run real agents in network namespaces under random faults, and print a summary; needs root
     Soak(SoakArgs),
-    /// Members in one process with too little CPU: how long they take to join, what they do at rest, and whom they falsely
-    /// declare failed. Needs root and CPU control groups. Build it with `--release`.
+    /// Measure members in one process with too little CPU: their joins, their work when idle, and
+    /// false failures
+    ///
+    /// It needs root and CPU control groups. Build it with `--release`.
     Overload(OverloadArgs),
-    /// The members that `overload` starts.
+    /// Start the members for `overload`
     #[command(hide = true)]
     OverloadGroup {
         #[arg(long)]
@@ -39,29 +42,29 @@ enum Command {
 
 #[derive(Args)]
 struct StormArgs {
-    /// How many runs. Each has a world of its own, from a seed of its own.
+    /// The number of runs; each has its own world and its own seed
     #[arg(long, default_value_t = 10)]
     runs: u64,
-    /// How many requests in each run.
+    /// The number of requests in each run
     #[arg(long, default_value_t = 10_000)]
     requests: usize,
-    /// The seed of the first run; the others follow.
+    /// The seed of the first run; each further run adds 1
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
 #[derive(Args)]
 struct ChaosArgs {
-    /// The form of the gate: fewer agents, fewer scenarios, shorter rounds.
+    /// Run the gate's form: fewer agents, fewer scenarios, shorter rounds
     #[arg(long)]
     quick: bool,
-    /// Only this scenario; repeat it for more.
+    /// Run only this scenario; repeat it for more
     #[arg(long, value_name = "NAME")]
-    only: Vec<Story>,
-    /// How many agents, 3 to 99 [default: 15, with --quick 6].
+    only: Vec<Case>,
+    /// The number of agents, 3 to 99 [default: 15, with --quick 6]
     #[arg(long, value_parser = clap::value_parser!(u8).range(3..=99))]
     agents: Option<u8>,
-    /// How long the partition of the full form lasts, in seconds.
+    /// How long the partition of the full form lasts, in seconds
     #[arg(long, default_value_t = 60)]
     partition: u64,
     #[command(flatten)]
@@ -70,10 +73,10 @@ struct ChaosArgs {
 
 #[derive(Args)]
 struct SoakArgs {
-    /// For how many minutes there are faults.
+    /// For how many minutes faults are made
     #[arg(long, default_value_t = 30)]
     minutes: u64,
-    /// How many agents, 5 to 99.
+    /// The number of agents, 5 to 99
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u8).range(5..=99))]
     agents: u8,
     #[command(flatten)]
@@ -82,55 +85,56 @@ struct SoakArgs {
 
 #[derive(Args)]
 struct OverloadArgs {
-    /// How many members, 2 to 250.
+    /// The number of members, 2 to 250
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u8).range(2..=250))]
     members: u8,
-    /// How many cores all members have together; repeat it for more runs.
+    /// How many cores all members have together; repeat it for more runs
     #[arg(long, default_values_t = [2.0, 0.2, 0.1, 0.05], value_parser = cores)]
     cores: Vec<f64>,
-    /// How many windows of 30 s to measure after the join.
+    /// The number of windows of 30 s to measure after the join
     #[arg(long, default_value_t = 2)]
     windows: usize,
-    /// Lets the group form with all cores, and then takes all but `--cores` away for a minute and gives them back for a
-    /// minute, so many times.
+    /// Let the group form with all cores; then limit it to the first --cores for a minute and
+    /// remove the limit for a minute, this many times
     #[arg(long, default_value_t = 0)]
     swings: usize,
 }
 
-/// What every run of real agents can be told.
+/// The arguments of all runs with real agents.
 #[derive(Args)]
 struct RunArgs {
-    /// The program `kinfolk` that is put to the test [default: the one beside this program].
+    /// The program `kinfolk` to test [default: the one beside this program]
     #[arg(long, value_name = "FILE")]
     agent: Option<PathBuf>,
-    /// The seed of all choices.
+    /// The seed of all random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// One JSON object a scenario, or the summary as one, on standard output.
+    /// Print one JSON object for each scenario, or for the soak, on standard output
     #[arg(long)]
     json: bool,
-    /// Keeps the agents' files of sound runs too, and says where.
+    /// Keep the agents' files also of runs that passed, and print where they are
     #[arg(long)]
     keep: bool,
 }
 
-/// The exit status of what was not run, as test programs use it. A caller must not take it for a success.
+/// The exit status of a run that was skipped, as test programs use it. A caller must not take it
+/// for a success.
 const SKIPPED: u8 = 77;
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let result = match Cli::parse().command {
         Command::Storm(args) => {
             run_storm(&args);
-            Ok(Played::Whole)
+            Ok(Completion::Complete)
         }
         Command::Chaos(args) => args.options().and_then(|options| chaos(&options)),
         Command::Soak(args) => args.options().and_then(|options| soak(&options)),
-        Command::Overload(args) => overload(&args.options()).map(|()| Played::Whole),
-        Command::OverloadGroup { members } => group(members).map(|()| Played::Whole),
+        Command::Overload(args) => overload(&args.options()).map(|()| Completion::Complete),
+        Command::OverloadGroup { members } => group(members).map(|()| Completion::Complete),
     };
-    match done {
-        Ok(Played::Whole) => ExitCode::SUCCESS,
-        Ok(Played::Skipped) => ExitCode::from(SKIPPED),
+    match result {
+        Ok(Completion::Complete) => ExitCode::SUCCESS,
+        Ok(Completion::Skipped) => ExitCode::from(SKIPPED),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -179,28 +183,32 @@ impl OverloadArgs {
 }
 
 fn cores(given: &str) -> Result<f64, String> {
-    let cores: f64 = given.parse().map_err(|_| "it is no number".to_owned())?;
+    let cores: f64 = given.parse().map_err(|_| "it is not a number; give 0.01 to 1000 cores".to_owned())?;
     if (0.01..=1_000.0).contains(&cores) { Ok(cores) } else { Err("give 0.01 to 1000 cores".to_owned()) }
 }
 
-/// The agent that was given, or the one that was built into the same folder as this program.
+/// The path of the given agent, or of the agent in the folder of this program.
 fn agent(given: Option<PathBuf>) -> Result<PathBuf> {
     let path = match given {
         Some(path) => path,
         None => std::env::current_exe()?.with_file_name("kinfolk"),
     };
     let advice = "build it with `cargo build -p kinfolk-agent` in the same profile, or give it with --agent";
-    path.canonicalize().with_context(|| format!("there is no agent at {}: {advice}", path.display()))
+    path.canonicalize().with_context(|| format!("there is no agent at {}; {advice}", path.display()))
 }
 
 fn run_storm(args: &StormArgs) {
     let (begun, mut all) = (Instant::now(), Tally::default());
     for seed in (args.seed..).take(usize::try_from(args.runs).unwrap_or(usize::MAX)) {
-        println!("run it alone: --seed {seed} --runs 1 --requests {}", args.requests);
+        // Printed before the run, so that the seed is known if the run panics.
+        println!("to repeat this run: --seed {seed} --runs 1 --requests {}", args.requests);
         let tally = run(seed, async |world| storm(world, args.requests).await);
         println!("    {tally}");
         all.add(&tally);
     }
     println!("all: {all}");
-    println!("nothing was left, and no deadline missed; {:.1} s of real time", begun.elapsed().as_secs_f64());
+    println!(
+        "nothing was left, and no deadline was missed; {:.1} s of real time",
+        begun.elapsed().as_secs_f64()
+    );
 }

@@ -1,5 +1,8 @@
-//! A network of datagrams in memory: links with their conditions, cuts, and what became of every datagram. It has no task
-//! and no clock of its own: who receives waits until the next datagram is due, on tokio's clock.
+//! A network of datagrams in memory: links with their conditions, cuts, and the fate of every
+//! datagram.
+//!
+//! It has no task and no clock of its own. A receiver waits on tokio's clock until its next
+//! datagram is due.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -17,13 +20,14 @@ use tokio::time::Instant;
 use crate::link::Link;
 use crate::socket;
 
-/// How many datagrams may be on their way to one socket; further ones are lost, as in a system's buffer.
+/// The maximum number of datagrams on their way to one socket. Further ones are lost, as in the
+/// buffer of a real socket.
 const MAILBOX_MAX: usize = 4096;
 
-/// The first port that the network chooses by itself.
+/// The first port that the network chooses for a socket without one.
 const FIRST_FREE_PORT: u16 = 49_152;
 
-/// What became of a datagram.
+/// What happened to a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// It is on its way.
@@ -34,13 +38,13 @@ pub enum Fate {
     Lost,
     /// The link is cut.
     Cut,
-    /// Nobody is bound to its address.
+    /// No socket is bound to its address.
     Refused,
-    /// Too many others are on their way to the same socket.
+    /// Too many other datagrams are on their way to the same socket.
     Overflowed,
 }
 
-/// How often each fate came about.
+/// The number of datagrams of each fate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NetStats {
     /// [`Fate::Sent`].
@@ -57,47 +61,48 @@ pub struct NetStats {
     pub overflowed: u64,
 }
 
-/// A simulated network. Clones share it.
+/// A simulated network. Clones share the same network.
 #[derive(Clone)]
 pub struct Net(Arc<Mutex<State>>);
 
 struct State {
     origin: Instant,
     seed: u64,
-    boxes: BTreeMap<SocketAddr, Mailbox>,
+    mailboxes: BTreeMap<SocketAddr, Mailbox>,
     free_ports: BTreeMap<IpAddr, u16>,
     usual: Link,
-    /// Conditions of all links of a machine, before the usual ones.
+    /// Conditions of all links of a machine. They replace the usual ones.
     of_host: BTreeMap<IpAddr, Link>,
-    /// From, to.
+    /// The cut directions: from, to.
     cuts: BTreeSet<(IpAddr, IpAddr)>,
-    /// Each direction of a link draws its own fates, so that traffic elsewhere does not change them.
-    chance: BTreeMap<(IpAddr, IpAddr), Rng>,
+    /// A random generator for each direction of a link, so that traffic elsewhere does not change
+    /// the fates of its datagrams.
+    rngs: BTreeMap<(IpAddr, IpAddr), Rng>,
     stats: NetStats,
     trace: DefaultHasher,
     posted: u64,
 }
 
-/// What is on its way to a socket.
+/// The datagrams on their way to a socket.
 #[derive(Default)]
 pub(crate) struct Mailbox {
-    /// By the time when it is due, then in the order of sending.
+    /// By due time, then in the order of sending. The number makes the order the same in every run.
     waiting: BTreeMap<(Instant, u64), Datagram>,
     waker: Option<Waker>,
 }
 
 impl Net {
-    /// A network of good links.
+    /// Makes a network of good links.
     pub(crate) fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
             origin: Instant::now(),
             seed,
-            boxes: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             free_ports: BTreeMap::new(),
             usual: Link::GOOD,
             of_host: BTreeMap::new(),
             cuts: BTreeSet::new(),
-            chance: BTreeMap::new(),
+            rngs: BTreeMap::new(),
             stats: NetStats::default(),
             trace: DefaultHasher::new(),
             posted: 0,
@@ -114,7 +119,8 @@ impl Net {
         self.0.lock().of_host.insert(host, link);
     }
 
-    /// Cuts every link between the two sides, in both directions. What is on its way arrives.
+    /// Cuts every link between the two sides, in both directions. Datagrams already on their way
+    /// still arrive.
     pub fn cut(&self, one: &[IpAddr], other: &[IpAddr]) {
         self.cut_one_way(one, other);
         self.cut_one_way(other, one);
@@ -126,40 +132,41 @@ impl Net {
         self.0.lock().cuts.extend(pairs);
     }
 
-    /// Mends every cut.
-    pub fn mend(&self) {
+    /// Heals every cut.
+    pub fn heal(&self) {
         self.0.lock().cuts.clear();
     }
 
-    /// What became of the datagrams so far.
+    /// The number of datagrams of each fate so far.
     pub fn stats(&self) -> NetStats {
         self.0.lock().stats
     }
 
-    /// A digest of all datagrams so far: when each was sent, from where, to where, and what became of it.
+    /// A digest of all datagrams so far: the time, sender, receiver and fate of each.
     pub fn trace(&self) -> u64 {
         self.0.lock().trace.finish()
     }
 
-    /// How many sockets are bound on one machine.
+    /// The number of sockets bound on one machine.
     pub fn sockets_of(&self, host: IpAddr) -> usize {
-        self.0.lock().boxes.keys().filter(|addr| addr.ip() == host).count()
+        self.0.lock().mailboxes.keys().filter(|addr| addr.ip() == host).count()
     }
 
-    /// How many sockets are bound.
+    /// The number of bound sockets.
     pub fn socket_count(&self) -> usize {
-        self.0.lock().boxes.len()
+        self.0.lock().mailboxes.len()
     }
 
     pub(crate) fn send(&self, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
-        // Woken after the lock is free.
+        // Wake after releasing the lock: the woken task may take it at once.
         let waker = self.0.lock().send(from, to, payload);
         if let Some(waker) = waker {
             waker.wake();
         }
     }
 
-    /// Takes what is due at `addr`, or leaves word to be woken by what comes before the next that is due.
+    /// Takes the datagrams that are due at `addr`. If the last one is not yet due, returns its
+    /// time, and registers the waker for a datagram that is due earlier.
     pub(crate) fn receive(
         &self,
         addr: SocketAddr,
@@ -168,10 +175,11 @@ impl Net {
     ) -> Option<Instant> {
         let now = Instant::now();
         let mut state = self.0.lock();
-        let mailbox = state.boxes.get_mut(&addr).expect("a receiver keeps its socket bound");
+        let mailbox = state.mailboxes.get_mut(&addr).expect("a receiver keeps its socket bound");
         while let Some(first) = mailbox.waiting.first_entry() {
             let due = first.key().0;
             if due > now {
+                // The caller sleeps until then. An earlier datagram wakes it before.
                 mailbox.waker = Some(waker.clone());
                 return Some(due);
             }
@@ -182,7 +190,7 @@ impl Net {
     }
 
     pub(crate) fn unbind(&self, addr: SocketAddr) {
-        self.0.lock().boxes.remove(&addr);
+        self.0.lock().mailboxes.remove(&addr);
     }
 }
 
@@ -190,31 +198,32 @@ impl Network for Net {
     fn bind(&self, addr: SocketAddr) -> io::Result<Socket> {
         let mut state = self.0.lock();
         let addr = if addr.port() == 0 { state.free_addr(addr.ip()) } else { addr };
-        if state.boxes.contains_key(&addr) {
+        if state.mailboxes.contains_key(&addr) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        state.boxes.insert(addr, Mailbox::default());
+        state.mailboxes.insert(addr, Mailbox::default());
         drop(state);
         Ok(socket::new(self.clone(), addr))
     }
 
     fn port_is_closed(&self, from: IpAddr, to: SocketAddr) -> bool {
         let mut state = self.0.lock();
-        let (asker, back) = (SocketAddr::new(from, 0), (to.ip(), from));
-        let (fate, _) = state.fate(asker, to);
-        state.note(Instant::now(), asker, to, fate);
+        let (checker, back) = (SocketAddr::new(from, 0), (to.ip(), from));
+        let (fate, _) = state.fate(checker, to);
+        state.note(Instant::now(), checker, to, fate);
+        // A cut way back would also lose the ICMP message that says that the port is closed.
         fate == Fate::Refused && !state.cuts.contains(&back)
     }
 }
 
 impl State {
-    /// A port is not used again before all others were.
+    /// Chooses a free port. It uses no port again before it has used all others.
     fn free_addr(&mut self, ip: IpAddr) -> SocketAddr {
         let next = self.free_ports.entry(ip).or_insert(FIRST_FREE_PORT);
         loop {
             let addr = SocketAddr::new(ip, *next);
             *next = next.checked_add(1).unwrap_or(FIRST_FREE_PORT);
-            if !self.boxes.contains_key(&addr) {
+            if !self.mailboxes.contains_key(&addr) {
                 return addr;
             }
         }
@@ -224,13 +233,14 @@ impl State {
         let now = Instant::now();
         let (fate, arrivals) = self.fate(from, to);
         self.note(now, from, to, fate);
-        let mailbox = self.boxes.get_mut(&to)?;
+        let mailbox = self.mailboxes.get_mut(&to)?;
         let first_before = mailbox.waiting.first_key_value().map(|(key, _)| *key);
         for takes in arrivals {
             self.posted += 1;
             let datagram = Datagram { from, payload: payload.to_vec() };
             mailbox.waiting.insert((now + takes, self.posted), datagram);
         }
+        // Wake the receiver only if this datagram is due before all others that wait.
         let first = mailbox.waiting.first_key_value().map(|(key, _)| *key);
         if first == first_before { None } else { mailbox.waker.take() }
     }
@@ -239,13 +249,14 @@ impl State {
         let pair = (from.ip(), to.ip());
         let link = self.of_host.get(&pair.0).or_else(|| self.of_host.get(&pair.1)).unwrap_or(&self.usual);
         let seed = self.seed;
-        let rng = self.chance.entry(pair).or_insert_with(|| Rng::from_seed(seed ^ hash(pair)));
+        let rng = self.rngs.entry(pair).or_insert_with(|| Rng::from_seed(seed ^ hash(pair)));
+        // Draw before looking at cuts, so that a cut does not change the fates after it.
         let arrivals = link.arrivals(rng);
         let none = Vec::new;
         if self.cuts.contains(&pair) {
             return (Fate::Cut, none());
         }
-        match (arrivals.len(), self.boxes.get(&to)) {
+        match (arrivals.len(), self.mailboxes.get(&to)) {
             (0, _) => (Fate::Lost, none()),
             (_, None) => (Fate::Refused, none()),
             (copies, Some(mailbox)) if mailbox.waiting.len() + copies > MAILBOX_MAX => {
@@ -257,6 +268,7 @@ impl State {
     }
 
     fn note(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, fate: Fate) {
+        // Not the payload: TLS draws its own random numbers, which differ from run to run.
         (now.duration_since(self.origin), from, to, fate).hash(&mut self.trace);
         let stats = &mut self.stats;
         *match fate {
@@ -270,7 +282,7 @@ impl State {
     }
 }
 
-/// The same in every run: this hasher has fixed keys.
+/// A hash that is the same in every run: this hasher has fixed keys.
 pub(crate) fn hash(value: impl std::hash::Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);

@@ -1,4 +1,5 @@
-//! A limit on the CPU that some processes may use together: a control group of our own, which goes when it is dropped.
+//! A limit on the CPU that some processes may use together: a control group of our own. Dropping it
+//! removes it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,17 +8,18 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-/// Where control groups are, by their version.
+/// The folders of control groups in the two versions of the kernel interface.
 const V1: &str = "/sys/fs/cgroup/cpu";
 const V2: &str = "/sys/fs/cgroup";
 
-/// The time over which the kernel counts what is used.
+/// The period over which the kernel counts CPU time.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// How often its removal is tried: a process that has been killed leaves the group a moment later.
+/// The number of attempts to remove a group, 10 ms apart. A killed process leaves its group only a
+/// moment later.
 const REMOVALS: usize = 100;
 
-/// Numbers the groups of this process.
+/// The number of the next group of this process.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A control group with a CPU quota.
@@ -28,20 +30,20 @@ pub(crate) struct Quota {
 }
 
 impl Quota {
-    /// A group without a limit and without processes.
+    /// Makes a group without a limit and without processes.
     ///
     /// # Errors
-    /// When this system has no CPU control groups, or we may not make one.
+    /// This system has no CPU control groups, or this user may not make one.
     pub(crate) fn new() -> Result<Self> {
         let is_v2 = Path::new(V2).join("cgroup.controllers").exists();
         let above = Path::new(if is_v2 { V2 } else { V1 });
         let folder = above.join(format!("kinfolk-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed)));
         if is_v2 {
-            // Refused where the controller is passed on already.
-            let _given = fs::write(above.join("cgroup.subtree_control"), "+cpu");
+            // The kernel refuses this where the controller is enabled already.
+            let _enabled = fs::write(above.join("cgroup.subtree_control"), "+cpu");
         }
         fs::create_dir(&folder)
-            .with_context(|| format!("no control group can be made at {}; run as root", folder.display()))?;
+            .with_context(|| format!("cannot make a control group at {}; run as root", folder.display()))?;
         let quota = Self { folder, is_v2 };
         if !quota.folder.join(quota.limit_file()).exists() {
             bail!("the kernel offers no CPU quota at {}", above.display());
@@ -49,10 +51,10 @@ impl Quota {
         Ok(quota)
     }
 
-    /// From now on the processes may use so many cores together; `None`: as much as there is.
+    /// Sets how many cores the processes may use together. `None` removes the limit.
     ///
     /// # Errors
-    /// When the kernel refuses it.
+    /// The kernel refuses it.
     pub(crate) fn set(&self, cores: Option<f64>) -> Result<()> {
         let period = PERIOD.as_micros();
         let allowed = cores.map(|cores| PERIOD.mul_f64(cores).as_micros());
@@ -64,10 +66,10 @@ impl Quota {
         self.write(self.limit_file(), &allowed.map_or_else(|| "-1".to_owned(), |micros| micros.to_string()))
     }
 
-    /// Takes a process in, and all that it starts later.
+    /// Adds a process to the group, and all processes that it starts later.
     ///
     /// # Errors
-    /// When there is no such process.
+    /// There is no such process.
     pub(crate) fn take(&self, process: u32) -> Result<()> {
         self.write("cgroup.procs", &process.to_string())
     }
@@ -78,7 +80,7 @@ impl Quota {
 
     fn write(&self, file: &str, text: &str) -> Result<()> {
         let path = self.folder.join(file);
-        fs::write(&path, text).with_context(|| format!("{text:?} cannot be written to {}", path.display()))
+        fs::write(&path, text).with_context(|| format!("cannot write {text:?} to {}", path.display()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A socket of the simulated network, in the two halves that a transport wants.
+//! A socket of the simulated network, split into the two halves that a transport uses.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::net::Net;
 
-/// An address that is in use until both halves have gone.
+/// A bound address. It is free again when both halves of its socket are dropped.
 struct Bound {
     net: Net,
     addr: SocketAddr,
@@ -20,11 +20,11 @@ struct Sending(Arc<Bound>);
 
 struct Receiving {
     bound: Arc<Bound>,
-    /// Until the next datagram is due.
+    /// Ends when the next datagram is due.
     wait: Option<Pin<Box<Sleep>>>,
 }
 
-/// A socket for an address that has just been bound.
+/// Makes a socket for an address that has just been bound.
 pub(crate) fn new(net: Net, addr: SocketAddr) -> Socket {
     let bound = Arc::new(Bound { net, addr });
     let sender = Box::new(Sending(Arc::clone(&bound)));
@@ -52,6 +52,7 @@ impl Receiver for Receiving {
             }
             let Some(due) = next else { return Poll::Pending };
             let wait = self.wait.get_or_insert_with(|| Box::pin(sleep_until(due)));
+            // A datagram that arrived meanwhile may be due earlier.
             if wait.deadline() != due {
                 wait.as_mut().reset(due);
             }

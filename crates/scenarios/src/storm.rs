@@ -1,6 +1,8 @@
-//! A storm over QUIC: requests, streams and unnamed dials with random deadlines and cancellations between two nodes, and to four more that
-//! crash and start again on their addresses, with too few places in the pools, over links that lose and delay. Everything
-//! is decided by the seed. Afterwards nothing may be left, and no request may have taken longer than its deadline.
+//! A storm over QUIC: requests, streams and unnamed dials between two nodes, and to four more.
+//!
+//! Deadlines and cancellations are random. The four nodes crash and start again on their addresses.
+//! The pools have too few places, and the links lose and delay datagrams. The seed decides
+//! everything. Afterwards nothing may be left, and no request may have exceeded its deadline.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,46 +20,49 @@ use crate::link::Link;
 use crate::wait::until;
 use crate::world::World;
 
-/// These send the requests, to each other too, and do not stop.
+/// The nodes that send the requests, to each other too. They do not stop.
 const SENDERS: [&str; 2] = ["m0", "m1"];
-/// These only answer, and crash. Names lower and higher than the senders', for ties of both kinds.
+/// The nodes that only answer, and crash. Their names sort before and after those of the senders:
+/// so ties between two simultaneous dials, which the names decide, end both ways.
 const ANSWERERS: [&str; 4] = ["a0", "a1", "z0", "z1"];
-/// How many requests are under way at a time.
+/// The number of requests at the same time.
 pub const CALLERS: usize = 40;
-/// Less than what the peers would need, so that connections are evicted.
+/// Fewer connections than the peers need, so that connections are evicted.
 const MAX_TOTAL: usize = 4;
-/// After this time without an acknowledgement a connection is given up.
+/// How long a peer may acknowledge nothing before its connection is given up.
 const MUTE_MAX: Duration = Duration::from_millis(100);
-/// Tokio's timers fire up to a millisecond late, also under the paused clock.
-const GRAIN: Duration = Duration::from_millis(2);
+/// How late a request may end. Tokio's timers fire up to 1 ms late, also under the paused clock;
+/// the rest is a margin.
+const TIMER_ERROR: Duration = Duration::from_millis(2);
 
-/// What became of the requests of a storm, each in one way; and what the pools did meanwhile.
+/// The outcomes of the requests of a storm, one for each request; and the work of the pools.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Tally {
-    /// Requests that got their answer, dials that learnt a name, and streams that were opened.
+    /// Requests that got their answer, dials that learned a name, and streams that were opened.
     pub answered: usize,
-    /// The deadline passed.
+    /// Requests whose deadline passed.
     pub timed_out: usize,
-    /// The caller gave up before.
+    /// Requests that the caller gave up.
     pub cancelled: usize,
-    /// A limit of the pool or of a queue.
+    /// Requests that met a limit of the pool or of a queue.
     pub full: usize,
-    /// Any other error: the connection was lost, could not be made, the peer had no answer, and so on.
+    /// Requests with any other error: the connection broke or could not be made, the peer had no
+    /// answer, and so on.
     pub failed: usize,
-    /// Connections that made room for others.
+    /// Connections that the pool closed to make room for others.
     pub evicted: u64,
     /// Connections that were given up after a time-out.
-    pub doubtful: u64,
-    /// Times that a peer crashed.
+    pub unresponsive: u64,
+    /// The number of crashes.
     pub crashes: usize,
-    /// How long the storm took, in virtual time.
+    /// The duration of the storm, in virtual time.
     pub took: Duration,
     /// The digest of all datagrams.
     pub trace: u64,
 }
 
 impl Tally {
-    /// How many requests have ended.
+    /// The number of requests that have ended.
     pub fn ended(&self) -> usize {
         self.answered + self.timed_out + self.cancelled + self.full + self.failed
     }
@@ -70,7 +75,7 @@ impl Tally {
         self.full += other.full;
         self.failed += other.failed;
         self.evicted += other.evicted;
-        self.doubtful += other.doubtful;
+        self.unresponsive += other.unresponsive;
         self.crashes += other.crashes;
         self.took += other.took;
         self.trace ^= other.trace;
@@ -99,16 +104,16 @@ impl fmt::Display for Tally {
             self.ended()
         )?;
         write!(f, "{full} met a limit, {failed} failed; {} evictions, ", self.evicted)?;
-        write!(f, "{} doubtful connections, {} crashes; ", self.doubtful, self.crashes)?;
+        write!(f, "{} unresponsive connections, {} crashes; ", self.unresponsive, self.crashes)?;
         write!(f, "{:.1} s of virtual time; trace {:016x}", self.took.as_secs_f64(), self.trace)
     }
 }
 
-/// Runs a storm of `requests`, rounded down to a multiple of [`CALLERS`].
+/// Runs a storm of `requests` requests, rounded down to a multiple of [`CALLERS`].
 ///
 /// # Panics
-/// If a request outlives its deadline or gets the answer to another one; or if anything is left afterwards: a slot, a
-/// permit, a connection, a socket or a task.
+/// If a request exceeds its deadline or gets the answer to another one. Also if anything is left
+/// afterwards: a slot, a permit, a connection, a socket or a task.
 pub async fn storm(mut world: World, requests: usize) -> Tally {
     let tasks_before = Handle::current().metrics().num_alive_tasks();
     world.net.set_links(Link { loss: 0.01, duplication: 0.01, ..Link::GOOD });
@@ -133,7 +138,7 @@ pub async fn storm(mut world: World, requests: usize) -> Tally {
     let mut crashing = JoinSet::new();
     for (k, (config, rng)) in configs.into_iter().zip(forks).enumerate() {
         let (world, crashes) = (Arc::clone(&world), Arc::clone(&crashes));
-        crashing.spawn(crash_again_and_again(world, k + SENDERS.len(), config, rng, crashes));
+        crashing.spawn(crash_repeatedly(world, k + SENDERS.len(), config, rng, crashes));
     }
     let mut tally = Tally::default();
     while let Some(part) = callers.join_next().await {
@@ -141,10 +146,11 @@ pub async fn storm(mut world: World, requests: usize) -> Tally {
     }
     tally.took = begun.elapsed();
     tally.crashes = crashes.load(Relaxed);
+    // The answerers still crash meanwhile. The senders must come to rest nevertheless.
     for sender in &senders {
         let stats = sender.pool().stats();
         tally.evicted += stats.evicted;
-        tally.doubtful += stats.doubtful;
+        tally.unresponsive += stats.unresponsive;
         at_rest(sender).await;
         sender.close(Duration::from_secs(2)).await;
         assert_eq!((sender.connection_count(), sender.pool().stats().total), (0, 0));
@@ -163,8 +169,8 @@ pub async fn storm(mut world: World, requests: usize) -> Tally {
 fn config(world: &World, n: usize, name: &str) -> TransportConfig {
     let mut config = world.config(n, name);
     config.pool.max_total = MAX_TOTAL;
-    // Crashes are short: with the default no connection would be given up.
-    config.pool.mute_max = MUTE_MAX;
+    // The crashes are short. With the default of 2 s no connection would be given up.
+    config.pool.unacknowledged_max = MUTE_MAX;
     (config.streams_max, config.queue_max, config.app_streams_max) = (8, 16, 4);
     config
 }
@@ -172,29 +178,30 @@ fn config(world: &World, n: usize, name: &str) -> TransportConfig {
 fn start(
     world: &World,
     n: usize,
-    life: usize,
+    instance: usize,
     config: TransportConfig,
     services: &mut JoinSet<()>,
 ) -> Transport {
-    let (transport, incoming) = world.bind(n, life, config).expect("the address is free");
-    let listener = transport.accept("echo").expect("nobody else accepts for it");
+    let (transport, incoming) = world.bind(n, instance, config).expect("the address is free");
+    let listener = transport.accept("echo").expect("no other listener accepts for it");
     services.spawn(answer(incoming));
     services.spawn(echo(listener));
     transport
 }
 
-async fn crash_again_and_again(
+async fn crash_repeatedly(
     world: Arc<World>,
     n: usize,
     config: TransportConfig,
     mut rng: Rng,
     crashes: Arc<AtomicUsize>,
 ) {
-    for life in 0.. {
+    for instance in 0.. {
         let mut services = JoinSet::new();
         let sockets_before = world.net.sockets_of(config.listen.ip());
+        // The next instance binds the same address, so the crash must have freed it.
         assert_eq!(sockets_before, 0, "a crash frees the ports");
-        let transport = start(&world, n, life, config.clone(), &mut services);
+        let transport = start(&world, n, instance, config.clone(), &mut services);
         sleep(Duration::from_millis(500 + rng.below(4_000) as u64)).await;
         transport.abort();
         crashes.fetch_add(1, Relaxed);
@@ -202,7 +209,7 @@ async fn crash_again_and_again(
     }
 }
 
-/// Answers most requests, some late, some never.
+/// Answers most requests at once, some late, some never.
 async fn answer(mut incoming: Incoming) {
     let mut late = JoinSet::new();
     while let Some(inbound) = incoming.recv().await {
@@ -237,18 +244,21 @@ async fn echo(mut listener: Listener) {
     }
 }
 
-/// One caller: its share of the requests, one after another.
+/// Makes the requests of one caller, one after another.
 async fn call(transport: Transport, peers: Vec<Peer>, mut rng: Rng, share: usize) -> Tally {
     let (mut tally, start) = (Tally::default(), Instant::now());
     for _ in 0..share {
-        // All callers turn to the same peers for a while, so that connections to others fall idle and are evicted.
-        let focus = usize::try_from(start.elapsed().as_secs()).expect("a storm does not last for ages");
+        // All callers use the same peers for a while. So connections to others become idle and are
+        // evicted.
+        let focus = usize::try_from(start.elapsed().as_secs()).expect("a storm lasts for seconds");
         let peer = &peers[(focus + rng.below(2)) % peers.len()];
         let deadline = Duration::from_millis(20 + rng.below(400) as u64);
-        // Cancelled at a random moment, one in ten.
+        // One request in ten is cancelled, at a random moment.
         let gives_up = rng.below(10) == 0;
-        let patience = if gives_up { Duration::from_millis(rng.below(20) as u64) } else { Duration::MAX };
+        let limit = if gives_up { Duration::from_millis(rng.below(20) as u64) } else { Duration::MAX };
         let what = rng.below(40);
+        // The first byte tells the answerer when to answer: at once, after so many ms, or (255)
+        // never.
         let kind = [0, 0, 0, 0, 0, 2, 50, 255][rng.below(8)];
         let body = Bytes::from(vec![kind; 1 + rng.below(8) * rng.below(512)]);
         let begun = Instant::now();
@@ -259,12 +269,12 @@ async fn call(transport: Transport, peers: Vec<Peer>, mut rng: Rng, share: usize
                 _ => ask(&transport, peer, body, deadline).await,
             }
         };
-        match timeout(patience, one).await {
+        match timeout(limit, one).await {
             Ok(outcome) => tally.count(&outcome),
             Err(_) => tally.cancelled += 1,
         }
         let took = begun.elapsed();
-        assert!(took <= deadline + GRAIN, "{took:?} for a deadline of {deadline:?}");
+        assert!(took <= deadline + TIMER_ERROR, "{took:?} for a deadline of {deadline:?}");
         sleep(Duration::from_millis(rng.below(20) as u64)).await;
     }
     tally
@@ -281,7 +291,8 @@ async fn ask(
     Ok(())
 }
 
-/// A stream that is used for a moment. How it fares once it is open, is not its opener's error.
+/// Opens a stream and uses it for a moment. Only the opening counts: a crash may end the stream
+/// later.
 async fn stream(transport: &Transport, peer: &Peer, deadline: Duration) -> Result<(), RequestError> {
     let until = Instant::now() + deadline;
     let stream = transport.open_stream(peer, "echo", deadline).await?;
@@ -296,11 +307,11 @@ async fn chat(mut stream: AppStream) -> Option<()> {
     Some(())
 }
 
-/// Waits until no slot, permit or place is taken.
+/// Waits until no slot, permit or place is in use.
 async fn at_rest(transport: &Transport) {
     let rests = || {
         let stats = transport.pool().stats();
-        stats.in_use + stats.connecting + stats.draining == 0 && transport.is_at_rest()
+        stats.in_use + stats.connecting + stats.draining == 0 && transport.is_idle()
     };
     let rested = until(Duration::from_mins(2), rests).await;
     assert!(rested, "{:?}", transport.pool().stats());

@@ -1,17 +1,17 @@
-//! Waiting in virtual time.
+//! Waits in virtual time.
 
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-/// How often a condition is looked at.
-const GRAIN: Duration = Duration::from_millis(20);
+/// How often a wait checks its condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Waits until `holds`, for at most `limit`. Returns whether it came to hold.
+/// Waits until `holds` returns true, for at most `limit`. Returns whether it did.
 pub async fn until(limit: Duration, holds: impl Fn() -> bool) -> bool {
     let waiting = async {
         while !holds() {
-            sleep(GRAIN).await;
+            sleep(POLL_INTERVAL).await;
         }
     };
     timeout(limit, waiting).await.is_ok()

@@ -1,4 +1,4 @@
-//! A world: a runtime on virtual time, a network, and a cluster's authority.
+//! A world: a runtime in virtual time, a network, and a CA.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,29 +13,30 @@ use tokio::time::Instant;
 
 use crate::net::{Net, hash};
 
-/// Where every machine listens.
+/// The port on which every machine listens.
 pub const PORT: u16 = 7946;
 
-/// Where the clocks of the machines stand when a world begins, since the Unix epoch.
+/// The clock of the machines at the start of a world, since the Unix epoch.
 const BEGIN: Duration = Duration::from_secs(1_700_000_000);
 
-/// What scenarios run in.
+/// The environment of a scenario.
 pub struct World {
     /// The network between its machines.
     pub net: Net,
-    /// Where a scenario's own decisions come from.
+    /// The source of a scenario's own random choices.
     pub rng: Rng,
     ca: ClusterCa,
     seed: u64,
     begin: Instant,
 }
 
-/// Runs a scenario in a new world, on one thread and in virtual time: when nothing can go on, the clock goes to the next
-/// timer at once.
+/// Runs a scenario in a new world, on one thread and in virtual time. When all tasks wait, the
+/// clock jumps to the next timer.
 ///
 /// # Panics
-/// If the scenario panics, or there is no memory for a runtime.
+/// If the scenario panics, or the system has no memory for a runtime.
 pub fn run<T>(seed: u64, scenario: impl AsyncFnOnce(World) -> T) -> T {
+    // One thread: the order of the tasks must depend on the seed alone.
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime without I/O needs nothing of the system").block_on(async {
         let cluster = ClusterId::new("scenario").expect("a label");
@@ -54,32 +55,33 @@ impl World {
     /// The IP address of machine `n`.
     ///
     /// # Panics
-    /// Beyond 250 machines.
+    /// If `n` exceeds 254: the last byte of the address is `n` + 1.
     pub fn ip(n: usize) -> IpAddr {
-        let last = u8::try_from(n + 1).expect("a world has at most 250 machines");
+        let last = u8::try_from(n + 1).expect("a world has at most 255 machines");
         IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))
     }
 
-    /// Where machine `n` listens.
+    /// The address on which machine `n` listens.
     ///
     /// # Panics
-    /// Beyond 250 machines.
+    /// As [`ip`](Self::ip).
     pub fn addr(n: usize) -> SocketAddr {
         SocketAddr::new(Self::ip(n), PORT)
     }
 
-    /// A machine, for one life of what runs on it.
-    pub fn host(&self, n: usize, life: usize) -> Host {
-        Host { network: Arc::new(self.net.clone()), seed: self.seed ^ hash((n, life)) }
+    /// The network access of machine `n`, for one instance of its node. Each instance has its own
+    /// random numbers.
+    pub fn host(&self, n: usize, instance: usize) -> Host {
+        Host { network: Arc::new(self.net.clone()), seed: self.seed ^ hash((n, instance)) }
     }
 
-    /// A certificate for `name`.
+    /// Issues a certificate to `name`.
     ///
     /// # Panics
-    /// If `name` is no label.
+    /// If `name` is not a valid name of a node.
     pub fn identity(&self, name: &str) -> NodeIdentity {
         let id = NodeId::new(name).expect("a scenario's names are labels");
-        self.ca.issue(&id, Duration::from_hours(24)).expect("the authority can sign")
+        self.ca.issue(&id, Duration::from_hours(24)).expect("the CA can sign")
     }
 
     /// The settings of a transport on machine `n`.
@@ -94,18 +96,18 @@ impl World {
     pub fn bind(
         &self,
         n: usize,
-        life: usize,
+        instance: usize,
         config: TransportConfig,
     ) -> Result<(Transport, Incoming), TransportError> {
-        Transport::bind_on(config, self.host(n, life))
+        Transport::bind_on(config, self.host(n, instance))
     }
 
-    /// How long this world has been running.
+    /// The time since the start of this world.
     pub fn elapsed(&self) -> Duration {
         self.begin.elapsed()
     }
 
-    /// What the machines' clocks say, since the Unix epoch.
+    /// The time on the machines' clocks, since the Unix epoch.
     pub fn since_epoch(&self) -> Duration {
         BEGIN + self.elapsed()
     }

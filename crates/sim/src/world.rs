@@ -323,7 +323,7 @@ impl World {
             }
             // The simulated nodes have no state directory that could limit their incarnations.
             Output::Reserve { .. }
-            | Output::Refused(_)
+            | Output::RefusedClaim(_)
             | Output::RefusedJoin(_)
             // The simulated nodes keep no addresses outside the machine.
             | Output::Forgotten { .. } => {}

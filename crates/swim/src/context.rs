@@ -1,13 +1,15 @@
-//! What every owner may use and none owns: the time, the configuration, the view of the members, timers, chance, our own
-//! health, counters; and the two ways to have something done, outputs and [facts](Fact).
+//! What every owner may use and no owner keeps: the time, the configuration, the view of the
+//! members, timers, random numbers, local health, and counters. Also the two ways in which an
+//! owner has something done: outputs and [facts](Fact).
 //!
 //! ```text
 //!   an owner's method ──┬─ output(..)   the driver does it
-//!                       └─ fact(..)     the machine has another owner do it, once the method has returned
+//!                       └─ fact(..)     another owner does it, after the method returns
 //! ```
 //!
-//! Whatever one method asks for happens in the order in which it asked. What follows from a fact happens before the next
-//! fact of that method.
+//! Outputs and facts of one method take effect in the order in which the method made them. All
+//! consequences of a fact happen before the next fact of that method. The simulator replays a
+//! seed to the byte, so this order must not vary.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use kinfolk_core::{Cause, ClusterEvent, Instant, NodeAddr, NodeId, NodeState, No
 use kinfolk_core::{Incarnation, SharedNodeRegistry, Tags};
 use kinfolk_detector::{Lateness, LocalHealth};
 
-use crate::fact::{Ask, Fact, Riding};
+use crate::fact::{Ask, Fact, Piggyback};
 use crate::interface::config::SwimConfig;
 use crate::interface::delivery::{Delivery, Dial, Traffic};
 use crate::interface::input::{CommandId, ReplyId, RequestId};
@@ -31,34 +33,37 @@ use crate::timer::Timers;
 use crate::view::View;
 use crate::wire::message::{Message, Update};
 
-/// For how long gossip that nobody answers is worth delivering, and how long one waits for an answer where no period of
-/// the protocol sets the time.
+/// The deadline of messages for which no period of the protocol sets one. Gossip is dropped when
+/// it is not delivered by then, and a request fails when it has no answer by then.
 pub(crate) const DELIVERED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What every owner may use.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Context {
-    // First what every input looks at, in this order, so that it takes few lines of the cache.
+    // `repr(C)` keeps this order. Every input reads the first fields, so they share few cache
+    // lines.
     pub timers: Timers,
     /// The time of the input that is being handled.
     pub now: Instant,
     pub config: Arc<SwimConfig>,
     pub members: View,
     outputs: VecDeque<Output>,
-    /// First those that wait, the next one last; then those of the method that runs, in their order.
+    /// A stack of the waiting facts, with the next fact on top. Behind it come the facts of the
+    /// method that runs now, in the order in which it made them.
     facts: Vec<Fact>,
+    /// The number of waiting facts at the start of `facts`.
     waiting: usize,
     requests_made: u64,
     has_left: bool,
-    /// The members other than ourselves. It follows the view: only the machine changes who is in it.
+    /// The members other than this one. Only the machine changes it, when the view changes.
     pub roster: Roster,
     pub health: LocalHealth,
-    /// How late we are with what we have to do.
+    /// How late this member handles its timers and messages.
     pub lateness: Lateness,
     pub stats: SwimStats,
     pub rng: Rng,
-    /// Our name.
+    /// The name of this member.
     pub me: NodeId,
 }
 
@@ -83,69 +88,71 @@ impl Context {
         }
     }
 
-    /// Another owner has something to do, once this method has returned.
+    /// Leaves something for another owner to do after this method returns.
     #[inline]
     pub(crate) fn fact(&mut self, fact: Fact) {
         self.facts.push(fact);
     }
 
-    /// There is news to pass on, which `teller` has told us.
-    pub(crate) fn news(&mut self, update: Update, priority: Priority, teller: Option<NodeId>) {
-        self.fact(Fact::News { update: update.into(), priority, teller });
+    /// Queues an update to pass on. `teller` is the member that sent it, if any. It needs no copy.
+    pub(crate) fn disseminate(&mut self, update: Update, priority: Priority, teller: Option<NodeId>) {
+        self.fact(Fact::Disseminate { update: update.into(), priority, teller });
     }
 
-    /// The facts of the method that has just returned wait, the first one on top. Returns how many wait now.
+    /// Puts the facts of the method that just returned on the stack, the first one on top. Returns
+    /// the number of waiting facts.
     pub(crate) fn stack_facts(&mut self) -> usize {
+        // The stack is popped from the end, so the first fact must be the last element.
         self.facts[self.waiting..].reverse();
         self.waiting = self.facts.len();
         self.waiting
     }
 
-    /// Whether the method that has just returned has left facts.
+    /// Whether the method that just returned has left facts.
     #[inline]
     pub(crate) fn has_new_facts(&self) -> bool {
         self.facts.len() > self.waiting
     }
 
-    /// How many facts wait.
+    /// The number of waiting facts.
     pub(crate) fn waiting_facts(&self) -> usize {
         self.waiting
     }
 
-    /// The fact to follow next.
+    /// Takes the next fact off the stack.
     pub(crate) fn next_fact(&mut self) -> Option<Fact> {
         let fact = self.facts.pop();
         self.waiting = self.facts.len();
         fact
     }
 
-    /// The driver has something to do.
+    /// Gives the driver something to do.
     pub(crate) fn output(&mut self, output: Output) {
         if self.has_new_facts() {
-            // It comes after what the facts before it lead to.
+            // The method made facts before this output. Their consequences go first.
             self.facts.push(Fact::Output(output.into()));
         } else {
             self.outputs.push_back(output);
         }
     }
 
-    /// The next thing for the driver to do.
+    /// Takes the next output for the driver.
     #[inline]
     pub(crate) fn pop_output(&mut self) -> Option<Output> {
         let next = self.outputs.pop_front();
         if next.is_none() {
-            // It begins anew at the front, so that the same memory is used again.
+            // Start at the front again, so that the next outputs use the same memory.
             self.outputs.clear();
         }
         next
     }
 
-    /// Tells the application.
+    /// Reports an event to the application.
     pub(crate) fn event(&mut self, event: ClusterEvent) {
         self.output(Output::Event(event));
     }
 
-    /// A command has ended.
+    /// Reports the outcome of a command.
     pub(crate) fn done(&mut self, id: CommandId, outcome: Outcome) {
         self.output(Output::Done { id, outcome });
     }
@@ -155,7 +162,7 @@ impl Context {
         self.output(Output::Reply { to, message });
     }
 
-    /// Sends updates that nobody answers.
+    /// Sends updates alone. The receiver does not answer.
     pub(crate) fn send_gossip(&mut self, to: &NodeStatus, gossip: Vec<Update>, dial: Dial) {
         let message = Message::Gossip { gossip };
         let (to, addr) = (to.id.clone(), to.addr);
@@ -163,7 +170,8 @@ impl Context {
         self.output(Output::Send { to, addr, message, request: None, delivery });
     }
 
-    /// Sends a request whose answer is of use for that long, and which carries what waits for this member.
+    /// Sends a request with the updates that wait for this member. An answer later than `within`
+    /// is too late.
     pub(crate) fn ask(
         &mut self,
         to: &Arc<NodeStatus>,
@@ -171,11 +179,11 @@ impl Context {
         purpose: Purpose,
         within: Duration,
     ) -> RequestId {
-        let riding = Riding::For(Arc::clone(to));
-        self.ask_at((&to.id, to.addr), (message, riding), purpose, within)
+        let piggyback = Piggyback::For(Arc::clone(to));
+        self.ask_at((&to.id, to.addr), (message, piggyback), purpose, within)
     }
 
-    /// Sends a request as it is to a member that we may not know.
+    /// Sends a request without further updates. The receiver may be unknown here.
     pub(crate) fn ask_plainly(
         &mut self,
         (to, addr): (&NodeId, NodeAddr),
@@ -183,13 +191,14 @@ impl Context {
         purpose: Purpose,
         within: Duration,
     ) -> RequestId {
-        self.ask_at((to, addr), (message, Riding::Nothing), purpose, within)
+        self.ask_at((to, addr), (message, Piggyback::Nothing), purpose, within)
     }
 
+    /// Sends a request to an address, with the updates that `piggyback` selects.
     pub(crate) fn ask_at(
         &mut self,
         (to, addr): (&NodeId, NodeAddr),
-        (message, riding): (Message, Riding),
+        (message, piggyback): (Message, Piggyback),
         purpose: Purpose,
         within: Duration,
     ) -> RequestId {
@@ -197,33 +206,34 @@ impl Context {
         self.requests_made += 1;
         let delivery = Delivery { within, dial: purpose.dial(), traffic: purpose.traffic() };
         let output = Output::Send { to: to.clone(), addr, message, request: Some(request), delivery };
-        self.facts.push(Fact::Ask(Box::new(Ask { request, output, riding, purpose })));
+        self.facts.push(Fact::Ask(Box::new(Ask { request, output, piggyback, purpose })));
         request
     }
 
-    /// The id that the next request will have, for a timer that is to be scheduled first.
+    /// The id of the next request. A caller that schedules a timer before the request needs it.
     pub(crate) fn next_request(&self) -> RequestId {
         RequestId(self.requests_made)
     }
 
-    /// A member is in this state by our own evidence.
+    /// Puts a member into this state by this member's own evidence.
     pub(crate) fn judge(&mut self, node: &NodeStatus, state: NodeState, cause: Cause) {
         let (status, cause) = (node.with_state(state).into(), cause.into());
         self.facts.push(Fact::Judged { status, cause });
     }
 
-    /// The statuses of random members other than ourselves.
+    /// The statuses of up to `count` random members, without this member and `except`.
     pub(crate) fn random_members(&mut self, count: usize, except: Option<&NodeId>) -> Vec<Arc<NodeStatus>> {
         let ids = self.roster.random(count, except, &mut self.rng);
         ids.iter().filter_map(|id| self.members.get(id)).collect()
     }
 
-    /// Our own entry in the view.
+    /// The entry of this member in the view.
     pub(crate) fn mine(&self) -> Option<Arc<NodeStatus>> {
         self.members.get(&self.me)
     }
 
-    /// Something that was due was done so much too late. That counts against our own health once, when it begins.
+    /// Records that something was done this much too late. Local health rises by 1 when a time of
+    /// lateness begins, and not again while it lasts.
     #[inline]
     pub(crate) fn was_late(&mut self, by: Duration) {
         let before = self.is_late();
@@ -234,23 +244,23 @@ impl Context {
         }
     }
 
-    /// Whether we are too late with what we have to do to judge others.
+    /// Whether this member is too late to judge others. Their answers may wait in its own queue.
     #[inline]
     pub(crate) fn is_late(&self) -> bool {
         self.lateness.is_late(self.now)
     }
 
-    /// `tolerated_pause`, longer the less we trust ourselves.
+    /// `tolerated_pause`, scaled by local health: this member waits longer when it is unhealthy.
     pub(crate) fn tolerated_pause(&self) -> Duration {
         self.health.scale(self.config.tolerated_pause)
     }
 
-    /// Whether we have said that we leave.
+    /// Whether this member has announced its leave.
     pub(crate) fn has_left(&self) -> bool {
         self.has_left
     }
 
-    /// From now on we have said that we leave.
+    /// Records that this member has announced its leave.
     pub(crate) fn leave(&mut self) {
         self.has_left = true;
     }
@@ -258,7 +268,8 @@ impl Context {
 
 #[cfg(test)]
 impl Context {
-    /// That of the member `me`, at the origin of the clock, which knows these others, at incarnation 1.
+    /// The context of a member named `me` at the origin of the clock. It knows the members in
+    /// `others`, all at incarnation 1.
     pub(crate) fn of_others(config: SwimConfig, others: &[(&str, NodeState)]) -> Self {
         let status = |name: &str, state| {
             let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());

@@ -1,5 +1,6 @@
-//! What an owner has found, or wants of another one. An owner knows no other: it says what is so, and
-//! `machine/facts.rs` says who has to know.
+//! Facts: what one owner found, or wants from another owner. Owners do not call each other. An
+//! owner makes a fact, and `machine/facts.rs` gives it to the owner that must handle it.
+//! `docs/decisions/0013-owners-and-facts.md` has the reasons.
 
 use std::sync::Arc;
 
@@ -12,84 +13,86 @@ use crate::interface::priority::Priority;
 use crate::purpose::{Checked, Purpose};
 use crate::wire::message::Update;
 
-/// Something that concerns more than the owner that says it. What is large is in a box: facts wait in each machine, and
-/// thousands of machines share the cache of one simulator.
+/// Something that concerns more than the owner that makes it. Large values are boxed: each machine
+/// keeps a vector of facts, and thousands of machines share the cache of one simulator.
 #[derive(Debug)]
 pub(crate) enum Fact {
-    /// The driver has something to do, after what the facts before this one lead to.
+    /// An output for the driver. It goes after the consequences of the facts before it.
     Output(Box<Output>),
-    /// A member is to be asked something.
+    /// Send a request.
     Ask(Box<Ask>),
-    /// What comes as an answer to this request, if anything does, comes too late.
+    /// An answer to this request is too late from now on.
     TooLate(RequestId),
-    /// A member is to be told what waits, if anything does.
-    Tell(Arc<NodeStatus>),
-    /// There is news to pass on.
-    News {
+    /// Send the waiting updates to this member, if any wait.
+    SendUpdates(Arc<NodeStatus>),
+    /// Queue an update to pass on.
+    Disseminate {
         update: Box<Update>,
         priority: Priority,
-        /// Who told us, and need not be told.
+        /// The member that sent the update. It needs no copy.
         teller: Option<NodeId>,
     },
-    /// The word that this member is forgotten is no longer to be passed on.
-    WordDropped(NodeId),
-    /// By our own evidence a member is suspect, or has failed.
+    /// The forget update about this member is not passed on any more.
+    ForgetDropped(NodeId),
+    /// A member is suspect or failed by this member's own evidence.
     Judged { status: Arc<NodeStatus>, cause: Box<Cause> },
-    /// We say anew what we are.
+    /// This member has made a new statement about itself.
     Stated { status: Arc<NodeStatus>, priority: Priority },
-    /// What the wall clock said when we started was wrong: this is our incarnation now.
+    /// The wall clock was wrong when this instance started. This is the correct incarnation.
     ClockSetBack(Incarnation),
-    /// We hold that others declared us failed, and have to see whether we reach them.
-    TrialWanted,
-    /// We are back, and who told us may hold all others for failed.
-    CameBack,
-    /// A finding about a member that is no change of its state.
+    /// Others declared this member failed, as far as it knows. It must check whether it reaches
+    /// its neighbours.
+    ReturnCheckWanted,
+    /// This member has refuted its failure. The group that declared it failed may be the other side
+    /// of a partition, so a failed member is contacted now.
+    Returned,
+    /// A finding about a member that does not change its state.
     Found {
         id: NodeId,
         evidence: Box<Evidence>,
-        /// Whether it is noted only if the last one was another.
+        /// Record the finding only if the last finding was a different one.
         once: bool,
     },
-    /// The port of a member is to be checked.
+    /// Check the port of a member.
     CheckPort { id: NodeId, checked: Checked },
-    /// Something speaks against a subject that has not been judged yet.
-    Doubted(NodeId),
-    /// The view of this member may differ from ours.
+    /// There is evidence against a subject that has no verdict yet.
+    CheckSubject(NodeId),
+    /// The view of this member may differ from the own view. Compare them.
     CompareWith(NodeId),
-    /// A tombstone was removed; `known` says whether the member was still in the view.
+    /// A tombstone was removed. `known` says whether the member was still in the view.
     Reaped { id: NodeId, known: bool },
 }
 
-/// A request that is on its way to the driver.
+/// A request before the machine hands it to the driver.
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub request: RequestId,
-    /// The message as it is sent, but for what rides on it.
+    /// The message, without the updates that piggyback on it.
     pub output: Output,
-    pub riding: Riding,
+    pub piggyback: Piggyback,
     pub purpose: Purpose,
 }
 
-/// Which updates ride on a request, if its message carries any.
+/// Which updates piggyback on a request, if its message can carry updates.
 #[derive(Debug)]
-pub(crate) enum Riding {
-    /// Those that it has.
+pub(crate) enum Piggyback {
+    /// Only the updates that the message already has.
     Nothing,
-    /// What we hold against this member, so that it can refute at once, and what waits.
+    /// The claim against this member, so that it can refute at once, then the waiting updates.
     For(Arc<NodeStatus>),
-    /// What we say of ourselves, and what waits.
-    Ourselves,
+    /// This member's statement about itself, then the waiting updates.
+    OwnStatement,
 }
 
-/// To whom a change is passed on.
+/// Which members receive a change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Spread<'a> {
-    /// The group knows it already.
+    /// No member: the group knows the change already.
     Nobody,
     All,
-    /// To all but the one who told us.
+    /// All members but the one that sent the claim.
     AllBut(&'a NodeId),
 }
 
-// Facts are moved as they are.
+// Facts move by copy between the vector and the machine. 56 bytes keeps the move short.
 const _: () = assert!(size_of::<Fact>() <= 56);

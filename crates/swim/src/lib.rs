@@ -1,17 +1,21 @@
-//! Membership by gossip as a pure state machine: time, chance, messages and failures come in as inputs, and what is to be
-//! done comes out as outputs. [`Mode::Verified`] is the default: rings of watchers, witnesses, checks of ports. SWIM (Das,
-//! Gupta and Motivala, DSN 2002) and Lifeguard (Dadgar, Phillips and Currey, DSN 2018) are there as their papers have them.
+//! Group membership by gossip as a pure state machine. Time, messages, and failed requests are
+//! inputs. Messages to send and events to report are outputs. The random numbers come from a seed.
 //!
-//! Nothing here knows a clock, a socket, a runtime or the operating system's randomness; `cargo xtask layers` checks it.
+//! [`Mode::Verified`] is the default: rings of watchers, witnesses, and port checks. The crate also
+//! has SWIM (Das, Gupta, Motivala, DSN 2002) and Lifeguard (Dadgar, Phillips, Currey, DSN 2018) as
+//! their papers define them.
+//!
+//! This crate uses no clock, no socket, no runtime, and no random numbers of the operating system.
+//! So the driver, the simulator, and the tests run the same code. `cargo xtask layers` checks it.
 
 mod context;
 mod detection;
+mod dissemination;
 mod fact;
 mod interface;
 mod machine;
 mod members;
 mod myself;
-mod news;
 mod purpose;
 mod repair;
 mod report;
@@ -21,6 +25,7 @@ mod timer;
 mod view;
 mod wire;
 
+pub use dissemination::{GossipQueue, transmit_limit};
 pub use interface::config::{Mode, SwimConfig};
 pub use interface::delivery::{Delivery, Dial, Traffic};
 pub use interface::error::{CommandError, ConfigError, ForgetError};
@@ -29,7 +34,6 @@ pub use interface::output::{JoinFailure, Outcome, Output, RefusedClaim, RefusedJ
 pub use interface::priority::Priority;
 pub use interface::stats::SwimStats;
 pub use machine::Machine;
-pub use news::{GossipQueue, transmit_limit};
 pub use wire::buckets::Buckets;
 pub use wire::codec;
 pub use wire::error::CodecError;

@@ -1,5 +1,5 @@
-//! What a request, or a check of a port, was for: what its owner has to know when the answer comes. Nobody else looks into
-//! it.
+//! The purpose of a request or a port check: what its owner needs when the answer arrives. Only
+//! that owner reads it.
 
 use std::sync::Arc;
 
@@ -10,70 +10,74 @@ use crate::interface::input::{CommandId, ReplyId, RequestId};
 use crate::timer::TimerKey;
 use crate::wire::buckets::Buckets;
 
-/// How many indirect probes we make for others at a time; one more is answered with a nack at once.
+/// How many indirect probes run for other members at a time. A further one is answered with a nack
+/// at once.
 pub(crate) const RELAYS_MAX: usize = 256;
-/// How many descriptions we ask for at a time; a further one waits for the next exchange of views.
+/// How many requests for descriptions run at a time. A further one waits for the next exchange of
+/// views.
 pub(crate) const DESCRIBES_MAX: usize = 32;
-/// How many joins run at a time; one more fails at once.
+/// How many joins run at a time. A further one fails at once.
 pub(crate) const JOINS_MAX: usize = 16;
-/// How many members are asked for their own statement at a time: each costs a connection.
-pub(crate) const ASKED_MAX: usize = 16;
-/// How many members a leaving member tells directly; all others hear of it by gossip.
-pub(crate) const LEAVE_TOLD_MAX: usize = 32;
+/// How many members are asked for their own statement at a time. Bounded, because each costs a
+/// connection.
+pub(crate) const INTRODUCTIONS_MAX: usize = 16;
+/// How many members a leaving member pings directly. All others receive the leave by gossip.
+pub(crate) const LEAVE_RECEIVERS_MAX: usize = 32;
 
-/// What a request was for.
+/// The purpose of a request.
 #[derive(Debug)]
 pub(crate) enum Purpose {
-    /// The direct probe that is under way.
+    /// The present direct probe (`Mode::Swim`, `Mode::Lifeguard`).
     Probe,
-    /// An indirect probe of it, through a helper.
+    /// An indirect probe of the same target, through a helper.
     IndirectProbe,
-    /// A probe of a subject, and when it was sent (`Mode::Verified`).
+    /// A probe of a subject (`Mode::Verified`).
     Watch {
-        /// Whom.
+        /// The subject.
         id: NodeId,
-        /// When.
+        /// When the probe was sent.
         sent: Instant,
     },
-    /// A question to a witness.
+    /// An indirect probe of a subject, through a witness (`Mode::Verified`).
     Witness {
-        /// About whom.
+        /// The subject.
         id: NodeId,
-        /// In which round.
+        /// The number of the round of witnesses.
         round: u64,
     },
-    /// A probe of the subject of a verdict that came by an exchange.
+    /// A probe of the subject of a verdict that came by an exchange of views.
     PendingVerdict(NodeId),
-    /// A probe of the trial of this number, before we come back.
+    /// A probe of the return check of this number.
     ReturnCheck(u64),
-    /// A probe for somebody else.
+    /// A probe for another member.
     Relay(Relay),
-    /// A look at whether a member's view differs.
-    Glance,
-    /// A comparison of the buckets of two views.
+    /// A ping that only asks whether the peer's view has another digest.
+    DigestPing,
+    /// A request for the buckets in which the peer's view differs.
     Compare,
-    /// Asking somebody to let us join through it.
+    /// A request to join through a peer.
     Join(Joining),
-    /// Asking a member that only an exchange speaks of for its own statement.
+    /// A request to a member, known only from an exchange of views, for its own statement.
     Introduction(NodeId),
-    /// An exchange of views.
+    /// A page of an exchange of views.
     Sync(Session),
-    /// A description that was too large for gossip.
+    /// A request for a description that was too large for gossip.
     Describe(Describe),
-    /// Telling somebody that we leave.
+    /// A ping with the statement that this member leaves.
     Leave,
 }
 
 impl Purpose {
-    /// Whether it is worth a connection of its own.
+    /// Whether the request may open a connection, and how soon. What decides who is alive goes
+    /// first, and repair can wait (`docs/decisions/0014-too-little-cpu-is-no-storm.md`).
     pub(crate) const fn dial(&self) -> Dial {
         match self.traffic() {
             Traffic::Probe | Traffic::Gossip | Traffic::Other => Dial::First,
-            Traffic::Comparison => Dial::Later,
+            Traffic::AntiEntropy => Dial::Later,
         }
     }
 
-    /// What its bytes are for.
+    /// The kind of traffic that its bytes count as.
     pub(crate) const fn traffic(&self) -> Traffic {
         match self {
             Self::Probe
@@ -84,9 +88,10 @@ impl Purpose {
             | Self::ReturnCheck(_)
             | Self::Relay(_) => Traffic::Probe,
             Self::Leave => Traffic::Gossip,
+            // A join has its pages too, so a session of a command is no anti-entropy.
             Self::Join(_) | Self::Sync(Session { command: Some(_), .. }) => Traffic::Other,
-            Self::Glance | Self::Compare | Self::Introduction(_) | Self::Sync(_) | Self::Describe(_) => {
-                Traffic::Comparison
+            Self::DigestPing | Self::Compare | Self::Introduction(_) | Self::Sync(_) | Self::Describe(_) => {
+                Traffic::AntiEntropy
             }
         }
     }
@@ -101,70 +106,73 @@ impl Purpose {
     }
 }
 
-/// A description that we lack.
+/// A description that this member lacks.
 #[derive(Debug)]
 pub(crate) struct Describe {
-    /// Of whom.
+    /// The member that it describes.
     pub id: NodeId,
-    /// Whether it was the member itself that we asked, who has it for certain.
+    /// Whether that member itself was asked. It always has its own description.
     pub itself: bool,
 }
 
-/// A probe for somebody else.
+/// A probe for another member, the requester.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    /// Whom to answer.
+    /// The requester's request.
     pub reply_to: ReplyId,
-    /// Whether it wants to hear that there was no answer.
+    /// Whether the requester wants a nack if the target does not answer.
     pub nack: bool,
-    /// Whether we found the member lossy when we were asked.
+    /// Whether this member found the target lossy when the request arrived.
     pub lossy: bool,
-    /// When its time is over.
+    /// The timer of the nack.
     pub timer: TimerKey,
 }
 
-/// A join that waits for its welcome.
+/// A join that waits for its `Welcome`.
 #[derive(Debug)]
 pub(crate) struct Joining {
     pub command: CommandId,
     pub peer: NodeId,
     pub addr: NodeAddr,
-    /// Whether we are alone: what we learn is then no news to the group. Else two groups meet.
+    /// Whether this member knows no other member. Then the pages are new only to this member.
+    /// Otherwise two groups meet, and each must learn the other's members.
     pub alone: bool,
 }
 
-/// An exchange of views that we began.
+/// An exchange of views that this member started.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Set if the application asked for it, as a join.
+    /// The join command of the application, if the exchange is part of a join.
     pub command: Option<CommandId>,
-    /// Whether we joined with nobody at our side: what we learn is then no news to the group. Else two groups meet.
+    /// Whether this member joined without knowing another member (see [`Joining::alone`]).
     pub alone: bool,
     pub peer: NodeId,
     pub addr: NodeAddr,
-    /// How far our nodes are sent.
+    /// How far this member's nodes are sent.
     pub sent: Cursor,
-    /// How far the peer's are received.
+    /// How far the peer's nodes are received.
     pub received: Cursor,
-    /// Tombstones of members that the peer's last page has alive.
+    /// Tombstones of members that the peer's last page reports as alive or suspect.
     pub corrections: Vec<Arc<NodeStatus>>,
+    /// How many more pages this member asks for. It bounds an exchange with a faulty peer.
     pub pages_left: u32,
+    /// The buckets that the exchange is limited to.
     pub only: Buckets,
 }
 
-/// How far one direction has got.
+/// How far the nodes of one direction are sent or received, in the order of names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cursor {
-    /// All up to this name; none yet.
+    /// All nodes up to this name. `None`: no node yet.
     After(Option<NodeId>),
     End,
 }
 
-/// For whom a port is checked.
+/// Why a port is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Checked {
-    /// For ourselves: a subject of ours.
+    /// It is the port of a subject of this member.
     Subject(NodeId),
-    /// For a member that asked us to be its witness, whose probe is this request.
+    /// This member is the witness of another member. The request is its own probe of the target.
     Relay(RequestId),
 }

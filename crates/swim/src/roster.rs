@@ -1,12 +1,13 @@
-//! Whom this member talks to: the round-robin order of probes (SWIM, section 4.3), and random members as helpers and
-//! for gossip.
+//! The other members: the round-robin order of probes (SWIM, section 4.3), and random members as
+//! helpers and receivers of gossip.
 
 use kinfolk_core::{NodeId, Rng};
 
-/// All members other than ourselves, in the shuffled order in which they are probed.
+/// All members other than this member, in the shuffled order in which it probes them.
 ///
-/// A new member comes in at a random place; after each round the order is shuffled anew. So each member is probed
-/// once in every round, and the time between two probes of it is at most `2N - 1` intervals.
+/// A new member gets a random place, and the order is shuffled again after each round. So each
+/// member is probed once in every round, and two probes of a member are at most `2N - 1` intervals
+/// apart (SWIM, section 4.3).
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     order: Vec<NodeId>,
@@ -14,25 +15,26 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    /// Below this many members a random choice shuffles them all; above, it draws and skips doubles.
-    const SHUFFLED_WHOLE_MAX: usize = 64;
+    /// Up to this many members, a random choice shuffles all of them. Above, it draws members and
+    /// skips duplicates, so that its cost does not grow with the group.
+    const SHUFFLE_ALL_MAX: usize = 64;
 
-    /// These members, each once.
+    /// A roster of these members, each once.
     pub(crate) fn of(members: impl Iterator<Item = NodeId>, rng: &mut Rng) -> Self {
         let mut order: Vec<_> = members.collect();
         rng.shuffle(&mut order);
         Self { order, next: 0 }
     }
 
-    /// Adds one who has become a member, at a random place.
+    /// Adds a new member at a random place.
     pub(crate) fn insert(&mut self, id: &NodeId, rng: &mut Rng) {
         let place = rng.below(self.order.len() + 1);
         self.order.insert(place, id.clone());
-        // What was next stays next; in the first round every place is still to come.
+        // The next target stays the same, so that no member is skipped or probed twice in a round.
         self.next += usize::from(place < self.next);
     }
 
-    /// Removes one who is no member any more.
+    /// Removes a former member.
     pub(crate) fn remove(&mut self, id: &NodeId) {
         if let Some(place) = self.order.iter().position(|other| other == id) {
             self.order.remove(place);
@@ -40,12 +42,12 @@ impl Roster {
         }
     }
 
-    /// All members other than ourselves, in no order that means anything.
+    /// All members other than this member, in no particular order.
     pub(crate) fn ids(&self) -> &[NodeId] {
         &self.order
     }
 
-    /// The next member to probe; `None` if there is none.
+    /// The next member to probe. `None` if there is no other member.
     pub(crate) fn next_target(&mut self, rng: &mut Rng) -> Option<NodeId> {
         if self.next >= self.order.len() {
             rng.shuffle(&mut self.order);
@@ -56,16 +58,17 @@ impl Roster {
         target
     }
 
-    /// Up to `count` different members, each set equally likely, without `except`.
+    /// Up to `count` different members without `except`. Each such set is equally likely.
     pub(crate) fn random(&self, count: usize, except: Option<&NodeId>, rng: &mut Rng) -> Vec<NodeId> {
-        if self.order.len() <= Self::SHUFFLED_WHOLE_MAX || count * 4 >= self.order.len() {
+        if self.order.len() <= Self::SHUFFLE_ALL_MAX || count * 4 >= self.order.len() {
             let mut all: Vec<_> = self.order.iter().filter(|id| Some(*id) != except).cloned().collect();
             rng.shuffle(&mut all);
             all.truncate(count);
             return all;
         }
         let mut chosen: Vec<NodeId> = Vec::with_capacity(count);
-        // At most a quarter of them is wanted, so that each draw hits with a chance of more than one half.
+        // At most a quarter of the members is wanted. So each draw finds a new member with a chance
+        // of more than one half, and 32 draws for each wanted member are practically always enough.
         for _ in 0..count * 32 {
             let drawn = &self.order[rng.below(self.order.len())];
             if chosen.len() == count {
@@ -78,12 +81,12 @@ impl Roster {
         chosen
     }
 
-    /// Whether there is nobody else.
+    /// Whether there is no other member.
     pub(crate) fn is_empty(&self) -> bool {
         self.order.is_empty()
     }
 
-    /// How many members there are, ourselves not counted.
+    /// The number of other members.
     pub(crate) fn len(&self) -> usize {
         self.order.len()
     }
@@ -117,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_comes_in_mid_round_skips_and_repeats_nobody() {
+    fn member_added_mid_round_causes_no_skip_and_no_repeat() {
         for seed in 0..50 {
             let rng = &mut Rng::from_seed(seed);
             let mut roster = roster(10, rng);
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_random_choice_of_many_is_whole_and_any_member_may_be_in_one_of_few() {
+    fn random_choice_has_the_wanted_size_and_can_pick_each_member() {
         let rng = &mut Rng::from_seed(4);
         for size in [1, 64, 65, 500] {
             let roster = roster(size, rng);
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_random_choice_is_distinct_and_leaves_out_whom_it_should() {
+    fn random_choice_has_no_duplicates_and_no_excluded_member() {
         for size in [0, 1, 3, 4, 64, 65, 500] {
             let rng = &mut Rng::from_seed(3);
             let roster = roster(size, rng);

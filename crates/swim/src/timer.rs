@@ -1,4 +1,4 @@
-//! When the machine has to act next. Timers are values in an ordered queue; nothing calls back.
+//! The timers of the machine. Timers are values in an ordered queue, and there are no callbacks.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,101 +7,105 @@ use kinfolk_core::{Incarnation, Instant, NodeId};
 
 use crate::interface::input::RequestId;
 
-/// What is due.
+/// What to do when a timer is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Timer {
-    /// When to end the current probe and begin the next.
+    /// End the current probe and start the next (`Mode::Swim`, `Mode::Lifeguard`).
     Probe,
-    /// When to ask helpers, because the direct probe of this request has no answer yet.
+    /// Ask helpers, because the direct probe of this request has no answer yet.
     ProbeTimeout(RequestId),
-    /// When to tell a requester that the member that we probed for it (by this request) has not answered.
+    /// Send a nack to a requester, because this request to its target has no answer yet.
     Nack(RequestId),
-    /// When to check the port of the subject whose probe this request is, if it has no answer yet (`Mode::Verified`).
+    /// Check the port of a subject, because this probe of it has no answer yet (`Mode::Verified`).
     PortCheck(RequestId),
-    /// When to probe this subject (`Mode::Verified`).
+    /// Probe this subject (`Mode::Verified`).
     Watch(NodeId),
-    /// When the round of this number, about this subject, is over.
+    /// End the round of witnesses of this number, about this subject.
     Round(NodeId, u64),
-    /// When to judge this subject, which we accuse.
+    /// Give the verdict about this subject, which this member accuses.
     Verdict(NodeId),
-    /// When to declare this suspected member failed.
+    /// Declare this suspected member failed.
     Suspicion(NodeId),
-    /// When the subject of a verdict has had its time to refute it (`Mode::Verified`).
+    /// The subject of an old verdict has had its time to refute it (`Mode::Verified`).
     PendingVerdict(NodeId),
-    /// When to send waiting updates to random members.
+    /// Send the waiting updates.
     Gossip,
-    /// When to exchange views with a random member.
+    /// Start an anti-entropy round.
     Sync,
-    /// When to count who is silent.
-    Look,
-    /// When to tell that this member flaps no more, unless it does.
-    Settle(NodeId),
-    /// When to report a conflict about the name of this member, or its end.
+    /// Count the silent members.
+    CountSilent,
+    /// Report that this member does not flap any more, if it has been quiet.
+    FlapQuiet(NodeId),
+    /// Report a conflict about the name of this member, or the end of the conflict.
     NameConflict(NodeId),
-    /// When a trial of our own is over, or the next one begins.
+    /// End a return check, or start the next one.
     ReturnCheck,
-    /// When to contact a failed member.
+    /// Contact a failed member.
     Heal,
-    /// When to forget the tombstone of this member, if it is still of this incarnation.
+    /// Remove the tombstone of this member, if it is still of this incarnation.
     Reap(NodeId, Incarnation),
 }
 
 impl Timer {
-    /// Whether it can be done without a word to anybody.
-    fn is_inward(&self) -> bool {
-        matches!(self, Self::Suspicion(_) | Self::Settle(_) | Self::NameConflict(_) | Self::Reap(..))
+    /// Whether its handling sends no message. Such a timer runs during back-pressure too.
+    fn sends_nothing(&self) -> bool {
+        matches!(self, Self::Suspicion(_) | Self::FlapQuiet(_) | Self::NameConflict(_) | Self::Reap(..))
     }
 }
 
 /// Names one scheduled timer, to cancel it.
+///
+/// The number tells it apart from a later timer in the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimerKey {
     number: u64,
     place: u32,
-    is_inward: bool,
+    sends_nothing: bool,
 }
 
-/// All scheduled timers, by time and, at equal time, by the order of scheduling. While they are [held](Self::hold), those
-/// that would send something stay where they are.
+/// All scheduled timers, by time and, at equal times, in the order of scheduling. While timers are
+/// [held](Self::hold), those that may send a message are not due.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    /// Those that begin or end something by messages.
-    outward: Heap,
-    /// Those that only draw conclusions from what we know.
-    inward: Heap,
+    /// Timers that may send a message.
+    sending: Heap,
+    /// Timers that send nothing. A heap of their own lets the others wait without being moved.
+    silent: Heap,
     held: bool,
     scheduled: u64,
 }
 
 impl Timers {
     pub(crate) fn schedule(&mut self, at: Instant, timer: Timer) -> TimerKey {
-        let (number, is_inward) = (self.scheduled, timer.is_inward());
+        let (number, sends_nothing) = (self.scheduled, timer.sends_nothing());
         self.scheduled += 1;
-        let heap = if is_inward { &mut self.inward } else { &mut self.outward };
-        TimerKey { number, place: heap.push(at, number, timer), is_inward }
+        let heap = if sends_nothing { &mut self.silent } else { &mut self.sending };
+        TimerKey { number, place: heap.push(at, number, timer), sends_nothing }
     }
 
+    /// Cancels a timer. Does nothing if the timer was due or cancelled before.
     pub(crate) fn cancel(&mut self, key: TimerKey) {
-        let heap = if key.is_inward { &mut self.inward } else { &mut self.outward };
+        let heap = if key.sends_nothing { &mut self.silent } else { &mut self.sending };
         heap.cancel(key.number, key.place);
     }
 
-    /// When that timer is due, if it is still scheduled.
+    /// When this timer is due, if it is still scheduled.
     pub(crate) fn due_at(&self, key: TimerKey) -> Option<Instant> {
-        let heap = if key.is_inward { &self.inward } else { &self.outward };
+        let heap = if key.sends_nothing { &self.silent } else { &self.sending };
         heap.due_at(key.number, key.place)
     }
 
-    /// From now on those that would send something are not due, however late it gets.
+    /// From now on timers that may send a message are not due, at any time.
     pub(crate) fn hold(&mut self) {
         self.held = true;
     }
 
-    /// They are due again, in the order in which they would have been.
+    /// The held timers are due again, in their usual order.
     pub(crate) fn release(&mut self) {
         self.held = false;
     }
 
+    /// When the next timer is due that is not held.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.first().map(|(at, ..)| at)
     }
@@ -109,39 +113,44 @@ impl Timers {
     /// Takes the first timer that is due.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
         let first = self.first().filter(|(at, ..)| *at <= now)?;
-        if self.inward.first() == Some(first) { self.inward.pop() } else { self.outward.pop() }
+        if self.silent.first() == Some(first) { self.silent.pop() } else { self.sending.pop() }
     }
 
     fn first(&self) -> Option<Entry> {
-        let outward = self.outward.first().filter(|_| !self.held);
-        match (outward, self.inward.first()) {
-            (Some(outward), Some(inward)) => Some(outward.min(inward)),
-            (outward, inward) => outward.or(inward),
+        let sending = self.sending.first().filter(|_| !self.held);
+        match (sending, self.silent.first()) {
+            // Timer numbers are unique over both heaps, so the order at equal times is that of
+            // scheduling.
+            (Some(sending), Some(silent)) => Some(sending.min(silent)),
+            (sending, silent) => sending.or(silent),
         }
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.outward.len() + self.inward.len()
+        self.sending.len() + self.silent.len()
     }
 }
 
-/// Timers, the first one first.
+/// Timers in a binary heap, the earliest first.
 ///
-/// Nearly every timer of a probe is cancelled, because the answer comes. Its entry stays then until it is the first there, or
-/// until more entries are of no use than not.
+/// Nearly every timer of a probe is cancelled, because the answer comes in time. A cancelled entry
+/// stays in the heap until it is the first, or until more than half of the entries are cancelled.
+/// That is cheaper than a removal from the middle for each probe.
 #[derive(Debug, Default)]
 struct Heap {
-    /// The first is always of a timer that is still scheduled.
+    /// The first entry always belongs to a scheduled timer, so `first` needs no search.
     entries: BinaryHeap<Reverse<Entry>>,
     places: Vec<Place>,
+    /// The empty places, to use again.
     free: Vec<u32>,
 }
 
-/// When, and at equal time in which order; then where the timer stands.
+/// The time, the number of the timer, and its index in `places`. The number orders equal times.
 type Entry = (Instant, u64, u32);
 
-/// The timer that stands here, if there is one, its number, and when it is due.
+/// A place for a timer: the number of its last timer, when it is due, and the timer itself, if it
+/// is still scheduled.
 #[derive(Debug)]
 struct Place {
     number: u64,
@@ -150,9 +159,11 @@ struct Place {
 }
 
 impl Heap {
-    /// So many entries of no use are nothing to care about.
+    /// Up to this many cancelled entries are kept in any case, so that a small heap is not rebuilt
+    /// again and again.
     const CANCELLED_MIN: usize = 32;
 
+    /// Adds a timer. Returns its place.
     fn push(&mut self, at: Instant, number: u64, timer: Timer) -> u32 {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place { number, at, timer: None });
@@ -189,15 +200,15 @@ impl Heap {
         first
     }
 
-    /// Takes a timer out of its place, if it still stands there.
+    /// Takes a timer out of its place, if the place still has that timer.
     fn take(&mut self, number: u64, place: u32) -> Option<Timer> {
-        let stands = &mut self.places[place as usize];
-        let timer = stands.timer.take_if(|_| stands.number == number)?;
+        let found = &mut self.places[place as usize];
+        let timer = found.timer.take_if(|_| found.number == number)?;
         self.free.push(place);
         Some(timer)
     }
 
-    /// Has a timer that is still scheduled be the first.
+    /// Removes cancelled entries until the first one belongs to a scheduled timer.
     fn drop_cancelled(&mut self) {
         while self.entries.peek().is_some_and(|first| !is_scheduled(&self.places, first.0)) {
             self.entries.pop();
@@ -222,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timers_come_by_time_then_in_the_order_of_scheduling_and_not_early() {
+    fn timers_are_due_by_time_then_in_the_order_of_scheduling() {
         let at = |ms| Instant::ORIGIN + Duration::from_millis(ms);
         let mut timers = Timers::default();
         timers.schedule(at(2), Timer::Sync);
@@ -235,8 +246,9 @@ mod tests {
         assert_eq!(due, [Timer::Probe, Timer::Gossip, Timer::Sync]);
     }
 
+    /// Also: cancelled timers leave no places, and few entries, behind.
     #[test]
-    fn what_was_cancelled_or_is_over_hurts_nobody_in_the_same_place_and_leaves_nothing_behind() {
+    fn old_key_does_not_cancel_a_new_timer_in_the_same_place() {
         let at = |ms| Instant::ORIGIN + Duration::from_millis(ms);
         let mut timers = Timers::default();
         let first = timers.schedule(at(0), Timer::Probe);
@@ -246,16 +258,16 @@ mod tests {
         timers.cancel(first);
         assert_eq!((timers.next(), timers.len()), (Some(at(9_999)), 1));
         for ms in 0..1_000 {
-            let key = timers.schedule(at(10_000 + ms), Timer::Look);
+            let key = timers.schedule(at(10_000 + ms), Timer::CountSilent);
             timers.cancel(key);
             timers.cancel(key);
         }
-        assert_eq!((timers.next(), timers.len(), timers.outward.places.len()), (Some(at(9_999)), 1, 2));
-        assert!(timers.outward.entries.len() <= 2 + Heap::CANCELLED_MIN + 1);
+        assert_eq!((timers.next(), timers.len(), timers.sending.places.len()), (Some(at(9_999)), 1, 2));
+        assert!(timers.sending.entries.len() <= 2 + Heap::CANCELLED_MIN + 1);
     }
 
     #[test]
-    fn while_held_only_those_that_send_nothing_come_and_then_the_rest_in_order() {
+    fn held_timers_wait_and_are_due_in_order_after_release() {
         let at = |ms| Instant::ORIGIN + Duration::from_millis(ms);
         let name = NodeId::new("a").unwrap();
         let mut timers = Timers::default();

@@ -1,10 +1,11 @@
-//! The members as everybody may see them. Only [`Members`](crate::members::Members) changes them.
+//! The view of the group for all owners, read-only. Only [`Members`](crate::members::Members)
+//! changes it.
 
 use std::sync::Arc;
 
 use kinfolk_core::{NodeId, NodeState, NodeStatus, RegistryView, Snapshot};
 
-/// The registry, to be read.
+/// A read-only view of the registry.
 #[derive(Debug)]
 pub(crate) struct View(RegistryView);
 
@@ -17,7 +18,7 @@ impl View {
         self.0.get(id)
     }
 
-    /// What is known of `id`, if it is a member.
+    /// The status of `id` if it is a member: alive or suspect.
     pub(crate) fn member(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {
         self.get(id).filter(|node| node.state.is_member())
     }
@@ -34,17 +35,19 @@ impl View {
         self.0.member_count()
     }
 
-    /// Which of these claims would change something.
-    pub(crate) fn news<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
-        self.0.news(claims)
+    /// For each of these claims, whether it would change the view. One call for all claims of a
+    /// message takes the registry's lock once.
+    pub(crate) fn are_new<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
+        self.0.are_new(claims)
     }
 
-    /// How many members lack their description.
+    /// The number of members without a description.
     pub(crate) fn incomplete_count(&self) -> usize {
         self.0.incomplete_count()
     }
 
-    /// The digest of the view as it rides on probes: never 0, which means that no comparison is wanted.
+    /// The digest of the view as probes carry it. Never 0, because a receiver does not compare a
+    /// digest of 0.
     pub(crate) fn digest(&self) -> u32 {
         folded(self.0.digest()).max(1)
     }
@@ -55,7 +58,8 @@ impl View {
     }
 }
 
-/// A digest in half as many bits, which are enough: a difference that they hide once, they do not hide the next time.
+/// A digest in 32 of its 64 bits. Two views with the same folded digest may differ. After the next
+/// change of either view the digests differ again with near certainty.
 fn folded(digest: u64) -> u32 {
     let low = (digest ^ (digest >> 32)) & u64::from(u32::MAX);
     u32::try_from(low).expect("the upper half is masked off")

@@ -1,5 +1,5 @@
-//! The wire format, byte for byte: one message of each kind. A change here means that members of
-//! two versions do not understand each other.
+//! The wire format, byte for byte: one message of each kind. If this test fails, members of the old
+//! and the new version cannot decode each other's messages.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Tags};
 use kinfolk_swim::{Buckets, Message, Reception, Update, UserMessage, codec};
 
 fn id(name: &str) -> NodeId {
-    NodeId::new(name).expect("a good name")
+    NodeId::new(name).expect("a valid name")
 }
 
 fn status() -> Arc<NodeStatus> {
@@ -20,7 +20,8 @@ fn status() -> Arc<NodeStatus> {
 }
 
 fn gossip() -> Vec<Update> {
-    let user = UserMessage { origin: id("a"), life: Incarnation::new(7), number: 3, payload: "hi".into() };
+    let user =
+        UserMessage { origin: id("a"), instance: Incarnation::new(7), number: 3, payload: "hi".into() };
     vec![Update::Node { status: status(), accusers: vec![id("b")] }, Update::User(user)]
 }
 
@@ -58,7 +59,7 @@ fn each_kind_of_message_has_these_bytes() {
         });
         let name = format!("{message:?}");
         let name = name.split(' ').next().unwrap();
-        // Of the long one the first bytes and the length are enough.
+        // The first 80 bytes and the length are enough for a long message.
         writeln!(text, "{name} {} {}", bytes.len(), &hex[..hex.len().min(160)]).unwrap();
     }
     expect![[r"

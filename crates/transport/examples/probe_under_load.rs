@@ -1,9 +1,13 @@
-//! Measures how much a bulk transfer delays small requests to the same peer: the round trip of a probe while nothing else
-//! is sent, and while an application's stream moves bytes to the peer, and from it. Two nodes in one process over loopback.
+//! Measures how much a bulk transfer delays small requests to the same peer.
 //!
-//! `cargo run --release -p kinfolk-transport --example probe_under_load [MEGABYTES] [STREAM_BUFFER_BYTES]` (default 100 and
-//! 65,536). What it showed, and what was decided by it, stands in `docs/decisions/0005`.
-#![expect(clippy::print_stdout, reason = "a program that prints what it measured")]
+//! It measures the round trip of a probe while nothing else is sent, while an application stream
+//! sends bytes to the peer, and while it receives bytes from the peer. Two nodes run in one process
+//! over loopback.
+//!
+//! `cargo run --release -p kinfolk-transport --example probe_under_load [MEGABYTES]
+//! [STREAM_BUFFER_BYTES]` (default 100 and 65,536). `docs/decisions/0005` has the results and the
+//! decision.
+#![expect(clippy::print_stdout, reason = "the program prints its measurements")]
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +22,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 const MEGABYTE: usize = 1_000_000;
 const ROUNDS: usize = 10;
 const IDLE_PROBES: usize = 300;
-/// The time from one probe's answer to the next probe.
+/// The pause between one probe's answer and the next probe.
 const PAUSE: Duration = Duration::from_millis(1);
 
 #[tokio::main]
@@ -32,11 +36,11 @@ async fn main() -> Outcome<()> {
     let echoes = [tokio::spawn(echo(a_incoming)), tokio::spawn(echo(b_incoming))];
     let peer = Peer::new(b.id().clone(), b.local_addr());
 
-    // The first probes pay for the handshake and for cold caches.
+    // The first probes include the handshake and cold caches. Do not count them.
     probes(&a, &peer, 200, None).await?;
     let [mut idle, mut sending, mut receiving] =
         [Case::new("idle"), Case::new("sending to it"), Case::new("receiving")];
-    // In turns, so that what else the machine does falls on all cases alike.
+    // Take turns, so that other load of the machine affects all cases alike.
     for _ in 0..ROUNDS {
         idle.times.extend(probes(&a, &peer, IDLE_PROBES, None).await?);
         for (case, upward) in [(&mut sending, true), (&mut receiving, false)] {
@@ -78,13 +82,13 @@ fn bind(ca: &ClusterCa, name: &str, buffer_bytes: u32) -> Outcome<(Transport, In
 async fn echo(mut incoming: Incoming) {
     while let Some(request) = incoming.recv().await {
         if let Some(responder) = request.responder {
-            // The requester waits; if it has gone there is nothing to measure.
-            let _gone = responder.respond(request.body).await;
+            // The requester may have dropped its future. Ignore the error.
+            let _cancelled = responder.respond(request.body).await;
         }
     }
 }
 
-/// Starts to move `bytes` over a stream that `a` opens: to `b`, or from it.
+/// Starts to move `bytes` over a stream that `a` opens: to `b`, or from `b`.
 async fn bulk(
     a: &Transport,
     b: &Transport,
@@ -104,7 +108,8 @@ async fn bulk(
     }))
 }
 
-/// Probes while the program at the other end of a stream does not read: as much as fits is under way, and stays.
+/// Probes while the program at the other end of a stream does not read. The stream then holds as
+/// many bytes in flight as it may.
 async fn stalled(a: &Transport, b: &Transport, peer: &Peer) -> Outcome<()> {
     let mut listener = b.accept("stalled")?;
     let (opened, accepted) = tokio::join!(a.open_stream(peer, "stalled", LIMIT), listener.accept());
@@ -119,7 +124,7 @@ async fn stalled(a: &Transport, b: &Transport, peer: &Peer) -> Outcome<()> {
         let answer = a.request(peer, Bytes::from_static(&[0; 100]), Duration::from_secs(1)).await;
         failed += usize::from(answer.is_err());
     }
-    println!("a stream that is not read: {taken} bytes under way, {failed} of 20 probes failed within 1 s");
+    println!("unread stream: {taken} bytes in flight, {failed} of 20 probes failed within 1 s");
     Ok(())
 }
 
@@ -132,7 +137,7 @@ async fn send(mut stream: AppStream, bytes: usize) -> Outcome<()> {
         left -= now;
     }
     stream.close().await?;
-    // The other end sends nothing; this waits until it has read all.
+    // The other end sends nothing. This loop waits until it has read all bytes.
     while stream.receive().await?.is_some() {}
     Ok(())
 }
@@ -146,7 +151,8 @@ async fn receive(mut stream: AppStream) -> Outcome<usize> {
     Ok(received)
 }
 
-/// Sends probes one after another, so many or until the transfer has ended, and gives their times.
+/// Sends probes one after another, `count` of them or until the transfer ends. Returns their
+/// round-trip times.
 async fn probes(
     a: &Transport,
     peer: &Peer,
@@ -163,7 +169,7 @@ async fn probes(
     Ok(times)
 }
 
-/// What was measured of one kind.
+/// The measurements of one case.
 struct Case {
     name: &'static str,
     times: Vec<Duration>,
@@ -176,7 +182,7 @@ impl Case {
         Self { name, times: Vec::new(), megabytes: 0, transfers: Duration::ZERO }
     }
 
-    /// In microseconds; the times are in order of length.
+    /// In microseconds. `times` must be sorted.
     fn percentile(&self, percent: usize) -> f64 {
         let at = (self.times.len() * percent / 100).min(self.times.len().saturating_sub(1));
         self.times.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e6)

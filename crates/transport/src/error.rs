@@ -1,4 +1,4 @@
-//! Why a transport does not start. Nothing is left open when one is returned.
+//! Why a transport does not start. After an error the transport holds no resources.
 
 use std::net::SocketAddr;
 
@@ -8,37 +8,47 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TransportError {
-    /// Another process listens there.
-    #[error("UDP port {addr} is in use: stop the other process, or listen on another port")]
+    /// Another process holds the port.
+    ///
+    /// What to do: stop that process, or configure another port.
+    #[error("cannot bind UDP {addr}: address in use; choose another port, or stop the process that holds it")]
     PortInUse {
-        /// The address.
+        /// The listen address.
         addr: SocketAddr,
     },
-    /// The address cannot be listened on for another reason.
+    /// The system refuses the listen address for another reason.
+    ///
+    /// What to do: configure an address of this machine, and a port that this process may use.
     #[error(
-        "cannot listen on UDP {addr} ({cause}): give an address of this machine and a port that you may use"
+        "cannot bind UDP {addr}: {cause}; give an address of this machine and a port that this process may use"
     )]
     Bind {
-        /// The address.
+        /// The listen address.
         addr: SocketAddr,
-        /// What the system says.
+        /// The error text of the system.
         cause: String,
     },
-    /// The certificate, key or CA is not taken by the TLS library.
-    #[error("the TLS library does not take this identity ({cause}): issue the certificate again")]
+    /// The TLS library rejects the certificate, the key, or the CA certificate.
+    ///
+    /// What to do: issue the node's certificate again with the cluster's CA.
+    #[error("the TLS library rejects this identity: {cause}; issue the certificate again")]
     Tls {
-        /// What the library says.
+        /// The error text of the library.
         cause: String,
     },
     /// A setting is out of its range.
-    #[error("the setting `{setting}` cannot be used ({cause}): see its range in TransportConfig")]
+    ///
+    /// What to do: correct the setting. The documentation of `TransportConfig` states each range.
+    #[error("cannot use the setting `{setting}`: {cause}; see its range in `TransportConfig`")]
     Config {
-        /// Which.
+        /// The name of the setting.
         setting: &'static str,
-        /// Why not.
+        /// The reason.
         cause: String,
     },
-    /// There is no tokio runtime to run in.
-    #[error("no tokio runtime: call Transport::bind from inside one, with its I/O and time drivers enabled")]
+    /// No tokio runtime is active.
+    ///
+    /// What to do: call `Transport::bind` inside a runtime whose I/O and time drivers are enabled.
+    #[error("no tokio runtime is active; call Transport::bind inside one with I/O and time drivers enabled")]
     NoRuntime,
 }

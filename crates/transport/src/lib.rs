@@ -1,11 +1,13 @@
-//! QUIC with mutual TLS between the members of a cluster: who a node is ([`NodeIdentity`], [`ClusterCa`]), how it talks to
-//! the others ([`Transport`]), and the pool that keeps its connections ([`ConnectionPool`]).
+//! QUIC with mutual TLS between the members of a cluster: the identity of a node ([`NodeIdentity`],
+//! [`ClusterCa`]), the exchange of messages ([`Transport`]), and the pool of connections
+//! ([`ConnectionPool`]).
 //!
-//! A message's sender is the name in its connection's certificate and nothing else. What the messages mean is not known
-//! here: bodies are opaque bytes, and a failed request is evidence ([`Evidence`]), not a verdict.
+//! The sender of a message is the name in the certificate of its connection, and nothing else. This
+//! crate does not interpret messages: a body is opaque bytes. A failed request is evidence
+//! ([`Evidence`]), not a verdict.
 //!
 //! # Examples
-//! Two nodes in one process; the second answers the first.
+//! Two nodes in one process. The second one answers the first one.
 //! ```
 //! use std::time::Duration;
 //! use kinfolk_core::{ClusterId, NodeId};
@@ -21,7 +23,7 @@
 //! tokio::spawn(async move {
 //!     while let Some(request) = incoming.recv().await {
 //!         if let Some(responder) = request.responder {
-//!             let _gone = responder.respond(format!("hello, {}", request.from).into()).await;
+//!             let _cancelled = responder.respond(format!("hello, {}", request.from).into()).await;
 //!         }
 //!     }
 //! });
@@ -37,7 +39,7 @@
 
 #![cfg_attr(
     kinfolk_loom,
-    expect(dead_code, reason = "a loom build holds the pool alone, without those who use it")
+    expect(dead_code, reason = "a loom build holds only the pool, without the code that uses it")
 )]
 
 #[cfg(not(kinfolk_loom))]
@@ -88,7 +90,7 @@ pub use quic::{
     Transport,
 };
 #[cfg(not(kinfolk_loom))]
-pub use request::{Ending, Evidence, Manner, Phase, Rejection, RequestError};
+pub use request::{Ending, Evidence, Phase, Rejection, RequestError, RequestOptions};
 #[cfg(not(kinfolk_loom))]
 pub use stats::TransportStats;
 #[cfg(not(kinfolk_loom))]

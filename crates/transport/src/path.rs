@@ -1,35 +1,40 @@
-//! What the system knows of the path to an address: whether it can send there, and how long a
-//! packet may be. QUIC's socket does not tell: its packets that cannot be sent are lost, and the
-//! dial waits in vain.
+//! What the kernel knows of the path to an address: whether this node can send there, and the
+//! longest packet (the MTU).
 //!
-//! To connect a UDP socket sends nothing. The kernel looks up the route, and with it the MTU: that
-//! of the interface or the route, or a smaller one that a router has reported (ICMP, RFC 1191 and
-//! RFC 8201). Whoever can forge such a report can forge a small MTU; so a small MTU alone never
-//! ends a dial that the peer answers.
+//! QUIC's socket does not report this. It drops a packet that it cannot send, and the dial waits
+//! until its time-out.
+//!
+//! Connecting a UDP socket sends nothing. The kernel looks up the route and its MTU. That is the
+//! MTU of the interface or of the route, or a smaller one that a router reported (ICMP, RFC 1191
+//! and RFC 8201). An attacker who can forge such a report can forge a small MTU. Therefore a small
+//! MTU alone never ends a dial that the peer answers.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use crate::pool::DialError;
 
-/// The UDP payload that each path of QUIC must carry, in bytes (RFC 9000, section 14).
+/// The UDP payload in bytes that each path must carry for QUIC (RFC 9000, section 14).
 const PAYLOAD_MIN: u32 = 1_200;
 
+// The sizes of the headers in bytes, without IP options or extensions (RFC 768, 791, and 8200).
 const UDP_HEADER_BYTES: u32 = 8;
 const IPV4_HEADER_BYTES: u32 = 20;
 const IPV6_HEADER_BYTES: u32 = 40;
 
-/// Why no dial from `local` to `addr` can succeed, if the system knows a reason.
+/// Why no dial from `local` to `addr` can succeed, if the kernel knows a reason.
 ///
-/// It takes a few system calls and never waits.
+/// This takes a few system calls and never waits.
 pub(crate) fn fault(local: IpAddr, addr: SocketAddr) -> Option<DialError> {
     let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
-    // A socket that is bound to `[::]` also sends to IPv4 addresses.
+    // A socket that is bound to `[::]` also sends to IPv4 addresses, but a check socket of IPv6
+    // cannot connect to one.
     let from = match addr.ip() {
         IpAddr::V4(_) if local.is_ipv6() && local.is_unspecified() => Ipv4Addr::UNSPECIFIED.into(),
         _ => local,
     };
-    // Without a socket, as at the limit of open files, nothing is known of the path.
+    // Without a socket, for example at the limit of open files, nothing is known of the path. The
+    // dial then runs into its time-out as before.
     let socket = UdpSocket::bind((from, 0)).ok()?;
     if let Err(cause) = socket.connect(addr) {
         return Some(DialError::Unreachable { cause: cause.to_string() });
@@ -37,19 +42,19 @@ pub(crate) fn fault(local: IpAddr, addr: SocketAddr) -> Option<DialError> {
     too_small(addr.ip(), mtu(&socket, addr.ip()).ok()?)
 }
 
-/// The error of a dial over a path with this MTU, if it is too small.
+/// The error of a dial over a path with this MTU. None if the MTU is large enough.
 fn too_small(ip: IpAddr, mtu: u32) -> Option<DialError> {
     let needed = mtu_needed(ip);
     (mtu < needed).then_some(DialError::PathTooSmall { mtu, needed })
 }
 
-/// The longest packet that a path of QUIC to this address must carry, in bytes, headers included.
+/// The packet size in bytes that a path to this address must carry for QUIC, with headers.
 fn mtu_needed(ip: IpAddr) -> u32 {
     let ip_header = if ip.is_ipv4() { IPV4_HEADER_BYTES } else { IPV6_HEADER_BYTES };
     PAYLOAD_MIN + UDP_HEADER_BYTES + ip_header
 }
 
-/// The MTU of the path that a connected socket sends on.
+/// The MTU of the path of a connected socket, in bytes.
 #[cfg(target_os = "linux")]
 fn mtu(socket: &UdpSocket, to: IpAddr) -> io::Result<u32> {
     use rustix::net::sockopt::{ip_mtu, ipv6_mtu};
@@ -57,7 +62,7 @@ fn mtu(socket: &UdpSocket, to: IpAddr) -> io::Result<u32> {
     Ok(mtu?)
 }
 
-/// Other systems have no such question.
+/// Other systems do not offer this value. Then no path counts as too small.
 #[cfg(not(target_os = "linux"))]
 fn mtu(_: &UdpSocket, _: IpAddr) -> io::Result<u32> {
     Err(io::ErrorKind::Unsupported.into())
@@ -72,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_too_small_below_1228_for_ipv4_and_1248_for_ipv6() {
+    fn mtu_below_1228_or_1248_is_too_small() {
         for (to, needed) in [("10.0.0.1", 1_228), ("fd00::1", 1_248)] {
             assert_eq!(too_small(ip(to), needed), None);
             let mtu = needed - 1;
@@ -81,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_takes_what_quic_needs() {
+    fn loopback_path_has_no_fault() {
         for (local, to) in
             [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::", "127.0.0.1"), ("::", "::ffff:127.0.0.1")]
         {
@@ -90,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_another_family_cannot_be_reached() {
+    fn other_address_family_is_unreachable() {
         let fault = fault(ip("127.0.0.1"), "[::1]:7946".parse().unwrap());
         assert!(matches!(fault, Some(DialError::Unreachable { .. })), "{fault:?}");
     }

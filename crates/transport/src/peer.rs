@@ -1,22 +1,23 @@
-//! Whom a request goes to: a name and an address. Nothing here says whether they belong together; the handshake does.
+//! The target of a request: a name and an address. The handshake verifies that they belong
+//! together; this module does not.
 
 use std::fmt;
 
 use kinfolk_core::{NodeAddr, NodeId};
 
-/// A node to talk to: the name that its certificate must carry, and the address to dial if there is no connection yet.
+/// A node to send to: the name that its certificate must carry, and the address to dial.
 ///
-/// Connections are kept by name. The address is used only to dial.
+/// The pool stores connections by name. It uses the address only to dial.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Peer {
     /// The name that the peer's certificate must carry.
     pub id: NodeId,
-    /// The address at which the peer listens.
+    /// The address on which the peer listens.
     pub addr: NodeAddr,
 }
 
 impl Peer {
-    /// Puts a name and an address together.
+    /// Creates a peer from a name and an address.
     pub const fn new(id: NodeId, addr: NodeAddr) -> Self {
         Self { id, addr }
     }
@@ -28,10 +29,10 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Where a request was meant to go: an address, and a name if it is known.
+/// The target of a request, for error messages: an address, and the name if it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
-    /// The expected name; none for a seed that is known by its address only.
+    /// The expected name. None for a seed, of which only the address is known.
     pub id: Option<NodeId>,
     /// The address.
     pub addr: NodeAddr,

@@ -1,5 +1,5 @@
-//! How a request can fail, and what each failure says about the peer. A failure is evidence, never a verdict: whether
-//! the peer has failed is decided elsewhere.
+//! The errors of a request, and what each error says about the peer. An error is evidence, never a
+//! verdict. The failure detector decides whether the peer has failed.
 
 use std::time::Duration;
 
@@ -11,165 +11,206 @@ use crate::peer::Target;
 use crate::pool::{DialError, Need, PoolError};
 use crate::traffic::Traffic;
 
-/// How a request or a message is sent.
+/// How the transport sends a request or a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
-    /// What to do where there is no open connection to the peer.
+pub struct RequestOptions {
+    /// What to do without an open connection to the peer.
     pub need: Need,
-    /// What its bytes, and those of its answer, are counted for.
+    /// The traffic class for which this node counts the bytes of the message and of its answer.
     pub traffic: Traffic,
 }
 
-impl Default for Manner {
-    /// Urgent, and for anything.
+impl Default for RequestOptions {
+    /// `Urgent`, with the traffic class `Other`.
     fn default() -> Self {
         Self { need: Need::Urgent, traffic: Traffic::Other }
     }
 }
 
-/// Why a request has no answer, or a message was not delivered.
+/// Why a request has no answer, or why a message was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// This node's limit on connections is met. Nothing was sent.
+    /// The connection pool is full, and no connection in it is idle. Nothing was sent.
+    ///
+    /// What to do: raise `max_total`, or send to fewer peers at once.
     #[error(
-        "nothing sent to {peer}: the connection pool is full ({current} of {max}, none idle); raise `max_total` or \
-         send less at once"
+        "nothing sent to {peer}: the connection pool is full ({current} of {max}, none idle); raise `max_total`, or \
+         send to fewer peers at once"
     )]
     PoolFull {
-        /// To whom.
+        /// The target.
         peer: Target,
-        /// The connections that count against the limit.
+        /// The number of connections that count against the limit.
         current: usize,
         /// The limit.
         max: usize,
     },
-    /// There is no open connection, and the message is not worth a dial ([`Need::OpenOnly`]).
-    /// Nothing was sent.
-    #[error("nothing sent to {peer}: there is no open connection to it, and this is not worth a new one")]
+    /// No connection is open, and the caller wants no dial ([`Need::OpenOnly`]). Nothing was sent.
+    ///
+    /// What to do: nothing. To send in any case, use another [`Need`].
+    #[error("nothing sent to {peer}: no connection is open, and the caller wants no dial")]
     NotConnected {
-        /// To whom.
+        /// The target.
         peer: Target,
     },
-    /// Too many requests to this peer wait for a connection or a stream already. Nothing was sent.
+    /// Too many requests to this peer already wait for a connection or a stream. Nothing was sent.
+    ///
+    /// What to do: send fewer requests at once, or raise `queue_max` or the pool's `waiters_max`.
     #[error(
-        "nothing sent to {peer}: {waiting} requests to it wait already, the limit is {max}; send fewer at once"
+        "nothing sent to {peer}: {waiting} requests to it already wait, and the limit is {max}; send fewer at once"
     )]
     QueueFull {
-        /// To whom.
+        /// The target.
         peer: Target,
-        /// How many wait.
+        /// The number of waiting requests.
         waiting: usize,
         /// The limit.
         max: usize,
     },
-    /// This node has as many streams to services of the peer as it allows itself. Nothing was sent.
-    #[error("no stream to {peer}: {max} to it are open, the limit `app_streams_max`; close some first")]
+    /// This node has its maximum of open streams to services of the peer. Nothing was sent.
+    ///
+    /// What to do: close streams to this peer, or raise `app_streams_max`.
+    #[error(
+        "cannot open a stream to {peer}: {max} are open, which is the limit `app_streams_max`; close some first"
+    )]
     TooManyStreams {
-        /// To whom.
+        /// The target.
         peer: Target,
         /// The limit.
         max: usize,
     },
-    /// The name cannot name a service. Nothing was sent.
+    /// The service name is not valid. Nothing was sent.
+    ///
+    /// What to do: correct the name in the program that opens the stream.
     #[error(
-        "no stream to {peer}: `{service}` cannot name a service; give 1 to 63 of a-z, 0-9, '-', '_', '.' and '/'"
+        "cannot open a stream to {peer}: `{service}` is not a service name; give 1 to 63 of a-z, 0-9, '-', '_', '.' \
+         and '/'"
     )]
     BadService {
-        /// To whom.
+        /// The target.
         peer: Target,
         /// The name.
         service: String,
     },
-    /// There is no connection and none could be made.
+    /// No connection is open, and the dial failed.
+    ///
+    /// What to do: see the [cause](DialError).
     #[error("no connection to {peer}: {cause}")]
     Connect {
-        /// To whom.
+        /// The target.
         peer: Target,
-        /// Why.
+        /// Why the dial failed.
         cause: DialError,
     },
-    /// Another node than the expected one answers at the address.
-    #[error("{peer} is {found}: its certificate names that node; correct the address, or the name")]
+    /// Another node answers at the address.
+    ///
+    /// What to do: correct the address, or the expected name.
+    #[error("{peer} is {found}: its certificate has that name; correct the address, or the expected name")]
     WrongPeer {
-        /// To whom.
+        /// The target.
         peer: Target,
-        /// The node that was expected.
+        /// The expected node.
         expected: NodeId,
         /// The node that answered.
         found: NodeId,
     },
-    /// The deadline passed.
+    /// No answer arrived before the deadline.
+    ///
+    /// What to do: check that the peer runs and that UDP packets reach it. The phase says how far
+    /// the request came.
     #[error("no answer from {peer} within {deadline:?} ({phase}); it or the network between may be down")]
     Timeout {
-        /// To whom.
+        /// The target.
         peer: Target,
-        /// The time that was given.
+        /// The time limit of the request.
         deadline: Duration,
-        /// What was being waited for.
+        /// What the request waited for.
         phase: Phase,
     },
-    /// The connection ended before the answer was there.
-    #[error("the connection to {peer} ended before its answer came: {cause}")]
+    /// The connection ended before the answer arrived.
+    ///
+    /// What to do: see the [cause](Ending). In most cases send again.
+    #[error("the connection to {peer} ended before the answer arrived: {cause}")]
     Closed {
-        /// To whom.
+        /// The target.
         peer: Target,
-        /// How it ended.
+        /// How the connection ended.
         cause: Ending,
     },
-    /// The message is over this node's limit. Nothing was sent.
+    /// The message is longer than this node's limit. Nothing was sent.
+    ///
+    /// What to do: send less, or raise `frame_bytes_max` on every node.
     #[error("nothing sent to {peer}: {cause}")]
     TooLarge {
-        /// To whom.
+        /// The target.
         peer: Target,
         /// The size and the limit.
         cause: FrameError,
     },
-    /// The peer answered with something that is no frame.
-    #[error("the answer of {peer} cannot be read: {cause}")]
+    /// The answer of the peer is not a valid frame.
+    ///
+    /// What to do: run compatible versions on both nodes.
+    #[error("cannot read the answer of {peer}: {cause}")]
     Decode {
-        /// From whom.
+        /// The target.
         peer: Target,
-        /// What is wrong with it.
+        /// What is wrong with the answer.
         cause: FrameError,
     },
-    /// The peer took the request and gave no answer: it had none.
-    #[error("{peer} took the request and has no answer to it")]
+    /// The peer took the request, and its program gave no answer.
+    ///
+    /// What to do: check that the peer's program answers requests of this kind.
+    #[error("{peer} took the request and gave no answer; check that its program answers such requests")]
     NoReply {
-        /// Who.
+        /// The peer.
         peer: Target,
     },
     /// The peer is alive and did not take the message.
-    #[error("{peer} did not take the message: {why}")]
+    ///
+    /// What to do: see the [reason](Rejection).
+    #[error("{peer} rejected the message: {why}")]
     Rejected {
-        /// Who.
+        /// The peer.
         peer: Target,
-        /// Why.
+        /// The reason.
         why: Rejection,
     },
     /// This node is shutting down.
+    ///
+    /// What to do: nothing.
     #[error("nothing sent to {peer}: this node is shutting down")]
     ShuttingDown {
-        /// To whom.
+        /// The target.
         peer: Target,
     },
 }
 
-/// What was being waited for when a deadline passed.
+/// What a request waited for when its deadline passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Phase {
-    /// The connection.
+    /// The request waited for the connection.
+    ///
+    /// What to do: check the address, and that UDP packets pass.
     #[error("while connecting")]
     Connecting,
-    /// A turn on this node, at a limit of its own: for a dial (`dials_max`) or for a stream
-    /// (`streams_max`).
+    /// The request waited for its turn on this node, at a limit of this node: for a dial
+    /// (`dials_max`) or for a stream (`streams_max`).
+    ///
+    /// What to do: send fewer requests at once, or give this node more CPU.
     #[error("while waiting for its turn on this node")]
     Queued,
-    /// The answer, or the confirmation that the message has arrived.
+    /// The request was sent. It waited for the answer, or for the confirmation that the message
+    /// arrived.
+    ///
+    /// What to do: check that the peer runs and is not overloaded.
     #[error("after sending")]
     Answer,
-    /// The same, and the peer's transport has acknowledged packets of ours since: its process runs, and is late.
+    /// As `Answer`, but the peer's transport has since acknowledged packets. The peer's process
+    /// runs, and is slow.
+    ///
+    /// What to do: check the load of the peer.
     #[error("after sending, though its process acknowledges packets")]
     Acknowledged,
 }
@@ -179,111 +220,141 @@ pub enum Phase {
 #[non_exhaustive]
 pub enum Ending {
     /// The peer left the cluster.
-    #[error("it left the cluster")]
+    ///
+    /// What to do: nothing.
+    #[error("the peer left the cluster")]
     Left,
-    /// The peer's program ended its transport without leaving the cluster.
-    #[error("its program has stopped")]
+    /// The peer's program stopped its transport and did not leave the cluster.
+    ///
+    /// What to do: start the program again, if it should run.
+    #[error("the program of the peer stopped")]
     Stopped,
-    /// The peer's process does not know the connection: it has restarted.
-    #[error("it has restarted; send again")]
+    /// The peer's process does not know the connection, because it restarted.
+    ///
+    /// What to do: send again.
+    #[error("the peer restarted; send again")]
     Restarted,
-    /// Nothing was heard for the idle time-out.
-    #[error("nothing was heard of it any more")]
+    /// No packet arrived for the idle time-out.
+    ///
+    /// What to do: check that the peer runs and that UDP packets pass.
+    #[error("no packet arrived for the idle time-out")]
     Silence,
-    /// The peer does not accept this node's identity, or is not the node that it was taken for.
-    #[error("it refused this node: {reason}")]
+    /// The peer does not accept this node's identity, or it is not the expected node.
+    ///
+    /// What to do: compare the certificates and the cluster of both nodes.
+    #[error("the peer refused this node: {reason}")]
     Refused {
-        /// Its reason.
+        /// The peer's reason.
         reason: String,
     },
-    /// The peer closed it because nothing was in flight on it, as it saw it: the request came just too late and was not
-    /// taken up.
-    #[error("it closed the idle connection just before the request came ({reason}); send again")]
+    /// The peer closed the connection because it was idle on the peer's side. The request came just
+    /// too late, and the peer did not process it.
+    ///
+    /// What to do: send again. It is safe: the peer did nothing with the request.
+    #[error("the peer closed the idle connection just before the request arrived ({reason}); send again")]
     Unused {
-        /// Its reason.
+        /// The peer's reason.
         reason: String,
     },
-    /// The peer closed it for another reason.
-    #[error("it closed it ({reason}); send again")]
+    /// The peer closed the connection for another reason.
+    ///
+    /// What to do: send again.
+    #[error("the peer closed the connection ({reason}); send again")]
     ByPeer {
-        /// Its reason.
+        /// The peer's reason.
         reason: String,
     },
-    /// This node closed it.
-    #[error("this node closed it ({reason}); send again")]
+    /// This node closed the connection.
+    ///
+    /// What to do: send again.
+    #[error("this node closed the connection ({reason}); send again")]
     Local {
-        /// Our reason.
+        /// This node's reason.
         reason: String,
     },
 }
 
-/// Why a living peer did not take a message.
+/// Why a peer that is alive did not take a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// Its queue of messages is full.
-    #[error("its queue is full; send less, or later")]
+    /// The queue of messages at the peer is full.
+    ///
+    /// What to do: send less, or send later. If it repeats, check the load of the peer, or raise
+    /// its `inbox_max`.
+    #[error("its queue is full; send less, or send later")]
     Busy,
-    /// The message is over its limit.
-    #[error("it is larger than the limit there; set `frame_bytes_max` to the same value on every node")]
+    /// The message is longer than the peer's limit.
+    ///
+    /// What to do: set `frame_bytes_max` to the same value on every node.
+    #[error(
+        "the message is longer than the limit there; set `frame_bytes_max` to the same value on every node"
+    )]
     TooLarge,
-    /// It could not read the message.
-    #[error("it cannot read it; both nodes must run compatible versions")]
+    /// The peer cannot read the message.
+    ///
+    /// What to do: run compatible versions on both nodes.
+    #[error("the peer cannot read the message; run compatible versions on both nodes")]
     Unreadable,
-    /// Nobody there accepts the service that a stream was opened to.
+    /// No program on the peer accepts the service of the stream.
+    ///
+    /// What to do: start that program on the peer, or correct the service name.
     #[error("no program there accepts this service; start it there, or correct the name")]
     UnknownService,
-    /// It has as many streams of this node to its services as it allows.
-    #[error("it has as many streams of this node as its `app_streams_max` allows; close some first")]
+    /// The peer has its maximum of open streams from this node to its services.
+    ///
+    /// What to do: close streams to this peer, or raise `app_streams_max` there.
+    #[error("this node has as many streams there as `app_streams_max` of the peer allows; close some first")]
     TooManyStreams,
-    /// It gave up waiting for the rest of the message.
-    #[error("the message did not arrive there in time")]
+    /// The rest of the message did not arrive within the peer's `frame_timeout`.
+    ///
+    /// What to do: check the network between the nodes, and the load of this node.
+    #[error("the message did not arrive there in time; check the network between the nodes")]
     TooSlow,
 }
 
-/// What a failure says about the peer.
+/// What a failed request says about the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Evidence {
-    /// The peer's process is alive and answered, if not as wished.
+    /// The peer's process is alive and answered, but the answer is an error.
     Answered,
-    /// Somebody answered, and one side does not accept the other's identity.
+    /// A process answered, and one side does not accept the identity of the other.
     Refused,
-    /// It has not answered, but its process acknowledges what this node sends.
+    /// No answer arrived, but the peer's process acknowledges packets of this node.
     Late,
-    /// Nothing was heard.
+    /// Nothing arrived from the peer.
     Silent,
-    /// The peer said that it leaves or stops.
+    /// The peer announced that it leaves or stops.
     Departed,
-    /// The peer's process is alive, and another one than that which the connection was made with.
+    /// The peer's process is alive, and is a newer one than the connection was made with.
     Restarted,
-    /// Nothing about the peer: the reason lies in this node, or in the path near it.
+    /// Nothing about the peer. The cause lies in this node, or in the network near it.
     Local,
 }
 
 impl RequestError {
-    /// What this failure says about the peer.
+    /// What this error says about the peer.
     ///
-    /// - `Local`, a limit of this node: `PoolFull`, `NotConnected`, `QueueFull`, `TooManyStreams`, `Timeout` with
-    ///   `Queued`, `Connect` with `NotBegun`.
-    /// - `Local`, a fault of the caller or of this program: `TooLarge`, `BadService`, `Connect`
+    /// - `Local`, a limit of this node: `PoolFull`, `NotConnected`, `QueueFull`, `TooManyStreams`,
+    ///   `Timeout` with `Queued`, `Connect` with `NotBegun`.
+    /// - `Local`, an error of the caller or of this program: `TooLarge`, `BadService`, `Connect`
     ///   with `Other`.
     /// - `Local`, the end of this node, or its own close of the connection: `ShuttingDown`,
     ///   `Connect` with `Stopped`, `Closed` with `Local`.
-    /// - `Local`, a path that takes no packet of QUIC: `Connect` with `PathTooSmall`.
+    /// - `Local`, a path that is too narrow for QUIC's packets: `Connect` with `PathTooSmall`.
     /// - `Late`, no answer, but acknowledgements: `Timeout` with `Acknowledged`.
     /// - `Silent`, no answer: `Timeout` with `Connecting` or `Answer`, `Connect` with `Silent`,
     ///   `Closed` with `Silence`.
-    /// - `Silent`, no way to send: `Connect` with `Unreachable`. A node that has lost its network
-    ///   must notice that by the silence of all others.
+    /// - `Silent`, no way to send: `Connect` with `Unreachable`. It does not count as `Local`,
+    ///   because an isolated node must notice its state by the silence of all others.
     /// - `Refused`, one side refuses the other's identity or protocol: `WrongPeer`, `Closed` with
     ///   `Refused`, `Connect` with `RefusedByPeer`, `PeerRefused`, `WrongPeer`, `OwnName` or
     ///   `Protocol`.
-    /// - `Answered`, the peer lives and gives no answer: `Decode`, `NoReply`, `Rejected`, `Connect`
-    ///   with `Busy`, `Closed` with `Unused` or `ByPeer`.
-    /// - `Departed`, the peer says that it ends: `Closed` with `Left` or `Stopped`.
-    /// - `Restarted`, the peer's process is another one now: `Connect` or `Closed` with
-    ///   `Restarted`.
+    /// - `Answered`, the peer is alive and gives no usable answer: `Decode`, `NoReply`, `Rejected`,
+    ///   `Connect` with `Busy`, `Closed` with `Unused` or `ByPeer`.
+    /// - `Departed`, the peer announces its end: `Closed` with `Left` or `Stopped`.
+    /// - `Restarted`, the peer runs a newer process: `Connect` or `Closed` with `Restarted`.
     pub fn evidence(&self) -> Evidence {
         match self {
             Self::PoolFull { .. }
@@ -323,7 +394,7 @@ impl RequestError {
         }
     }
 
-    /// The same failure in the pool's words.
+    /// Converts an error of the pool.
     pub(crate) fn of_pool(peer: Target, error: PoolError) -> Self {
         match error {
             PoolError::PoolFull { current, max } => Self::PoolFull { peer, current, max },
@@ -334,7 +405,7 @@ impl RequestError {
         }
     }
 
-    /// A failed dial.
+    /// Converts the error of a dial.
     pub(crate) fn of_dial(peer: Target, cause: DialError) -> Self {
         match (cause, &peer.id) {
             (DialError::WrongPeer { found }, Some(expected)) => {

@@ -1,6 +1,8 @@
-//! The seam where a simulated network takes the place of UDP, for tests of the whole stack in virtual time. Only what a
-//! network has to offer; the networks themselves belong to the tests. Behind the feature `simulation`, so that a product
-//! holds none of it.
+//! The interface through which tests replace UDP with a simulated network, for the whole stack in
+//! virtual time.
+//!
+//! It contains only what a network must provide. The networks themselves belong to the tests. All
+//! of it is behind the feature `simulation`, so that a production build contains none of it.
 
 use std::fmt;
 use std::io;
@@ -8,31 +10,33 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// A machine of a simulated network, on which a transport runs.
+/// A machine of a simulated network, on which one transport runs.
 #[derive(Clone)]
 pub struct Host {
-    /// Where its sockets are bound.
+    /// The network in which the transport binds its sockets.
     pub network: Arc<dyn Network>,
-    /// Where all randomness of its QUIC endpoints comes from. TLS keeps the system's: keys and signatures differ from run
-    /// to run, and change no packet's time.
+    /// The seed of all randomness in the QUIC endpoints. TLS uses the system's randomness: keys and
+    /// signatures differ between runs, but they do not change the time of any packet.
     pub seed: u64,
 }
 
-/// What makes sockets.
+/// Creates sockets.
 pub trait Network: Send + Sync {
-    /// Binds a socket; port 0 lets the network choose one.
+    /// Binds a socket. Port 0 lets the network choose a port.
     ///
     /// # Errors
-    /// As from a system: [`AddrInUse`](io::ErrorKind::AddrInUse), or whatever else is wrong with the address.
+    /// As from a system: [`AddrInUse`](io::ErrorKind::AddrInUse), or another error for a wrong
+    /// address.
     fn bind(&self, addr: SocketAddr) -> io::Result<Socket>;
 
-    /// Whether a datagram from `from` to `to` is answered with the word that nobody listens there.
+    /// Whether the network answers a datagram from `from` to `to` with the report that the port is
+    /// closed.
     fn port_is_closed(&self, from: IpAddr, to: SocketAddr) -> bool;
 }
 
-/// A bound socket in its two halves. It is closed when both are dropped.
+/// A bound socket in its two halves. Dropping both halves closes it.
 pub struct Socket {
-    /// Its address, with the real port.
+    /// The socket's address, with the chosen port.
     pub addr: SocketAddr,
     /// The half that sends.
     pub sender: Box<dyn Sender>,
@@ -40,7 +44,7 @@ pub struct Socket {
     pub receiver: Box<dyn Receiver>,
 }
 
-/// Sends datagrams. Never waits: what does not fit is lost.
+/// Sends datagrams. It never waits: a datagram that does not fit is dropped.
 pub trait Sender: Send {
     /// Sends one datagram.
     fn send(&mut self, to: SocketAddr, payload: &[u8]);
@@ -48,16 +52,16 @@ pub trait Sender: Send {
 
 /// Receives datagrams.
 pub trait Receiver: Send {
-    /// Puts all datagrams that have arrived into `into`. Ready if there is at least one.
+    /// Appends all datagrams that have arrived to `into`. Ready if at least one arrived.
     fn poll_receive(&mut self, cx: &mut Context<'_>, into: &mut Vec<Datagram>) -> Poll<()>;
 }
 
 /// A datagram that has arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Datagram {
-    /// Where it comes from.
+    /// The sender's address.
     pub from: SocketAddr,
-    /// Its content.
+    /// The payload.
     pub payload: Vec<u8>,
 }
 

@@ -1,5 +1,5 @@
-//! What the transport has done, as numbers. The counters are for people and metrics; no decision reads them, so that
-//! they need no ordering among each other.
+//! The counters of the transport. They are for people and metrics. No decision reads them, so they
+//! need no ordering among each other.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -9,66 +9,75 @@ use crate::traffic::{Counts, SentFor};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TransportStats {
-    /// Frames sent: requests, answers and messages.
+    /// Frames sent: requests, answers, and messages.
     pub frames_sent: u64,
     /// Frames received.
     pub frames_received: u64,
-    /// Bytes of the bodies of frames sent.
+    /// Bytes in the bodies of sent frames.
     pub body_bytes_sent: u64,
-    /// Bytes of the bodies of frames received.
+    /// Bytes in the bodies of received frames.
     pub body_bytes_received: u64,
-    /// UDP datagrams sent, of connections (handshakes, acknowledgements and repetitions included).
+    /// UDP datagrams sent on connections, with handshakes, acknowledgements, and retransmissions.
     pub datagrams_sent: u64,
-    /// UDP datagrams received, of connections.
+    /// UDP datagrams received on connections.
     pub datagrams_received: u64,
-    /// UDP payload bytes sent in them. IP and UDP headers, 28 bytes a datagram with IPv4, are not counted.
+    /// UDP payload bytes sent in these datagrams. IP and UDP headers are not counted (28 bytes a
+    /// datagram with IPv4).
     pub udp_bytes_sent: u64,
-    /// UDP payload bytes received in them.
+    /// UDP payload bytes received in these datagrams.
     pub udp_bytes_received: u64,
-    /// What was sent, by what it was for. Beside the datagrams of connections it has those of port checks.
+    /// What was sent, by traffic class. It contains the datagrams of connections and those of port
+    /// checks.
     pub sent_for: SentFor,
-    /// Requests and messages begun.
+    /// Requests and messages started.
     pub requests: u64,
-    /// Of these: failed, for whatever reason.
+    /// Of these: failed, for any reason.
     pub requests_failed: u64,
     /// Of these: failed because the deadline passed.
     pub requests_timed_out: u64,
-    /// Requests that crossed the peer's closing of an idle connection and were sent once more.
+    /// Requests that arrived just after the peer had closed the idle connection, and that this node
+    /// sent once more.
     pub requests_repeated: u64,
-    /// Handshakes that came through, in both directions.
+    /// Handshakes that succeeded, in both directions.
     pub handshakes: u64,
-    /// First packets of handshakes that were dropped, because handshakes took longer than a second and so many were under way. The
-    /// dialler sends them again by itself.
+    /// First handshake packets that this node dropped, because handshakes took longer than a second
+    /// and as many as the window allows were in progress. The dialler sends such a packet again.
     pub handshakes_deferred: u64,
-    /// Peers, of either side, that this node refused because another authority signed their certificate.
+    /// Peers, in both directions, that this node refused because another authority signed their
+    /// certificate.
     pub refused_untrusted: u64,
-    /// Refused because of the name in their certificate: another cluster, another node, or our own name.
+    /// Peers that this node refused because of the name in their certificate: another cluster,
+    /// another node, or this node's own name.
     pub refused_name: u64,
-    /// Refused because their certificate is not valid now.
+    /// Peers that this node refused because their certificate is not valid now.
     pub refused_expired: u64,
-    /// Refused in the handshake for another reason.
+    /// Peers that this node refused in the handshake for another reason.
     pub refused_other: u64,
-    /// Peers, of either side, that refused this node.
+    /// Peers, in both directions, that refused this node.
     pub refused_by_peer: u64,
-    /// Attempts that were refused because a limit on inbound connections was met.
+    /// Connection attempts that this node refused at a limit on inbound connections.
     pub refused_limit: u64,
-    /// Connections that peers opened and that the pool had no room to take up: they only serve the peer's requests.
+    /// Connections that peers opened and that the pool did not adopt, because it was full. They
+    /// serve only the peer's requests.
     pub unpooled: u64,
-    /// Messages that were refused because the application's queue was full.
+    /// Messages that this node refused because the application's queue was full.
     pub inbox_full: u64,
-    /// Streams of applications that this node opened and the peer took.
+    /// Application streams that this node opened and the peer accepted.
     pub streams_opened: u64,
-    /// Streams of applications that peers opened and that this node took.
+    /// Application streams that peers opened and this node accepted.
     pub streams_accepted: u64,
-    /// Streams of applications that this node refused: the service is unknown, its backlog is full, or the peer has too
-    /// many.
+    /// Application streams that this node refused: the service is unknown, its backlog is full, or
+    /// the peer has too many streams.
     pub streams_refused: u64,
-    /// Streams that were reset because what came on them is no frame, or did not come in time.
+    /// Streams that this node rejected: an invalid frame, a frame that did not arrive in time, a
+    /// stream kind on the wrong connection, or more kept streams than a peer may hold unused.
     pub bad_streams: u64,
 }
 
-/// What the endpoints' own tasks count, at each datagram. It has cache lines to itself (two, as processors fetch them in
-/// pairs), so that counting here does not take away the lines that each request counts on.
+/// The counters that the tasks of the endpoints write for each datagram.
+///
+/// They have cache lines of their own (two, because processors fetch lines in pairs). Otherwise
+/// each datagram would take away the cache lines of the counters that each request writes.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Udp {
@@ -78,7 +87,8 @@ pub(crate) struct Udp {
     pub(crate) bytes_received: AtomicU64,
 }
 
-/// Declares the counters and how [`TransportStats`] is read from them, from one list.
+/// Declares the counters, and the function that reads [`TransportStats`] from them, from one list.
+/// With one list no counter can be forgotten.
 macro_rules! counters {
     ($($name:ident),* $(,)?) => {
         /// The counters behind [`TransportStats`].

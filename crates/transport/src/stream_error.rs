@@ -1,4 +1,5 @@
-//! How a stream of an application can end before its time. The bytes that came or went before it are good.
+//! How an application stream can fail. The bytes that were sent or received before the failure are
+//! valid.
 
 use std::io;
 
@@ -7,27 +8,33 @@ use thiserror::Error;
 
 use crate::request::Ending;
 
-/// Why an application's stream carries no more.
+/// Why an application stream carries no more bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// The connection that carried the stream has ended.
-    #[error("the connection to {peer} that carried the stream has ended: {cause}")]
+    /// The connection of the stream ended.
+    ///
+    /// What to do: open a new stream. See also the [cause](Ending).
+    #[error("the connection to {peer} that carried the stream ended: {cause}")]
     Closed {
         /// The peer.
         peer: NodeId,
-        /// How it ended.
+        /// How the connection ended.
         cause: Ending,
     },
-    /// The program at the other end let go of its half: it dropped the writer before `finish`, or the reader before the
-    /// end.
-    #[error("the program on {peer} gave the stream up before its end")]
+    /// The program on the peer dropped its half of the stream early: the writer before `finish`, or
+    /// the reader before the end.
+    ///
+    /// What to do: look at the log of that program, then open a new stream.
+    #[error("the program on {peer} dropped the stream before its end; see its log, then open a new stream")]
     GivenUp {
         /// The peer.
         peer: NodeId,
     },
-    /// The writer was finished already. A fault of the caller; nothing was sent.
-    #[error("the stream to {peer} is finished: nothing more can be sent on it")]
+    /// The caller wrote to a stream after `finish`. Nothing was sent.
+    ///
+    /// What to do: correct the calling program.
+    #[error("the stream to {peer} is finished; no more bytes can be sent on it")]
     Finished {
         /// The peer.
         peer: NodeId,
@@ -45,24 +52,30 @@ impl From<StreamError> for io::Error {
     }
 }
 
-/// Why a service is not accepted.
+/// Why a service cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ServiceError {
-    /// The name cannot name a service.
-    #[error("`{service}` cannot name a service: give 1 to 63 of a-z, 0-9, '-', '_', '.' and '/'")]
+    /// The service name is not valid.
+    ///
+    /// What to do: correct the name in the calling program.
+    #[error("`{service}` is not a service name; give 1 to 63 of a-z, 0-9, '-', '_', '.' and '/'")]
     Name {
         /// The name.
         service: String,
     },
-    /// The transport has stopped: nothing comes in any more.
-    #[error("`{service}` is not accepted: this node has shut down")]
+    /// The transport has stopped, so no stream can arrive.
+    ///
+    /// What to do: nothing, if this node should stop.
+    #[error("cannot accept `{service}`: this node has shut down")]
     Stopped {
         /// The name.
         service: String,
     },
-    /// Somebody in this program accepts the service already.
-    #[error("`{service}` is accepted already: drop the other `Listener` first")]
+    /// Another listener in this program already accepts the service.
+    ///
+    /// What to do: drop the other `Listener` first.
+    #[error("cannot accept `{service}`: another listener accepts it; drop the other `Listener` first")]
     Taken {
         /// The name.
         service: String,

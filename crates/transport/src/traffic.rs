@@ -1,36 +1,40 @@
-//! What bytes are for, so that it can be counted: people ask what a node's traffic consists of.
+//! The traffic class of bytes. Operators ask what a node's traffic consists of, so each byte is
+//! counted by class.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What a request or a message is for, as its sender says. Part of the protocol: it stands in the first byte of a request, so that
-/// the answer is counted for the same.
+/// The *traffic class* of a request or a message: its purpose, as its sender states it.
+///
+/// It is part of the protocol: the first byte of a request contains it, so that both sides count
+/// the answer in the same class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(u8)]
 pub enum Traffic {
-    /// Anything else.
+    /// All other traffic.
     #[default]
     Other = 0,
-    /// Whether a node is alive.
+    /// Probes: whether a node is alive.
     Probe = 1,
-    /// News.
+    /// Gossip updates that a message carries by itself.
     Gossip = 2,
-    /// Comparisons and exchanges of what nodes know.
-    Comparison = 3,
+    /// Anti-entropy: digests and exchanges of views.
+    AntiEntropy = 3,
 }
 
 impl Traffic {
-    /// Reads it from the byte. One that a later release knows is [`Other`](Self::Other) here.
+    /// Reads the class from its number. A class of a later version reads as [`Other`](Self::Other).
     pub(crate) const fn of_byte(byte: u8) -> Self {
         match byte {
             1 => Self::Probe,
             2 => Self::Gossip,
-            3 => Self::Comparison,
+            3 => Self::AntiEntropy,
+            // A later version may add a class. It only selects a counter, so it is not an error.
             _ => Self::Other,
         }
     }
 }
 
-/// What the latest bytes on a connection are for.
+/// The use of a connection's latest bytes. QUIC's own packets count for the use before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Use {
@@ -38,8 +42,8 @@ pub(crate) enum Use {
     Other,
     Probe,
     Gossip,
-    Comparison,
-    /// A stream of an application.
+    AntiEntropy,
+    /// An application stream.
     Application,
 }
 
@@ -51,7 +55,7 @@ impl Use {
             0 => Self::Handshake,
             2 => Self::Probe,
             3 => Self::Gossip,
-            4 => Self::Comparison,
+            4 => Self::AntiEntropy,
             5 => Self::Application,
             _ => Self::Other,
         }
@@ -64,7 +68,7 @@ impl From<Traffic> for Use {
             Traffic::Other => Self::Other,
             Traffic::Probe => Self::Probe,
             Traffic::Gossip => Self::Gossip,
-            Traffic::Comparison => Self::Comparison,
+            Traffic::AntiEntropy => Self::AntiEntropy,
         }
     }
 }
@@ -72,34 +76,36 @@ impl From<Traffic> for Use {
 /// Datagrams, and the UDP payload bytes in them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// How many.
+    /// The number of datagrams.
     pub datagrams: u64,
-    /// How many bytes in all of them, without IP and UDP headers.
+    /// The bytes in all of them, without IP and UDP headers.
     pub bytes: u64,
 }
 
-/// What was sent, by what it was for. QUIC's own packets (acknowledgements, repetitions, keys) count for what their connection was
-/// last used for.
+/// What was sent, by traffic class.
+///
+/// QUIC's own packets (acknowledgements, retransmissions, keys) count for the last use of their
+/// connection, because QUIC does not say for what it sends them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SentFor {
     /// New connections, until their first use.
     pub handshake: Sent,
-    /// Probes and their answers, with what rides on them.
+    /// Probes and their answers, with the gossip updates that they piggyback.
     pub probe: Sent,
-    /// News that goes by itself.
+    /// Gossip updates that go in messages of their own.
     pub gossip: Sent,
-    /// Comparisons and exchanges of views.
-    pub comparison: Sent,
-    /// Checks whether anybody listens at a port.
+    /// Anti-entropy rounds and exchanges of views.
+    pub anti_entropy: Sent,
+    /// Port checks.
     pub port_check: Sent,
-    /// Streams of applications.
+    /// Application streams.
     pub application: Sent,
-    /// Joins, and requests of programs that use the transport alone.
+    /// Joins, and requests of programs that use only the transport.
     pub other: Sent,
 }
 
-/// A counter of datagrams.
+/// A counter of datagrams and their bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Count {
     datagrams: AtomicU64,
@@ -135,7 +141,7 @@ impl Counts {
             handshake: of(Use::Handshake),
             probe: of(Use::Probe),
             gossip: of(Use::Gossip),
-            comparison: of(Use::Comparison),
+            anti_entropy: of(Use::AntiEntropy),
             port_check: self.port_checks.read(),
             application: of(Use::Application),
             other: of(Use::Other),
@@ -148,8 +154,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_byte_reads_back_and_an_unknown_one_is_anything_else() {
-        for traffic in [Traffic::Other, Traffic::Probe, Traffic::Gossip, Traffic::Comparison] {
+    fn unknown_class_reads_as_other() {
+        for traffic in [Traffic::Other, Traffic::Probe, Traffic::Gossip, Traffic::AntiEntropy] {
             assert_eq!(Traffic::of_byte(traffic as u8), traffic);
             let of = Use::from(traffic);
             assert_eq!(Use::of_byte(of as u8), of);
@@ -161,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn each_use_has_a_counter_of_its_own() {
+    fn each_use_has_its_own_counter() {
         let counts = Counts::default();
         counts.of(Use::Probe).add(60);
         counts.of(Use::Probe).add(40);

@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: house rules that neither rustfmt nor clippy knows. This file gathers; each rule has a file.
 
 mod clocks;
+mod columns;
 pub(crate) mod files;
 mod leftovers;
 mod lengths;
@@ -8,13 +9,15 @@ mod links;
 mod module_docs;
 mod sleeps;
 pub(crate) mod source;
+mod test_names;
+mod words;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell;
+use crate::{messages, shell};
 use source::Source;
 
 /// A place where a rule is broken.
@@ -24,6 +27,13 @@ pub(crate) struct Finding {
     /// Counted from 1.
     line: usize,
     message: String,
+}
+
+impl Finding {
+    /// A finding on a line, counted from 1.
+    pub(crate) fn new(file: &Path, line: usize, message: impl Into<String>) -> Self {
+        Self { file: file.to_path_buf(), line, message: message.into() }
+    }
 }
 
 impl fmt::Display for Finding {
@@ -48,8 +58,11 @@ pub(crate) fn check() -> Result<String> {
     }
     findings.extend(lengths.too_long());
     for file in files::markdown(&root)? {
-        findings.extend(links::broken(&root, &file, &read(&root, &file)?));
+        let text = read(&root, &file)?;
+        findings.extend(links::broken(&root, &file, &text));
+        findings.extend(words::in_page(&file, &text));
     }
+    findings.extend(messages::check(&root)?);
     for remark in lengths.remarks() {
         eprintln!("tidy: note: {remark}");
     }
@@ -68,6 +81,9 @@ fn check_source(source: &Source, lengths: &mut lengths::Lengths, findings: &mut 
     findings.extend(leftovers::find(source));
     findings.extend(clocks::find(source));
     findings.extend(sleeps::find(source));
+    findings.extend(columns::find(source));
+    findings.extend(test_names::find(source));
+    findings.extend(words::in_code(source));
     lengths.measure(source);
 }
 

@@ -2,8 +2,6 @@
 //! test of a file runs in tokio's paused time, as do all whole-stack scenarios, a sleep is the passing of virtual time and
 //! needs no reason.
 
-use std::path::Path;
-
 use super::Finding;
 use super::source::Source;
 
@@ -17,7 +15,7 @@ pub(super) fn find(source: &Source) -> Vec<Finding> {
     if source.file.starts_with(VIRTUAL) || all_in_paused_time(source) {
         return Vec::new();
     }
-    let regions = test_regions(source);
+    let regions = source.test_regions();
     let lines: Vec<&str> = source.text.lines().collect();
     (0..source.tokens.len())
         .filter(|&at| is_sleep(source, at) && regions.iter().any(|&(from, to)| from <= at && at <= to))
@@ -47,36 +45,6 @@ fn is_sleep(source: &Source, at: usize) -> bool {
 fn excused(lines: &[&str], line: usize) -> bool {
     let above = lines[..line - 1].iter().rev().take_while(|text| text.trim_start().starts_with("//"));
     lines[line - 1].contains(EXCUSE) || above.into_iter().any(|text| text.trim_start().starts_with(EXCUSE))
-}
-
-/// Ranges of tokens (both ends belong to it) that are compiled for tests only.
-fn test_regions(source: &Source) -> Vec<(usize, usize)> {
-    if is_test_file(&source.file) {
-        return vec![(0, source.tokens.len())];
-    }
-    let mut regions = Vec::new();
-    for at in 0..source.tokens.len() {
-        if !source.stands_at(at, &["#", "["]) {
-            continue;
-        }
-        let end = source.closing(at + 1);
-        let names =
-            |word: &str| source.tokens[at..end].iter().any(|token| token.is_word && token.text == word);
-        if names("test") && !names("not") {
-            regions.extend(source.body(end + 1));
-        }
-    }
-    regions
-}
-
-/// Integration tests, test modules with a file of their own, and the crate that is nothing but tests.
-fn is_test_file(file: &Path) -> bool {
-    let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    file.components().any(|part| part.as_os_str() == "tests")
-        || file.starts_with("crates/scenarios")
-        || name == "tests"
-        || name.ends_with("_tests")
-        || name.starts_with("loom_")
 }
 
 #[cfg(test)]

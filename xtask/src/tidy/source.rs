@@ -88,6 +88,37 @@ impl Source {
         None
     }
 
+    /// Ranges of tokens (both ends belong to it) that are compiled for tests only.
+    pub(crate) fn test_regions(&self) -> Vec<(usize, usize)> {
+        if self.is_test_file() {
+            return vec![(0, self.tokens.len())];
+        }
+        let mut regions = Vec::new();
+        for at in 0..self.tokens.len() {
+            if !self.stands_at(at, &["#", "["]) {
+                continue;
+            }
+            let end = self.closing(at + 1);
+            let names =
+                |word: &str| self.tokens[at..end].iter().any(|token| token.is_word && token.text == word);
+            if names("test") && !names("not") {
+                regions.extend(self.body(end + 1));
+            }
+        }
+        regions
+    }
+
+    /// Integration tests, test modules with a file of their own, and the crate that is nothing but
+    /// tests.
+    pub(crate) fn is_test_file(&self) -> bool {
+        let name = self.file.file_stem().unwrap_or_default().to_string_lossy();
+        self.file.components().any(|part| part.as_os_str() == "tests")
+            || self.file.starts_with("crates/scenarios")
+            || name == "tests"
+            || name.ends_with("_tests")
+            || name.starts_with("loom_")
+    }
+
     /// A finding in this file.
     pub(crate) fn finding(&self, line: usize, message: impl Into<String>) -> Finding {
         Finding { file: self.file.clone(), line, message: message.into() }

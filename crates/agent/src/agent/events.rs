@@ -1,6 +1,7 @@
-//! Every event of the group as a line of the log: a warning where a member is missed, information
-//! otherwise. Durations are numbers with their unit in the name, so that both formats can be read
-//! by programs.
+//! Writes every event of the group as a line of the log.
+//!
+//! Suspicions, failures, partitions and conflicts are warnings; the rest is information. Durations
+//! are numbers whose names end in their unit, so that programs can read both log formats.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use kinfolk::{ClusterEvent, Subscription};
 use super::event_log::EventLog;
 use crate::render::{printable, tags};
 
-/// Logs events until the member has been shut down and the last one is logged.
+/// Logs events until the member has been shut down and the last event is logged.
 pub(super) async fn log_all(mut events: Subscription, event_log: Option<EventLog>) {
     while let Some(event) = events.next().await {
         if let Some(event_log) = &event_log {
@@ -22,69 +23,101 @@ pub(super) async fn log_all(mut events: Subscription, event_log: Option<EventLog
 fn log(event: &ClusterEvent) {
     use ClusterEvent as E;
     match event {
+        // A new member, or one that is back after a failure or a leave. What to do: nothing.
         E::NodeJoined { node } => tracing::info!(
             node = %node.id, addr = %node.addr, incarnation = node.incarnation.get(), tags = tags(&node.tags),
             "a member joined"
         ),
+        // A member has moved or has set new tags. What to do: nothing.
         E::NodeUpdated { node } => {
             let tags = tags(&node.tags);
             tracing::info!(node = %node.id, addr = %node.addr, tags, "a member changed its address or tags");
         }
+        // A member does not answer. Most suspicions end in a refutation. What to do: nothing; if
+        // the same member is suspected often, check its load and its network.
         E::NodeSuspected { node, cause } => {
             tracing::warn!(node = %node.id, addr = %node.addr, %cause, "a member is suspected");
         }
+        // The suspicion has ended: the member is alive. What to do: nothing.
         E::NodeRecovered { node } => tracing::info!(node = %node.id, "a suspected member refuted"),
+        // The group declared a member failed; `cause` says why. What to do: check the host and the
+        // process of that member.
         E::NodeFailed { node, cause } => {
             tracing::warn!(node = %node.id, addr = %node.addr, %cause, "a member failed");
         }
+        // The member left on purpose, or was stopped by a signal. What to do: nothing.
         E::NodeLeft { node } => tracing::info!(node = %node.id, "a member left"),
+        // The tombstone of a failed or left member reached its age limit (24 h by default), or an
+        // operator ran `kinfolk forget`. What to do: nothing.
         E::NodeReaped { id } => tracing::info!(node = %id, "removed the tombstone of a member"),
+        // This member has not heard a peer for unusually long (phi accrual, Hayashibara et al.
+        // 2004). It is an early sign, not a verdict. What to do: nothing; if it repeats, check the
+        // peer's load and network.
         E::HealthCheckFailed { id, phi, threshold, silence } => {
             let (phi, silence_ms) = (tenths(*phi), millis(*silence));
             tracing::warn!(node = %id, phi, threshold, silence_ms, "phi threshold crossed");
         }
+        // The peer whose silence crossed the threshold answers again. What to do: nothing.
         E::HealthCheckRecovered { id, episode } => {
             tracing::info!(node = %id, episode_ms = millis(*episode), "a silent member was heard from again");
         }
+        // A member sent a message to all members. What to do: nothing.
         E::Broadcast { from, payload } => {
             let text = printable(&String::from_utf8_lossy(payload));
+            // A payload is any bytes. Escape what a terminal could take for a command.
             tracing::info!(node = %from, bytes = payload.len(), text, "received a broadcast");
         }
+        // A second process uses the certificate of `node`. Once after a restart it can be the
+        // former instance. What to do: if it repeats, issue a certificate of its own to the second
+        // process.
         E::NameConflict { id, addr, count } => tracing::warn!(
             node = %id, %addr, count,
-            "another process claims this name: once is a former instance of it; repeatedly is a second process with the same \
-             certificate, so issue it a certificate of its own"
+            "another process claims this name; once after a restart this is the former instance; if it repeats, two \
+             processes share one certificate: issue one of them its own"
         ),
         other => log_of_group(other),
     }
 }
 
-/// Events about several members, or about the subscription.
+/// Logs events about several members, or about the subscription.
 fn log_of_group(event: &ClusterEvent) {
     use ClusterEvent as E;
     match event {
+        // More than two fifths of the group (at least two members) are silent or failed, or fewer
+        // live than the quorum. What to do: check the network between the sites; where two sides
+        // must not both write, stop writing in the minority.
         E::PartitionDetected { minority, live, known } => tracing::warn!(
             minority,
             live,
             known,
-            "partition suspected: two fifths of the group or more are silent or failed; verdicts by silence wait for the \
-             partition grace"
+            "partition suspected: more than two fifths of the group are silent or failed, or fewer live than the \
+             quorum; verdicts by silence wait for the partition grace"
         ),
+        // Enough members are reachable again. What to do: nothing.
         E::PartitionHealed { live, known, lasted } => {
             let lasted_ms = millis(*lasted);
             tracing::info!(live, known, lasted_ms, "partition healed: enough members are reachable");
         }
+        // The member failed and returned several times in a short time. What to do: check its link,
+        // its memory and its clock.
         E::NodeFlapping { id, returns, quiet } => tracing::warn!(
             node = %id, returns, quiet_ms = millis(*quiet),
-            "a member fails and returns repeatedly: its events are withheld until it has not changed for quiet_ms"
+            "a member fails and returns repeatedly; its events are withheld until its state has been the same for \
+             quiet_ms"
         ),
+        // The flapping member has kept one state for `quiet_ms`. What to do: nothing.
         E::NodeSettled { node } => {
             tracing::info!(node = %node.id, state = %node.state, "a flapping member is stable again");
         }
-        E::EventsDropped { count } => tracing::warn!(count, "events were lost: logging them is too slow"),
+        // Events arrived faster than this log could be written. What to do: use a higher log level,
+        // or read the log faster; `kinfolk members` shows the current state.
+        E::EventsDropped { count } => {
+            tracing::warn!(count, "lost events: they came faster than the log was written");
+        }
+        // A kind of event that this version of the agent does not format. What to do: nothing.
         other => {
             let event = serde_json::to_string(other).unwrap_or_default();
-            tracing::info!(event, "an event of the cluster");
+            tracing::info!(event, "received a cluster event of another kind");
         }
     }
 }
@@ -93,7 +126,7 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// With one digit behind the point, as people read it.
+/// Rounds to one decimal place: more digits of phi mean nothing to a reader.
 fn tenths(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }

@@ -1,11 +1,13 @@
-//! The signals that an agent takes. SIGPIPE is ignored from the start of every Rust program, so a
-//! reader of the log that ends does not end the agent.
+//! The signals that an agent takes.
+//!
+//! Every Rust program ignores SIGPIPE from its start, so the end of a log reader does not end the
+//! agent.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::{Failure, Status};
 
-/// SIGTERM, SIGINT (Ctrl-C), SIGHUP and SIGUSR1, from the moment this is made on.
+/// Receives SIGTERM, SIGINT (Ctrl-C), SIGHUP and SIGUSR1 from the moment at which it is made.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -13,22 +15,24 @@ pub(super) struct Signals {
     user: Signal,
 }
 
-/// What a signal asks for.
+/// The action that a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// To stop. The name of the signal.
+pub(super) enum Action {
+    /// Stop the agent. Holds the name of the signal.
     Stop(&'static str),
-    /// SIGHUP: to open the event log again.
+    /// SIGHUP: open the event log again.
     Reopen,
-    /// SIGUSR1: to log the state.
-    State,
+    /// SIGUSR1: log the state.
+    LogState,
 }
 
 impl Signals {
     pub(super) fn listen() -> Result<Self, Failure> {
+        // The system refused a signal handler. What to do: raise the limits of the process (file
+        // descriptors, memory), then start the agent again.
         let listen = |kind| {
             signal(kind).map_err(|error| {
-                Failure::new(Status::Failed, format_args!("signals cannot be received: {error}"))
+                Failure::new(Status::Failed, format_args!("cannot listen for signals: {error}"))
             })
         };
         Ok(Self {
@@ -39,26 +43,26 @@ impl Signals {
         })
     }
 
-    /// What the next signal asks for.
+    /// Waits for the next signal. Returns the action that it asks for.
     ///
     /// # Cancel safety
-    /// Dropping the future loses no signal.
-    pub(super) async fn next(&mut self) -> Asked {
+    /// Dropping the future loses no signal: the handlers keep what has arrived.
+    pub(super) async fn next(&mut self) -> Action {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
-            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
-            _ = self.hang_up.recv() => Asked::Reopen,
-            _ = self.user.recv() => Asked::State,
+            _ = self.terminate.recv() => Action::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Action::Stop("SIGINT"),
+            _ = self.hang_up.recv() => Action::Reopen,
+            _ = self.user.recv() => Action::LogState,
         }
     }
 
-    /// Waits for a signal to stop, and passes over others.
+    /// Waits for a signal to stop, and ignores the others.
     ///
     /// # Cancel safety
-    /// As [`next`](Self::next).
+    /// Dropping the future loses no signal to stop.
     pub(super) async fn stop(&mut self) -> &'static str {
         loop {
-            if let Asked::Stop(name) = self.next().await {
+            if let Action::Stop(name) = self.next().await {
                 return name;
             }
         }

@@ -1,16 +1,17 @@
-//! SIGUSR1: the state of the agent as lines of the log.
+//! SIGUSR1: writes the state of the agent as lines of the log.
 
 use kinfolk::{Cluster, NodeState};
 
 use crate::control::SuspicionView;
 
-/// Logs how the member and its group stand: one line for the agent, and one for each member that is
-/// suspect or silent.
+/// Logs the state of the member and of its group: one line for the agent, and one line for each
+/// member that is suspect or silent.
 pub(super) async fn log(cluster: &Cluster, event_log_lost: u64) {
     let members = cluster.members();
     let count = |state| members.nodes().iter().filter(|node| node.state == state).count();
     let (stats, status) = (cluster.stats(), cluster.partition_status());
     let swim = &stats.gossip.swim;
+    // The answer to SIGUSR1: this member's state and its counters. What to do: nothing.
     tracing::info!(
         node = %cluster.id(),
         addr = %cluster.addr(),
@@ -36,9 +37,12 @@ pub(super) async fn log(cluster: &Cluster, event_log_lost: u64) {
         event_log_lost,
         "state"
     );
+    // A member that has stopped has no suspicions to list.
     for status in cluster.suspicions().await.unwrap_or_default() {
         let node = status.id.clone();
         let SuspicionView { silent_ms, suspect_ms, held } = status.into();
+        // One suspect or silent member; `held` says why this agent delays its verdict. What to do:
+        // check the load and the network of that member.
         tracing::info!(%node, silent_ms, suspect_ms, held, "state of a suspected member");
     }
 }

@@ -1,4 +1,4 @@
-//! The arguments of `kinfolk agent`: where its file is, and each setting of the file.
+//! The arguments of `kinfolk agent`: the path of the configuration file, and each of its settings.
 
 use std::path::PathBuf;
 
@@ -8,15 +8,14 @@ use crate::config::Settings;
 use crate::exit::STATUS_TABLE;
 
 const PRECEDENCE: &str = "\
-Each setting is taken from the first of these that has it: the flag, the environment, the file, the default. Tags are
-merged key by key in this order. In the file a setting has its flag's name with '_' for '-'; `join` is a list, and tags
-are a table [tags].
-Paths in the file are relative to the file's folder.
+Each setting is taken from the first source that has it: the flag, the environment, the file, the default. Tags are merged
+key by key in this order. In the file a setting has the name of its flag with '_' for '-'; `join` is a list, and tags are a
+table [tags]. Paths in the file are relative to the file's folder.
 
-Logs go to standard output. SIGTERM and Ctrl-C stop the agent in order; a second one stops it at once. SIGHUP opens the
-event log again, after it was moved away. SIGUSR1 logs the state.";
+Logs go to standard output. SIGTERM and Ctrl-C make the agent leave and stop; a second one stops it at once, and the other
+members declare it failed. SIGHUP opens the event log again after it was moved away. SIGUSR1 logs the state.";
 
-/// Runs a member until it is told to stop.
+/// Runs a member beside your programs, until a signal or `kinfolk leave` stops it.
 #[derive(Debug, Args)]
 #[command(after_help = format!("{PRECEDENCE}\n\n{STATUS_TABLE}"))]
 pub(crate) struct AgentArgs {

@@ -7,7 +7,9 @@ use kinfolk::{ClusterId, NodeId};
 
 use crate::exit::STATUS_TABLE;
 
-/// Makes what lets nodes into a cluster. Whoever holds ca-key.pem can let nodes in: keep it away from them.
+/// Makes a cluster's certificate authority (CA) and the certificates of its nodes.
+///
+/// Anyone who holds ca-key.pem can add nodes to the cluster: keep it away from the nodes.
 #[derive(Debug, Args)]
 #[command(after_help = STATUS_TABLE)]
 pub(crate) struct CaArgs {
@@ -17,7 +19,7 @@ pub(crate) struct CaArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CaCommand {
-    /// Make the authority of a new cluster: ca.pem and ca-key.pem, valid for ten years
+    /// Make the CA of a new cluster: ca.pem and ca-key.pem, valid for ten years
     Init(InitArgs),
     /// Issue a node's certificate and key: NODE.pem and NODE-key.pem
     Issue(IssueArgs),
@@ -26,9 +28,9 @@ pub(crate) enum CaCommand {
 #[derive(Debug, Args)]
 #[command(after_help = STATUS_TABLE)]
 pub(crate) struct InitArgs {
-    /// The folder to write to; made if it is not there
+    /// The folder to write to; created if it does not exist
     pub(crate) dir: PathBuf,
-    /// The cluster's name: 1 to 63 characters out of a-z, 0-9 and '-'
+    /// The cluster's name: 1 to 63 characters; allowed are a-z, 0-9 and '-'
     #[arg(long, value_name = "NAME")]
     pub(crate) cluster: ClusterId,
 }
@@ -38,12 +40,12 @@ pub(crate) struct InitArgs {
 pub(crate) struct IssueArgs {
     /// The folder that `kinfolk ca init` wrote to
     pub(crate) dir: PathBuf,
-    /// The node's name: 1 to 63 characters out of a-z, 0-9 and '-'
+    /// The node's name: 1 to 63 characters; allowed are a-z, 0-9 and '-'
     pub(crate) node: NodeId,
-    /// For how many days the certificate is valid, 1 to 3650
+    /// The number of days for which the certificate is valid, 1 to 3650
     #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=3_650))]
     pub(crate) days: u16,
-    /// The folder to write to; made if it is not there [default: DIR]
+    /// The folder to write to; created if it does not exist [default: DIR]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }

@@ -7,9 +7,10 @@ use kinfolk::NodeId;
 
 use crate::exit::STATUS_TABLE;
 
-/// Removes a failed or left member from the views of all members, before its tombstone ends by
-/// itself. A member that is alive or suspect is refused. If the forgotten member starts again, it
-/// joins as ever.
+/// Removes a failed or left member from the views of all members.
+///
+/// It removes the tombstone before its age limit (24 hours by default). The agent refuses to forget
+/// a member that is alive or suspect. A forgotten member that starts again joins as usual.
 #[derive(Debug, Args)]
 #[command(after_help = STATUS_TABLE)]
 pub(crate) struct ForgetArgs {

@@ -6,9 +6,10 @@ use clap::Args;
 
 use crate::exit::STATUS_TABLE;
 
-/// Has the agent on this machine leave its cluster and stop. With its state directory it does not
-/// rejoin by itself when it starts again: it waits for a seed (--join). To stop it for a while,
-/// send it SIGTERM instead.
+/// Makes the agent on this machine leave its cluster permanently, and stop.
+///
+/// An agent with a state directory does not rejoin by itself after this: at its next start it waits
+/// for a seed (--join). To stop it for a while, send it SIGTERM instead.
 #[derive(Debug, Args)]
 #[command(after_help = STATUS_TABLE)]
 pub(crate) struct LeaveArgs {

@@ -1,4 +1,5 @@
-//! The command line: the commands and how it is told that one is wrong. The arguments of each are in its own file.
+//! The command line: the commands, and the one-line messages for a wrong command line. Each command
+//! has its arguments in a file of its own.
 
 mod agent;
 mod ca;
@@ -19,7 +20,8 @@ pub(crate) use members::MembersArgs;
 
 use crate::exit::{Failure, STATUS_TABLE, Status};
 
-/// A group of machines that agree on who belongs to it and who is alive, over QUIC with mutual TLS.
+/// Keeps a group of machines in agreement on its members and their health, over QUIC with mutual
+/// TLS.
 #[derive(Debug, Parser)]
 #[command(name = "kinfolk", version, propagate_version = true, after_help = STATUS_TABLE)]
 pub(crate) struct Cli {
@@ -27,23 +29,19 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+// The variants have no docs on purpose: clap would show those in place of the longer docs of the
+// argument structs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Tell the whole story in one process: members find each other, one crashes, one leaves, one returns
     Demo(DemoArgs),
-    /// Make a cluster's authority and the certificates of its nodes
     Ca(CaArgs),
-    /// Run a member beside your programs
     Agent(Box<AgentArgs>),
-    /// Show the members as the agent on this machine sees them
     Members(MembersArgs),
-    /// Remove a failed or left member from the views of all members
     Forget(ForgetArgs),
-    /// Have the agent on this machine leave its cluster for good
     Leave(LeaveArgs),
 }
 
-/// Reads the command line; `None` if it asked for help or the version, which has then been printed.
+/// Reads the command line. `None` if it asked for help or the version, which is then printed.
 pub(crate) fn parse() -> Result<Option<Cli>, Failure> {
     match Cli::try_parse() {
         Ok(cli) => Ok(Some(cli)),
@@ -51,13 +49,17 @@ pub(crate) fn parse() -> Result<Option<Cli>, Failure> {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 error.print().map(|()| None).map_err(|error| Failure::output(&error))
             }
+            // The command line does not parse. What to do: read `kinfolk COMMAND --help`; the
+            // message names the argument, and the environment variable if the value came from one.
             _ => Err(Failure::new(status(&error), format_args!("{}{}", variable(&error), one_line(&error)))),
         },
     }
 }
 
-/// A wrong log level ends with the same status wherever it is given: it is a setting that cannot be
-/// used.
+/// The exit status for a command line error.
+///
+/// A wrong log level ends with the same status wherever it is given, here or in the file: it is a
+/// setting that cannot be used.
 fn status(error: &clap::Error) -> Status {
     match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) if argument.starts_with("--log-level") => Status::Config,
@@ -65,8 +67,8 @@ fn status(error: &clap::Error) -> Status {
     }
 }
 
-/// Which variable of the environment a wrong value comes from, if it is not from the command line:
-/// clap names the flag alone.
+/// The environment variable that a wrong value comes from, as a prefix of the message. It is empty
+/// if the value is from the command line. clap itself names only the flag.
 fn variable(error: &clap::Error) -> String {
     let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
         return String::new();
@@ -84,53 +86,70 @@ fn variable(error: &clap::Error) -> String {
     variable.map(|name| format!("{}: ", name.to_string_lossy())).unwrap_or_default()
 }
 
-/// A wrong command line in one line: what clap says before it goes on to usage and tips, and where to read on.
+/// The error as one line: clap's own first paragraph without usage and tips, then where to read on.
 fn one_line(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
         || error.kind() == ErrorKind::MissingSubcommand
     {
-        return "a command is missing: `kinfolk demo` is the one to begin with; `kinfolk --help` shows all"
+        return "a command is missing; begin with `kinfolk demo`; `kinfolk --help` shows all commands"
             .to_owned();
     }
     let text = error.to_string();
-    let said = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
-    let said: Vec<&str> = said.lines().map(str::trim).collect();
+    // clap's message goes on with usage and tips after an empty line.
+    let text = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let tip =
         match error.get(ContextKind::SuggestedArg).or_else(|| error.get(ContextKind::SuggestedSubcommand)) {
             Some(suggested) => format!(" (did you mean {suggested}?)"),
             None => String::new(),
         };
-    format!("{}{tip}; `--help` shows what can be given", said.join(" "))
+    format!("{}{tip}; `--help` shows the arguments", lines.join(" "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(args: &[&str]) -> String {
+    fn message(args: &[&str]) -> String {
         let args = std::iter::once(&"kinfolk").chain(args);
         one_line(&Cli::try_parse_from(args).unwrap_err())
     }
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_is_consistent() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn a_wrong_command_line_is_told_in_one_line() {
+    fn wrong_command_line_gives_one_line() {
         let lines = [
-            told(&["demo", "--node", "5"]),
-            told(&["demo", "--nodes", "2"]),
-            told(&["demo", "--nodes", "many"]),
-            told(&["ca", "issue", "dir"]),
-            told(&["ca"]),
-            told(&["dmo"]),
-            told(&[]),
+            message(&["demo", "--node", "5"]),
+            message(&["demo", "--nodes", "2"]),
+            message(&["demo", "--nodes", "many"]),
+            message(&["ca", "issue", "dir"]),
+            message(&["ca"]),
+            message(&["dmo"]),
+            message(&[]),
         ];
         assert!(lines.iter().all(|line| !line.contains('\n')), "{lines:#?}");
         assert!(lines[0].contains("'--node'") && lines[0].contains("did you mean"), "{}", lines[0]);
         assert!(lines[1].contains("3..=64"), "{}", lines[1]);
         assert!(lines[3].contains("<NODE>"), "{}", lines[3]);
+    }
+
+    /// clap takes the text of a variant before that of its struct, which would hide the latter.
+    #[test]
+    fn help_holds_the_docs_of_the_argument_structs() {
+        for (name, part) in [
+            ("demo", "Each step ends when all members know the result"),
+            ("ca", "keep it away from the nodes"),
+            ("forget", "refuses to forget"),
+            ("leave", "waits for a seed (--join)"),
+            ("members", "through its control socket"),
+        ] {
+            let help = Cli::command().find_subcommand_mut(name).unwrap().render_long_help().to_string();
+            let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains(part), "{name}: {words}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! The configuration file: TOML, in which an unknown key is an error.
+//! The configuration file in TOML. An unknown key is an error, because a misspelt setting would
+//! otherwise be ignored silently.
 
 use std::path::Path;
 
@@ -7,22 +8,29 @@ use clap::{Args as _, Command};
 use super::Settings;
 use crate::exit::{Failure, Status};
 
-/// From this similarity on (Jaro-Winkler, 0 to 1) an unknown key is taken for a misspelt one.
+/// From this Jaro-Winkler similarity on (0 to 1), an unknown key is taken for a misspelt setting.
 const SIMILAR_FROM: f64 = 0.8;
 
-/// The settings that the file at `path` gives.
+/// Reads the settings in the file at `path`.
+///
+/// # Errors
+/// The file cannot be read, or it has a fault: the message names the line and the key.
 pub(super) fn read(path: &Path) -> Result<Settings, Failure> {
     let fail = |message: String| Failure::new(Status::Config, message);
+    // The file is missing, or this user may not read it. What to do: check the path and the
+    // permissions.
     let text = std::fs::read_to_string(path)
-        .map_err(|error| fail(format!("the configuration {} cannot be read: {error}", path.display())))?;
+        .map_err(|error| fail(format!("cannot read the configuration {}: {error}", path.display())))?;
+    // A line of the file is wrong. What to do: correct the line that the message names.
     let settings =
-        parse(&text).map_err(|wrong| fail(format!("the configuration {}, {wrong}", path.display())))?;
+        parse(&text).map_err(|fault| fail(format!("in the configuration {}, {fault}", path.display())))?;
     Ok(settings.relative_to(path.parent().unwrap_or(Path::new("."))))
 }
 
-/// The settings in `text`, or the line, the key, and what is wrong.
+/// Parses the settings in `text`. An error has the line, the key, and what is wrong.
 pub(super) fn parse(text: &str) -> Result<Settings, String> {
     toml::from_str(text).map_err(|error| {
+        // The span counts bytes. People need a line number.
         let at = error.span().map_or(0, |span| span.start.min(text.len()));
         let before = text.get(..at).unwrap_or_default();
         let number = before.matches('\n').count() + 1;
@@ -37,18 +45,20 @@ pub(super) fn parse(text: &str) -> Result<Settings, String> {
     })
 }
 
-/// The key that a line of the file sets.
+/// The key that a line of the file sets. `None` for other lines, such as those of a list.
 fn key(line: &str) -> Option<&str> {
     let key = line.split_once('=')?.0.trim();
     let is_key = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     (!key.is_empty() && key.chars().all(is_key)).then_some(key)
 }
 
-/// The key that is no setting, if that is what the reader says.
+/// The key that is not a setting, if the TOML reader says that there is one. serde has no other way
+/// to tell it than its message.
 fn unknown(message: &str) -> Option<&str> {
     message.strip_prefix("unknown field `")?.split('`').next()
 }
 
+/// What to do about an unknown key: the most similar setting, or where all are listed.
 fn advice(unknown: &str) -> String {
     let settings = Settings::augment_args(Command::new("agent"));
     let names = settings.get_arguments().map(|argument| argument.get_id().as_str());

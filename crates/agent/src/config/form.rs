@@ -1,5 +1,8 @@
-//! The forms that settings have: how each is read from a flag, a variable or the file, and what is
-//! said of one that is wrong.
+//! The forms of settings: how each is read from a flag, an environment variable or the file, and
+//! the message for a value of another form.
+//!
+//! Each message says what the value lacks and shows a valid value. The messages for the flag and
+//! for the file are the same.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,34 +18,36 @@ use super::settings::ModeSetting;
 use crate::logs::{LogFormat, LogLevel};
 use crate::span::Span;
 
-/// A value that is read from text. In the file it may also be a number or a truth value, where that
-/// is its form.
+/// A value that is read from text. In the file it may also be a number or a boolean, if the form
+/// allows that.
 pub(crate) trait Form: Sized {
-    /// What is wanted, as "give ..." goes on.
+    /// The valid values, as the end of a sentence that begins with "give".
     const WANTED: &'static str;
 
-    /// What is wrong with a number in the file, where that is not its form.
+    /// What is wrong with a number in the file, if a number is not of this form. For a duration the
+    /// usual mistake is a missing unit, so it has its own text.
     const NUMBER_FAULT: &'static str = "is not in quotes";
 
-    /// Reads it from text.
+    /// Reads the value from text.
     fn from_text(text: &str) -> Result<Self, String>;
 
-    /// Reads it from a number in the file; `None` if a number is not its form.
+    /// Reads the value from a number in the file. `None` if a number is not of this form.
     fn from_number(_number: i64) -> Option<Result<Self, String>> {
         None
     }
 
-    /// Reads it from a truth value in the file; `None` if that is not its form.
-    fn from_truth(_truth: bool) -> Option<Self> {
+    /// Reads the value from a boolean in the file. `None` if a boolean is not of this form.
+    fn from_bool(_value: bool) -> Option<Self> {
         None
     }
 }
 
-/// Reads a setting of the file, for `#[serde(deserialize_with)]`.
+/// Reads a setting of the file; for `#[serde(deserialize_with)]`.
 pub(super) fn in_file<'de, D: Deserializer<'de>, T: Form>(from: D) -> Result<Option<T>, D::Error> {
     from.deserialize_any(OfForm(PhantomData)).map(Some)
 }
 
+/// Reads a value of the form `T` from whatever TOML has at its place.
 struct OfForm<T>(PhantomData<T>);
 
 impl<T: Form> Visitor<'_> for OfForm<T> {
@@ -61,13 +66,13 @@ impl<T: Form> Visitor<'_> for OfForm<T> {
         T::from_number(number).ok_or_else(wrong)?.map_err(E::custom)
     }
 
-    fn visit_bool<E: Error>(self, truth: bool) -> Result<T, E> {
-        T::from_truth(truth)
-            .ok_or_else(|| E::custom(format_args!("{truth} is not a value here; give {}", T::WANTED)))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<T, E> {
+        T::from_bool(value)
+            .ok_or_else(|| E::custom(format_args!("{value} is not a value here; give {}", T::WANTED)))
     }
 }
 
-/// What is wrong with a text that has not the form of `T`.
+/// The message for a text that is not of the form `T`.
 fn wrong<T: Form>(text: &str) -> String {
     if text.is_empty() {
         format!("the value is empty; give {}", T::WANTED)
@@ -85,10 +90,11 @@ impl Form for FilePath {
 
     fn from_text(text: &str) -> Result<Self, String> {
         if text.is_empty() { Err(wrong::<Self>(text)) } else { Ok(Self(text.into())) }
+        // An empty path is a forgotten value, such as an empty environment variable.
     }
 }
 
-/// An address to listen on or to be reached at.
+/// An address to listen on, or to advertise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Address(pub SocketAddr);
 
@@ -111,14 +117,15 @@ impl Form for Address {
     }
 }
 
-/// Whether what stands before the port is a name. What has more colons is an IPv6 address, or means
-/// to be one.
+/// Whether the part before the port is a host name. A text with more colons is an IPv6 address, or
+/// an attempt to write one.
 fn is_name(text: &str) -> bool {
     let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
     !host.contains(':') && host.contains(|c: char| c.is_ascii_alphabetic())
 }
 
-/// A member to join through.
+/// The address of a member to join through. It stays text, because the join resolves a host name at
+/// each attempt: the name may get another address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seed(pub String);
 
@@ -129,7 +136,7 @@ impl Form for Seed {
         let host_and_port = text.rsplit_once(':');
         let fits = host_and_port.is_some_and(|(host, port)| {
             let is_host = !host.is_empty() && !host.contains(char::is_whitespace);
-            // An IPv6 address stands in brackets, or its last part would be taken for the port.
+            // An IPv6 address needs brackets. Else its last part would be taken for the port.
             let is_clear = !host.contains(':') || host.starts_with('[') && host.ends_with(']');
             is_host && is_clear && port.parse::<u16>().is_ok_and(|port| port != 0)
         });
@@ -163,7 +170,7 @@ impl<const MIN: u16, const MAX: u16> Form for Number<MIN, MAX> {
     }
 }
 
-/// How often a join tries its seeds: a number of times, or until it succeeds (`None`).
+/// The number of times that a join tries its seeds; `None` means until it succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Attempts(pub Option<u16>);
 
@@ -187,19 +194,19 @@ impl Form for Attempts {
     }
 }
 
-/// Yes or no.
+/// A setting that is true or false.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Truth(pub bool);
+pub(crate) struct Bool(pub bool);
 
-impl Form for Truth {
+impl Form for Bool {
     const WANTED: &'static str = "true or false";
 
     fn from_text(text: &str) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| wrong::<Self>(text))
     }
 
-    fn from_truth(truth: bool) -> Option<Self> {
-        Some(Self(truth))
+    fn from_bool(value: bool) -> Option<Self> {
+        Some(Self(value))
     }
 }
 
@@ -216,6 +223,7 @@ impl Form for ModeSetting {
     const WANTED: &'static str = "verified, lifeguard or swim";
 
     fn from_text(text: &str) -> Result<Self, String> {
+        // `false`: upper and lower case differ, as they do in the flag.
         <Self as ValueEnum>::from_str(text, false).map_err(|_| wrong::<Self>(text))
     }
 }
@@ -248,7 +256,7 @@ macro_rules! from_str_by_form {
     )*};
 }
 
-from_str_by_form!(FilePath, Address, Seed, Attempts, Truth);
+from_str_by_form!(FilePath, Address, Seed, Attempts, Bool);
 
 impl<const MIN: u16, const MAX: u16> FromStr for Number<MIN, MAX> {
     type Err = String;
@@ -258,9 +266,10 @@ impl<const MIN: u16, const MAX: u16> FromStr for Number<MIN, MAX> {
     }
 }
 
-/// In the file the seeds are a list.
+/// Reads the seeds in the file: there they are a list, not one text with commas.
 pub(super) fn seeds_in_file<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Seed>>, D::Error> {
     const WANTED: &str = "a list, such as join = [\"10.0.0.1:7946\", \"10.0.0.2:7946\"]";
+    // Read any value first, so that the message can show what is there.
     let value = toml::Value::deserialize(from)?;
     let toml::Value::Array(list) = value else {
         return Err(D::Error::custom(format_args!("{value} is not a list; give {WANTED}")));

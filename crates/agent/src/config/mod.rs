@@ -1,4 +1,5 @@
-//! The agent's configuration: settings from flags, environment and file, put together into what a member is started with.
+//! The agent's configuration: settings from flags, environment and file, merged into the
+//! configuration of a member.
 
 mod file;
 mod form;
@@ -20,11 +21,11 @@ use form::FilePath;
 use settings::ModeSetting;
 use tags::{SourceTags, TagList};
 
-/// The variable with the tags. They are merged key by key, so it does not take the place of the
-/// flags or the file.
+/// The environment variable with the tags. clap does not read it: tags are merged key by key, so
+/// the variable must not replace those of the flags or of the file.
 const TAGS_VARIABLE: &str = "KINFOLK_TAGS";
 
-/// All that an agent needs to know, checked as far as that goes without opening anything.
+/// All settings of an agent, checked as far as that is possible without opening a file or a socket.
 #[derive(Debug)]
 pub(crate) struct AgentConfig {
     pub(crate) cert: PathBuf,
@@ -41,15 +42,17 @@ pub(crate) struct AgentConfig {
 }
 
 impl AgentConfig {
-    /// Reads the file, if there is one, and puts the flags and the environment over it.
+    /// Reads the file, if there is one, and merges it with the flags and the environment.
     pub(crate) fn read(file: Option<&Path>, flags: Settings) -> Result<Self, Failure> {
         let file = file.map_or_else(|| Ok(Settings::default()), file::read)?;
         let variable = std::env::var_os(TAGS_VARIABLE).map(|text| text.to_string_lossy().into_owned());
-        Self::put_together(flags, variable.as_deref(), file)
+        Self::merge(flags, variable.as_deref(), file)
     }
 
-    /// Puts the sources together, the first over the second over the third.
-    fn put_together(flags: Settings, tags: Option<&str>, file: Settings) -> Result<Self, Failure> {
+    /// Merges the sources. A flag outranks the variable with the tags, which outranks the file.
+    fn merge(flags: Settings, tags: Option<&str>, file: Settings) -> Result<Self, Failure> {
+        // A tag is given twice in one source, or is not `key=value`. What to do: correct the source
+        // that the message names.
         let fail = |source: &str, why: String| Failure::new(Status::Config, format_args!("{source}: {why}"));
         let of = |source: &str, lists: Vec<TagList>| SourceTags::of(lists).map_err(|why| fail(source, why));
         let variable = tags.map(str::parse).transpose().map_err(|why| fail(TAGS_VARIABLE, why))?;
@@ -60,9 +63,12 @@ impl AgentConfig {
     }
 
     fn check(settings: Settings, tags: &SourceTags) -> Result<Self, Failure> {
-        let tags = Tags::new(tags.iter()).map_err(|error| {
-            Failure::new(Status::Config, format_args!("the tags cannot be used: {error}"))
-        })?;
+        // A key, a value, or all tags together are too long, or a key is empty. What to do: see
+        // the limits in the message.
+        let tags = Tags::new(tags.iter())
+            .map_err(|error| Failure::new(Status::Config, format_args!("cannot use the tags: {error}")))?;
+        // Two settings contradict each other, such as a probe time-out above the probe interval.
+        // What to do: change the setting that the message names.
         settings.swim().validate().map_err(|error| Failure::new(Status::Config, error))?;
         let path = |path: &Option<FilePath>| path.clone().map(|path| path.0);
         Ok(Self {
@@ -80,7 +86,8 @@ impl AgentConfig {
         })
     }
 
-    /// What the member is started with.
+    /// The configuration with which the member starts. Settings that are not given keep the
+    /// library's defaults.
     pub(crate) fn cluster(&self, identity: NodeIdentity) -> ClusterConfig {
         let mut config = ClusterConfig::new(identity, self.listen);
         let settings = &self.settings;
@@ -89,6 +96,7 @@ impl AgentConfig {
         config.state_dir = settings.state_dir.clone().map(|dir| dir.0);
         set(&mut config.rejoin_after_stop, settings.rejoin_after_stop.map(|rejoins| rejoins.0));
         config.swim = settings.swim();
+        // Phi compares a silence with the schedule of the probes, so both must have one interval.
         config.health.phi.expected_interval = config.swim.probe_interval;
         set(&mut config.pool.max_total, settings.pool_max_total.map(|max| usize::from(max.0)));
         set(&mut config.pool.idle_timeout, settings.pool_idle_timeout.map(|span| span.0));
@@ -99,6 +107,7 @@ impl AgentConfig {
 }
 
 impl Settings {
+    /// The protocol's settings. Defaults that would contradict a given interval are adapted to it.
     fn swim(&self) -> SwimConfig {
         let mut swim = match self.mode {
             Some(ModeSetting::Verified) => SwimConfig::verified(),
@@ -107,15 +116,17 @@ impl Settings {
             None => SwimConfig::default(),
         };
         set(&mut swim.probe_interval, self.probe_interval.map(|span| span.0));
+        // A probe must end within its interval. Half leaves the other half to the indirect probes.
         let half = swim.probe_timeout.min(swim.probe_interval / 2);
         swim.probe_timeout = self.probe_timeout.map_or(half, |span| span.0);
+        // The protocol refuses a tolerated pause of less than two probe intervals.
         let tolerated = swim.tolerated_pause.max(swim.probe_interval * 2);
         swim.tolerated_pause = self.tolerated_pause.map_or(tolerated, |span| span.0);
         set(&mut swim.tombstone_ttl, self.tombstone_ttl.map(|span| span.0));
         set(&mut swim.partition_grace, self.partition_grace.map(|span| span.0));
         set(&mut swim.quorum_percent, self.quorum_percent.map(|percent| u32::from(percent.0)));
         set(&mut swim.flaps, self.flap_damping.map(|damps| damps.0.then(FlapPolicy::default)));
-        // News should not wait longer than the probes that they could have travelled with.
+        // A gossip update must not wait for longer than the probe that could have carried it.
         swim.gossip_interval = swim.gossip_interval.min(swim.probe_interval).max(Duration::from_millis(1));
         swim
     }
@@ -127,11 +138,14 @@ fn set<T>(field: &mut T, value: Option<T>) {
     }
 }
 
+/// The value of a setting without a default.
 fn required<T>(value: Option<T>, what: &str, name: &str) -> Result<T, Failure> {
+    // A setting that every agent needs is missing. What to do: give it in one of the three ways
+    // that the message names.
     value.ok_or_else(|| {
         let variable = name.to_uppercase();
         let message = format!(
-            "{what} is not given: set `{name}` in the file of --config, or give --{name} or KINFOLK_{variable}"
+            "{what} is missing; set `{name}` in the file of --config, or give --{name} or KINFOLK_{variable}"
         );
         Failure::new(Status::Config, message)
     })

@@ -1,20 +1,23 @@
-//! Each setting of the agent, declared once: its flag, its variable, its key in the file and its help.
+//! The settings of the agent. [`Settings`] declares each with its flag, its environment variable,
+//! its key in the file, its help and its default; [`Settings::over`] lists all of them again.
 
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
-use super::form::{Address, Attempts, FilePath, Number, Seed, Truth, in_file, seeds_in_file};
+use super::form::{Address, Attempts, Bool, FilePath, Number, Seed, in_file, seeds_in_file};
 use super::tags::{self, TagList};
 use crate::logs::{LogFormat, LogLevel};
 use crate::span::Span;
 
-/// The settings that one source (command line and environment, or file) gives; `None` where it says nothing.
+/// The settings from one source: command line and environment, or file. `None` where the source
+/// does not give a setting.
 #[derive(Debug, Clone, Default, PartialEq, Args, Deserialize)]
+// An unknown key is an error: a misspelt setting must not be ignored silently.
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
-    /// The node's certificate, which names it
+    /// The node's certificate; the name in it is the node's name
     #[arg(long, value_name = "FILE", env = "KINFOLK_CERT")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) cert: Option<FilePath>,
@@ -30,113 +33,117 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "IP:PORT", env = "KINFOLK_LISTEN")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) listen: Option<Address>,
-    /// The address that others reach this node at, if it is another one [default: that of --listen]
+    /// The address at which other members reach this node [default: that of --listen]
     #[arg(long, value_name = "IP:PORT", env = "KINFOLK_ADVERTISE")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) advertise: Option<Address>,
-    /// Members to join through; repeat it, or separate them by commas [default: none, others join this one]
+    /// Members to join through; repeat it, or separate them by commas [default: none]
     #[arg(long, value_name = "HOST:PORT", env = "KINFOLK_JOIN", value_delimiter = ',')]
     #[serde(deserialize_with = "seeds_in_file")]
     pub(crate) join: Option<Vec<Seed>>,
-    /// How often each of them is tried before the agent gives up: 1 to 1000, or forever [default:
+    /// How often the agent tries each of them before it gives up: 1 to 1000, or forever [default:
     /// 10]
     #[arg(long, value_name = "N", env = "KINFOLK_JOIN_ATTEMPTS")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) join_attempts: Option<Attempts>,
-    /// What the node says about itself; repeat it, or separate pairs by commas, or give one JSON
-    /// object [env: `KINFOLK_TAGS`] [default: nothing]
+    /// Properties that this node publishes; repeat it, or separate pairs by commas, or give one
+    /// JSON object [env: `KINFOLK_TAGS`] [default: none]
+    // Without `env`: clap would let the flags replace the tags of the variable. They are merged.
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     #[serde(deserialize_with = "tags::in_file")]
     pub(crate) tags: Vec<TagList>,
-    /// Where this node keeps what it remembers when it stops; with it, it rejoins its cluster by
-    /// itself after a crash or a stop [default: nothing is remembered]
+    /// A directory in which the node keeps its state; with it, the node rejoins its cluster by
+    /// itself after a crash or a stop [default: none]
     #[arg(long, value_name = "DIR", env = "KINFOLK_STATE_DIR")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) state_dir: Option<FilePath>,
-    /// Whether a node that was stopped by a signal rejoins by itself at its next start; `kinfolk
-    /// leave` is always for good [default: true]
+    /// Whether a node that a signal stopped rejoins by itself at its next start; it never does
+    /// after `kinfolk leave` [default: true]
     #[arg(long, value_name = "BOOL", env = "KINFOLK_REJOIN_AFTER_STOP")]
     #[serde(deserialize_with = "in_file")]
-    pub(crate) rejoin_after_stop: Option<Truth>,
+    pub(crate) rejoin_after_stop: Option<Bool>,
     /// The control socket [default: `$XDG_RUNTIME_DIR/kinfolk.sock`, or /run/kinfolk.sock]
     #[arg(long, value_name = "PATH", env = "KINFOLK_SOCKET")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) socket: Option<FilePath>,
-    /// What to log: error, warn, info, debug, trace, or a list such as `info,kinfolk_gossip=debug` [default: info]
+    /// The levels to log: off, error, warn, info, debug, trace, or a list such as
+    /// `info,kinfolk_gossip=debug` [default: info]
     #[arg(long, value_name = "LEVEL", env = "KINFOLK_LOG_LEVEL")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) log_level: Option<LogLevel>,
-    /// How to log [default: text]
+    /// The format of the log [default: text]
     #[arg(long, value_name = "FORMAT", env = "KINFOLK_LOG_FORMAT")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) log_format: Option<LogFormat>,
-    /// Every event of the cluster is appended here, one JSON object a line [default: none]
+    /// A file to which the agent appends every cluster event, one JSON object a line [default:
+    /// none]
     #[arg(long, value_name = "FILE", env = "KINFOLK_EVENT_LOG")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) event_log: Option<FilePath>,
-    /// The protocol; the same for all members [default: verified]
+    /// The failure detection protocol; it must be the same for all members [default: verified]
     #[arg(long, value_name = "MODE", env = "KINFOLK_MODE")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) mode: Option<ModeSetting>,
-    /// A member that stalls for less is never declared failed; a host that fell silent is known to be within this and 3 s
-    /// [default: 5s, at least twice the probe interval]
+    /// A member that is silent for less is never declared failed; a silent host is declared failed
+    /// within this time and 3 s [default: 5s, at least twice the probe interval]
     #[arg(long, value_name = "DURATION", env = "KINFOLK_TOLERATED_PAUSE")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) tolerated_pause: Option<Span>,
-    /// One member is probed in each interval; shorter finds crashes sooner and costs more traffic [default: 1s]
+    /// The time between two probes; a shorter one finds crashes sooner and costs more traffic
+    /// [default: 1s]
     #[arg(long, value_name = "DURATION", env = "KINFOLK_PROBE_INTERVAL")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) probe_interval: Option<Span>,
-    /// How long a probe waits for its answer [default: half the interval, at most 500ms]
+    /// How long a probe waits for its ack [default: half the probe interval, at most 500ms]
     #[arg(long, value_name = "DURATION", env = "KINFOLK_PROBE_TIMEOUT")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) probe_timeout: Option<Span>,
-    /// For how long verdicts by silence are held while nearly half of the group is silent, and a minority is no read-only one
-    /// [default: 30s]
+    /// How long verdicts by silence wait while nearly half of the group is silent, and how long a
+    /// minority stays writable [default: 30s]
     #[arg(long, value_name = "DURATION", env = "KINFOLK_PARTITION_GRACE")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) partition_grace: Option<Span>,
-    /// With how many in a hundred of its highest known size the group has its quorum, 1 to 100 [default: 50]
+    /// The quorum, in percent of the group's highest known size, 1 to 100 [default: 50]
     #[arg(long, value_name = "N", env = "KINFOLK_QUORUM_PERCENT")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) quorum_percent: Option<Number<1, 100>>,
-    /// Whether a member that fails and returns again and again is told of as flapping [default: true, in the papers' modes
-    /// false]
+    /// Whether the events of a member that fails and returns repeatedly are withheld [default:
+    /// true; false in the modes lifeguard and swim]
     #[arg(long, value_name = "BOOL", env = "KINFOLK_FLAP_DAMPING")]
     #[serde(deserialize_with = "in_file")]
-    pub(crate) flap_damping: Option<Truth>,
-    /// How long a member that failed or left is remembered [default: 24h]
+    pub(crate) flap_damping: Option<Bool>,
+    /// How long the tombstone of a failed or left member is kept [default: 24h]
     #[arg(long, value_name = "DURATION", env = "KINFOLK_TOMBSTONE_TTL")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) tombstone_ttl: Option<Span>,
-    /// How many connections are kept at most, 1 to 65535 [default: 50]
+    /// The maximum number of connections, 1 to 65535 [default: 50]
     #[arg(long, value_name = "N", env = "KINFOLK_POOL_MAX_TOTAL")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) pool_max_total: Option<Number<1, { u16::MAX }>>,
-    /// After this time without use a connection is closed [default: 60s]
+    /// A connection that is unused for this time is closed [default: 60s]
     #[arg(long, value_name = "DURATION", env = "KINFOLK_POOL_IDLE_TIMEOUT")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) pool_idle_timeout: Option<Span>,
-    /// How long leaving may take when the agent is stopped [default: 5s]
+    /// The time limit of a leave when the agent stops [default: 5s]
     #[arg(long, value_name = "DURATION", env = "KINFOLK_LEAVE_TIMEOUT")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) leave_timeout: Option<Span>,
 }
 
-/// Which protocol to speak.
+/// The failure detection protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ModeSetting {
-    /// Rings of watchers, witnesses and closed ports (the default)
+    /// Rings of watchers, with witnesses and port checks (the default)
     Verified,
-    /// SWIM with Lifeguard
+    /// SWIM with Lifeguard's extensions
     Lifeguard,
     /// SWIM as in its paper
     Swim,
 }
 
 impl Settings {
-    /// These settings, and where they say nothing those of `file`. Seeds are taken whole from one
-    /// of them, and tags not at all: they are put together key by key.
+    /// These settings, completed by those of `file`. The seeds come from one source as a whole. The
+    /// tags are left out, because [`SourceTags`](super::SourceTags) merges them key by key.
     pub(crate) fn over(self, file: Self) -> Self {
         Self {
             cert: self.cert.or(file.cert),
@@ -146,6 +153,7 @@ impl Settings {
             advertise: self.advertise.or(file.advertise),
             join: self.join.or(file.join),
             join_attempts: self.join_attempts.or(file.join_attempts),
+            // Merged elsewhere. Empty here, so that no tag counts twice.
             tags: Vec::new(),
             state_dir: self.state_dir.or(file.state_dir),
             rejoin_after_stop: self.rejoin_after_stop.or(file.rejoin_after_stop),
@@ -167,7 +175,8 @@ impl Settings {
         }
     }
 
-    /// These settings with their paths seen from `folder`.
+    /// Makes relative paths relative to `folder`: a file and its certificates can then be moved
+    /// together.
     pub(super) fn relative_to(mut self, folder: &Path) -> Self {
         let paths = [
             &mut self.cert,

@@ -1,4 +1,4 @@
-//! Precedence, defaults and faults of the agent's settings.
+//! Tests of the agent's settings: precedence, defaults, and wrong values.
 
 use clap::{Args as _, Parser};
 use kinfolk::{Mode, Tags};
@@ -22,7 +22,7 @@ fn file(text: &str) -> Settings {
 const NEEDED: &str = "cert = 'a'\nkey = 'b'\nca = 'c'\nlisten = '127.0.0.1:1'\n";
 
 fn of_file(text: &str) -> Result<AgentConfig, Failure> {
-    AgentConfig::put_together(Settings::default(), None, file(text))
+    AgentConfig::merge(Settings::default(), None, file(text))
 }
 
 fn with(more: &str) -> AgentConfig {
@@ -30,21 +30,25 @@ fn with(more: &str) -> AgentConfig {
 }
 
 fn cluster(config: &AgentConfig) -> ClusterConfig {
-    let ca = kinfolk::ClusterCa::create(&"town".parse().unwrap()).unwrap();
+    let ca = kinfolk::ClusterCa::create(&"test".parse().unwrap()).unwrap();
     config.cluster(ca.issue(&"a".parse().unwrap(), Duration::from_hours(1)).unwrap())
 }
 
 #[test]
-fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
+fn flag_outranks_file_and_file_outranks_default() {
     let from_file = file("listen = '127.0.0.1:1'\nlog_level = 'debug'\njoin = ['a:1', 'b:1']");
     let settings = flags(&["--listen", "127.0.0.1:2", "--join", "c:1"]).over(from_file);
     assert_eq!(settings.listen, Some("127.0.0.1:2".parse().unwrap()));
-    assert_eq!(settings.join, Some(vec!["c:1".parse().unwrap()]), "the seeds are taken whole");
+    assert_eq!(
+        settings.join,
+        Some(vec!["c:1".parse().unwrap()]),
+        "the seeds come from one source as a whole"
+    );
     assert_eq!(settings.log_level, Some("debug".parse().unwrap()));
     assert_eq!(settings.socket, None);
 }
 
-/// Every setting, in the order in which they are declared.
+/// Every setting, in the order of its declaration.
 const ALL: &str = "cert = '1'\nkey = '2'\nca = '3'\nlisten = '127.0.0.1:4'\nadvertise = '127.0.0.1:5'\n\
     join = ['h:6', 'i:6']\njoin_attempts = 7\nstate_dir = '17'\nrejoin_after_stop = false\nsocket = '9'\nlog_level = 'warn'\nlog_format = 'json'\n\
     event_log = '10'\nmode = 'swim'\ntolerated_pause = '30s'\nprobe_interval = '12s'\nprobe_timeout = '13ms'\n\
@@ -52,7 +56,7 @@ const ALL: &str = "cert = '1'\nkey = '2'\nca = '3'\nlisten = '127.0.0.1:4'\nadve
     pool_idle_timeout = '15m'\nleave_timeout = '16s'\n[tags]\nk = '8'\nl = 'm'";
 
 #[test]
-fn every_setting_means_the_same_as_a_flag_and_in_the_file() {
+fn flag_and_file_give_the_same_settings() {
     #[rustfmt::skip]
     let from_flags = flags(&[
         "--cert", "1", "--key", "2", "--ca", "3", "--listen", "127.0.0.1:4", "--advertise", "127.0.0.1:5",
@@ -66,16 +70,12 @@ fn every_setting_means_the_same_as_a_flag_and_in_the_file() {
     let without_tags = |settings: Settings| Settings { tags: Vec::new(), ..settings };
     let expected = without_tags(from_flags);
     assert_eq!(without_tags(file(ALL)), expected);
-    assert_eq!(
-        file(ALL).over(Settings::default()),
-        expected,
-        "nothing is lost when the two are put together"
-    );
+    assert_eq!(file(ALL).over(Settings::default()), expected, "`over` names every setting");
     assert_eq!(Settings::default().over(file(ALL)), expected);
 }
 
 #[test]
-fn the_settings_reach_the_member() {
+fn settings_reach_the_member() {
     let config = of_file(ALL).unwrap();
     let cluster = cluster(&config);
     assert_eq!(cluster.listen, "127.0.0.1:4".parse().unwrap());
@@ -93,7 +93,7 @@ fn the_settings_reach_the_member() {
 }
 
 #[test]
-fn without_settings_the_defaults_of_the_library_hold() {
+fn missing_settings_keep_the_library_defaults() {
     let config = with("");
     let (found, expected) = (cluster(&config), ClusterConfig::new(cluster(&config).identity, config.listen));
     assert_eq!((found.swim, found.health), (expected.swim, expected.health));
@@ -102,14 +102,14 @@ fn without_settings_the_defaults_of_the_library_hold() {
 }
 
 #[test]
-fn a_short_probe_interval_brings_a_time_out_that_fits() {
+fn short_probe_interval_shortens_the_default_time_out() {
     let config = cluster(&with("probe_interval = '200ms'"));
     assert_eq!(config.swim.probe_timeout, Duration::from_millis(100));
     assert_eq!(config.swim.validate(), Ok(()));
 }
 
 #[test]
-fn each_setting_that_is_needed_is_named_with_the_three_ways_to_give_it() {
+fn missing_setting_is_named_with_the_ways_to_give_it() {
     for name in ["cert", "key", "ca", "listen"] {
         let lines: Vec<&str> = NEEDED.lines().filter(|line| !line.starts_with(&format!("{name} "))).collect();
         let failure = of_file(&lines.join("\n")).unwrap_err();
@@ -121,17 +121,17 @@ fn each_setting_that_is_needed_is_named_with_the_three_ways_to_give_it() {
 }
 
 #[test]
-fn a_fault_of_the_file_names_line_key_and_form() {
-    let told = |text: &str| file::parse(text).unwrap_err();
+fn fault_in_the_file_names_line_key_and_form() {
+    let fault = |text: &str| file::parse(text).unwrap_err();
     let lines = [
-        told("cert = 'a'\nlsiten = '127.0.0.1:1'"),
-        told("nonsense = 1"),
-        told("tolerated_pause = 5"),
-        told("tolerated_pause = '5'"),
-        told("\njoin = 'host:1'"),
-        told("join = ['host:1', 5]"),
-        told("[tags]\nrole = 1"),
-        told("cert = "),
+        fault("cert = 'a'\nlsiten = '127.0.0.1:1'"),
+        fault("nonsense = 1"),
+        fault("tolerated_pause = 5"),
+        fault("tolerated_pause = '5'"),
+        fault("\njoin = 'host:1'"),
+        fault("join = ['host:1', 5]"),
+        fault("[tags]\nrole = 1"),
+        fault("cert = "),
     ];
     assert_eq!(lines[0], "line 2: there is no setting \"lsiten\"; did you mean \"listen\"?");
     assert_eq!(lines[1], "line 1: there is no setting \"nonsense\"; `kinfolk agent --help` lists all");
@@ -151,7 +151,7 @@ fn a_fault_of_the_file_names_line_key_and_form() {
     assert!(lines[7].starts_with("line 1, cert: "), "{}", lines[7]);
 }
 
-/// What is wrong for each setting, and a part of what must be said of it.
+/// For each setting: wrong values, and a part of the message for each.
 #[rustfmt::skip]
 const WRONG: [(&str, &[(&str, &str)]); 24] = [
     ("cert", &[("", "empty")]),
@@ -171,32 +171,35 @@ const WRONG: [(&str, &[(&str, &str)]); 24] = [
     ("state_dir", &[("", "empty")]),
     ("rejoin_after_stop", &[("yes", "give true or false")]),
     ("socket", &[("", "empty")]),
-    ("log_level", &[("inof", "is no log level; give off, error, warn"), ("kinfolk_gosip=info", "targets are"), ("", "is no log level")]),
+    ("log_level", &[("inof", "is not a log level; give off, error, warn"), ("kinfolk_gosip=info", "give one of"), ("", "is not a log level")]),
     ("log_format", &[("xml", "give text or json")]),
     ("event_log", &[("", "empty")]),
     ("mode", &[("swmi", "give verified, lifeguard or swim")]),
-    ("tolerated_pause", &[("5", "has no unit"), ("5d", "is no duration"), ("721h", "give at most 720h"), ("", "empty")]),
-    ("probe_interval", &[("1.5s", "is no duration")]),
+    ("tolerated_pause", &[("5", "has no unit"), ("5d", "is not a duration"), ("721h", "give at most 720h"), ("", "empty")]),
+    ("probe_interval", &[("1.5s", "is not a duration")]),
     ("probe_timeout", &[("500", "has no unit")]),
-    ("partition_grace", &[("-1s", "is no duration")]),
+    ("partition_grace", &[("-1s", "is not a duration")]),
     ("quorum_percent", &[("0", "give 1 to 100"), ("101", "give 1 to 100"), ("half", "is not a whole number")]),
     ("flap_damping", &[("1", "give true or false")]),
     ("tombstone_ttl", &[("1", "has no unit")]),
     ("pool_max_total", &[("0", "give 1 to 65535"), ("65536", "give 1 to 65535"), ("many", "is not a whole number")]),
     ("pool_idle_timeout", &[("60", "has no unit")]),
-    ("leave_timeout", &[("soon", "is no duration")]),
+    ("leave_timeout", &[("soon", "is not a duration")]),
 ];
 
 #[test]
-fn each_wrong_value_of_each_setting_is_refused_with_its_form() {
+fn wrong_value_is_refused_with_the_valid_form() {
     let command = Settings::augment_args(clap::Command::new("agent"));
     let all = command.get_arguments().map(|argument| argument.get_id().as_str()).filter(|id| *id != "tags");
-    assert!(all.eq(WRONG.map(|(name, _)| name)), "every setting is here, in its order");
+    assert!(
+        all.eq(WRONG.map(|(name, _)| name)),
+        "the table has every setting, in the order of the declaration"
+    );
     for (name, values) in WRONG {
         for (value, said) in values {
             let flag = format!("--{}={value}", name.replace('_', "-"));
             let by_flag = Line::try_parse_from(["agent", &flag]).err().map(|error| error.to_string());
-            // clap itself says it of a word that is not among the possible ones.
+            // For a choice of words clap makes the message itself.
             let said = if ["mode", "log_format"].contains(&name) { "possible values" } else { said };
             assert!(by_flag.as_deref().unwrap_or_default().contains(said), "{flag}: {by_flag:?}");
         }
@@ -215,9 +218,9 @@ fn each_wrong_value_of_each_setting_is_refused_with_its_form() {
 }
 
 #[test]
-fn a_tag_given_twice_in_one_source_is_refused() {
+fn tag_given_twice_in_one_source_is_refused() {
     let twice = |flags_given: &[&str], variable| {
-        AgentConfig::put_together(flags(flags_given), variable, file(NEEDED)).unwrap_err()
+        AgentConfig::merge(flags(flags_given), variable, file(NEEDED)).unwrap_err()
     };
     let by_flags = twice(&["--tag", "role=a", "--tag", "role=b"], None);
     assert_eq!(by_flags.status(), Status::Config);
@@ -231,19 +234,19 @@ fn a_tag_given_twice_in_one_source_is_refused() {
 }
 
 #[test]
-fn tags_are_merged_by_key_flags_first() {
+fn tags_are_merged_by_key_and_flags_win() {
     let file = file(&format!("{NEEDED}[tags]\na = 'file'\nb = 'file'\nc = 'file'"));
-    let config = AgentConfig::put_together(flags(&["--tag", "a=flag"]), Some("a=env,b=env"), file).unwrap();
+    let config = AgentConfig::merge(flags(&["--tag", "a=flag"]), Some("a=env,b=env"), file).unwrap();
     assert_eq!(config.tags, Tags::new([("a", "flag"), ("b", "env"), ("c", "file")]).unwrap());
 }
 
 #[test]
-fn a_tag_may_hold_a_comma_in_the_form_of_an_object() {
+fn tag_in_an_object_may_hold_a_comma() {
     let variable = r#"{"note": "a, b", "role": "db"}"#;
-    let config = AgentConfig::put_together(Settings::default(), Some(variable), file(NEEDED)).unwrap();
+    let config = AgentConfig::merge(Settings::default(), Some(variable), file(NEEDED)).unwrap();
     assert_eq!(config.tags, Tags::new([("note", "a, b"), ("role", "db")]).unwrap());
-    let wrong = AgentConfig::put_together(Settings::default(), Some("{oops"), file(NEEDED)).unwrap_err();
-    assert!(wrong.to_string().contains("is no JSON object of texts"), "{wrong}");
+    let wrong = AgentConfig::merge(Settings::default(), Some("{oops"), file(NEEDED)).unwrap_err();
+    assert!(wrong.to_string().contains("is not a JSON object of texts"), "{wrong}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What the agent and the commands beside it say to each other over a Unix socket: one line of JSON asks, one answers.
+//! The protocol between the agent and the other commands over a Unix socket: one line of JSON is
+//! the request, one line is the response.
 
 mod client;
 mod server;
@@ -10,44 +11,49 @@ use std::path::PathBuf;
 use kinfolk::NodeId;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use client::ask_now;
+pub(crate) use client::send_request;
 pub(crate) use server::serve;
 pub(crate) use socket::ControlSocket;
 pub(crate) use view::{ForgottenView, LeftView, MemberView, MembersView, PartitionView, SuspicionView};
 
-/// What can be asked.
+/// The message when the agent sends the response to another request.
+pub(crate) const WRONG_RESPONSE: &str =
+    "the agent sent the response to another request; use the kinfolk program of the agent's version";
+
+/// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum Question {
-    /// The group as the agent sees it.
+pub(crate) enum Request {
+    /// Get the group as the agent sees it.
     Members,
-    /// To leave for good, and stop.
+    /// Leave permanently, and stop.
     Leave,
-    /// To remove a failed or left member from the views of all.
+    /// Remove a failed or left member from the views of all members.
     Forget {
-        /// Its name.
+        /// The name of that member.
         node: NodeId,
     },
 }
 
-/// What is answered.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
-pub(crate) enum Answer {
-    /// To [`Question::Members`].
+pub(crate) enum Response {
+    /// The response to [`Request::Members`].
     Members(MembersView),
-    /// To [`Question::Leave`]: the others have been told.
+    /// The response to [`Request::Leave`]: the leave has been sent to the other members.
     Left(LeftView),
-    /// To [`Question::Forget`]: it is gone here, and the others hear of it.
+    /// The response to [`Request::Forget`]: it is removed here, and gossip removes it elsewhere.
     Forgotten(ForgottenView),
-    /// The question cannot be answered.
+    /// The agent does not do what the request asks.
     Refused {
         /// Why, and what to do.
         why: String,
     },
 }
 
-/// Where the socket is if nobody says otherwise: in the user's runtime folder, or where the system's services have theirs.
+/// The path of the socket without a setting: in the user's runtime folder, or in `/run`, where the
+/// system's services have theirs.
 pub(crate) fn default_path() -> PathBuf {
     let folder = std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty());
     folder.map_or_else(|| PathBuf::from("/run"), PathBuf::from).join("kinfolk.sock")
@@ -58,9 +64,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_question_is_one_word_of_json_and_an_unknown_one_is_refused() {
-        assert_eq!(serde_json::to_string(&Question::Members).unwrap(), r#"{"ask":"members"}"#);
-        let refused = serde_json::from_str::<Question>(r#"{"ask":"shutdown"}"#).unwrap_err().to_string();
+    fn request_is_one_json_object_and_unknown_one_is_refused() {
+        assert_eq!(serde_json::to_string(&Request::Members).unwrap(), r#"{"ask":"members"}"#);
+        let refused = serde_json::from_str::<Request>(r#"{"ask":"shutdown"}"#).unwrap_err().to_string();
         assert!(refused.contains("expected one of `members`, `leave`, `forget`"), "{refused}");
     }
 }

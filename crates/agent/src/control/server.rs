@@ -1,4 +1,4 @@
-//! The agent's side of the control socket: bounded, so that whoever may open it cannot burden the member.
+//! The agent's side of the control socket. Its limits keep a client from burdening the member.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,20 +9,22 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
-use super::{Answer, ControlSocket, MembersView, Question};
+use super::{ControlSocket, MembersView, Request, Response};
 
-/// The longest question in bytes. A longer one is refused.
-const QUESTION_BYTES_MAX: u64 = 64 * 1024;
-/// How many are served at a time. One more waits in the system's queue.
+/// The maximum length of a request in bytes. The agent refuses a longer one.
+const REQUEST_BYTES_MAX: u64 = 64 * 1024;
+/// The maximum number of clients at a time. Further clients wait in the system's queue.
 const CLIENTS_MAX: usize = 16;
-/// How long one may take, from connecting until it has read its answer; then it is cut off.
+/// The time limit of one client, from its connection until it has read the response. Then the agent
+/// closes the connection, so that stalled clients cannot hold all places.
 const CLIENT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Answers questions for ever. The socket goes when the future is dropped. `left` is notified when
-/// the agent was told to leave.
+/// Serves requests forever. Dropping the future removes the socket. It notifies `left` when a
+/// request made the agent leave.
 pub(crate) async fn serve(socket: ControlSocket, cluster: Cluster, id: ClusterId, left: Arc<Notify>) {
     let free = Arc::new(Semaphore::new(CLIENTS_MAX));
     loop {
+        // Take a place before accepting: the client over the limit waits in the system's queue.
         let permit = Arc::clone(&free).acquire_owned().await.expect("the semaphore is never closed");
         match socket.listener.accept().await {
             Ok((stream, _)) => {
@@ -31,13 +33,17 @@ pub(crate) async fn serve(socket: ControlSocket, cluster: Cluster, id: ClusterId
                     if let Ok(Err(error)) =
                         timeout(CLIENT_LIMIT, serve_one(stream, &cluster, id, &left)).await
                     {
-                        tracing::debug!(%error, "a client of the control socket went away");
+                        // The client ended before it had read the response. What to do: nothing.
+                        tracing::debug!(%error, "a client of the control socket closed the connection");
                     }
                     drop(permit);
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "the control socket does not accept; trying again in a second");
+                // The process has no free file descriptor, in most cases. The member goes on. What
+                // to do: raise the limit of descriptors (`ulimit -n`).
+                tracing::warn!(%error, "cannot accept at the control socket; trying again in 1 s");
+                // The pause keeps the loop from using all CPU while the error lasts.
                 sleep(Duration::from_secs(1)).await;
             }
         }
@@ -52,26 +58,29 @@ async fn serve_one(
 ) -> std::io::Result<()> {
     let (read, mut write) = stream.split();
     let mut line = String::new();
-    BufReader::new(read.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
-    let answer = match serde_json::from_str(&line) {
-        Ok(Question::Members) => Answer::Members(MembersView::of(cluster, id).await),
-        Ok(Question::Leave) => match cluster.leave().await {
-            Ok(report) => Answer::Left(report.into()),
-            Err(error) => Answer::Refused { why: error.to_string() },
+    BufReader::new(read.take(REQUEST_BYTES_MAX)).read_line(&mut line).await?;
+    let response = match serde_json::from_str(&line) {
+        Ok(Request::Members) => Response::Members(MembersView::of(cluster, id).await),
+        Ok(Request::Leave) => match cluster.leave().await {
+            Ok(report) => Response::Left(report.into()),
+            Err(error) => Response::Refused { why: error.to_string() },
         },
-        Ok(Question::Forget { node }) => match cluster.forget(&node).await {
-            Ok(known) => Answer::Forgotten(known.as_ref().into()),
-            Err(error) => Answer::Refused { why: error.to_string() },
+        Ok(Request::Forget { node }) => match cluster.forget(&node).await {
+            Ok(known) => Response::Forgotten(known.as_ref().into()),
+            Err(error) => Response::Refused { why: error.to_string() },
         },
         Err(error) => {
-            Answer::Refused { why: format!("this agent does not understand the question ({error})") }
+            // The client sent something else than a request of this version. What to do: use the
+            // program of the agent's version.
+            Response::Refused { why: format!("this agent does not understand the request: {error}") }
         }
     };
-    let has_left = matches!(answer, Answer::Left(_));
-    let mut text = serde_json::to_vec(&answer)?;
+    let has_left = matches!(response, Response::Left(_));
+    let mut text = serde_json::to_vec(&response)?;
     text.push(b'\n');
     let written = write.write_all(&text).await.and(write.shutdown().await);
-    // The agent stops even if the client does not wait for the answer.
+    // Notify after writing the response, which the stop would cut off; and even if the client did
+    // not wait for it.
     if has_left {
         left.notify_one();
     }

@@ -1,4 +1,5 @@
-//! The group as one agent sees it, in the form that travels over the control socket and that `members --json` prints.
+//! The group as one agent sees it: the form that the control socket sends and that
+//! `members --json` prints.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,25 +18,26 @@ pub(crate) struct MembersView {
     pub(crate) node: NodeId,
     /// The cluster that it belongs to.
     pub(crate) cluster: ClusterId,
-    /// Every node that it knows, tombstones included, ordered by name.
+    /// Every node that the agent knows, tombstones included, ordered by name.
     pub(crate) members: Vec<MemberView>,
-    /// How the group stands.
+    /// The state of the group as a whole.
+    // The default lets this program read the response of an agent that lacks the field.
     #[serde(default)]
     pub(crate) partition: PartitionView,
 }
 
-/// How the group stands.
+/// The state of the group as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct PartitionView {
-    /// How many live and are not suspected.
+    /// The number of members that are alive and not suspected.
     pub(crate) live: usize,
-    /// Of how many: the highest known size, less those that left or were forgotten.
+    /// The highest known size of the group, without the members that left or were forgotten.
     pub(crate) known: usize,
-    /// Whether it is a partition.
+    /// Whether there is a partition.
     pub(crate) partitioned: bool,
-    /// Whether those that live are fewer than the quorum.
+    /// Whether the live members are fewer than the quorum.
     pub(crate) minority: bool,
-    /// Whether that has been so for the whole grace.
+    /// Whether they have been fewer for the whole partition grace.
     pub(crate) read_only: bool,
 }
 
@@ -47,22 +49,23 @@ pub(crate) struct MemberView {
     pub(crate) state: NodeState,
     pub(crate) incarnation: Incarnation,
     pub(crate) tags: Tags,
-    /// The suspicion level by its silence; none for the agent itself and for those who are no members.
+    /// The suspicion level (phi) for its silence. None for the agent itself, and for nodes that are
+    /// not members.
     pub(crate) phi: Option<f64>,
-    /// What this agent holds against it, short of a failure.
+    /// Why this agent suspects it. None if it does not.
     #[serde(default)]
     pub(crate) suspicion: Option<SuspicionView>,
 }
 
-/// What an agent holds against a member that it has not declared failed.
+/// What makes an agent suspect a member that it has not declared failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SuspicionView {
-    /// For how long the member has answered none of this agent's probes; none if it answers, or is
-    /// not probed from here.
+    /// How long the member has answered none of this agent's probes. None if it answers, or if this
+    /// agent does not probe it.
     pub(crate) silent_ms: Option<u64>,
-    /// For how long it has been suspect.
+    /// How long it has been suspect.
     pub(crate) suspect_ms: Option<u64>,
-    /// Why this agent holds its verdict back, if it does.
+    /// Why this agent delays its verdict, if it does.
     pub(crate) held: Option<String>,
 }
 
@@ -77,29 +80,29 @@ impl From<SuspicionStatus> for SuspicionView {
     }
 }
 
-/// How a leave was told.
+/// The result of a leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LeftView {
-    /// How many members were told directly.
-    pub(crate) told: usize,
+    /// The number of members to which this member sent its leave directly.
+    pub(crate) notified: usize,
     /// How many of them confirmed it.
     pub(crate) confirmed: usize,
 }
 
 impl From<LeaveReport> for LeftView {
-    fn from(LeaveReport { told, confirmed }: LeaveReport) -> Self {
-        Self { told, confirmed }
+    fn from(LeaveReport { notified, confirmed }: LeaveReport) -> Self {
+        Self { notified, confirmed }
     }
 }
 
-/// Who was forgotten, as it was known.
+/// The forgotten member, as the agent knew it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ForgottenView {
-    /// Its name.
+    /// The name.
     pub(crate) name: NodeId,
-    /// Its last address.
+    /// The last known address.
     pub(crate) addr: NodeAddr,
-    /// Whether it had failed or left.
+    /// Its state: failed or left.
     pub(crate) state: NodeState,
 }
 
@@ -110,9 +113,9 @@ impl From<&NodeStatus> for ForgottenView {
 }
 
 impl MembersView {
-    /// How `cluster` sees it now.
+    /// The current view of `cluster`.
     pub(crate) async fn of(cluster: &Cluster, id: ClusterId) -> Self {
-        // A member that has stopped holds nothing against anybody.
+        // A member that has stopped has no suspicions.
         let suspicions = cluster.suspicions().await.unwrap_or_default();
         let mut suspicions: BTreeMap<NodeId, SuspicionView> =
             suspicions.into_iter().map(|status| (status.id.clone(), status.into())).collect();

@@ -1,4 +1,5 @@
-//! What a step waits for: that certain members each see something of certain others; and when they saw it.
+//! The events that a step of the demo waits for: which members see which kind of event about which
+//! members, and when.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,18 +7,18 @@ use std::time::Duration;
 use kinfolk::{ClusterEvent, NodeId};
 use tokio::time::Instant;
 
-use super::nodes::Seen;
+use super::nodes::Observation;
 
-/// What is to be seen.
+/// The kinds of events that a step can wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(super) enum EventKind {
     Joined,
     Failed,
     Left,
     Broadcast,
 }
 
-impl Sight {
+impl EventKind {
     pub(super) fn matches(self, event: &ClusterEvent) -> bool {
         match event {
             ClusterEvent::NodeJoined { .. } => self == Self::Joined,
@@ -29,32 +30,34 @@ impl Sight {
     }
 }
 
-/// Who is to see what of whom.
+/// Events that have come, and events that are missing. Each is a pair: the observer, the subject.
 pub(super) struct Awaited {
-    sight: Sight,
+    kind: EventKind,
     since: Instant,
     missing: BTreeSet<(NodeId, NodeId)>,
     seen: BTreeMap<(NodeId, NodeId), Duration>,
 }
 
 impl Awaited {
-    /// Each pair is one who is to see it, and of whom. Times count from `since`.
+    /// Each pair is an observer and a subject. Times count from `since`.
     pub(super) fn new(
-        sight: Sight,
+        kind: EventKind,
         since: Instant,
         pairs: impl IntoIterator<Item = (NodeId, NodeId)>,
     ) -> Self {
+        // A member has no such event about itself.
         let missing = pairs.into_iter().filter(|(by, of)| by != of).collect();
-        Self { sight, since, missing, seen: BTreeMap::new() }
+        Self { kind, since, missing, seen: BTreeMap::new() }
     }
 
-    /// Takes note of what was seen; true if it is the last that its observer was to see.
-    pub(super) fn note(&mut self, seen: &Seen) -> bool {
-        let Some(of) = seen.event.node().filter(|_| self.sight.matches(&seen.event)) else { return false };
+    /// Records an event. Returns whether it is the last one that its observer had to see.
+    pub(super) fn note(&mut self, seen: &Observation) -> bool {
+        let Some(of) = seen.event.node().filter(|_| self.kind.matches(&seen.event)) else { return false };
         let pair = (seen.by.clone(), of.clone());
         if !self.missing.remove(&pair) {
             return false;
         }
+        // Removed above, so a repeated event does not change the first time.
         self.seen.insert(pair, seen.at.saturating_duration_since(self.since));
         !self.missing.iter().any(|(by, _)| *by == seen.by)
     }
@@ -63,22 +66,22 @@ impl Awaited {
         self.missing.is_empty()
     }
 
-    /// How many sights have come, and how many there are to be.
+    /// The number of events that have come, and the number of all.
     pub(super) fn progress(&self) -> (usize, usize) {
         (self.seen.len(), self.seen.len() + self.missing.len())
     }
 
-    /// The pairs that are still to come.
+    /// The pairs whose events have not come.
     pub(super) fn missing(&self) -> impl Iterator<Item = &(NodeId, NodeId)> {
         self.missing.iter()
     }
 
-    /// When, counted from the start, the first sight came, and whose it was.
+    /// The time of the first event, counted from the start, and its observer.
     pub(super) fn first(&self) -> Option<(Duration, &NodeId)> {
         self.seen.iter().map(|((by, _), at)| (*at, by)).min()
     }
 
-    /// The same of the last one.
+    /// The time of the last event, and its observer.
     pub(super) fn last(&self) -> Option<(Duration, &NodeId)> {
         self.seen.iter().map(|((by, _), at)| (*at, by)).max()
     }
@@ -96,21 +99,21 @@ mod tests {
         NodeId::new(name).unwrap()
     }
 
-    fn sees(by: &str, of: &str, at: Instant) -> Seen {
+    fn sees(by: &str, of: &str, at: Instant) -> Observation {
         let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
         let node = Arc::new(NodeStatus::alive(id(of), addr, Incarnation::new(1), Tags::empty()));
-        Seen { at, by: id(by), event: ClusterEvent::NodeLeft { node } }
+        Observation { at, by: id(by), event: ClusterEvent::NodeLeft { node } }
     }
 
     #[test]
-    fn it_is_complete_when_each_has_seen_it_and_tells_first_and_last() {
+    fn complete_when_each_observer_has_seen_the_event() {
         let since = Instant::now();
         let pairs = ["a", "b", "c"].map(|by| (id(by), id("c")));
-        let mut awaited = Awaited::new(Sight::Left, since, pairs);
-        assert_eq!(awaited.progress(), (0, 2), "nobody has to see it of itself");
+        let mut awaited = Awaited::new(EventKind::Left, since, pairs);
+        assert_eq!(awaited.progress(), (0, 2), "c has no event about itself");
         assert!(awaited.note(&sees("b", "c", since + Duration::from_secs(1))));
         assert!(!awaited.note(&sees("b", "c", since + Duration::from_secs(9))), "only the first time counts");
-        assert!(!awaited.note(&sees("a", "b", since)), "it is about another");
+        assert!(!awaited.note(&sees("a", "b", since)), "it is about another member");
         assert_eq!(awaited.missing().collect::<Vec<_>>(), [&(id("a"), id("c"))]);
         assert!(awaited.note(&sees("a", "c", since + Duration::from_secs(2))));
         assert!(awaited.is_complete());
@@ -121,7 +124,7 @@ mod tests {
     #[test]
     fn another_kind_of_event_does_not_count() {
         let since = Instant::now();
-        let mut awaited = Awaited::new(Sight::Failed, since, [(id("a"), id("b"))]);
+        let mut awaited = Awaited::new(EventKind::Failed, since, [(id("a"), id("b"))]);
         assert!(!awaited.note(&sees("a", "b", since)));
         assert!(!awaited.is_complete());
     }

@@ -1,4 +1,4 @@
-//! Where the story goes: lines that stay, and on a terminal below them a block that is drawn anew as things change.
+//! The output of the demo: lines that stay, and on a terminal a block below them that changes.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Stdout, Write, stdout};
@@ -8,51 +8,53 @@ use serde::Serialize;
 use crate::exit::Failure;
 use crate::render::{Paint, Tone};
 
-/// Turns the terminal's line wrap off and on, so that a long line cannot break the count of lines to go up.
+/// Turn the terminal's line wrap off and on. A wrapped line would break the count of lines by which
+/// the cursor goes up.
 const WRAP_OFF: &str = "\x1b[?7l";
 const WRAP_ON: &str = "\x1b[?7h";
 
-/// Standard output, in one of three manners.
+/// Standard output, in one of three formats.
 pub(super) struct Screen<W = Stdout> {
     out: W,
-    manner: Manner,
+    format: Format,
     pub(super) paint: Paint,
-    /// The block as it stands on the terminal now, below all lines.
+    /// The block as it is on the terminal now, below all lines.
     block: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
+enum Format {
     /// One JSON object a line.
     Json,
-    /// Lines, for a pipe or a file.
+    /// Lines only, for a pipe or a file.
     Plain,
-    /// Lines, and a block that changes, for a terminal.
+    /// Lines and a changing block, for a terminal.
     Live,
 }
 
 impl Screen {
     pub(super) fn new(json: bool) -> Self {
         let is_live = stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let manner = match (json, is_live) {
-            (true, _) => Manner::Json,
-            (false, true) => Manner::Live,
-            (false, false) => Manner::Plain,
+        // A "dumb" terminal has no cursor movement, so it gets plain lines.
+        let format = match (json, is_live) {
+            (true, _) => Format::Json,
+            (false, true) => Format::Live,
+            (false, false) => Format::Plain,
         };
-        Self { out: stdout(), manner, paint: Paint::of_stdout(), block: String::new() }
+        Self { out: stdout(), format, paint: Paint::of_stdout(), block: String::new() }
     }
 }
 
 impl<W: Write> Screen<W> {
     pub(super) fn is_json(&self) -> bool {
-        self.manner == Manner::Json
+        self.format == Format::Json
     }
 
     pub(super) fn is_live(&self) -> bool {
-        self.manner == Manner::Live
+        self.format == Format::Live
     }
 
-    /// A JSON object, where that is what is wanted.
+    /// Prints a JSON object, if the format is JSON.
     pub(super) fn object(&mut self, object: &impl Serialize) -> Result<(), Failure> {
         if !self.is_json() {
             return Ok(());
@@ -62,22 +64,23 @@ impl<W: Write> Screen<W> {
         self.write(&text)
     }
 
-    /// Text that stays, of one line or more, where people read.
+    /// Prints text of one or more lines that stay. Does nothing if the format is JSON.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Failure> {
         if self.is_json() {
             return Ok(());
         }
         let block = self.block.clone();
+        // One write for all, so that the terminal does not show the moment without the block.
         let redrawn = format!("{}{text}\n{}", self.erased(), framed(&block));
         self.write(&redrawn)
     }
 
-    /// Text in one tone.
+    /// Prints text in one tone.
     pub(super) fn toned(&mut self, tone: Tone, text: &str) -> Result<(), Failure> {
         self.text(&self.paint.tone(tone, text))
     }
 
-    /// Draws the changing block anew; an empty one takes it away.
+    /// Replaces the block. An empty one removes it.
     pub(super) fn draw(&mut self, block: &str) -> Result<(), Failure> {
         if !self.is_live() || block == self.block {
             return Ok(());
@@ -87,7 +90,7 @@ impl<W: Write> Screen<W> {
         self.write(&redrawn)
     }
 
-    /// What takes the block off the terminal.
+    /// The escape sequences that remove the block from the terminal.
     fn erased(&self) -> String {
         let mut text = String::new();
         if !self.block.is_empty() {
@@ -111,8 +114,8 @@ fn framed(block: &str) -> String {
 mod tests {
     use super::*;
 
-    fn screen(manner: Manner) -> Screen<Vec<u8>> {
-        Screen { out: Vec::new(), manner, paint: Paint::off(), block: String::new() }
+    fn screen(format: Format) -> Screen<Vec<u8>> {
+        Screen { out: Vec::new(), format, paint: Paint::off(), block: String::new() }
     }
 
     fn written(screen: &Screen<Vec<u8>>) -> String {
@@ -120,8 +123,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_gets_lines_and_no_block() {
-        let mut screen = screen(Manner::Plain);
+    fn pipe_gets_lines_and_no_block() {
+        let mut screen = screen(Format::Plain);
         screen.draw("block\n").unwrap();
         screen.text("line").unwrap();
         screen.object(&1).unwrap();
@@ -129,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn json_is_nothing_but_objects() {
-        let mut screen = screen(Manner::Json);
+    fn json_output_is_only_objects() {
+        let mut screen = screen(Format::Json);
         screen.draw("block\n").unwrap();
         screen.text("line").unwrap();
         screen.object(&1).unwrap();
@@ -138,8 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_a_line_goes_above_the_block() {
-        let mut screen = screen(Manner::Live);
+    fn terminal_gets_lines_above_the_block() {
+        let mut screen = screen(Format::Live);
         screen.draw("a\nb\n").unwrap();
         screen.text("line").unwrap();
         screen.draw("").unwrap();

@@ -1,4 +1,4 @@
-//! What the story came to, in numbers.
+//! The results of the demo, in numbers.
 
 use std::time::Duration;
 
@@ -8,45 +8,47 @@ use serde::Serialize;
 use super::awaited::Awaited;
 use crate::render::{Cell, Paint, Tone, table};
 
-/// The last object of `--json`, and the table at the end of the story. Times in seconds count from the start of their step
-/// unless they say otherwise.
+/// The last object of `--json`, and the table at the end. Times are in seconds and count from the
+/// start of their step, unless stated otherwise.
 #[derive(Debug, Default, PartialEq, Serialize)]
 #[serde(tag = "kind", rename = "summary")]
 pub(super) struct Summary {
-    /// How many members there were.
+    /// The number of members.
     pub(super) nodes: usize,
     /// Until all members saw all others.
     pub(super) join_s: f64,
-    /// The slowest single member: until it was let in.
+    /// The slowest join of a single member.
     pub(super) join_slowest_s: f64,
-    /// Until the broadcast had reached the last member.
+    /// Until the last member had received the broadcast, in milliseconds.
     pub(super) broadcast_ms: f64,
-    /// For how long idle traffic was measured: the second half of the time of rest, when fewer connections are new.
+    /// For how long idle traffic was measured: the second half of the idle time, when fewer
+    /// connections are new.
     pub(super) idle_s: f64,
-    /// UDP payload bytes that a member sent a second in that time.
+    /// UDP payload bytes that a member sent per second in that time.
     pub(super) bytes_per_node_s: f64,
-    /// UDP datagrams, likewise.
+    /// UDP datagrams that a member sent per second in that time.
     pub(super) datagrams_per_node_s: f64,
     /// Until the first survivor declared the crashed member failed.
     pub(super) crash_first_s: f64,
-    /// Until the last one did.
+    /// Until the last survivor did.
     pub(super) crash_last_s: f64,
-    /// Who the two were.
+    /// The first and the last of these survivors.
     pub(super) crash_first_by: Option<NodeId>,
     pub(super) crash_last_by: Option<NodeId>,
-    /// Until the last one knew that a member had left.
+    /// Until the last member knew that a member had left.
     pub(super) leave_last_s: f64,
-    /// Until all saw the crashed member again, and it saw all.
+    /// Until all saw the crashed member again, and it saw all of them.
     pub(super) return_s: f64,
-    /// How often a member that ran was declared failed, over the whole story; every observer counts.
+    /// How often a running member was declared failed, in the whole demo. Every observer counts.
     pub(super) false_failures: u64,
-    /// How often one was suspected, likewise.
+    /// How often a running member was suspected, in the whole demo. Every observer counts.
     pub(super) false_suspicions: u64,
-    /// Events that were lost because the story was told too slowly; what they were is not in the other numbers.
+    /// The number of events that were dropped because the demo read them too slowly. The other
+    /// numbers do not include them.
     pub(super) events_lost: u64,
     /// Whether all running members held the same view at the end.
     pub(super) views_agree: bool,
-    /// From the first start to the end.
+    /// From the first start to the end of the demo.
     pub(super) total_s: f64,
 }
 
@@ -69,28 +71,32 @@ impl Summary {
         let rows = [
             row(
                 &format!("{} members saw each other after", self.nodes),
-                spoken(self.join_s),
-                format!("slowest let in after {}", spoken(self.join_slowest_s)),
+                human(self.join_s),
+                format!("slowest join {}", human(self.join_slowest_s)),
             ),
-            row("a broadcast reached all after", spoken(self.broadcast_ms / 1e3), String::new()),
-            row("idle, each member sent", format!("{:.0} bytes/s", self.bytes_per_node_s), idle),
-            row("the crash was known first after", spoken(self.crash_first_s), by(&self.crash_first_by)),
-            row("the crash was known to all after", spoken(self.crash_last_s), by(&self.crash_last_by)),
-            row("the leave was known to all after", spoken(self.leave_last_s), String::new()),
-            row("the return was known to all after", spoken(self.return_s), String::new()),
+            row("the broadcast reached all after", human(self.broadcast_ms / 1e3), String::new()),
+            row("each idle member sent", format!("{:.0} bytes/s", self.bytes_per_node_s), idle),
+            row(
+                "the first survivor knew of the crash after",
+                human(self.crash_first_s),
+                by(&self.crash_first_by),
+            ),
+            row("all survivors knew of the crash after", human(self.crash_last_s), by(&self.crash_last_by)),
+            row("all members knew of the leave after", human(self.leave_last_s), String::new()),
+            row("all members knew of the return after", human(self.return_s), String::new()),
             false_failures,
         ];
         table(paint, &["", "", ""], &rows).trim_start().to_owned()
     }
 }
 
-/// In seconds, to the microsecond: beyond that, no number here means anything.
+/// Seconds, rounded to the microsecond: further digits mean nothing in these measurements.
 pub(super) fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e6
 }
 
-/// Seconds as people read them: `7.08 s`, `53 ms`, `0.4 ms`.
-pub(super) fn spoken(seconds: f64) -> String {
+/// Seconds for people: `7.08 s`, `53 ms`, `0.4 ms`.
+pub(super) fn human(seconds: f64) -> String {
     match seconds * 1e3 {
         millis if millis >= 1e3 => format!("{seconds:.2} s"),
         millis if millis >= 10.0 => format!("{millis:.0} ms"),
@@ -107,12 +113,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_spoken_as_exactly_as_they_mean_something() {
-        assert_eq!([7.0844, 0.9999, 0.0534, 0.00041].map(spoken), ["7.08 s", "1000 ms", "53 ms", "0.4 ms"]);
+    fn times_have_only_digits_that_mean_something() {
+        assert_eq!([7.0844, 0.9999, 0.0534, 0.00041].map(human), ["7.08 s", "1000 ms", "53 ms", "0.4 ms"]);
     }
 
+    /// Scripts read these names.
     #[test]
-    fn the_object_has_the_names_that_scripts_read() {
+    fn summary_object_keeps_its_names() {
         let json = serde_json::to_value(Summary::default()).unwrap();
         assert_eq!(json["kind"], "summary");
         for name in [

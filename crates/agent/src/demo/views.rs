@@ -1,4 +1,5 @@
-//! The group as each running member sees it, as a table: one column a member in a small group, counts in a large one.
+//! A table of the group as each running member sees it: one column for each member in a small
+//! group, counts in a large one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use kinfolk::{NodeId, NodeState, Snapshot};
 
 use crate::render::{Cell, Paint, Tone, table};
 
-/// Up to this many members each gets its own column; more would not fit into 80 characters.
+/// Up to this many members, each has a column of its own. More would not fit into 80 characters.
 const COLUMNS_MAX: usize = 8;
 
 /// One member's view.
@@ -16,7 +17,7 @@ pub(super) struct View {
     pub(super) sees: Arc<Snapshot>,
 }
 
-/// The table of all `members` as the running ones see them.
+/// The table of all `members`, as the running members see them.
 pub(super) fn render(paint: Paint, members: &[NodeId], views: &[View]) -> String {
     if members.len() <= COLUMNS_MAX { matrix(paint, members, views) } else { counts(paint, members, views) }
 }
@@ -43,7 +44,8 @@ fn cell(member: &NodeId, view: &View) -> Cell {
     }
 }
 
-/// One row for each way in which members are seen, so that those about whom all agree take one row together.
+/// One row for each distinct combination of counts. Members with equal counts share a row, so that
+/// a healthy group of any size takes one row.
 fn counts(paint: Paint, members: &[NodeId], views: &[View]) -> String {
     let mut alike: BTreeMap<[usize; 4], Vec<&NodeId>> = BTreeMap::new();
     for member in members {
@@ -57,6 +59,7 @@ fn counts(paint: Paint, members: &[NodeId], views: &[View]) -> String {
     headings.extend(NodeState::ALL.map(NodeState::as_str));
     let rows: Vec<Vec<Cell>> = alike
         .iter()
+        // Most alive views first: the healthy members come at the top.
         .rev()
         .take(COLUMNS_MAX)
         .map(|(seen, who)| count_row(seen, &named(members, who)))
@@ -66,7 +69,7 @@ fn counts(paint: Paint, members: &[NodeId], views: &[View]) -> String {
     table(paint, &headings, &rows) + &rest
 }
 
-/// Several members in few words; `who` is in the order of `members`.
+/// A short text for several members. `who` is in the order of `members`.
 fn named(members: &[NodeId], who: &[&NodeId]) -> String {
     let place = |member: &NodeId| members.iter().position(|other| other == member);
     match who {
@@ -110,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn many_members_are_named_in_few_words() {
+    fn many_members_get_a_short_name() {
         let members: Vec<NodeId> = (1..=9).map(id).collect();
         let name = |numbers: &[usize]| {
             let who: Vec<&NodeId> = numbers.iter().map(|number| &members[number - 1]).collect();
@@ -123,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_group_is_a_matrix() {
+    fn small_group_is_a_matrix() {
         use NodeState::{Alive, Suspect};
         let views = [view(1, &[(1, Alive), (2, Alive)]), view(2, &[(1, Suspect), (2, Alive), (3, Alive)])];
         let expected = "\
@@ -136,7 +139,7 @@ node-03     -        alive
     }
 
     #[test]
-    fn a_large_group_is_counted_and_those_alike_take_one_row() {
+    fn large_group_is_counted_in_shared_rows() {
         use NodeState::{Alive, Failed};
         let members: Vec<NodeId> = (1..=9).map(id).collect();
         let mut sees: Vec<_> = (1..=9).map(|number| (number, Alive)).collect();

@@ -1,5 +1,7 @@
-//! A thread that writes the log or the event log, so that a reader that stalls (a paused terminal, a full pipe) never stalls the member:
-//! to the others that would look like a crash.
+//! A thread that writes the log or the event log.
+//!
+//! A reader that stalls (a paused terminal, a full pipe) must not stall the member: to the other
+//! members a stalled member looks like a crashed one.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -11,29 +13,31 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::LogFormat;
 
-/// How many lines wait for the reader. One more is dropped and counted; the log says how many when it goes on.
+/// The maximum number of lines that wait to be written. Further lines are dropped and counted; the
+/// log then says how many.
 const LINES_MAX: usize = 4_096;
 
-/// How long the end of the program waits for lines that are still to be written.
+/// How long the end of the program waits for lines that are not yet written. The limit is for a
+/// reader that has stalled.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 enum Item {
     Line(Vec<u8>),
-    /// All before it has been written once this sender is dropped.
+    /// The sender is dropped when all items before this one are written.
     Flush(SyncSender<()>),
 }
 
-/// The end that takes lines. It never waits.
+/// The sending end of the queue. It never waits.
 #[derive(Clone)]
 pub(crate) struct Lines {
     queue: SyncSender<Item>,
     lost: Arc<AtomicU64>,
 }
 
-/// Waits, when dropped, until the log is written, for at most a second.
+/// Dropping it waits until the log is written, for at most [`FLUSH_LIMIT`].
 pub(crate) struct Flush(SyncSender<Item>);
 
-/// Starts the thread; it ends with the program.
+/// Starts the thread. It ends with the program.
 pub(crate) fn start(out: impl Write + Send + 'static, format: LogFormat) -> io::Result<(Lines, Flush)> {
     let (queue, lines) = sync_channel(LINES_MAX);
     let lost = Arc::new(AtomicU64::new(0));
@@ -53,7 +57,8 @@ fn write_all(mut out: impl Write, lines: &Receiver<Item>, lost: &AtomicU64, form
                 continue;
             }
         };
-        // Nobody can be told that the log cannot be written.
+        // Ignore errors: there is no other place to report that the log cannot be written. An empty
+        // line still calls `write`, which makes the event log handle a requested reopening.
         let written = if line.is_empty() { out.write(&line).map(drop) } else { out.write_all(&line) };
         let _unwritten = written.and_then(|()| out.flush());
         let lost = lost.swap(0, Relaxed);
@@ -63,8 +68,11 @@ fn write_all(mut out: impl Write, lines: &Receiver<Item>, lost: &AtomicU64, form
     }
 }
 
+/// The line that says how many lines are missing.
 fn lost_line(lost: u64, format: LogFormat) -> String {
-    let message = "lines were lost: they are not taken as fast as they come";
+    // It does not go through `tracing`, whose lines take the queue that was full. The reader of the
+    // log is slow or stopped. What to do: read the log faster, or log fewer levels.
+    let message = "lost lines of the log: they came faster than they were read";
     match format {
         LogFormat::Text => format!("WARN kinfolk::logs: {message} lost={lost}\n"),
         LogFormat::Json => {
@@ -76,7 +84,7 @@ fn lost_line(lost: u64, format: LogFormat) -> String {
 }
 
 impl Lines {
-    /// Takes one whole line, or loses and counts it.
+    /// Queues one whole line. A full queue drops the line and counts it.
     pub(crate) fn push(&self, line: Vec<u8>) {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(Item::Line(line)) {
             self.lost.fetch_add(1, Relaxed);
@@ -85,7 +93,7 @@ impl Lines {
 }
 
 impl Write for Lines {
-    /// Takes one whole line: that is how the subscriber writes.
+    /// Takes one whole line: the subscriber makes one call a line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line.to_vec());
         Ok(line.len())
@@ -119,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// A reader that takes nothing until it is told to.
+    /// A reader that takes nothing until the gate opens.
     struct Stalled {
         go: Receiver<()>,
         written: Sender<Vec<u8>>,
@@ -127,7 +135,8 @@ mod tests {
 
     impl Write for Stalled {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _gone = self.go.recv();
+            // An error means that the gate has been dropped, and so is open.
+            let _open = self.go.recv();
             self.written.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
             Ok(bytes.len())
         }
@@ -137,8 +146,9 @@ mod tests {
         }
     }
 
+    /// A stalled reader loses lines and then reads how many. The writing side never waits.
     #[test]
-    fn a_stalled_reader_costs_lines_and_is_told_how_many_but_nobody_waits() {
+    fn stalled_reader_loses_counted_lines() {
         let (go, gate) = channel();
         let (written, read) = channel();
         let (mut lines, _flush) = start(Stalled { go: gate, written }, LogFormat::Text).unwrap();
@@ -149,12 +159,12 @@ mod tests {
         drop(go);
         let all: Vec<u8> = read.iter().take(LINES_MAX + 1).flatten().collect();
         let text = String::from_utf8(all).unwrap();
-        let told = text.lines().find_map(|line| line.split_once("lost=")).unwrap().1;
-        assert!(["9", "10"].contains(&told), "{told}");
+        let count = text.lines().find_map(|line| line.split_once("lost=")).unwrap().1;
+        assert!(["9", "10"].contains(&count), "{count}");
     }
 
     #[test]
-    fn the_end_waits_for_what_is_not_yet_written() {
+    fn drop_of_flush_waits_for_unwritten_lines() {
         let (written, read) = channel();
         let (go, gate) = channel();
         let (mut lines, flush) = start(Stalled { go: gate, written }, LogFormat::Json).unwrap();

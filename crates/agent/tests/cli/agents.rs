@@ -1,4 +1,5 @@
-//! Agents as processes: they form a group, notice a kill, leave when told to, and answer at their sockets.
+//! Tests of agents as processes: they form a group, detect a killed agent, leave on a signal, and
+//! respond at their sockets.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -6,19 +7,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::cluster::TestCluster;
 use crate::process::{Agent, command, is_one_line, members, message, run};
-use crate::town::Town;
 
 fn states(of: &[(&str, &str)]) -> Vec<(String, String)> {
     of.iter().map(|(name, state)| ((*name).to_owned(), (*state).to_owned())).collect()
 }
 
 #[test]
-fn three_agents_form_a_cluster_and_a_killed_one_is_seen_by_both_others() {
-    let town = Town::new();
-    let a = town.start("a", &[]);
-    let b = town.start("b", &["--join", &a.addr, "--tag", "role=db"]);
-    let c = town.start("c", &["--join", &a.addr]);
+fn both_survivors_declare_a_killed_agent_failed() {
+    let cluster = TestCluster::new();
+    let a = cluster.start("a", &[]);
+    let b = cluster.start("b", &["--join", &a.addr, "--tag", "role=db"]);
+    let c = cluster.start("c", &["--join", &a.addr]);
     let joined = a.wait_for_event("a member joined", "b");
     assert!(joined["tags"].as_str().unwrap().contains("role"), "{joined}");
     a.wait_for_event("a member joined", "c");
@@ -35,36 +36,37 @@ fn three_agents_form_a_cluster_and_a_killed_one_is_seen_by_both_others() {
         let failed = agent.wait_for_event("a member failed", "c");
         assert!(failed["cause"].as_str().unwrap().contains("accused by"), "{failed}");
     }
-    assert_eq!(members(&town.path("b.sock")), states(&[("a", "alive"), ("b", "alive"), ("c", "failed")]));
+    assert_eq!(members(&cluster.path("b.sock")), states(&[("a", "alive"), ("b", "alive"), ("c", "failed")]));
 
-    let table = run(&["members", "--socket", &town.text("a.sock")]);
+    let table = run(&["members", "--socket", &cluster.text("a.sock")]);
     table.must_succeed();
-    assert!(table.stdout.starts_with("2 members of cluster town, as a sees it\n"), "{}", table.stdout);
+    assert!(table.stdout.starts_with("2 members of cluster test, as a sees it\n"), "{}", table.stdout);
     assert!(table.stdout.contains("role=db") && !table.stdout.contains('\x1b'), "{}", table.stdout);
 }
 
 #[test]
-fn sigterm_leaves_and_is_seen_as_a_leave() {
-    let town = Town::new();
-    let a = town.start("a", &[]);
-    let mut b = town.start("b", &["--join", &a.addr]);
+fn sigterm_makes_an_agent_leave() {
+    let cluster = TestCluster::new();
+    let a = cluster.start("a", &[]);
+    let mut b = cluster.start("b", &["--join", &a.addr]);
     a.wait_for_event("a member joined", "b");
     b.wait_for("that it joined", |line| message(line) == "joined");
     b.signal(Signal::TERM);
     a.wait_for_event("a member left", "b");
     let (status, stderr) = b.end();
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
-    assert!(!town.path("b.sock").exists(), "the socket goes with its agent");
-    assert_eq!(members(&town.path("a.sock")), states(&[("a", "alive"), ("b", "left")]));
+    assert!(!cluster.path("b.sock").exists(), "the socket is removed with its agent");
+    assert_eq!(members(&cluster.path("a.sock")), states(&[("a", "alive"), ("b", "left")]));
 }
 
+/// Each event is one line of JSON. A second instance appends to the same file.
 #[test]
-fn the_event_log_has_every_event_as_a_line_of_json_and_grows_over_lives() {
-    let town = Town::new();
-    let log = town.text("a.events");
+fn event_log_grows_over_two_instances() {
+    let cluster = TestCluster::new();
+    let log = cluster.text("a.events");
     for _ in 0..2 {
-        let mut a = town.start("a", &["--event-log", &log]);
-        let mut b = town.start("b", &["--join", &a.addr]);
+        let mut a = cluster.start("a", &["--event-log", &log]);
+        let mut b = cluster.start("b", &["--join", &a.addr]);
         a.wait_for_event("a member joined", "b");
         b.wait_for("that it joined", |line| message(line) == "joined");
         b.signal(Signal::TERM);
@@ -75,12 +77,12 @@ fn the_event_log_has_every_event_as_a_line_of_json_and_grows_over_lives() {
     }
     let text = fs::read_to_string(&log).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told = lines.iter().map(|line| (line["kind"].as_str().unwrap(), line["node"]["id"].as_str()));
-    let told: Vec<_> =
-        told.filter(|(kind, _)| ["started", "node_joined", "node_left"].contains(kind)).collect();
-    let life =
+    let logged = lines.iter().map(|line| (line["kind"].as_str().unwrap(), line["node"]["id"].as_str()));
+    let logged: Vec<_> =
+        logged.filter(|(kind, _)| ["started", "node_joined", "node_left"].contains(kind)).collect();
+    let instance =
         [("started", None), ("node_joined", Some("b")), ("node_left", Some("b")), ("node_left", Some("a"))];
-    assert_eq!(told, [life, life].concat());
+    assert_eq!(logged, [instance, instance].concat());
     for line in &lines {
         assert_eq!(line["seen_by"], "a", "{line}");
         assert!(line["unix_ms"].as_u64().unwrap() > 0, "{line}");
@@ -90,19 +92,19 @@ fn the_event_log_has_every_event_as_a_line_of_json_and_grows_over_lives() {
 }
 
 #[test]
-fn an_event_log_that_cannot_be_written_ends_the_agent_with_its_path() {
-    let town = Town::new();
-    town.issue("a");
-    let log = town.text("no-such-folder/a.events");
-    let args = town.args("a", &["--event-log", &log]);
+fn unwritable_event_log_is_refused_with_its_path() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
+    let log = cluster.text("no-such-folder/a.events");
+    let args = cluster.args("a", &["--event-log", &log]);
     run(&args.iter().map(String::as_str).collect::<Vec<_>>()).must_fail(3, &[&log, "--event-log"]);
 }
 
 #[test]
-fn a_second_signal_stops_at_once() {
-    let town = Town::new();
-    let mut a = town.start("a", &[]);
-    // Both reach it at the same moment, however fast it is.
+fn second_signal_stops_at_once() {
+    let cluster = TestCluster::new();
+    let mut a = cluster.start("a", &[]);
+    // The process is stopped meanwhile, so both signals reach it at the same moment.
     a.signal(Signal::STOP);
     a.signal(Signal::TERM);
     a.signal(Signal::INT);
@@ -111,31 +113,31 @@ fn a_second_signal_stops_at_once() {
     assert_eq!(status.code(), Some(1), "{stderr}");
     is_one_line(&stderr);
     assert!(stderr.contains("second signal"), "{stderr}");
-    assert!(!town.path("a.sock").exists());
+    assert!(!cluster.path("a.sock").exists());
 }
 
 #[test]
-fn the_socket_is_private_and_that_of_a_killed_agent_is_taken_over() {
-    let town = Town::new();
-    let socket = town.path("a.sock");
-    let mut first = town.start("a", &[]);
+fn socket_of_a_killed_agent_is_taken_over() {
+    let cluster = TestCluster::new();
+    let socket = cluster.path("a.sock");
+    let mut first = cluster.start("a", &[]);
     assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     first.signal(Signal::KILL);
     first.end();
-    assert!(socket.exists(), "a killed agent cannot tidy up");
-    let _second = town.start("a", &[]);
+    assert!(socket.exists(), "a killed agent cannot remove its socket");
+    let _second = cluster.start("a", &[]);
     assert_eq!(members(&socket), states(&[("a", "alive")]));
 }
 
 #[test]
-fn the_environment_goes_before_the_file_and_a_flag_before_both() {
-    let town = Town::new();
-    town.issue("a");
+fn flag_outranks_environment_and_environment_outranks_file() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
     let text =
         "cert = 'a.pem'\nkey = 'a-key.pem'\nca = 'ca.pem'\nsocket = 'a.sock'\nlisten = '127.0.0.1:0'\n";
-    fs::write(town.path("a.toml"), text).unwrap();
+    fs::write(cluster.path("a.toml"), text).unwrap();
     let listens = |flags: &[&str], variables: &[(&str, &str)]| {
-        let mut command = command(&["agent", "--config", &town.text("a.toml")]);
+        let mut command = command(&["agent", "--config", &cluster.text("a.toml")]);
         command.args(flags).envs(variables.iter().copied());
         let mut agent = Agent::spawn(command);
         let started = agent.wait_for("started", |line| message(line) == "started");

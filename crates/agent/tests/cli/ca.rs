@@ -1,13 +1,13 @@
-//! `kinfolk ca`: its files, their modes, and that it overwrites nothing.
+//! Tests of `kinfolk ca`: its files, their modes, and that it overwrites nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::cluster::TestCluster;
 use crate::process::run;
-use crate::town::Town;
 
 #[test]
-fn keys_have_mode_0600_and_the_next_command_is_named() {
+fn keys_are_private_and_output_names_the_next_command() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("new/pki");
     let dir = dir.to_str().unwrap();
@@ -27,33 +27,33 @@ fn keys_have_mode_0600_and_the_next_command_is_named() {
 }
 
 #[test]
-fn certificates_can_be_written_to_another_folder() {
-    let town = Town::new();
-    run(&["ca", "issue", &town.text("."), "a", "--out", &town.text("out")]).must_succeed();
-    assert!(town.path("out/a.pem").exists() && town.path("out/a-key.pem").exists());
-    assert!(!town.path("a.pem").exists());
+fn certificates_can_go_to_another_folder() {
+    let cluster = TestCluster::new();
+    run(&["ca", "issue", &cluster.text("."), "a", "--out", &cluster.text("out")]).must_succeed();
+    assert!(cluster.path("out/a.pem").exists() && cluster.path("out/a-key.pem").exists());
+    assert!(!cluster.path("a.pem").exists());
 }
 
 #[test]
-fn nothing_that_is_there_is_overwritten() {
-    let town = Town::new();
-    town.issue("a");
+fn existing_files_are_not_overwritten() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
     let contents =
-        || ["ca.pem", "ca-key.pem", "a.pem", "a-key.pem"].map(|name| fs::read(town.path(name)).unwrap());
+        || ["ca.pem", "ca-key.pem", "a.pem", "a-key.pem"].map(|name| fs::read(cluster.path(name)).unwrap());
     let before = contents();
-    run(&["ca", "init", &town.text("."), "--cluster", "other"])
+    run(&["ca", "init", &cluster.text("."), "--cluster", "other"])
         .must_fail(1, &["ca-key.pem", "not overwritten"]);
-    run(&["ca", "issue", &town.text("."), "a"]).must_fail(1, &["a-key.pem", "not overwritten"]);
+    run(&["ca", "issue", &cluster.text("."), "a"]).must_fail(1, &["a-key.pem", "not overwritten"]);
     assert_eq!(contents(), before);
 }
 
 #[test]
-fn what_cannot_be_used_is_told_in_one_line() {
-    let town = Town::new();
+fn unusable_input_gives_one_line() {
+    let cluster = TestCluster::new();
     run(&["ca", "issue", "/nowhere", "a"]).must_fail(4, &["/nowhere/ca.pem", "kinfolk ca init"]);
-    run(&["ca", "issue", &town.text("."), "Node_1"]).must_fail(2, &["'N'", "a-z"]);
-    run(&["ca", "issue", &town.text("."), "a", "--days", "0"]).must_fail(2, &["1..=3650"]);
-    run(&["ca", "init", &town.text(".")]).must_fail(2, &["--cluster"]);
-    fs::write(town.path("ca.pem"), "junk").unwrap();
-    run(&["ca", "issue", &town.text("."), "a"]).must_fail(4, &["CA certificate cannot be read"]);
+    run(&["ca", "issue", &cluster.text("."), "Node_1"]).must_fail(2, &["'N'", "a-z"]);
+    run(&["ca", "issue", &cluster.text("."), "a", "--days", "0"]).must_fail(2, &["1..=3650"]);
+    run(&["ca", "init", &cluster.text(".")]).must_fail(2, &["--cluster"]);
+    fs::write(cluster.path("ca.pem"), "junk").unwrap();
+    run(&["ca", "issue", &cluster.text("."), "a"]).must_fail(4, &["CA certificate cannot be read"]);
 }

@@ -1,4 +1,4 @@
-//! `kinfolk demo`: the whole story, as objects and as text.
+//! Tests of `kinfolk demo`: all its steps, as JSON objects and as text.
 
 use std::process::Stdio;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::process::{command, run};
 
 #[test]
-fn the_story_as_json_ends_in_a_summary_of_what_happened() {
+fn json_output_ends_in_a_summary() {
     let run = run(&["demo", "--json", "--nodes", "3", "--watch", "8"]);
     run.must_succeed();
     let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -25,35 +25,29 @@ fn the_story_as_json_ends_in_a_summary_of_what_happened() {
 
     let count = |kind: &str| events.iter().filter(|event| event["kind"] == kind).count();
     assert!(events.iter().all(|event| event["kind"].is_string() && event["at_s"].is_number()), "{events:#?}");
-    assert_eq!(count("node_failed"), 2, "both survivors know of the crash");
-    assert_eq!(count("node_left"), 1, "of the leave the one that is still there");
+    assert_eq!(count("node_failed"), 2, "both survivors declare it failed");
+    assert_eq!(count("node_left"), 1, "the one that still runs sees the leave");
     assert_eq!(count("broadcast"), 2);
-    assert!(count("node_joined") >= 6 + 2, "all of all, and at the return each of the other");
+    assert!(count("node_joined") >= 6 + 2, "all see all others, and after the return each sees the other");
     let steps: Vec<&str> = events.iter().filter_map(|event| event["step"].as_str()).collect();
     for step in ["join", "broadcast", "rest", "crash", "leave", "return"] {
-        assert!(steps.contains(&step), "{step} is not told");
+        assert!(steps.contains(&step), "{step} is missing");
     }
 }
 
 #[test]
-fn the_story_in_a_pipe_is_plain_text() {
+fn output_in_a_pipe_is_plain_text() {
     let run = run(&["demo", "--nodes", "4", "--watch", "1"]);
     run.must_succeed();
     assert!(!run.stdout.contains('\x1b'), "colours are for terminals");
-    for part in [
-        "4 members find each other",
-        "node-3 crashes",
-        "accused by",
-        "as seen by",
-        "Summary",
-        "false failures",
-    ] {
+    for part in ["4 members join", "node-3 crashes", "accused by", "as seen by", "Summary", "false failures"]
+    {
         assert!(run.stdout.contains(part), "{part:?} is not in:\n{}", run.stdout);
     }
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_the_story_in_silence() {
+fn closed_pipe_ends_the_demo_silently() {
     let mut child = command(&["demo"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();

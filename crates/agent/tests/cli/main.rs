@@ -1,13 +1,14 @@
-//! The program from outside: what it writes, says and ends with. Real processes, real files, loopback only.
+//! Tests of the program from outside: its output, its files and its exit status. They start real
+//! processes on the loopback interface.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod agents;
 mod ca;
+mod cluster;
 mod demo;
-mod faults;
 mod field_reports;
-mod memory;
 mod operate;
 mod process;
-mod town;
+mod start_failures;
+mod state_dir;

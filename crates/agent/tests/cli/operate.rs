@@ -1,5 +1,5 @@
-//! What operators do to an agent that runs: signals, a log that is rotated, a disk that is full, a
-//! pipe that is closed, a socket and a key with the wrong mode.
+//! Tests of a running agent in operation: signals, a rotated log, a full disk, a closed pipe, a
+//! socket and a key with a wrong mode.
 
 use std::fs;
 use std::io::Read as _;
@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
+use crate::cluster::TestCluster;
 use crate::process::{Agent, DEADLINE, command, message, run};
-use crate::town::Town;
 
 /// Waits until the file holds this text.
 #[track_caller]
@@ -20,19 +20,19 @@ fn wait_for_text(path: &str, text: &str) {
     while !fs::read_to_string(path).is_ok_and(|found| found.contains(text)) {
         assert!(
             Instant::now() < deadline,
-            "{path} does not come to hold {text:?}: {:?}",
+            "{path} does not contain {text:?}: {:?}",
             fs::read_to_string(path)
         );
-        // Sleeps because a file that grows is no event.
+        // Sleeps because nothing signals a change of a file.
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
 
 #[test]
 fn sighup_opens_the_event_log_again() {
-    let town = Town::new();
-    let (path, moved) = (town.text("events"), town.text("events.1"));
-    let mut agent = town.start("a", &["--event-log", &path]);
+    let cluster = TestCluster::new();
+    let (path, moved) = (cluster.text("events"), cluster.text("events.1"));
+    let mut agent = cluster.start("a", &["--event-log", &path]);
     wait_for_text(&path, "started");
     fs::rename(&path, &moved).unwrap();
     agent.signal(Signal::HUP);
@@ -45,12 +45,12 @@ fn sighup_opens_the_event_log_again() {
 
 #[test]
 fn sigusr1_logs_the_state() {
-    let town = Town::new();
-    let mut agent = town.start("a", &[]);
+    let cluster = TestCluster::new();
+    let mut agent = cluster.start("a", &[]);
     agent.signal(Signal::USR1);
     let state = agent.wait_for("its state", |line| message(line) == "state");
     assert_eq!((state["node"].as_str(), state["alive"].as_u64()), (Some("a"), Some(1)), "{state}");
-    // It is no signal to stop.
+    // The signal does not stop the agent.
     agent.signal(Signal::USR1);
     agent.wait_for("its state again", |line| message(line) == "state");
     agent.signal(Signal::TERM);
@@ -58,40 +58,40 @@ fn sigusr1_logs_the_state() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_does_not_end_the_agent() {
-    let town = Town::new();
-    town.issue("a");
-    let args = town.args("a", &[]);
+fn agent_survives_the_end_of_its_log_reader() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
+    let args = cluster.args("a", &[]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut child = command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop((child.stdout.take(), child.stderr.take()));
     let deadline = Instant::now() + DEADLINE;
-    while run(&["members", "--socket", &town.text("a.sock")]).status != Some(0) {
+    while run(&["members", "--socket", &cluster.text("a.sock")]).status != Some(0) {
         assert!(Instant::now() < deadline, "the agent does not answer");
     }
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, Signal::USR1).unwrap();
     rustix::process::kill_process(pid, Signal::PIPE).unwrap();
-    run(&["members", "--socket", &town.text("a.sock")]).must_succeed();
+    run(&["members", "--socket", &cluster.text("a.sock")]).must_succeed();
     rustix::process::kill_process(pid, Signal::TERM).unwrap();
     assert!(child.wait().unwrap().success());
 }
 
 #[test]
-fn a_full_disk_under_the_event_log_is_said_once() {
-    let town = Town::new();
-    let mut agent = town.start("a", &["--event-log", "/dev/full"]);
+fn full_disk_under_the_event_log_is_logged_once() {
+    let cluster = TestCluster::new();
+    let mut agent = cluster.start("a", &["--event-log", "/dev/full"]);
     let said =
         agent.wait_for("that it is full", |line| message(line).starts_with("cannot write the event log"));
     assert_eq!(said["path"].as_str(), Some("/dev/full"), "{said}");
-    let _other = town.start("b", &["--join", &agent.addr]);
+    let _other = cluster.start("b", &["--join", &agent.addr]);
     agent.wait_for("the other one", |line| message(line) == "a member joined");
     agent.signal(Signal::USR1);
     let mut state = agent.wait_for("the state", |line| message(line) == "state");
     while state["event_log_lost"].as_u64() < Some(2) {
         agent.signal(Signal::USR1);
         state = agent.wait_for("the state", |line| {
-            assert!(!message(line).starts_with("cannot write the event log"), "it is said once");
+            assert!(!message(line).starts_with("cannot write the event log"), "it is logged once");
             message(line) == "state"
         });
     }
@@ -100,11 +100,11 @@ fn a_full_disk_under_the_event_log_is_said_once() {
 }
 
 #[test]
-fn a_reader_that_closes_the_pipe_is_no_error() {
-    let town = Town::new();
-    let _agent = town.start("a", &[]);
-    let socket = town.text("a.sock");
-    let out = town.text("other");
+fn closed_pipe_is_not_an_error() {
+    let cluster = TestCluster::new();
+    let _agent = cluster.start("a", &[]);
+    let socket = cluster.text("a.sock");
+    let out = cluster.text("other");
     for args in [
         &["members", "--socket", &socket][..],
         &["members", "--json", "--socket", &socket],
@@ -124,21 +124,21 @@ fn a_reader_that_closes_the_pipe_is_no_error() {
 }
 
 #[test]
-fn a_socket_of_another_user_is_told_apart_from_none() {
+fn socket_of_another_user_has_its_own_message() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("SKIPPED: only root can take the identity of another user");
         return;
     }
-    let town = Town::new();
-    let _agent = town.start("a", &[]);
-    // The folder of the cluster is open, and so only the mode of the socket is in the way.
-    fs::set_permissions(town.path("."), fs::Permissions::from_mode(0o755)).unwrap();
-    let program = town.path("kinfolk");
+    let cluster = TestCluster::new();
+    let _agent = cluster.start("a", &[]);
+    // The folder is open to all users, so only the mode of the socket prevents the connection.
+    fs::set_permissions(cluster.path("."), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = cluster.path("kinfolk");
     fs::copy(env!("CARGO_BIN_EXE_kinfolk"), &program).unwrap();
     let mut as_nobody = std::process::Command::new(&program);
     let output = as_nobody
         .env_clear()
-        .args(["members", "--socket", &town.text("a.sock")])
+        .args(["members", "--socket", &cluster.text("a.sock")])
         .uid(65_534)
         .output()
         .unwrap();
@@ -148,13 +148,13 @@ fn a_socket_of_another_user_is_told_apart_from_none() {
 }
 
 #[test]
-fn a_private_key_that_others_can_read_is_warned_of() {
-    let town = Town::new();
-    town.issue("a");
-    let key = town.path("a-key.pem");
+fn readable_private_key_gives_a_warning() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
+    let key = cluster.path("a-key.pem");
     assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600, "as it is made");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    let args = town.args("a", &[]);
+    let args = cluster.args("a", &[]);
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let agent = Agent::spawn(command(&args));
     let warned = agent.wait_for("the key", |line| message(line).contains("can read the private key"));
@@ -163,12 +163,12 @@ fn a_private_key_that_others_can_read_is_warned_of() {
 }
 
 #[test]
-fn its_own_address_among_the_seeds_is_no_warning() {
-    let town = Town::new();
-    town.issue("a");
+fn own_address_as_seed_gives_no_warning() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
     let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     for listen in [free.clone(), free.replace("127.0.0.1", "0.0.0.0")] {
-        let args = town.args("a", &["--listen", &listen, "--advertise", &free, "--join", &free]);
+        let args = cluster.args("a", &["--listen", &listen, "--advertise", &free, "--join", &free]);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let mut agent = Agent::spawn(command(&args));
         agent.wait_for("that it waits", |line| {
@@ -182,16 +182,16 @@ fn its_own_address_among_the_seeds_is_no_warning() {
 
 /// Source: cortexproject/cortex#4591, grafana/pyroscope#5448.
 #[test]
-fn a_failed_member_is_forgotten_by_all_at_a_command() {
-    let town = Town::new();
-    let a = town.start("a", &[]);
-    let b = town.start("b", &["--join", &a.addr]);
-    let mut c = town.start("c", &["--join", &a.addr]);
+fn forgotten_member_is_removed_from_all_views() {
+    let cluster = TestCluster::new();
+    let a = cluster.start("a", &[]);
+    let b = cluster.start("b", &["--join", &a.addr]);
+    let mut c = cluster.start("c", &["--join", &a.addr]);
     b.wait_for_event("a member joined", "c");
-    let (socket, other) = (town.text("a.sock"), town.text("b.sock"));
+    let (socket, other) = (cluster.text("a.sock"), cluster.text("b.sock"));
     let forget = |name: &str| run(&["forget", name, "--socket", &socket]);
     forget("c").must_fail(1, &["cannot forget c", "its state is alive", "stop it first"]);
-    forget("nobody").must_fail(1, &["nothing is known of that name here", "`members`"]);
+    forget("nobody").must_fail(1, &["no member of that name is known here", "`members`"]);
     forget("a").must_fail(1, &["it is this member itself"]);
     forget("not a name").must_fail(2, &["not a name", "<NAME>"]);
 
@@ -203,7 +203,10 @@ fn a_failed_member_is_forgotten_by_all_at_a_command() {
     done.must_succeed();
     assert_eq!(
         done.stdout,
-        format!("c at {} (failed) is forgotten here; the other members hear of it by gossip\n", c.addr)
+        format!(
+            "c at {} (failed) is removed here; the other members remove it within seconds, by gossip\n",
+            c.addr
+        )
     );
     a.wait_for_event("removed the tombstone of a member", "c");
     b.wait_for_event("removed the tombstone of a member", "c");
@@ -211,11 +214,10 @@ fn a_failed_member_is_forgotten_by_all_at_a_command() {
         let all = run(&["members", "--all", "--socket", socket]);
         assert!(all.stdout.starts_with("2 members") && !all.stdout.contains("failed"), "{}", all.stdout);
     }
-    forget("c").must_fail(1, &["nothing is known of that name here"]);
+    forget("c").must_fail(1, &["no member of that name is known here"]);
 }
 
-/// Whether a text looks as if a program had printed its own data: a Rust value, or a duration with
-/// its unit behind it.
+/// Whether a text looks like Rust's debug output: a value, or a duration with its unit.
 fn looks_like_debug(text: &str) -> bool {
     let is_duration = |word: &str| {
         let number = word.trim_end_matches(|c: char| c.is_alphabetic() || c == '\u{b5}');
@@ -227,13 +229,13 @@ fn looks_like_debug(text: &str) -> bool {
 }
 
 #[test]
-fn no_line_of_the_log_holds_rusts_debug_form() {
+fn log_lines_hold_no_debug_output() {
     assert!(looks_like_debug("took=1.234ms") || looks_like_debug("1.234ms"), "the check can fail");
     assert!(looks_like_debug("Some(3)") && !looks_like_debug("silent for 102 ms; accused by a, b"));
-    let town = Town::new();
-    let a = town.start("a", &["--tag", "role=db"]);
-    let mut b = town.start("b", &["--join", &a.addr, "--tag", "role=web"]);
-    let c = town.start("c", &["--join", &a.addr]);
+    let cluster = TestCluster::new();
+    let a = cluster.start("a", &["--tag", "role=db"]);
+    let mut b = cluster.start("b", &["--join", &a.addr, "--tag", "role=web"]);
+    let c = cluster.start("c", &["--join", &a.addr]);
     let mut lines = vec![a.wait_for("both", |line| message(line) == "a member joined")];
     let mut read = |agent: &Agent, what: &str, wanted: &str| {
         let line = agent.wait_for(what, |line| {
@@ -273,9 +275,9 @@ fn no_line_of_the_log_holds_rusts_debug_form() {
 }
 
 #[test]
-fn an_agent_does_without_the_systems_trust_store_and_keeps_its_process_and_its_name() {
-    let town = Town::new();
-    let mut agent = town.start("a", &[]);
+fn agent_without_trust_store_keeps_process_and_name() {
+    let cluster = TestCluster::new();
+    let mut agent = cluster.start("a", &[]);
     let process = format!("/proc/{}", agent.process());
     let environment = fs::read(format!("{process}/environ")).unwrap();
     for expected in ["SSL_CERT_FILE=/dev/null", "SSL_CERT_DIR=/dev/null"] {

@@ -1,4 +1,4 @@
-//! The program as a process: run to its end, or kept running and read line by line.
+//! The program as a process: run to its end, or kept running while its log is read.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// Beyond what any step takes on the slowest machine.
+/// The time limit of each wait: more than any step takes on the slowest machine.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) status: Option<i32>,
@@ -20,7 +20,7 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
-/// The program, without any setting of the environment that the tests run in.
+/// The program with an empty environment, so that settings of the test run do not reach it.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kinfolk"));
     command.env_clear().args(args).stdin(Stdio::null());
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &[&str]) -> Run {
 }
 
 impl Run {
-    /// The run must have failed with this status, and with one line that contains each of `words`.
+    /// Asserts that the run failed with this status, and with one line that contains all `words`.
     #[track_caller]
     pub(crate) fn must_fail(&self, status: i32, words: &[&str]) {
         assert_eq!(self.status, Some(status), "{self:#?}");
@@ -57,16 +57,16 @@ pub(crate) fn is_one_line(stderr: &str) {
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
 
-/// An agent that runs until it is told to stop, or until this is dropped. Its log is JSON.
+/// A running agent with a JSON log. Dropping it kills the process.
 pub(crate) struct Agent {
     child: Child,
     log: Receiver<Value>,
-    /// Where it listens, as its first line says.
+    /// The address that it listens on, from its line `started`.
     pub(crate) addr: String,
 }
 
 impl Agent {
-    /// Starts an agent and waits until it says that it has.
+    /// Starts an agent and waits for its line `started`.
     pub(crate) fn start(args: &[&str]) -> Self {
         let mut agent = Self::spawn(command(args));
         let started = agent.wait_for("started", |line| message(line) == "started");
@@ -94,7 +94,7 @@ impl Agent {
         Self { child, log, addr: String::new() }
     }
 
-    /// The next line of the log that is `wanted`; those before it are passed over.
+    /// Waits for the next line of the log that is `wanted`. Skips the lines before it.
     #[track_caller]
     pub(crate) fn wait_for(&self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
         let deadline = Instant::now() + DEADLINE;
@@ -105,16 +105,16 @@ impl Agent {
             }
             passed.push(line);
         }
-        panic!("no line of the log says {what}: {passed:#?}");
+        panic!("no log line for: {what}: {passed:#?}");
     }
 
-    /// Waits until the log says `said` about `node`.
+    /// Waits for the line with the message `said` about `node`.
     #[track_caller]
     pub(crate) fn wait_for_event(&self, said: &str, node: &str) -> Value {
         self.wait_for(&format!("{said} ({node})"), |line| message(line) == said && line["node"] == node)
     }
 
-    /// The number of its process.
+    /// The process id.
     pub(crate) fn process(&self) -> u32 {
         self.child.id()
     }
@@ -124,12 +124,12 @@ impl Agent {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Waits for its end; gives its status and what it wrote on standard error.
+    /// Waits for the end of the process. Returns its status and its standard error.
     pub(crate) fn end(&mut self) -> (ExitStatus, String) {
         let deadline = Instant::now() + DEADLINE;
         while self.child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "the agent does not end");
-            // Sleeps because the end of a process is no event here; the deadline is what bounds the wait.
+            // Sleeps because the standard library has no wait with a deadline.
             std::thread::sleep(Duration::from_millis(5));
         }
         let mut stderr = String::new();
@@ -140,17 +140,17 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
-        let _ended_already = self.child.kill();
+        let _already_ended = self.child.kill();
         let _status = self.child.wait();
     }
 }
 
-/// What a line of the log says.
+/// The message of a log line.
 pub(crate) fn message(line: &Value) -> &str {
     line["message"].as_str().unwrap_or_default()
 }
 
-/// `kinfolk members --json` at `socket`: each node's state by its name.
+/// Runs `kinfolk members --json` at `socket`. Returns the name and the state of each node.
 pub(crate) fn members(socket: &Path) -> Vec<(String, String)> {
     let run = run(&["members", "--json", "--socket", socket.to_str().unwrap()]);
     run.must_succeed();

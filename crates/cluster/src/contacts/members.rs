@@ -1,25 +1,26 @@
-//! The members that are remembered, of this life and the former, and for how long the registry has not known them. Whether
-//! one is contacted is decided in `sought.rs`.
+//! The members that this instance or the previous one knew, and the order in which the registry
+//! removed them. `targets.rs` decides which of them to contact.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Snapshot, Tags};
 
-use crate::record::Known;
+use crate::record::KnownMember;
 
-/// How many members are remembered; of more, those who are alive before those who are not.
+/// How many members are kept. Of more, alive and suspect members are kept before failed and left
+/// ones.
 pub(super) const MEMBERS_MAX: usize = 1_024;
-/// How many of them the registry may have removed. Of more, those are kept that did not leave and
-/// were removed last.
+/// How many of them may be absent: removed from the registry. Of more, the members that did not
+/// leave are kept, then the members that were removed last.
 pub(super) const ABSENT_MAX: usize = 256;
 
 #[derive(Debug, Default)]
 pub(super) struct Members {
     by_id: BTreeMap<NodeId, Remembered>,
-    /// The version of the view that was noted last.
+    /// The version of the view that was noted last. The same view twice changes nothing.
     noted: Option<u64>,
-    /// Counts those who became absent.
+    /// Counts the members that became absent.
     absences: u64,
 }
 
@@ -28,7 +29,7 @@ pub(super) struct Remembered {
     addr: NodeAddr,
     incarnation: Incarnation,
     state: NodeState,
-    /// Set if the registry does not know it: the lower, the longer.
+    /// Set if the registry does not know the member. The lower the number, the longer it is absent.
     absent: Option<u64>,
 }
 
@@ -43,21 +44,23 @@ impl Remembered {
 }
 
 impl Members {
-    /// Those of a former life: the registry knows none of them yet.
-    pub(super) fn of_former_life(known: &[Known]) -> Self {
+    /// The members that the previous instance knew. The registry knows none of them yet.
+    pub(super) fn from_previous_instance(known: &[KnownMember]) -> Self {
         let mut members = Self::default();
-        // The dead are counted as absent for longer.
+        // In reverse: the failed members are last in the list. They count as absent for longer, so
+        // the bound removes them first.
         for known in known.iter().rev() {
-            let Known { addr, incarnation, state, .. } = *known;
+            let KnownMember { addr, incarnation, state, .. } = *known;
             let absent = Some(members.next_absence());
             members.by_id.insert(known.id.clone(), Remembered { addr, incarnation, state, absent });
         }
         members
     }
 
-    /// Notes who is in the view besides `me`, and who is there no more.
+    /// Notes which members besides `me` are in the view, and which are not in it any more.
     pub(super) fn note(&mut self, me: &NodeId, view: &Snapshot) {
-        // A view without this member is left over from a shutdown. Ignore it.
+        // A view without this member is left over from a shutdown. Ignore it: otherwise every
+        // member would count as absent.
         if view.get(me).is_none() {
             return;
         }
@@ -77,14 +80,14 @@ impl Members {
         self.bound_all(me);
     }
 
-    /// Forgets a member up to this incarnation; a later instance stays.
+    /// Forgets a member up to this incarnation. A later instance of the member stays.
     pub(super) fn forget(&mut self, id: &NodeId, incarnation: Incarnation) {
         if self.by_id.get(id).is_some_and(|member| member.incarnation <= incarnation) {
             self.by_id.remove(id);
         }
     }
 
-    /// What is remembered of that member.
+    /// The status of a member, as far as it is kept here: without tags.
     pub(super) fn status_of(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {
         let Remembered { addr, incarnation, state, .. } = *self.by_id.get(id)?;
         let status = NodeStatus::alive(id.clone(), addr, incarnation, Tags::empty()).with_state(state);
@@ -99,15 +102,16 @@ impl Members {
         self.by_id.len()
     }
 
-    /// All of them, to be written down: the living first.
-    pub(super) fn known(&self) -> Vec<Known> {
-        let known = |(id, member): (&NodeId, &Remembered)| Known {
+    /// All members, for the state directory. Alive members come first, then suspect, failed, and
+    /// left ones.
+    pub(super) fn known(&self) -> Vec<KnownMember> {
+        let known = |(id, member): (&NodeId, &Remembered)| KnownMember {
             id: id.clone(),
             addr: member.addr,
             incarnation: member.incarnation,
             state: member.state,
         };
-        let mut members: Vec<Known> = self.by_id.iter().map(known).collect();
+        let mut members: Vec<KnownMember> = self.by_id.iter().map(known).collect();
         members.sort_by_key(|known| known.state);
         members
     }
@@ -132,7 +136,7 @@ impl Members {
         if surplus == 0 {
             return;
         }
-        // Those that left go first: they matter only when this member is alone.
+        // Members that left are removed first: this member contacts them only while it is alone.
         let rank = |(id, member): (&NodeId, &Remembered)| {
             member.absent.map(|since| (member.state != NodeState::Left, since, id.clone()))
         };
@@ -168,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_emptied_registry_is_not_noted() {
+    fn cleared_registry_is_not_noted() {
         let registry = SharedNodeRegistry::new();
         let [me, other] = ["me", "a"].map(|name| NodeId::new(name).unwrap());
         for id in [&me, &other] {

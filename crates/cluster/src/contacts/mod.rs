@@ -1,28 +1,28 @@
-//! Addresses to contact after a partition or a restart: the configured seeds, and the members of
-//! now and of before, also those that the registry has removed. They are addresses, not members: a
-//! process may have ended long ago.
+//! Addresses to contact after a partition or a restart: the configured seeds, the members, and
+//! former members that the registry has removed. They are only addresses: the process there may
+//! have ended long ago.
 //!
-//! [`Contacts`] only routes. Each file below owns one piece of what is remembered; `sought.rs` owns
-//! nothing and chooses from the others.
+//! [`Contacts`] only delegates. Each file below owns one part of the state. `targets.rs` owns none
+//! and chooses from the others.
 //!
 //! ```text
-//!   a join gives      a view is noted      a contact leads       a leave, a seed
-//!       seeds               |                to somebody               |
-//!         v                 v                     v                    v
-//!     seeds.rs         members.rs            reached.rs          departure.rs
-//!     where to        whom we knew,        whose address it     whether anybody
-//!     find them       and until when          really is        is contacted now
-//!         |                 |                     |                    |
-//!         '-----------------+----------.----------'--------------------'
-//!                                      v
-//!                                  sought.rs      whom to contact next
+//!   a join adds     a view is noted     a member answers at       a leave, a seed
+//!      seeds               |                an address                   |
+//!        v                 v                     v                       v
+//!    seeds.rs          members.rs        address_owners.rs         own_leave.rs
+//!    the seeds      the known members     the member that       whether this member
+//!        |                 |            answered at an address   contacts any other
+//!        |                 |                     |                       |
+//!        '-----------------+----------.----------'-----------------------'
+//!                                     v
+//!                                targets.rs      the addresses to contact next
 //! ```
 
-mod departure;
+mod address_owners;
 mod members;
-mod reached;
+mod own_leave;
 mod seeds;
-mod sought;
+mod targets;
 #[cfg(test)]
 mod tests;
 
@@ -32,14 +32,15 @@ use std::sync::Arc;
 use kinfolk_core::{Incarnation, NodeId, NodeStatus, Snapshot};
 use parking_lot::Mutex;
 
-use self::departure::Departure;
+use self::address_owners::AddressOwners;
 use self::members::Members;
-use self::reached::Reached;
+use self::own_leave::OwnLeave;
 use self::seeds::Seeds;
-pub(crate) use self::sought::Sought;
+pub(crate) use self::targets::Targets;
 use crate::record::Record;
 
-/// The contacts, shared by all who read or note them. No lock is held over anything that waits.
+/// The contacts, shared between tasks. No task holds the lock across an await, so that none blocks
+/// another one.
 pub(crate) type SharedContacts = Arc<Mutex<Contacts>>;
 
 #[derive(Debug)]
@@ -47,94 +48,97 @@ pub(crate) struct Contacts {
     me: NodeId,
     seeds: Seeds,
     members: Members,
-    reached: Reached,
-    departure: Departure,
+    owners: AddressOwners,
+    own_leave: OwnLeave,
 }
 
 impl Contacts {
-    /// Those of a former life, if there was one.
-    pub(crate) fn new(me: NodeId, former: Option<&Record>) -> Self {
-        let (seeds, members, left) =
-            former.map_or((&[][..], &[][..], false), |former| (&former.seeds, &former.members, former.left));
+    /// The contacts from the record of the previous instance, if there is one.
+    pub(crate) fn new(me: NodeId, previous: Option<&Record>) -> Self {
+        let (seeds, members, left) = previous.map_or((&[][..], &[][..], false), |previous| {
+            (&previous.seeds, &previous.members, previous.left)
+        });
         Self {
             me,
-            seeds: Seeds::inherited(seeds),
-            members: Members::of_former_life(members),
-            reached: Reached::default(),
-            departure: Departure::of_former_life(left),
+            seeds: Seeds::from_previous_instance(seeds),
+            members: Members::from_previous_instance(members),
+            owners: AddressOwners::default(),
+            own_leave: OwnLeave::from_previous_instance(left),
         }
     }
 
-    /// Notes the seeds of a join. The first ones of a life take the place of those of the former life.
-    pub(crate) fn given(&mut self, seeds: &[String]) {
+    /// Adds the seeds of a join. The first seeds of an instance replace those of the previous one.
+    pub(crate) fn add_seeds(&mut self, seeds: &[String]) {
         if seeds.is_empty() {
             return;
         }
-        self.departure.seed_given();
-        self.seeds.given(seeds);
+        self.own_leave.seed_given();
+        self.seeds.add(seeds);
     }
 
-    /// A join is under way until what this returns is dropped.
-    pub(crate) fn join_begins(contacts: &SharedContacts) -> JoinUnderWay {
+    /// Notes that a join begins. It ends when the returned guard is dropped.
+    pub(crate) fn join_begins(contacts: &SharedContacts) -> JoinGuard {
         contacts.lock().seeds.join_begins();
-        JoinUnderWay(Arc::clone(contacts))
+        JoinGuard(Arc::clone(contacts))
     }
 
-    /// Notes that this member leaves, so that its next instance waits for a seed.
-    pub(crate) fn leaves(&mut self) {
-        self.departure.leaves();
+    /// Notes that this member leaves on purpose, so that its next instance waits for a seed.
+    pub(crate) fn leave(&mut self) {
+        self.own_leave.leave();
     }
 
-    /// Notes whom that address led to.
-    pub(crate) fn reached(&mut self, addr: SocketAddr, node: NodeId) {
-        self.reached.note(addr, node);
+    /// Notes which member answered at an address.
+    pub(crate) fn note_address_owner(&mut self, addr: SocketAddr, node: NodeId) {
+        self.owners.note(addr, node);
     }
 
-    /// Forgets whom the addresses led to: they may have changed hands.
-    pub(crate) fn forget_reached(&mut self) {
-        self.reached.forget();
+    /// Removes all notes of which member answered where: another process may have an address now.
+    pub(crate) fn clear_address_owners(&mut self) {
+        self.owners.clear();
     }
 
-    /// Forgets a member that the group has forgotten up to this incarnation: its address is
-    /// contacted no more.
+    /// Removes a member that the group has forgotten up to this incarnation. This member does not
+    /// contact its address again.
     pub(crate) fn forget(&mut self, id: &NodeId, incarnation: Incarnation) {
         self.members.forget(id, incarnation);
     }
 
-    /// What is remembered of that member.
-    pub(crate) fn remembers(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {
+    /// The status of a member, as far as it is kept here: without tags.
+    pub(crate) fn status_of(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {
         self.members.status_of(id)
     }
 
-    /// Notes who is in the view, and who is there no more.
+    /// Notes which members are in the view, and which are not in it any more.
     pub(crate) fn note(&mut self, view: &Snapshot) {
         self.members.note(&self.me, view);
     }
 
-    /// The addresses to contact, judged by this view: none once this member has left.
-    pub(crate) fn sought(&self, view: &Snapshot) -> Sought {
+    /// The addresses to contact, chosen by this view. None after this member has left.
+    pub(crate) fn targets(&self, view: &Snapshot) -> Targets {
+        // This member leaves if its own entry is `Left`, and has been shut down if there is no
+        // entry. A contact would be a new join.
         if self.has_left() || !view.get(&self.me).is_some_and(|mine| mine.state.is_member()) {
-            return Sought::default();
+            return Targets::default();
         }
-        Sought::of(&self.seeds, &self.members, &self.reached, view)
+        Targets::of(&self.seeds, &self.members, &self.owners, view)
     }
 
-    /// Whether that address is one of a living member's, as far as is known.
-    pub(crate) fn is_with_us(&self, view: &Snapshot, addr: SocketAddr) -> bool {
-        self.reached.is_with_us(view, addr)
+    /// Whether a member that is alive or suspect in this view has the address, as far as is known.
+    pub(crate) fn is_of_member(&self, view: &Snapshot, addr: SocketAddr) -> bool {
+        self.owners.is_of_member(view, addr)
     }
 
-    /// Whether this member left and was not given a seed since.
+    /// Whether this member left, and was not given a seed since then.
     pub(crate) fn has_left(&self) -> bool {
-        self.departure.has_left()
+        self.own_leave.has_left()
     }
 
-    /// How many members are remembered, and whether none is contacted because this member left.
+    /// How many members are kept, and whether this member contacts none because it left.
     pub(crate) fn remembered(&self) -> (usize, bool) {
         (self.members.count(), self.has_left())
     }
 
-    /// What to write down of it, after what was `written` before.
+    /// The record for the state directory. `written` is the record that is there now.
     pub(crate) fn record(&self, written: &Record, ceiling: Incarnation) -> Record {
         Record {
             cluster: written.cluster.clone(),
@@ -147,11 +151,11 @@ impl Contacts {
     }
 }
 
-/// While it lives, the seeds are contacted by a join alone.
+/// Marks a join that is under way. While one exists, only joins contact the seeds.
 #[derive(Debug)]
-pub(crate) struct JoinUnderWay(SharedContacts);
+pub(crate) struct JoinGuard(SharedContacts);
 
-impl Drop for JoinUnderWay {
+impl Drop for JoinGuard {
     fn drop(&mut self) {
         self.0.lock().seeds.join_ends();
     }

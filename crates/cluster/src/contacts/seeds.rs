@@ -1,26 +1,29 @@
-//! The seeds that joins were given, as the application wrote them: names that are resolved anew at each contact.
+//! The seeds of the joins, as the application wrote them. A name in a seed is resolved again at
+//! each contact.
 
-/// How many seeds are remembered; of more, those given last.
+/// How many seeds are kept. Of more, the seeds that were given last are kept.
 pub(super) const SEEDS_MAX: usize = 64;
-/// How many bytes a seed has at the most that is remembered: the longest name, a colon and a port.
+/// The length in bytes up to which a seed is kept. A DNS name of 253 characters, a colon, and a
+/// port of 5 digits have 259.
 const SEED_LEN_MAX: usize = 260;
 
 #[derive(Debug)]
 pub(super) struct Seeds {
     list: Vec<String>,
-    /// Whether `list` is that of the former life.
+    /// Whether `list` comes from the previous instance.
     inherited: bool,
     /// How many joins are under way.
     joins: usize,
 }
 
 impl Seeds {
-    pub(super) fn inherited(seeds: &[String]) -> Self {
+    pub(super) fn from_previous_instance(seeds: &[String]) -> Self {
         Self { list: seeds.to_vec(), inherited: true, joins: 0 }
     }
 
-    /// Notes some more, at least one. The first ones of a life take the place of those of the former life.
-    pub(super) fn given(&mut self, seeds: &[String]) {
+    /// Adds seeds, at least one. The first seeds of an instance replace those of the previous
+    /// instance: an operator who changes the seeds no longer wants the old ones.
+    pub(super) fn add(&mut self, seeds: &[String]) {
         if std::mem::take(&mut self.inherited) {
             self.list.clear();
         }
@@ -30,7 +33,7 @@ impl Seeds {
         self.list.drain(..surplus);
     }
 
-    /// A join begins, which asks its seeds itself, or ends.
+    /// Notes that a join begins. The join contacts its seeds itself.
     pub(super) fn join_begins(&mut self) {
         self.joins += 1;
     }
@@ -39,12 +42,13 @@ impl Seeds {
         self.joins -= 1;
     }
 
-    /// Those to be contacted beside a join: none while one is under way. To ask a seed twice at once would cost two handshakes.
-    pub(super) fn sought(&self) -> &[String] {
+    /// The seeds to contact outside of a join. Empty while a join is under way, because two
+    /// contacts of one seed at once would cost two handshakes.
+    pub(super) fn targets(&self) -> &[String] {
         if self.joins > 0 { &[] } else { &self.list }
     }
 
-    /// All, those given last at the end.
+    /// All seeds. Those that were given last are at the end.
     pub(super) fn all(&self) -> &[String] {
         &self.list
     }

@@ -1,4 +1,4 @@
-//! The contacts as the rest of the member uses them.
+//! Tests of the contacts through the interface that the rest of the crate uses.
 
 use kinfolk_core::{NodeAddr, NodeState, SharedNodeRegistry, Tags};
 
@@ -31,88 +31,91 @@ fn noted(registry: &SharedNodeRegistry) -> Contacts {
     contacts
 }
 
-fn ports(sought: &Sought) -> Vec<u16> {
-    sought.absent.iter().map(|addr| addr.socket().port()).collect()
+fn ports(targets: &Targets) -> Vec<u16> {
+    targets.absent.iter().map(|addr| addr.socket().port()).collect()
 }
 
 fn blank() -> Record {
-    let (cluster, node, ceiling) = ("town".parse().unwrap(), id("me"), Incarnation::ZERO);
+    let (cluster, node, ceiling) = ("test".parse().unwrap(), id("me"), Incarnation::ZERO);
     Record { cluster, node, ceiling, left: false, seeds: Vec::new(), members: Vec::new() }
 }
 
 #[test]
-fn a_reaped_member_is_contacted_unless_it_left() {
+fn reaped_member_is_contacted_unless_it_left() {
     let nodes = [("a", 2, NodeState::Failed), ("b", 3, NodeState::Left), ("c", 4, NodeState::Alive)];
     let registry = registry(&nodes.map(|(name, port, state)| status(name, port, state)));
     let mut contacts = noted(&registry);
-    assert_eq!(ports(&contacts.sought(&registry.snapshot())), [], "the registry still knows both");
+    assert_eq!(ports(&contacts.targets(&registry.snapshot())), [], "the registry still knows both");
     for name in ["a", "b"] {
         registry.reap(&id(name), Incarnation::new(1)).unwrap();
     }
     contacts.note(&registry.snapshot());
-    assert_eq!(ports(&contacts.sought(&registry.snapshot())), [2]);
+    assert_eq!(ports(&contacts.targets(&registry.snapshot())), [2]);
 }
 
 #[test]
-fn a_forgotten_member_is_contacted_no_more() {
+fn forgotten_member_is_not_contacted() {
     let registry = registry(&[status("a", 2, NodeState::Failed)]);
     let mut contacts = noted(&registry);
     registry.reap(&id("a"), Incarnation::new(1)).unwrap();
     contacts.note(&registry.snapshot());
     contacts.forget(&id("a"), Incarnation::ZERO);
-    assert_eq!(ports(&contacts.sought(&registry.snapshot())), [2], "that is an earlier instance");
+    assert_eq!(ports(&contacts.targets(&registry.snapshot())), [2], "an earlier instance was forgotten");
     assert_eq!(
-        contacts.remembers(&id("a")).map(|a| (a.addr.socket().port(), a.state)),
+        contacts.status_of(&id("a")).map(|a| (a.addr.socket().port(), a.state)),
         Some((2, NodeState::Failed))
     );
     contacts.forget(&id("a"), Incarnation::new(1));
     contacts.note(&registry.snapshot());
-    assert_eq!((ports(&contacts.sought(&registry.snapshot())), contacts.remembers(&id("a"))), (vec![], None));
+    assert_eq!(
+        (ports(&contacts.targets(&registry.snapshot())), contacts.status_of(&id("a"))),
+        (vec![], None)
+    );
 }
 
 #[test]
-fn a_lonely_member_contacts_those_that_left() {
+fn lonely_member_contacts_left_members() {
     let registry = registry(&[status("a", 2, NodeState::Left)]);
     let contacts = noted(&registry);
-    assert_eq!(ports(&contacts.sought(&registry.snapshot())), [2]);
+    assert_eq!(ports(&contacts.targets(&registry.snapshot())), [2]);
     let record = contacts.record(&blank(), Incarnation::new(9));
     let again = self::registry(&[]);
     let mut contacts = Contacts::new(id("me"), Some(&record));
     contacts.note(&again.snapshot());
-    assert_eq!(ports(&contacts.sought(&again.snapshot())), [2]);
+    assert_eq!(ports(&contacts.targets(&again.snapshot())), [2]);
     let _ = again.apply(status("b", 3, NodeState::Alive));
-    assert_eq!(ports(&contacts.sought(&again.snapshot())), []);
+    assert_eq!(ports(&contacts.targets(&again.snapshot())), []);
 }
 
 #[test]
-fn an_address_that_a_living_member_has_taken_over_is_not_contacted() {
+fn address_taken_over_by_a_member_is_not_contacted() {
     let registry = registry(&[status("a", 2, NodeState::Failed)]);
     let mut contacts = noted(&registry);
     registry.reap(&id("a"), Incarnation::new(1)).unwrap();
     let _ = registry.apply(status("b", 2, NodeState::Alive));
     contacts.note(&registry.snapshot());
-    assert_eq!(ports(&contacts.sought(&registry.snapshot())), []);
+    assert_eq!(ports(&contacts.targets(&registry.snapshot())), []);
 }
 
 #[test]
-fn an_address_that_led_to_a_living_member_is_with_us_until_that_member_fails() {
+fn address_belongs_to_its_member_until_it_fails() {
     let registry = registry(&[status("a", 2, NodeState::Alive)]);
     let mut contacts = noted(&registry);
     let outside: SocketAddr = "192.0.2.1:9".parse().unwrap();
-    assert!(!contacts.is_with_us(&registry.snapshot(), outside));
-    contacts.reached(outside, id("a"));
-    assert!(contacts.is_with_us(&registry.snapshot(), outside));
+    assert!(!contacts.is_of_member(&registry.snapshot(), outside));
+    contacts.note_address_owner(outside, id("a"));
+    assert!(contacts.is_of_member(&registry.snapshot(), outside));
     let _ = registry.apply(status("a", 2, NodeState::Failed));
-    assert!(!contacts.is_with_us(&registry.snapshot(), outside));
+    assert!(!contacts.is_of_member(&registry.snapshot(), outside));
 }
 
 #[test]
-fn a_member_that_left_contacts_nobody_until_a_seed_is_given() {
+fn left_member_contacts_none_until_a_seed_is_given() {
     let registry = registry(&[status("a", 2, NodeState::Alive)]);
     let mut contacts = noted(&registry);
-    contacts.leaves();
+    contacts.leave();
     contacts.note(&registry.snapshot());
-    contacts.given(&["late:1".to_owned()]);
+    contacts.add_seeds(&["late:1".to_owned()]);
     let record = contacts.record(&blank(), Incarnation::new(9));
     assert!(record.left && record.members.len() == 1, "{record:?}");
 
@@ -120,13 +123,13 @@ fn a_member_that_left_contacts_nobody_until_a_seed_is_given() {
     let mut contacts = Contacts::new(id("me"), Some(&record));
     contacts.note(&again.snapshot());
     assert!(contacts.has_left());
-    assert_eq!(contacts.sought(&again.snapshot()), Sought::default());
-    contacts.given(&["seed:1".to_owned()]);
-    assert_eq!(ports(&contacts.sought(&again.snapshot())), [2]);
+    assert_eq!(contacts.targets(&again.snapshot()), Targets::default());
+    contacts.add_seeds(&["seed:1".to_owned()]);
+    assert_eq!(ports(&contacts.targets(&again.snapshot())), [2]);
 }
 
 #[test]
-fn a_member_that_was_stopped_contacts_others_in_its_next_instance() {
+fn stopped_member_contacts_others_after_restart() {
     let registry = registry(&[status("a", 2, NodeState::Alive)]);
     let mut contacts = noted(&registry);
     let _ = registry.apply(status("me", 1, NodeState::Left));
@@ -134,27 +137,27 @@ fn a_member_that_was_stopped_contacts_others_in_its_next_instance() {
     let record = contacts.record(&blank(), Incarnation::new(9));
     assert!(!record.left);
     let contacts = Contacts::new(id("me"), Some(&record));
-    assert_eq!(ports(&contacts.sought(&self::registry(&[]).snapshot())), [2]);
+    assert_eq!(ports(&contacts.targets(&self::registry(&[]).snapshot())), [2]);
 }
 
 #[test]
-fn the_first_seeds_of_a_life_take_the_place_of_the_former_ones_and_more_are_added() {
+fn first_seeds_replace_those_of_the_previous_instance() {
     let seeds = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let former = Record { seeds: seeds(&["old:1"]), ..blank() };
-    let mut contacts = Contacts::new(id("me"), Some(&former));
-    contacts.given(&[]);
+    let previous = Record { seeds: seeds(&["old:1"]), ..blank() };
+    let mut contacts = Contacts::new(id("me"), Some(&previous));
+    contacts.add_seeds(&[]);
     assert_eq!(contacts.seeds.all(), ["old:1"]);
-    contacts.given(&seeds(&["a:1", "b:1"]));
-    contacts.given(&seeds(&["c:1", "a:1"]));
+    contacts.add_seeds(&seeds(&["a:1", "b:1"]));
+    contacts.add_seeds(&seeds(&["c:1", "a:1"]));
     assert_eq!(contacts.seeds.all(), ["b:1", "c:1", "a:1"]);
-    contacts.given(&(0..SEEDS_MAX).map(|n| format!("n{n}:1")).collect::<Vec<_>>());
+    contacts.add_seeds(&(0..SEEDS_MAX).map(|n| format!("n{n}:1")).collect::<Vec<_>>());
     assert_eq!((contacts.seeds.all().len(), contacts.seeds.all()[0].as_str()), (SEEDS_MAX, "n0:1"));
-    contacts.given(&seeds(&["d:1"]));
+    contacts.add_seeds(&seeds(&["d:1"]));
     assert_eq!((contacts.seeds.all().len(), contacts.seeds.all()[0].as_str()), (SEEDS_MAX, "n1:1"));
 }
 
 #[test]
-fn of_too_many_the_absent_and_the_dead_are_forgotten_first() {
+fn absent_and_failed_members_are_dropped_first() {
     let name = |n: usize| format!("n{n}");
     let member = |n: usize, state| status(&name(n), u16::try_from(1_000 + n).unwrap(), state);
     let absent: Vec<_> = (0..ABSENT_MAX + 5).map(|n| member(n, NodeState::Failed)).collect();
@@ -165,13 +168,13 @@ fn of_too_many_the_absent_and_the_dead_are_forgotten_first() {
         contacts.note(&registry.snapshot());
     }
     assert_eq!(contacts.members.count(), ABSENT_MAX);
-    assert!(contacts.remembers(&id("n4")).is_none() && contacts.remembers(&id("n5")).is_some());
+    assert!(contacts.status_of(&id("n4")).is_none() && contacts.status_of(&id("n5")).is_some());
 
     for n in 1_000..1_000 + MEMBERS_MAX {
         let _ = registry.apply(member(n, if n == 1_000 { NodeState::Failed } else { NodeState::Alive }));
     }
     contacts.note(&registry.snapshot());
-    assert_eq!(contacts.members.count(), MEMBERS_MAX, "all are there, one of them dead");
+    assert_eq!(contacts.members.count(), MEMBERS_MAX, "all are kept, one of them failed");
     let _ = registry.apply(member(3_000, NodeState::Alive));
     contacts.note(&registry.snapshot());
     assert_eq!(contacts.members.count(), MEMBERS_MAX);
@@ -179,21 +182,21 @@ fn of_too_many_the_absent_and_the_dead_are_forgotten_first() {
 }
 
 #[test]
-fn a_record_brings_back_whom_it_remembers() {
+fn record_restores_the_members() {
     let nodes = [status("a", 2, NodeState::Failed), status("b", 3, NodeState::Alive)];
     let record = noted(&registry(&nodes)).record(&blank(), Incarnation::new(9));
-    assert_eq!(record.members[0].id, id("b"), "the living come first");
+    assert_eq!(record.members[0].id, id("b"), "alive members come first");
     let contacts = Contacts::new(id("me"), Some(&record));
-    assert_eq!(ports(&contacts.sought(&registry(&[]).snapshot())), [2, 3]);
+    assert_eq!(ports(&contacts.targets(&registry(&[]).snapshot())), [2, 3]);
     assert_eq!(contacts.record(&record, record.ceiling), record);
 }
 
 #[test]
-fn the_seeds_of_a_join_are_contacted_by_the_join_alone_until_it_ends() {
+fn seeds_are_not_contacted_during_a_join() {
     let registry = registry(&[]);
     let contacts: SharedContacts = Arc::new(noted(&registry).into());
-    contacts.lock().given(&["a:1".to_owned()]);
-    let seeds = || contacts.lock().sought(&registry.snapshot()).seeds;
+    contacts.lock().add_seeds(&["a:1".to_owned()]);
+    let seeds = || contacts.lock().targets(&registry.snapshot()).seeds;
     assert_eq!(seeds(), ["a:1"]);
     let (first, second) = (Contacts::join_begins(&contacts), Contacts::join_begins(&contacts));
     assert!(seeds().is_empty());
@@ -202,7 +205,7 @@ fn the_seeds_of_a_join_are_contacted_by_the_join_alone_until_it_ends() {
     assert_eq!(
         contacts.lock().record(&blank(), Incarnation::ZERO).seeds,
         ["a:1"],
-        "it is remembered all the same"
+        "the record has the seed all the same"
     );
     drop(second);
     assert_eq!(seeds(), ["a:1"]);

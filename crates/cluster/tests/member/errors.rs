@@ -1,21 +1,22 @@
-//! What a join or a call can end in: typed, with the seed, the step and the remedy; and what is possible afterwards.
+//! Errors of joins and calls: the type, the seed, the step, and what to do. Also what works
+//! afterwards.
 
 use std::time::Duration;
 
 use kinfolk::{Cluster, GossipError, RequestError, SeedError};
 
-use crate::{DEADLINE, Town, local, until};
+use crate::{DEADLINE, TestCluster, local, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_failed_seed_is_named_with_its_step_and_remedy() {
-    let town = Town::new();
-    let mut config = town.config("a");
+async fn join_error_names_seed_step_and_remedy() {
+    let cluster = TestCluster::new();
+    let mut config = cluster.config("a");
     config.join.attempts = Some(1);
     config.join.seed_timeout = Duration::from_millis(100);
     let member = Cluster::start(config).unwrap();
-    let deaf = std::net::UdpSocket::bind(local()).unwrap();
-    let deaf = deaf.local_addr().unwrap().to_string();
-    let error = member.join(&["no-port", "no-such-host.invalid:1", &deaf]).await.unwrap_err();
+    let silent = std::net::UdpSocket::bind(local()).unwrap();
+    let silent = silent.local_addr().unwrap().to_string();
+    let error = member.join(&["no-port", "no-such-host.invalid:1", &silent]).await.unwrap_err();
     assert!(!error.stopped && error.attempts == 1, "{error:?}");
     let remedies = ["host:port", "host:port", "it or the network between may be down"];
     for (failure, remedy) in error.seeds.iter().zip(remedies) {
@@ -26,7 +27,7 @@ async fn each_failed_seed_is_named_with_its_step_and_remedy() {
     }
     let [first, second, third] = &error.seeds[..] else { panic!("{error}") };
     assert!(matches!(first.cause, SeedError::Resolve { .. }), "{first:?}");
-    // Whether the name server says no or nothing depends on the machine.
+    // On some machines the name server refuses; on others it does not answer.
     assert!(
         matches!(second.cause, SeedError::Resolve { .. } | SeedError::ResolveTimeout { .. }),
         "{second:?}"
@@ -35,23 +36,23 @@ async fn each_failed_seed_is_named_with_its_step_and_remedy() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failed_join_leaves_the_member_ready_for_another_and_for_being_joined() {
-    let town = Town::new();
-    let mut config = town.config("a");
+async fn member_is_usable_after_a_failed_join() {
+    let cluster = TestCluster::new();
+    let mut config = cluster.config("a");
     config.join.attempts = Some(2);
     let member = Cluster::start(config).unwrap();
     for _ in 0..3 {
         assert_eq!(member.join(&["nonsense"]).await.unwrap_err().attempts, 2);
     }
-    let (b, c) = (town.start("b"), town.start("c"));
+    let (b, c) = (cluster.start("b"), cluster.start("c"));
     assert_eq!(c.join(&[member.addr().to_string()]).await.unwrap().members, 2);
     assert_eq!(member.join(&[b.addr().to_string()]).await.unwrap().members, 3);
     until(|| [&b, &c].iter().all(|other| other.members().members().count() == 3)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_call_gets_wrong_changes_nothing_for_the_next() {
-    let members = Town::new().of(2).await;
+async fn failed_call_does_not_affect_the_next() {
+    let members = TestCluster::new().of(2).await;
     let too_large = vec![0; kinfolk::USER_PAYLOAD_MAX + 1];
     let error = members[0].broadcast(too_large).await.unwrap_err();
     assert!(error.to_string().contains("send a key by broadcast"), "{error}");
@@ -61,14 +62,14 @@ async fn what_one_call_gets_wrong_changes_nothing_for_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_who_has_left_or_stopped_is_told_so_by_a_join_at_once() {
-    let town = Town::new();
-    let members = town.of(2).await;
-    let third = town.start("z").addr().to_string();
+async fn join_fails_at_once_after_leave_or_stop() {
+    let cluster = TestCluster::new();
+    let members = cluster.of(2).await;
+    let third = cluster.start("z").addr().to_string();
     members[0].leave().await.unwrap();
     let join = async |member: &Cluster| {
         let joined = tokio::time::timeout(DEADLINE, member.join(std::slice::from_ref(&third))).await;
-        joined.expect("it does not try for ever").unwrap_err()
+        joined.expect("the join ends").unwrap_err()
     };
     assert!(join(&members[0]).await.stopped);
     members[1].shutdown_now();

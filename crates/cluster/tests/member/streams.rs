@@ -1,20 +1,20 @@
-//! Streams between programs on two members: who can be reached, and what each is told who cannot.
+//! Streams between applications on two members, and the errors when a stream cannot open.
 
 use std::time::Duration;
 
 use kinfolk::{NodeState, OpenError, Rejection, RequestError, ServiceError, StreamError};
 use tokio::time::timeout;
 
-use super::{DEADLINE, Town, event, id, state_of, until};
+use super::{DEADLINE, TestCluster, event, id, state_of, until};
 
-/// Waits for a future that a fault would leave pending for ever.
+/// Waits for a future that a bug would leave pending forever.
 async fn soon<F: Future>(future: F) -> F::Output {
-    timeout(DEADLINE, future).await.expect("it came about in time")
+    timeout(DEADLINE, future).await.expect("the future completes in time")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_is_opened_by_a_members_name_and_tells_who_opened_it() {
-    let members = Town::new().of(2).await;
+async fn stream_carries_the_name_of_its_opener() {
+    let members = TestCluster::new().of(2).await;
     let mut listener = members[0].accept("echo").unwrap();
     let mut ours = members[1].open_stream(&id("a"), "echo").await.unwrap();
     let (from, mut theirs) = soon(listener.accept()).await.unwrap();
@@ -27,8 +27,8 @@ async fn a_stream_is_opened_by_a_members_name_and_tells_who_opened_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_that_is_unknown_gets_no_stream() {
-    let members = Town::new().of(1).await;
+async fn stream_to_unknown_or_own_name_is_refused() {
+    let members = TestCluster::new().of(1).await;
     let error = members[0].open_stream(&id("z"), "echo").await.unwrap_err();
     assert_eq!(error, OpenError::Unknown { node: id("z") });
     let error = members[0].open_stream(&id("a"), "echo").await.unwrap_err();
@@ -37,20 +37,20 @@ async fn a_member_that_is_unknown_gets_no_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_that_left_or_failed_gets_no_stream() {
-    let members = Town::new().of(3).await;
+async fn stream_to_left_or_failed_member_is_refused() {
+    let members = TestCluster::new().of(3).await;
     members[1].shutdown().await;
     members[2].shutdown_now();
     for (name, state) in [("b", NodeState::Left), ("c", NodeState::Failed)] {
         until(|| state_of(&members[0], name) == Some(state)).await;
         let error = members[0].open_stream(&id(name), "echo").await.unwrap_err();
-        assert_eq!(error, OpenError::Gone { node: id(name), state });
+        assert_eq!(error, OpenError::NotMember { node: id(name), state });
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_nobody_accepts_is_refused_by_name() {
-    let members = Town::new().of(2).await;
+async fn service_without_listener_is_refused() {
+    let members = TestCluster::new().of(2).await;
     let error = members[0].open_stream(&id("b"), "nobody").await.unwrap_err();
     let refused = |error: &OpenError| {
         matches!(error, OpenError::Request(RequestError::Rejected { why: Rejection::UnknownService, .. }))
@@ -58,7 +58,7 @@ async fn a_service_that_nobody_accepts_is_refused_by_name() {
     assert!(refused(&error), "{error}");
     let error = members[0].open_stream(&id("b"), "No Body").await.unwrap_err();
     assert!(matches!(error, OpenError::Request(RequestError::BadService { .. })), "{error}");
-    // The service begins and ends with its listener.
+    // The service exists as long as its listener.
     let listener = members[1].accept("nobody").unwrap();
     members[0].open_stream(&id("b"), "nobody").await.unwrap();
     drop(listener);
@@ -67,15 +67,15 @@ async fn a_service_that_nobody_accepts_is_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_that_is_not_read_stops_its_writer_and_no_probe() {
-    let members = Town::new().of(2).await;
+async fn unread_stream_blocks_its_writer_and_no_probe() {
+    let members = TestCluster::new().of(2).await;
     let mut listener = members[0].accept("sink").unwrap();
     let mut ours = members[1].open_stream(&id("a"), "sink").await.unwrap();
     let (_, mut theirs) = soon(listener.accept()).await.unwrap();
     let mut events = members[1].subscribe();
     let piece = bytes::Bytes::from(vec![7; 64 * 1024]);
     let mut sent = 0;
-    // What finds no room within several probe intervals finds none until somebody reads.
+    // A write that does not finish within several probe intervals waits until the peer reads.
     while timeout(Duration::from_secs(2), ours.send(piece.clone())).await.is_ok() {
         sent += piece.len();
         assert!(sent < 64 << 20, "there is no back-pressure");
@@ -92,15 +92,15 @@ async fn a_stream_that_is_not_read_stops_its_writer_and_no_probe() {
     while let Some(piece) = soon(theirs.receive()).await.unwrap() {
         got += piece.len();
     }
-    assert_eq!(got, sent, "what was taken arrives, and nothing else");
+    assert_eq!(got, sent, "exactly the accepted bytes arrive");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backlog_that_nobody_empties_is_bounded() {
-    let members = Town::new().of(2).await;
+async fn full_backlog_refuses_streams() {
+    let members = TestCluster::new().of(2).await;
     let mut listener = members[0].accept("slow").unwrap();
     let mut streams = Vec::new();
-    // The transport's default backlog.
+    // 16: the default backlog of the transport.
     for _ in 0..16 {
         streams.push(members[1].open_stream(&id("a"), "slow").await.unwrap());
     }
@@ -114,8 +114,8 @@ async fn a_backlog_that_nobody_empties_is_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_shutdown_streams_end_and_none_is_opened_or_accepted() {
-    let members = Town::new().of(2).await;
+async fn shutdown_ends_streams_and_refuses_new_ones() {
+    let members = TestCluster::new().of(2).await;
     let mut listener = members[0].accept("echo").unwrap();
     let mut ours = members[1].open_stream(&id("a"), "echo").await.unwrap();
     members[0].shutdown().await;

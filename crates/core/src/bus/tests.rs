@@ -1,4 +1,5 @@
-//! The bus as its users see it: bounds, exact counts of what was lost, independence, waking, closing.
+//! Tests of the bus through its public interface: bounds, exact counts of dropped events,
+//! independence of subscribers, wake-ups and closing.
 
 use std::sync::atomic::AtomicUsize;
 use std::task::Wake;
@@ -25,7 +26,7 @@ fn room_for(capacity: usize) -> NonZeroUsize {
 }
 
 #[test]
-fn a_thousand_unread_events_are_kept_and_the_next_one_drops_the_oldest() {
+fn event_1001_drops_the_oldest_unread_event() {
     let bus = EventBus::new();
     let mut subscription = bus.subscribe();
     publish(&bus, 0..1_000);
@@ -38,7 +39,7 @@ fn a_thousand_unread_events_are_kept_and_the_next_one_drops_the_oldest() {
 }
 
 #[test]
-fn a_gap_is_told_where_it_is_and_with_its_exact_size() {
+fn gap_is_reported_in_place_with_exact_size() {
     let bus = EventBus::new();
     let mut subscription = bus.subscribe_with_capacity(room_for(2));
     publish(&bus, 0..1);
@@ -50,7 +51,7 @@ fn a_gap_is_told_where_it_is_and_with_its_exact_size() {
 }
 
 #[test]
-fn a_slow_subscriber_costs_the_others_nothing() {
+fn slow_subscriber_does_not_affect_others() {
     let bus = EventBus::new();
     let mut slow = bus.subscribe_with_capacity(room_for(1));
     let mut others: Vec<_> = (0..8).map(|_| bus.subscribe()).collect();
@@ -62,27 +63,27 @@ fn a_slow_subscriber_costs_the_others_nothing() {
 }
 
 #[test]
-fn what_is_read_and_what_is_reported_lost_add_up_under_contention() {
+fn read_and_dropped_counts_add_up_under_contention() {
     let bus = EventBus::new();
     let mut subscription = bus.subscribe_with_capacity(room_for(4));
     let reader = std::thread::spawn(move || {
-        let (mut read, mut lost) = (0, 0);
+        let (mut read, mut dropped) = (0, 0);
         while let Some(event) = subscription.recv() {
             match event {
-                ClusterEvent::EventsDropped { count } => lost += count,
+                ClusterEvent::EventsDropped { count } => dropped += count,
                 _ => read += 1,
             }
         }
-        (read, lost)
+        (read, dropped)
     });
     publish(&bus, 0..20_000);
     bus.close();
-    let (read, lost) = reader.join().unwrap();
-    assert_eq!((read + lost, lost), (20_000, bus.dropped()));
+    let (read, dropped) = reader.join().unwrap();
+    assert_eq!((read + dropped, dropped), (20_000, bus.dropped()));
 }
 
 #[test]
-fn closing_ends_a_subscription_after_what_it_holds() {
+fn closing_ends_subscription_after_its_unread_events() {
     let bus = EventBus::new();
     let mut early = bus.subscribe();
     publish(&bus, 0..1);
@@ -93,9 +94,9 @@ fn closing_ends_a_subscription_after_what_it_holds() {
 }
 
 #[test]
-fn a_dropped_subscription_is_forgotten() {
+fn dropped_subscription_is_removed() {
     let bus = EventBus::new();
-    // More are kept than dropped, so that nobody can count the wrong ones.
+    // Two are kept and one is dropped, so a count of the wrong set cannot also give 2.
     let kept = [bus.subscribe(), bus.subscribe()];
     drop(bus.subscribe());
     assert_eq!(bus.subscriber_count(), 2);
@@ -113,7 +114,7 @@ impl Wake for Count {
 }
 
 #[test]
-fn a_waiting_task_is_woken_by_an_event_and_by_the_end() {
+fn event_and_close_wake_a_waiting_task() {
     let count = Arc::new(Count(AtomicUsize::new(0)));
     let waker = Waker::from(Arc::clone(&count));
     let mut cx = Context::from_waker(&waker);
@@ -130,7 +131,7 @@ fn a_waiting_task_is_woken_by_an_event_and_by_the_end() {
 }
 
 #[test]
-fn a_bus_and_a_subscription_show_what_they_hold() {
+fn debug_output_shows_subscribers_and_unread_events() {
     let bus = EventBus::new();
     let subscription = bus.subscribe();
     publish(&bus, 0..2);

@@ -1,27 +1,31 @@
-//! A short digest of who is a member, so that two members can find out what differs in their views without sending them.
+//! A short digest of a view. With it two members find out where their views differ, without sending
+//! the views.
 //!
-//! Kept in step with every change, at the cost of two hashes. Equal views have equal digests, on every platform and in
-//! every release: the hash is part of the protocol. It finds differences between honest members and guards against nobody:
-//! who can speak for a member can say what it wants anyway.
+//! Every change updates the digest, at the cost of two hashes. Equal views have equal digests, on
+//! every platform and in every release: the hash is part of the protocol. The digest finds
+//! differences between correct members. It does not protect against a hostile member, which can
+//! claim what it wants about itself anyway.
 
 use crate::node::NodeId;
 use crate::status::NodeStatus;
 
-/// How many buckets a digest has.
+/// The number of buckets of a digest.
 pub(super) const BUCKETS: usize = 256;
 
-/// The sum, wrapping, of the hashes of all members (alive or suspect), for each bucket. Tombstones do not count: they
-/// are forgotten by each member at its own time.
+/// For each bucket the wrapping sum of the hashes of its members (alive or suspect). Tombstones do
+/// not count: each member removes them at its own time, so they would make equal views differ.
 #[derive(Debug, Clone)]
 pub(super) struct Digest {
-    /// In a box, so that the root, which rides on every probe, stands with the rest of what is looked at then.
+    /// In a box, so that the root stays close to the other fields: every probe carries the root,
+    /// and reads these fields together. The buckets take 2 KiB and are read seldom.
     buckets: Box<[u64; BUCKETS]>,
     /// The wrapping sum of the buckets.
     root: u64,
 }
 
 impl Digest {
-    /// What is known of a member changes from `before` to `after`; `None` if it is not known.
+    /// Updates the digest when what is known of a member changes from `before` to `after`; `None`
+    /// if the member is not known.
     pub(super) fn replace(&mut self, before: Option<&NodeStatus>, after: Option<&NodeStatus>) {
         let Some(one) = after.or(before) else { return };
         let name = hash_of_name(&one.id);
@@ -36,7 +40,7 @@ impl Digest {
         &self.buckets
     }
 
-    /// The digest of all.
+    /// The digest of the whole view.
     pub(super) fn root(&self) -> u64 {
         self.root
     }
@@ -48,7 +52,7 @@ impl Default for Digest {
     }
 }
 
-/// Into which bucket a member of this name falls.
+/// The bucket that a member of this name falls into.
 pub(super) fn bucket_of(id: &NodeId) -> u8 {
     bucket(hash_of_name(id))
 }
@@ -57,20 +61,22 @@ fn bucket(hash_of_name: u64) -> u8 {
     hash_of_name.to_be_bytes()[0]
 }
 
-/// 0 for who is no member, so that it adds nothing.
+/// The hash of a member's status; 0 for `None` and for a tombstone, so that they add nothing.
 fn hash(name: u64, status: Option<&NodeStatus>) -> u64 {
     let Some(status) = status.filter(|status| status.state.is_member()) else { return 0 };
     let verdict = mixed(name ^ status.incarnation.get()).wrapping_add(status.state as u64);
     mixed(mixed(verdict) ^ status.described_at.get())
 }
 
-/// FNV-1a, whose last bits are then spread over all.
+/// FNV-1a. `mixed` then spreads its last bits over all bits, because the bucket is the highest
+/// byte.
 fn hash_of_name(id: &NodeId) -> u64 {
     let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
     mixed(id.as_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv))
 }
 
-/// The finalizer of `SplitMix64`: each bit of what goes in changes each bit of what comes out with a chance of one half.
+/// The finalizer of `SplitMix64`: each bit of the input changes each bit of the output with a
+/// probability of one half.
 fn mixed(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -116,7 +122,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_kept_in_step_is_what_one_from_scratch_would_be(
+        fn updated_digest_equals_a_digest_from_scratch(
             claims in prop::collection::vec(any_status(), 0..40),
         ) {
             let registry = filled(&claims);
@@ -130,7 +136,7 @@ mod tests {
         }
 
         #[test]
-        fn equal_views_have_equal_digests_whatever_the_order_and_others_have_others(
+        fn digests_are_equal_exactly_where_views_are(
             claims in prop::collection::vec(any_status(), 1..40), seed: u64,
         ) {
             let mut shuffled = claims.clone();
@@ -147,8 +153,9 @@ mod tests {
         }
     }
 
+    /// A tombstone has the digest of no member: 0.
     #[test]
-    fn every_field_that_counts_makes_another_digest_and_a_tombstone_none() {
+    fn every_digested_field_changes_the_digest() {
         let known = status(1, 5, NodeState::Alive);
         let undescribed = NodeStatus { described_at: Incarnation::new(4), ..known.clone() };
         let others = [
@@ -161,25 +168,25 @@ mod tests {
             others.iter().chain([&known]).map(|one| filled(std::slice::from_ref(one)).digest()).collect();
         assert_eq!(digests.len(), 5);
         assert!(!digests.contains(&0));
-        for gone in [NodeState::Failed, NodeState::Left] {
-            assert_eq!(filled(&[status(1, 5, gone)]).digest(), 0);
+        for tombstone in [NodeState::Failed, NodeState::Left] {
+            assert_eq!(filled(&[status(1, 5, tombstone)]).digest(), 0);
         }
     }
 
     #[test]
-    fn the_digest_of_a_view_is_the_same_for_ever() {
+    fn digest_of_a_view_never_changes_between_releases() {
         let view = filled(&[status(1, 5, NodeState::Alive), status(2, 7, NodeState::Suspect)]);
         assert_eq!(view.digest(), 0x8f5c_839a_09c6_3f7b);
         assert_eq!(RegistryView::bucket_of(&NodeId::new("db-1").unwrap()), 34);
     }
 
     #[test]
-    fn the_buckets_of_ten_thousand_names_are_evenly_filled() {
+    fn buckets_of_ten_thousand_names_are_evenly_filled() {
         let mut filled = [0_u32; BUCKETS];
         for name in 0..10_000 {
             filled[usize::from(bucket_of(&status(name, 1, NodeState::Alive).id))] += 1;
         }
-        // 39 on average; a fair draw stays within 5 deviations.
+        // 39 on average. With a fair hash each count stays within 5 standard deviations.
         assert!(filled.iter().all(|count| (8..=71).contains(count)), "{filled:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! Loom models of the registry: every interleaving of two or three threads, within the preemption bound that
-//! `cargo xtask loom` sets.
+//! Loom models of the registry: every interleaving of two or three threads, within the preemption
+//! bound that `cargo xtask loom` sets.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn verdict(node: &NodeStatus) -> (Incarnation, NodeState) {
 }
 
 #[test]
-fn loom_a_reader_never_sees_a_state_go_backwards() {
+fn loom_reader_never_sees_a_state_go_back() {
     loom::model(|| {
         let registry = SharedNodeRegistry::new();
         let id = claim(1, NodeState::Alive).id;
@@ -36,8 +36,9 @@ fn loom_a_reader_never_sees_a_state_go_backwards() {
     });
 }
 
+/// Also: only one of the two claims is the first about the member.
 #[test]
-fn loom_concurrent_claims_end_as_the_law_says_and_only_one_is_the_first() {
+fn loom_concurrent_claims_join_by_the_precedence_rule() {
     loom::model(|| {
         let registry = SharedNodeRegistry::new();
         let writers = [claim(1, NodeState::Suspect), claim(1, NodeState::Alive)].map(|claim| {
@@ -57,7 +58,7 @@ fn loom_concurrent_claims_end_as_the_law_says_and_only_one_is_the_first() {
 }
 
 #[test]
-fn loom_a_snapshot_is_never_older_than_what_was_applied_before_it() {
+fn loom_snapshot_contains_every_earlier_change() {
     loom::model(|| {
         let registry = SharedNodeRegistry::new();
         let reader = {

@@ -1,12 +1,13 @@
-//! The one place where the state of members lives. Every change goes through `apply`, which holds the precedence law; the
-//! [`Change`] that it returns is what events and gossip are made from.
+//! The registry: the one place that holds the state of members. Every change goes through `apply`,
+//! which follows the precedence rule, or through `replace`, `reap`, `clear` and `close`. Events and
+//! gossip updates are made from the [`Change`] that a method returns.
 //!
-//! | handle | who has it | may write |
+//! | handle | holder | may write |
 //! |---|---|---|
 //! | [`RegistryWriter`] | its one owner: in a cluster, the protocol machine | yes |
-//! | [`RegistryView`] | everybody else | no |
-//! | [`RegistryCloser`] | who ends it all | it empties the registry, for good |
-//! | [`SharedNodeRegistry`] | who uses this crate alone and wants to write from several places | yes |
+//! | [`RegistryView`] | all readers | no |
+//! | [`RegistryCloser`] | the shutdown | only to empty the registry permanently |
+//! | [`SharedNodeRegistry`] | a program without cluster, with several writers | yes |
 
 mod digest;
 mod shared;
@@ -35,25 +36,25 @@ use digest::Digest;
 use sync::RwLock;
 use table::Table;
 
-/// What one claim changed.
+/// The result of applying one claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a change is what events and gossip are made from"]
 pub enum Change {
-    /// Nothing: what it says was known already, or something outranks it.
+    /// Nothing changed: the claim was known already, or what is known outranks it.
     None,
-    /// What is known of the member has changed.
+    /// What is known of the member changed.
     Applied {
-        /// What was known before; `None` for a member that was not known.
+        /// What was known before; `None` if the member was not known.
         before: Option<Arc<NodeStatus>>,
         /// What is known now.
         after: Arc<NodeStatus>,
     },
-    /// Nothing: the member is not known and the registry is at its bound.
+    /// Nothing changed: the member is not known, and the registry is at its bound.
     Full,
 }
 
 impl Change {
-    /// What is known now, if it has changed.
+    /// What is known now; `None` if nothing changed.
     pub fn after(&self) -> Option<&Arc<NodeStatus>> {
         match self {
             Self::Applied { after, .. } => Some(after),
@@ -62,8 +63,9 @@ impl Change {
     }
 }
 
-/// The members as this process knows them: a map from name to status, to be read. Clones (one reference count) show the
-/// same registry. A [`RegistryWriter`] or a [`SharedNodeRegistry`] changes it.
+/// A read handle of the registry: a map from name to status, as this process knows the members.
+/// Clones (one reference count) show the same registry. A [`RegistryWriter`] or a
+/// [`SharedNodeRegistry`] changes it.
 ///
 /// ```
 /// use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeStatus, RegistryWriter, Tags};
@@ -77,13 +79,15 @@ impl Change {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Bounded by [`NODES_MAX`](Self::NODES_MAX) or the bound given: a claim about one more member is refused with
-/// [`Change::Full`]. Readers run side by side; a change excludes them for the length of one map operation. No lock is
-/// ever held across I/O or an `.await`, because no method is async or calls out.
+/// The registry is bounded by [`NODES_MAX`](Self::NODES_MAX) or the bound that was given. A claim
+/// about one more member is refused with [`Change::Full`]. Readers run in parallel; a change
+/// excludes them for the time of one map operation. No lock is held across I/O or an `.await`: no
+/// method is async or calls code of the application.
 ///
 /// A reader never sees a member's `(incarnation, state)` go back, except by
-/// [`reap`](RegistryWriter::reap), [`replace`](RegistryWriter::replace), [`clear`](SharedNodeRegistry::clear) and
-/// [`close`](RegistryCloser::close); a loom model checks this.
+/// [`reap`](RegistryWriter::reap), [`replace`](RegistryWriter::replace),
+/// [`clear`](SharedNodeRegistry::clear) and [`close`](RegistryCloser::close). A loom model checks
+/// this.
 #[derive(Clone)]
 pub struct RegistryView {
     members: Arc<RwLock<Members>>,
@@ -93,21 +97,21 @@ pub struct RegistryView {
 #[derive(Default, Clone)]
 struct Members {
     nodes: Table,
-    /// How many nodes are in each state, by the state's place in [`NodeState::ALL`].
+    /// The number of nodes in each state, in the order of [`NodeState::ALL`].
     counts: [usize; 4],
-    /// How many are not complete.
+    /// The number of nodes whose status is not complete.
     incomplete: usize,
     digest: Digest,
-    /// Set once and for ever: nothing is known any more, and nothing is learned.
+    /// Set once by `close` and never cleared: the registry is empty and refuses every claim.
     closed: bool,
-    /// Counts the changes; a snapshot carries the number it was taken at.
+    /// The number of changes so far. A snapshot carries the version at which it was taken.
     version: u64,
-    /// The snapshot of this version, once somebody has asked for it.
+    /// The snapshot of this version, once a reader has asked for it.
     snapshot: Option<Arc<Snapshot>>,
 }
 
 impl RegistryView {
-    /// How many nodes, tombstones included, a registry holds by default.
+    /// The most nodes, tombstones included, that a registry holds by default.
     pub const NODES_MAX: usize = 65_536;
 
     /// An empty registry that holds at most `nodes_max` nodes, tombstones included.
@@ -115,13 +119,14 @@ impl RegistryView {
         Self { members: Arc::new(RwLock::new(Members::default())), nodes_max }
     }
 
-    /// One more handle that reads this registry.
+    /// Returns one more read handle of this registry.
     #[must_use]
     pub fn view(&self) -> Self {
         self.clone()
     }
 
-    /// A registry of its own, with the same bound, that begins with what this one knows. The entries are shared.
+    /// Returns a separate registry with the same bound, which starts with what this one knows. The
+    /// entries are shared.
     #[must_use]
     pub fn duplicate(&self) -> SharedNodeRegistry {
         let members = self.members.read().clone();
@@ -137,7 +142,8 @@ impl RegistryView {
             Some(known) if Arc::ptr_eq(known, &claim) => return Change::None,
             Some(known) => match precedence::join(known, &claim) {
                 None => return Change::None,
-                // The claim itself is kept where it wins whole, so that equal views share their memory.
+                // If the claim wins in both halves, keep the claim's own allocation. Then
+                // registries in one process that hold equal views share memory.
                 Some(joined) if joined == *claim => (Some(Arc::clone(known)), claim),
                 Some(joined) => (Some(Arc::clone(known)), Arc::new(joined)),
             },
@@ -158,12 +164,16 @@ impl RegistryView {
         Change::Applied { before, after }
     }
 
-    /// Which of these claims add anything to what is known now; [`apply`](RegistryWriter::apply) makes nothing of the others. Most of what
-    /// comes by gossip is known already, word for word, and that is seen by a hash of it all: one that differs from what is
-    /// known is taken for it with a chance of 2^-64.
-    pub fn news<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
+    /// Says for each claim whether it adds anything to what is known now.
+    /// [`apply`](RegistryWriter::apply) returns [`Change::None`] for the others.
+    ///
+    /// Most claims that arrive by gossip are known already, without any difference. A hash of the
+    /// whole claim finds this without reading the known status. A claim that differs is taken for
+    /// known with a probability of 2^-64.
+    pub fn are_new<'a>(&self, claims: impl Iterator<Item = &'a NodeStatus> + Clone) -> Vec<bool> {
         let members = self.members.read();
-        // All are hashed first, so that the memory of each need not be waited for in turn.
+        // Hash all claims first. Then the memory reads of the lookups do not have to wait for each
+        // other.
         let marks: Vec<_> = claims.clone().map(|claim| members.nodes.mark(claim)).collect();
         let adds = |(mark, claim): (table::Mark, &NodeStatus)| {
             let known = || members.nodes.get(&claim.id);
@@ -178,9 +188,11 @@ impl RegistryView {
         self.members.read().nodes.get(id).cloned()
     }
 
-    /// All nodes at one moment, ordered by name. Costs O(1) while nothing has changed since the last one, and one copy
-    /// of the list of pointers (sorted) after a change.
+    /// All nodes at one moment, ordered by name. This costs O(1) if nothing has changed since the
+    /// last snapshot. After a change it costs one sorted copy of the list of pointers.
     pub fn snapshot(&self) -> Arc<Snapshot> {
+        // Try with the read lock first, so that readers do not exclude each other while nothing
+        // changes.
         if let Some(snapshot) = self.members.read().snapshot.clone() {
             return snapshot;
         }
@@ -195,40 +207,42 @@ impl RegistryView {
         self.snapshot().members().filter(|node| node.tags.get(key) == Some(value)).cloned().collect()
     }
 
-    /// How many nodes are in `state`.
+    /// The number of nodes in `state`.
     pub fn count(&self, state: NodeState) -> usize {
         self.members.read().counts[state as usize]
     }
 
-    /// How many belong to the group: alive or suspect, ourselves included.
+    /// The number of members of the group: alive or suspect, this member included.
     pub fn member_count(&self) -> usize {
         let members = self.members.read();
         members.counts[NodeState::Alive as usize] + members.counts[NodeState::Suspect as usize]
     }
 
-    /// A digest of who belongs to the group: the wrapping sum of [`bucket_digests`](Self::bucket_digests).
+    /// A digest of the members of the group: the wrapping sum of
+    /// [`bucket_digests`](Self::bucket_digests).
     pub fn digest(&self) -> u64 {
         self.members.read().digest.root()
     }
 
-    /// A digest of the members of each bucket: of the name, incarnation, state and `described_at` of each that is alive or
-    /// suspect. Equal views have equal digests, whatever the order in which they came about; views that differ in a
-    /// bucket have equal digests of it with a chance of 2^-64.
+    /// For each bucket a digest of its members (alive or suspect): of name, incarnation, state and
+    /// `described_at`. Equal views have equal digests, in whatever order they came about. Views
+    /// that differ in a bucket have equal digests of it with a probability of 2^-64.
     pub fn bucket_digests(&self) -> [u64; 256] {
         *self.members.read().digest.buckets()
     }
 
-    /// Into which bucket a member of this name falls, at every member alike.
+    /// The bucket that a member of this name falls into. It is the same at every member.
     pub fn bucket_of(id: &NodeId) -> u8 {
         digest::bucket_of(id)
     }
 
-    /// How many nodes are known without their description, see [`NodeStatus::is_complete`].
+    /// The number of nodes that are known without their description, see
+    /// [`NodeStatus::is_complete`].
     pub fn incomplete_count(&self) -> usize {
         self.members.read().incomplete
     }
 
-    /// How many nodes are known, tombstones included.
+    /// The number of known nodes, tombstones included.
     pub fn len(&self) -> usize {
         self.members.read().nodes.len()
     }
@@ -240,6 +254,8 @@ impl RegistryView {
 
     fn reap(&self, id: &NodeId, incarnation: Incarnation) -> Option<Arc<NodeStatus>> {
         let mut members = self.members.write();
+        // The timer of a tombstone names the incarnation that it was set for. A member that
+        // returned in the meantime, or failed again, has a higher one and must stay.
         members.nodes.get(id).filter(|node| !node.state.is_member() && node.incarnation == incarnation)?;
         let reaped = members.nodes.take(id)?;
         members.counts[reaped.state as usize] -= 1;

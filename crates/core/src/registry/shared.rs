@@ -1,4 +1,4 @@
-//! The handle that anybody may clone and write.
+//! The handle that several places of a program may clone and write through.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -8,8 +8,10 @@ use crate::incarnation::Incarnation;
 use crate::node::NodeId;
 use crate::status::NodeStatus;
 
-/// A registry that several places write, for those who use this crate alone. Clones (one reference count) are handles of
-/// the same registry. It reads as a [`RegistryView`] does, and writes as a [`RegistryWriter`](super::RegistryWriter).
+/// A registry that several places write to, for a program that uses this crate alone. Clones (one
+/// reference count) are handles of the same registry. It reads like a [`RegistryView`] and writes
+/// like a [`RegistryWriter`](super::RegistryWriter), but through `&self`: the registry's lock
+/// orders concurrent writers.
 #[derive(Debug, Clone)]
 pub struct SharedNodeRegistry(RegistryView);
 
@@ -24,22 +26,23 @@ impl SharedNodeRegistry {
         Self(RegistryView::empty(nodes_max))
     }
 
-    /// Joins `claim` with what is known, by the law of [`precedence`](crate::precedence).
+    /// Joins `claim` with what is known, by the rule of [`precedence`](crate::precedence).
     pub fn apply(&self, claim: impl Into<Arc<NodeStatus>>) -> Change {
         self.0.apply(claim.into())
     }
 
-    /// Puts `status` in the place of what is known of its member, whatever its incarnation.
+    /// Replaces what is known of the member by `status`, whatever its incarnation.
     pub fn replace(&self, status: impl Into<Arc<NodeStatus>>) -> Change {
         self.0.replace(status.into())
     }
 
-    /// Forgets a tombstone: removes `id` if it is failed or left and still at this incarnation. Returns what was known.
+    /// Removes a tombstone: removes `id` if it is failed or left and still at this incarnation.
+    /// Returns what was known.
     pub fn reap(&self, id: &NodeId, incarnation: Incarnation) -> Option<Arc<NodeStatus>> {
         self.0.reap(id, incarnation)
     }
 
-    /// Forgets everything.
+    /// Removes all nodes.
     pub fn clear(&self) {
         self.0.clear();
     }

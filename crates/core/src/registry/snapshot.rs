@@ -1,4 +1,5 @@
-//! All nodes at one moment, for readers that want to look at leisure without holding a lock.
+//! All nodes at one moment. A reader can look at them for as long as it wants without holding a
+//! lock.
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ impl Snapshot {
         Self { version, nodes }
     }
 
-    /// How many changes the registry had seen; a later snapshot of the same registry never has a lower one.
+    /// The number of changes that the registry had seen. A later snapshot of the same registry
+    /// never has a lower one.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -29,7 +31,7 @@ impl Snapshot {
         &self.nodes
     }
 
-    /// Those that belong to the group (alive or suspect), ordered by name.
+    /// The members of the group (alive or suspect), ordered by name.
     pub fn members(&self) -> impl Iterator<Item = &Arc<NodeStatus>> {
         self.nodes.iter().filter(|node| node.state.is_member())
     }

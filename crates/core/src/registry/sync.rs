@@ -1,4 +1,5 @@
-//! The only lock of the registry, so that loom's can stand in for it (`--cfg kinfolk_loom`).
+//! The only lock of the registry. It is in its own file so that loom's lock can replace it
+//! (`--cfg kinfolk_loom`).
 
 #[cfg(not(kinfolk_loom))]
 pub(super) use parking_lot::RwLock;
@@ -8,7 +9,7 @@ pub(super) use self::model::RwLock;
 
 #[cfg(kinfolk_loom)]
 mod model {
-    //! Loom's lock with the interface of `parking_lot`'s: no poisoning.
+    //! Loom's lock with the interface of the lock in `parking_lot`, which has no poisoning.
 
     pub(crate) struct RwLock<T>(loom::sync::RwLock<T>);
 

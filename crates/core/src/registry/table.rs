@@ -1,4 +1,4 @@
-//! The statuses that a registry holds, found by name, or by all that they say.
+//! The statuses that a registry holds. A status is found by name, or by the hash of all its fields.
 
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -9,12 +9,15 @@ use hashbrown::HashTable;
 use crate::node::NodeId;
 use crate::status::NodeStatus;
 
-/// A hash table of statuses, one a name. The name stands in the status itself: no second copy of it is kept as a key.
+/// A hash table with one status for each name. The status contains the name, so no second copy of
+/// it is kept as a key.
 ///
-/// Beside each stands a hash of all that it says, so that whether a claim is known is seen in the table alone. Among ten
-/// thousand members neither the statuses nor their names are in the cache when a claim about one of them comes.
+/// Each entry also holds a hash of the whole status, so the table alone shows whether a claim is
+/// known. With ten thousand members neither the statuses nor their names are in the CPU's cache
+/// when a claim arrives.
 ///
-/// The hashes are seeded anew for each table, and never leave it.
+/// Each table seeds its hashes at random. The hashes never leave the table. The bound on the number
+/// of nodes keeps small what collisions can cost.
 #[derive(Clone, Default)]
 pub(super) struct Table {
     entries: HashTable<Entry>,
@@ -27,7 +30,7 @@ struct Entry {
     status: Arc<NodeStatus>,
 }
 
-/// The hash of the name in a status, and that of the whole.
+/// The hash of a status's name, and the hash of the whole status.
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     name: u64,
@@ -41,7 +44,7 @@ impl Table {
         found.map(|entry| &entry.status)
     }
 
-    /// By what a status is [found](Self::holds).
+    /// Computes the mark that [`holds`](Self::holds) looks for.
     pub(super) fn mark(&self, status: &NodeStatus) -> Mark {
         let NodeStatus { id, addr, incarnation, state, tags, described_at } = status;
         let mut hasher = self.seed.build_hasher();
@@ -51,12 +54,12 @@ impl Table {
         Mark { name, whole: hasher.finish() }
     }
 
-    /// Whether the status of this mark is just what is known of its name.
+    /// Whether the status of this mark is exactly what is known of its name.
     pub(super) fn holds(&self, mark: Mark) -> bool {
         self.entries.find(mark.name, |entry| entry.whole == mark.whole).is_some()
     }
 
-    /// Puts a status in the place of the one of the same name.
+    /// Inserts a status. It replaces the status of the same name.
     pub(super) fn put(&mut self, status: Arc<NodeStatus>) {
         let Mark { name, whole } = self.mark(&status);
         let Self { entries, seed } = self;
@@ -69,7 +72,7 @@ impl Table {
         }
     }
 
-    /// Takes out what is known of `id`.
+    /// Removes and returns what is known of `id`.
     pub(super) fn take(&mut self, id: &NodeId) -> Option<Arc<NodeStatus>> {
         let found = self.entries.find_entry(self.seed.hash_one(id), |entry| entry.status.id == *id);
         found.ok().map(|entry| entry.remove().0.status)
@@ -83,7 +86,7 @@ impl Table {
         self.entries.len()
     }
 
-    /// All, in no order that means anything.
+    /// All statuses, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<NodeStatus>> {
         self.entries.iter().map(|entry| &entry.status)
     }
@@ -96,7 +99,7 @@ mod tests {
     use crate::{Incarnation, NodeAddr, NodeState, Tags};
 
     #[test]
-    fn a_status_is_held_if_every_part_of_it_is_what_is_known() {
+    fn only_an_equal_status_is_held() {
         let status = |name: &str, port: u16, incarnation: u64, tag: &str| {
             let addr = NodeAddr::new(([127, 0, 0, 1], port).into());
             let tags = Tags::new([("tag", tag)]).unwrap();

@@ -1,4 +1,5 @@
-//! The registry as its users see it: the points of the review, the bound, snapshots and concurrent use.
+//! Tests of the registry through its public interface: the points of docs/review.md, the bound,
+//! snapshots and concurrent use.
 
 use super::*;
 use crate::node::NodeAddr;
@@ -54,20 +55,20 @@ fn higher_incarnation_revives_failed() {
 }
 
 #[test]
-fn the_last_place_is_given_and_one_more_node_is_refused() {
+fn node_over_the_bound_is_refused() {
     let registry = SharedNodeRegistry::with_nodes_max(2);
     let _ = registry.apply(claim("a", 1, NodeState::Alive));
     assert!(registry.apply(claim("b", 1, NodeState::Alive)).after().is_some());
     assert_eq!(registry.apply(claim("c", 1, NodeState::Alive)), Change::Full);
     assert!(
         registry.apply(claim("a", 1, NodeState::Suspect)).after().is_some(),
-        "those known can still change"
+        "known nodes can still change"
     );
     assert_eq!(registry.len(), 2);
 }
 
 #[test]
-fn a_snapshot_is_shared_while_nothing_changes() {
+fn snapshot_is_shared_while_nothing_changes() {
     let registry = SharedNodeRegistry::new();
     let _ = registry.apply(claim("b", 1, NodeState::Alive));
     let _ = registry.apply(claim("a", 1, NodeState::Left));
@@ -83,7 +84,7 @@ fn a_snapshot_is_shared_while_nothing_changes() {
 }
 
 #[test]
-fn members_are_found_by_tag_and_the_dead_are_not() {
+fn only_members_are_found_by_tag() {
     let registry = SharedNodeRegistry::new();
     let tagged =
         |name, state| NodeStatus { tags: Tags::new([("role", "db")]).unwrap(), ..claim(name, 1, state) };
@@ -107,7 +108,7 @@ fn only_a_tombstone_of_that_incarnation_is_reaped() {
 }
 
 #[test]
-fn those_without_description_are_counted_until_it_comes_or_they_go() {
+fn nodes_without_description_are_counted() {
     let registry = SharedNodeRegistry::new();
     let _ = registry.apply(claim("a", 1, NodeState::Alive));
     let _ = registry.apply(claim("b", 2, NodeState::Alive).without_description());
@@ -124,7 +125,7 @@ fn those_without_description_are_counted_until_it_comes_or_they_go() {
 }
 
 #[test]
-fn a_duplicate_begins_with_the_same_and_goes_its_own_way() {
+fn duplicate_starts_equal_and_changes_separately() {
     let registry = SharedNodeRegistry::with_nodes_max(2);
     let _ = registry.apply(claim("a", 1, NodeState::Alive));
     let other = registry.duplicate();
@@ -136,11 +137,11 @@ fn a_duplicate_begins_with_the_same_and_goes_its_own_way() {
 }
 
 #[test]
-fn what_is_replaced_may_have_any_incarnation_and_the_bound_holds() {
+fn replace_takes_any_incarnation_within_the_bound() {
     let registry = SharedNodeRegistry::with_nodes_max(1);
     let first = claim("a", 5, NodeState::Alive);
     assert!(matches!(registry.replace(first.clone()), Change::Applied { before: None, .. }));
-    assert_eq!(registry.replace(first.clone()), Change::None, "it is known word for word");
+    assert_eq!(registry.replace(first.clone()), Change::None, "an equal status is known");
     let change = registry.replace(claim("a", 4, NodeState::Failed));
     let Change::Applied { before, .. } = change else { panic!("nothing was replaced: {change:?}") };
     assert_eq!((before.as_deref(), known(&registry, "a")), (Some(&first), (4, NodeState::Failed)));
@@ -149,7 +150,7 @@ fn what_is_replaced_may_have_any_incarnation_and_the_bound_holds() {
 }
 
 #[test]
-fn nothing_is_learned_once_the_registry_is_closed() {
+fn closed_registry_refuses_every_claim() {
     let mut writer = RegistryWriter::new();
     let _ = writer.apply(claim("a", 1, NodeState::Alive));
     writer.closer().close();
@@ -159,7 +160,7 @@ fn nothing_is_learned_once_the_registry_is_closed() {
 }
 
 #[test]
-fn the_living_and_the_suspected_are_members_and_each_state_is_counted() {
+fn alive_and_suspect_nodes_count_as_members() {
     let registry = SharedNodeRegistry::new();
     let states = [
         ("a", NodeState::Alive),
@@ -179,13 +180,13 @@ fn the_living_and_the_suspected_are_members_and_each_state_is_counted() {
 }
 
 #[test]
-fn a_claim_that_wins_whole_is_kept_as_it_is_so_that_equal_views_share_it() {
+fn claim_that_wins_in_both_halves_is_shared() {
     let registry = SharedNodeRegistry::new();
     let _ = registry.apply(claim("a", 1, NodeState::Alive));
     let wins = Arc::new(claim("a", 2, NodeState::Alive));
     let _ = registry.apply(Arc::clone(&wins));
     assert!(Arc::ptr_eq(&registry.get(&id("a")).unwrap(), &wins));
-    assert_eq!(registry.apply(wins), Change::None, "and is no news then");
+    assert_eq!(registry.apply(wins), Change::None, "the same claim adds nothing");
 }
 
 #[test]
@@ -215,14 +216,15 @@ fn concurrent_access() {
             });
         }
     });
-    // Of all claims about n15 the one of the highest incarnation stands: round 495, writer 3, state 495 + 3 mod 4.
+    // Of all claims about n15, the claim with the highest incarnation wins: round 495, writer 3,
+    // state (495 + 3) mod 4.
     assert_eq!(known(&registry, "n15"), (1 + 495 * 4 + 3, NodeState::ALL[(495 + 3) % 4]));
     let counted: usize = NodeState::ALL.into_iter().map(|state| registry.count(state)).sum();
     assert_eq!((counted, registry.len()), (16, 16));
 }
 
 #[test]
-fn what_is_no_news_is_just_what_apply_makes_nothing_of() {
+fn claims_that_add_nothing_change_nothing_when_applied() {
     let claims: Vec<NodeStatus> = ["a", "b"]
         .into_iter()
         .flat_map(|name| (1..4).flat_map(move |at| NodeState::ALL.map(|state| claim(name, at, state))))
@@ -231,11 +233,11 @@ fn what_is_no_news_is_just_what_apply_makes_nothing_of() {
     for first in &claims {
         let registry = SharedNodeRegistry::new();
         let _applied = registry.apply(first.clone());
-        let news = registry.news(claims.iter());
-        assert_eq!(news.len(), claims.len());
-        for (claim, is_news) in claims.iter().zip(news) {
+        let added = registry.are_new(claims.iter());
+        assert_eq!(added.len(), claims.len());
+        for (claim, adds) in claims.iter().zip(added) {
             let changed = registry.duplicate().apply(claim.clone()) != Change::None;
-            assert_eq!(is_news, changed, "{claim:?} after {first:?}");
+            assert_eq!(adds, changed, "{claim:?} after {first:?}");
         }
     }
 }

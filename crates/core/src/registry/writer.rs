@@ -1,4 +1,4 @@
-//! The handle that writes.
+//! The handle that writes to the registry.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -8,8 +8,9 @@ use crate::incarnation::Incarnation;
 use crate::node::NodeId;
 use crate::status::NodeStatus;
 
-/// The writing handle of a registry. It cannot be cloned: whoever owns it is the only one who changes the members. Others
-/// get a [`view`](RegistryView::view). It reads as a [`RegistryView`] does.
+/// The write handle of a registry. It cannot be cloned, so only its owner changes the members. All
+/// other code gets a [`view`](RegistryView::view). The write handle also reads like a
+/// [`RegistryView`].
 #[derive(Debug)]
 pub struct RegistryWriter(RegistryView);
 
@@ -24,29 +25,31 @@ impl RegistryWriter {
         Self(RegistryView::empty(nodes_max))
     }
 
-    /// Joins `claim` with what is known, by the law of [`precedence`](crate::precedence).
+    /// Joins `claim` with what is known, by the rule of [`precedence`](crate::precedence).
     pub fn apply(&mut self, claim: impl Into<Arc<NodeStatus>>) -> Change {
         self.0.apply(claim.into())
     }
 
-    /// Puts `status` in the place of what is known of its member, whatever its incarnation: for
-    /// what was taken by a wall clock that was wrong, and which nothing could outrank otherwise.
+    /// Replaces what is known of the member by `status`, whatever its incarnation. This is for an
+    /// incarnation that was accepted while this member's wall clock was wrong; no later claim could
+    /// outrank it.
     pub fn replace(&mut self, status: impl Into<Arc<NodeStatus>>) -> Change {
         self.0.replace(status.into())
     }
 
-    /// Forgets a tombstone: removes `id` if it is failed or left and still at this incarnation. Returns what was known.
+    /// Removes a tombstone: removes `id` if it is failed or left and still at this incarnation.
+    /// Returns what was known.
     pub fn reap(&mut self, id: &NodeId, incarnation: Incarnation) -> Option<Arc<NodeStatus>> {
         self.0.reap(id, incarnation)
     }
 
-    /// A handle that can end the registry, and nothing else.
+    /// Returns a handle that can close the registry, and nothing else.
     pub fn closer(&self) -> RegistryCloser {
         RegistryCloser(self.view())
     }
 }
 
-/// Ends a registry from beside its writer: the fifth phase of a shutdown.
+/// Closes a registry without its writer: the fifth phase of a shutdown.
 ///
 /// ```
 /// use kinfolk_core::{Change, Incarnation, NodeAddr, NodeId, NodeStatus, RegistryWriter, Tags};
@@ -64,7 +67,7 @@ impl RegistryWriter {
 pub struct RegistryCloser(RegistryView);
 
 impl RegistryCloser {
-    /// Empties the registry for good. Later claims change nothing: [`Change::None`].
+    /// Empties the registry permanently. Later claims change nothing: [`Change::None`].
     pub fn close(&self) {
         self.0.close();
     }
@@ -84,7 +87,8 @@ impl Deref for RegistryWriter {
     }
 }
 
-/// The writer of a registry that others may write too: for tests, and for those who keep both in step themselves.
+/// The writer of a registry that other code may write to as well. For tests, and for programs that
+/// coordinate the writers themselves.
 impl From<SharedNodeRegistry> for RegistryWriter {
     fn from(shared: SharedNodeRegistry) -> Self {
         Self(shared.view())

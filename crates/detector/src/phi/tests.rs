@@ -1,4 +1,4 @@
-//! Phi of one peer: what is learned and what is not, the prior, and the laws as properties.
+//! Tests of phi for one peer: what is learned and what is not, the prior, and properties of phi.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ fn detector() -> PhiAccrualDetector {
     PhiAccrualDetector::new(PhiConfig::default(), Instant::ORIGIN).unwrap()
 }
 
-/// Beats after the given gaps; returns when the last one was.
+/// Sends heartbeats after the given gaps. Returns the time of the last one.
 fn beat(detector: &mut PhiAccrualDetector, from: Instant, gaps: &[Duration]) -> Instant {
     gaps.iter().fold(from, |now, &gap| {
         detector.heartbeat(now + gap);
@@ -19,7 +19,7 @@ fn beat(detector: &mut PhiAccrualDetector, from: Instant, gaps: &[Duration]) -> 
 }
 
 #[test]
-fn the_first_beat_makes_no_interval() {
+fn first_heartbeat_makes_no_interval() {
     let mut detector = detector();
     assert_eq!((detector.samples(), detector.mean(), detector.last_heartbeat()), (0, None, None));
     let now = beat(&mut detector, Instant::ORIGIN, &[SECOND * 1_000]);
@@ -32,7 +32,7 @@ fn the_first_beat_makes_no_interval() {
 }
 
 #[test]
-fn a_beat_that_is_not_later_than_the_last_is_ignored() {
+fn heartbeat_not_later_than_the_last_is_ignored() {
     let mut detector = detector();
     let now = beat(&mut detector, Instant::ORIGIN, &[SECOND; 3]);
     detector.heartbeat(now);
@@ -41,7 +41,7 @@ fn a_beat_that_is_not_later_than_the_last_is_ignored() {
 }
 
 #[test]
-fn the_window_is_its_bound() {
+fn samples_never_exceed_the_window() {
     let mut detector = detector();
     let now = beat(&mut detector, Instant::ORIGIN, &[SECOND; 101]);
     assert_eq!(detector.samples(), 100);
@@ -50,28 +50,28 @@ fn the_window_is_its_bound() {
 }
 
 #[test]
-fn the_prior_counts_for_the_samples_that_are_missing_and_no_more() {
+fn prior_counts_only_for_missing_samples() {
     // Intervals of 2 s against a prior of 1 s with a deviation of a quarter.
-    let law_after = |intervals: usize| {
+    let moments_after = |intervals: usize| {
         let mut detector = detector();
         beat(&mut detector, Instant::ORIGIN, &vec![2 * SECOND; intervals + 1]);
         assert_eq!(detector.samples(), intervals);
         detector.learned()
     };
-    assert_eq!(law_after(0), Moments { mean: 1.0, variance: 0.062_5 });
-    let two = law_after(2);
+    assert_eq!(moments_after(0), Moments { mean: 1.0, variance: 0.062_5 });
+    let two = moments_after(2);
     assert!(
         (two.mean - 1.4).abs() < 1e-12 && (two.variance - (0.6 * 0.062_5 + 0.4 * 0.6)).abs() < 1e-12,
         "{two:?}"
     );
-    assert_eq!(law_after(5), Moments { mean: 2.0, variance: 0.0 });
+    assert_eq!(moments_after(5), Moments { mean: 2.0, variance: 0.0 });
 }
 
 #[test]
-fn an_interval_is_learned_just_below_the_threshold_and_refused_at_it() {
+fn interval_at_the_threshold_is_not_learned() {
     let mut detector = detector();
     let last = beat(&mut detector, Instant::ORIGIN, &[SECOND; 50]);
-    // 8 lies at 5.612 deviations: with the least deviation of 100 ms at 1.5612 s.
+    // Phi 8 lies at 5.612 deviations: with the smallest deviation of 100 ms, at 1.5612 s.
     let (below, at) = (Duration::from_millis(1_561), Duration::from_millis(1_562));
     assert!(detector.is_available(last + below) && !detector.is_available(last + at));
     let mut taught = detector.clone();
@@ -82,7 +82,7 @@ fn an_interval_is_learned_just_below_the_threshold_and_refused_at_it() {
 }
 
 #[test]
-fn too_long_intervals_are_outages_four_times_and_a_new_rhythm_the_fifth() {
+fn fifth_long_interval_starts_a_new_rhythm() {
     let mut detector = detector();
     let now = beat(&mut detector, Instant::ORIGIN, &[SECOND; 50]);
     let now = beat(&mut detector, now, &[3 * SECOND; 4]);
@@ -93,11 +93,11 @@ fn too_long_intervals_are_outages_four_times_and_a_new_rhythm_the_fifth() {
     assert_eq!(interrupted.samples(), 50, "a good interval between them starts the count again");
     let now = beat(&mut detector, now, &[3 * SECOND]);
     assert_eq!((detector.samples(), detector.mean()), (1, Some(3 * SECOND)));
-    assert!(detector.is_available(now + 3 * SECOND), "and is believed from then on");
+    assert!(detector.is_available(now + 3 * SECOND), "the new rhythm counts from then on");
 }
 
 #[test]
-fn an_acceptable_pause_moves_the_whole_curve() {
+fn acceptable_pause_shifts_phi() {
     let at = |acceptable_pause: Duration| {
         let config = PhiConfig { acceptable_pause, ..PhiConfig::default() };
         let mut detector = PhiAccrualDetector::new(config, Instant::ORIGIN).unwrap();
@@ -108,7 +108,7 @@ fn an_acceptable_pause_moves_the_whole_curve() {
 }
 
 #[test]
-fn a_pause_of_our_own_is_taken_out_of_the_silence_and_never_more_than_that() {
+fn excused_pause_is_taken_out_of_the_silence() {
     let mut detector = detector();
     let last = beat(&mut detector, Instant::ORIGIN, &[SECOND; 20]);
     let now = last + 10 * SECOND;
@@ -148,7 +148,7 @@ fn trained(gaps_ms: &[u64], factor: u32) -> (PhiAccrualDetector, Instant) {
 
 proptest! {
     #[test]
-    fn phi_is_zero_at_a_beat_finite_and_grows_with_silence(gaps in gaps_ms(), silence: Duration, more: Duration) {
+    fn phi_is_zero_at_heartbeat_finite_and_growing(gaps in gaps_ms(), silence: Duration, more: Duration) {
         let (detector, last) = trained(&gaps, 1);
         let phi = |silence: Duration| detector.phi(last + silence);
         prop_assert!(phi(Duration::ZERO) <= 0.0);
@@ -158,7 +158,7 @@ proptest! {
     }
 
     #[test]
-    fn phi_depends_on_no_unit_of_time(gaps in gaps_ms(), silence_ms in 0..20_000_u64, factor in 1..20_u32) {
+    fn phi_does_not_depend_on_the_time_unit(gaps in gaps_ms(), silence_ms in 0..20_000_u64, factor in 1..20_u32) {
         let (one, last) = trained(&gaps, 1);
         let (scaled, scaled_last) = trained(&gaps, factor);
         let silence = Duration::from_millis(silence_ms);
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn the_more_irregular_the_past_the_later_the_alarm(spread_ms in 200..900_u64, more_ms in 1..100_u64) {
+    fn irregular_past_never_raises_phi(spread_ms in 200..900_u64, more_ms in 1..100_u64) {
         let phi = |spread: u64| {
             let gaps: Vec<_> = (0..60).map(|i| if i % 2 == 0 { 1_000 - spread } else { 1_000 + spread }).collect();
             let (detector, last) = trained(&gaps, 1);

@@ -1,4 +1,4 @@
-//! Suspicion: the formula as a table, its laws as properties, and both sides of each bound.
+//! Tests of suspicion: the formula as a table, its properties, and both sides of each bound.
 
 use proptest::prelude::*;
 
@@ -15,11 +15,11 @@ fn rounded_ms(duration: Duration) -> u128 {
 }
 
 #[test]
-fn the_formula_gives_the_tabled_times() {
+fn formula_gives_the_tabled_times() {
     #[rustfmt::skip]
     let table = [
-        // members, confirmations, milliseconds (worked out by hand from the formula)
-        (1,      0,  4_000), // Nobody else can confirm: Min.
+        // members, confirmations, milliseconds (computed by hand from the formula)
+        (1,      0,  4_000), // No other member can confirm: Min.
         (2,      0,  4_000),
         (3,      0, 24_000), // K = 1.
         (3,      1,  4_000),
@@ -31,7 +31,7 @@ fn the_formula_gives_the_tabled_times() {
         (5,      2,  8_150),
         (5,      3,  4_000),
         (5,      4,  4_000),
-        (10,     0, 24_000), // log10 counts from 10 members on.
+        (10,     0, 24_000), // From 10 members on, log10 counts.
         (128,    0, 50_573),
         (128,    3,  8_429),
         (1_000,  0, 72_000),
@@ -47,7 +47,7 @@ fn the_formula_gives_the_tabled_times() {
 }
 
 #[test]
-fn the_rule_of_swim_is_fixed_whoever_confirms() {
+fn swim_timeout_is_fixed() {
     let rule = SuspicionRule::swim();
     for confirmations in 0..5 {
         assert_eq!(rule.timeout(100, SECOND, confirmations), 8 * SECOND);
@@ -58,19 +58,19 @@ fn the_rule_of_swim_is_fixed_whoever_confirms() {
 }
 
 #[test]
-fn the_expected_confirmations_are_bounded_by_those_who_could() {
+fn expected_confirmations_are_bounded_by_group_size() {
     let rule = SuspicionRule::lifeguard();
     let expected: Vec<_> = (0..8).map(|members| rule.confirmations_expected(members)).collect();
     assert_eq!(expected, [0, 0, 0, 1, 2, 3, 3, 3]);
 }
 
 #[test]
-fn a_new_accuser_is_news_until_k_have_confirmed() {
+fn new_accuser_counts_until_k_have_confirmed() {
     let rule = SuspicionRule::lifeguard();
     let mut suspicion = Suspicion::new(Incarnation::new(7), Some(id("a")), Instant::ORIGIN + SECOND);
     assert!(!suspicion.confirm(&id("a"), &rule), "the first accuser does not confirm itself");
     assert!(suspicion.confirm(&id("b"), &rule));
-    assert!(!suspicion.confirm(&id("b"), &rule), "nobody confirms twice");
+    assert!(!suspicion.confirm(&id("b"), &rule), "no accuser confirms twice");
     assert!(suspicion.confirm(&id("c"), &rule));
     assert!(suspicion.confirm(&id("d"), &rule), "the K-th still counts");
     assert!(!suspicion.confirm(&id("e"), &rule), "one more does not");
@@ -80,7 +80,7 @@ fn a_new_accuser_is_news_until_k_have_confirmed() {
 }
 
 #[test]
-fn each_confirmation_brings_the_deadline_nearer_to_the_start() {
+fn each_confirmation_brings_the_deadline_closer() {
     let rule = SuspicionRule::lifeguard();
     let started = Instant::ORIGIN + 100 * SECOND;
     let mut suspicion = Suspicion::new(Incarnation::new(1), Some(id("a")), started);
@@ -111,7 +111,7 @@ fn rules_out_of_range_are_refused() {
 
 proptest! {
     #[test]
-    fn no_rule_makes_a_timeout_panic_or_leave_its_range(
+    fn no_rule_makes_a_timeout_panic(
         alpha in prop::num::f64::ANY,
         beta in prop::num::f64::ANY,
         confirmations: u32,
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn more_confirmations_never_lengthen_and_more_members_never_shorten_the_bounds(
+    fn timeout_is_monotonic_in_confirmations_and_members(
         members in 1..100_000_usize,
         more in 0..1_000_usize,
         confirmations in 0..10_u32,
@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn the_timeout_is_proportional_to_the_probe_interval(members in 1..10_000_usize, confirmations in 0..4_u32, factor in 1..60_u32) {
+    fn timeout_is_proportional_to_the_probe_interval(members in 1..10_000_usize, confirmations in 0..4_u32, factor in 1..60_u32) {
         let rule = SuspicionRule::lifeguard();
         let one = rule.timeout(members, SECOND, confirmations).as_secs_f64() * f64::from(factor);
         let scaled = rule.timeout(members, SECOND * factor, confirmations).as_secs_f64();

@@ -1,4 +1,5 @@
-//! What the tests of the health checker share: names, claims and a clock that moves by hand.
+//! Helpers that the tests of the health checker share: names, claims and a clock that the test
+//! sets.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub(crate) fn alive(name: &str, incarnation: u64) -> NodeStatus {
     NodeStatus::alive(id(name), addr, Incarnation::new(incarnation), Tags::empty())
 }
 
-/// A registry in which these are alive, at incarnation 1.
+/// A registry in which these members are alive, at incarnation 1.
 pub(crate) fn registry(names: &[&str]) -> SharedNodeRegistry {
     let registry = SharedNodeRegistry::new();
     for name in names {
@@ -29,7 +30,7 @@ pub(crate) fn registry(names: &[&str]) -> SharedNodeRegistry {
     registry
 }
 
-/// A checker for `me` with the default settings, from the origin of the clock on.
+/// A checker for `me` with the default settings, created at the origin of the clock.
 pub(crate) fn checker(registry: &SharedNodeRegistry) -> HealthChecker {
     HealthChecker::new(HealthConfig::default(), id("me"), registry.view(), Instant::ORIGIN)
         .expect("the default settings are valid")

@@ -1,4 +1,4 @@
-//! How news spreads over the network, and the limits of each message.
+//! Dissemination of gossip updates over the network, and the size limits of a message.
 
 use kinfolk_core::{ClusterEvent, NodeState, NodeStatus, Tags};
 use kinfolk_swim::{Message, Update, codec, transmit_limit};
@@ -13,11 +13,12 @@ fn gossip(message: &Message) -> &[Update] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gossip_message_size_limit() {
+async fn gossip_messages_stay_within_size_limits() {
     let group = Group::of(3, fast()).await;
     let (stranger, _incoming) = group.bare("stranger");
-    // News of 50 members that left comes at once. Tags make eight of them fill a message.
-    let news: Vec<_> = (0..50)
+    // Updates about 50 members that left come at once. With these tags, eight updates fill a
+    // message.
+    let updates: Vec<_> = (0..50)
         .map(|number| {
             let tags = Tags::new([("k", "v".repeat(400))]).unwrap();
             let addr = stranger.advertised_addr();
@@ -26,9 +27,10 @@ async fn gossip_message_size_limit() {
             Update::Node { status: status.with_state(NodeState::Left).into(), accusers: Vec::new() }
         })
         .collect();
-    for gossip in news.chunks(5) {
+    for gossip in updates.chunks(5) {
         let ping = codec::encode(&Message::Ping { digest: 0, gossip: gossip.to_vec() }).unwrap();
-        // All are told: on a busy machine gossip loses a message now and then, and no exchange of views repairs who left.
+        // Every member receives the updates directly. On a busy machine gossip loses a message now
+        // and then, and an exchange of views does not carry members that left.
         for node in &group.nodes {
             stranger.request(&node.peer(), ping.clone(), crate::fixture::DEADLINE).await.unwrap();
         }
@@ -40,34 +42,34 @@ async fn gossip_message_size_limit() {
     assert!(with_gossip().all(|(_, bytes, _)| *bytes <= codec::GOSSIP_BYTES_MAX));
     assert!(with_gossip().all(|(_, _, message)| gossip(message).len() <= codec::UPDATES_MAX));
     let fullest = with_gossip().map(|(_, bytes, _)| *bytes).max().unwrap_or(0);
-    assert!(fullest > codec::GOSSIP_BYTES_MAX - 600, "the limit was never near: {fullest}");
+    assert!(fullest > codec::GOSSIP_BYTES_MAX - 600, "no message came near the limit: {fullest}");
     group.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn updates_disseminate_to_all() {
+async fn broadcast_reaches_each_member_once() {
     let group = Group::of(8, fast()).await;
     let mut readers: Vec<_> = group.nodes[1..].iter().map(|node| node.events.subscribe()).collect();
     let before = group.nodes[0].sent().len();
-    group.nodes[0].protocol.broadcast("news".into()).await.unwrap();
+    group.nodes[0].protocol.broadcast("hello".into()).await.unwrap();
     for reader in &mut readers {
         let from = event(reader, |event| match event {
-            ClusterEvent::Broadcast { from, payload } if &payload[..] == b"news" => Some(from.clone()),
+            ClusterEvent::Broadcast { from, payload } if &payload[..] == b"hello" => Some(from.clone()),
             _ => None,
         })
         .await;
         assert_eq!(from, id("n0"));
     }
-    // Its sender has told it at most as often as the limit says: the others have passed it on.
-    let news = |update: &Update| matches!(update, Update::User(user) if user.origin == id("n0"));
-    let told = group.nodes[0].sent()[before..]
+    // The sender sends the update at most as often as the limit allows. Other members pass it on.
+    let is_ours = |update: &Update| matches!(update, Update::User(user) if user.origin == id("n0"));
+    let sent = group.nodes[0].sent()[before..]
         .iter()
-        .filter(|(_, _, message)| gossip(message).iter().any(news))
+        .filter(|(_, _, message)| gossip(message).iter().any(is_ours))
         .count();
-    assert!(told <= transmit_limit(8, 3) as usize, "{told}");
+    assert!(sent <= transmit_limit(8, 3) as usize, "{sent}");
     for reader in &mut readers {
         while let Some(event) = reader.try_recv() {
-            assert!(!matches!(event, ClusterEvent::Broadcast { .. }), "told twice");
+            assert!(!matches!(event, ClusterEvent::Broadcast { .. }), "it arrived twice");
         }
     }
     group.stop().await;

@@ -1,4 +1,4 @@
-//! Failures on the way: a connection that dies under a probe, bytes that are no message, the end of the protocol.
+//! Failures: a connection that breaks during a probe, invalid bytes, a stopped protocol.
 
 use std::time::Duration;
 
@@ -12,38 +12,38 @@ use crate::fixture::{DEADLINE, Group, event, fast, id};
 const PROBE: Delivery = Delivery { within: DEADLINE, dial: Dial::First, traffic: Traffic::Probe };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connection_fails_during_ping() {
+async fn broken_connection_is_dialled_again() {
     let mut group = Group::of(2, fast()).await;
     let mut events = group.nodes[0].events.subscribe();
     group.nodes.pop().unwrap().crash();
     let suspected = |event: &ClusterEvent| matches!(event, ClusterEvent::NodeSuspected { .. }).then_some(());
     event(&mut events, suspected).await;
 
-    // It starts again, elsewhere: the next call dials afresh.
+    // The member starts again at another port. The next request dials it.
     let seed = group.nodes[0].peer();
     let again = group.add("n1");
     again.protocol.join(&seed).await.unwrap();
     group.settle(|registry| registry.count(NodeState::Alive) == 2).await;
     let acks = group.nodes[0].protocol.stats().swim.acks;
     group.nodes[0].until(|node| node.protocol.stats().swim.acks > acks).await;
-    // The dead connection is gone, once it had its time to drain.
+    // The broken connection is removed after its drain time.
     group.nodes[0].until(|node| node.transport.pool().stats().total == 1).await;
     group.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn serialization_failure_is_an_error() {
+async fn undecodable_request_is_an_error() {
     let group = Group::of(2, fast()).await;
     let (stranger, _incoming) = group.bare("stranger");
     let answer = stranger.request(&group.nodes[0].peer(), "\u{ff}nonsense".into(), DEADLINE).await;
-    assert!(answer.is_err(), "it was answered: {answer:?}");
+    assert!(answer.is_err(), "the request was answered: {answer:?}");
     assert_eq!(group.nodes[0].protocol.stats().undecodable, 1);
     assert_eq!(group.nodes[0].registry.len(), 2, "nothing has changed");
     group.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_join_through_nobody_says_whom_it_asked() {
+async fn failed_join_names_the_peer() {
     let mut group = Group::of(1, fast()).await;
     let mut dead = group.nodes[0].peer();
     dead.id = id("dead");
@@ -54,7 +54,7 @@ async fn a_join_through_nobody_says_whom_it_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn own_shutdown_is_evidence_of_nothing() {
+async fn own_shutdown_is_no_evidence_against_peer() {
     let group = Group::empty(fast());
     let (prober, _) = group.bare("prober");
     let (subject, mut incoming) = group.bare("subject");
@@ -73,7 +73,7 @@ async fn own_shutdown_is_evidence_of_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn own_close_of_a_connection_is_evidence_of_nothing() {
+async fn own_connection_close_is_no_evidence_against_peer() {
     let group = Group::empty(fast());
     let (prober, _) = group.bare("prober");
     let (subject, mut incoming) = group.bare("subject");
@@ -91,11 +91,11 @@ async fn own_close_of_a_connection_is_evidence_of_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stopped_protocol_says_so_and_can_be_stopped_again() {
+async fn stopped_protocol_refuses_calls_and_stops_again() {
     let group = Group::of(2, fast()).await;
     let stopped = &group.nodes[1].protocol;
     let leave = stopped.leave().await.unwrap();
-    assert_eq!((leave.told, leave.confirmed), (1, 1));
+    assert_eq!((leave.notified, leave.confirmed), (1, 1));
     stopped.stop().await;
     stopped.stop().await;
     assert_eq!(stopped.broadcast("x".into()).await, Err(GossipError::Stopped));

@@ -1,5 +1,5 @@
-//! Members on loopback QUIC, each with a carrier that can be told to lose or delay what goes to a peer, and that writes
-//! down what was sent.
+//! Members on loopback QUIC. The carrier of each member can drop or delay messages to a peer, and
+//! records what it sends.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use kinfolk_swim::{Delivery, Message, NoReply, SwimConfig, codec};
 use kinfolk_transport::{ClusterCa, Incoming, Peer, Transport, TransportConfig};
 use parking_lot::Mutex;
 
-/// Beyond what any step here takes on the slowest machine.
+/// Longer than any step takes on the slowest machine.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The protocol at a fifth of its usual times, with short suspicions.
+/// Shorter intervals and suspicions than the defaults, so that tests end soon.
 pub(crate) fn fast() -> SwimConfig {
     SwimConfig {
         probe_interval: Duration::from_millis(400),
@@ -30,16 +30,16 @@ pub(crate) fn fast() -> SwimConfig {
     }
 }
 
-/// What happens to requests to a peer.
+/// A fault of the messages to a peer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
-    /// They are lost.
-    Lost,
-    /// They arrive, but their answers come this much later.
+    /// They do not arrive.
+    Dropped,
+    /// They arrive this much later.
     Late(Duration),
 }
 
-/// The transport with faults in front of it.
+/// The transport, with faults in front of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Faulty {
     transport: Transport,
@@ -52,13 +52,13 @@ impl Faulty {
         let fault = self.faults.lock().get(&to.id).copied();
         match fault {
             None => Ok(()),
-            Some(Fault::Lost) => {
-                // Sleeps because that is the fault: silence until the deadline.
+            Some(Fault::Dropped) => {
+                // Sleeps because silence until the deadline is the fault.
                 tokio::time::sleep(within).await;
-                Err(NoAnswer { why: NoReply::Silent, cause: "the test lost it".into() })
+                Err(NoAnswer { why: NoReply::Silent, cause: "the test dropped it".into() })
             }
             Some(Fault::Late(by)) => {
-                // Sleeps because that is the fault: a slow path.
+                // Sleeps because a slow path is the fault.
                 tokio::time::sleep(by).await;
                 Ok(())
             }
@@ -88,7 +88,7 @@ impl Carrier for Faulty {
     }
 }
 
-/// A certificate authority and the members that it has let in.
+/// A certificate authority, and members with its certificates.
 pub(crate) struct Group {
     ca: ClusterCa,
     swim: SwimConfig,
@@ -104,7 +104,8 @@ pub(crate) struct Node {
 }
 
 impl Group {
-    /// `count` members named `n0`, `n1` and so on, joined through `n0`, each knowing all.
+    /// `count` members named `n0`, `n1`, and so on. They join through `n0`, and each knows all
+    /// others.
     pub(crate) async fn of(count: usize, swim: SwimConfig) -> Self {
         let mut group = Self::empty(swim);
         for number in 0..count {
@@ -123,13 +124,13 @@ impl Group {
         Self { ca, swim, nodes: Vec::new() }
     }
 
-    /// A transport of the cluster's that runs no protocol.
+    /// A transport with a certificate of the cluster, without the protocol.
     pub(crate) fn bare(&self, name: &str) -> (Transport, Incoming) {
         let identity = self.ca.issue(&id(name), Duration::from_hours(1)).unwrap();
         Transport::bind(TransportConfig::new("127.0.0.1:0".parse().unwrap(), identity)).unwrap()
     }
 
-    /// Starts a member, which knows only itself.
+    /// Starts a member that knows only itself.
     pub(crate) fn add(&mut self, name: &str) -> &Node {
         let (transport, incoming) = self.bare(name);
         let (registry, events, clock) = (RegistryWriter::new(), EventBus::new(), Clock::start());
@@ -155,7 +156,7 @@ impl Group {
         self.nodes.last().unwrap()
     }
 
-    /// Waits until every running member's view is as `wanted`.
+    /// Waits until `wanted` holds for the view of every member.
     pub(crate) async fn settle(&self, wanted: impl Fn(&RegistryView) -> bool) {
         for node in &self.nodes {
             node.until(|node| wanted(&node.registry)).await;
@@ -177,18 +178,18 @@ impl Node {
         Peer::new(self.protocol.id().clone(), self.transport.advertised_addr())
     }
 
-    /// From now on this happens to what goes from here to `to`.
+    /// Sets the fault of messages from this member to `to`.
     pub(crate) fn fault(&self, to: &str, fault: Fault) {
         self.faulty.faults.lock().insert(id(to), fault);
     }
 
-    /// Crashes: its sockets close, its tasks end, nobody is told.
+    /// Crashes: the sockets close and the tasks end, and no other member is notified.
     pub(crate) fn crash(&self) {
         self.protocol.signal_stop();
         self.transport.abort();
     }
 
-    /// What it has sent: to whom, how many bytes, and what.
+    /// The sent messages: receiver, length in bytes, content.
     pub(crate) fn sent(&self) -> Vec<(NodeId, usize, Message)> {
         let sent = self.faulty.sent.lock();
         sent.iter().map(|(to, body)| (to.clone(), body.len(), codec::decode(body).unwrap())).collect()
@@ -202,17 +203,23 @@ impl Node {
     pub(crate) async fn until(&self, wanted: impl Fn(&Self) -> bool) {
         let waiting = async {
             while !wanted(self) {
-                // Sleeps because a registry has no event for every change; the deadline is what bounds the wait.
+                // Sleeps because a registry has no event for every change. The deadline bounds the
+                // wait.
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         let view = || self.registry.snapshot();
         let ended = tokio::time::timeout(DEADLINE, waiting).await;
-        assert!(ended.is_ok(), "{}: not in {DEADLINE:?}; it sees {:#?}", self.protocol.id(), view());
+        assert!(
+            ended.is_ok(),
+            "{}: the condition did not hold within {DEADLINE:?}; its view is {:#?}",
+            self.protocol.id(),
+            view()
+        );
     }
 }
 
-/// Waits for the first event that `wanted` picks.
+/// Waits for the first event that `wanted` selects.
 pub(crate) async fn event<T>(events: &mut Subscription, wanted: impl Fn(&ClusterEvent) -> Option<T>) -> T {
     let waiting = async {
         loop {

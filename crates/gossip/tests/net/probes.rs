@@ -7,14 +7,13 @@ use kinfolk_swim::Message;
 
 use crate::fixture::{Fault, Group, Node, event, fast, id};
 
-fn asked_helpers(node: &Node, about: &str) -> usize {
-    let about =
-        |message: &Message| matches!(message, Message::PingReq { target, .. } if *target == id(about));
+fn indirect_probes(node: &Node, of: &str) -> usize {
+    let about = |message: &Message| matches!(message, Message::PingReq { target, .. } if *target == id(of));
     node.sent().iter().filter(|(_, _, message)| about(message)).count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn direct_ping_ack_over_network() {
+async fn probes_share_one_connection() {
     let group = Group::of(2, fast()).await;
     for node in &group.nodes {
         node.until(|node| node.protocol.stats().swim.acks >= 3).await;
@@ -27,25 +26,25 @@ async fn direct_ping_ack_over_network() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn indirect_ping_via_intermediaries() {
+async fn unanswered_probe_goes_through_three_helpers() {
     let group = Group::of(5, fast()).await;
     let (prober, target) = (&group.nodes[0], "n4");
     let mut events = prober.events.subscribe();
 
-    prober.fault(target, Fault::Lost);
+    prober.fault(target, Fault::Dropped);
     prober.until(|node| node.protocol.stats().swim.indirect_acks >= 2).await;
-    assert!(asked_helpers(prober, target) >= 6, "three helpers a probe");
+    assert!(indirect_probes(prober, target) >= 6, "three helpers a probe");
     assert_eq!(prober.state_of(target), Some(NodeState::Alive), "its helpers reached it");
 
     for helper in &group.nodes[1..4] {
-        helper.fault(target, Fault::Lost);
+        helper.fault(target, Fault::Dropped);
     }
     let cause = event(&mut events, |event| match event {
         ClusterEvent::NodeSuspected { node, cause } if node.id.as_str() == target => Some(cause.clone()),
         _ => None,
     })
     .await;
-    // Whoever probed first may have been another member.
+    // Another member may have probed first.
     assert!(
         matches!(cause.reason, Reason::ProbeUnanswered { helpers: 3, .. } | Reason::Reported),
         "{cause:?}"
@@ -54,13 +53,13 @@ async fn indirect_ping_via_intermediaries() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ack_timeout_triggers_indirect_ping() {
+async fn late_ack_triggers_indirect_probe() {
     let swim = fast();
     let late = swim.probe_timeout + (swim.probe_interval.saturating_sub(swim.probe_timeout)) / 4;
     let group = Group::of(3, swim).await;
     let (prober, target) = (&group.nodes[0], "n2");
     prober.fault(target, Fault::Late(late));
-    prober.until(|node| asked_helpers(node, target) >= 2).await;
+    prober.until(|node| indirect_probes(node, target) >= 2).await;
     assert!(late > Duration::from_millis(150), "the answer comes after the time-out");
     assert_eq!(prober.state_of(target), Some(NodeState::Alive), "and still in time");
     group.stop().await;

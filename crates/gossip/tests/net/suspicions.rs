@@ -1,4 +1,4 @@
-//! Suspicion, refutation, failure and reaping over the network.
+//! Suspicion, refutation, failure, and reaping over the network.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use kinfolk_swim::{Message, SwimConfig, Update, codec};
 use crate::fixture::{DEADLINE, Group, event, fast, id};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn suspected_node_refutes() {
+async fn suspected_member_refutes() {
     let group = Group::of(3, fast()).await;
     let victim = group.nodes[0].registry.get(&id("n2")).unwrap();
     let mut events = group.nodes[0].events.subscribe();
 
-    // A member that runs no protocol accuses one that is well.
+    // A node without the protocol accuses a healthy member.
     let (accuser, _incoming) = group.bare("accuser");
     let status = victim.with_state(NodeState::Suspect).into();
     let gossip = vec![Update::Node { status, accusers: vec![id("accuser")] }];
@@ -37,13 +37,13 @@ async fn suspected_node_refutes() {
             (node.incarnation, node.state) == (victim.incarnation.next(), NodeState::Alive)
         })
         .await;
-    // Nobody else has raised its incarnation.
+    // Only the suspected member itself raised its incarnation.
     assert_eq!(group.nodes[2].protocol.stats().swim.refutations, 1);
     group.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn suspicion_times_out_to_failed() {
+async fn unrefuted_suspicion_ends_in_failed() {
     let mut group = Group::of(3, fast()).await;
     let mut events: Vec<_> = group.nodes[..2].iter().map(|node| node.events.subscribe()).collect();
     group.nodes.pop().unwrap().crash();
@@ -54,7 +54,7 @@ async fn suspicion_times_out_to_failed() {
             ClusterEvent::NodeFailed { node, .. } if of(node) => Some(false),
             _ => None,
         });
-        assert!(suspected.await, "it failed without having been suspected");
+        assert!(suspected.await, "it failed without a suspicion before");
         let failed = event(events, |event| match event {
             ClusterEvent::NodeFailed { node, cause } if of(node) => Some(cause.clone()),
             _ => None,
@@ -66,7 +66,7 @@ async fn suspicion_times_out_to_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failed_nodes_are_reaped() {
+async fn failed_member_is_reaped() {
     let swim = SwimConfig { tombstone_ttl: Duration::from_secs(1), ..fast() };
     let mut group = Group::of(3, swim).await;
     let mut events = group.nodes[0].events.subscribe();

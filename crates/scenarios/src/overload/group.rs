@@ -1,5 +1,5 @@
-//! The group that is put under a quota: members in one process. It says what it sees as JSON lines, and does what it is told
-//! by lines on its standard input.
+//! The group that runs under a quota: members in one process. It prints samples as JSON lines, and
+//! reads commands from standard input.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -10,42 +10,43 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// How often it says what it sees.
-const SAMPLED_EVERY: Duration = Duration::from_millis(250);
+/// How often it prints a sample.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What the group is at one moment. The counts only rise.
+/// The state of the group at one moment. Counters only rise.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Sample {
-    /// Since the members were told to join.
+    /// The time since the start of the join, in milliseconds.
     pub(super) at_ms: u64,
-    /// CPU that the whole process has used.
+    /// The CPU time of the whole process, in milliseconds.
     pub(super) cpu_ms: u64,
-    /// How many of the members see all members alive.
+    /// The number of members that see all members alive.
     pub(super) see_all: usize,
-    /// Connections that are open, counted at both ends.
+    /// The number of open connections, counted at both ends.
     pub(super) connections: usize,
-    /// Handshakes that came through, counted at both ends.
+    /// The number of successful handshakes, counted at both ends.
     pub(super) handshakes: u64,
-    /// Dials that were begun.
+    /// The number of started dials.
     pub(super) dials: u64,
-    /// Dials that failed.
+    /// The number of failed dials.
     pub(super) dials_failed: u64,
-    /// Connections that were given up because of a time-out.
-    pub(super) doubtful: u64,
-    /// Requests that timed out.
+    /// The number of connections that were given up because of a time-out.
+    pub(super) unresponsive: u64,
+    /// The number of requests that timed out.
     pub(super) timed_out: u64,
-    /// Suspicions told. All are false: nothing is done to anybody.
+    /// The number of reported suspicions. All are false: no member gets a fault.
     pub(super) suspected: u64,
-    /// Failures told. All are false too.
+    /// The number of reported failures. All are false too.
     pub(super) failed: u64,
-    /// Joins that are not over.
+    /// The number of joins that have not ended.
     pub(super) joining: usize,
 }
 
-/// Starts so many members, says `ready`, joins them at the line `join`, and tells samples until its input ends.
+/// Starts the members and prints `ready`. At the line `join` it joins them; then it prints samples
+/// until its input ends.
 ///
 /// # Errors
-/// When a member cannot be started.
+/// A member cannot be started.
 pub fn group(members: usize) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(run(members))
@@ -60,8 +61,8 @@ async fn run(members: usize) -> Result<()> {
     let group: Vec<Cluster> = (0..members).map(start).collect::<Result<_>>()?;
     let mut events: Vec<Subscription> = group.iter().map(Cluster::subscribe).collect();
     println!("ready");
-    let mut told = BufReader::new(tokio::io::stdin()).lines();
-    if told.next_line().await?.as_deref() != Some("join") {
+    let mut commands = BufReader::new(tokio::io::stdin()).lines();
+    if commands.next_line().await?.as_deref() != Some("join") {
         bail!("expected the line `join`");
     }
     let begun = Instant::now();
@@ -72,16 +73,17 @@ async fn run(members: usize) -> Result<()> {
         joins.spawn(async move { member.join(&[seed]).await });
     }
     let mut sample = Sample::default();
-    let mut ticks = interval(SAMPLED_EVERY);
+    let mut ticks = interval(SAMPLE_INTERVAL);
+    // Without CPU some ticks are missed. Making up for them later would cost CPU again.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            line = told.next_line() => if line?.is_none() { return Ok(()) },
+            line = commands.next_line() => if line?.is_none() { return Ok(()) },
             Some(joined) = joins.join_next() => drop(joined?.context("a join failed")?),
             _ = ticks.tick() => {
                 sample.at_ms = u64::try_from(begun.elapsed().as_millis())?;
                 sample.joining = joins.len();
-                look(&mut sample, &group, &mut events);
+                measure(&mut sample, &group, &mut events);
                 let mut out = std::io::stdout().lock();
                 writeln!(out, "{}", serde_json::to_string(&sample)?)?;
                 out.flush()?;
@@ -90,8 +92,8 @@ async fn run(members: usize) -> Result<()> {
     }
 }
 
-fn look(sample: &mut Sample, group: &[Cluster], events: &mut [Subscription]) {
-    for event in events.iter_mut().flat_map(|told| std::iter::from_fn(|| told.try_recv())) {
+fn measure(sample: &mut Sample, group: &[Cluster], events: &mut [Subscription]) {
+    for event in events.iter_mut().flat_map(|member| std::iter::from_fn(|| member.try_recv())) {
         match event {
             ClusterEvent::NodeFailed { .. } => sample.failed += 1,
             ClusterEvent::NodeSuspected { .. } => sample.suspected += 1,
@@ -111,7 +113,7 @@ fn look(sample: &mut Sample, group: &[Cluster], events: &mut [Subscription]) {
         handshakes: 0,
         dials: 0,
         dials_failed: 0,
-        doubtful: 0,
+        unresponsive: 0,
         timed_out: 0,
         connections: 0,
         ..counts
@@ -122,7 +124,7 @@ fn look(sample: &mut Sample, group: &[Cluster], events: &mut [Subscription]) {
         sample.handshakes += stats.transport.handshakes;
         sample.dials += stats.pool.dials;
         sample.dials_failed += stats.pool.dials_failed;
-        sample.doubtful += stats.pool.doubtful;
+        sample.unresponsive += stats.pool.unresponsive;
         sample.timed_out += stats.transport.requests_timed_out;
     }
 }

@@ -1,5 +1,9 @@
-//! Overload: members in one process whose CPU is limited by a control group. They join with too little of it, or it is taken
-//! from them and given back. Nothing is done to any member, so that every failure they tell is false.
+//! Overload: members in one process whose CPU a control group limits. They join with too little
+//! CPU, or the CPU is taken from them and given back. No member gets a fault, so every failure that
+//! they report is false.
+//!
+//! A control group limits processes. So the group runs in a process of its own, and this one, which
+//! measures it, has no limit.
 
 mod group;
 
@@ -13,36 +17,45 @@ use crate::quota::Quota;
 use group::Sample;
 pub use group::group;
 
-/// How long each half of a swing lasts, and a window of the table.
+/// The length of a window of the table, and of each half of a swing's minute.
 const WINDOW: Duration = Duration::from_secs(30);
 
 /// What to measure.
 #[derive(Debug, Clone)]
 pub struct OverloadOptions {
-    /// How many members.
+    /// The number of members.
     pub members: usize,
-    /// How many cores all of them have together, one run for each.
+    /// The number of cores that all of them have together, one run for each value.
     pub cores: Vec<f64>,
-    /// How long a join may take.
+    /// The time limit of a join.
     pub join_limit: Duration,
-    /// How many windows of 30 s are told after a join.
+    /// The number of windows of 30 s to measure after a join.
     pub windows: usize,
-    /// So many times the CPU is cut to the first of `cores` for a minute, and given back for a minute.
+    /// How many times the CPU is limited to the first of `cores` for a minute, and unlimited for a
+    /// minute.
     pub swings: usize,
 }
 
-/// Runs it and prints a table.
+/// Runs the group and prints a table.
 ///
 /// # Errors
-/// When this system has no CPU control groups, or the group ends by itself.
+/// This system has no CPU control groups, or the group ends by itself.
 pub fn overload(options: &OverloadOptions) -> Result<()> {
     if options.swings > 0 {
         return swing(options);
     }
-    println!("{} members in one process, joined all at once, then at rest", options.members);
+    println!("{} members in one process, joined at the same moment, then idle", options.members);
     println!(
         "{:>6} {:>7} {:>11} {:>10} {:>10} {:>9} {:>9} {:>8} {:>8}  CPU ms per node and minute in windows of 30 s",
-        "cores", "join s", "handshakes", "dials", "failed", "doubtful", "timed out", "suspect", "failures"
+        "cores",
+        "join s",
+        "handshakes",
+        "dials",
+        "failed",
+        "unresponsive",
+        "timed out",
+        "suspect",
+        "failures"
     );
     for &cores in &options.cores {
         let mut run = Run::start(options.members)?;
@@ -56,9 +69,9 @@ pub fn overload(options: &OverloadOptions) -> Result<()> {
             run.pass(WINDOW)?;
             windows.push(run.cpu_per_node_and_minute(before));
         }
-        let Sample { doubtful, timed_out, suspected, failed, .. } = run.last;
+        let Sample { unresponsive, timed_out, suspected, failed, .. } = run.last;
         println!(
-            "{cores:>6} {:>7} {:>11.1} {:>10.1} {:>10.1} {doubtful:>9} {timed_out:>9} {suspected:>8} {failed:>8}  {}",
+            "{cores:>6} {:>7} {:>11.1} {:>10.1} {:>10.1} {unresponsive:>9} {timed_out:>9} {suspected:>8} {failed:>8}  {}",
             joined.map_or_else(|| "never".to_owned(), |at| format!("{:.1}", at.as_secs_f64())),
             run.per_node(run.last.handshakes),
             run.per_node(run.last.dials),
@@ -69,16 +82,16 @@ pub fn overload(options: &OverloadOptions) -> Result<()> {
     Ok(())
 }
 
-/// The CPU is taken away and given back.
+/// Limits the CPU and removes the limit again, several times.
 fn swing(options: &OverloadOptions) -> Result<()> {
-    let cores = *options.cores.first().context("give the cores that are left with --cores")?;
+    let cores = *options.cores.first().context("no value for --cores; give the number of cores to leave")?;
     println!(
-        "{} members in one process; a minute with {cores} cores, then a minute with all",
+        "{} members in one process; a minute with {cores} cores, then a minute without a limit",
         options.members
     );
     println!(
         "{:>6} {:>8} {:>11} {:>11} {:>8} {:>8} {:>9} {:>8}  CPU ms per node in each half minute",
-        "minute", "cores", "handshakes", "second half", "all see", "doubtful", "suspected", "failures"
+        "minute", "cores", "handshakes", "second half", "all see", "unresponsive", "suspected", "failures"
     );
     let mut run = Run::start(options.members)?;
     run.join()?;
@@ -114,7 +127,7 @@ fn swing(options: &OverloadOptions) -> Result<()> {
                 || "no".to_owned(),
                 |ms| format!("{:.1}", Duration::from_millis(ms).as_secs_f64())
             ),
-            run.last.doubtful - before.doubtful,
+            run.last.unresponsive - before.unresponsive,
             run.last.suspected - before.suspected,
             run.last.failed - before.failed,
             cpu[0],
@@ -124,23 +137,24 @@ fn swing(options: &OverloadOptions) -> Result<()> {
     Ok(())
 }
 
-/// A group under a quota. It is killed when this is dropped.
+/// A group under a quota. Dropping it kills the group.
 struct Run {
     members: usize,
     last: Sample,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    // In this order: a control group goes once nobody is in it.
+    // The order of the fields matters: a control group can only be removed when it has no process.
     child: Killed,
     quota: Quota,
 }
 
+/// A child process that is killed when it is dropped. A dropped `Child` alone would go on.
 struct Killed(Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _gone = self.0.kill();
+        // The process may have ended already.
+        let _ended = self.0.kill();
         let _status = self.0.wait();
     }
 }
@@ -152,15 +166,15 @@ impl Run {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["overload-group", "--members", &members.to_string()]);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut child = Killed(child.context("this program cannot be started again")?);
+        let mut child = Killed(child.context("cannot start this program again")?);
         quota.take(child.0.id())?;
         let (input, output) = (child.0.stdin.take(), child.0.stdout.take());
-        let (input, output) = input.zip(output).context("both are piped")?;
+        let (input, output) = input.zip(output).context("standard input and output are piped")?;
         let mut run =
             Self { members, last: Sample::default(), input, output: BufReader::new(output), child, quota };
         let ready = run.line()?;
         if ready.trim() != "ready" {
-            bail!("the group says {ready:?} in place of `ready`");
+            bail!("the group printed {ready:?} instead of `ready`");
         }
         Ok(run)
     }
@@ -169,7 +183,8 @@ impl Run {
         self.input.write_all(b"join\n").context("the group has ended")
     }
 
-    /// Reads samples until one is as wished. Gives when that was; `None` if it is not within `limit`.
+    /// Reads samples until one is `wished`. Returns its time, or `None` if there is none within
+    /// `limit`.
     fn until(
         &mut self,
         limit: Duration,
@@ -187,7 +202,7 @@ impl Run {
         }
     }
 
-    /// Lets so much time pass.
+    /// Reads samples for this time.
     fn pass(&mut self, time: Duration) -> Result<()> {
         let end = Duration::from_millis(self.last.at_ms) + time;
         while Duration::from_millis(self.last.at_ms) < end {
@@ -198,14 +213,14 @@ impl Run {
 
     fn next(&mut self) -> Result<()> {
         let line = self.line()?;
-        self.last = serde_json::from_str(&line).with_context(|| format!("the group says {line:?}"))?;
+        self.last = serde_json::from_str(&line).with_context(|| format!("the group printed {line:?}"))?;
         Ok(())
     }
 
     fn line(&mut self) -> Result<String> {
         let mut line = String::new();
         if self.output.read_line(&mut line)? == 0 {
-            bail!("the group has ended: {}", self.child.0.wait()?);
+            bail!("the group ended by itself: {}", self.child.0.wait()?);
         }
         Ok(line)
     }

@@ -1,4 +1,5 @@
-//! One agent: a process of the program `kinfolk` in a namespace of its own, with its files, its address and its log.
+//! One agent: a process of the program `kinfolk` in a network namespace of its own, with its files,
+//! its address and its log.
 
 use std::fs::{self, OpenOptions};
 use std::net::Ipv4Addr;
@@ -12,58 +13,58 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use super::told::{EventLog, Told};
+use super::event_history::{EventHistory, LoggedEvent};
 use super::view::{self, View};
 
-/// The port that all agents listen on, each at its own address.
+/// The port of all agents. Each has an address of its own.
 pub(super) const PORT: u16 = 7946;
 
-/// What all agents have in common.
+/// The settings that all agents share.
 #[derive(Debug)]
 pub(super) struct Program {
     /// The program `kinfolk`.
     pub(super) path: PathBuf,
-    /// The folder with the certificates, in which each agent has its files.
+    /// The folder with the certificates. Each agent keeps its files in it too.
     pub(super) folder: PathBuf,
-    /// Whether it keeps what it knows in a `--state-dir`.
+    /// Whether each agent has a `--state-dir`.
     pub(super) keeps_state: bool,
 }
 
-/// What a process takes.
+/// The resources of a process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Usage {
-    /// All of its memory, with what is read from the program's file.
+    /// All of its memory, including pages of the program's file.
     pub(super) resident_kib: u64,
-    /// What it has asked for itself.
+    /// The memory that it allocated itself.
     pub(super) anonymous_kib: u64,
     pub(super) descriptors: usize,
 }
 
-/// An agent, running or not. It is killed when it is dropped.
+/// An agent, running or not. Dropping it kills its process.
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) name: String,
     pub(super) addr: Ipv4Addr,
     namespace: String,
     socket: PathBuf,
-    log: EventLog,
+    log: EventHistory,
     child: Option<Child>,
 }
 
 impl Agent {
-    /// An agent that does not run yet.
+    /// Makes an agent that does not run yet.
     pub(super) fn new(name: String, addr: Ipv4Addr, namespace: String, folder: &Path) -> Self {
-        let log = EventLog::new(folder.join(format!("{name}.events")));
+        let log = EventHistory::new(folder.join(format!("{name}.events")));
         let socket = folder.join(format!("{name}.sock"));
         Self { name, addr, namespace, socket, log, child: None }
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub(super) fn listens_at(&self) -> String {
         format!("{}:{PORT}", self.addr)
     }
 
-    /// Begins a life.
+    /// Starts an instance.
     pub(super) fn start(&mut self, program: &Program, seeds: &[String]) -> Result<()> {
         let file = |ending: &str| program.folder.join(format!("{}{ending}", self.name));
         let output = OpenOptions::new().append(true).create(true).open(file(".log"))?;
@@ -80,23 +81,25 @@ impl Agent {
             command.args(["--join", seed]);
         }
         for (name, _) in
+            // Settings of the user's environment must not reach the agents.
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KINFOLK_"))
         {
             command.env_remove(name);
         }
-        // In a process group of its own, so that Ctrl-C ends the run in good order and not the agents before it.
+        // A process group of its own: Ctrl-C reaches this program only, which then stops the agents
+        // and removes their namespaces in order.
         command.process_group(0).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let child = command.spawn().with_context(|| format!("{} cannot be started", self.name))?;
         self.child = Some(child);
         Ok(())
     }
 
-    /// Whether it has been started and its end has not been seen.
+    /// Whether it has been started, and its end has not been observed.
     pub(super) fn runs(&self) -> bool {
         self.child.is_some()
     }
 
-    /// The number of its process.
+    /// The process id.
     pub(super) fn process(&self) -> Result<u32> {
         self.child.as_ref().map(Child::id).with_context(|| format!("{} does not run", self.name))
     }
@@ -110,7 +113,7 @@ impl Agent {
         kill_process(self.pid()?, signal).with_context(|| format!("{} cannot be signalled", self.name))
     }
 
-    /// Waits for its end.
+    /// Waits for its end, for at most `limit`.
     pub(super) async fn ended(&mut self, limit: Duration) -> Result<ExitStatus> {
         let until = Instant::now() + limit;
         let child = self.child.as_mut().with_context(|| format!("{} does not run", self.name))?;
@@ -122,31 +125,32 @@ impl Agent {
             if Instant::now() >= until {
                 bail!("{} does not end within {limit:?}", self.name);
             }
+            // A short interval: the measured time of a leave includes it.
             sleep(Duration::from_millis(2)).await;
         }
     }
 
-    /// Whether it ended without having been told to, and how.
+    /// The exit status, if it ended although nothing stopped it.
     pub(super) fn ended_by_itself(&mut self) -> Result<Option<ExitStatus>> {
         self.child.as_mut().map_or(Ok(None), |child| Ok(child.try_wait()?))
     }
 
-    /// The cluster as it sees it.
+    /// The cluster as this agent sees it.
     pub(super) async fn view(&self) -> Result<View> {
         view::ask(&self.socket).await.with_context(|| format!("{} was asked for its view", self.name))
     }
 
-    /// All that it told so far.
-    pub(super) fn told(&mut self) -> Result<&[Told]> {
-        self.log.told()
+    /// All events of its log. Reads the lines that are new.
+    pub(super) fn events(&mut self) -> Result<&[LoggedEvent]> {
+        self.log.events()
     }
 
-    /// All that it had told when it was last asked.
-    pub(super) fn told_before(&self) -> &[Told] {
-        self.log.told_before()
+    /// The events that have been read so far. Does not read the file.
+    pub(super) fn events_read(&self) -> &[LoggedEvent] {
+        self.log.events_read()
     }
 
-    /// What it takes now.
+    /// The resources that it uses now.
     pub(super) fn usage(&self) -> Result<Usage> {
         let process = Path::new("/proc").join(self.pid()?.as_raw_nonzero().to_string());
         let status = fs::read_to_string(process.join("status"))?;
@@ -164,8 +168,8 @@ impl Agent {
 impl Drop for Agent {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            // It may have ended already.
-            let _gone = child.kill();
+            // The process may have ended already.
+            let _ended = child.kill();
             let _status = child.wait();
         }
     }

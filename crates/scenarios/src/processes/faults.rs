@@ -1,5 +1,5 @@
-//! What the network does to packets between nodes, as the rules of one nftables table in the bridge's namespace: all of it
-//! changes at once.
+//! The faults of the network between nodes, as rules of one nftables table in the namespace of the
+//! bridge. Replacing the table changes all faults at once.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -7,23 +7,24 @@ use std::fmt::Write as _;
 /// A set of nodes by their numbers.
 pub(super) type Nodes = BTreeSet<usize>;
 
-/// The faults of the moment. Nothing is faulty by default.
+/// The current faults. By default there are none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Faults {
-    /// Nothing passes between the two sides.
+    /// No packet passes between the two sides.
     pub(super) partition: Option<(Nodes, Nodes)>,
-    /// Nothing reaches these.
+    /// No packet reaches these nodes.
     pub(super) deaf: Nodes,
-    /// Nothing of these reaches anybody.
+    /// No packet of these nodes reaches another node.
     pub(super) mute: Nodes,
-    /// Of a hundred packets, so many are lost.
+    /// The percentage of packets that are lost.
     pub(super) loss_percent: u8,
 }
 
 impl Faults {
-    /// The whole table, in the form that `nft -f` takes: it replaces the one that is there in one step.
+    /// The whole table as input of `nft -f`. It replaces the existing table in one step.
     pub(super) fn rules(&self) -> String {
-        // Neighbours are always found: a fault is meant for IP alone, and would otherwise outlast its end.
+        // ARP always passes: a fault is meant for IP only. A missing ARP entry would outlast the
+        // fault.
         let mut rules = String::from("ether type arp accept\n");
         let mut rule = |text: String| writeln!(rules, "{text}").expect("a String takes all");
         if let Some((left, right)) = &self.partition
@@ -43,6 +44,7 @@ impl Faults {
         if self.loss_percent > 0 {
             rule(format!("numgen random mod 100 < {} drop", self.loss_percent));
         }
+        // The first line creates the table if it does not exist, so that `delete` cannot fail.
         format!(
             "table bridge chaos {{}}\ndelete table bridge chaos\ntable bridge chaos {{\nchain forward {{\n\
              type filter hook forward priority 0; policy accept;\n{rules}}}\n}}\n"
@@ -50,7 +52,7 @@ impl Faults {
     }
 }
 
-/// A node's port at the bridge.
+/// The name of a node, and of its port at the bridge.
 pub(super) fn port(node: usize) -> String {
     format!("n{:02}", node + 1)
 }
@@ -69,12 +71,12 @@ mod tests {
     }
 
     #[test]
-    fn without_faults_nothing_is_dropped() {
+    fn no_faults_drop_nothing() {
         assert!(drops(&Faults::default()).is_empty());
     }
 
     #[test]
-    fn each_fault_is_a_rule_of_its_own() {
+    fn each_fault_has_its_rule() {
         let faults = Faults {
             partition: Some(([0, 1].into(), [2].into())),
             deaf: [3].into(),

@@ -1,13 +1,13 @@
-//! Whether this machine lets us make network namespaces, found out by making one.
+//! Checks whether this machine can make network namespaces with faults, by making one.
 
 use super::command::{ip, run};
 use super::faults::Faults;
 use super::lan::PREFIX;
 
-/// Nothing, or why namespaces with faults cannot be made here, in one line.
-pub(super) fn what_is_lacking() -> Option<String> {
+/// `None` if it can. Else the reason in one line.
+pub(super) fn missing_requirement() -> Option<String> {
     if !rustix::process::geteuid().is_root() {
-        return Some("it has to run as root".to_owned());
+        return Some("it must run as root".to_owned());
     }
     for (program, package) in [("ip", "iproute2"), ("nft", "nftables")] {
         if run(program, &["-V"], "").is_err() {
@@ -21,7 +21,7 @@ pub(super) fn what_is_lacking() -> Option<String> {
         let rules = Faults { loss_percent: 20, ..Faults::default() }.rules();
         run("ip", &["netns", "exec", &name, "nft", "-f", "-"], &rules)
     });
-    // It may never have been made.
-    let _gone = ip(&format!("netns del {name}"));
+    // The namespace may not exist, if its creation failed.
+    let _removed = ip(&format!("netns del {name}"));
     tried.err().map(|error| format!("{error:#}"))
 }

@@ -1,5 +1,7 @@
-//! A network of our own: one namespace with a bridge, and one for each node with a link to it. Nothing of it touches the
-//! machine's own network. All of it goes when the [`Lan`] is dropped; what a killed run left behind goes at the next.
+//! A private network: one namespace with a bridge, and one for each node with a link to the bridge.
+//!
+//! It does not touch the network of the machine. Dropping the [`Lan`] removes all of it. The next
+//! run removes what a killed run left behind.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -10,10 +12,11 @@ use anyhow::{Context as _, Result};
 use super::command::{ip, run};
 use super::faults::{Faults, port};
 
-/// What the names of our namespaces begin with; the process id of the run follows.
+/// The prefix of the names of our namespaces. The process id of the run follows, so that a later
+/// run can tell which namespaces belong to a run that has ended.
 pub(super) const PREFIX: &str = "kinfolk-chaos-";
 
-/// The bridge's namespace, and those of the nodes.
+/// The namespace of the bridge, and those of the nodes.
 pub(super) struct Lan {
     hub: String,
     nodes: Vec<String>,
@@ -21,7 +24,7 @@ pub(super) struct Lan {
 }
 
 impl Lan {
-    /// Makes a bridge with `nodes` links.
+    /// Makes a bridge with one link for each of `nodes` nodes.
     pub(super) fn new(nodes: usize) -> Result<Self> {
         let base = format!("{PREFIX}{}-", std::process::id());
         let mut lan = Self { hub: format!("{base}hub"), nodes: Vec::new(), faults: Faults::default() };
@@ -38,6 +41,7 @@ impl Lan {
     fn add(&mut self, node: usize, name: &str) -> Result<()> {
         let (hub, port) = (&self.hub, port(node));
         ip(&format!("netns add {name}"))?;
+        // Record it before the next steps, so that a failure there still removes it.
         self.nodes.push(name.to_owned());
         ip(&format!("link add {port} netns {hub} type veth peer name eth0 netns {name}"))?;
         ip(&format!("-n {hub} link set {port} master br0 up"))?;
@@ -52,35 +56,36 @@ impl Lan {
         &self.nodes[node]
     }
 
-    /// The faults of the moment.
+    /// The current faults.
     pub(super) fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// From now on the network has exactly these faults.
+    /// Replaces all faults of the network.
     pub(super) fn set(&mut self, faults: Faults) -> Result<()> {
         run("ip", &["netns", "exec", &self.hub, "nft", "-f", "-"], &faults.rules())?;
         self.faults = faults;
         Ok(())
     }
 
-    /// Takes a node's own end of its link down, or up again.
+    /// Takes the node's end of its link down, or up again.
     pub(super) fn link(&self, node: usize, up: bool) -> Result<()> {
         let word = if up { "up" } else { "down" };
         ip(&format!("-n {} link set eth0 {word}", self.nodes[node])).map(drop)
     }
 
-    /// From now on a node resolves `name` to `addr`, and no other name from its file of hosts.
+    /// Makes a node resolve `name` to `addr`. Its hosts file has no other name.
     pub(super) fn name_host(&self, node: usize, name: &str, addr: Ipv4Addr) -> Result<()> {
         let folder = hosts_of(&self.nodes[node]);
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         let file = folder.join("hosts");
-        // In place: `ip netns exec` binds this very file over `/etc/hosts`.
+        // Write in place: `ip netns exec` has bound this very file over `/etc/hosts`, and a new
+        // file would not be seen.
         fs::write(&file, format!("127.0.0.1 localhost\n{addr} {name}\n"))
             .with_context(|| format!("writing {}", file.display()))
     }
 
-    /// Gives a node another address in place of the one that it has.
+    /// Replaces the address of a node.
     pub(super) fn renumber(&self, node: usize, from: Ipv4Addr, to: Ipv4Addr) -> Result<()> {
         let name = &self.nodes[node];
         ip(&format!("-n {name} addr del {from}/24 dev eth0"))?;
@@ -91,57 +96,58 @@ impl Lan {
 impl Drop for Lan {
     fn drop(&mut self) {
         for name in self.nodes.iter().chain([&self.hub]) {
+            // A drop cannot fail. The next run removes the namespace.
             if let Err(error) = ip(&format!("netns del {name}")) {
-                eprintln!("the namespace {name} is left behind ({error:#}); the next run tries again");
+                eprintln!("cannot remove the namespace {name}: {error:#}; the next run tries again");
             }
-            forget_hosts(name);
+            remove_hosts(name);
         }
     }
 }
 
-/// The address with which a node begins.
+/// The first address of a node.
 pub(super) fn first_addr(node: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 77, 0, u8::try_from(node + 1).unwrap_or(u8::MAX))
 }
 
-/// The address that it has after it has moved.
+/// The address of a node after it has moved.
 pub(super) fn second_addr(node: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 77, 0, u8::try_from(node + 101).unwrap_or(u8::MAX))
 }
 
-/// Removes the namespaces of runs that are no more, with what still runs in them.
+/// Removes the namespaces of runs that have ended, and kills what still runs in them.
 pub(super) fn remove_leftovers() -> Result<()> {
     for line in ip("netns list")?.lines() {
         let Some(name) = line.split_whitespace().next().filter(|name| is_left_over(name)) else { continue };
         for pid in ip(&format!("netns pids {name}"))?.split_whitespace() {
             if let Some(pid) = pid.parse().ok().and_then(rustix::process::Pid::from_raw) {
-                // It may just have ended by itself.
-                let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                // The process may have ended meanwhile.
+                let _ended = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
         }
         eprintln!("removing the namespace {name}, which an earlier run left behind");
         ip(&format!("netns del {name}"))?;
-        forget_hosts(name);
+        remove_hosts(name);
     }
     Ok(())
 }
 
-/// Where `ip netns exec` looks for the files that a namespace has in place of those in `/etc`.
+/// The folder in which `ip netns exec` looks for a namespace's own versions of files in `/etc`.
 fn hosts_of(namespace: &str) -> PathBuf {
     Path::new("/etc/netns").join(namespace)
 }
 
-/// Most namespaces have no such files.
-fn forget_hosts(namespace: &str) {
+/// Removes that folder, if the namespace has one. Most have none.
+fn remove_hosts(namespace: &str) {
     let folder = hosts_of(namespace);
     if folder.exists()
         && let Err(error) = fs::remove_dir_all(&folder)
     {
-        eprintln!("{} is left behind: {error}", folder.display());
+        eprintln!("cannot remove {}: {error}; remove it by hand", folder.display());
     }
 }
 
-/// Whether a namespace is one of ours and the run that made it is over.
+/// Whether a namespace is one of ours, and the run that made it has ended.
 fn is_left_over(name: &str) -> bool {
     let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
     pid.and_then(|pid| pid.parse::<u32>().ok())
@@ -153,11 +159,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_namespaces_of_ours_whose_run_is_over_are_left_over() {
+    fn only_namespaces_of_ended_runs_are_left_over() {
         assert!(!is_left_over("blue"));
         assert!(!is_left_over(&format!("{PREFIX}{}-hub", std::process::id())));
         assert!(!is_left_over(&format!("{PREFIX}x-hub")));
-        // No process can have this number: the kernel's highest is 4,194,304.
+        // No process can have this id: the highest that the kernel gives is 4,194,304.
         assert!(is_left_over(&format!("{PREFIX}4194305-n01")));
     }
 }

@@ -1,20 +1,21 @@
-//! Real agents as processes, each in a network namespace of its own, under real faults: SIGKILL, SIGSTOP, links that go down,
-//! packets that are dropped. A checker reads afterwards what all of them told. Needs root; `cargo xtask chaos` and `soak` run it.
+//! Real agents as processes, each in a network namespace of its own, under real faults: SIGKILL,
+//! SIGSTOP, links that go down, dropped packets. Afterwards a checker reads the event logs of all
+//! agents. It needs root; `cargo xtask chaos` and `cargo xtask soak` run it.
 //!
-//! Nothing here runs in virtual time, and nothing of the product is used but its random numbers: the agents are judged by what
-//! they write into their event logs and answer at their control sockets.
+//! Nothing here runs in virtual time. Of the product it uses only the random numbers. It judges the
+//! agents by their event logs and by the responses of their control sockets.
 
 mod agent;
+mod cases;
+mod checker;
+mod cluster;
 mod command;
+mod event_history;
 mod faults;
 mod host;
-mod judge;
 mod lan;
 mod outcome;
 mod soak;
-mod stories;
-mod told;
-mod town;
 mod truth;
 mod view;
 
@@ -25,90 +26,93 @@ use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
+pub use cases::Case;
+use cases::{CaseRun, Extent};
+use cluster::AgentCluster;
 use lan::PREFIX;
 use outcome::Outcome;
 pub use soak::{SoakOptions, soak};
-pub use stories::Story;
-use stories::{Extent, Scene};
-use town::Town;
 
-/// What to play, and how.
+/// The scenarios to run, and their options.
 #[derive(Debug, Clone)]
 pub struct ChaosOptions {
     /// The program `kinfolk`.
     pub agent: PathBuf,
-    /// Fewer agents and shorter rounds: those of the gate.
+    /// The quick form: fewer agents and shorter rounds, for the gate.
     pub quick: bool,
-    /// Only these scenarios; all of the form if it is empty.
-    pub only: Vec<Story>,
-    /// How many agents; the form's number if it is `None`.
+    /// Run only these scenarios. If it is empty, run all scenarios of the form.
+    pub only: Vec<Case>,
+    /// The number of agents. `None` for the number of the form: 6 or 15.
     pub agents: Option<usize>,
     /// How long a partition lasts in the full form.
     pub partition: Duration,
-    /// The seed of all choices.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// One JSON object a scenario on standard output.
+    /// Print one JSON object for each scenario on standard output.
     pub json: bool,
-    /// Keeps the agents' files of sound scenarios too.
+    /// Keep the agents' files also of scenarios that passed.
     pub keep: bool,
 }
 
-/// What became of a run that broke nothing.
+/// How a run without a violation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Played {
-    /// It was played to its end.
-    Whole,
-    /// It was not begun: network namespaces cannot be made here.
+pub enum Completion {
+    /// It ran to its end.
+    Complete,
+    /// It did not start: this machine cannot make network namespaces.
     Skipped,
 }
 
-/// How many agents the two forms have.
+/// The number of agents in the quick and in the full form.
 const AGENTS_QUICK: usize = 6;
 const AGENTS_FULL: usize = 15;
 
-/// Plays the scenarios one after the other, each with agents and a network of its own.
+/// Runs the scenarios one after the other, each with its own agents and its own network.
 ///
 /// # Errors
-/// When a scenario is broken, or cannot be played to its end.
-pub fn chaos(options: &ChaosOptions) -> Result<Played> {
+/// A scenario is broken, or cannot run to its end.
+pub fn chaos(options: &ChaosOptions) -> Result<Completion> {
     if is_skipped("chaos") {
-        return Ok(Played::Skipped);
+        return Ok(Completion::Skipped);
     }
     until_interrupted(async {
-        let all = <Story as clap::ValueEnum>::value_variants();
-        let form = if options.quick { Story::QUICK } else { all };
-        let stories = if options.only.is_empty() { form } else { &options.only };
+        let all = <Case as clap::ValueEnum>::value_variants();
+        let form = if options.quick { Case::QUICK } else { all };
+        let cases = if options.only.is_empty() { form } else { &options.only };
         let mut broken = Vec::new();
-        for &story in stories {
-            let outcome = play(story, options).await?;
+        for &case in cases {
+            let outcome = run_case(case, options).await?;
             if options.json {
                 println!("{}", serde_json::to_string(&outcome)?);
             }
             eprintln!("{outcome}");
-            if !outcome.is_sound() {
-                broken.push(story.name());
+            // Go on after a broken scenario: one run shows all of them.
+            if !outcome.passed() {
+                broken.push(case.name());
             }
         }
         if !broken.is_empty() {
-            bail!("broken: {}", broken.join(", "));
+            bail!("broken scenarios: {}", broken.join(", "));
         }
-        Ok(Played::Whole)
+        Ok(Completion::Complete)
     })
 }
 
-/// Says loudly that nothing is run, if that is so.
+/// Whether this machine cannot run it. If so, prints the reason.
 fn is_skipped(what: &str) -> bool {
-    let lacking = host::what_is_lacking();
-    if let Some(why) = &lacking {
+    let missing = host::missing_requirement();
+    // Loud, because a skipped run must not be taken for one that passed.
+    if let Some(why) = &missing {
         eprintln!(
-            "*** SKIPPED: {what} was not run: it makes network namespaces, and here it cannot: {why} ***"
+            "*** SKIPPED: {what} did not run: it needs network namespaces, and this machine cannot make them: {why} ***"
         );
     }
-    lacking.is_some()
+    missing.is_some()
 }
 
-/// Runs this on a runtime of its own. SIGINT and SIGTERM drop it, and with it all processes and namespaces.
-fn until_interrupted(work: impl Future<Output = Result<Played>>) -> Result<Played> {
+/// Runs `work` on a runtime of its own. SIGINT and SIGTERM drop it, which ends all processes and
+/// removes all namespaces.
+fn until_interrupted(work: impl Future<Output = Result<Completion>>) -> Result<Completion> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut interrupt, mut terminate) =
@@ -116,43 +120,44 @@ fn until_interrupted(work: impl Future<Output = Result<Played>>) -> Result<Playe
         lan::remove_leftovers()?;
         tokio::select! {
             done = work => done,
-            _ = interrupt.recv() => bail!("interrupted"),
-            _ = terminate.recv() => bail!("terminated"),
+            _ = interrupt.recv() => bail!("interrupted by SIGINT"),
+            _ = terminate.recv() => bail!("terminated by SIGTERM"),
         }
     })
 }
 
-async fn play(story: Story, options: &ChaosOptions) -> Result<Outcome> {
-    let (name, begun) = (story.name(), Instant::now());
+async fn run_case(case: Case, options: &ChaosOptions) -> Result<Outcome> {
+    let (name, begun) = (case.name(), Instant::now());
     let usual = if options.quick { AGENTS_QUICK } else { AGENTS_FULL };
     let agents = options.agents.unwrap_or(usual);
     let folder = folder(&name)?;
-    let town = Town::new(&options.agent, folder.path().to_owned(), agents, options.seed)?;
+    let cluster = AgentCluster::new(&options.agent, folder.path().to_owned(), agents, options.seed)?;
     let extent = Extent { quick: options.quick, partition: options.partition };
     let outcome = Outcome { scenario: name.clone(), agents, seed: options.seed, ..Outcome::default() };
-    let mut scene = Scene { town, extent, outcome };
-    let played = story.play(&mut scene).await;
-    let Scene { mut town, mut outcome, .. } = scene;
-    let findings = town.judge()?;
+    let mut run = CaseRun { cluster, extent, outcome };
+    let done = case.run(&mut run).await;
+    let CaseRun { mut cluster, mut outcome, .. } = run;
+    // Check the logs even if the scenario did not end: they may show why.
+    let findings = cluster.check()?;
     outcome.events = findings.events;
     outcome.false_reports = findings.false_reports;
     outcome.broken.extend(findings.broken);
     outcome.took_s = begun.elapsed().as_secs_f64();
-    drop(town);
-    if played.is_err() || !outcome.is_sound() || options.keep {
+    // End the agents before their files are kept or removed.
+    drop(cluster);
+    if done.is_err() || !outcome.passed() || options.keep {
         keep(folder);
     }
-    played.with_context(|| format!("{name} could not be played to its end; seed {}", options.seed))?;
+    done.with_context(|| format!("the scenario {name} did not run to its end; seed {}", options.seed))?;
     Ok(outcome)
 }
-
-/// A new folder for the files of a run, which goes when it is dropped and not [kept](TempDir::keep).
+/// A new folder for the files of a run. Dropping it removes it, unless it is [kept](TempDir::keep).
 fn folder(name: &str) -> Result<TempDir> {
     let prefix = format!("{PREFIX}{}-{name}-", std::process::id());
-    tempfile::Builder::new().prefix(&prefix).tempdir().context("no folder can be made for the agents' files")
+    tempfile::Builder::new().prefix(&prefix).tempdir().context("cannot make a folder for the agents' files")
 }
 
-/// Says where the agents' files stay.
+/// Keeps the agents' files, and prints where they are.
 fn keep(folder: TempDir) {
-    eprintln!("what the agents told and logged is kept in {}", folder.keep().display());
+    eprintln!("kept the agents' logs and event logs in {}", folder.keep().display());
 }

@@ -1,4 +1,4 @@
-//! What a scenario came to: what was broken, what was measured, and which bars were met; as text and as JSON.
+//! The outcome of a scenario: violations, measured times and their limits; as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -6,63 +6,64 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// A scenario's result.
+/// The result of a scenario.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Outcome {
-    /// Which one.
+    /// The name of the scenario.
     pub(super) scenario: String,
-    /// How many agents took part.
+    /// The number of agents.
     pub(super) agents: usize,
-    /// The seed of its choices.
+    /// The seed of its random choices.
     pub(super) seed: u64,
-    /// How long it took.
+    /// The duration of the scenario, in seconds.
     pub(super) took_s: f64,
-    /// How many events all agents told.
+    /// The number of events in the logs of all agents.
     pub(super) events: usize,
-    /// Why it did not run.
+    /// Why it did not run, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) skipped: Option<String>,
-    /// Failures and leaves told of members to which nothing of the kind had been done.
+    /// Reports of failures and leaves that were not real.
     pub(super) false_reports: Vec<String>,
-    /// Everything else that must not be.
+    /// All other violations.
     pub(super) broken: Vec<String>,
-    /// What was measured against its limit.
+    /// The measured times that have a limit.
     pub(super) bars: Vec<Bar>,
-    /// What was counted or measured besides, by its name.
+    /// Other measured or counted values, by name.
     pub(super) notes: BTreeMap<String, Vec<u64>>,
 }
 
-/// A measured time and the limit that it is held against.
+/// A measured time and its limit.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Bar {
     /// What was measured.
     pub(super) what: String,
-    /// At most so long, in milliseconds.
+    /// The limit in milliseconds.
     pub(super) limit_ms: u64,
-    /// It was so long, in milliseconds.
+    /// The measured time in milliseconds.
     pub(super) measured_ms: u64,
-    /// Whether that is within the limit.
+    /// Whether the measured time is within the limit.
     pub(super) met: bool,
 }
 
 impl Outcome {
-    /// Whether nothing is broken. Bars do not count: they are told, and judged by who reads them.
-    pub(super) fn is_sound(&self) -> bool {
+    /// Whether there is no violation. A missed limit is none, because a machine may be slow: it is
+    /// printed for the reader to judge.
+    pub(super) fn passed(&self) -> bool {
         self.false_reports.is_empty() && self.broken.is_empty()
     }
 
-    /// A time is held against its limit.
+    /// Records a measured time and its limit.
     pub(super) fn bar(&mut self, what: &str, limit: Duration, measured: Duration) {
         let (limit_ms, measured_ms) = (millis(limit), millis(measured));
         self.bars.push(Bar { what: what.to_owned(), limit_ms, measured_ms, met: measured_ms <= limit_ms });
     }
 
-    /// Something is told that has no limit.
+    /// Records a value without a limit.
     pub(super) fn note(&mut self, what: &str, number: u64) {
         self.notes.entry(what.to_owned()).or_default().push(number);
     }
 
-    /// What must be so: if it is not, that is broken.
+    /// Records a violation if `result` is an error. Returns the value otherwise.
     pub(super) fn must<T>(&mut self, what: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|why| self.broken.push(format!("{what}: {why}"))).ok()
     }
@@ -71,9 +72,9 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
-        let word = match (&self.skipped, self.is_sound()) {
+        let word = match (&self.skipped, self.passed()) {
             (Some(why), _) => format!("skipped: {why}"),
-            (None, true) => "sound".to_owned(),
+            (None, true) => "passed".to_owned(),
             (None, false) => "BROKEN".to_owned(),
         };
         writeln!(
@@ -96,19 +97,19 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A span in the unit of the logs.
+/// A duration in milliseconds, the unit of the logs.
 pub(super) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The middle one of these; the upper of two.
+/// The median. Of an even number it is the upper of the two middle values; of none it is zero.
 pub(super) fn median(spans: &[Duration]) -> Duration {
     let mut sorted = spans.to_vec();
     sorted.sort_unstable();
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
-/// The longest of these.
+/// The longest duration. Zero if there is none.
 pub(super) fn worst(spans: &[Duration]) -> Duration {
     spans.iter().max().copied().unwrap_or_default()
 }
@@ -118,28 +119,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missed_bar_is_told_and_breaks_nothing() {
+    fn missed_limit_is_printed_and_breaks_nothing() {
         let mut outcome = Outcome { scenario: "kill".to_owned(), ..Outcome::default() };
         outcome.bar("known", Duration::from_millis(10), Duration::from_millis(11));
-        outcome.bar("gone", Duration::from_millis(10), Duration::from_millis(10));
-        assert!(outcome.is_sound());
+        outcome.bar("ended", Duration::from_millis(10), Duration::from_millis(10));
+        assert!(outcome.passed());
         let text = outcome.to_string();
         assert!(text.contains("NO       11 ms of     10  known"), "{text}");
-        assert!(text.contains("yes      10 ms of     10  gone"), "{text}");
+        assert!(text.contains("yes      10 ms of     10  ended"), "{text}");
     }
 
     #[test]
-    fn what_must_be_and_is_not_is_broken() {
+    fn unmet_requirement_is_a_violation() {
         let mut outcome = Outcome::default();
         assert_eq!(outcome.must("it holds", Ok(3)), Some(3));
-        assert!(outcome.is_sound());
+        assert!(outcome.passed());
         assert_eq!(outcome.must::<u8>("it holds", Err("it does not".to_owned())), None);
-        assert!(!outcome.is_sound());
+        assert!(!outcome.passed());
         assert!(outcome.to_string().contains("! it holds: it does not"));
     }
 
     #[test]
-    fn the_median_and_the_worst_are_members_of_their_list() {
+    fn median_and_worst_are_values_of_the_list() {
         let spans = [3, 1, 2].map(Duration::from_secs);
         assert_eq!((median(&spans).as_secs(), worst(&spans).as_secs()), (2, 3));
         assert_eq!((median(&[]), worst(&[])), (Duration::ZERO, Duration::ZERO));

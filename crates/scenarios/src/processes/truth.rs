@@ -1,24 +1,25 @@
-//! What was really done to the agents, so that what they told can be judged: who may be told to have failed or left, by
-//! whom, and from when to when. What is not allowed here is false.
+//! What was really done to the agents: which member may be reported as failed or left, by which
+//! agents, and from when to when. A report that is not allowed here is false.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::told::Kind;
+use super::event_history::Kind;
 
-/// How long after a fault has ended it may still be told, because news travel: far more than they take.
+/// How long after the end of a fault an agent may still report it, because gossip takes time: far
+/// more than it takes.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// Whose words a window is about.
+/// The agents whose reports a window allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum By {
-    /// Everybody's.
+    /// All agents.
     All,
-    /// Only those of these.
+    /// Only these agents.
     These(BTreeSet<String>),
 }
 
-/// A time during which something may be told. Its number in the [`Truth`] is how it is ended.
+/// A time during which a report is allowed. Its index in the [`Truth`] is the handle to end it.
 #[derive(Debug)]
 struct Window {
     kind: Kind,
@@ -35,20 +36,22 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// From `from_ms` on `subject` may be told to have failed or left (`kind`), until the window is [ended](Self::end).
+    /// Allows reports that `subject` failed or left (`kind`) from `from_ms` on, until the window is
+    /// [ended](Self::end).
     pub(super) fn allow(&mut self, kind: Kind, subject: &str, by: By, from_ms: u64) -> usize {
         self.windows.push(Window { kind, subject: subject.to_owned(), by, from_ms, until_ms: None });
         self.windows.len() - 1
     }
 
-    /// The fault is over. If that was before the window began, it never opens.
+    /// Ends a window at the end of its fault. A window that would only begin later never opens: a
+    /// pause shorter than the tolerated one allows no report.
     pub(super) fn end(&mut self, window: usize, at_ms: u64) {
         let window = &mut self.windows[window];
         let slack = u64::try_from(SLACK.as_millis()).unwrap_or(u64::MAX);
         window.until_ms = Some(if at_ms < window.from_ms { 0 } else { at_ms + slack });
     }
 
-    /// Whether `by` may tell at this moment that this happened to `subject`.
+    /// Whether `by` may report at this time that this happened to `subject`.
     pub(super) fn allows(&self, kind: Kind, subject: &str, by: &str, at_ms: u64) -> bool {
         self.windows.iter().any(|window| {
             window.kind == kind
@@ -67,8 +70,9 @@ impl Truth {
 mod tests {
     use super::*;
 
+    /// A report is allowed from the fault until 5 s after its end, and only to the named agents.
     #[test]
-    fn a_failure_is_allowed_from_the_fault_to_shortly_after_its_end_and_only_to_those_it_is_meant_for() {
+    fn report_is_allowed_only_during_the_fault() {
         let mut truth = Truth::default();
         let window = truth.allow(Kind::NodeFailed, "a", By::These(["b".to_owned()].into()), 1_000);
         truth.end(window, 2_000);
@@ -82,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_ends_before_it_may_be_told_allows_nothing() {
+    fn pause_that_ends_early_allows_nothing() {
         let mut truth = Truth::default();
         let window = truth.allow(Kind::NodeFailed, "a", By::All, 6_000);
         truth.end(window, 5_000);

@@ -1,4 +1,5 @@
-//! The cluster as one agent sees it, asked for at its control socket, and whether several see the same.
+//! The cluster as one agent sees it, from its control socket, and the differences between
+//! several views.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,10 +12,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-/// How long one answer may take before the agent counts as silent for this question.
+/// The time limit of one response. After it the agent counts as silent for this request.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
-/// One member, as far as all must agree on it.
+/// The part of a member's entry on which all agents must agree.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Member {
     name: String,
@@ -25,13 +26,13 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Where it listens.
+    /// The address that it listens on.
     pub(super) fn addr(&self) -> String {
         self.addr.as_str().unwrap_or_default().to_owned()
     }
 }
 
-/// The members by their names; those that have failed or left are none.
+/// The members by name, without those that failed or left.
 pub(super) type View = BTreeMap<String, Member>;
 
 #[derive(Deserialize)]
@@ -39,7 +40,7 @@ struct Answer {
     members: Vec<Member>,
 }
 
-/// Asks the agent at this socket.
+/// Requests the view of the agent at this socket.
 pub(super) async fn ask(socket: &Path) -> Result<View> {
     let exchange = async {
         let mut stream = UnixStream::connect(socket).await?;
@@ -48,28 +49,30 @@ pub(super) async fn ask(socket: &Path) -> Result<View> {
         BufReader::new(stream).read_line(&mut line).await?;
         Ok::<_, std::io::Error>(line)
     };
-    let line = timeout(ANSWER_LIMIT, exchange).await.context("it does not answer")??;
-    let answer: Answer = serde_json::from_str(&line).with_context(|| format!("it answers {line:?}"))?;
+    let line = timeout(ANSWER_LIMIT, exchange).await.context("it does not respond")??;
+    // A type of its own, with the few fields that count: the check uses no code of the agent.
+    let answer: Answer = serde_json::from_str(&line).with_context(|| format!("it responds {line:?}"))?;
     let members = answer.members.into_iter().filter(|member| matches!(&*member.state, "alive" | "suspect"));
     Ok(members.map(|member| (member.name.clone(), member)).collect())
 }
 
-/// Nothing, if all of these views are the same and hold exactly `expected`, alive; otherwise the first difference.
+/// The first difference between these views. `None` if they are equal and hold exactly `expected`,
+/// all alive.
 pub(super) fn difference(views: &[(String, View)], expected: &[String]) -> Option<String> {
     let (first_name, first) = views.first()?;
     for (by, view) in views {
-        if let Some(lost) = expected.iter().find(|name| !view.contains_key(*name)) {
-            return Some(format!("{by} does not see {lost}"));
+        if let Some(missing) = expected.iter().find(|name| !view.contains_key(*name)) {
+            return Some(format!("{by} does not see {missing}"));
         }
         for (name, member) in view {
             if !expected.contains(name) {
-                return Some(format!("{by} sees {name}, which is not there"));
+                return Some(format!("{by} sees {name}, which does not run"));
             }
             if member.state != "alive" {
-                return Some(format!("{by} holds {name} for {}", member.state));
+                return Some(format!("{by} sees {name} as {}", member.state));
             }
             if first.get(name) != Some(member) {
-                return Some(format!("{first_name} and {by} know different things of {name}"));
+                return Some(format!("{first_name} and {by} have different entries for {name}"));
             }
         }
     }
@@ -94,23 +97,23 @@ mod tests {
         members.iter().map(member).collect()
     }
 
-    fn told(a: &[(&str, &str, u64)], b: &[(&str, &str, u64)]) -> Option<String> {
+    fn compare(a: &[(&str, &str, u64)], b: &[(&str, &str, u64)]) -> Option<String> {
         difference(&[("a".to_owned(), view(a)), ("b".to_owned(), view(b))], &["a".to_owned(), "b".to_owned()])
     }
 
     #[test]
-    fn equal_views_of_all_that_are_expected_have_no_difference() {
+    fn equal_views_have_no_difference() {
         let both = [("a", "alive", 1), ("b", "alive", 2)];
-        assert_eq!(told(&both, &both), None);
+        assert_eq!(compare(&both, &both), None);
     }
 
     #[test]
-    fn each_kind_of_difference_is_told() {
+    fn each_kind_of_difference_is_found() {
         let both = [("a", "alive", 1), ("b", "alive", 2)];
-        let difference = |other: &[(&str, &str, u64)]| told(&both, other).unwrap();
+        let difference = |other: &[(&str, &str, u64)]| compare(&both, other).unwrap();
         assert_eq!(difference(&both[..1]), "b does not see b");
-        assert_eq!(difference(&[both[0], ("b", "suspect", 2)]), "b holds b for suspect");
-        assert_eq!(difference(&[both[0], ("b", "alive", 3)]), "a and b know different things of b");
-        assert_eq!(difference(&[both[0], both[1], ("c", "alive", 1)]), "b sees c, which is not there");
+        assert_eq!(difference(&[both[0], ("b", "suspect", 2)]), "b sees b as suspect");
+        assert_eq!(difference(&[both[0], ("b", "alive", 3)]), "a and b have different entries for b");
+        assert_eq!(difference(&[both[0], both[1], ("c", "alive", 1)]), "b sees c, which does not run");
     }
 }

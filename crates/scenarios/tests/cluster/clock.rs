@@ -1,4 +1,4 @@
-//! Wall clocks that are wrong.
+//! Members with a wrong wall clock.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use kinfolk_scenarios::{Fleet, World};
 
 use crate::twice::{LONG, twice};
 
-/// More than two clocks may differ at a join.
+/// More than the 24 h by which two clocks may differ at a join.
 const TOO_MUCH: Duration = Duration::from_hours(25);
 
 /// Source: cockroachdb/cockroach#3779.
 #[test]
-fn a_clock_far_ahead_fails_the_join_and_the_right_one_joins_at_once() {
-    for remembers in [false, true] {
+fn join_with_a_clock_far_ahead_fails_until_it_is_right() {
+    for keeps_state in [false, true] {
         twice(&[1], async |world| {
             let mut fleet = Fleet::new(world, 4);
-            if remembers {
-                fleet.remember();
+            if keeps_state {
+                fleet.keep_state();
             }
             fleet.start_all(&[0, 1, 2]).await;
             fleet.settle(LONG).await;
@@ -38,7 +38,7 @@ fn a_clock_far_ahead_fails_the_join_and_the_right_one_joins_at_once() {
 }
 
 #[test]
-fn a_clock_far_behind_fails_the_join() {
+fn join_with_a_clock_far_behind_fails() {
     twice(&[1], async |world| {
         let mut fleet = Fleet::new(world, 3);
         fleet.start_all(&[0, 1]).await;
@@ -53,7 +53,7 @@ fn a_clock_far_behind_fails_the_join() {
 }
 
 #[test]
-fn a_former_instance_a_day_ahead_does_not_keep_a_member_out() {
+fn former_instance_23_h_ahead_does_not_block_a_join() {
     twice(&[1], async |world| {
         let mut fleet = Fleet::new(world, 3);
         fleet.start_all(&[0, 1]).await;

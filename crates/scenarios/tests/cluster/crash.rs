@@ -5,7 +5,7 @@ use kinfolk_scenarios::Fleet;
 use crate::twice::{LONG, twice};
 
 #[test]
-fn a_crash_is_told_once_by_each_survivor_and_a_restart_brings_the_member_back() {
+fn each_survivor_reports_a_crash_once() {
     twice(&[1, 2], async |world| {
         let mut fleet = Fleet::formed(world, 5).await;
         fleet.crash(&[3]).await;
@@ -20,7 +20,7 @@ fn a_crash_is_told_once_by_each_survivor_and_a_restart_brings_the_member_back() 
 }
 
 #[test]
-fn a_member_that_restarts_before_anybody_noticed_is_back_at_once() {
+fn restart_before_detection_is_no_failure() {
     twice(&[1, 2], async |world| {
         let mut fleet = Fleet::formed(world, 5).await;
         fleet.crash(&[3]).await;

@@ -1,4 +1,4 @@
-//! Faults that people have reported of other systems, tried on whole members. The list with the
+//! Tests of whole members with faults that were reported for other systems. The list with the
 //! sources is `docs/field-reports.md`.
 
 use std::time::Duration;
@@ -10,9 +10,9 @@ use crate::twice::{LONG, twice};
 
 const SOON: Duration = Duration::from_secs(5);
 
-/// Source: hashicorp/consul#6897. There the new one stayed out for 42 s.
+/// Source: hashicorp/consul#6897. There the new instance stayed out for 42 s.
 #[test]
-fn a_name_at_another_address_is_alive_right_after_a_leave() {
+fn name_at_another_address_is_alive_after_a_leave() {
     twice(&[1, 2], async |world| {
         let mut fleet = Fleet::new(world, 4);
         fleet.start_all(&[0, 1, 2, 3]).await;
@@ -49,7 +49,7 @@ fn tombstones_of_members_that_left_are_removed() {
 
 /// Sources: hashicorp/serf#1, hashicorp/serf#638.
 #[test]
-fn a_leave_that_nobody_hears_ends_within_its_limits() {
+fn isolated_leave_ends_within_its_limits() {
     twice(&[1], async |world| {
         let mut fleet = Fleet::new(world, 3);
         fleet.start_all(&[0, 1, 2]).await;
@@ -59,14 +59,14 @@ fn a_leave_that_nobody_hears_ends_within_its_limits() {
         // Fleet::stop asserts that each phase ended within its limit.
         fleet.stop(2).await;
         assert!(fleet.world.elapsed() < begin + Duration::from_secs(9));
-        fleet.world.net.mend();
+        fleet.world.net.heal();
         fleet.end().await
     });
 }
 
 /// Sources: quickwit-oss/chitchat#161, quickwit-oss/chitchat#94, caio/foca#31.
 #[test]
-fn restarts_at_other_ports_leave_one_entry_for_the_name() {
+fn restarts_at_other_ports_keep_one_entry() {
     twice(&[1], async |world| {
         let mut fleet = Fleet::new(world, 3);
         fleet.start_all(&[0, 1, 2]).await;
@@ -86,7 +86,7 @@ fn restarts_at_other_ports_leave_one_entry_for_the_name() {
 
 /// Source: quickwit-oss/chitchat#23.
 #[test]
-fn a_newcomer_never_sees_a_failed_member_alive() {
+fn new_member_never_sees_a_failed_one_alive() {
     twice(&[1, 2], async |world| {
         let mut fleet = Fleet::new(world, 5);
         fleet.start_all(&[0, 1, 2, 3]).await;
@@ -108,7 +108,7 @@ fn a_newcomer_never_sees_a_failed_member_alive() {
 
 /// Source: quickwit-oss/chitchat#155.
 #[test]
-fn tombstones_that_end_at_different_times_bring_nobody_back() {
+fn unequal_tombstone_times_bring_no_member_back() {
     twice(&[1], async |world| {
         let mut fleet = Fleet::new(world, 4);
         for (n, minutes) in [(0, 2), (1, 4), (2, 8)] {
@@ -118,10 +118,10 @@ fn tombstones_that_end_at_different_times_bring_nobody_back() {
         fleet.settle(LONG).await;
         fleet.crash(&[3]).await;
         fleet.settle(LONG).await;
-        let told = fleet.history.entries().len();
+        let before = fleet.history.entries().len();
         fleet.pass(Duration::from_mins(20)).await;
         let failed = fleet.id(3);
-        for entry in &fleet.history.entries()[told..] {
+        for entry in &fleet.history.entries()[before..] {
             let returned = matches!(&entry.event, ClusterEvent::NodeJoined { node } if node.id == failed);
             assert!(!returned, "at {}", entry.by);
         }
@@ -133,7 +133,7 @@ fn tombstones_that_end_at_different_times_bring_nobody_back() {
 
 /// Source: caio/foca#19.
 #[test]
-fn the_queue_of_updates_drains_in_a_calm_group() {
+fn queue_of_updates_drains_in_a_quiet_group() {
     twice(&[1], async |world| {
         let mut fleet = Fleet::new(world, 6);
         fleet.start_all(&[0, 1, 2, 3, 4, 5]).await;
@@ -144,14 +144,14 @@ fn the_queue_of_updates_drains_in_a_calm_group() {
         }
         fleet.settle(LONG).await;
         let is_quiet = || (0..6).all(|n| fleet.member(n).stats().gossip.swim.queued == 0);
-        assert!(until(Duration::from_mins(2), is_quiet).await, "updates wait for ever");
+        assert!(until(Duration::from_mins(2), is_quiet).await, "updates wait forever");
         fleet.end().await
     });
 }
 
 /// Sources: hashicorp/serf#78, hashicorp/consul#18078.
 #[test]
-fn broadcasts_of_a_lone_member_do_not_pile_up() {
+fn broadcasts_of_a_single_member_do_not_pile_up() {
     twice(&[1], async |world| {
         let mut fleet = Fleet::new(world, 2);
         let alone = fleet.start(0);
@@ -168,16 +168,16 @@ fn broadcasts_of_a_lone_member_do_not_pile_up() {
     });
 }
 
-/// Source: hashicorp/serf#333. There only members that were alive at the end were remembered.
+/// Source: hashicorp/serf#333. There the state held only members that were alive at the end.
 #[test]
-fn a_member_that_saw_all_others_fail_finds_them_after_its_restart() {
+fn member_that_saw_all_others_fail_reconnects() {
     twice(&[1], async |world| {
         let mut fleet = Fleet::new(world, 3);
-        fleet.remember();
+        fleet.keep_state();
         fleet.start_all(&[0, 1, 2]).await;
         fleet.settle(LONG).await;
         fleet.crash(&[0, 1]).await;
-        // Long enough to declare both failed, and to write that down.
+        // Long enough to declare both failed, and to write the state file.
         fleet.pass(Duration::from_mins(1)).await;
         fleet.crash(&[2]).await;
         for n in [2, 0, 1] {

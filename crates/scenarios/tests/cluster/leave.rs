@@ -1,4 +1,4 @@
-//! One member leaves in good order.
+//! One member leaves gracefully.
 
 use kinfolk::ClusterEvent;
 use kinfolk_scenarios::Fleet;
@@ -6,7 +6,7 @@ use kinfolk_scenarios::Fleet;
 use crate::twice::{LONG, twice};
 
 #[test]
-fn a_leave_is_told_once_by_each_member_and_is_no_failure() {
+fn each_member_reports_a_leave_once_and_no_failure() {
     twice(&[1, 2], async |world| {
         let mut fleet = Fleet::formed(world, 5).await;
         fleet.leave(2).await;
@@ -16,9 +16,9 @@ fn a_leave_is_told_once_by_each_member_and_is_no_failure() {
             matches!(&entry.event, ClusterEvent::NodeLeft { node } if node.id == fleet.id(2))
                 .then(|| entry.by.clone())
         };
-        let mut told: Vec<_> = fleet.history.entries().iter().filter_map(left).collect();
-        told.sort();
-        assert_eq!(told, fleet.ids(&[0, 1, 2, 3, 4]));
+        let mut reports: Vec<_> = fleet.history.entries().iter().filter_map(left).collect();
+        reports.sort();
+        assert_eq!(reports, fleet.ids(&[0, 1, 2, 3, 4]));
         fleet.end().await
     });
 }

@@ -1,4 +1,4 @@
-//! Two minutes in which the network loses datagrams.
+//! The network loses datagrams for two minutes.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use kinfolk_scenarios::{Fleet, Link};
 
 use crate::twice::{LONG, twice};
 
-fn nobody_is_declared_failed_at(loss: f64, seeds: &[u64]) {
+fn no_member_is_declared_failed_at(loss: f64, seeds: &[u64]) {
     twice(seeds, async |world| {
         let fleet = Fleet::formed(world, 5).await;
         fleet.world.net.set_links(Link::lossy(loss));
@@ -22,16 +22,16 @@ fn nobody_is_declared_failed_at(loss: f64, seeds: &[u64]) {
 }
 
 #[test]
-fn nobody_is_declared_failed_at_1_percent_loss() {
-    nobody_is_declared_failed_at(0.01, &[1, 2]);
+fn no_member_is_declared_failed_at_1_percent_loss() {
+    no_member_is_declared_failed_at(0.01, &[1, 2]);
 }
 
 #[test]
-fn nobody_is_declared_failed_at_5_percent_loss() {
-    nobody_is_declared_failed_at(0.05, &[1, 2]);
+fn no_member_is_declared_failed_at_5_percent_loss() {
+    no_member_is_declared_failed_at(0.05, &[1, 2]);
 }
 
 #[test]
-fn nobody_is_declared_failed_at_20_percent_loss() {
-    nobody_is_declared_failed_at(0.2, &[1, 2]);
+fn no_member_is_declared_failed_at_20_percent_loss() {
+    no_member_is_declared_failed_at(0.2, &[1, 2]);
 }

@@ -1,20 +1,21 @@
-//! Whole members on a simulated network in virtual time: each scenario in a file of its own. What they assert, any mode of
-//! the protocol must hold; so their deadlines are far beyond what it should need.
+//! Tests of whole members on a simulated network in virtual time. Each scenario has a file of its
+//! own. Every mode of the protocol must pass them, so their time limits are far above the usual
+//! times.
 
 mod back_pressure;
 mod clock;
 mod crash;
 mod field_reports;
 mod forget;
-mod forms;
+mod formation;
 mod leave;
 mod loss;
 mod mass_crash;
-mod memory;
 mod old_state;
 mod partition;
-mod reunion;
+mod reconnect;
 mod seeds;
 mod slow_peer;
+mod state_dir;
 mod tags;
 mod twice;

@@ -5,7 +5,7 @@ use kinfolk_scenarios::Fleet;
 use crate::twice::{LONG, twice};
 
 #[test]
-fn two_survivors_of_five_tell_each_crash_once_and_take_the_three_back() {
+fn two_survivors_of_five_report_each_crash_once() {
     twice(&[1, 2], async |world| {
         let mut fleet = Fleet::formed(world, 5).await;
         fleet.crash(&[2, 3, 4]).await;

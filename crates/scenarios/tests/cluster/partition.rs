@@ -1,4 +1,4 @@
-//! A group is cut in two, and comes together again.
+//! The network cuts a group in two, and heals.
 
 use std::time::Duration;
 
@@ -7,8 +7,9 @@ use kinfolk_scenarios::{Fleet, World};
 
 use crate::twice::{LONG, twice};
 
+/// Each side comes to one view of itself. After the heal all come to one view of all.
 #[test]
-fn each_side_of_a_partition_holds_one_view_of_itself_and_all_hold_one_view_of_all_after_its_repair() {
+fn views_agree_within_sides_and_after_the_heal() {
     twice(&[1, 2], async |world| {
         let fleet = Fleet::formed(world, 5).await;
         let (three, two) = ([0, 1, 2], [3, 4]);
@@ -24,15 +25,15 @@ fn each_side_of_a_partition_holds_one_view_of_itself_and_all_hold_one_view_of_al
         }
 
         let before = fleet.history.failures().len();
-        fleet.world.net.mend();
+        fleet.world.net.heal();
         fleet.settle(LONG).await;
-        // A verdict of the other side may come to a member before its subject can refute it, which it then does. Nobody
-        // falls for the same one twice.
-        let mut told = fleet.history.failures().split_off(before);
-        let count = told.len();
-        told.sort();
-        told.dedup();
-        assert_eq!(told.len(), count, "{told:?}");
+        // A verdict of one side may reach a member of the other before the subject can refute it.
+        // The subject then refutes it. No member may accept the same verdict twice.
+        let mut reports = fleet.history.failures().split_off(before);
+        let count = reports.len();
+        reports.sort();
+        reports.dedup();
+        assert_eq!(reports.len(), count, "{reports:?}");
         for n in [0, 1, 2, 3, 4] {
             fleet.member(n).read_only_becomes(false).await.expect("it runs");
         }
@@ -40,8 +41,9 @@ fn each_side_of_a_partition_holds_one_view_of_itself_and_all_hold_one_view_of_al
     });
 }
 
-/// What of a partition each of these members has told, in order: whether it began as a minority, and that it healed.
-fn told(fleet: &Fleet, members: &[usize]) -> Vec<Vec<Option<bool>>> {
+/// The partition events of each of these members, in order: `Some(minority)` for its start, `None`
+/// for its heal.
+fn partition_events(fleet: &Fleet, members: &[usize]) -> Vec<Vec<Option<bool>>> {
     let of = |n: &usize| {
         let entries = fleet.history.entries();
         let own = entries.into_iter().filter(|entry| entry.by == fleet.id(*n));
@@ -55,27 +57,30 @@ fn told(fleet: &Fleet, members: &[usize]) -> Vec<Vec<Option<bool>>> {
     members.iter().map(of).collect()
 }
 
+/// All members report the partition and its heal.
 #[test]
-fn a_cut_in_halves_that_is_shorter_than_the_grace_is_told_by_all_and_fails_nobody() {
+fn even_cut_within_the_grace_causes_no_failure() {
     twice(&[1, 2], async |world| {
         let fleet = Fleet::formed(world, 8).await;
         let halves = ([0, 1, 2, 3], [4, 5, 6, 7]);
         fleet.world.net.cut(&halves.0.map(World::ip), &halves.1.map(World::ip));
         fleet.pass(Duration::from_secs(29)).await;
         fleet.assert_no_failure();
-        assert_eq!(told(&fleet, &[0, 1, 2, 3, 4, 5, 6, 7]), vec![vec![Some(false)]; 8]);
+        assert_eq!(partition_events(&fleet, &[0, 1, 2, 3, 4, 5, 6, 7]), vec![vec![Some(false)]; 8]);
 
-        fleet.world.net.mend();
+        fleet.world.net.heal();
         fleet.settle(LONG).await;
         fleet.pass(Duration::from_secs(5)).await;
         fleet.assert_no_failure();
-        assert_eq!(told(&fleet, &[0, 1, 2, 3, 4, 5, 6, 7]), vec![vec![Some(false), None]; 8]);
+        assert_eq!(partition_events(&fleet, &[0, 1, 2, 3, 4, 5, 6, 7]), vec![vec![Some(false), None]; 8]);
         fleet.end().await
     });
 }
 
+/// A cut of 7 and 8 members. Each side settles within 15 s of the grace. All settle within 10 s of
+/// the heal.
 #[test]
-fn both_sides_of_a_cut_of_fifteen_hold_for_the_grace_and_settle_within_ten_seconds_of_it_and_of_the_repair() {
+fn both_sides_of_a_long_cut_wait_for_the_grace() {
     twice(&[1], async |world| {
         let fleet = Fleet::formed(world, 15).await;
         let all: Vec<usize> = (0..15).collect();
@@ -84,14 +89,14 @@ fn both_sides_of_a_cut_of_fifteen_hold_for_the_grace_and_settle_within_ten_secon
         fleet.world.net.cut(&ips(seven), &ips(eight));
         fleet.pass(Duration::from_secs(30)).await;
         fleet.assert_no_failure();
-        // The grace begins when nearly half are known to be silent.
+        // The grace begins only when a member knows that more than two fifths are silent.
         fleet.settle_apart(&[seven, eight], Duration::from_secs(15)).await;
         fleet.assert_failures(&[(seven, eight), (eight, seven)]);
-        assert_eq!(told(&fleet, seven), vec![vec![Some(true)]; 7]);
-        assert_eq!(told(&fleet, eight), vec![vec![Some(false)]; 8]);
+        assert_eq!(partition_events(&fleet, seven), vec![vec![Some(true)]; 7]);
+        assert_eq!(partition_events(&fleet, eight), vec![vec![Some(false)]; 8]);
 
         fleet.pass(Duration::from_mins(10)).await;
-        fleet.world.net.mend();
+        fleet.world.net.heal();
         fleet.settle(Duration::from_secs(10)).await;
         fleet.end().await
     });

@@ -7,7 +7,7 @@ use kinfolk_scenarios::{Fleet, World};
 use crate::twice::{LONG, twice};
 
 #[test]
-fn a_cluster_outlives_all_its_seeds_and_takes_them_back() {
+fn cluster_survives_a_crash_of_all_seeds() {
     twice(&[1, 2], async |world| {
         let mut fleet = Fleet::new(world, 6);
         fleet.seeds = vec![0, 1];
@@ -19,7 +19,7 @@ fn a_cluster_outlives_all_its_seeds_and_takes_them_back() {
         fleet.settle(LONG).await;
         fleet.assert_failures(&[(&rest, &[0, 1])]);
 
-        // They know of each other only; it is for the others to find them.
+        // Each seed knows only the other seed. The other members must contact them.
         fleet.start_all(&[0, 1]).await;
         fleet.settle(LONG).await;
         fleet.assert_failures(&[(&rest, &[0, 1])]);
@@ -28,7 +28,7 @@ fn a_cluster_outlives_all_its_seeds_and_takes_them_back() {
 }
 
 #[test]
-fn a_join_without_a_limit_waits_for_seeds_that_come_late() {
+fn unlimited_join_waits_for_late_seeds() {
     twice(&[1], async |world| {
         let mut fleet = Fleet::new(world, 3);
         fleet.config(2).join.attempts = None;

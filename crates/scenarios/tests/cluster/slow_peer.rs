@@ -1,4 +1,4 @@
-//! One member sits behind slow links.
+//! One member has slow links.
 
 use std::time::Duration;
 
@@ -6,8 +6,9 @@ use kinfolk_scenarios::{Fleet, Link, World};
 
 use crate::twice::twice;
 
+/// The round trip to the member is 200 to 300 ms.
 #[test]
-fn a_member_with_a_round_trip_of_200_to_300_ms_is_not_declared_failed() {
+fn member_on_slow_links_is_not_declared_failed() {
     twice(&[1, 2], async |world| {
         let fleet = Fleet::formed(world, 5).await;
         fleet.world.net.set_links_of(World::ip(4), Link::slow(Duration::from_millis(100)));

@@ -6,7 +6,7 @@ use kinfolk_scenarios::{Fleet, Link};
 use crate::twice::{LONG, twice};
 
 #[test]
-fn concurrent_tag_updates_on_two_members_both_reach_all() {
+fn concurrent_tag_updates_both_reach_all() {
     twice(&[1, 2], async |world| {
         let fleet = Fleet::formed(world, 5).await;
         fleet.world.net.set_links(Link::lossy(0.05));

@@ -1,4 +1,4 @@
-//! The transport over simulated QUIC in virtual time: each scenario in a file of its own.
+//! Tests of the transport over simulated QUIC in virtual time. Each scenario has a file of its own.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod peers;

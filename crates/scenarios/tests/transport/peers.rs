@@ -1,4 +1,4 @@
-//! What the peers of these scenarios do.
+//! The peers of these scenarios.
 
 use kinfolk_transport::Incoming;
 

@@ -1,4 +1,5 @@
-//! The pool's own clocks over simulated QUIC, with the settings that users have: idle connections, dead peers, restarts.
+//! Time limits of the pool over simulated QUIC, with the default settings: idle connections, dead
+//! peers, restarts.
 
 use std::time::Duration;
 
@@ -9,20 +10,21 @@ use tokio::time::{Instant, sleep};
 
 use crate::peers::answer_all;
 
-/// The default of `PoolConfig::mute_max`.
+/// The default of `PoolConfig::unacknowledged_max`.
 const MUTE_MAX: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// Tokio's timers fire up to a millisecond late, also under the paused clock.
-const GRAIN: Duration = Duration::from_millis(2);
+/// How late a request may end. Tokio's timers fire up to 1 ms late, also under the paused clock;
+/// the rest is a margin.
+const TIMER_ERROR: Duration = Duration::from_millis(2);
 
-/// A node that answers on machine `n`.
-fn answering(world: &World, n: usize, life: usize, config: TransportConfig) -> Transport {
-    let (transport, incoming) = world.bind(n, life, config).unwrap();
+/// Starts a node on machine `n` that answers every request.
+fn answering(world: &World, n: usize, instance: usize, config: TransportConfig) -> Transport {
+    let (transport, incoming) = world.bind(n, instance, config).unwrap();
     tokio::spawn(answer_all(incoming));
     transport
 }
 
-/// Two nodes that answer each other.
+/// Starts two nodes that answer every request.
 fn pair(world: &World) -> (Transport, Transport) {
     (answering(world, 0, 0, world.config(0, "a")), answering(world, 1, 0, world.config(1, "b")))
 }
@@ -35,8 +37,9 @@ async fn ask(from: &Transport, to: &Peer) -> Result<Bytes, RequestError> {
     from.request(to, Bytes::from_static(b"?"), TIMEOUT).await
 }
 
+/// Default settings: the connection stays for 60 s. Both sides have closed it within 90 s.
 #[test]
-fn an_idle_connection_stays_for_60_s_and_is_closed_on_both_sides_within_90_s() {
+fn idle_connection_is_closed_between_60_and_90_s() {
     run(1, async |world| {
         let (a, b) = pair(&world);
         ask(&a, &peer(&b)).await.unwrap();
@@ -49,7 +52,7 @@ fn an_idle_connection_stays_for_60_s_and_is_closed_on_both_sides_within_90_s() {
 }
 
 #[test]
-fn an_idle_timeout_may_exceed_that_of_quic() {
+fn idle_timeout_may_exceed_that_of_quic() {
     run(1, async |world| {
         let config = |n, name| {
             let mut config = world.config(n, name);
@@ -71,11 +74,11 @@ fn an_idle_timeout_may_exceed_that_of_quic() {
 }
 
 #[test]
-fn the_shorter_idle_timeout_of_two_nodes_holds() {
+fn shorter_idle_timeout_of_two_nodes_applies() {
     run(1, async |world| {
-        let mut patient = world.config(0, "a");
-        patient.pool.idle_timeout = Duration::from_hours(1);
-        let (a, b) = (answering(&world, 0, 0, patient), answering(&world, 1, 0, world.config(1, "b")));
+        let mut long_idle = world.config(0, "a");
+        long_idle.pool.idle_timeout = Duration::from_hours(1);
+        let (a, b) = (answering(&world, 0, 0, long_idle), answering(&world, 1, 0, world.config(1, "b")));
         ask(&a, &peer(&b)).await.unwrap();
         sleep(Duration::from_secs(91)).await;
         assert_eq!((a.connection_count(), b.connection_count()), (0, 0));
@@ -84,24 +87,24 @@ fn the_shorter_idle_timeout_of_two_nodes_holds() {
 }
 
 #[test]
-fn an_idle_connection_to_a_dead_peer_ends_at_quics_idle_timeout() {
+fn idle_connection_to_a_dead_peer_ends_at_quics_timeout() {
     run(1, async |world| {
-        let mut patient = world.config(0, "a");
-        patient.pool.idle_timeout = Duration::from_hours(1);
-        let (a, b) = (answering(&world, 0, 0, patient), answering(&world, 1, 0, world.config(1, "b")));
+        let mut long_idle = world.config(0, "a");
+        long_idle.pool.idle_timeout = Duration::from_hours(1);
+        let (a, b) = (answering(&world, 0, 0, long_idle), answering(&world, 1, 0, world.config(1, "b")));
         ask(&a, &peer(&b)).await.unwrap();
         b.abort();
         sleep(Duration::from_secs(74)).await;
         assert_eq!(a.connection_count(), 1);
-        // QUIC's time-out counts from the first check without an answer, which the pool sends 30 to 60 s
-        // after the last use.
+        // QUIC's time-out counts from the first check without an answer. The pool sends that check
+        // 30 to 60 s after the last use.
         sleep(Duration::from_secs(62)).await;
         assert_eq!((a.connection_count(), a.pool().stats().total), (0, 0));
     });
 }
 
 #[test]
-fn a_connection_that_is_used_now_and_then_is_kept() {
+fn connection_in_occasional_use_is_kept() {
     run(1, async |world| {
         let (a, b) = pair(&world);
         for _ in 0..10 {
@@ -113,58 +116,59 @@ fn a_connection_that_is_used_now_and_then_is_kept() {
 }
 
 #[test]
-fn a_peer_that_is_mute_for_two_seconds_is_dialled_afresh() {
+fn peer_that_is_mute_for_2_s_is_dialled_again() {
     run(1, async |world| {
         let (a, b) = pair(&world);
         ask(&a, &peer(&b)).await.unwrap();
-        // The last acknowledgement comes a moment later.
+        // The last acknowledgement arrives a moment after the answer.
         sleep(Duration::from_millis(100)).await;
         world.net.cut(&[World::ip(0)], &[World::ip(1)]);
 
         let begun = Instant::now();
         let error = ask(&a, &peer(&b)).await.unwrap_err();
         assert!(matches!(error, RequestError::Timeout { phase: Phase::Answer, .. }), "{error}");
-        assert!(begun.elapsed() <= TIMEOUT + GRAIN, "{:?}", begun.elapsed());
-        while a.pool().stats().doubtful == 0 {
+        assert!(begun.elapsed() <= TIMEOUT + TIMER_ERROR, "{:?}", begun.elapsed());
+        while a.pool().stats().unresponsive == 0 {
             ask(&a, &peer(&b)).await.unwrap_err();
         }
-        // Give or take a quarter, and up to one time-out more.
+        // The pool varies the limit by a quarter. The last request adds up to one time-out.
         let mute = begun.elapsed();
-        assert!((MUTE_MAX * 3 / 4..MUTE_MAX * 5 / 4 + TIMEOUT + GRAIN).contains(&mute), "{mute:?}");
+        assert!((MUTE_MAX * 3 / 4..MUTE_MAX * 5 / 4 + TIMEOUT + TIMER_ERROR).contains(&mute), "{mute:?}");
         let error = ask(&a, &peer(&b)).await.unwrap_err();
         assert!(matches!(error, RequestError::Timeout { phase: Phase::Connecting, .. }), "{error}");
 
-        world.net.mend();
-        // What was being dialled into the cut may still have to end; a caller is told so, and asks again.
+        world.net.heal();
+        // A dial that began during the cut may still have to end. Until then a request fails.
         sleep(Duration::from_secs(5)).await;
         ask(&a, &peer(&b)).await.unwrap();
         let stats = a.pool().stats();
-        assert_eq!((stats.doubtful, stats.idle, stats.total), (1, 1, 1), "{stats:?}");
-        // The other side keeps no more of them than it needs either, once it has noticed.
+        assert_eq!((stats.unresponsive, stats.idle, stats.total), (1, 1, 1), "{stats:?}");
+        // The other side too keeps at most one of the connections, once it has noticed the cut.
         sleep(Duration::from_secs(80)).await;
         assert!(b.connection_count() <= 1, "{}", b.connection_count());
     });
 }
 
 #[test]
-fn a_cut_that_is_shorter_costs_no_connection() {
+fn short_cut_costs_no_connection() {
     run(1, async |world| {
         let (a, b) = pair(&world);
         ask(&a, &peer(&b)).await.unwrap();
         world.net.cut(&[World::ip(0)], &[World::ip(1)]);
         ask(&a, &peer(&b)).await.unwrap_err();
-        world.net.mend();
+        world.net.heal();
         ask(&a, &peer(&b)).await.unwrap();
         let stats = a.pool().stats();
-        assert_eq!((stats.dials, stats.timed_out, stats.doubtful, stats.idle), (1, 1, 0, 1), "{stats:?}");
+        assert_eq!((stats.dials, stats.timed_out, stats.unresponsive, stats.idle), (1, 1, 0, 1), "{stats:?}");
     });
 }
 
 #[test]
-fn a_peer_that_restarted_on_its_address_is_reached_again_within_one_request_time_out() {
+fn restarted_peer_is_reached_within_one_request_time_out() {
     run(1, async |world| {
         let a = answering(&world, 0, 0, world.config(0, "a"));
-        // The certificate stays the same, as its key is what a reset is known by.
+        // The certificate stays the same: the stateless reset of the old connection depends on its
+        // key.
         let config = world.config(1, "b");
         let b = answering(&world, 1, 0, config.clone());
         let b_peer = peer(&b);

@@ -1,4 +1,4 @@
-//! The same seed gives the same history: what became of every request and every datagram, and when.
+//! The same seed gives the same history: the outcome and the time of every request and datagram.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::peers::answer_all;
 
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
 
-/// What happened in a run: each request's end and its time, and what became of the datagrams.
+/// The history of a run: the outcome and the time of each request, and the fates of the datagrams.
 #[derive(Debug, PartialEq)]
 struct Run {
     events: Vec<String>,
@@ -19,8 +19,9 @@ struct Run {
     trace: u64,
 }
 
-/// Two nodes with mutual TLS; one asks the other 30 times, under whatever `weather` does.
-fn thirty_requests(seed: u64, weather: &impl AsyncFn(&World)) -> Run {
+/// Starts two nodes with mutual TLS. One sends 30 requests to the other, while `faults` changes the
+/// network.
+fn thirty_requests(seed: u64, faults: &impl AsyncFn(&World)) -> Run {
     run(seed, async |world| {
         let (asker, _incoming) = world.bind(0, 0, world.config(0, "a")).unwrap();
         let (other, incoming) = world.bind(1, 0, world.config(1, "b")).unwrap();
@@ -41,7 +42,7 @@ fn thirty_requests(seed: u64, weather: &impl AsyncFn(&World)) -> Run {
                 sleep(Duration::from_millis(100)).await;
             }
         };
-        tokio::join!(requests, weather(&world));
+        tokio::join!(requests, faults(&world));
         asker.close(Duration::from_secs(1)).await;
         other.close(Duration::from_secs(1)).await;
         timeout(Duration::from_secs(10), answering).await.expect("the inbox ends").unwrap();
@@ -54,7 +55,7 @@ fn answered(run: &Run) -> usize {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_history_at_20_percent_loss() {
+fn same_seed_gives_same_history_at_20_percent_loss() {
     let lossy = async |world: &World| world.net.set_links(Link::lossy(0.2));
     let mut traces = Vec::new();
     for seed in SEEDS {
@@ -68,17 +69,17 @@ fn the_same_seed_gives_the_same_history_at_20_percent_loss() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_history_over_a_partition_of_5_s() {
-    let parted = async |world: &World| {
+fn same_seed_gives_same_history_over_a_partition() {
+    let partition = async |world: &World| {
         sleep(Duration::from_secs(1)).await;
         world.net.cut(&[World::ip(0)], &[World::ip(1)]);
         sleep(Duration::from_secs(5)).await;
-        world.net.mend();
+        world.net.heal();
     };
     for seed in SEEDS {
-        let first = thirty_requests(seed, &parted);
+        let first = thirty_requests(seed, &partition);
         assert!(answered(&first) < 30 && first.stats.cut > 0, "{first:#?}");
         assert!(first.events[29].ends_with("answered"), "it heals: {first:#?}");
-        assert_eq!(first, thirty_requests(seed, &parted), "seed {seed}");
+        assert_eq!(first, thirty_requests(seed, &partition), "seed {seed}");
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinfolk_core::NodeState;
-use kinfolk_detector::is_mass;
+use kinfolk_detector::is_mass_failure;
 
 use super::Invariant;
 use super::dissemination::Dissemination;
@@ -33,7 +33,7 @@ impl CrashKnown {
     /// The extension covers every open crash: the delay applies to all silent subjects.
     fn allow_grace(&mut self, moment: &Moment<'_>) {
         let silent = moment.truth.all().filter(|(_, node)| node.silent && !node.running).count();
-        if is_mass(silent, silent + moment.truth.members().count()) {
+        if is_mass_failure(silent, silent + moment.truth.members().count()) {
             let deadline = moment.now + self.within + self.grace;
             self.crashed.values_mut().for_each(|update| update.extend(deadline));
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinfolk_core::{ClusterEvent, Instant, NodeState};
-use kinfolk_detector::is_mass;
+use kinfolk_detector::is_mass_failure;
 use kinfolk_swim::SwimConfig;
 
 use super::Invariant;
@@ -57,7 +57,10 @@ impl PartitionHeld {
         // Before the grace ends the members behind the cut may only be unreachable, so a verdict is
         // too early.
         let in_time = now.since(cut.at) < self.grace;
-        if in_time && cut.separates(node, subject) && cut.is_mass(node, truth) && truth.node(subject).running
+        if in_time
+            && cut.separates(node, subject)
+            && cut.is_mass_failure(node, truth)
+            && truth.node(subject).running
         {
             let after = now.since(cut.at);
             return Err(format!(
@@ -85,7 +88,8 @@ impl PartitionHeld {
             let reported = self.reported.get(&node).copied();
             // Only a side that misses nearly half of the group reports a partition; a larger side
             // treats the missing members as ordinary failures.
-            let expected = (!healed && cut.is_mass(node, truth)).then(|| cut.is_minority(node, truth));
+            let expected =
+                (!healed && cut.is_mass_failure(node, truth)).then(|| cut.is_minority(node, truth));
             if reported != expected {
                 return Err(format!(
                     "{node} reports the partition as a minority: {reported:?}; expected {expected:?}"
@@ -126,9 +130,9 @@ impl Cut {
         (other, truth.members().count())
     }
 
-    fn is_mass(&self, node: NodeIndex, truth: &Truth) -> bool {
+    fn is_mass_failure(&self, node: NodeIndex, truth: &Truth) -> bool {
         let (other, all) = self.other_side(node, truth);
-        is_mass(other, all)
+        is_mass_failure(other, all)
     }
 
     fn is_minority(&self, node: NodeIndex, truth: &Truth) -> bool {

@@ -80,7 +80,7 @@ impl World {
         let stuck = self.truth.node(node).blocked && !self.nodes[node.0].held.is_empty();
         // The machine learns of a full outbox once, as the driver reports only changes.
         if stuck && !std::mem::replace(&mut self.nodes[node.0].outbox_full, true) {
-            self.feed(node, Input::Congested);
+            self.feed(node, Input::BackPressure);
         }
     }
 
@@ -89,7 +89,7 @@ impl World {
     fn unblock(&mut self, node: NodeIndex) {
         self.release(node);
         if std::mem::take(&mut self.nodes[node.0].outbox_full) {
-            self.feed(node, Input::Clear);
+            self.feed(node, Input::BackPressureEnded);
         }
         for arrival in std::mem::take(&mut self.nodes[node.0].waiting) {
             self.arrives(node, arrival);

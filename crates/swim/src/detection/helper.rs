@@ -46,7 +46,12 @@ pub(crate) struct PingReq {
 impl Helper {
     /// A peer requests an indirect probe. `relays`: the number of such probes under way. `lossy`:
     /// this member finds the target lossy.
-    pub(crate) fn asked(&mut self, cx: &mut Context, request: PingReq, (relays, lossy): (usize, bool)) {
+    pub(crate) fn ping_req_received(
+        &mut self,
+        cx: &mut Context,
+        request: PingReq,
+        (relays, lossy): (usize, bool),
+    ) {
         let PingReq { reply_to, target, within_ms, nack, check_port } = request;
         if target == cx.me {
             return cx.reply(reply_to, Message::ack(Vec::new()));
@@ -85,7 +90,7 @@ impl Helper {
     }
 
     /// A port check has a result. Returns what it was for.
-    pub(crate) fn checked(&mut self, cx: &mut Context, check: CheckId) -> Option<Checked> {
+    pub(crate) fn port_check_ended(&mut self, cx: &mut Context, check: CheckId) -> Option<Checked> {
         let checked = self.checks.remove(&check);
         cx.stats.unexpected += u64::from(checked.is_none());
         checked

@@ -92,14 +92,14 @@ impl Detection {
     }
 
     /// A node became a member, or is no member any more. The roster is up to date already.
-    pub(crate) fn came_or_went(&mut self, cx: &mut Context, id: &NodeId, is_member: bool) {
+    pub(crate) fn membership_changed(&mut self, cx: &mut Context, id: &NodeId, is_member: bool) {
         if let Some(rings) = self.rings() {
-            rings.came_or_went(cx, id, is_member);
+            rings.membership_changed(cx, id, is_member);
         }
     }
 
     /// A member has a new state. Starts or ends its suspicion.
-    pub(crate) fn stands(&mut self, cx: &mut Context, after: &NodeStatus, accusers: &[NodeId]) {
+    pub(crate) fn state_changed(&mut self, cx: &mut Context, after: &NodeStatus, accusers: &[NodeId]) {
         match after.state {
             NodeState::Alive => {
                 self.suspicions.end(cx, &after.id);
@@ -143,9 +143,9 @@ impl Detection {
     }
 
     /// This member could not send or receive since `since`, because it was paused.
-    pub(crate) fn was_deaf(&mut self, cx: &mut Context, since: Instant) {
+    pub(crate) fn was_paused(&mut self, cx: &mut Context, since: Instant) {
         if let Some(rings) = self.rings() {
-            rings.was_deaf(cx, since);
+            rings.was_paused(cx, since);
         }
     }
 
@@ -158,9 +158,9 @@ impl Detection {
 
     /// This member can send and receive again; since `since` it could not. Probes that are overdue
     /// are spread over time, so that they do not all leave at once.
-    pub(crate) fn hear_again(&mut self, cx: &mut Context, since: Instant) {
+    pub(crate) fn resumed(&mut self, cx: &mut Context, since: Instant) {
         if let Some(rings) = self.rings() {
-            rings.was_deaf(cx, since);
+            rings.was_paused(cx, since);
             rings.subjects.spread_late_probes(cx);
         }
     }
@@ -212,10 +212,10 @@ impl Detection {
     }
 
     /// The subjects that answer, if at least half of all subjects do.
-    pub(crate) fn near(&self) -> Vec<NodeId> {
+    pub(crate) fn answering_subjects(&self) -> Vec<NodeId> {
         match &self.method {
             Method::RoundRobin(_) => Vec::new(),
-            Method::Rings(rings) => rings.subjects.near(),
+            Method::Rings(rings) => rings.subjects.answering_subjects(),
         }
     }
 
@@ -237,7 +237,7 @@ impl Detection {
 
     /// Whether this member sends the updates that a returned member missed. About four members do,
     /// whatever the size of the group.
-    pub(crate) fn tells_who_is_back(&self, cx: &mut Context, id: &NodeId) -> bool {
+    pub(crate) fn updates_returned_member(&self, cx: &mut Context, id: &NodeId) -> bool {
         match &self.method {
             Method::RoundRobin(_) => cx.rng.below(cx.roster.len().max(1)) < 4,
             Method::Rings(rings) => rings.subjects.contains(id),

@@ -62,7 +62,7 @@ impl Partition {
     pub(super) fn schedule_count(&mut self, cx: &mut Context) {
         if self.next.is_none() && !cx.has_left() {
             let at = cx.now + cx.config.probe_interval;
-            self.next = Some(cx.timers.schedule(at, Timer::Look));
+            self.next = Some(cx.timers.schedule(at, Timer::CountSilent));
         }
     }
 
@@ -106,7 +106,7 @@ mod tests {
         partition.schedule_count(&mut cx);
         let next = cx.timers.next().unwrap();
         assert_eq!((next, cx.timers.len()), (cx.now + cx.config.probe_interval, 1));
-        assert_eq!(cx.timers.pop_due(next), Some(Timer::Look));
+        assert_eq!(cx.timers.pop_due(next), Some(Timer::CountSilent));
         partition.count_due();
         cx.leave();
         partition.schedule_count(&mut cx);

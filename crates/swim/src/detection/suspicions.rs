@@ -76,7 +76,7 @@ impl Suspicions {
         self.of.insert(node.id.clone(), suspected);
         if confirmed > 0 {
             let update = Update::Node { status: node.clone().into(), accusers };
-            cx.news(update, Priority::High, None);
+            cx.disseminate(update, Priority::High, None);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Every knob of the protocol, with its unit, range, default and what turning it costs.
+//! Every setting of the protocol, with its unit, range, default, and what a change costs.
 
 use std::time::Duration;
 
@@ -6,103 +6,132 @@ use kinfolk_detector::{FlapPolicy, HealthConfig, Rhythm, Scope, SuspicionRule};
 
 use super::error::ConfigError;
 
-/// In how many rings each member has a watcher and a subject ([`Mode::Verified`]).
+/// The number of rings ([`Mode::Verified`]). Each member has one watcher and one subject in each.
+/// Four watchers, each probing once in four intervals, give one probe an interval at any size.
 pub(crate) const RINGS: usize = 4;
 
-/// Which protocol the machine speaks. All modes share one wire format and can live in one cluster.
+/// Which protocol the machine runs. All modes share one wire format, and members of different modes
+/// can be in one cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Mode {
-    /// SWIM as in its paper (DSN 2002): round-robin probes, indirect probes, a fixed suspicion time-out. For comparison:
-    /// a suspect is told of its suspicion by chance only, so that a short cut may end in a false failure, which then heals.
+    /// SWIM as in its paper (DSN 2002): round-robin probes, indirect probes, a fixed suspicion
+    /// time-out. It is here for measurements. A suspect receives the claim against it only by
+    /// chance, so a short network failure may end in a false failure, which heals afterwards.
     Swim,
-    /// SWIM with Lifeguard (DSN 2018): local health, dynamic suspicion, nacks and the buddy system.
+    /// SWIM with Lifeguard (DSN 2018): local health, dynamic suspicion, nacks, and the buddy
+    /// system.
     Lifeguard,
-    /// Each member watches its successor in each of four rings; who does not answer is checked by witnesses before it is
-    /// accused, and once more before it is declared failed. Neither the time to detect a failure nor the cost of a member
-    /// depends on the size of the group.
+    /// Each member watches its successor in each of four rings. Witnesses check a subject that does
+    /// not answer before it is suspected, and again before it is declared failed. Neither the time
+    /// to detect a failure nor the cost of a member depends on the size of the group.
     #[default]
     Verified,
 }
 
-/// The configuration of a [`Machine`](crate::Machine). All members of a cluster should use the same one.
+/// The configuration of a [`Machine`](crate::Machine). All members of a cluster should use the same
+/// one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SwimConfig {
     /// Which protocol. Default: [`Mode::Verified`].
     pub mode: Mode,
-    /// The one number to tune in [`Mode::Verified`]: a member that stalls for less is never declared failed, and one whose
-    /// host has fallen silent is known to be within this time and 3 s. Default 5 s; at least twice `probe_interval`. (A
-    /// process that died is known at once by its closed port, whatever this says.) Stretched by local health + 1 of who
-    /// judges.
+    /// How long a member may stall without being declared failed ([`Mode::Verified`]). It is the
+    /// main setting of that mode. Default 5 s; at least twice `probe_interval`.
+    ///
+    /// A host that falls silent is declared failed within this time plus 3 s. A process that died
+    /// has a closed port, and is declared failed at once. The time is multiplied by the local
+    /// health + 1 of the member that judges.
     pub tolerated_pause: Duration,
-    /// The mass-failure brake ([`Mode::Verified`]): for how long a member holds its verdicts by silence back while more than
-    /// two fifths of the group, and at least two, are silent: it may be itself that is cut off. In every mode it is also for
-    /// how long fewer than the quorum must live until the partition status says that one should only read. Default 30 s; 0
-    /// holds nothing. Raising it delays the view of a real disaster; lowering it lets both sides of a short cut declare each
-    /// other failed, which they refute when it ends. A closed port and a leave are never held.
+    /// How long a member holds its verdicts about silent members back in a mass failure
+    /// ([`Mode::Verified`]): while more than two fifths of the group, and at least two members, are
+    /// silent. The member itself may be the isolated part. Default 30 s; 0 holds nothing.
+    ///
+    /// A longer time delays the report of a real mass failure. With a shorter time both sides of a
+    /// short partition declare each other failed, and refute when it ends. A verdict by a closed
+    /// port and a leave are never held back.
+    ///
+    /// In every mode it is also the time for which fewer members than the quorum must be alive
+    /// before the partition status recommends to only read.
     pub partition_grace: Duration,
-    /// With how many in a hundred of its highest known size the group has its quorum. Default 50, with which both halves of
-    /// an even split have it; 1 to 100. It decides nothing here, but what is told of a partition.
+    /// The share of its highest known size with which the group has its quorum, in percent. Default
+    /// 50, with which both halves of an even split have it; 1 to 100. It changes no verdict, only
+    /// what is reported about a partition.
     pub quorum_percent: u32,
-    /// When a member that fails and returns again and again is told of as flapping instead of with each event. `None` tells
-    /// everything, as the papers' modes do by default.
+    /// When a member that fails and returns repeatedly is reported as flapping, in place of each
+    /// single event. `None` reports every event, and is the default of the papers' modes.
     pub flaps: Option<FlapPolicy>,
-    /// A member that is declared failed again within this time of its return comes back only once it has reached its
-    /// neighbours for as long ([`Mode::Verified`]). Default 45 s. Zero lets it return whenever it reaches them, however often
-    /// that has gone wrong; longer keeps a member with an unsteady link out for longer.
+    /// A member that is declared failed again within this time after its return is on probation
+    /// ([`Mode::Verified`]). It returns only after it has reached its neighbours for this long.
+    /// Default 45 s. With 0 it returns whenever it reaches them. A longer time keeps a member with
+    /// an unsteady link out for longer.
     pub return_probation: Duration,
-    /// One member is probed each interval (SWIM's protocol period T'). Default 1 s; above zero. Halving it halves the
-    /// time to a first suspicion and doubles the idle traffic. Lifeguard stretches it by local health + 1.
+    /// The time between two probes that this member sends (SWIM's protocol period T'). Default 1 s;
+    /// above 0. Half of it halves the time to a first suspicion and doubles the idle traffic.
+    /// Lifeguard multiplies it by local health + 1.
     pub probe_interval: Duration,
-    /// How long a direct probe waits before helpers are asked. Default 500 ms; above zero and below
-    /// `probe_interval`. It should lie above the 99th percentile of the round trip. Stretched like the interval.
+    /// How long a direct probe waits before helpers are asked. Default 500 ms; above 0 and below
+    /// `probe_interval`. It should be above the 99th percentile of the round trip. It is multiplied
+    /// like the interval.
     pub probe_timeout: Duration,
-    /// The shortest time that an adapted time-out of a probe may have ([`Mode::Verified`], which waits for the round trip
-    /// that it measured and four deviations, between this and `probe_timeout`). Default 100 ms; lower finds a crash sooner
-    /// on a fast network and asks witnesses in vain more often.
+    /// The lower bound of the adaptive probe time-out ([`Mode::Verified`]). That time-out is the
+    /// smoothed round trip plus four deviations, and at most `probe_timeout`. Default 100 ms. A
+    /// lower value finds a crash sooner on a fast network, and asks witnesses more often without
+    /// need.
     pub probe_timeout_min: Duration,
-    /// How many helpers, or witnesses, are asked for an indirect probe (SWIM's k). Default 3; 0 turns indirect probes off,
-    /// which [`Mode::Verified`] does not allow: without witnesses nobody could be accused. More
-    /// helpers make false suspicions under loss rarer and cost one more round trip each, only when a probe fails.
+    /// How many helpers, or witnesses, are asked for an indirect probe (SWIM's k). Default 3. 0
+    /// turns indirect probes off. [`Mode::Verified`] does not allow 0, because it accuses no member
+    /// without a witness. More helpers make false suspicions under loss rarer. They cost one more
+    /// round trip each, and only when a probe fails.
     pub indirect_probes: usize,
-    /// How long a suspicion lasts before it becomes a failure ([`Mode::Swim`] and [`Mode::Lifeguard`]). Default: [`SuspicionRule::lifeguard`], between
-    /// `4 log10 N` and `24 log10 N` intervals by the number of independent accusers. Longer means fewer false failures
+    /// How long a suspicion lasts before it becomes a failure ([`Mode::Swim`] and
+    /// [`Mode::Lifeguard`]). Default: [`SuspicionRule::lifeguard`], `4 log10 N` to `24 log10 N`
+    /// intervals by the number of independent accusers. A longer time means fewer false failures,
     /// and later true ones.
     pub suspicion: SuspicionRule,
-    /// The highest local health score (Lifeguard's S). Default 8; 0 turns local health off, and with it the nacks that
-    /// feed it.
+    /// The highest local health score (Lifeguard's S). Default 8. 0 turns local health off, and
+    /// also the nacks that feed it.
     pub local_health_max: u32,
-    /// Whether a suspect is told of the claim against it with the first message to it (Lifeguard's buddy system).
-    /// Default true. Costs one update in each message to a suspect; without it a suspect hears so by chance.
+    /// Whether the first message to a suspect carries the claim against it (Lifeguard's buddy
+    /// system). Default true. It costs one update in each message to a suspect. Without it a
+    /// suspect receives the claim by chance.
     pub buddy: bool,
-    /// How often updates that wait are sent to random members, beyond those that ride on probes. Default 200 ms; above zero.
-    /// In [`Mode::Verified`] there are no such rounds: fresh news goes to all neighbours once.
+    /// How often waiting updates are sent to random members, besides the updates that piggyback on
+    /// probes. Default 200 ms; above 0. [`Mode::Verified`] has no such rounds: fresh updates go to
+    /// all neighbours once.
     pub gossip_interval: Duration,
-    /// To how many members each time. Default 3; 0 leaves updates to probes alone, as in SWIM's paper.
+    /// How many members receive the waiting updates in each round. Default 3. With 0 updates only
+    /// piggyback on probes, as in SWIM's paper.
     pub gossip_fanout: usize,
-    /// A fresh update is sent on after this time, and once more after as long again, rather than at the next gossip
-    /// interval; those that come together travel together. Default 20 ms; `None` waits for the interval. In
-    /// [`Mode::Verified`] it is sent once, to all neighbours, after 5 ms by default, and `None` is no delay at all.
+    /// A fresh update is sent after this time, and once more after the same time, before the next
+    /// gossip interval. Updates that arrive within this time go together. Default 20 ms; `None`
+    /// waits for the interval. [`Mode::Verified`] sends a fresh update once, to all neighbours. Its
+    /// default is 5 ms, and `None` means no delay.
     pub push_delay: Option<Duration>,
-    /// Each update is sent at most `retransmit * ceil(log2(N + 1))` times by each member. Default 3; at least 1.
+    /// Each member sends each update at most `retransmit * ceil(log2(N + 1))` times. Default 3; at
+    /// least 1.
     pub retransmit: u32,
-    /// How often the whole view is exchanged with a random member, which repairs whatever gossip lost. Default 30 s;
-    /// above zero. Costs about 60 bytes a known node each time. In [`Mode::Verified`] only the digests are compared first, at
-    /// the price of one probe while they are equal; each time half as much sooner or later at random, and mostly with a
-    /// neighbour: four members of the group ask a random one in each period, which may cost a connection.
+    /// The interval of anti-entropy rounds: the whole view is exchanged with a random member, which
+    /// repairs what gossip lost. Default 30 s; above 0. Each round costs about 60 bytes for each
+    /// known node.
+    ///
+    /// In [`Mode::Verified`] the digests are compared first. While they are equal, a round costs
+    /// one probe. Each interval varies by up to one half at random. Most rounds go to a neighbour.
+    /// Four members of the whole group ask a random member in each interval, which may cost a
+    /// connection.
     pub sync_interval: Duration,
-    /// How often one failed member, chosen at random, is contacted, in case that it was the network that failed. Default
-    /// 10 s, each time half as much shorter or longer at random; above zero; `None` leaves the failed alone. Costs one
-    /// attempt to connect each time, while there is a failed member.
+    /// How often one failed member, chosen at random, is contacted, in case only the network
+    /// failed. Default 10 s, varied by up to one half at random; above 0. `None` contacts no failed
+    /// member. It costs one attempt to connect each time, while there is a failed member.
     pub heal_interval: Option<Duration>,
-    /// How long failed and left members are remembered, and those that were forgotten before that.
-    /// Default 24 h. It should be longer than any member can be cut off and then come back with old
-    /// news.
+    /// How long the tombstones of failed and left members, and the names of forgotten members, are
+    /// kept. Default 24 h; above 0. It should be longer than any member can be isolated and then
+    /// return with old claims.
     pub tombstone_ttl: Duration,
 }
 
 impl SwimConfig {
-    /// SWIM as in its paper, with a fixed suspicion time-out of `5 * log10 N` intervals, as Lifeguard's paper compares it.
+    /// SWIM as in its paper, with a fixed suspicion time-out of `5 * log10 N` intervals, the value
+    /// for SWIM in the evaluation of Lifeguard's paper.
     pub fn swim() -> Self {
         Self {
             mode: Mode::Swim,
@@ -113,7 +142,7 @@ impl SwimConfig {
         }
     }
 
-    /// Rings of watchers, witnesses and checks of ports: the default.
+    /// Rings of watchers, witnesses, and port checks: the default.
     pub fn verified() -> Self {
         Self {
             mode: Mode::Verified,
@@ -149,17 +178,19 @@ impl SwimConfig {
         }
     }
 
-    /// [`swim`](Self::swim) with local health and nacks, the first of Lifeguard's three mechanisms alone (LHA-Probe).
+    /// [`swim`](Self::swim) with local health and nacks: the first of Lifeguard's three mechanisms
+    /// alone (LHA-Probe).
     pub fn lha_probe() -> Self {
         Self { local_health_max: 8, ..Self::swim() }
     }
 
-    /// [`swim`](Self::swim) with dynamic suspicion, the second of Lifeguard's mechanisms alone (LHA-Suspicion).
+    /// [`swim`](Self::swim) with dynamic suspicion: the second of Lifeguard's mechanisms alone
+    /// (LHA-Suspicion).
     pub fn lha_suspicion() -> Self {
         Self { suspicion: SuspicionRule { alpha: 5.0, ..SuspicionRule::lifeguard() }, ..Self::swim() }
     }
 
-    /// [`swim`](Self::swim) with the third of Lifeguard's mechanisms alone (Buddy System).
+    /// [`swim`](Self::swim) with the buddy system: the third of Lifeguard's mechanisms alone.
     pub fn buddy() -> Self {
         Self { buddy: true, ..Self::swim() }
     }
@@ -167,7 +198,7 @@ impl SwimConfig {
     /// Checks every range.
     ///
     /// # Errors
-    /// [`ConfigError`], which names the first field that is out of its range.
+    /// [`ConfigError`] for the first field that is out of its range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let positive = [
             ("probe_interval", self.probe_interval),
@@ -180,6 +211,7 @@ impl SwimConfig {
         if let Some((field, _)) = positive.into_iter().find(|(_, duration)| duration.is_zero()) {
             return Err(ConfigError::Zero { field });
         }
+        // The rest of the interval is the time for indirect probes (SWIM, section 3.1).
         if self.probe_timeout >= self.probe_interval {
             return Err(ConfigError::ProbeTimeout {
                 timeout: self.probe_timeout,
@@ -190,6 +222,7 @@ impl SwimConfig {
         if verified && self.indirect_probes == 0 {
             return Err(ConfigError::Zero { field: "indirect_probes" });
         }
+        // With less a single missed probe could be enough for a verdict.
         if verified && self.tolerated_pause < self.probe_interval * 2 {
             return Err(ConfigError::ToleratedPause {
                 pause: self.tolerated_pause,
@@ -208,11 +241,13 @@ impl SwimConfig {
         Ok(self.suspicion.validate()?)
     }
 
-    /// `health` as it fits to this protocol: whom it watches, and how often those are heard from.
+    /// Adapts `health` to the mode: which members the health checker watches, and how often it can
+    /// expect a message from each.
     #[must_use]
     pub fn adapt(&self, mut health: HealthConfig) -> HealthConfig {
         health.phi.expected_interval = self.probe_interval;
         if self.mode == Mode::Verified {
+            // A member probes each of its subjects once in a cycle of `RINGS` intervals.
             health.phi.expected_interval = self.probe_interval * u32::try_from(RINGS).unwrap_or(u32::MAX);
             (health.rhythm, health.scope) = (Rhythm::Regular, Scope::Listed);
         }
@@ -238,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn each_preset_is_the_one_of_its_paper() {
+    fn each_preset_has_the_values_of_its_paper() {
         let fixed = SuspicionRule { alpha: 5.0, beta: 1.0, confirmations: 0 };
         let dynamic = SuspicionRule { beta: 6.0, confirmations: 3, ..fixed };
         let table = [
@@ -260,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn the_health_check_expects_to_hear_from_each_member_as_often_as_the_mode_makes_it() {
+    fn health_check_expects_the_probe_rate_of_the_mode() {
         let health = HealthConfig::default();
         let interval = Duration::from_millis(300);
         let adapted = |config: SwimConfig| SwimConfig { probe_interval: interval, ..config }.adapt(health);
@@ -273,17 +308,17 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_two_intervals_is_the_shortest_that_can_be_tolerated() {
+    fn tolerated_pause_below_two_intervals_is_refused() {
         let with = |tolerated_pause, mode| SwimConfig { mode, tolerated_pause, ..SwimConfig::verified() };
         let (two, less) = (Duration::from_secs(2), Duration::from_millis(1_999));
         assert_eq!(with(two, Mode::Verified).validate(), Ok(()));
         let refused = ConfigError::ToleratedPause { pause: less, interval: Duration::from_secs(1) };
         assert_eq!(with(less, Mode::Verified).validate(), Err(refused));
-        assert_eq!(with(less, Mode::Swim).validate(), Ok(()), "the papers' modes know no such thing");
+        assert_eq!(with(less, Mode::Swim).validate(), Ok(()), "the papers' modes do not use it");
     }
 
     #[test]
-    fn each_bad_value_is_named() {
+    fn error_names_the_field_that_is_out_of_range() {
         let with = |change: fn(&mut SwimConfig)| {
             let mut config = SwimConfig::default();
             change(&mut config);
@@ -304,7 +339,7 @@ mod tests {
             change(&mut policy);
             SwimConfig { flaps: Some(policy), ..SwimConfig::default() }.validate().unwrap_err().to_string()
         };
-        assert!(flaps(|policy| policy.returns = 1).contains("returns"));
+        assert!(flaps(|policy| policy.returns = 1).contains("flap"));
         assert!(flaps(|policy| policy.quiet = Duration::ZERO).contains("quiet"));
     }
 }

@@ -1,40 +1,40 @@
-//! How a message is delivered.
+//! How the driver delivers a message.
 
 use std::time::Duration;
 
 /// What the driver does with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivery {
-    /// For how long it is of use: an answer, or a delivery, after this time comes too late.
+    /// The deadline. An answer, or a delivery, after this time is too late.
     pub within: Duration,
-    /// What to do where there is no open connection to the member.
+    /// What to do if there is no open connection to the member.
     pub dial: Dial,
-    /// What its bytes are for.
+    /// The kind of traffic that the bytes of the message count as.
     pub traffic: Traffic,
 }
 
-/// What the bytes of a message are for, as they are counted.
+/// The kind of traffic that the bytes of a message count as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Traffic {
-    /// Probes, also indirect ones, and their answers, with all that rides on them.
+    /// Direct and indirect probes and their answers, with all updates that piggyback on them.
     Probe,
-    /// News that goes by itself.
+    /// Gossip updates in a message of their own.
     Gossip,
-    /// Comparisons and exchanges of views.
-    Comparison,
+    /// Anti-entropy: digests and exchanges of views.
+    AntiEntropy,
     /// Joins.
     Other,
 }
 
 /// What the driver does with a message whose receiver has no open connection to this member. A
 /// handshake costs a hundred times the CPU of a message. Too many handshakes at once make a whole
-/// group late.
+/// group late (`docs/decisions/0014-too-little-cpu-is-no-storm.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dial {
     /// The driver dials, before all others: failure detection depends on the message.
     First,
     /// The driver dials when no `First` waits. The message can wait.
     Later,
-    /// The driver drops the message. Probes carry the same news.
+    /// The driver drops the message. Probes carry the same updates.
     Never,
 }

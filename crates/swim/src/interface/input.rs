@@ -1,4 +1,4 @@
-//! What the world tells the machine.
+//! The inputs of the machine: messages, time, port checks, and commands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,139 +9,148 @@ use bytes::Bytes;
 
 use crate::wire::message::Message;
 
-/// Names one request of ours, from the [`Output::Send`](crate::Output::Send) that made it to its one answer.
+/// Names one request of this member, from the [`Output::Send`](crate::Output::Send) that made it to
+/// its one answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// Names one request of a peer, so that the machine can answer it; the driver chooses it.
+/// Names one request of a peer, so that the machine can answer it. The driver chooses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplyId(pub u64);
 
-/// Names one command of the application, so that it can be told how the command ended; the driver chooses it.
+/// Names one command of the application, so that the machine can report its outcome. The driver
+/// chooses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub u64);
 
-/// Names one check of a member's port, from the [`Output::CheckPort`](crate::Output::CheckPort) that asked for it to its
-/// one end.
+/// Names one port check, from the [`Output::CheckPort`](crate::Output::CheckPort) that started it
+/// to its one result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CheckId(pub u64);
 
-/// Something happened.
+/// Something that happened, for the machine to handle.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// A peer sent a message.
     Message {
-        /// Who: the name in its connection's certificate.
+        /// The sender: the name in the certificate of its connection.
         from: NodeId,
-        /// What.
+        /// The message.
         message: Message,
-        /// Set if it waits for an answer.
+        /// Set if the sender waits for an answer.
         reply_to: Option<ReplyId>,
     },
-    /// A peer answered a request of ours.
+    /// A peer answered a request of this member.
     Reply {
-        /// Which request.
+        /// The request.
         request: RequestId,
-        /// Who: the name in its connection's certificate.
+        /// The sender: the name in the certificate of its connection.
         from: NodeId,
-        /// What.
+        /// The answer.
         message: Message,
     },
-    /// A request of ours ended without an answer.
+    /// A request of this member ended without an answer.
     NoReply {
-        /// Which request.
+        /// The request.
         request: RequestId,
-        /// Why.
+        /// Why there is no answer.
         why: NoReply,
     },
-    /// A port was checked.
+    /// A port check has ended.
     PortChecked {
-        /// Which check.
+        /// The check.
         check: CheckId,
-        /// Whether the host said that nobody listens there. False if it said nothing: that proves nothing.
+        /// Whether the host reported that no process listens at the port. False if the host sent
+        /// nothing, which proves nothing.
         closed: bool,
     },
-    /// Time has passed: whatever is due is to be done.
+    /// Time has passed. The machine handles every timer that is due.
     Timeout,
-    /// Something else than a timer came to us so much later than it should have: a message that waited in our queue. How late
-    /// timers are the machine sees by itself.
+    /// A message waited in this member's own queue for this time. The machine measures by itself
+    /// how late its timers are.
     Late {
-        /// How long it waited.
+        /// How long the message waited.
         by: Duration,
     },
-    /// The health checker found a member silent beyond its threshold. Where it makes a claim, the member becomes suspect.
+    /// The health checker found a member silent beyond its threshold. With a claim the member
+    /// becomes suspect.
     Health {
-        /// Whom.
+        /// The silent member.
         id: NodeId,
-        /// That it is suspect, to be applied to the members; `None` if the checker only reports. A claim about another
-        /// member, or about us, is left alone.
+        /// The claim that the member is suspect, to apply to the view. `None` if the checker only
+        /// reports. The machine ignores a claim about another member, or about this member itself.
         claim: Option<Arc<NodeStatus>>,
         /// The evidence.
         cause: Cause,
     },
-    /// Our incarnation may rise so far and no further: a record that outlives us says so, and our next life will begin
-    /// above it. Without any such input it is not bounded. A lower one than the last changes nothing.
+    /// The highest incarnation that this member may take. It is on stable storage, and the next
+    /// instance of this member starts above it. Without such an input there is no bound. A lower
+    /// value than before changes nothing.
     Reserved {
-        /// The highest incarnation that we may take.
+        /// The highest incarnation that this member may take.
         up_to: Incarnation,
     },
-    /// What the wall clock says. Until the first one it is the clock that our first statement was
-    /// made by. The driver reads it again from time to time, so that a clock that is set right
-    /// while we run counts.
+    /// The time of the wall clock. Until the first such input the machine uses the time of its
+    /// first statement. The driver reads the clock again from time to time, so that a corrected
+    /// clock takes effect while the member runs.
     WallClock {
         /// The time since the Unix epoch.
         since_epoch: Duration,
     },
-    /// The driver can take no more messages for now, or waits for one of them to go out. Until it is
-    /// [`Clear`](Self::Clear), nothing is begun that would send one: what is due waits. Only what can be concluded
-    /// without a word to anybody goes on, above all the clocks of suspicions. Saying it twice changes nothing.
-    Congested,
-    /// The driver can take messages again. Without a [`Congested`](Self::Congested) before, it changes nothing.
-    Clear,
-    /// The application wants something.
+    /// Back-pressure: the driver takes no more messages for now. Until [`Clear`](Self::Clear) the
+    /// machine starts nothing that sends a message, and timers that would send one wait. Timers
+    /// that send nothing still run, such as those of suspicions. A second `Congested` changes
+    /// nothing.
+    BackPressure,
+    /// The driver takes messages again. Without a [`Congested`](Self::Congested) before, it changes
+    /// nothing.
+    BackPressureEnded,
+    /// A command of the application.
     Command {
-        /// Names it.
+        /// Names the command.
         id: CommandId,
-        /// What.
+        /// The command.
         command: Command,
     },
 }
 
-/// Why a request has no answer: evidence, never a verdict.
+/// Why a request has no answer. This is evidence, and never a verdict by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoReply {
-    /// Nothing came back, in time or at all: the peer or the path is at fault.
+    /// No answer came in time, or the path failed. The fault is at the peer or in the network.
     Silent,
-    /// No answer came in time, but the member's process acknowledges our packets: it lives, and is late.
+    /// No answer came in time, but the peer's process acknowledges packets. The process runs, and
+    /// is late.
     Late,
-    /// Something came back, but not from that member: another certificate, or a refusal.
+    /// A peer answered, but it is not that member: it has another certificate, or it refused.
     Refused,
-    /// We could not even ask: a limit of ours (a full pool, a full queue). Says nothing about the peer.
+    /// This member could not send the request: a limit of its own was reached (a full pool, a full
+    /// queue). It says nothing about the peer.
     Local,
 }
 
-/// What the application may want.
+/// The commands of the application.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Exchange views with this member, which is how one joins.
+    /// Join the group through this member: exchange views with it.
     Join {
-        /// Its name, known from its certificate.
+        /// The member's name, from its certificate.
         id: NodeId,
-        /// Where it was reached.
+        /// The address at which it was reached.
         addr: NodeAddr,
     },
-    /// Tell all that we leave.
+    /// Announce to all members that this member leaves.
     Leave,
-    /// Replace our tags.
+    /// Replace the tags of this member.
     SetTags(Tags),
-    /// Send this to all members.
+    /// Send this payload to all members.
     Broadcast(Bytes),
-    /// Remove the tombstone of this member here and at all others.
+    /// Remove the tombstone of this member here and at all other members.
     Forget {
-        /// Of whom.
+        /// The name of the member to forget.
         id: NodeId,
-        /// What is remembered of it beside the registry, which may have removed the tombstone
-        /// already. It counts where the registry does not know the member.
+        /// The member's status from another source than the registry, which may have removed the
+        /// tombstone already. It is used if the registry does not know the member.
         remembered: Option<Arc<NodeStatus>>,
     },
 }

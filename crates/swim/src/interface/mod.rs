@@ -1,4 +1,5 @@
-//! What a user of the machine sees: its configuration, inputs, outputs, errors and counters. Nothing here does anything.
+//! The types that a user of the machine sees: configuration, inputs, outputs, errors, and counters.
+//! They have no behaviour of their own.
 
 pub(crate) mod config;
 pub(crate) mod delivery;

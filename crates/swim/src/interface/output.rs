@@ -1,4 +1,5 @@
-//! What the machine wants done. One enum, so that tests can assert it whole.
+//! The outputs of the machine: what the driver must do. One enum, so that tests can compare whole
+//! sequences.
 
 use std::sync::Arc;
 
@@ -9,88 +10,90 @@ use super::error::{CommandError, ForgetError};
 use super::input::{CheckId, CommandId, NoReply, ReplyId, RequestId};
 use crate::wire::message::Message;
 
-/// Something is to be done. The driver takes outputs in order and never blocks on one.
+/// Something for the driver to do. The driver takes outputs in order and never blocks on one.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// Send `message` to a member.
     Send {
-        /// To whom: the certificate of whoever answers must name it.
+        /// The receiver. The certificate of the process that answers must have this name.
         to: NodeId,
-        /// Where it listens, as far as is known.
+        /// The address at which the receiver listens, as far as this member knows.
         addr: NodeAddr,
-        /// What.
+        /// The message.
         message: Message,
-        /// Set if an answer is expected: it must come back, once, as [`Input::Reply`](crate::Input::Reply) or
-        /// [`Input::NoReply`](crate::Input::NoReply).
+        /// Set if the machine expects an answer. The driver must return exactly one
+        /// [`Input::Reply`](crate::Input::Reply) or [`Input::NoReply`](crate::Input::NoReply).
         request: Option<RequestId>,
-        /// How.
+        /// How to deliver the message.
         delivery: Delivery,
     },
-    /// Answer a peer's request.
+    /// Answer a request of a peer.
     Reply {
-        /// Which.
+        /// The request.
         to: ReplyId,
-        /// With what.
+        /// The answer.
         message: Message,
     },
-    /// Ask the host of a member whether anybody listens at its port. It must come back, once and within a second, as
-    /// [`Input::PortChecked`](crate::Input::PortChecked).
+    /// Check whether a process listens at the port of a member. The driver must return exactly one
+    /// [`Input::PortChecked`](crate::Input::PortChecked), within a second.
     CheckPort {
-        /// Which check.
+        /// Names the check.
         check: CheckId,
-        /// Of whom.
+        /// The member.
         node: NodeId,
-        /// Where it listens.
+        /// The address at which it listens.
         addr: NodeAddr,
     },
-    /// From now on these are the members that we watch: they, and only they, are heard from regularly.
+    /// These are the subjects from now on. This member regularly hears from them, and from no other
+    /// member.
     Watch {
-        /// Whom, ordered by name.
+        /// The subjects, ordered by name.
         subjects: Vec<NodeId>,
     },
-    /// A statement of ours waits: its incarnation lies above those that are [reserved](crate::Input::Reserved).
+    /// A statement of this member waits: its incarnation is above the
+    /// [reserved](crate::Input::Reserved) ones.
     Reserve {
-        /// Up to which incarnation at the least more have to be reserved.
+        /// The driver must reserve incarnations at least up to this one.
         at_least: Incarnation,
     },
-    /// A member sent a claim that lies too far ahead of our wall clock. It was refused. Put it into
-    /// the log: at most one comes a minute.
-    Refused(RefusedClaim),
-    /// A member wanted to join through us, and our wall clocks differ too much. Put it into the
-    /// log: at most one comes a minute.
+    /// A member sent a claim that is too far ahead of the wall clock, and the machine refused it.
+    /// The driver logs it. There is at most one such output a minute.
+    RefusedClaim(RefusedClaim),
+    /// A join was refused because the two wall clocks differ too much. The driver logs it. There is
+    /// at most one such output a minute.
     RefusedJoin(RefusedJoin),
-    /// A member is forgotten up to this incarnation, here and wherever the word comes. Whoever
-    /// keeps its address should contact it no more.
+    /// A member is forgotten up to this incarnation, here and at each member that receives the
+    /// forget update. A component that keeps its address should not contact it any more.
     Forgotten {
-        /// Which member.
+        /// The forgotten member.
         id: NodeId,
-        /// Up to which incarnation. With a higher one it is a member again.
+        /// The highest incarnation that is forgotten. With a higher one it is a member again.
         incarnation: Incarnation,
     },
-    /// Tell the application.
+    /// Report this event to the application.
     Event(ClusterEvent),
     /// A command has ended.
     Done {
-        /// Which.
+        /// The command.
         id: CommandId,
-        /// How.
+        /// Its outcome.
         outcome: Outcome,
     },
 }
 
-/// A claim that was refused because its incarnation lies more than
-/// [`CLOCK_ERROR_MAX`](Incarnation::CLOCK_ERROR_MAX) ahead of our wall clock.
+/// A claim that was refused because its incarnation is more than
+/// [`CLOCK_ERROR_MAX`](Incarnation::CLOCK_ERROR_MAX) ahead of this member's wall clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedClaim {
-    /// Who sent it: the name in its connection's certificate.
+    /// The sender: the name in the certificate of its connection.
     pub from: NodeId,
-    /// The member that it is about.
+    /// The member that the claim is about.
     pub about: NodeId,
-    /// The incarnation that it gives that member.
+    /// The incarnation in the claim.
     pub claimed: Incarnation,
-    /// The incarnation that a member would start with now, by our wall clock.
+    /// The incarnation that a member would start with now, by this member's wall clock.
     pub clock: Incarnation,
-    /// How many claims were refused since the last report, this one included.
+    /// The number of claims that were refused since the last report, with this one.
     pub refused: u64,
 }
 
@@ -98,11 +101,11 @@ pub struct RefusedClaim {
 /// [`CLOCK_ERROR_MAX`](Incarnation::CLOCK_ERROR_MAX).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedJoin {
-    /// Who wanted to join: the name in its connection's certificate.
+    /// The peer that tried to join: the name in the certificate of its connection.
     pub from: NodeId,
-    /// What its wall clock says.
+    /// The time of the peer's wall clock.
     pub theirs: Incarnation,
-    /// What our wall clock says.
+    /// The time of this member's wall clock.
     pub ours: Incarnation,
 }
 
@@ -113,44 +116,45 @@ pub enum JoinFailure {
     NoAnswer(NoReply),
     /// The two wall clocks differ by more than [`CLOCK_ERROR_MAX`](Incarnation::CLOCK_ERROR_MAX).
     ClocksDiffer {
-        /// What our wall clock says.
+        /// The time of this member's wall clock.
         ours: Incarnation,
-        /// What that of the peer says.
+        /// The time of the peer's wall clock.
         theirs: Incarnation,
     },
-    /// Our incarnation lies too far ahead of the peer's wall clock, though the clocks agree.
+    /// This member's incarnation is too far ahead of the peer's wall clock, though the clocks
+    /// agree.
     FarAhead,
-    /// The peer has no room for one more member.
+    /// The peer's registry has no room for a further member.
     Full,
-    /// The peer leaves the group itself.
+    /// The peer itself leaves the group.
     Leaving,
 }
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Views are exchanged: we are in.
+    /// The views are exchanged, and this member is in the group.
     Joined {
-        /// How many members we now know, ourselves included.
+        /// The number of members that this member knows now, itself included.
         members: usize,
     },
-    /// The member that we wanted to join through did not go through with it.
+    /// The join failed.
     JoinFailed {
-        /// Why.
+        /// Why it failed.
         why: JoinFailure,
     },
-    /// Our leave was told.
+    /// The leave is announced.
     Left {
-        /// How many members have confirmed it.
+        /// The number of members that confirmed it.
         confirmed: usize,
-        /// How many were told directly; all others hear of it by gossip.
-        told: usize,
+        /// The number of members that received it directly. All others receive it by gossip.
+        notified: usize,
     },
-    /// Our tags are replaced and on their way, or why they are not.
+    /// The new tags are set and waiting to be sent, or why they are not.
     TagsSet(Result<(), CommandError>),
-    /// The broadcast is on its way, or why it is not.
+    /// The broadcast waits to be sent, or why it does not.
     Broadcast(Result<(), CommandError>),
-    /// The member is forgotten here and the word is on its way, with what was known of it; or why
-    /// it is not.
+    /// The member is forgotten here and the forget update waits to be sent, with the last known
+    /// status of the member; or why it is not forgotten.
     Forgotten(Result<Arc<NodeStatus>, ForgetError>),
 }

@@ -1,19 +1,19 @@
-//! What goes before what.
+//! The priority of a gossip update.
 
-/// What goes before what.
+/// The priority of a gossip update in the queue. A smaller value goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// A member failed or left, or refutes a claim.
+    /// A member failed, left, or refutes a claim.
     Critical,
     /// A member is suspected, or has new tags.
     High,
     /// A member is new, or is forgotten.
     Medium,
-    /// An application's broadcast.
+    /// A broadcast of an application.
     Low,
 }
 
 impl Priority {
-    /// All, the most urgent first.
+    /// All priorities, the most urgent first.
     pub(crate) const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
 }

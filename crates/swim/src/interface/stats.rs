@@ -1,95 +1,104 @@
-//! What the machine has counted, to see from outside how it fares. Counters only rise; gauges say what is now.
+//! The machine's counters and gauges. Counters only rise. A gauge has its present value.
 
 /// The machine's counters and gauges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SwimStats {
-    /// Direct probes begun.
+    /// Direct probes started.
     pub probes: u64,
     /// Probes answered in time, directly.
     pub acks: u64,
-    /// Probes answered in time only through a helper: the path from us to the member was at fault.
+    /// Probes answered in time only through a helper: the fault is in the path from this member to
+    /// the target.
     pub indirect_acks: u64,
-    /// Probes that nobody answered.
+    /// Probes without any answer, direct or indirect.
     pub probes_failed: u64,
-    /// Probes that a limit of our own prevented or voided.
+    /// Probes that were not sent, or do not count, because of a limit or a pause of this member.
     pub probes_void: u64,
     /// Answers that came after their probe had ended.
     pub late_replies: u64,
-    /// Indirect probes that we made for others.
+    /// Indirect probes that this member made for others.
     pub relays: u64,
-    /// Indirect probes that we declined because too many were under way.
+    /// Indirect probes for others that this member declined: too many ran already, or it did not
+    /// know the target.
     pub relays_refused: u64,
-    /// Checks of ports begun.
+    /// Port checks started.
     pub port_checks: u64,
-    /// Checks of ports that were not begun because too many were under way.
+    /// Port checks that were not started because too many ran already.
     pub port_checks_refused: u64,
-    /// Times that neither a silent member nor any witness answered us: we were cut off or overloaded, and said nothing.
-    pub unheard: u64,
-    /// Pauses of our own that voided what we were about to judge.
+    /// Times that neither a silent member nor any witness answered. This member was isolated or
+    /// overloaded, so it accused no member.
+    pub isolated: u64,
+    /// Pauses of this member that voided its open probes and verdicts.
     pub pauses: u64,
-    /// Times that we began to be late with what we had to do, and judged nobody until that was over.
+    /// Times that this member became late with its timers and messages. It judges no member until
+    /// that ends.
     pub times_late: u64,
-    /// Probes without an answer of members whose process acknowledged our packets meanwhile: they live, and are late.
+    /// Probes without an answer whose target acknowledged packets meanwhile. The target's process
+    /// runs, and is late.
     pub probes_late: u64,
-    /// Periodic comparisons, and contacts of failed ones, that waited for the next time because we were late.
-    pub comparisons_postponed: u64,
-    /// Periodic comparisons with a random member instead of a neighbour ([`Mode::Verified`](crate::Mode::Verified)): each may cost a
-    /// connection.
-    pub comparisons_far: u64,
-    /// Times that our own driver could take no more messages, so that what was due waited.
-    pub congestions: u64,
-    /// Suspicions that we raised ourselves.
+    /// Anti-entropy rounds, and contacts of failed members, that this member skipped because it was
+    /// late.
+    pub anti_entropy_postponed: u64,
+    /// Anti-entropy rounds with a random member in place of a neighbour
+    /// ([`Mode::Verified`](crate::Mode::Verified)). Each may cost a connection.
+    pub anti_entropy_random: u64,
+    /// Times of back-pressure: the driver took no more messages, and due timers waited.
+    pub back_pressures: u64,
+    /// Suspicions that this member raised by its own evidence.
     pub suspicions: u64,
-    /// Times that a verdict was held back, because nearly half of the group was silent.
+    /// Times that a verdict was held back, because a large part of the group was silent or because
+    /// this member was late.
     pub verdicts_held: u64,
-    /// Members that were told of as flapping.
+    /// Members that were reported as flapping.
     pub flapping: u64,
-    /// Members that our own clock declared failed.
+    /// Members that this member itself declared failed.
     pub failures: u64,
-    /// Of these, members that most of their watchers could reach only now and then.
+    /// Among these, members that most of their watchers could reach only now and then.
     pub lossy: u64,
-    /// Trials, before we came back, in which too few members answered us.
-    pub trials_failed: u64,
-    /// Times that we were declared failed again so soon that we had to do well for a while before we came back.
+    /// Return checks in which too few members answered. This member does not refute its failure
+    /// before one passes.
+    pub return_checks_failed: u64,
+    /// Times that this member was declared failed again so soon after its return that it went on
+    /// probation.
     pub probations: u64,
-    /// Claims about ourselves that we refuted.
+    /// Claims about this member that it refuted.
     pub refutations: u64,
-    /// Claims that were refused because their incarnation lies more than 24 h ahead of our wall
-    /// clock: about ourselves, about other members, and in broadcasts.
+    /// Claims that were refused because their incarnation is more than 24 h ahead of the wall
+    /// clock: about this member, about other members, and in broadcasts.
     pub claims_refused: u64,
-    /// Times that we contended with another process, or a former life, for our name.
+    /// Times that another process, or a former instance, claimed this member's name.
     pub name_conflicts: u64,
     /// Claims about unknown members that were refused because the registry was full.
     pub registry_full: u64,
-    /// Broadcasts dropped from a full queue before they had been sent as often as planned.
+    /// Broadcasts that a full queue dropped before they were sent as often as planned.
     pub broadcasts_dropped: u64,
-    /// Messages that made no sense where they came: an answer nobody asked for, or of the wrong kind.
+    /// Messages that were not expected: an answer without a request, an answer of the wrong kind,
+    /// or a request without a way to answer it. Also results of unknown port checks.
     pub unexpected: u64,
-    /// Exchanges of views that we began and that ended well.
+    /// Exchanges of views that this member started and that ended without an error.
     pub syncs: u64,
-    /// Verdicts of others that came by an exchange and were put to their subjects first.
-    pub disputes: u64,
-    /// Such verdicts that were left out because too many were open.
-    pub disputes_full: u64,
-    /// Tombstones that were removed before their time, because their member was forgotten here or
-    /// elsewhere.
+    /// Verdicts of other members that came by an exchange of views. Their subjects are asked first.
+    pub old_verdicts: u64,
+    /// Such verdicts that were dropped because too many were open.
+    pub old_verdicts_dropped: u64,
+    /// Tombstones that were removed early because their member was forgotten here or elsewhere.
     pub forgotten: u64,
-    /// Words that a member is forgotten, and which were ignored because it is a member here, or of
-    /// a later incarnation.
+    /// Forget updates that were ignored because the named member is alive or suspect here, or has a
+    /// higher incarnation.
     pub forgets_ignored: u64,
-    /// Tombstones of which a peer told though their member was forgotten, so that it was told the
-    /// word.
-    pub forgets_told: u64,
-    /// Words that are remembered no more, or were not noted at all, because 16,384 are remembered
-    /// already.
+    /// Forget updates sent to a peer because it still had the tombstone of a forgotten member.
+    pub forgets_repeated: u64,
+    /// Forgotten names that are not remembered any more, or never were, because 16,384 are
+    /// remembered already.
     pub forgets_dropped: u64,
-    /// Members that only an exchange spoke of and that did not answer: they were not taken in.
-    pub ghosts: u64,
-    /// Such members that were left out because too many waited.
+    /// Members that only an exchange of views reported, and that did not answer. They did not enter
+    /// the view.
+    pub introductions_failed: u64,
+    /// Such members that were dropped because too many waited for their answer.
     pub introductions_full: u64,
-    /// Failed members that we tried to contact.
+    /// Failed members that this member tried to contact.
     pub heals: u64,
-    /// Lifeguard's local health score: 0 is well.
+    /// Lifeguard's local health score. 0 is healthy.
     pub local_health: u32,
     /// Names that are remembered as forgotten.
     pub forgotten_names: usize,

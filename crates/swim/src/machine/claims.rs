@@ -1,4 +1,4 @@
-//! Claims about members: whether they are believed, and what a change leads to.
+//! Claims about members: whether this member believes them, and what a change of the view causes.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::report::finding_of;
 use crate::wire::message::{Reception, Update};
 
 impl Owners {
-    /// Updates have come from a member.
-    pub(super) fn gossiped(&mut self, cx: &mut Context, from: &NodeId, gossip: &[Update]) {
+    /// Takes in the gossip updates of a message from `from`.
+    pub(super) fn receive_gossip(&mut self, cx: &mut Context, from: &NodeId, gossip: &[Update]) {
         self.settle(cx);
-        // So it is at rest.
+        // Most messages carry no updates.
         if gossip.is_empty() {
             return;
         }
@@ -26,13 +26,14 @@ impl Owners {
             Update::Node { status, .. } => Some(&**status),
             Update::User(_) | Update::Forget { .. } => None,
         });
-        let mut news = cx.members.news(claims.clone()).into_iter();
+        let mut are_new = cx.members.are_new(claims.clone()).into_iter();
         for update in gossip {
             match update {
                 Update::Node { status, accusers } => {
-                    let is_news = news.next().unwrap_or(true);
-                    // A suspicion that is known may have another accuser, and what is said of us is ours to judge.
-                    let matters = is_news
+                    let is_new = are_new.next().unwrap_or(true);
+                    // A known suspicion may have a further accuser. A claim about this member may
+                    // need a refutation. Both matter even if they change nothing in the view.
+                    let matters = is_new
                         || status.state == NodeState::Suspect
                         || status.id == cx.me
                         || self.admission.is_far_ahead(&status.id);
@@ -40,17 +41,18 @@ impl Owners {
                         self.claimed(cx, status, accusers.clone(), Spread::AllBut(from));
                     }
                 }
-                Update::Forget { id, incarnation } => self.forgotten(cx, from, (id, *incarnation)),
-                // The instance of an origin outranks its earlier ones: a false one would silence it.
+                Update::Forget { id, incarnation } => self.receive_forget(cx, from, (id, *incarnation)),
+                // A higher instance of an origin replaces the lower ones. A false instance far
+                // ahead would make all members ignore the origin's real broadcasts.
                 Update::User(message) => {
-                    if !self.admission.refuses(cx, from, (&message.origin, message.life)) {
-                        self.news.heard_broadcast(cx, from, message);
+                    if !self.admission.refuses(cx, from, (&message.origin, message.instance)) {
+                        self.dissemination.receive_broadcast(cx, from, message);
                     }
                 }
             }
             self.settle(cx);
         }
-        // Mostly nobody lacks a description: then no name is looked up.
+        // Mostly no member lacks its description. Then there is no look-up for each claim.
         if cx.members.incomplete_count() > 0 {
             for status in claims {
                 self.complete(cx, from, &status.id);
@@ -58,33 +60,34 @@ impl Owners {
         }
     }
 
-    /// Whether a claim that came by gossip is to be taken in.
+    /// Whether this member takes in a claim that came by gossip.
     fn believes(&mut self, cx: &mut Context, from: &NodeId, claim: &Arc<NodeStatus>) -> bool {
         if self.admission.refuses(cx, from, (&claim.id, claim.incarnation))
             || self.members.is_forgotten(cx, from, claim)
         {
             return false;
         }
-        // News of a member that joins begins with its own statement. A suspicion about one that is
-        // unknown here comes from a member that was cut off.
+        // The first update about a new member is its own statement. So a suspicion about a member
+        // that is unknown here comes from a member that was isolated, and may be old.
         claim.state != NodeState::Suspect || !self.admission.asks_for_introduction(cx, from, claim)
     }
 
-    /// A member says that another is forgotten.
-    fn forgotten(&mut self, cx: &mut Context, from: &NodeId, (id, incarnation): (&NodeId, Incarnation)) {
+    /// Takes in a forget update from `from`.
+    fn receive_forget(&mut self, cx: &mut Context, from: &NodeId, (id, incarnation): (&NodeId, Incarnation)) {
         if self.admission.refuses(cx, from, (id, incarnation)) {
             return;
         }
         match cx.mine().filter(|mine| mine.id == *id) {
+            // A forget update about this member is a claim that it failed. It refutes that.
             Some(mine) => {
                 let claim = NodeStatus { incarnation, ..mine.with_state(NodeState::Failed) };
                 self.claimed_of_us(cx, &claim);
             }
-            None => self.members.heard_word(cx, from, (id, incarnation)),
+            None => self.members.receive_forget(cx, from, (id, incarnation)),
         }
     }
 
-    /// Takes in a page of nodes from `from`.
+    /// Takes in a page of nodes from `from`, and passes changes on as `spread` says.
     pub(super) fn take_in(
         &mut self,
         cx: &mut Context,
@@ -92,16 +95,18 @@ impl Owners {
         nodes: &[Arc<NodeStatus>],
         spread: Spread<'_>,
     ) {
-        // A newcomer knows nobody, and believes the member that it joins through.
+        // A member that just started knows no other, and believes the member that it joins through.
         let is_newcomer = matches!(spread, Spread::Nobody) && self.admission.has_started_lately(cx);
         for status in nodes {
             let is_believed = !(self.admission.refuses(cx, from, (&status.id, status.incarnation))
                 || self.members.is_forgotten(cx, from, status)
-                || self.members.is_of_no_use(status)
-                || self.repair.puts_to_its_subject(cx, from, status)
+                || self.members.is_unknown_tombstone(status)
+                || self.repair.holds_back(cx, from, status)
                 || !is_newcomer && self.admission.asks_for_introduction(cx, from, status));
             if is_believed {
-                // Who holds a member for suspect need not accuse it: else each exchange would add a voice that is none.
+                // A member that reports a suspicion is no accuser of its own. Otherwise each
+                // exchange of views would add an accuser, and shorten the suspicion without
+                // evidence.
                 let accusers = match status.state {
                     NodeState::Failed => vec![from.clone()],
                     NodeState::Alive | NodeState::Suspect | NodeState::Left => Vec::new(),
@@ -112,7 +117,7 @@ impl Owners {
         }
     }
 
-    /// Takes in a page, and asks for the descriptions that it lacks.
+    /// Takes in a page, and asks for the descriptions that are missing in it.
     pub(super) fn take_in_and_complete(
         &mut self,
         cx: &mut Context,
@@ -126,7 +131,8 @@ impl Owners {
         }
     }
 
-    /// `from` has just spoken of `id`: if we lack its description, ask for it.
+    /// Asks `from` for the description of `id`, if this member lacks it. `from` has just sent a
+    /// claim about `id`, so it probably has the description.
     fn complete(&mut self, cx: &mut Context, from: &NodeId, id: &NodeId) {
         if lacks_description(cx, id)
             && let Some(teller) = cx.members.get(from)
@@ -135,18 +141,20 @@ impl Owners {
         }
     }
 
-    /// Asks `whom` for the description of `id`, unless that is under way, or too many are.
-    pub(super) fn describe(&mut self, cx: &mut Context, whom: &NodeStatus, id: &NodeId) {
+    /// Asks `peer` for the description of `id`, unless such a request or too many others wait for
+    /// an answer.
+    pub(super) fn describe(&mut self, cx: &mut Context, peer: &NodeStatus, id: &NodeId) {
         let asked = |purpose: &Purpose| matches!(purpose, Purpose::Describe(asked) if asked.id == *id);
         let all = self.requests.count(|purpose| matches!(purpose, Purpose::Describe(_)));
         if all < DESCRIBES_MAX && self.requests.count(asked) == 0 {
-            ask_for_description(cx, whom, id);
+            ask_for_description(cx, peer, id);
             self.settle(cx);
         }
     }
 
-    /// A peer, whose wall clock says `theirs`, wants to join through us.
-    pub(super) fn receive(
+    /// Decides on a peer that joins through this member. `theirs` is the time of the peer's wall
+    /// clock, `ours` that of this member's.
+    pub(super) fn receive_join(
         &mut self,
         cx: &mut Context,
         from: &NodeId,
@@ -163,7 +171,7 @@ impl Owners {
         if self.admission.refuses(cx, from, (&me.id, me.incarnation)) {
             return Reception::FarAhead;
         }
-        // The pages that follow say so, and it refutes.
+        // The pages that follow carry the tombstone, and the peer refutes it.
         if self.members.is_forgotten(cx, from, me) {
             return Reception::Seen;
         }
@@ -171,7 +179,8 @@ impl Owners {
         if cx.members.get(from).is_some() { Reception::Seen } else { Reception::Full }
     }
 
-    /// Takes in a claim about any member that is believed, and passes it on as `spread` says if it is news.
+    /// Takes in a believed claim about any member. If it changes the view, passes it on as `spread`
+    /// says.
     pub(super) fn claimed(
         &mut self,
         cx: &mut Context,
@@ -183,12 +192,15 @@ impl Owners {
         if claim.id == cx.me {
             return self.claimed_of_us(cx, claim);
         }
-        let change = if self.admission.gives_way(cx, &claim.id) {
+        // The known status may come from a wall clock that was far ahead. It must not outrank
+        // claims by the corrected clock.
+        let change = if self.admission.is_replaced_by_any(cx, &claim.id) {
             self.members.replace(Arc::clone(claim))
         } else {
             self.members.apply(Arc::clone(claim))
         };
         match change {
+            // The suspicion is known. New accusers shorten it (Lifeguard, section IV-B).
             Change::None if claim.state == NodeState::Suspect => {
                 let known = cx.members.get(&claim.id);
                 let is_suspect = |known: &Arc<NodeStatus>| {
@@ -204,20 +216,21 @@ impl Owners {
         }
     }
 
+    /// Takes in a claim about this member, which may refute it.
     fn claimed_of_us(&mut self, cx: &mut Context, claim: &NodeStatus) {
-        let known = (self.detection.reaches_few(), self.news.is_waiting(&cx.me));
+        let known = (self.detection.reaches_few(), self.dissemination.is_waiting(&cx.me));
         self.myself.claimed(cx, claim, known);
         self.settle(cx);
     }
 
-    /// Follows one change of the view through, and passes it on as `spread` says.
+    /// Applies all consequences of one change of the view, and passes it on as `spread` says.
     pub(super) fn changed(&mut self, cx: &mut Context, change: &Change, cause: &Cause, spread: Spread<'_>) {
         let (before, after) = match change {
             Change::None => return,
             Change::Full => return cx.stats.registry_full += 1,
             Change::Applied { before, after } => (before, after),
         };
-        self.report.tell(cx, change, cause);
+        self.report.emit_events(cx, change, cause);
         if let Some(finding) = finding_of(cx, change) {
             let evidence = self.detection.evidence(cx, &after.id, finding, cause.clone());
             self.report.note(&after.id, evidence, false);
@@ -226,16 +239,19 @@ impl Owners {
             let was_member = before.as_ref().is_some_and(|before| before.state.is_member());
             self.other_changed(cx, was_member, after, cause);
         }
+        // A leave is no partition, so it lowers the highest known size. An unknown member was never
+        // part of that size.
         let was_here = before.as_ref().is_some_and(|before| before.state != after.state);
         if was_here && after.state == NodeState::Left {
             self.detection.left();
         }
         self.detection.recount(cx);
+        // What follows from the change is queued first, so this update gets the newest rank.
         self.settle(cx);
-        self.news.pass_on(Arc::clone(after), &cause.accusers, spread);
+        self.dissemination.pass_on(Arc::clone(after), &cause.accusers, spread);
     }
 
-    /// Keeps probes, suspicions and tombstones in step with the view.
+    /// Updates the roster, probes, suspicions, and tombstones after a change of another member.
     fn other_changed(&mut self, cx: &mut Context, was_member: bool, after: &NodeStatus, cause: &Cause) {
         let is_member = after.state.is_member();
         if was_member != is_member {
@@ -244,15 +260,16 @@ impl Owners {
             } else {
                 cx.roster.remove(&after.id);
             }
-            self.detection.came_or_went(cx, &after.id, is_member);
+            self.detection.membership_changed(cx, &after.id, is_member);
         }
         let failed_at = self.members.changed(cx, after);
-        if let Some(failed_at) = failed_at.filter(|_| self.members.remembers_words())
-            && self.detection.tells_who_is_back(cx, &after.id)
+        if let Some(failed_at) = failed_at.filter(|_| self.members.remembers_forgotten())
+            // About four members send the missed forget updates, not the whole group.
+            && self.detection.updates_returned_member(cx, &after.id)
         {
-            self.members.tell_missed_words(cx, after, failed_at);
+            self.members.send_missed_forgets(cx, after, failed_at);
         }
-        self.detection.stands(cx, after, &cause.accusers);
+        self.detection.state_changed(cx, after, &cause.accusers);
         if !is_member {
             self.members.keep_tombstone(cx, after);
         }

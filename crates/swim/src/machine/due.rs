@@ -1,11 +1,11 @@
-//! Time has passed: every timer that is due goes to its owner.
+//! Timers: each due timer goes to the owner that handles it.
 
 use kinfolk_core::Instant;
 
 use super::Owners;
 use crate::context::Context;
 use crate::detection::relay_failed;
-use crate::news::Told;
+use crate::dissemination::Recipients;
 use crate::purpose::Purpose;
 use crate::timer::Timer;
 
@@ -21,6 +21,7 @@ fn due(owners: &mut Owners, cx: &mut Context, timer: &Timer) {
     match timer {
         Timer::Probe => {
             owners.detection.end_period(cx);
+            // The suspicion of the old period changes the view from which the next target comes.
             owners.settle(cx);
             if let Some(round_robin) = owners.detection.round_robin().filter(|_| !cx.has_left()) {
                 round_robin.begin_period(cx);
@@ -32,34 +33,38 @@ fn due(owners: &mut Owners, cx: &mut Context, timer: &Timer) {
         | Timer::Round(..)
         | Timer::Verdict(_)
         | Timer::Suspicion(_)
-        | Timer::Look => owners.detection.due(cx, timer),
+        | Timer::CountSilent => owners.detection.due(cx, timer),
+        // If the request is not open any more, the target has answered and nothing is to be done.
         Timer::Nack(request) => {
             if let Some(Purpose::Relay(relay)) = owners.requests.take(*request) {
                 relay_failed(cx, &relay, false);
             }
         }
         Timer::Gossip => {
-            let Owners { news, detection, repair, .. } = owners;
+            let Owners { dissemination, detection, repair, .. } = owners;
             let now = cx.now;
-            news.send(cx, || Told::at_once(detection.neighbours(), repair.guests(now)));
+            dissemination.send(cx, || Recipients::new(detection.neighbours(), repair.guests(now)));
         }
         Timer::Sync if !cx.has_left() => {
+            // At most one periodic exchange runs at a time, which bounds the open requests.
             owners.requests.drop_periodic_sync();
             let Owners { repair, detection, .. } = owners;
-            repair.sync_due(cx, || detection.near());
+            repair.sync_due(cx, || detection.answering_subjects());
         }
         Timer::Heal if !cx.has_left() => owners.repair.heal_due(cx),
+        // A member that has left starts no exchange of views.
         Timer::Sync | Timer::Heal => {}
         Timer::PendingVerdict(id) => owners.repair.verdict_due(cx, id),
-        Timer::Settle(id) => owners.report.settle_due(cx, id),
+        Timer::FlapQuiet(id) => owners.report.settle_due(cx, id),
         Timer::NameConflict(id) => owners.report.name_conflict_due(cx, id),
         Timer::ReturnCheck => owners.myself.return_check_due(cx),
         Timer::Reap(id, incarnation) => owners.members.reap(cx, id, *incarnation),
     }
 }
 
-/// The driver takes messages again; since `since` it did not.
-pub(super) fn hear_again(owners: &mut Owners, cx: &mut Context, since: Instant) {
-    owners.detection.hear_again(cx, since);
+/// Back-pressure that began at `since` has ended. Handles the timers that waited.
+pub(super) fn back_pressure_ended(owners: &mut Owners, cx: &mut Context, since: Instant) {
+    // First the time of silence is taken out, so that no late timer judges by it.
+    owners.detection.resumed(cx, since);
     timeout(owners, cx);
 }

@@ -1,4 +1,4 @@
-//! What comes from outside, other than the answers to our own requests.
+//! Handles every input but timers, and the answers to requests (`replies.rs`).
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use crate::repair::{Page, compare, join};
 use crate::wire::message::Message;
 
 impl Owners {
-    /// Takes an input that is about the group.
+    /// Handles an input that is not about time or back-pressure.
     #[inline]
     pub(super) fn take(&mut self, cx: &mut Context, input: Input) {
         match input {
             Input::Message { from, message, reply_to } => {
-                self.heard(cx);
+                self.message_arrived(cx);
                 self.message(cx, &from, message, reply_to);
             }
             Input::Reply { request, from, message } => {
-                self.heard(cx);
+                self.message_arrived(cx);
                 replies::reply(self, cx, request, &from, message);
             }
             Input::NoReply { request, why } => {
@@ -34,6 +34,8 @@ impl Owners {
             }
             Input::PortChecked { check, closed } => self.port_checked(cx, check, closed),
             Input::Health { id, claim, cause } => {
+                // A health checker must not change the status of another member than the silent
+                // one, nor make this member suspect itself.
                 let claim = claim.filter(|claim| claim.id == id && id != cx.me);
                 let change = claim.map_or(Change::None, |claim| self.members.apply(claim));
                 cx.stats.suspicions += u64::from(change.after().is_some());
@@ -43,38 +45,40 @@ impl Owners {
             Input::Reserved { up_to } => self.myself.reserved(cx, up_to),
             Input::WallClock { since_epoch } => self.admission.read_clock(cx, since_epoch),
             Input::Command { id, command } => self.command(cx, id, command),
-            // The machine itself sees to these.
-            Input::Timeout | Input::Late { .. } | Input::Congested | Input::Clear => {}
+            // `Machine::handle` takes these.
+            Input::Timeout | Input::Late { .. } | Input::BackPressure | Input::BackPressureEnded => {}
         }
         self.settle(cx);
     }
 
-    /// Somebody was heard from.
-    fn heard(&mut self, cx: &Context) {
+    /// Records that a message from another member arrived, so this member is not isolated.
+    fn message_arrived(&mut self, cx: &Context) {
         if let Some(rings) = self.detection.rings() {
-            rings.heard(cx);
+            rings.message_arrived(cx);
         }
     }
 
-    /// A peer's message: its gossip is taken in first, then it is answered.
+    /// Handles a message of a peer. Its gossip comes first, so that the answer already has the
+    /// refutation of a claim about this member.
     fn message(&mut self, cx: &mut Context, from: &NodeId, message: Message, reply_to: Option<ReplyId>) {
         match (message, reply_to) {
             (Message::Ping { digest, gossip }, Some(to)) => {
-                self.gossiped(cx, from, &gossip);
+                self.receive_gossip(cx, from, &gossip);
                 self.pinged(cx, from, to, digest);
             }
             (Message::PingReq { target, within_ms, nack, check_port, gossip }, Some(reply_to)) => {
-                self.gossiped(cx, from, &gossip);
+                self.receive_gossip(cx, from, &gossip);
                 let relays = self.requests.count(|purpose| matches!(purpose, Purpose::Relay(_)));
                 let lossy = self.detection.is_lossy(&target);
                 let request = PingReq { reply_to, target, within_ms, nack, check_port };
-                self.helper.asked(cx, request, (relays, lossy));
+                self.helper.ping_req_received(cx, request, (relays, lossy));
             }
-            (Message::Gossip { gossip }, _) => self.gossiped(cx, from, &gossip),
+            (Message::Gossip { gossip }, _) => self.receive_gossip(cx, from, &gossip),
             (Message::Sync { nodes, after, want, only }, Some(to)) => {
-                self.repair.visited_by(cx, from);
+                self.repair.exchanged_with(cx, from);
                 let corrections = self.members.corrections(cx, &nodes);
-                // First theirs is taken in: if it makes us refute something, our page says so already.
+                // The peer's nodes come first: if this member refutes a claim in them, its own page
+                // has the refutation already.
                 self.take_in_and_complete(cx, from, &nodes, Spread::AllBut(from));
                 let page = if want {
                     Page::of(cx, corrections, after.as_ref(), only)
@@ -83,10 +87,10 @@ impl Owners {
                 };
                 cx.reply(to, Message::Page { nodes: page.nodes, more: page.more });
             }
-            // A member speaks only for itself.
+            // A peer can only join under the name in its certificate.
             (Message::Join { clock, me }, Some(to)) if me.id == *from => {
                 let ours = self.admission.clock(cx);
-                let reception = self.receive(cx, from, (ours, clock), &me);
+                let reception = self.receive_join(cx, from, (ours, clock), &me);
                 cx.reply(to, Message::Welcome { clock: ours, reception });
             }
             (Message::Compare { buckets }, Some(to)) => compare::asked(cx, to, &buckets),
@@ -94,8 +98,8 @@ impl Owners {
                 let nodes: Vec<Arc<NodeStatus>> = cx.members.get(&id).into_iter().collect();
                 cx.reply(to, Message::Page { nodes, more: false });
             }
-            // An answer that was not asked for, or a question that cannot be answered: the peer is confused, and
-            // nothing that it says is used.
+            // An answer without a request, a request without a way to answer it, or a `Join` under
+            // another name. No part of such a message is used.
             (
                 Message::Ack { .. }
                 | Message::Nack { .. }
@@ -116,9 +120,10 @@ impl Owners {
         }
     }
 
-    /// A peer asks whether we are there.
+    /// Answers a `Ping`.
     fn pinged(&mut self, cx: &mut Context, from: &NodeId, to: ReplyId, digest: u32) {
         let ours = cx.members.digest();
+        // A digest of 0 is not to be compared (`Message::Ping`).
         let (differs, agrees) = (digest != 0 && digest != ours, digest == ours);
         let shift_ms = self.detection.probed_by(cx, from);
         let known = cx.members.get(from);
@@ -126,16 +131,17 @@ impl Owners {
         let gossip = if let Some(known) = known {
             self.gossip_for(cx, &known, agrees)
         } else {
-            let word = self.members.word_about(cx, from);
-            self.news.gossip_beginning_with(cx, word, agrees)
+            // The peer may have been forgotten here. It refutes the forget update if it is alive.
+            let forget = self.members.forget_update_about(cx, from);
+            self.dissemination.gossip_beginning_with(cx, forget, agrees)
         };
         let late_ms = u16::try_from(cx.lateness.at(cx.now).as_millis()).unwrap_or(u16::MAX);
         cx.reply(to, Message::Ack { stranger, differs, shift_ms, late_ms, gossip });
     }
 
-    /// The driver has checked a port.
+    /// Takes the result of a port check. Only a closed port proves something.
     fn port_checked(&mut self, cx: &mut Context, check: CheckId, closed: bool) {
-        match self.helper.checked(cx, check).filter(|_| closed) {
+        match self.helper.port_check_ended(cx, check).filter(|_| closed) {
             Some(Checked::Subject(id)) => {
                 if let Some(rings) = self.detection.rings() {
                     rings.port_closed(cx, &id);
@@ -150,7 +156,8 @@ impl Owners {
         }
     }
 
-    /// What the application wants. Each command ends in one [`Output::Done`](crate::Output::Done).
+    /// Runs a command of the application. Each command ends in one
+    /// [`Output::Done`](crate::Output::Done).
     fn command(&mut self, cx: &mut Context, id: CommandId, command: Command) {
         match command {
             Command::Join { id: peer, addr } => {
@@ -159,10 +166,12 @@ impl Owners {
             }
             Command::Leave => {
                 let Some(statement) = self.myself.leave(cx, id) else { return };
+                // The pings of `send_leave` carry the entry in the view, so the view must have the
+                // leave first.
                 let change = self.members.apply(statement);
                 let cause = Cause::by(cx.me.clone(), Reason::Reported);
                 self.changed(cx, &change, &cause, Spread::All);
-                self.myself.tell_leave(cx);
+                self.myself.send_leave(cx);
             }
             Command::SetTags(tags) => {
                 let outcome = self.myself.set_tags(cx, tags);
@@ -173,9 +182,9 @@ impl Owners {
                 cx.done(id, Outcome::Broadcast(outcome));
             }
             Command::Forget { id: member, remembered } => {
-                let Self { members, admission, news, .. } = self;
+                let Self { members, admission, dissemination, .. } = self;
                 let clock = admission.clock(cx);
-                let unsent = (|name: &NodeId| news.is_unsent(name), news.waiting());
+                let unsent = (|name: &NodeId| dissemination.is_unsent(name), dissemination.waiting());
                 let outcome = members.forget(cx, &member, (remembered, clock), unsent);
                 cx.done(id, Outcome::Forgotten(outcome));
             }

@@ -1,28 +1,31 @@
-//! The protocol as one pure state machine. Here inputs come in and outputs go out. Each piece of state has one owner, who
-//! knows no other; this folder is the only place that knows all of them, and says what follows from what.
+//! The protocol as one pure state machine. Inputs come in and outputs go out.
+//!
+//! Each piece of state has one owner, and no owner knows another. Only this folder knows all
+//! owners, and passes the facts of one owner to the others
+//! (`docs/decisions/0013-owners-and-facts.md`).
 //!
 //! ```text
-//!   Input ──> handle ──┬─ inputs.rs    a message, a command, ..     ┐
-//!                      ├─ replies.rs   the answer to a request      ├──> an owner ──> outputs ──> poll_output
-//!                      └─ due.rs       a timer                      ┘       │  ^
-//!                                                                      facts v  │
-//!                      claims.rs  a claim, and what a change leads to <── facts.rs
+//!   Input ──> handle ──┬─ inputs.rs    a message, a command ┐
+//!                      ├─ replies.rs   an answer            ├─> an owner ─> outputs ─> poll_output
+//!                      └─ due.rs       a timer              ┘    │  ^
+//!                                                          facts v  │
+//!            claims.rs   a claim, and what a change causes <── facts.rs
 //! ```
 //!
-//! | owner | has |
+//! | owner | state |
 //! |---|---|
-//! | [`Members`], [`Admission`] | who belongs to the group, and which claims about that are believed |
-//! | [`Myself`] | what we say of ourselves |
-//! | [`Detection`], [`Helper`] | who is alive; what others ask us to find out |
-//! | [`News`] | what waits to be passed on |
+//! | [`Members`], [`Admission`] | the members of the group; which claims about them are believed |
+//! | [`Myself`] | the statements of this member about itself |
+//! | [`Detection`], [`Helper`] | which members are alive; probes for other members |
+//! | [`Dissemination`] | the updates that wait to be sent |
 //! | [`Repair`] | exchanges of views |
 //! | [`Report`] | what the application is told, and why |
-//! | [`Requests`] | which answer belongs to what |
+//! | [`Requests`] | the open requests and their purposes |
 //!
-//! Each owner's method gets a [`Context`], which has what all may use.
+//! Each owner's method gets a [`Context`], which has what all owners may use.
 
+mod back_pressure;
 mod claims;
-mod congestion;
 mod due;
 mod facts;
 mod inputs;
@@ -37,39 +40,43 @@ use kinfolk_detector::{Evidence, PartitionStatus, SuspicionStatus};
 
 use crate::context::Context;
 use crate::detection::{Detection, Helper};
+use crate::dissemination::Dissemination;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::Input;
 use crate::interface::output::Output;
 use crate::interface::stats::SwimStats;
 use crate::members::{Admission, Members};
 use crate::myself::Myself;
-use crate::news::News;
 use crate::repair::Repair;
 use crate::report::Report;
 use crate::requests::Requests;
-use congestion::Congestion;
+use back_pressure::BackPressure;
 
-/// One member's protocol: pure, without clock, socket, runtime or randomness of its own.
+/// The protocol of one member: pure, without a clock, socket, runtime, or random numbers of its
+/// own.
 ///
-/// Feed it with [`handle`](Self::handle), then take every output with [`poll_output`](Self::poll_output), and feed
-/// [`Input::Timeout`] when [`next_timeout`](Self::next_timeout) has come. The same inputs at the same times from the
-/// same seed give the same outputs. The same machine runs in the real driver, the simulator and the tests.
+/// Pass each input to [`handle`](Self::handle), then take every output with
+/// [`poll_output`](Self::poll_output). Pass [`Input::Timeout`] at the time of
+/// [`next_timeout`](Self::next_timeout). The same inputs at the same times with the same seed give
+/// the same outputs. The driver, the simulator, and the tests run this machine.
 ///
-/// Every [`Output::Send`] with a `request` must come back as one [`Input::Reply`] or [`Input::NoReply`].
+/// Every [`Output::Send`] with a `request` must lead to exactly one [`Input::Reply`] or
+/// [`Input::NoReply`].
 #[derive(Debug)]
 pub struct Machine {
     cx: Context,
     owners: Owners,
-    congestion: Congestion,
+    back_pressure: BackPressure,
 }
 
-/// All owners of state, and what follows from what one of them says for the others.
+/// All owners of state. `repr(C)` keeps the order: the owners that every input uses come first, so
+/// that they share few cache lines.
 #[derive(Debug)]
 #[repr(C)]
 struct Owners {
     requests: Requests,
     detection: Detection,
-    news: News,
+    dissemination: Dissemination,
     members: Members,
     admission: Admission,
     helper: Helper,
@@ -79,11 +86,12 @@ struct Owners {
 }
 
 impl Machine {
-    /// A machine for the member `me`, which must be a statement that it is alive. Enters it into `registry`, which may
-    /// already know others. Many machines may share one configuration.
+    /// Makes a machine for the member `me`, which must be the statement that it is alive. Enters
+    /// `me` into `registry`, which may already have other members. Many machines may share one
+    /// configuration.
     ///
     /// # Panics
-    /// If `me` is not alive and complete ([`NodeStatus::alive`] makes one that is).
+    /// If `me` is not alive and complete ([`NodeStatus::alive`] makes such a status).
     pub fn new(
         config: impl Into<Arc<SwimConfig>>,
         me: NodeStatus,
@@ -92,49 +100,51 @@ impl Machine {
         now: Instant,
     ) -> Self {
         let (cx, owners) = start::start(config.into(), me, registry.into(), rng, now);
-        Self { cx, owners, congestion: Congestion::default() }
+        Self { cx, owners, back_pressure: BackPressure::default() }
     }
 
-    /// Takes one input. Outputs that it causes wait in [`poll_output`](Self::poll_output).
+    /// Handles one input. [`poll_output`](Self::poll_output) returns the outputs that it causes.
     pub fn handle(&mut self, now: Instant, input: Input) {
-        let Self { cx, owners, congestion } = self;
+        let Self { cx, owners, back_pressure } = self;
         cx.now = now;
-        // If a timer of ours should have been handled long before, we were paused.
+        // If a timer was due long ago, this member was paused. Then the silence of others since
+        // that time proves nothing, so it is taken out before the input is handled.
         if let Some(due) = cx.timers.next() {
-            owners.detection.was_deaf(cx, due);
+            owners.detection.was_paused(cx, due);
         }
         match input {
             Input::Timeout => due::timeout(owners, cx),
             Input::Late { by } => owners.detection.was_late(cx, by),
-            Input::Congested => congestion.begin(cx),
-            Input::Clear => {
-                if let Some(since) = congestion.end(cx) {
-                    due::hear_again(owners, cx, since);
+            Input::BackPressure => back_pressure.begin(cx),
+            Input::BackPressureEnded => {
+                if let Some(since) = back_pressure.end(cx) {
+                    due::back_pressure_ended(owners, cx, since);
                 }
             }
             input => owners.take(cx, input),
         }
-        owners.members.tell_owed_words(cx);
+        // Only now are all updates known that the sender of the input lacks.
+        owners.members.send_owed_forgets(cx);
         owners.settle(cx);
-        owners.news.hurry(cx);
+        owners.dissemination.schedule_fresh(cx);
     }
 
-    /// The next thing to be done, in order.
+    /// Takes the next output, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.cx.pop_output()
     }
 
-    /// When [`Input::Timeout`] is due next; `None` only after a leave.
+    /// When [`Input::Timeout`] is due next. `None` only after a leave.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.cx.timers.next()
     }
 
-    /// Our name.
+    /// The name of this member.
     pub fn id(&self) -> &NodeId {
         &self.cx.me
     }
 
-    /// The view of the group, shared with whoever was given the registry.
+    /// The view of the group. Every holder of the registry shares it.
     pub fn registry(&self) -> &RegistryView {
         self.owners.members.registry()
     }
@@ -144,45 +154,46 @@ impl Machine {
         &self.cx.config
     }
 
-    /// Counters and gauges.
+    /// The counters and gauges.
     pub fn stats(&self) -> SwimStats {
-        let Owners { news, members, admission, .. } = &self.owners;
+        let Owners { dissemination, members, admission, .. } = &self.owners;
         SwimStats {
             local_health: self.cx.health.score(),
-            queued: news.waiting(),
+            queued: dissemination.waiting(),
             forgotten_names: members.forgotten_names(),
-            forgets_dropped: members.words_dropped(),
+            forgets_dropped: members.forgets_dropped(),
             claims_refused: admission.refused(),
-            broadcasts_dropped: news.broadcasts_dropped(),
+            broadcasts_dropped: dissemination.broadcasts_dropped(),
             ..self.cx.stats
         }
     }
 
-    /// How the group stands: how many live, and whether that is a partition.
+    /// The number of alive members, and whether the group is partitioned.
     pub fn partition(&self) -> PartitionStatus {
         self.owners.detection.partition_status()
     }
 
-    /// What we have found out about this member and what we were told, the oldest first: at most 8 findings.
+    /// The findings about a member, this member's own and reported ones, the oldest first. At most
+    /// 8 are kept.
     pub fn explain(&self, id: &NodeId) -> Vec<Evidence> {
         self.owners.report.explain(id)
     }
 
-    /// The members that do not answer this one, or that are suspect in its view, ordered by name.
+    /// The members that do not answer this member or are suspect in its view, ordered by name.
     pub fn suspicion_status(&self, now: Instant) -> Vec<SuspicionStatus> {
         let Owners { detection, report, .. } = &self.owners;
         detection.suspicion_status(now, |id| report.last_finding(id))
     }
 
-    /// How late this member is with what it has to do.
+    /// How late this member is with its timers and messages.
     pub fn lateness(&self, now: Instant) -> Duration {
         self.cx.lateness.at(now)
     }
 
-    /// Whether others declared this member failed, as far as it knows, and it has not come back
-    /// yet: it refutes once it reaches enough of its neighbours.
+    /// Whether others declared this member failed, as far as it knows, and it has not refuted that
+    /// yet. It refutes when it reaches enough of its neighbours.
     pub fn is_declared_failed(&self) -> bool {
-        self.owners.myself.is_out()
+        self.owners.myself.was_declared_failed()
     }
 }
 

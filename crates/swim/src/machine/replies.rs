@@ -1,4 +1,4 @@
-//! The end of a request of ours: an answer, or the evidence that there is none.
+//! The end of a request of this member: an answer, or the evidence that there is none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use crate::purpose::{Cursor, Describe, Purpose, Session};
 use crate::repair::{compare, join};
 use crate::wire::message::Message;
 
+/// Handles an answer. The purpose of the request decides which owner gets it.
 pub(super) fn reply(
     owners: &mut Owners,
     cx: &mut Context,
@@ -28,12 +29,13 @@ pub(super) fn reply(
             Some(Purpose::Watch { id, sent }),
             Message::Ack { stranger, differs, shift_ms, late_ms, gossip },
         ) => {
-            owners.myself.reached_somebody(cx);
+            owners.myself.probe_answered(cx);
             if let Some(rings) = owners.detection.rings() {
                 let late = Duration::from_millis(late_ms.into());
                 rings.answered(cx, request, (&id, sent), (shift_ms, differs), late);
             }
-            owners.gossiped(cx, from, &gossip);
+            // The gossip may remove the difference, so the view is compared after it.
+            owners.receive_gossip(cx, from, &gossip);
             if owners.detection.rings().is_some_and(|rings| rings.view_differs(cx, from, differs)) {
                 compare::begin_with(cx, from);
             }
@@ -41,39 +43,41 @@ pub(super) fn reply(
         }
         (Some(Purpose::Witness { id, round }), Message::Ack { gossip, .. }) => {
             witness(owners, cx, request, (&id, round), &WitnessAnswer::Ack);
-            owners.gossiped(cx, from, &gossip);
+            owners.receive_gossip(cx, from, &gossip);
         }
         (Some(Purpose::Witness { id, round }), Message::Nack { closed, lossy }) => {
             let answer = WitnessAnswer::Nack { witness: from.clone(), closed, lossy };
             witness(owners, cx, request, (&id, round), &answer);
         }
         (Some(Purpose::ReturnCheck(trial)), Message::Ack { gossip, .. }) => {
-            owners.gossiped(cx, from, &gossip);
-            owners.myself.tried(cx, trial, None);
+            owners.receive_gossip(cx, from, &gossip);
+            owners.myself.trial_probe_ended(cx, trial, None);
         }
         (Some(Purpose::PendingVerdict(id)), Message::Ack { gossip, .. }) => {
-            owners.gossiped(cx, from, &gossip);
+            // The gossip may have the subject's refutation, so it goes before the verdict.
+            owners.receive_gossip(cx, from, &gossip);
             end_verdict(owners, cx, &id, None);
         }
         (Some(Purpose::Probe), Message::Ack { stranger, gossip, .. }) => {
             probed(owners, cx, from, ProbeAnswer::Direct);
-            owners.gossiped(cx, from, &gossip);
+            owners.receive_gossip(cx, from, &gossip);
             introduce_to(owners, cx, from, stranger);
         }
         (Some(Purpose::IndirectProbe), Message::Ack { gossip, .. }) => {
             probed(owners, cx, from, ProbeAnswer::Indirect);
-            owners.gossiped(cx, from, &gossip);
+            owners.receive_gossip(cx, from, &gossip);
         }
         (Some(Purpose::IndirectProbe), Message::Nack { .. }) => {
             probed(owners, cx, from, ProbeAnswer::Nack);
         }
         (Some(Purpose::Relay(relay)), Message::Ack { gossip, .. }) => {
-            owners.gossiped(cx, from, &gossip);
+            owners.receive_gossip(cx, from, &gossip);
+            // The requester must get the target's refutation too, not only the sign of life.
             let about = cx.members.get(from).map(|status| owners.update_about(status));
             relay_acked(cx, &relay, about.into_iter().collect());
         }
-        (Some(Purpose::Glance), Message::Ack { differs, gossip, .. }) => {
-            owners.gossiped(cx, from, &gossip);
+        (Some(Purpose::DigestPing), Message::Ack { differs, gossip, .. }) => {
+            owners.receive_gossip(cx, from, &gossip);
             if differs {
                 compare::begin_with(cx, from);
             }
@@ -95,12 +99,14 @@ pub(super) fn reply(
             owners.take_in(cx, from, &nodes, Spread::AllBut(from));
             described(owners, cx, &asked);
         }
-        (Some(Purpose::Leave), Message::Ack { .. }) => owners.myself.leave_told(cx, true),
+        (Some(Purpose::Leave), Message::Ack { .. }) => owners.myself.leave_confirmed(cx, true),
+        // The request's time is over, but the updates in its answer are as good as ever.
         (None, Message::Ack { gossip, .. }) => {
             cx.stats.late_replies += 1;
-            owners.gossiped(cx, from, &gossip);
+            owners.receive_gossip(cx, from, &gossip);
         }
         (None, _) => cx.stats.late_replies += 1,
+        // An answer of the wrong kind. The request must still end, so that its owner does not wait.
         (Some(purpose), _) => {
             cx.stats.unexpected += 1;
             without_answer(owners, cx, purpose, request, NoReply::Refused);
@@ -108,6 +114,7 @@ pub(super) fn reply(
     }
 }
 
+/// Handles the end of a request that has no answer.
 pub(super) fn without_answer(
     owners: &mut Owners,
     cx: &mut Context,
@@ -128,9 +135,9 @@ pub(super) fn without_answer(
         Purpose::IndirectProbe => {
             probed(owners, cx, &NodeId::clone(&cx.me), ProbeAnswer::NoIndirect(request, why));
         }
-        Purpose::ReturnCheck(trial) => owners.myself.tried(cx, trial, Some(why)),
+        Purpose::ReturnCheck(trial) => owners.myself.trial_probe_ended(cx, trial, Some(why)),
         Purpose::PendingVerdict(id) => end_verdict(owners, cx, &id, Some(why)),
-        // Whoever acknowledges our packets lives.
+        // The target's process acknowledges packets, so it runs. That counts as an answer.
         Purpose::Relay(relay) if why == NoReply::Late => relay_acked(cx, &relay, Vec::new()),
         Purpose::Relay(relay) => relay_failed(cx, &relay, false),
         Purpose::Join(joining) => {
@@ -143,8 +150,9 @@ pub(super) fn without_answer(
         }
         Purpose::Describe(asked) => described(owners, cx, &asked),
         Purpose::Introduction(id) => owners.admission.not_introduced(cx, &id, why),
-        Purpose::Glance | Purpose::Compare => {}
-        Purpose::Leave => owners.myself.leave_told(cx, false),
+        // The next anti-entropy round does it again.
+        Purpose::DigestPing | Purpose::Compare => {}
+        Purpose::Leave => owners.myself.leave_confirmed(cx, false),
     }
 }
 
@@ -166,7 +174,8 @@ fn probed(owners: &mut Owners, cx: &mut Context, from: &NodeId, answer: ProbeAns
     }
 }
 
-/// A member that answers us does not know us, if it is a stranger: it is told.
+/// Sends the own statement to a peer that does not know this member. `stranger` is what the peer's
+/// answer says.
 fn introduce_to(owners: &mut Owners, cx: &mut Context, peer: &NodeId, stranger: bool) {
     owners.settle(cx);
     if !stranger {
@@ -177,7 +186,7 @@ fn introduce_to(owners: &mut Owners, cx: &mut Context, peer: &NodeId, stranger: 
     cx.send_gossip(&peer, ours.into_iter().collect(), Dial::Later);
 }
 
-/// A page of an exchange that we began has come.
+/// Handles a page of an exchange of views that this member started.
 fn page(
     owners: &mut Owners,
     cx: &mut Context,
@@ -190,18 +199,23 @@ fn page(
     if let Cursor::After(before) = &session.received
         && let Some(rings) = owners.detection.rings()
     {
+        // A member that the peer's page lacks may have left or failed long ago, and no other member
+        // may watch it. This member watches it until it answers.
         let missed = owners.admission.missed(cx, (before.as_ref(), nodes, more), session.only);
-        rings.watch_beside(cx, missed);
+        rings.watch_extra(cx, missed);
     }
+    // The group knows its own members. Only if two groups meet is a page new to the other members.
     let spread = if session.alone { Spread::Nobody } else { Spread::AllBut(from) };
+    // The facts of the calls above go before those of the page.
     owners.settle(cx);
     owners.take_in_and_complete(cx, from, nodes, spread);
     owners.repair.took_page(cx, session, (last, more));
 }
 
-/// A member that waits for its introduction has said what it is.
+/// Takes in the statement of a member that waits for its introduction.
 fn introduced(owners: &mut Owners, cx: &mut Context, from: &NodeId, nodes: &[Arc<NodeStatus>]) {
     let Some(teller) = owners.admission.introduced(from) else { return };
+    // Only the member's own statement counts here, not what it says about others.
     for own in nodes.iter().filter(|node| node.id == *from) {
         if !owners.admission.refuses(cx, from, (from, own.incarnation))
             && !owners.members.is_forgotten(cx, from, own)
@@ -212,7 +226,8 @@ fn introduced(owners: &mut Owners, cx: &mut Context, from: &NodeId, nodes: &[Arc
     owners.admission.introduce_next(cx);
 }
 
-/// Whoever we asked for a description has answered, or will not: then the member itself is asked.
+/// A request for a description has ended. If the description is still missing, the member itself is
+/// asked, unless it was the receiver of this request.
 fn described(owners: &mut Owners, cx: &mut Context, asked: &Describe) {
     owners.settle(cx);
     let Some(subject) = cx.members.get(&asked.id).filter(|_| !asked.itself) else { return };
@@ -221,8 +236,10 @@ fn described(owners: &mut Owners, cx: &mut Context, asked: &Describe) {
     }
 }
 
-/// The subject of a verdict that came by an exchange has answered, or not. If a limit of ours kept the question back,
-/// or it lives and is late, nothing is known, and the next exchange brings the verdict again.
+/// The ping to the subject of an old verdict has ended. `unanswered` says why there is no answer.
+///
+/// If a limit of this member prevented the ping, or the subject is late, nothing is known. Then the
+/// verdict is dropped, and the next exchange of views brings it again.
 fn end_verdict(owners: &mut Owners, cx: &mut Context, id: &NodeId, unanswered: Option<NoReply>) {
     let Some((verdict, teller)) = owners.repair.end_verdict(id) else { return };
     if !matches!(unanswered, Some(NoReply::Local | NoReply::Late))

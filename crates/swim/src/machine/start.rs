@@ -1,4 +1,5 @@
-//! How a machine starts. Here, and nowhere else, the mode is chosen.
+//! Starts a machine. Only this file looks at the mode to choose the owners, so the other files do
+//! not depend on it.
 
 use std::sync::Arc;
 
@@ -7,17 +8,18 @@ use kinfolk_core::{Change, Instant, NodeState, NodeStatus, RegistryWriter, Rng};
 use super::Owners;
 use crate::context::Context;
 use crate::detection::{Detection, Helper};
+use crate::dissemination::Dissemination;
 use crate::fact::Spread;
 use crate::interface::config::{Mode, SwimConfig};
 use crate::members::{Admission, Members};
 use crate::myself::Myself;
-use crate::news::News;
 use crate::repair::{Repair, schedule_heal};
 use crate::report::Report;
 use crate::requests::Requests;
 use crate::roster::Roster;
 use crate::view::View;
 
+/// Makes the context and the owners of a machine, and enters `me` into the registry.
 pub(super) fn start(
     config: Arc<SwimConfig>,
     me: NodeStatus,
@@ -27,40 +29,43 @@ pub(super) fn start(
 ) -> (Context, Owners) {
     assert!(me.state == NodeState::Alive && me.is_complete(), "a member starts with its own Alive statement");
     let mut cx = Context::new(config, me.id.clone(), View::of(&registry), rng, now);
-    let life = me.incarnation;
-    let (repair, detection, news, myself) = match cx.config.mode {
+    let started = me.incarnation;
+    let (repair, detection, dissemination, myself) = match cx.config.mode {
         Mode::Swim | Mode::Lifeguard => (
             Repair::by_exchange(&mut cx),
             Detection::in_turn(&mut cx),
-            News::in_rounds(&mut cx),
-            Myself::refuting_at_once(life),
+            Dissemination::in_rounds(&mut cx),
+            Myself::refuting_at_once(started),
         ),
         Mode::Verified => (
-            Repair::by_comparison(&mut cx),
+            Repair::by_digest(&mut cx),
             Detection::in_rings(&mut cx),
-            News::by_flood(),
-            Myself::checking_its_return(life),
+            Dissemination::by_flood(),
+            Myself::checking_its_return(started),
         ),
     };
+    // The registry may already have other members.
     let snapshot = registry.snapshot();
     let others = snapshot.members().filter(|node| node.id != me.id).map(|node| node.id.clone());
     cx.roster = Roster::of(others, &mut cx.rng);
     let mut owners = Owners {
         requests: Requests::default(),
         detection,
-        news,
+        dissemination,
         members: Members::new(&mut cx, registry),
-        admission: Admission::new(&cx, life),
+        admission: Admission::new(&cx, started),
         helper: Helper::default(),
         myself,
         repair,
         report: Report::new(cx.config.flaps),
     };
     if let Change::Applied { after, .. } = owners.members.apply(me) {
-        owners.news.pass_on(after, &[], Spread::All);
+        owners.dissemination.pass_on(after, &[], Spread::All);
     }
     owners.detection.begin(&mut cx);
     owners.settle(&mut cx);
+    // Timers and random numbers are taken in this order. Another order changes every recorded run
+    // of the simulator.
     schedule_heal(&mut cx);
     (cx, owners)
 }

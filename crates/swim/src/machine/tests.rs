@@ -1,19 +1,21 @@
-//! The machine, driven by hand: each test gives inputs and asserts the whole sequence of outputs.
+//! Tests of the machine without a driver: each test gives inputs and asserts the whole sequence of
+//! outputs.
 
 mod arbitrary;
+mod back_pressure;
 mod bench;
 mod closed_rings;
 mod commands;
-mod congestion;
+
 mod counters;
 mod findings;
 mod forget;
 mod gossip;
 mod introduction;
 mod lateness;
-mod mass;
+mod mass_failure;
 mod name_conflicts;
-mod near;
+mod open_connections;
 mod pending_verdicts;
 mod probes;
 mod reserve;

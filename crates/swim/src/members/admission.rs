@@ -66,7 +66,7 @@ impl Admission {
         }
         let claim = RefusedClaim { from: from.clone(), about: about.clone(), claimed, clock, refused: 1 };
         if let Some(report) = self.wall_clock.refuse(cx.now, claim) {
-            cx.output(Output::Refused(report));
+            cx.output(Output::RefusedClaim(report));
         }
         true
     }
@@ -85,7 +85,7 @@ impl Admission {
 
     /// Whether any claim about `id` replaces what is known, because the known incarnation still
     /// lies too far ahead since the clock was set back.
-    pub(crate) fn gives_way(&mut self, cx: &Context, id: &NodeId) -> bool {
+    pub(crate) fn is_replaced_by_any(&mut self, cx: &Context, id: &NodeId) -> bool {
         if !self.wall_clock.end_far_ahead(id) {
             return false;
         }
@@ -126,7 +126,7 @@ impl Admission {
     pub(crate) fn not_introduced(&mut self, cx: &mut Context, id: &NodeId, why: NoReply) {
         self.introductions.end(id);
         if why != NoReply::Local {
-            cx.stats.ghosts += 1;
+            cx.stats.introductions_failed += 1;
         }
         self.introduce_next(cx);
     }

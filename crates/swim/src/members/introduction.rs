@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use kinfolk_core::{NodeId, NodeStatus};
 
-use crate::purpose::ASKED_MAX;
+use crate::purpose::INTRODUCTIONS_MAX;
 
 /// At most this many members wait for their introduction. One more is dropped and counted; the next
 /// exchange brings it again.
@@ -50,11 +50,11 @@ impl Introductions {
         true
     }
 
-    /// The next claim whose member is to be asked, if fewer than [`ASKED_MAX`] are asked at the
-    /// moment.
+    /// The next claim whose member is to be asked, if fewer than [`INTRODUCTIONS_MAX`] are asked
+    /// at the moment.
     pub(super) fn next(&mut self) -> Option<Arc<NodeStatus>> {
         let asked = self.waiting.values().filter(|introduction| introduction.asked).count();
-        let free = asked < ASKED_MAX;
+        let free = asked < INTRODUCTIONS_MAX;
         let next = self.waiting.values_mut().find(|introduction| free && !introduction.asked)?;
         next.asked = true;
         Some(Arc::clone(&next.claim))

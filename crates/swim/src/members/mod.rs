@@ -39,7 +39,8 @@ pub(crate) use forgotten::Forgotten;
 use forgotten::{Entry, Noted};
 
 /// For at most this long a member may have been isolated before it was declared failed: the
-/// tolerated pause, stretched by local health (45 s by default), and the grace of the brake (30 s).
+/// tolerated pause, stretched by local health (45 s by default), and the grace of the
+/// mass-failure hold (30 s).
 const ISOLATED_BEFORE_FAILURE_MAX: Duration = Duration::from_mins(2);
 
 /// The registry, its tombstones, and the members that were forgotten before theirs expired.
@@ -85,7 +86,7 @@ impl Members {
         let statement = NodeStatus::alive(mine.id.clone(), mine.addr, incarnation, mine.tags.clone());
         if let Some(status) = self.registry.replace(statement).after() {
             let update = Update::Node { status: Arc::clone(status), accusers: Vec::new() };
-            cx.news(update, Priority::Critical, None);
+            cx.disseminate(update, Priority::Critical, None);
         }
     }
 
@@ -128,7 +129,7 @@ impl Members {
     ) -> Result<Arc<NodeStatus>, ForgetError> {
         let node = id.clone();
         if *id == cx.me {
-            return Err(ForgetError::Ourselves { node });
+            return Err(ForgetError::ThisMember { node });
         }
         if cx.has_left() {
             return Err(ForgetError::Left { node });
@@ -150,7 +151,7 @@ impl Members {
     }
 
     /// A peer sent a forget update about another member.
-    pub(crate) fn heard_word(
+    pub(crate) fn receive_forget(
         &mut self,
         cx: &mut Context,
         from: &NodeId,
@@ -180,7 +181,7 @@ impl Members {
         let time = (cx.now, cx.config.tombstone_ttl);
         let (noted, dropped) = self.forgotten.note(time, id, incarnation, state);
         for name in dropped {
-            cx.fact(Fact::WordDropped(name));
+            cx.fact(Fact::ForgetDropped(name));
         }
         if noted != Noted::New {
             return;
@@ -191,7 +192,7 @@ impl Members {
             self.reap(cx, id, tombstone.incarnation);
         }
         let update = Update::Forget { id: id.clone(), incarnation };
-        cx.news(update, Priority::Medium, source.cloned());
+        cx.disseminate(update, Priority::Medium, source.cloned());
     }
 
     /// Whether the claim of `from` is about a forgotten member. Then it must change nothing. A
@@ -206,7 +207,7 @@ impl Members {
 
     /// The forget update about `id`, which sends messages to this member and is in no view here. If
     /// it is alive, it refutes the update.
-    pub(crate) fn word_about(&self, cx: &Context, id: &NodeId) -> Option<Update> {
+    pub(crate) fn forget_update_about(&self, cx: &Context, id: &NodeId) -> Option<Update> {
         self.forgotten.about(cx.now, cx.config.tombstone_ttl, id).map(|entry| entry.update(id))
     }
 
@@ -216,7 +217,7 @@ impl Members {
 
     /// A message was handled: its sender receives the forget updates that it lacks.
     #[inline]
-    pub(crate) fn tell_owed_words(&mut self, cx: &mut Context) {
+    pub(crate) fn send_owed_forgets(&mut self, cx: &mut Context) {
         if !self.forgotten.has_replies() {
             return;
         }
@@ -224,20 +225,20 @@ impl Members {
         // All claims of one message come from one sender.
         let source = replies.first().and_then(|(source, _)| self.registry.get(source));
         if let Some(source) = source {
-            cx.stats.forgets_told += replies.len() as u64;
+            cx.stats.forgets_repeated += replies.len() as u64;
             let updates: Vec<Update> = replies.into_iter().map(|(_, entry)| entry).collect();
             send_forget_updates(cx, &source, &updates);
         }
     }
 
     /// Whether any forgotten name is remembered.
-    pub(crate) fn remembers_words(&self) -> bool {
+    pub(crate) fn remembers_forgotten(&self) -> bool {
         self.forgotten.len() > 0
     }
 
     /// A member that was declared failed at `failed_at` returned: it receives the forget updates
     /// that it missed.
-    pub(crate) fn tell_missed_words(&self, cx: &mut Context, back: &NodeStatus, failed_at: Instant) {
+    pub(crate) fn send_missed_forgets(&self, cx: &mut Context, back: &NodeStatus, failed_at: Instant) {
         let since = (failed_at - ISOLATED_BEFORE_FAILURE_MAX).max(cx.now - cx.config.tombstone_ttl);
         send_forget_updates(cx, back, &self.forgotten.since(since));
     }
@@ -281,7 +282,7 @@ impl Members {
 
     /// Whether a peer's page has a tombstone of an unknown member. It would only start another
     /// `tombstone_ttl` here.
-    pub(crate) fn is_of_no_use(&self, claim: &NodeStatus) -> bool {
+    pub(crate) fn is_unknown_tombstone(&self, claim: &NodeStatus) -> bool {
         !claim.state.is_member() && self.registry.get(&claim.id).is_none()
     }
 
@@ -297,7 +298,7 @@ impl Members {
     }
 
     /// The number of forgotten entries that were dropped or not recorded at the bound.
-    pub(crate) fn words_dropped(&self) -> u64 {
+    pub(crate) fn forgets_dropped(&self) -> u64 {
         self.forgotten.dropped()
     }
 }

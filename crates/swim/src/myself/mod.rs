@@ -88,7 +88,7 @@ impl Myself {
             // answer.
             if claim.state != NodeState::Alive && !is_waiting {
                 let update = Update::Node { status: mine, accusers: Vec::new() };
-                cx.news(update, Priority::Critical, None);
+                cx.disseminate(update, Priority::Critical, None);
             }
             return;
         }
@@ -164,25 +164,25 @@ impl Myself {
         if payload.len() > USER_PAYLOAD_MAX {
             return Err(CommandError::TooLarge { len: payload.len(), max: USER_PAYLOAD_MAX });
         }
-        let (origin, life, number) = (cx.me.clone(), self.instance, self.broadcasts);
+        let (origin, instance, number) = (cx.me.clone(), self.instance, self.broadcasts);
         self.broadcasts += 1;
-        let update = Update::User(UserMessage { origin, life, number, payload });
-        cx.news(update, Priority::Low, None);
+        let update = Update::User(UserMessage { origin, instance, number, payload });
+        cx.disseminate(update, Priority::Low, None);
         Ok(())
     }
 
     /// The wall clock was wrong at the start: this instance gets another incarnation.
-    pub(crate) fn restart_life(&mut self, instance: Incarnation) {
+    pub(crate) fn restart_instance(&mut self, instance: Incarnation) {
         self.instance = instance;
     }
 
     /// A peer answered a probe of this member.
-    pub(crate) fn reached_somebody(&mut self, cx: &Context) {
-        self.return_check.reached_somebody(cx);
+    pub(crate) fn probe_answered(&mut self, cx: &Context) {
+        self.return_check.probe_answered(cx);
     }
 
     /// Whether this member was declared failed, as far as it knows, and has not refuted yet.
-    pub(crate) fn is_out(&self) -> bool {
+    pub(crate) fn was_declared_failed(&self) -> bool {
         self.return_check.is_pending()
     }
 }

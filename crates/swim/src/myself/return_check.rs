@@ -82,7 +82,7 @@ struct Trial {
 
 impl ReturnCheck {
     /// A peer answered a probe of this member.
-    pub(super) fn reached_somebody(&mut self, cx: &Context) {
+    pub(super) fn probe_answered(&mut self, cx: &Context) {
         let tolerated = cx.config.tolerated_pause;
         if self.answered.is_some_and(|last| cx.now.since(last) > tolerated) {
             self.reached_again = Some(cx.now);
@@ -118,7 +118,7 @@ impl ReturnCheck {
         let (passed_since, failed_trials, trial, timer) = (None, 0, None, None);
         self.pending =
             Some(PendingReturn { claimed, probation, passed_since, failed_trials, trial, timer, tags: None });
-        cx.fact(Fact::TrialWanted);
+        cx.fact(Fact::ReturnCheckWanted);
     }
 
     /// Keeps new tags until the return. Returns them if no return is under way.
@@ -142,7 +142,7 @@ impl Myself {
     /// Starts a trial, or ends one whose time is over.
     pub(crate) fn return_check_due(&mut self, cx: &mut Context) {
         match self.return_check.pending.as_ref().map(|pending| pending.trial) {
-            Some(None) => cx.fact(Fact::TrialWanted),
+            Some(None) => cx.fact(Fact::ReturnCheckWanted),
             // Probes that are still open count as missed.
             Some(Some(Trial { open, missed, begun, .. })) => self.end_trial(cx, begun, missed + open),
             None => {}
@@ -150,7 +150,7 @@ impl Myself {
     }
 
     /// Starts a trial: probes these neighbours.
-    pub(crate) fn begin_trial(&mut self, cx: &mut Context, neighbours: &[NodeId]) {
+    pub(crate) fn begin_return_check(&mut self, cx: &mut Context, neighbours: &[NodeId]) {
         let check = &mut self.return_check;
         if cx.has_left() {
             check.pending = None;
@@ -178,7 +178,7 @@ impl Myself {
     }
 
     /// A probe of a trial has a result. If a limit of this member prevented it, it says nothing.
-    pub(crate) fn tried(&mut self, cx: &mut Context, number: u64, unanswered: Option<NoReply>) {
+    pub(crate) fn trial_probe_ended(&mut self, cx: &mut Context, number: u64, unanswered: Option<NoReply>) {
         let Some(pending) = &mut self.return_check.pending else { return };
         let Some(trial) = pending.trial.as_mut().filter(|trial| trial.number == number) else { return };
         trial.open -= 1;
@@ -196,7 +196,7 @@ impl Myself {
         }
         pending.trial = None;
         let delay = if missed > MISSED_MAX {
-            cx.stats.trials_failed += 1;
+            cx.stats.return_checks_failed += 1;
             pending.passed_since = None;
             pending.failed_trials += 1;
             RETRY_DELAY_MIN
@@ -220,7 +220,7 @@ impl Myself {
         if claimed >= mine.incarnation || tags.is_some() {
             cx.stats.refutations += 1;
             self.restate(cx, claimed.max(mine.incarnation).next(), tags, Priority::Critical);
-            cx.fact(Fact::CameBack);
+            cx.fact(Fact::Returned);
         }
     }
 }
@@ -250,15 +250,15 @@ mod tests {
             cx.now = begin + after;
             cx
         };
-        check.reached_somebody(&cx_at(Duration::ZERO));
+        check.probe_answered(&cx_at(Duration::ZERO));
         assert!(!follows_failure(&check, tolerated), "a gap of exactly that length is short");
-        check.reached_somebody(&cx_at(tolerated));
+        check.probe_answered(&cx_at(tolerated));
         assert!(!follows_failure(&check, tolerated + instant), "there was no gap");
         assert!(follows_failure(&check, tolerated * 2 + instant));
         let back = tolerated * 2 + instant;
-        check.reached_somebody(&cx_at(back));
+        check.probe_answered(&cx_at(back));
         assert!(follows_failure(&check, back) && follows_failure(&check, back + tolerated));
-        check.reached_somebody(&cx_at(back + tolerated));
+        check.probe_answered(&cx_at(back + tolerated));
         assert!(!follows_failure(&check, back + tolerated + instant), "the gap was long ago");
     }
 

@@ -1,8 +1,10 @@
-//! Comparing views (`Mode::Verified`): what finds whatever the flood of news has missed, at no cost while views are equal.
+//! Anti-entropy by digests (`Mode::Verified`). It finds what the flood has missed, and costs
+//! nothing while views are equal.
 //!
-//! The digest of a view rides on every probe, and the answer says whether it differs. Views differ for a moment with each
-//! change, so only what differs twice in a row, or at a member that is asked each half a minute, is looked into: the
-//! digests of 256 buckets are compared, and the members in those that differ are exchanged.
+//! Each probe carries the digest of the sender's view, and the answer says whether the receiver's
+//! view differs. Views differ for a moment after each change. So a member acts only on two
+//! differing answers in a row, or on one in an anti-entropy round (each half a minute). Then the
+//! digests of 256 buckets are compared, and the members in the buckets that differ are exchanged.
 
 use std::sync::Arc;
 
@@ -15,13 +17,13 @@ use crate::purpose::{Purpose, Session};
 use crate::wire::buckets::Buckets;
 use crate::wire::message::Message;
 
-/// Asks a member whether its view differs, and in which buckets if so.
-pub(super) fn glance_at(cx: &mut Context, node: &Arc<NodeStatus>) {
+/// Pings a member to learn whether its view differs.
+pub(super) fn ping_digest(cx: &mut Context, node: &Arc<NodeStatus>) {
     let ping = Message::Ping { digest: cx.members.digest(), gossip: Vec::new() };
-    cx.ask(node, ping, Purpose::Glance, DELIVERED_WITHIN);
+    cx.ask(node, ping, Purpose::DigestPing, DELIVERED_WITHIN);
 }
 
-/// Asks a member in which buckets its view differs from ours.
+/// Asks a member in which buckets its view differs from this member's.
 pub(crate) fn begin_with(cx: &mut Context, id: &NodeId) {
     if let Some(node) = cx.members.get(id) {
         let buckets = cx.members.bucket_digests().collect();
@@ -30,7 +32,7 @@ pub(crate) fn begin_with(cx: &mut Context, id: &NodeId) {
     }
 }
 
-/// A peer asks which of its buckets differ from ours.
+/// Answers a peer that asks which of its buckets differ. `theirs` are the peer's bucket digests.
 pub(crate) fn asked(cx: &mut Context, to: ReplyId, theirs: &[u32]) {
     let mut buckets = Buckets::NONE;
     let ours = cx.members.bucket_digests();
@@ -40,12 +42,13 @@ pub(crate) fn asked(cx: &mut Context, to: ReplyId, theirs: &[u32]) {
     cx.reply(to, Message::Differ { buckets });
 }
 
-/// A peer has said which buckets differ: their members are exchanged.
+/// Starts an exchange of the members in `buckets`, the buckets in which the peer's view differs.
 pub(crate) fn differs(cx: &mut Context, from: &NodeId, buckets: Buckets) {
     match cx.members.get(from).filter(|_| buckets != Buckets::NONE) {
         Some(node) => {
             exchange::next_page(cx, Session::new(None, node.id.clone(), node.addr).only(buckets));
         }
+        // No difference is left, or the peer is not known any more. Either way the exchange ends.
         None => cx.stats.syncs += 1,
     }
 }

@@ -1,8 +1,8 @@
-//! The exchange of whole views, page by page in the order of names: the second step of a join (`join.rs`), and what repairs
-//! whatever gossip has lost.
+//! The exchange of views, page by page in the order of names. It is the second step of a join
+//! (`join.rs`), and repairs what gossip has lost.
 //!
-//! The one who begins sends its nodes and asks for the other's until both are through. The one who answers keeps no
-//! state: each request says where to go on.
+//! The member that starts sends its nodes and asks for the peer's nodes, until both are complete.
+//! The peer keeps no state, because each request says where to go on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,11 @@ use crate::wire::buckets::Buckets;
 use crate::wire::codec::{self, PAGE_BYTES_MAX};
 use crate::wire::message::{Message, Update};
 
-/// How many pages one exchange may take: far beyond the largest registry, so that no peer can keep us asking.
+/// How many pages one exchange takes at most. The largest registry needs far fewer. The bound stops
+/// an exchange with a peer that always reports more.
 const PAGES_MAX: u32 = 4_096;
 
-/// When a member that has just joined exchanges views once more, give or take a half.
+/// How long after a join the next exchange of views comes, varied by up to one half at random.
 const CATCH_UP_AFTER: Duration = Duration::from_secs(1);
 
 /// A page of nodes, in the order of names.
@@ -35,8 +36,8 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// After those `first`, which are none of it: the members that we know in those buckets after that name, as many as
-    /// fit, but at least one.
+    /// A page with the nodes `first`, then the known members in the buckets `only` whose name comes
+    /// after `after`. As many members as fit, and at least one, so that each page makes progress.
     pub(crate) fn of(
         cx: &Context,
         first: Vec<Arc<NodeStatus>>,
@@ -46,6 +47,8 @@ impl Page {
         let room = PAGE_BYTES_MAX.saturating_sub(first.iter().map(codec::encoded_len).sum());
         let snapshot = cx.members.snapshot();
         let begin = snapshot.nodes().partition_point(|node| Some(&node.id) <= after);
+        // Tombstones stay here: a join would cost far more with them. A peer that needs one gets it
+        // as a correction.
         let belongs =
             |node: &&Arc<NodeStatus>| (node.state.is_member() || node.id == cx.me) && only.hold(&node.id);
         let mut rest = snapshot.nodes()[begin..].iter().filter(belongs).peekable();
@@ -63,15 +66,15 @@ impl Page {
     }
 }
 
-/// Exchanges whole views with a member.
+/// Starts an exchange of whole views with a member.
 pub(super) fn begin_with(cx: &mut Context, peer: &NodeStatus) {
     let mut session = Session::new(None, peer.id.clone(), peer.addr);
-    // What we hold against the peer goes first, so that its page is a refutation already.
+    // The claim against the peer goes first, so that its page already has the refutation.
     session.corrections.extend((!peer.state.is_member()).then(|| peer.without_description().into()));
     next_page(cx, session);
 }
 
-/// Asks for the next page and sends ours along.
+/// Asks for the next page of the peer, and sends the own next page with the request.
 pub(super) fn next_page(cx: &mut Context, mut session: Session) {
     let mut nodes = std::mem::take(&mut session.corrections);
     if let Cursor::After(after) = &session.sent {
@@ -92,14 +95,15 @@ pub(super) fn next_page(cx: &mut Context, mut session: Session) {
 }
 
 impl Repair {
-    /// A page of the peer has been taken in: its last name, whether more follow, and the tombstones that contradict it. Goes
-    /// on, or ends the exchange.
+    /// Goes on after a page of the peer was taken in, or ends the exchange. `last` is the last name
+    /// on the page, and `more` says whether further pages follow.
     pub(crate) fn took_page(
         &mut self,
         cx: &mut Context,
         mut session: Session,
         (last, more): (Option<NodeId>, bool),
     ) {
+        // A page whose last name does not advance ends this direction: it would repeat for ever.
         session.received = match (session.received, last) {
             (Cursor::After(before), Some(last)) if more && Some(&last) > before.as_ref() => {
                 Cursor::After(Some(last))
@@ -114,18 +118,19 @@ impl Repair {
         cx.stats.syncs += 1;
         if let Some(command) = session.command {
             self.sync_soon(cx);
-            // Only now do we know how many there are, and so how often our own statement has to be sent.
+            // Only now is the size of the group known, and so how often each update must be sent.
+            // So the own statement is queued again.
             if let Some(status) = cx.mine() {
                 let update = Update::Node { status, accusers: Vec::new() };
-                cx.news(update, Priority::Medium, None);
+                cx.disseminate(update, Priority::Medium, None);
             }
             let members = cx.members.member_count();
             cx.done(command, Outcome::Joined { members });
         }
     }
 
-    /// Others may have joined at the same moment, unknown to the one we joined through: one more exchange, with a
-    /// random member or a neighbour, soon catches up on them.
+    /// Schedules one more exchange soon after a join. Other members may have joined at the same
+    /// time through another member, and this exchange finds them.
     fn sync_soon(&mut self, cx: &mut Context) {
         cx.timers.cancel(self.next_sync);
         let soon = CATCH_UP_AFTER.mul_f64(0.5 + cx.rng.unit()).min(cx.config.sync_interval);
@@ -150,12 +155,12 @@ impl Session {
         }
     }
 
-    /// The second step of a join.
+    /// The exchange that is the second step of a join.
     pub(super) fn joining(command: CommandId, alone: bool, peer: NodeId, addr: NodeAddr) -> Self {
         Self { alone, ..Self::new(Some(command), peer, addr) }
     }
 
-    /// The same about the members in these buckets alone.
+    /// The same exchange, limited to the members in these buckets.
     pub(super) fn only(self, only: Buckets) -> Self {
         Self { only, ..self }
     }

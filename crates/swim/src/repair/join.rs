@@ -1,14 +1,15 @@
-//! Joining: the member and the one it joins through compare their wall clocks first. Then they
-//! exchange views (`exchange.rs`).
+//! Joining. The member and the peer that it joins through first compare their wall clocks. Then
+//! they exchange views (`exchange.rs`).
 //!
 //! ```text
-//!   joining ── Join(clock, own statement) ──> peer ──┬─ takes the statement in ──> Welcome(Seen) ──> exchange of views
-//!                                                    └─ clocks differ, registry full, ... ──> Welcome(why not) ──> it fails
+//!   member ── Join(clock, own statement) ──> peer
+//!     ├─ the peer takes the statement in ──────> Welcome(Seen) ──> exchange of views
+//!     └─ clocks differ, registry full, .. ─────> Welcome(reason) ──> the join fails
 //! ```
 //!
-//! An incarnation starts as the time of the wall clock, and a claim from the future is refused
-//! (`members/wall_clock.rs`). So a member whose clock is wrong would be in nobody's view, or would have
-//! nobody in its own, and nobody would say why.
+//! An incarnation starts as the time of the wall clock, and a claim too far ahead is refused
+//! (`members/wall_clock.rs`). Without this check a member with a wrong clock would be in no other
+//! view, or would refuse all others, and no error would say why.
 
 use kinfolk_core::{Incarnation, NodeAddr, NodeId};
 
@@ -19,8 +20,8 @@ use crate::interface::output::{JoinFailure, Outcome};
 use crate::purpose::{JOINS_MAX, Joining, Purpose, Session};
 use crate::wire::message::{Message, Reception};
 
-/// Joins through a member, which we may not know yet. `running` is how many joins are under way, `clock` what our wall
-/// clock says.
+/// Joins through `peer`, which may be unknown here. `running` is the number of joins that run,
+/// `clock` the time of this member's wall clock.
 pub(crate) fn begin(
     cx: &mut Context,
     command: CommandId,
@@ -31,13 +32,15 @@ pub(crate) fn begin(
     let Some(me) = mine else {
         return failed(cx, command, JoinFailure::NoAnswer(NoReply::Local));
     };
+    // This member itself counts as one.
     let alone = cx.members.member_count() <= 1;
     let joining = Joining { command, peer: peer.clone(), addr, alone };
     let message = Message::Join { clock, me };
     cx.ask_plainly((&peer, addr), message, Purpose::Join(joining), DELIVERED_WITHIN);
 }
 
-/// The peer through which we join has answered; `ours` is what our wall clock says.
+/// Goes on with a join after the peer's `Welcome`. `ours` and `theirs` are the times of the two
+/// wall clocks.
 pub(crate) fn welcomed(
     cx: &mut Context,
     joining: Joining,
@@ -46,7 +49,8 @@ pub(crate) fn welcomed(
 ) {
     let Joining { command, peer, addr, alone } = joining;
     let why = match reception {
-        // The peer may be of another mind, if its clock was set meanwhile.
+        // Checked here too: the peer may have judged by another time, if its clock was set
+        // meanwhile.
         _ if clocks_differ(ours, theirs) => JoinFailure::ClocksDiffer { ours, theirs },
         Reception::Seen => {
             let session = Session::joining(command, alone, peer, addr);
@@ -60,13 +64,14 @@ pub(crate) fn welcomed(
     failed(cx, command, why);
 }
 
-/// A join has come to nothing.
+/// Reports that a join failed.
 pub(crate) fn failed(cx: &mut Context, command: CommandId, why: JoinFailure) {
     cx.done(command, Outcome::JoinFailed { why });
 }
 
-/// Whether these two clocks differ so much that claims of the one may look as if they came from the
-/// future to the other.
+/// Whether two wall clocks differ by more than
+/// [`CLOCK_ERROR_MAX`](Incarnation::CLOCK_ERROR_MAX). Then a member with the one clock may refuse
+/// claims of a member with the other.
 pub(crate) fn clocks_differ(one: Incarnation, other: Incarnation) -> bool {
     !one.is_plausible(other) || !other.is_plausible(one)
 }

@@ -1,15 +1,15 @@
-//! Repair: what brings views together that news has left apart.
+//! Repair: makes views equal where dissemination has left a difference.
 //!
 //! ```text
-//!   join.rs             clocks are compared, then views are exchanged
-//!   guests.rs           who has just exchanged views with us, and is told what is new
-//!   exchange.rs         two members exchange their views, page by page
-//!   compare.rs          digests first: only views that differ are exchanged, and only what differs (Verified)
-//!   healer.rs           failed members are contacted, so that the halves of a partition meet
-//!   pending_verdict.rs  a verdict that comes by an exchange is put to its subject first (Verified)
+//!   join.rs             compares clocks, then exchanges views
+//!   guests.rs           members that have just exchanged views with this member
+//!   exchange.rs         exchanges views, page by page
+//!   compare.rs          compares digests, then exchanges only what differs (Verified)
+//!   healer.rs           contacts failed members, so that the parts of a partition meet
+//!   pending_verdict.rs  asks the subject of an old verdict before believing it (Verified)
 //! ```
 //!
-//! It knows nothing of how members are probed and judged.
+//! This module does not know how members are probed and judged.
 
 pub(crate) mod compare;
 mod exchange;
@@ -30,85 +30,88 @@ use guests::Guests;
 pub(crate) use healer::schedule_heal;
 use pending_verdict::PendingVerdict;
 
-/// How many members of the whole group ask a random one in a period, where views are compared. Each such
-/// question finds a difference between `a` members and `b` with a chance of `2ab/N²`. Decision 15 has
-/// what follows from it.
-const FAR_QUESTIONS: f64 = 4.0;
+/// How many members of the whole group choose a random peer in each period (`Mode::Verified`). Such
+/// a round finds a difference between `a` members and `b` members with a chance of `2ab/N²`.
+/// `docs/decisions/0015-a-node-costs-what-its-probes-cost.md` has what follows from it.
+const RANDOM_PEERS_PER_PERIOD: f64 = 4.0;
 
-/// When views are exchanged next, and which verdicts of others are open.
+/// The next anti-entropy round, the open verdicts of other members, and the guests.
 #[derive(Debug)]
 pub(crate) struct Repair {
     next_sync: TimerKey,
-    /// Whether views are compared before they are exchanged.
-    compares: bool,
-    /// Verdicts that came by an exchange, by their subjects, who have been asked.
+    /// Whether digests are compared before views are exchanged.
+    compares_digests: bool,
+    /// The open verdicts that came by an exchange of views, by their subjects.
     pending: BTreeMap<NodeId, PendingVerdict>,
     guests: Guests,
 }
 
 impl Repair {
-    /// Whole views are exchanged, and what comes with them is believed.
+    /// Exchanges whole views, and believes the claims in them.
     pub(crate) fn by_exchange(cx: &mut Context) -> Self {
         Self::new(cx, false)
     }
 
-    /// Views are compared first, and verdicts that come with them are put to their subjects.
-    pub(crate) fn by_comparison(cx: &mut Context) -> Self {
+    /// Compares digests first, and asks the subjects of the verdicts that come by an exchange.
+    pub(crate) fn by_digest(cx: &mut Context) -> Self {
         Self::new(cx, true)
     }
 
-    fn new(cx: &mut Context, compares: bool) -> Self {
-        // Members that start together should not exchange in step.
+    fn new(cx: &mut Context, compares_digests: bool) -> Self {
+        // At random, so that members that start together do not exchange at the same times.
         let at = cx.now + cx.config.sync_interval.mul_f64(cx.rng.unit());
         let next_sync = cx.timers.schedule(at, Timer::Sync);
-        Self { next_sync, compares, pending: BTreeMap::new(), guests: Guests::default() }
+        Self { next_sync, compares_digests, pending: BTreeMap::new(), guests: Guests::default() }
     }
 
-    /// It is time to exchange views with a random member. Where views are compared it is mostly one of those that are `near`: of
-    /// them we have a connection, and each other member costs one.
+    /// Starts an anti-entropy round with a random member. If digests are compared, the peer is
+    /// mostly one of `near`: this member has connections to those, and each other member costs one.
     pub(crate) fn sync_due(&mut self, cx: &mut Context, near: impl FnOnce() -> Vec<NodeId>) {
-        // Where it costs a connection, members that began together should not ask in step.
-        let factor = if self.compares { 0.5 + cx.rng.unit() } else { 1.0 };
+        // A round may cost a connection, so members that started together must not drift into step.
+        let factor = if self.compares_digests { 0.5 + cx.rng.unit() } else { 1.0 };
         let next = cx.now + cx.config.sync_interval.mul_f64(factor);
         self.next_sync = cx.timers.schedule(next, Timer::Sync);
-        if self.compares && cx.is_late() {
-            // It can wait, and may cost a connection.
-            cx.stats.comparisons_postponed += 1;
+        if self.compares_digests && cx.is_late() {
+            // The round can wait, and a handshake would make this member later.
+            cx.stats.anti_entropy_postponed += 1;
             return;
         }
-        let peer = if self.compares { near_or_far(cx, &near()) } else { cx.random_members(1, None).pop() };
+        let peer =
+            if self.compares_digests { choose_peer(cx, &near()) } else { cx.random_members(1, None).pop() };
         if let Some(peer) = peer {
             self.compare_or_exchange(cx, &peer);
         }
     }
 
-    /// This member has exchanged views with us.
-    pub(crate) fn visited_by(&mut self, cx: &Context, id: &NodeId) {
-        if self.compares {
-            self.guests.came(cx.now, id);
+    /// Makes a member that exchanged views a guest. Only the flood uses guests.
+    pub(crate) fn exchanged_with(&mut self, cx: &Context, id: &NodeId) {
+        if self.compares_digests {
+            self.guests.insert(cx.now, id);
         }
     }
 
-    /// Who has exchanged views with us a moment ago.
+    /// The members that have just exchanged views with this member.
     pub(crate) fn guests(&self, now: Instant) -> impl Iterator<Item = &NodeId> {
-        self.guests.now(now)
+        self.guests.at(now)
     }
 
-    /// Exchanges views with a member; where views are compared, only if they differ, and only what differs.
+    /// Exchanges views with a member. If digests are compared, only if the views differ, and only
+    /// what differs.
     fn compare_or_exchange(&mut self, cx: &mut Context, peer: &Arc<NodeStatus>) {
-        if self.compares {
-            compare::glance_at(cx, peer);
+        if self.compares_digests {
+            compare::ping_digest(cx, peer);
         } else {
             exchange::begin_with(cx, peer);
         }
     }
 }
 
-/// Whom to compare views with: one of those that are near, or now and then anybody.
-fn near_or_far(cx: &mut Context, near: &[NodeId]) -> Option<Arc<NodeStatus>> {
-    // Who has nobody near may be cut off from its neighbours, and asks far and wide.
-    if near.is_empty() || cx.rng.unit() * (cx.roster.len() as f64) < FAR_QUESTIONS {
-        cx.stats.comparisons_far += 1;
+/// Chooses the peer of an anti-entropy round: a member of `near`, or sometimes any member.
+fn choose_peer(cx: &mut Context, near: &[NodeId]) -> Option<Arc<NodeStatus>> {
+    // With no member in `near`, this member may be isolated from its neighbours, and the flood does
+    // not reach it. A random member may reach it.
+    if near.is_empty() || cx.rng.unit() * (cx.roster.len() as f64) < RANDOM_PEERS_PER_PERIOD {
+        cx.stats.anti_entropy_random += 1;
         return cx.random_members(1, None).pop();
     }
     cx.members.get(&near[cx.rng.below(near.len())])

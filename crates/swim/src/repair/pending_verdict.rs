@@ -1,12 +1,16 @@
-//! Old verdicts (`Mode::Verified`). News of a failure comes by the flood, within moments; who hears of one in an exchange of
-//! views has either missed it, or meets a group that was cut off and holds everybody here for failed. So a verdict that
-//! comes by an exchange, about somebody who is a member here, is put to its subject first: who is well refutes it, and
-//! nobody is told of a failure that was none.
+//! Old verdicts (`Mode::Verified`): failures that this member learns from an exchange of views.
+//!
+//! A new failure arrives by the flood, within moments. If a verdict comes by an exchange instead,
+//! there are two cases. This member has missed the flood, or it meets a group that was isolated and
+//! declared all members here failed. So a verdict about a member that is alive or suspect here goes
+//! to its subject first. A healthy subject refutes it, and no false failure is reported.
 //!
 //! ```text
-//!   exchange ──> Failed(subject) ──> told to the subject ──┬─ refuted within a second: outdated
-//!                                                          └─ not: asked ──┬─ its answer refutes: outdated
-//!                                                                          └─ else: the verdict stands
+//!   exchange ──> Failed(subject) ──> gossip to the subject
+//!     ├─ refuted within a second ───────> the verdict was old
+//!     └─ else a ping to the subject
+//!          ├─ its answer refutes ───────> the verdict was old
+//!          └─ else ─────────────────────> the verdict is believed
 //! ```
 
 use std::sync::Arc;
@@ -21,12 +25,14 @@ use crate::purpose::Purpose;
 use crate::timer::Timer;
 use crate::wire::message::{Message, Update};
 
-/// How many verdicts may be open. One more is left out and counted; the next exchange brings it again.
+/// How many verdicts may be open. A further one is dropped and counted, and the next exchange
+/// brings it again.
 const PENDING_MAX: usize = 64;
-/// How long the subject has to refute: twice the longest that a trial takes before a member comes back.
+/// How long the subject has to refute: twice the default time limit of a return check, which the
+/// subject must pass before it refutes.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
-/// A verdict whose subject has been asked.
+/// A verdict that waits for its subject's refutation.
 #[derive(Debug)]
 pub(super) struct PendingVerdict {
     verdict: Arc<NodeStatus>,
@@ -34,15 +40,10 @@ pub(super) struct PendingVerdict {
 }
 
 impl Repair {
-    /// If the claim, which came by an exchange, is a verdict about a member, its subject is told of it. Returns whether that is
-    /// so, and the claim not to be believed yet.
-    pub(crate) fn puts_to_its_subject(
-        &mut self,
-        cx: &mut Context,
-        from: &NodeId,
-        claim: &Arc<NodeStatus>,
-    ) -> bool {
-        if !self.compares || claim.state != NodeState::Failed || claim.id == cx.me {
+    /// Holds back a claim that came by an exchange, if it is a verdict about a member here. Sends
+    /// it to its subject. Returns whether the claim is held back, and must not be believed yet.
+    pub(crate) fn holds_back(&mut self, cx: &mut Context, from: &NodeId, claim: &Arc<NodeStatus>) -> bool {
+        if !self.compares_digests || claim.state != NodeState::Failed || claim.id == cx.me {
             return false;
         }
         let known = cx.members.get(&claim.id).filter(|known| contradicts(known, claim));
@@ -51,10 +52,10 @@ impl Repair {
             return true;
         }
         if self.pending.len() >= PENDING_MAX {
-            cx.stats.disputes_full += 1;
+            cx.stats.old_verdicts_dropped += 1;
             return true;
         }
-        cx.stats.disputes += 1;
+        cx.stats.old_verdicts += 1;
         let pending = PendingVerdict { verdict: claim.clone(), teller: from.clone() };
         cx.send_gossip(&known, vec![pending.update()], Dial::Later);
         cx.timers.schedule(cx.now + ANSWERED_WITHIN, Timer::PendingVerdict(claim.id.clone()));
@@ -62,7 +63,8 @@ impl Repair {
         true
     }
 
-    /// The subject has had its time. Its refutation may not have come this way: then it is on its answer.
+    /// The subject's time to refute is over. Its refutation may not have reached this member. So
+    /// this member pings the subject, and the answer carries the refutation.
     pub(crate) fn verdict_due(&mut self, cx: &mut Context, id: &NodeId) {
         let Some(pending) = self.pending.get(id) else { return };
         match cx.members.get(id).filter(|known| contradicts(known, &pending.verdict)) {
@@ -75,7 +77,8 @@ impl Repair {
         }
     }
 
-    /// The subject has been asked: unless it has refuted, the verdict stands. Returns it, and who told it.
+    /// Ends an open verdict after the ping. Returns the verdict and the member that sent it. The
+    /// registry drops the verdict if the subject has refuted it meanwhile.
     pub(crate) fn end_verdict(&mut self, id: &NodeId) -> Option<(Arc<NodeStatus>, NodeId)> {
         self.pending.remove(id).map(|PendingVerdict { verdict, teller }| (verdict, teller))
     }
@@ -87,13 +90,14 @@ impl Repair {
 }
 
 impl PendingVerdict {
-    /// The verdict as it is told to its subject.
+    /// The verdict as an update for its subject.
     fn update(&self) -> Update {
         Update::Node { status: self.verdict.clone(), accusers: vec![self.teller.clone()] }
     }
 }
 
-/// Whether the verdict is about a member, and would be believed.
+/// Whether the verdict is about a member that is alive or suspect here, and would outrank its
+/// status.
 fn contradicts(known: &NodeStatus, verdict: &NodeStatus) -> bool {
     known.state.is_member() && known.incarnation <= verdict.incarnation
 }

@@ -13,7 +13,7 @@ mod address_moves;
 mod findings;
 
 use kinfolk_core::{Cause, Change, ClusterEvent, NodeId, NodeState};
-use kinfolk_detector::{Evidence, Finding, FlapDamper, FlapPolicy, Telling};
+use kinfolk_detector::{EventDamping, Evidence, Finding, FlapDamper, FlapPolicy};
 
 use crate::context::Context;
 use crate::timer::Timer;
@@ -40,11 +40,11 @@ impl Report {
 
     /// Emits the events of a change. A flapping member only emits updates of its address and tags.
     /// An address conflict emits no update for each change.
-    pub(crate) fn tell(&mut self, cx: &mut Context, change: &Change, cause: &Cause) {
+    pub(crate) fn emit_events(&mut self, cx: &mut Context, change: &Change, cause: &Cause) {
         let Some(after) = change.after() else { return };
-        let telling = self.flaps.as_mut().map_or(Telling::All, |flaps| flaps.changed(cx.now, change));
+        let telling = self.flaps.as_mut().map_or(EventDamping::All, |flaps| flaps.changed(cx.now, change));
         let mut events = ClusterEvent::of_change(change, cause);
-        if telling == Telling::Muted {
+        if telling == EventDamping::Muted {
             // New tags and addresses are no flapping: the application needs them to reach the
             // member.
             events.retain(|event| matches!(event, ClusterEvent::NodeUpdated { .. }));
@@ -55,10 +55,10 @@ impl Report {
         for event in events {
             cx.event(event);
         }
-        if let Telling::Flapping { returns, quiet } = telling {
+        if let EventDamping::Flapping { returns, quiet } = telling {
             cx.stats.flapping += 1;
             cx.event(ClusterEvent::NodeFlapping { id: after.id.clone(), returns, quiet });
-            cx.timers.schedule(cx.now + quiet, Timer::Settle(after.id.clone()));
+            cx.timers.schedule(cx.now + quiet, Timer::FlapQuiet(after.id.clone()));
         }
     }
 
@@ -101,7 +101,7 @@ impl Report {
         let Some(flaps) = &mut self.flaps else { return };
         if !flaps.settle(cx.now, id) {
             if let Some(at) = flaps.settles_at(id) {
-                cx.timers.schedule(at, Timer::Settle(id.clone()));
+                cx.timers.schedule(at, Timer::FlapQuiet(id.clone()));
             }
         } else if let Some(node) = cx.members.get(id) {
             cx.event(ClusterEvent::NodeSettled { node });

@@ -1,5 +1,5 @@
-//! Messages to bytes and back. Decoding checks every bound before a message reaches the machine, so that a hostile peer
-//! can at worst say something untrue, never something malformed.
+//! Encodes messages to bytes and decodes them. Decoding checks every bound before a message reaches
+//! the machine. So a hostile peer can send false claims, but no malformed message.
 
 use kinfolk_core::{Cause, NodeStatus};
 use serde::Serialize;
@@ -10,26 +10,28 @@ use bytes::Bytes;
 use super::error::CodecError;
 use super::message::{Message, Update};
 
-/// How many updates ride in one message at the most.
+/// The highest number of updates in one message.
 pub const UPDATES_MAX: usize = 20;
-/// How many bytes a message with gossip has at the most, all included.
+/// The largest message with gossip, in bytes, with its envelope.
 pub const GOSSIP_BYTES_MAX: usize = 4_096;
-/// How many bytes of nodes a page has at the most, unless a single node is larger.
+/// The most bytes of nodes in a page, unless its last node exceeds it.
 pub const PAGE_BYTES_MAX: usize = 24 * 1024;
-/// How many buckets views are compared in.
+/// The number of buckets in which two views are compared.
 pub const BUCKETS: usize = 256;
-/// How many bytes an application's broadcast has at the most.
+/// The largest payload of a broadcast, in bytes.
 pub const USER_PAYLOAD_MAX: usize = 1_024;
-/// How many bytes any message has at the most: a page and, on its edge, one node with the largest tags.
+/// The largest message of any kind, in bytes: a full page, and as its last node a node with the
+/// largest tags (16 KiB), fit into it.
 pub const MESSAGE_BYTES_MAX: usize = 48 * 1024;
-/// A claim of more bytes than this rides without its description.
+/// A claim of more bytes than this is sent without its description, so that large tags leave room
+/// for other updates. The receiver asks for the description (`Message::Describe`).
 pub(crate) const INLINE_CLAIM_MAX: usize = 1_024;
 
 /// Encodes a message.
 ///
 /// # Errors
-/// [`CodecError::Encode`] if it cannot be represented, [`CodecError::Rule`] if it breaks a bound that the receiver
-/// would refuse: a bug on our side that is better seen here than there.
+/// [`CodecError::Encode`] if the message has no encoding. [`CodecError::Rule`] if it breaks a
+/// bound, which the receiver would refuse: it is better to see such a bug at the sender.
 pub fn encode(message: &Message) -> Result<Bytes, CodecError> {
     let bytes = to_bytes(message)?;
     check(message, bytes.len())?;
@@ -39,20 +41,21 @@ pub fn encode(message: &Message) -> Result<Bytes, CodecError> {
 /// Decodes a message and checks every rule that the types cannot hold.
 ///
 /// # Errors
-/// [`CodecError`], which says what is wrong; nothing of the message should be used then.
+/// [`CodecError`], which says what is wrong. The caller must not use any part of the message then.
 pub fn decode(bytes: &[u8]) -> Result<Message, CodecError> {
+    // Checked before decoding, so that a large input costs no memory.
     if bytes.len() > MESSAGE_BYTES_MAX {
-        return Err(CodecError::Rule("it is larger than any message may be"));
+        return Err(CodecError::Rule("it is larger than 48 KiB"));
     }
     let message = from_bytes(bytes)?;
     check(&message, bytes.len())?;
     Ok(message)
 }
 
-/// How many bytes `value` takes in a message, or as one.
+/// The number of bytes of `value` in a message, or as a message.
 ///
 /// # Panics
-/// If it cannot be encoded, as all types of the protocol can.
+/// If `value` cannot be encoded. All types of the protocol can be encoded.
 pub fn encoded_len<T: Serialize + ?Sized>(value: &T) -> usize {
     postcard::experimental::serialized_size(value).expect("the protocol's types can all be encoded")
 }
@@ -76,10 +79,10 @@ fn check(message: &Message, len: usize) -> Result<(), CodecError> {
         | Message::PingReq { gossip, .. }
         | Message::Gossip { gossip } => check_gossip(gossip, len),
         Message::Sync { nodes, .. } | Message::Page { nodes, .. } => {
-            rule(len <= MESSAGE_BYTES_MAX, "it is larger than any message may be")?;
+            rule(len <= MESSAGE_BYTES_MAX, "it is larger than 48 KiB")?;
             nodes.iter().try_for_each(|node| check_status(node))
         }
-        Message::Compare { buckets } => rule(buckets.len() == BUCKETS, "a comparison has not 256 buckets"),
+        Message::Compare { buckets } => rule(buckets.len() == BUCKETS, "it does not have 256 bucket digests"),
         Message::Join { me, .. } => check_status(me),
         Message::Nack { .. }
         | Message::Welcome { .. }
@@ -89,24 +92,23 @@ fn check(message: &Message, len: usize) -> Result<(), CodecError> {
 }
 
 fn check_gossip(gossip: &[Update], len: usize) -> Result<(), CodecError> {
-    rule(len <= GOSSIP_BYTES_MAX, "a message with gossip is over 4,096 bytes")?;
-    rule(gossip.len() <= UPDATES_MAX, "more than 20 updates ride in one message")?;
+    rule(len <= GOSSIP_BYTES_MAX, "it carries gossip and is larger than 4,096 bytes")?;
+    rule(gossip.len() <= UPDATES_MAX, "it carries more than 20 updates")?;
     gossip.iter().try_for_each(|update| match update {
         Update::Node { status, accusers } => {
-            rule(accusers.len() <= Cause::ACCUSERS_MAX, "a claim has more than 8 accusers")?;
+            rule(accusers.len() <= Cause::ACCUSERS_MAX, "a claim in it has more than 8 accusers")?;
             check_status(status)
         }
-        Update::User(user) => rule(user.payload.len() <= USER_PAYLOAD_MAX, "a broadcast is over 1,024 bytes"),
-        // A name bounds itself, and the machine judges the incarnation by its clock.
+        Update::User(user) => {
+            rule(user.payload.len() <= USER_PAYLOAD_MAX, "a broadcast in it is larger than 1,024 bytes")
+        }
+        // The name's type bounds it, and the machine checks the incarnation against its clock.
         Update::Forget { .. } => Ok(()),
     })
 }
 
 fn check_status(status: &NodeStatus) -> Result<(), CodecError> {
-    rule(
-        status.is_well_formed(),
-        "a claim's description is younger than its verdict, or it has no incarnation",
-    )
+    rule(status.is_well_formed(), "a claim in it has a description newer than its verdict, or no incarnation")
 }
 
 fn rule(holds: bool, broken: &'static str) -> Result<(), CodecError> {
@@ -142,7 +144,7 @@ mod tests {
                 let origin = NodeId::new(&id).unwrap();
                 Update::User(UserMessage {
                     origin,
-                    life: Incarnation::new(number),
+                    instance: Incarnation::new(number),
                     number,
                     payload: payload.into(),
                 })
@@ -196,7 +198,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_decodes_to_the_same(message in any_message()) {
+        fn encoded_message_decodes_to_the_same(message in any_message()) {
             let bytes = encode(&message).unwrap();
             prop_assert_eq!(bytes.len(), encoded_len(&message));
             prop_assert_eq!(decode(&bytes), Ok(message));
@@ -208,7 +210,7 @@ mod tests {
         }
 
         #[test]
-        fn a_damaged_message_never_panics(message in any_message(), at: prop::sample::Index, byte: u8) {
+        fn damaged_message_never_panics(message in any_message(), at: prop::sample::Index, byte: u8) {
             let mut bytes = encode(&message).unwrap().to_vec();
             let at = at.index(bytes.len());
             bytes[at] = byte;
@@ -220,28 +222,32 @@ mod tests {
     fn user(len: usize) -> Update {
         let origin = NodeId::new("a").unwrap();
         let payload = vec![0; len].into();
-        Update::User(UserMessage { origin, life: Incarnation::new(1), number: 0, payload })
+        Update::User(UserMessage { origin, instance: Incarnation::new(1), number: 0, payload })
     }
 
     #[test]
-    fn a_message_of_the_largest_size_is_read_and_a_larger_one_is_not() {
-        let too_large = CodecError::Rule("it is larger than any message may be");
+    fn message_above_the_largest_size_is_refused() {
+        let too_large = CodecError::Rule("it is larger than 48 KiB");
         let junk = |len| decode(&vec![0xff; len]).unwrap_err();
         assert_ne!(junk(MESSAGE_BYTES_MAX), too_large);
         assert_eq!(junk(MESSAGE_BYTES_MAX + 1), too_large);
     }
 
     #[test]
-    fn a_comparison_has_256_buckets() {
+    fn compare_without_256_buckets_is_refused() {
         let compare = |count| encode(&Message::Compare { buckets: vec![0; count] });
         assert!(compare(BUCKETS).is_ok());
         for count in [0, BUCKETS - 1, BUCKETS + 1] {
-            assert_eq!(compare(count), Err(CodecError::Rule("a comparison has not 256 buckets")), "{count}");
+            assert_eq!(
+                compare(count),
+                Err(CodecError::Rule("it does not have 256 bucket digests")),
+                "{count}"
+            );
         }
     }
 
     #[test]
-    fn each_bound_holds_from_both_sides() {
+    fn value_at_a_bound_is_encoded_and_above_it_refused() {
         let message = |gossip| Message::Gossip { gossip };
         assert!(encode(&message(vec![user(0); UPDATES_MAX])).is_ok());
         assert!(matches!(encode(&message(vec![user(0); UPDATES_MAX + 1])), Err(CodecError::Rule(_))));
@@ -250,7 +256,10 @@ mod tests {
         let name = "n".repeat(63);
         let forget =
             Update::Forget { id: NodeId::new(&name).unwrap(), incarnation: Incarnation::new(u64::MAX) };
-        assert!(encode(&message(vec![forget.clone(); UPDATES_MAX])).is_ok(), "the longest words fit");
+        assert!(
+            encode(&message(vec![forget.clone(); UPDATES_MAX])).is_ok(),
+            "the longest forget updates fit"
+        );
         assert!(matches!(encode(&message(vec![forget; UPDATES_MAX + 1])), Err(CodecError::Rule(_))));
         assert!(encode(&message(vec![user(1_000); 4])).is_ok());
         assert!(matches!(encode(&message(vec![user(1_020); 4])), Err(CodecError::Rule(_))));
@@ -267,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_younger_than_its_verdict_is_refused() {
+    fn description_newer_than_its_verdict_is_refused() {
         let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
         let mut status =
             NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), Tags::empty());
@@ -277,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_with_the_largest_tags_fits_into_a_message() {
+    fn page_with_the_largest_tags_fits_into_a_message() {
         let tags = Tags::new([("k", "v".repeat(Tags::BYTES_MAX - 1))]).unwrap();
         let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
         let status = Arc::new(NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), tags));

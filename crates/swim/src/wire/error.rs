@@ -1,21 +1,30 @@
-//! Why bytes are no message, or a message makes no bytes.
+//! The errors of encoding and decoding messages.
 
 use thiserror::Error;
 
-/// A message that cannot be encoded, or bytes that are no message of this protocol.
+/// A message cannot be encoded, or bytes are not a message of this protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CodecError {
-    /// The bytes do not follow the wire format. The sender is at fault, or speaks another version.
-    #[error("not a message of this protocol: {0}")]
+    /// The bytes do not follow the wire format. The sender has a bug or runs another version.
+    ///
+    /// What to do: run the same version on all members. If they do, report a bug.
+    #[error("the bytes are not a message of this protocol: {0}; check that all members run the same version")]
     Malformed(postcard::Error),
-    /// Bytes are left over behind the message.
-    #[error("{0} bytes are left over behind the message")]
+    /// The message ends before its bytes end. The sender has a bug or runs another version.
+    ///
+    /// What to do: run the same version on all members. If they do, report a bug.
+    #[error("{0} bytes follow the end of the message; check that all members run the same version")]
     TrailingBytes(usize),
-    /// The message breaks a rule that its types cannot hold.
-    #[error("the message breaks a rule of the protocol: {0}")]
+    /// The message breaks a bound or a rule that its types cannot express. A received message was
+    /// not used. A message to send is a bug of the caller.
+    ///
+    /// What to do: run the same version on all members, and check the member that sent the message.
+    #[error("the message breaks a rule of the protocol: {0}; check the member that sent it")]
     Rule(&'static str),
-    /// The message cannot be encoded. We are at fault.
-    #[error("the message cannot be encoded: {0}")]
+    /// This member cannot encode the message.
+    ///
+    /// What to do: report a bug, with the message and the text of the error.
+    #[error("cannot encode the message: {0}; this is a bug, report it")]
     Encode(postcard::Error),
 }

@@ -1,5 +1,6 @@
-//! What members say to each other. The wire format is these types in postcard's encoding; `docs/protocol.md` has the
-//! rules, and [`codec`](crate::codec) checks what types cannot hold.
+//! The messages between members. The wire format is these types in postcard's encoding.
+//! `docs/protocol.md` has the rules, and [`codec`](crate::codec) checks what the types cannot
+//! express.
 
 use std::sync::Arc;
 
@@ -9,113 +10,121 @@ use serde::{Deserialize, Serialize};
 
 use super::buckets::Buckets;
 
-/// A message from one member to another. Who sent it is known from its connection and stands nowhere in it.
+/// A message from one member to another. It does not name its sender: the receiver knows the sender
+/// from the certificate of the connection.
+///
+/// Postcard numbers the variants in this order, so another order is another wire format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Message {
-    /// "Are you there?" Answered by [`Ack`](Self::Ack) (SWIM, section 3.1).
+    /// Asks whether the receiver is alive. Answered by [`Ack`](Self::Ack) (SWIM, section 3.1).
     Ping {
-        /// The digest of the sender's view, 0 if it wants no comparison.
+        /// The digest of the sender's view. 0 if the receiver should not compare it.
         digest: u32,
-        /// Updates that ride along.
+        /// The updates that piggyback on this message.
         gossip: Vec<Update>,
     },
-    /// "I am here", or, from a helper, "it answered me".
+    /// The sender is alive. From a helper: the target answered the helper.
     Ack {
-        /// Whether the sender does not know whom it answers; then the other tells it.
+        /// Whether the sender does not know the member that it answers. That member then sends its
+        /// statement.
         stranger: bool,
-        /// Whether the digest that came with the ping is not that of the sender's view.
+        /// Whether the digest in the ping differs from that of the sender's view.
         differs: bool,
-        /// By how many milliseconds the next probe should come later (or earlier) than it would, so that those who watch
-        /// the sender do so at evenly spread times.
+        /// By how many milliseconds the next probe should come later, or earlier if negative. So
+        /// the watchers of the sender probe it at evenly spread times.
         shift_ms: i16,
-        /// How many milliseconds late the sender is with what it has to do: it needs more time for its answers.
+        /// How late the sender is with its timers and messages, in milliseconds. The receiver then
+        /// gives it more time to answer.
         late_ms: u16,
-        /// Updates that ride along.
+        /// The updates that piggyback on this message.
         gossip: Vec<Update>,
     },
-    /// "Ask `target` for me": answered by [`Ack`](Self::Ack) if it answers, and else, where `nack` asks for it, by
-    /// [`Nack`](Self::Nack) (SWIM, section 3.1; Lifeguard, section IV-A).
+    /// Asks a helper to probe `target`. Answered by [`Ack`](Self::Ack) if the target answers. If it
+    /// does not, and `nack` is set, answered by [`Nack`](Self::Nack) (SWIM, section 3.1; Lifeguard,
+    /// section IV-A).
     PingReq {
-        /// Whom to probe.
+        /// The member to probe.
         target: NodeId,
-        /// For how many milliseconds the sender waits.
+        /// The sender's time limit for the answer, in milliseconds.
         within_ms: u32,
-        /// Whether the sender wants to hear that there was no answer.
+        /// Whether the sender wants a nack if the target does not answer.
         nack: bool,
-        /// Whether the helper should also check if anybody listens at the target's port.
+        /// Whether the helper should also check the target's port.
         check_port: bool,
-        /// Updates that ride along.
+        /// The updates that piggyback on this message.
         gossip: Vec<Update>,
     },
-    /// "I am well, but it did not answer me."
+    /// The helper is healthy, but the target did not answer it.
     Nack {
-        /// Whether its host said that nobody listens at its port.
+        /// Whether the target's host reported that no process listens at its port.
         closed: bool,
-        /// Whether the sender watches it and finds that it can be reached only now and then.
+        /// Whether the sender watches the target and finds it lossy: reachable only now and then.
         lossy: bool,
     },
-    /// Updates alone; not answered.
+    /// Updates alone. Not answered.
     Gossip {
         /// The updates.
         gossip: Vec<Update>,
     },
-    /// "I want to join through you." Answered by [`Welcome`](Self::Welcome).
+    /// Asks to join the group through the receiver. Answered by [`Welcome`](Self::Welcome).
     Join {
-        /// What the sender's wall clock says: the incarnation that it would start with now.
+        /// The time of the sender's wall clock, as the incarnation that it would start with now.
         clock: Incarnation,
         /// The sender's statement about itself.
         me: Arc<NodeStatus>,
     },
-    /// How the sender receives a member that wants to join through it.
+    /// The answer to a [`Join`](Self::Join).
     Welcome {
-        /// What the sender's wall clock says.
+        /// The time of the sender's wall clock.
         clock: Incarnation,
-        /// How.
+        /// Whether the sender took the member in, or why not.
         reception: Reception,
     },
-    /// "Here is a page of what I know; send me what you know." Answered by [`Page`](Self::Page).
+    /// A page of the sender's view, and a request for a page of the receiver's view. Answered by
+    /// [`Page`](Self::Page).
     Sync {
-        /// What the sender knows, one page of it.
+        /// A page of the nodes that the sender knows.
         nodes: Vec<Arc<NodeStatus>>,
-        /// Send what comes after this name; `None` begins at the first; see `want`.
+        /// The answer starts after this name. `None` starts at the first name.
         after: Option<NodeId>,
-        /// Whether an answer with nodes is wanted at all: false once the sender has them all.
+        /// Whether the sender wants nodes in the answer. False once it has all of them.
         want: bool,
-        /// In which buckets the members are that this is about, on both sides.
+        /// The buckets that both sides limit their nodes to.
         only: Buckets,
     },
-    /// "These are the digests of the buckets of my view." Answered by [`Differ`](Self::Differ).
+    /// The digests of the buckets of the sender's view. Answered by [`Differ`](Self::Differ).
     Compare {
-        /// One each, [`BUCKETS`](crate::codec::BUCKETS) of them.
+        /// One digest for each of the [`BUCKETS`](crate::codec::BUCKETS) buckets.
         buckets: Vec<u32>,
     },
-    /// "In these buckets my view differs from yours."
+    /// The buckets in which the sender's view differs from the receiver's.
     Differ {
-        /// Which.
+        /// These buckets.
         buckets: Buckets,
     },
-    /// "Send me all that you know of this member": its tags were too large to ride on gossip. Answered by
-    /// [`Page`](Self::Page).
+    /// Asks for all that the receiver knows of a member, because its tags were too large for
+    /// gossip. Answered by [`Page`](Self::Page).
     Describe {
-        /// Of whom.
+        /// The member.
         id: NodeId,
     },
-    /// A page of what the sender knows, ordered by name.
+    /// A page of the sender's view, ordered by name. Before it come the tombstones that correct the
+    /// receiver's last page.
     Page {
         /// The nodes.
         nodes: Vec<Arc<NodeStatus>>,
-        /// Whether more come after the last one.
+        /// Whether more nodes come after the last one.
         more: bool,
     },
 }
 
 impl Message {
-    /// An answer that says no more than that its sender is there, and the news that ride along.
+    /// An `Ack` with these updates and no other information.
     pub(crate) fn ack(gossip: Vec<Update>) -> Self {
         Self::Ack { stranger: false, differs: false, shift_ms: 0, late_ms: 0, gossip }
     }
 
-    /// The updates that ride along; `None` for a message that carries none.
+    /// The updates that piggyback on the message. `None` for a kind that carries no updates.
     pub(crate) fn gossip_mut(&mut self) -> Option<&mut Vec<Update>> {
         match self {
             Self::Ping { gossip, .. }
@@ -127,52 +136,54 @@ impl Message {
     }
 }
 
-/// How a peer receives a member that wants to join through it.
+/// How a peer answers a member that joins through it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reception {
-    /// The peer has the member in its view, or knows a claim that the member can refute.
+    /// The peer has the member in its view, or knows a claim that the member can refute. The join
+    /// goes on.
     Seen,
-    /// Their wall clocks differ by more than [`Incarnation::CLOCK_ERROR_MAX`].
+    /// The two wall clocks differ by more than [`Incarnation::CLOCK_ERROR_MAX`].
     ClocksDiffer,
-    /// The member's incarnation lies too far ahead of the peer's wall clock, though their clocks
-    /// agree.
+    /// The member's incarnation is too far ahead of the peer's wall clock, though the clocks agree.
     FarAhead,
     /// The peer's registry is full.
     Full,
-    /// The peer leaves the group itself.
+    /// The peer itself leaves the group.
     Leaving,
 }
 
-/// One piece of news.
+/// A gossip update.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Update {
     /// A claim about a member.
     Node {
-        /// The claim. Without its description where that is too large, see [`NodeStatus::without_description`].
+        /// The claim. A claim that is too large has no description
+        /// ([`NodeStatus::without_description`]).
         status: Arc<NodeStatus>,
-        /// Who accuses, if the claim is that it is suspect or failed.
+        /// The accusers, if the claim is that the member is suspect or failed.
         accusers: Vec<NodeId>,
     },
-    /// An application's message to all members.
+    /// A broadcast of an application.
     User(UserMessage),
     /// A failed or left member is forgotten, up to this incarnation.
     Forget {
-        /// Which member.
+        /// The member.
         id: NodeId,
-        /// The highest incarnation that the word counts for.
+        /// The highest incarnation that is forgotten.
         incarnation: Incarnation,
     },
 }
 
-/// An application's message to all members, passed on once by each.
+/// A broadcast of an application to all members. Each member passes it on once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserMessage {
-    /// Who sent it.
+    /// The member that sent it.
     pub origin: NodeId,
-    /// The origin's incarnation when it started, so that the numbers of a restarted member do not look like old ones.
-    pub life: Incarnation,
-    /// The origin's count of its messages, from 0.
+    /// The origin's incarnation when its instance started. So the numbers of a restarted member are
+    /// not taken for old ones.
+    pub instance: Incarnation,
+    /// The number of the broadcast. The origin counts from 0.
     pub number: u64,
-    /// The message.
+    /// The payload.
     pub payload: Bytes,
 }

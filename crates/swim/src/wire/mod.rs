@@ -1,4 +1,4 @@
-//! What members say to each other: the messages, their bytes, and the bounds of both.
+//! The wire format: the messages between members, their bytes, and the bounds of both.
 
 pub(crate) mod buckets;
 pub mod codec;

@@ -1,5 +1,6 @@
-//! The authority of one cluster: it signs the certificates that let a node in. It is used to prepare a cluster (or in
-//! tests and demonstrations) and never by a running node.
+//! The certificate authority of one cluster. It signs the certificates of the nodes.
+//!
+//! An operator uses it to prepare a cluster, and tests use it. A running node never needs it.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,15 +14,18 @@ use time::OffsetDateTime;
 
 use super::{IdentityError, NodeIdentity, PeerName, check, name};
 
-/// How long the authority itself is valid.
+/// How long the authority's own certificate is valid: ten years.
 const CA_VALIDITY: Duration = Duration::from_hours(10 * 365 * 24);
 
-/// How far the start of a validity lies in the past, so that a peer whose clock is behind accepts it too.
+/// How far the start of a validity lies in the past. A peer whose clock is behind by less than this
+/// accepts a new certificate at once.
 const CLOCK_ERROR: Duration = Duration::from_mins(5);
 
-/// The certificate authority of one cluster: an ECDSA P-256 key and a self-signed certificate that names the cluster.
+/// The certificate authority of one cluster: an ECDSA P-256 key and a self-signed certificate that
+/// names the cluster.
 ///
-/// Whoever holds its private key can let nodes in under any name; keep it away from the nodes.
+/// Anyone who holds the private key can issue a certificate under any name. Keep the key away from
+/// the nodes.
 pub struct ClusterCa {
     cluster: ClusterId,
     cert_pem: String,
@@ -29,7 +33,7 @@ pub struct ClusterCa {
 }
 
 impl ClusterCa {
-    /// Makes a new authority for `cluster`, valid for ten years.
+    /// Creates a new authority for `cluster`, valid for ten years.
     ///
     /// # Errors
     /// [`IdentityError::Make`] if the cryptographic library fails, for example without entropy.
@@ -37,6 +41,7 @@ impl ClusterCa {
         let key = new_key()?;
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name::cluster_name(cluster));
+        // A path length of 0: no certificate of this CA can act as a CA itself.
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         set_validity(&mut params, CA_VALIDITY);
@@ -44,11 +49,11 @@ impl ClusterCa {
         Ok(Self { cluster: cluster.clone(), cert_pem: cert.pem(), issuer: Issuer::new(params, key) })
     }
 
-    /// Reads an authority back from its two PEM texts.
+    /// Reads an authority from its two PEM texts.
     ///
     /// # Errors
-    /// [`IdentityError`] if either cannot be read, the key is not the certificate's, the certificate is no
-    /// authority's or is not valid now.
+    /// [`IdentityError`] if a text cannot be parsed, if the key does not belong to the certificate,
+    /// if the certificate is not an authority's, or if it is not valid now.
     pub fn from_pem(cert: &str, key: &str) -> Result<Self, IdentityError> {
         let block = check::first_certificate(cert, "CA certificate")?;
         let parsed = check::x509(&block, "CA certificate")?;
@@ -62,32 +67,34 @@ impl ClusterCa {
         Ok(Self { cluster, cert_pem: cert.to_owned(), issuer })
     }
 
-    /// The cluster that it speaks for.
+    /// The cluster whose certificates this authority signs.
     pub fn cluster(&self) -> &ClusterId {
         &self.cluster
     }
 
-    /// The certificate in PEM: public, every node needs it.
+    /// The certificate in PEM. It is public; every node needs it.
     pub fn cert_pem(&self) -> &str {
         &self.cert_pem
     }
 
-    /// The private key in PEM (PKCS #8): keep it secret.
+    /// The private key in PEM (PKCS #8). Keep it secret.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }
 
-    /// Issues a certificate with a new key to `node`, valid from five minutes ago for `validity` from now.
+    /// Issues a certificate with a new key for `node`. It is valid from five minutes ago until
+    /// `validity` from now.
     ///
     /// # Errors
-    /// [`IdentityError::Make`] if the cryptographic library fails; [`IdentityError::Expired`] if `validity` is zero.
+    /// [`IdentityError::Make`] if the cryptographic library fails; [`IdentityError::Expired`] if
+    /// `validity` is zero.
     pub fn issue(&self, node: &NodeId, validity: Duration) -> Result<NodeIdentity, IdentityError> {
         let (cert, key) =
             self.sign(&PeerName::new(node.clone(), self.cluster.clone()).to_string(), validity)?;
         NodeIdentity::from_pem(&cert, &key, &self.cert_pem)
     }
 
-    /// Signs a certificate for any one name, and gives it with its key, both in PEM.
+    /// Signs a certificate for one name. Returns the certificate and its key, both in PEM.
     pub(crate) fn sign(&self, san: &str, validity: Duration) -> Result<(String, String), IdentityError> {
         let key = new_key()?;
         let mut params =
@@ -95,6 +102,7 @@ impl ClusterCa {
         params.distinguished_name.push(DnType::CommonName, "kinfolk node");
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        // A node is a server for some peers and a client for others, so it needs both usages.
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.use_authority_key_identifier_extension = true;
@@ -104,7 +112,7 @@ impl ClusterCa {
     }
 }
 
-/// The cluster that an authority's certificate names.
+/// The cluster that the certificate of an authority names.
 pub(super) fn cluster_of(
     ca: &x509_parser::certificate::X509Certificate<'_>,
 ) -> Result<ClusterId, IdentityError> {

@@ -1,5 +1,5 @@
-//! The checks that a certificate must pass, each a function of plain values. Which of them apply to whom is said in
-//! `ca.rs` and `node.rs`.
+//! The checks of a certificate, each a function of plain values. `ca.rs` and `node.rs` decide which
+//! checks apply.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _};
@@ -9,7 +9,7 @@ use x509_parser::pem::Pem;
 
 use super::IdentityError;
 
-/// The first certificate of a PEM text.
+/// The first certificate in a PEM text.
 pub(super) fn first_certificate(pem: &str, what: &'static str) -> Result<Pem, IdentityError> {
     for block in Pem::iter_from_buffer(pem.as_bytes()) {
         let block = block.map_err(|fault| IdentityError::parse(what, &fault))?;
@@ -20,20 +20,21 @@ pub(super) fn first_certificate(pem: &str, what: &'static str) -> Result<Pem, Id
     Err(IdentityError::parse(what, &"there is no CERTIFICATE block in it"))
 }
 
-/// The parsed form of a block.
+/// Parses a PEM block as a certificate.
 pub(super) fn x509<'a>(pem: &'a Pem, what: &'static str) -> Result<X509Certificate<'a>, IdentityError> {
     pem.parse_x509().map_err(|fault| IdentityError::parse(what, &fault))
 }
 
-/// Reads a private key, which must be a P-256 one and the one of `cert`.
+/// Reads a private key. It must be a P-256 key, and the key of `cert`.
 pub(super) fn key_of(
     pem: &str,
     cert: &X509Certificate<'_>,
     what: &'static str,
 ) -> Result<KeyPair, IdentityError> {
-    // The library's error is left out: it could quote what stands in the key's file.
+    // Leave out the library's error: it could quote the contents of the key file, and an error ends
+    // up in a log.
     let key = KeyPair::from_pem(pem)
-        .map_err(|_| IdentityError::parse("private key", &"it is no unencrypted private key in PEM"))?;
+        .map_err(|_| IdentityError::parse("private key", &"it is not an unencrypted private key in PEM"))?;
     if !key.is_compatible(&PKCS_ECDSA_P256_SHA256) {
         return Err(IdentityError::WrongKeyKind { what });
     }
@@ -43,7 +44,7 @@ pub(super) fn key_of(
     Ok(key)
 }
 
-/// Whether `ca` signed `cert`.
+/// Whether `ca` signed `cert`. The names must match too: TLS finds the issuer by name.
 pub(super) fn is_signed_by(cert: &X509Certificate<'_>, ca: &X509Certificate<'_>) -> bool {
     let key =
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, ca.public_key().subject_public_key.data.as_ref());

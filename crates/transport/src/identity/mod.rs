@@ -1,5 +1,5 @@
-//! Who a node is, as its certificate says it: the cluster's authority, the node's own certificate and key, and the
-//! name inside. Nothing here opens a connection.
+//! The identity of a node: the certificate authority of its cluster, its certificate and key, and
+//! the name in the certificate. Nothing here opens a connection.
 
 mod ca;
 mod check;

@@ -1,4 +1,5 @@
-//! The name that a certificate binds, `<node>.<cluster>.kinfolk`, and how it is read from a certificate's SAN.
+//! The name in a certificate, `<node>.<cluster>.kinfolk`, and how to read it from the certificate's
+//! subject alternative name (SAN).
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,8 +14,8 @@ use super::IdentityError;
 /// The last label of every name.
 const ROOT: &str = "kinfolk";
 
-/// A node's full name: which node, of which cluster. In a certificate it stands as the one DNS name,
-/// `<node>.<cluster>.kinfolk`.
+/// The full name of a node: the node and its cluster. A certificate contains it as its only DNS
+/// name, `<node>.<cluster>.kinfolk`.
 ///
 /// # Examples
 /// ```
@@ -27,18 +28,21 @@ const ROOT: &str = "kinfolk";
 pub struct PeerName {
     /// The node.
     pub node: NodeId,
-    /// The cluster that it belongs to.
+    /// The cluster of the node.
     pub cluster: ClusterId,
 }
 
 impl PeerName {
-    /// Puts the two halves together.
+    /// Creates a name from a node and its cluster.
     pub const fn new(node: NodeId, cluster: ClusterId) -> Self {
         Self { node, cluster }
     }
 
-    /// Reads the name out of a certificate: it must have exactly one subject alternative name, and that a DNS name
-    /// of this form.
+    /// Reads the name from a certificate. The certificate must have exactly one subject alternative
+    /// name, a DNS name of this form.
+    ///
+    /// With two names, one connection would stand for two nodes, and the sender of a message would
+    /// be open.
     pub(crate) fn of_certificate(cert: &X509Certificate<'_>) -> Result<Self, IdentityError> {
         let san =
             cert.subject_alternative_name().map_err(|fault| IdentityError::parse("certificate", &fault))?;
@@ -49,7 +53,7 @@ impl PeerName {
         }
     }
 
-    /// Reads the name out of a certificate in DER, as a peer sent it.
+    /// Reads the name from a certificate in DER, as a peer sends it.
     pub(crate) fn of_der(der: &[u8]) -> Result<Self, IdentityError> {
         let (_, cert) =
             X509Certificate::from_der(der).map_err(|fault| IdentityError::parse("certificate", &fault))?;
@@ -57,18 +61,18 @@ impl PeerName {
     }
 }
 
-/// What every name of `cluster` ends with: `.<cluster>.kinfolk`.
+/// The end of every name of `cluster`: `.<cluster>.kinfolk`.
 pub(crate) fn name_suffix(cluster: &ClusterId) -> String {
     format!(".{cluster}.{ROOT}")
 }
 
-/// The name that stands for the cluster as a whole: in the authority's certificate, and in a dial to a node whose
-/// name is not known yet.
+/// The name of the cluster as a whole. The certificate of the authority contains it. A dial asks
+/// for it while the node's name is unknown, as with a seed.
 pub(crate) fn cluster_name(cluster: &ClusterId) -> String {
     format!("{cluster}.{ROOT}")
 }
 
-/// Reads [`cluster_name`] back.
+/// Reads the cluster from its [`cluster_name`].
 pub(crate) fn parse_cluster(text: &str) -> Result<ClusterId, IdentityError> {
     let label = text.strip_suffix(ROOT).and_then(|rest| rest.strip_suffix('.'));
     let label = label.ok_or_else(|| IdentityError::BadName { found: text.to_owned() })?;
@@ -98,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_reads_back_as_it_was_written() {
+    fn name_reads_back() {
         let name = PeerName::new(NodeId::new("a-1").unwrap(), ClusterId::new("c").unwrap());
         assert_eq!(name.to_string(), "a-1.c.kinfolk");
         assert_eq!(name.to_string().parse::<PeerName>().unwrap(), name);
@@ -106,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_two_labels_and_the_root_is_no_name() {
+    fn invalid_name_is_refused() {
         for text in [
             "",
             "kinfolk",

@@ -1,5 +1,6 @@
-//! A node's own identity: its certificate, its key and the authority that it trusts, checked against each other before
-//! any socket is opened.
+//! The identity of one node: its certificate, its key, and the authority that it trusts. They are
+//! checked against each other before any socket is opened, so that a wrong file fails at the start
+//! and not in each handshake.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,9 +10,10 @@ use time::OffsetDateTime;
 
 use super::{IdentityError, PeerName, ca, check};
 
-/// What a node needs to prove who it is and to check who others are. Cloning is cheap.
+/// The identity of a node. With it the node proves its name and verifies the names of its peers.
+/// Cloning is cheap.
 ///
-/// Its `Debug` shows the names only, never the key.
+/// Its `Debug` output shows only the name, never the key.
 #[derive(Clone)]
 pub struct NodeIdentity(Arc<Parts>);
 
@@ -24,18 +26,19 @@ struct Parts {
 }
 
 impl NodeIdentity {
-    /// Reads an identity from three PEM texts: the node's certificate (with intermediates after it, if any), its
-    /// private key, and the certificate of the cluster's authority.
+    /// Reads an identity from three PEM texts: the node's certificate (with intermediates after it,
+    /// if any), its private key, and the certificate of the cluster's authority.
     ///
     /// # Errors
-    /// [`IdentityError`], one variant for each fault: a text that cannot be read, a key that is not the
-    /// certificate's, a certificate that this authority did not sign, another name than `<node>.<cluster>.kinfolk`,
-    /// another cluster than the authority's, or a validity that does not hold now.
+    /// [`IdentityError`], one variant for each cause: a text cannot be parsed, the key does not
+    /// belong to the certificate, this authority did not sign the certificate, the name is not
+    /// `<node>.<cluster>.kinfolk`, the cluster is not the authority's, or the certificate is not
+    /// valid now.
     pub fn from_pem(cert: &str, key: &str, ca: &str) -> Result<Self, IdentityError> {
         Self::from_pem_at(cert, key, ca, OffsetDateTime::now_utc())
     }
 
-    /// [`from_pem`](Self::from_pem) at another time than the present.
+    /// As [`from_pem`](Self::from_pem), at the given time instead of now.
     pub(crate) fn from_pem_at(
         cert: &str,
         key: &str,
@@ -61,12 +64,12 @@ impl NodeIdentity {
         check::is_current(&authority, "the CA", now)?;
         check::is_current(&leaf, &name.to_string(), now)?;
         let expires = leaf.validity().not_after.to_datetime();
-        // The key is written anew, in the one form (PKCS #8) that the TLS library surely reads.
+        // Write the key again in PKCS #8, the form that the TLS library reads in every case.
         let key_pem = key.serialize_pem();
         Ok(Self(Arc::new(Parts { name, cert_pem: cert.to_owned(), key_pem, ca_pem: ca.to_owned(), expires })))
     }
 
-    /// An identity without any check, such as no honest node has.
+    /// An identity without any check, for tests with certificates that no correct node has.
     #[cfg(test)]
     pub(crate) fn unchecked(name: PeerName, cert_pem: String, key_pem: String, ca_pem: String) -> Self {
         Self(Arc::new(Parts { name, cert_pem, key_pem, ca_pem, expires: OffsetDateTime::now_utc() }))
@@ -82,7 +85,7 @@ impl NodeIdentity {
         &self.0.name.cluster
     }
 
-    /// Both, as they stand in the certificate.
+    /// The full name, as the certificate contains it.
     pub fn name(&self) -> &PeerName {
         &self.0.name
     }
@@ -92,7 +95,7 @@ impl NodeIdentity {
         &self.0.cert_pem
     }
 
-    /// The private key in PEM (PKCS #8): keep it secret.
+    /// The private key in PEM (PKCS #8). Keep it secret.
     pub fn key_pem(&self) -> &str {
         &self.0.key_pem
     }
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issued_identity_names_its_node_and_cluster() {
+    fn issued_identity_names_its_node_and_cluster() {
         let identity = node(&ca("prod"), "db-1");
         assert_eq!(identity.name().to_string(), "db-1.prod.kinfolk");
         let again =
@@ -145,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_reads_back_and_issues_for_the_same_cluster() {
+    fn authority_reads_back_and_issues_for_its_cluster() {
         let first = ca("prod");
         let again = ClusterCa::from_pem(first.cert_pem(), &first.key_pem()).unwrap();
         assert_eq!(again.cluster(), first.cluster());
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_of_the_files_is_named() {
+    fn each_fault_of_the_files_has_its_error() {
         let (ours, theirs, other) = (ca("prod"), ca("prod"), ca("test"));
         let (a, b) = (node(&ours, "a"), node(&ours, "b"));
         assert!(matches!(
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_with_another_name_is_refused() {
+    fn certificate_with_another_name_is_refused() {
         let ca = ca("prod");
         let (cert, key) = ca.sign("www.example.org", DAY).unwrap();
         assert!(matches!(fault(&cert, &key, ca.cert_pem()), IdentityError::BadName { .. }));
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_validity_is_checked_at_both_ends() {
+    fn expired_or_future_certificate_is_refused() {
         let identity = node(&ca("prod"), "a");
         let at = |seconds: i64| {
             let now = OffsetDateTime::from_unix_timestamp(identity.expires_unix_secs() + seconds).unwrap();
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_debug_nor_an_error_shows_a_key() {
+    fn debug_and_errors_never_show_the_key() {
         let identity = node(&ca("prod"), "a");
         let secret = identity.key_pem().lines().nth(1).unwrap();
         assert!(!format!("{identity:?}").contains(secret));

@@ -1,8 +1,9 @@
-//! The pool's clock: tokio's, as the plain times that the slots deal in.
+//! The pool's clock. It converts tokio's time into the plain time values of the slots. Plain values
+//! keep the slots free of tokio, so that tests and loom can choose the time.
 
 use kinfolk_core::Instant;
 
-/// Counts from when the pool was made.
+/// A clock that starts when the pool is created.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock(tokio::time::Instant);
 
@@ -15,7 +16,7 @@ impl Clock {
         Instant::from_origin(self.0.elapsed())
     }
 
-    /// The same moment for tokio's timers.
+    /// The same moment as a time of tokio's timers.
     pub(super) fn time_of(self, time: Instant) -> tokio::time::Instant {
         self.0 + time.since_origin()
     }

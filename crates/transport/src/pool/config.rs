@@ -6,52 +6,74 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolConfig {
-    /// Connections in total, in every state (also those being dialled or drained). 1 or more, default 50.
+    /// The most connections in total, in every state. Dials and draining connections count too. 1
+    /// or more, default 50.
     ///
-    /// It counts each connection that callers here may get, and each dial, also one to a seed. What a peer opens is
-    /// counted too as soon as the pool takes it up, unless it is a guest (`guests_max`); while every connection is in use and
-    /// there are as many guests as may be, there is no room to take it up, and it only serves the peer's requests, counted by
-    /// `inbound_max`: a full pool must not make this node look dead.
-    /// Connections for the streams of applications hold at most half of the total, from peers too; further ones are
-    /// refused.
+    /// What counts: each connection that local callers can get, each dial (also to a seed), and
+    /// each connection of a peer that the pool adopts. A *guest* does not count here; it has its
+    /// own limit, `guests_max`.
     ///
-    /// One that is over the limit evicts the connection idle for longest, or fails with
-    /// [`PoolFull`](super::PoolError::PoolFull) if none is idle. Below the number of peers that a node talks to in an
-    /// idle time-out, connections are made over and over (about 1 ms of CPU on both sides together each); one idle connection takes about 13 KiB.
+    /// At the limit, the pool first evicts the connection that was idle for longest. If none is
+    /// idle, the caller gets [`PoolFull`](super::PoolError::PoolFull). If a peer connects while no
+    /// connection is idle and no more guests are allowed, the pool does not adopt the connection.
+    /// The connection still serves the peer's requests, and `inbound_max` limits it: a full pool
+    /// must not make this node look failed.
+    ///
+    /// Connections for application streams hold at most half of the total, from peers too. The pool
+    /// refuses more of them, so that transfers never keep this node from probing.
+    ///
+    /// If the limit is lower than the number of peers that this node talks to within an idle
+    /// time-out, connections are made again and again. Each costs about 1 ms of CPU for both ends
+    /// together. An idle connection takes about 13 KiB.
     pub max_total: usize,
-    /// Connections that peers open beyond `max_total`. Default 128. Where many nodes join at once through this one, none of their
-    /// connections is closed within 5 s of its last use, up to this number. Those that are idle for longer are closed at the next
-    /// `health_interval`, unless there is room for them then. 0 has each further connection close another one at once.
+    /// The most *guests*: connections that peers open while the pool is at `max_total`. Default
+    /// 128.
+    ///
+    /// Guests exist for joins. If many nodes join at once through this node, the pool closes none
+    /// of their connections within 5 s of the last use, up to this number. It closes an older guest
+    /// at the next `health_interval`, unless the total has room for it then. With 0, each surplus
+    /// connection of a peer evicts another connection at once.
     pub guests_max: usize,
-    /// Connections on one lane ([`Lane`](super::Lane)) to one peer that are ready or being dialled. 1 or more, default 1: all requests share it. Streams of applications share another.
+    /// The most connections to one peer on one [lane](super::Lane), ready or being dialled. 1 or
+    /// more, default 1: all requests share one connection. Application streams share another one.
     pub max_per_peer: usize,
-    /// After this time without a request in either direction the pool closes a connection. Any
-    /// length, default 60 s. It may exceed `quic_idle_timeout`: the checks at each
-    /// `health_interval` keep an idle connection open. Both nodes close idle connections, so the
-    /// shorter one of their values holds.
+    /// The pool closes a connection after this time without a request in either direction. Any
+    /// length, default 60 s.
+    ///
+    /// It may exceed `quic_idle_timeout`, because the checks at each `health_interval` keep an idle
+    /// connection open. Both nodes close idle connections, so the shorter value of the two applies.
     pub idle_timeout: Duration,
-    /// How often the pool looks for idle connections, and checks the ready ones with a packet. More
-    /// than 0, less than the transport's `quic_idle_timeout` (75 s), default 30 s. The pool closes
-    /// an idle connection between `idle_timeout` and `idle_timeout + health_interval`.
+    /// The interval at which the pool looks for idle connections, and checks the ready ones with a
+    /// packet. More than 0, less than the transport's `quic_idle_timeout` (75 s), default 30 s.
+    ///
+    /// The pool closes an idle connection between `idle_timeout` and `idle_timeout +
+    /// health_interval`.
     pub health_interval: Duration,
-    /// How long a dial may take in all, from the first caller's request to a confirmed handshake. Default 5 s.
+    /// How long a dial may take in total, from the first caller's request to a confirmed handshake.
+    /// Default 5 s.
     pub connect_timeout: Duration,
-    /// Dials that run at the same time; further ones wait, within their `connect_timeout`. 1 or more,
-    /// default 16. Of these, fewer are at work in their first second: 4 at first, more while they are
-    /// done within a second, and half as many with each that takes longer ([`Window`]).
+    /// The most dials that run at the same time. More of them wait, within their `connect_timeout`.
+    /// 1 or more, default 16.
+    ///
+    /// A dial is *active* in its first second. A [`Window`] limits the active dials further: 4 at
+    /// first, more while dials finish within a second, and half as many after a dial that took
+    /// longer.
     ///
     /// [`Window`]: kinfolk_core::Window
     pub dials_max: usize,
-    /// Callers that wait for one dial; further ones get [`QueueFull`](super::PoolError::QueueFull). 1 or more,
-    /// default 1,024.
+    /// The most callers that wait for one dial. More of them get
+    /// [`QueueFull`](super::PoolError::QueueFull). 1 or more, default 1,024.
     pub waiters_max: usize,
-    /// For how long the peer may acknowledge nothing after a request. Then another connection takes
-    /// the place of this one. The pool takes a quarter more or less by chance. The time doubles with
-    /// each connection to this peer that was given up in the last two minutes. It is longer while
-    /// this node is late itself. 0 gives a connection up at each time-out. Up to 24 h, default 2 s.
-    pub mute_max: Duration,
-    /// How long a connection that was replaced, or that was mute for too long, may finish the requests that it
-    /// carries. Default 2 s.
+    /// How long a peer may stay *mute*, that is, acknowledge nothing after a request. Then the pool
+    /// gives the connection up and replaces it. 0 s to 24 h, default 2 s. 0 gives a connection up
+    /// at each time-out.
+    ///
+    /// The pool adds or subtracts up to a quarter at random. The time doubles with each connection
+    /// to this peer that it gave up in the last two minutes. It is longer while this node itself is
+    /// late.
+    pub unacknowledged_max: Duration,
+    /// How long a connection that was given up or replaced may finish its requests. Then the pool
+    /// closes it. Default 2 s. Application streams on such a connection have no limit.
     pub drain_timeout: Duration,
 }
 
@@ -66,7 +88,7 @@ impl Default for PoolConfig {
             connect_timeout: Duration::from_secs(5),
             dials_max: 16,
             waiters_max: 1024,
-            mute_max: Duration::from_secs(2),
+            unacknowledged_max: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(2),
         }
     }

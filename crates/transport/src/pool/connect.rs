@@ -1,5 +1,5 @@
-//! What the pool needs to know of a connection, and of the way to get one. `quic::Dialer` is the real way; tests bring
-//! their own.
+//! What the pool requires of a connection, and of the code that dials. `quic::Dialer` is the real
+//! implementation; tests bring their own.
 
 use std::fmt;
 use std::future::Future;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{DialError, Lane};
 use crate::peer::Peer;
 
-/// The number of a connection, given by the pool, unique in it for ever.
+/// The number of a connection. The pool assigns it and never uses it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub(in crate::pool) u64);
 
@@ -22,53 +22,57 @@ impl fmt::Display for ConnId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// Nothing was sent on it for the idle time-out.
+    /// No request used it for the idle time-out.
     Idle,
-    /// Its slot was needed for another.
+    /// The pool needed its slot for another connection.
     Evicted,
-    /// Another connection to the same peer took its place, and nothing is in flight on it any more.
+    /// Another connection to the same peer replaced it, and no request is in flight on it.
     Superseded,
-    /// It was mute for too long, and nothing is in flight on it any more.
-    Doubtful,
-    /// It was superseded or doubtful, and its requests did not end in the drain time.
+    /// Its peer was mute for too long, and no request is in flight on it.
+    Unresponsive,
+    /// It was replaced or given up, and its requests did not end within the drain time-out.
     Overdue,
-    /// It had ended already.
+    /// It had already ended.
     Dead,
     /// The pool is closed.
     Shutdown,
 }
 
-/// A connection: a cheap handle that any number of callers use at the same time.
+/// A connection: a cheap handle that many callers use at the same time.
 pub trait Connection: Clone + Send + Sync + 'static {
-    /// Whether it is still open, as far as is known without asking the peer. It must be cheap and take no lock: each
-    /// look-up asks, with the pool's own lock held.
+    /// Whether the connection is open, as far as this node knows without a packet to the peer.
+    ///
+    /// It must be cheap and take no lock: each look-up calls it while it holds the pool's lock.
     fn is_open(&self) -> bool;
 
-    /// The smoothed round trip, once measured. None if it is not known.
+    /// The smoothed round-trip time. None before the first measurement, or if it is not known.
     fn rtt(&self) -> Option<Duration> {
         None
     }
 
-    /// Asks for a sign of life, whose absence ends the connection by and by. Says whether it is still open.
+    /// Sends a packet that the peer must acknowledge. Without an acknowledgement the connection
+    /// ends after QUIC's idle time-out. Returns whether the connection is still open.
     fn check(&self) -> bool;
 
-    /// For how long the peer has acknowledged nothing though it was asked: zero if it has since `asked`, when the last
-    /// question was sent. Without knowledge of that: since `asked`.
-    fn mute_since(&self, asked: tokio::time::Instant) -> Duration {
+    /// How long the peer has been mute: zero if it acknowledged a packet since `asked`, the time of
+    /// the last question. An implementation without this knowledge returns the time since `asked`.
+    fn unacknowledged_for(&self, asked: tokio::time::Instant) -> Duration {
         asked.elapsed()
     }
 
-    /// Closes it, at once and without waiting. Requests on it end with an error.
+    /// Closes the connection at once, without waiting. Its requests fail.
     fn close(&self, reason: CloseReason);
 }
 
-/// A way to get connections.
+/// The code that dials.
 pub trait Connect: Send + Sync + 'static {
-    /// What it gives.
+    /// The type of connection that a dial returns.
     type Connection: Connection;
 
-    /// Dials `peer`. The connection must be usable: the peer has accepted this node, and carries the expected name.
+    /// Dials `peer`. The returned connection must be usable: the peer has accepted this node, and
+    /// its certificate has the expected name.
     ///
+    /// # Cancel safety
     /// Dropping the future gives the dial up.
     fn connect(
         &self,
@@ -76,7 +80,7 @@ pub trait Connect: Send + Sync + 'static {
         id: ConnId,
     ) -> impl Future<Output = Result<Self::Connection, DialError>> + Send;
 
-    /// The same for one lane to the peer. By default all lanes are dialled alike.
+    /// Dials `peer` for one lane. By default all lanes are dialled in the same way.
     fn connect_on(
         &self,
         peer: &Peer,

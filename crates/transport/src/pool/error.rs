@@ -1,5 +1,5 @@
-//! Why the pool has no connection to give. Either this node's own limit is met, and nothing has been sent, or a dial
-//! failed; then its cause is inside, and the slot is free again.
+//! Why the pool returns no connection. Either a limit of this node is reached, and nothing was
+//! sent, or a dial failed. After a failed dial the slot is free again.
 
 use std::time::Duration;
 
@@ -8,48 +8,59 @@ use thiserror::Error;
 
 use crate::peer::Peer;
 
-/// Why there is no connection.
+/// Why the pool returns no connection.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PoolError {
-    /// A limit on connections is met and none could be evicted.
+    /// A limit on connections is reached, and no connection could be evicted.
+    ///
+    /// What to do: try again when a request has ended, or raise `max_total` or `max_per_peer`.
     #[error(
-        "the connection pool is full ({current} of {max}, none idle): try again when a request has ended, or raise \
+        "the connection pool is full ({current} of {max}, none idle); try again when a request has ended, or raise \
          `max_total` (in all) or `max_per_peer` (to one peer)"
     )]
     PoolFull {
-        /// The connections that count against the limit that was met: all, or those to the one peer.
+        /// The connections that count against the limit: all connections, or those to one peer.
         current: usize,
-        /// That limit.
+        /// The limit that was reached.
         max: usize,
     },
-    /// There is no open connection, and the caller did not want a dial.
-    #[error("there is no open connection to {peer}, and none was to be made")]
+    /// No connection is open, and the caller wants no dial.
+    ///
+    /// What to do: nothing. To dial in any case, use another [`Need`](super::Need).
+    #[error("no connection to {peer} is open, and the caller wants no dial")]
     NotConnected {
-        /// To whom.
+        /// The target.
         peer: Peer,
     },
     /// Too many callers wait for the same dial.
+    ///
+    /// What to do: send fewer requests to this peer at once, or raise `waiters_max`.
     #[error(
-        "{waiting} callers wait for the connection to {peer} already, the limit is {max}: send fewer requests at once"
+        "{waiting} callers already wait for the connection to {peer}, and the limit is {max}; send fewer requests at \
+         once"
     )]
     QueueFull {
-        /// To whom.
+        /// The target.
         peer: NodeId,
-        /// How many wait.
+        /// The number of waiting callers.
         waiting: usize,
         /// The limit.
         max: usize,
     },
     /// The dial failed.
+    ///
+    /// What to do: see the [cause](DialError).
     #[error("no connection to {peer}: {cause}")]
     Dial {
-        /// Who was dialled.
+        /// The target.
         peer: Peer,
-        /// Why it failed.
+        /// Why the dial failed.
         cause: DialError,
     },
-    /// The pool has been closed.
+    /// The pool is closed.
+    ///
+    /// What to do: nothing.
     #[error("the connection pool is closed: this node is shutting down")]
     Closed,
 }
@@ -58,7 +69,10 @@ pub enum PoolError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DialError {
-    /// Nothing came back.
+    /// No packet came back.
+    ///
+    /// What to do: check that the node runs at this address, and that the network passes UDP
+    /// packets of up to 1,248 bytes.
     #[error(
         "no answer within {after:?}; check the address, and that the network passes UDP packets of up to 1,248 bytes"
     )]
@@ -66,79 +80,107 @@ pub enum DialError {
         /// How long the dial waited.
         after: Duration,
     },
-    /// The path to the peer takes no packet as long as QUIC needs it. The reason lies in the
-    /// network near this node; it says nothing about the peer.
+    /// The path to the peer carries no packets as long as QUIC needs them. The cause is the network
+    /// near this node; it says nothing about the peer.
+    ///
+    /// What to do: raise the MTU of the interface, the route, or the tunnel.
     #[error(
         "packets on the path to it may have {mtu} bytes, and QUIC needs {needed} (1,200 bytes of UDP payload); raise the \
          MTU of the interface, route or tunnel to {needed} or more"
     )]
     PathTooSmall {
-        /// The MTU of the path in bytes, as the system knows it.
+        /// The MTU of the path in bytes, as the kernel knows it.
         mtu: u32,
-        /// What QUIC needs: 1,228 bytes for IPv4, 1,248 for IPv6.
+        /// The MTU that QUIC needs: 1,228 bytes for IPv4, 1,248 for IPv6.
         needed: u32,
     },
-    /// Nothing came back, and the system cannot send to the address.
+    /// No packet came back, and the kernel cannot send to the address.
+    ///
+    /// What to do: check the routes of this node, and that `listen` is an address of the same
+    /// family.
     #[error(
         "this node cannot send to it ({cause}); check the routes here, and that `listen` is an address of the same family"
     )]
     Unreachable {
-        /// What the system says.
+        /// The error text of the system.
         cause: String,
     },
     /// The peer answered and refused this node.
+    ///
+    /// What to do: see the reason, and the log of the peer.
     #[error("the peer refused this node: {reason}")]
     RefusedByPeer {
-        /// Why, as far as its answer says it.
+        /// The peer's reason, as far as its answer states it.
         reason: String,
     },
     /// The peer answered, and this node refused its certificate.
-    #[error("the peer's certificate is refused: {reason}")]
+    ///
+    /// What to do: see the reason. Most often the peer needs a certificate of this cluster, or a
+    /// clock is wrong.
+    #[error("this node refused the certificate of the peer: {reason}")]
     PeerRefused {
-        /// What is wrong with it.
+        /// What is wrong with the certificate.
         reason: String,
     },
-    /// The peer answered under another name than the expected one.
+    /// The peer answered with another name than the expected one.
+    ///
+    /// What to do: correct the address, or the expected name.
     #[error("its certificate names {found}: the address belongs to another node")]
     WrongPeer {
-        /// The node that its certificate names.
+        /// The node that the certificate names.
         found: NodeId,
     },
-    /// The peer's certificate names this very node.
+    /// The peer's certificate has the name of this node.
+    ///
+    /// What to do: remove this node's own address from its peers, or issue a certificate of its own
+    /// to the other process.
     #[error(
         "its certificate names this node itself: the address is our own, or our certificate is in use twice"
     )]
     OwnName,
-    /// The peer has no room for one more connection.
-    #[error("the peer takes no more connections at present; try again later, or raise its `inbound_max`")]
+    /// The peer accepts no more connections.
+    ///
+    /// What to do: try again later, or raise `inbound_max` at the peer.
+    #[error("the peer accepts no more connections now; try again later, or raise its `inbound_max`")]
     Busy,
-    /// The peer's process started again during the handshake.
+    /// The peer's process restarted during the handshake.
+    ///
+    /// What to do: try again.
     #[error("the peer restarted during the handshake; try again")]
     Restarted,
-    /// Somebody answered, and one side's QUIC broke the handshake off.
+    /// A process answered, and the QUIC of one side ended the handshake.
+    ///
+    /// What to do: check that a Kinfolk node of a compatible version listens at this address, and
+    /// see its log.
     #[error(
         "the handshake broke off ({reason}); check that a Kinfolk node of this version listens there, and see its log"
     )]
     Protocol {
-        /// What QUIC says.
+        /// The error text of QUIC.
         reason: String,
     },
-    /// Other dials of this node were under way for as long as a dial may take: as many as
-    /// `dials_max`, or fewer while they take longer than a second. Nothing was sent.
+    /// Other dials of this node ran for the whole time limit: `dials_max` of them, or fewer while
+    /// dials take longer than a second. Nothing was sent.
+    ///
+    /// What to do: send to fewer new peers at once, or give this node more CPU.
     #[error(
-        "the dial did not begin within {after:?}: others were under way, at most {max} (`dials_max`), fewer while dials are \
-         slow; send to fewer new peers at once, or give this node more CPU"
+        "the dial did not begin within {after:?}: others ran, at most {max} (`dials_max`), fewer while dials are slow; \
+         send to fewer new peers at once, or give this node more CPU"
     )]
     NotBegun {
-        /// How long the dial waited for its turn.
+        /// How long the dial waited for its permit.
         after: Duration,
-        /// The limit.
+        /// The limit on dials.
         max: usize,
     },
-    /// This node ended the dial.
+    /// This node ended the dial, because it shuts down.
+    ///
+    /// What to do: nothing.
     #[error("this node is shutting down")]
     Stopped,
-    /// The dial ended for another reason, which lies in this node's program.
+    /// The dial failed for a reason inside this program.
+    ///
+    /// What to do: try again, and report the error if it repeats.
     #[error("the dial failed in this program ({reason}); try again, and report it if it happens again")]
     Other {
         /// The reason.

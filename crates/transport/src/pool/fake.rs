@@ -1,4 +1,4 @@
-//! Connections that are only made believe, for tests of the pool under tokio's paused clock.
+//! A fake network and fake connections, for tests of the pool under tokio's paused clock.
 #![cfg(not(kinfolk_loom))]
 
 use std::collections::HashSet;
@@ -13,22 +13,22 @@ use tokio::time::sleep;
 use super::{CloseReason, ConnId, Connect, Connection, ConnectionPool, DialError, PoolConfig};
 use crate::peer::Peer;
 
-/// What a made-believe network does and has seen.
+/// The behaviour and the record of a fake network.
 #[derive(Default)]
 pub(super) struct World {
     pub(super) dial_time: Duration,
-    /// Dials of these peers fail.
+    /// Dials to these peers fail.
     pub(super) refusing: Mutex<HashSet<NodeId>>,
     pub(super) dials: AtomicUsize,
     pub(super) open_now: AtomicUsize,
     pub(super) open_most: AtomicUsize,
     pub(super) closed: Mutex<Vec<(NodeId, CloseReason)>>,
-    /// The connections to each peer, of which some may have ended.
+    /// The connections to each peer, open or ended.
     pub(super) conns: Mutex<Vec<(NodeId, Arc<AtomicBool>)>>,
 }
 
 impl World {
-    /// A peer's process starts again: its connections end, and the pool is not told.
+    /// Restarts a peer: its connections end, and the pool receives no notice.
     pub(super) fn restart(&self, peer: &NodeId) {
         self.conns.lock().retain(|(whose, open)| {
             if whose == peer && open.swap(false, SeqCst) {
@@ -57,7 +57,7 @@ impl Conn {
         Self { peer: peer.clone(), world: Arc::clone(world), open }
     }
 
-    /// Ends without the pool being told.
+    /// Ends the connection without a notice to the pool.
     pub(super) fn die(&self) {
         if self.open.swap(false, SeqCst) {
             self.world.open_now.fetch_sub(1, SeqCst);
@@ -109,13 +109,13 @@ pub(super) fn closed(world: &World) -> Vec<(NodeId, CloseReason)> {
     world.closed.lock().clone()
 }
 
-/// Moves the paused clock, and lets whatever is due by then happen.
+/// Moves the paused clock, and runs everything that is due by then.
 pub(super) async fn pass(time: Duration) {
-    // Sleeps because the clock is paused: it takes no time, and nothing else moves the clock.
+    // A sleep moves the paused clock, and nothing else does. It takes no real time.
     sleep(time).await;
 }
 
-/// Lets every task run until it waits for something.
+/// Lets every task run until it waits.
 pub(super) async fn settle() {
     pass(Duration::from_millis(1)).await;
 }

@@ -1,19 +1,20 @@
-//! The slots behind their lock. Nothing else takes the lock, so that one look here shows that it is never held while a
-//! connection is closed, a caller is woken, or anything is awaited.
+//! The slots behind their lock. No other code takes the lock. So this file alone shows that the
+//! lock is never held while a connection is closed, a caller is woken, or a future is awaited.
 
 use super::CloseReason;
-use super::slots::{Held, Limits, Slots, Waiter};
+use super::slots::{Limits, SlotConnection, Slots, Waiter};
 use super::sync::RwLock;
 
 /// Slots that many threads share.
 pub(super) struct Guarded<C, W>(RwLock<Slots<C, W>>);
 
-impl<C: Held, W: Waiter> Guarded<C, W> {
+impl<C: SlotConnection, W: Waiter> Guarded<C, W> {
     pub(super) fn new(limits: Limits) -> Self {
         Self(RwLock::new(Slots::new(limits)))
     }
 
-    /// Runs `f` on the slots; afterwards, outside the lock, `close` on each connection that this put out.
+    /// Runs `f` on the slots. Then, without the lock, calls `close` on each connection that lost
+    /// its slot.
     pub(super) fn with<R>(
         &self,
         f: impl FnOnce(&mut Slots<C, W>) -> R,
@@ -24,12 +25,13 @@ impl<C: Held, W: Waiter> Guarded<C, W> {
         let closable = slots.take_closable();
         drop(slots);
         for (conn, reason) in closable {
+            // Closing runs code outside the pool. Look-ups must not wait for it.
             close(conn, reason);
         }
         result
     }
 
-    /// Looks at the slots without changing them, at the same time as others.
+    /// Reads the slots, at the same time as other readers.
     pub(super) fn read<R>(&self, f: impl FnOnce(&Slots<C, W>) -> R) -> R {
         f(&self.0.read())
     }

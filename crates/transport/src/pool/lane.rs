@@ -1,9 +1,10 @@
-//! What a connection is for. Requests and the streams of applications go over different connections, so that a stream
-//! that is not read, or that fills the path, takes nothing from a probe to the same peer (`docs/decisions/0005`).
+//! The *lane* of a connection: what it is used for. Requests and application streams use different
+//! connections. Otherwise a stream that is not read, or that fills the path, delays a probe to the
+//! same peer (`docs/decisions/0005`).
 
 use kinfolk_core::NodeId;
 
-/// What a connection to a peer is for.
+/// What a connection to a peer is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Lane {
@@ -11,18 +12,18 @@ pub enum Lane {
     Requests,
     /// Streams that programs of this node open.
     StreamsOut,
-    /// Streams that programs of the peer open. Only the peer dials it.
+    /// Streams that programs of the peer open. Only the peer dials this connection.
     StreamsIn,
 }
 
 impl Lane {
-    /// Whether it carries the streams of applications.
+    /// Whether the lane carries application streams.
     pub const fn is_streams(self) -> bool {
         matches!(self, Self::StreamsOut | Self::StreamsIn)
     }
 }
 
-/// A peer and what a connection to it is for.
+/// A peer, and the lane of a connection to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Route<'a> {
     pub(crate) peer: &'a NodeId,

@@ -1,5 +1,7 @@
 //! The slots under loom: every interleaving of two or three threads, with up to two preemptions
-//! (`LOOM_MAX_PREEMPTIONS` asks for more). Run with `RUSTFLAGS="--cfg kinfolk_loom" cargo test --lib -p kinfolk-transport loom`.
+//! (`LOOM_MAX_PREEMPTIONS` sets another number).
+//!
+//! Run with `RUSTFLAGS="--cfg kinfolk_loom" cargo test --lib -p kinfolk-transport loom`.
 
 use std::time::Duration;
 
@@ -11,32 +13,32 @@ use loom::thread;
 use super::guarded::Guarded;
 use super::lane::{Lane, Route};
 use super::pooled::Pooled;
-use super::slots::{Acquired, Adopted, Held, Limits, Refused, Slots, Waiter, Wake};
+use super::slots::{Acquired, Adopted, Limits, Refused, SlotConnection, Slots, Waiter, Wake};
 use super::tie::{Side, Tie};
 use super::{CloseReason, ConnId};
 
 const NOW: Instant = Instant::ORIGIN;
 
-/// A connection that knows whether it was closed, and how.
+/// A connection that records whether it was closed, and how.
 type Conn = Arc<AtomicUsize>;
 
-impl Held for Conn {
+impl SlotConnection for Conn {
     fn is_open(&self) -> bool {
         self.load(SeqCst) == OPEN
     }
 }
 
 const OPEN: usize = 0;
-/// By a decision of the pool, which must never hit a connection in use.
+/// Closed by a decision of the pool. Such a close must never hit a connection in use.
 const CLOSED: usize = 1;
-/// Because it had ended, or the pool was closed: its users see that it ends.
+/// Ended by itself, or closed with the pool. Its users see the end.
 const ENDED: usize = 2;
 
 fn open() -> Conn {
     Arc::new(AtomicUsize::new(OPEN))
 }
 
-/// A waiter that counts how often it was woken with a connection, and how often without one.
+/// A waiter that counts its wake-ups, with and without a connection.
 #[derive(Clone)]
 struct Caller {
     given: Arc<AtomicUsize>,
@@ -44,7 +46,7 @@ struct Caller {
 }
 
 impl Waiter for Caller {
-    fn is_gone(&self) -> bool {
+    fn is_cancelled(&self) -> bool {
         false
     }
 }
@@ -94,21 +96,22 @@ fn close(conn: Conn, reason: CloseReason) {
     assert_eq!(conn.swap(how, SeqCst), OPEN, "a connection is closed once");
 }
 
-/// What every user of a connection finds: whoever closes one, does not take it from a user.
+/// A user never finds its connection closed by a decision of the pool.
 fn in_use(conn: &Conn) {
     assert_ne!(conn.load(SeqCst), CLOSED, "a closed connection is not handed out");
 }
 
-/// Uses a connection and gives it back, as a lease does. Says whether the slots wanted to know of the end.
+/// Uses a connection and gives it back, as a lease does. Returns whether the slots requested a
+/// report of the end.
 fn use_up(pool: &Pool, pooled: &Pooled<Conn>) -> bool {
     in_use(&pooled.conn);
-    // Again at the end: nobody may have closed it in between.
+    // Check again at the end: no thread may have closed it in between.
     in_use(&pooled.conn);
-    let tell = pooled.end(NOW);
-    if tell {
+    let report = pooled.end(NOW);
+    if report {
         pool.with(|slots| slots.unused(pooled.id, NOW), close);
     }
-    tell
+    report
 }
 
 fn wake(pool: &Pool, wake: Wake<Conn, Caller>) {
@@ -125,7 +128,7 @@ fn wake(pool: &Pool, wake: Wake<Conn, Caller>) {
     }
 }
 
-/// Asks for a connection as the pool's callers do. Returns whether this caller had to dial.
+/// Requests a connection as a caller of the pool does. Returns whether this caller had to dial.
 fn acquire(pool: &Pool, peer: &NodeId, new_id: u64, caller: &Caller, dial_works: bool) -> bool {
     if let Some(pooled) = pool.read(|slots| slots.acquire_ready(to(peer))) {
         caller.given.fetch_add(1, SeqCst);
@@ -142,7 +145,7 @@ fn acquire(pool: &Pool, peer: &NodeId, new_id: u64, caller: &Caller, dial_works:
         Ok(Acquired::Dial { id }) => {
             // A closed pool counts nothing any more.
             let counts = pool.read(|slots| slots.counts());
-            assert!(counts.0 > 0 || counts == (0, 0, 0, 0), "a dial holds its place until it has ended");
+            assert!(counts.0 > 0 || counts == (0, 0, 0, 0), "a dial holds its place until it ends");
             let woken = if dial_works {
                 let conn = open();
                 pool.with(|slots| slots.dial_ok(id, conn, NOW), close)
@@ -160,14 +163,14 @@ fn acquire(pool: &Pool, peer: &NodeId, new_id: u64, caller: &Caller, dial_works:
     }
 }
 
-/// Every place that is taken now.
+/// The number of places that are taken now.
 fn total(pool: &Pool) -> usize {
     let (connecting, in_use, idle, other) = pool.read(|slots| slots.counts());
     connecting + in_use + idle + other
 }
 
 #[test]
-fn loom_callers_share_one_dial_and_each_is_woken_once() {
+fn loom_callers_share_a_dial_and_wake_once() {
     check(|| {
         let pool = pool(4);
         let callers = [Caller::new(), Caller::new(), Caller::new()];
@@ -188,7 +191,7 @@ fn loom_callers_share_one_dial_and_each_is_woken_once() {
 }
 
 #[test]
-fn loom_a_failed_dial_wakes_every_waiter_and_leaves_no_slot() {
+fn loom_failed_dial_wakes_all_waiters_and_frees_its_slot() {
     check(|| {
         let pool = pool(4);
         let callers = [Caller::new(), Caller::new()];
@@ -204,7 +207,7 @@ fn loom_a_failed_dial_wakes_every_waiter_and_leaves_no_slot() {
 }
 
 #[test]
-fn loom_the_limit_holds_and_nothing_in_use_is_evicted() {
+fn loom_limit_holds_and_used_connections_stay() {
     check(|| {
         let pool = pool(1);
         let callers = [Caller::new(), Caller::new()];
@@ -216,7 +219,7 @@ fn loom_the_limit_holds_and_nothing_in_use_is_evicted() {
         other.join().expect("no thread panics");
         for caller in &callers {
             let (given, failed) = caller.woken();
-            assert_eq!(given + failed, 1, "an answer or an error, once");
+            assert_eq!(given + failed, 1, "one answer or one error");
         }
         let (connecting, in_use, idle, other) = pool.read(|slots| slots.counts());
         assert_eq!((connecting, in_use, idle, other), (0, 0, 1, 0));
@@ -224,7 +227,7 @@ fn loom_the_limit_holds_and_nothing_in_use_is_evicted() {
 }
 
 #[test]
-fn loom_the_peers_dial_and_ours_end_in_one_connection() {
+fn loom_simultaneous_dials_leave_one_connection() {
     for peer in ["a", "p"] {
         check(move || {
             let pool = pool(4);
@@ -253,7 +256,7 @@ fn loom_the_peers_dial_and_ours_end_in_one_connection() {
 }
 
 #[test]
-fn loom_a_doubted_connection_is_closed_once_whoever_lets_go_last() {
+fn loom_given_up_connection_is_closed_once() {
     check(|| {
         let pool = pool(4);
         let conn = open();
@@ -262,7 +265,7 @@ fn loom_a_doubted_connection_is_closed_once_whoever_lets_go_last() {
         assert!(matches!(adopted, Adopted::Ready(_)));
         let user = |pool: Pool| {
             if let Some(pooled) = pool.read(|slots| slots.enter(ConnId(1))) {
-                pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
+                pool.with(|slots| slots.give_up(ConnId(1), NOW), close);
                 use_up(&pool, &pooled);
             }
         };
@@ -278,7 +281,7 @@ fn loom_a_doubted_connection_is_closed_once_whoever_lets_go_last() {
 }
 
 #[test]
-fn loom_closing_answers_every_caller_once_and_closes_what_a_dial_brings() {
+fn loom_closed_pool_answers_callers_and_closes_dials() {
     check(|| {
         let pool = pool(4);
         let callers = [Caller::new(), Caller::new()];
@@ -297,14 +300,14 @@ fn loom_closing_answers_every_caller_once_and_closes_what_a_dial_brings() {
         }
         for caller in &callers {
             let (given, failed) = caller.woken();
-            assert_eq!(given + failed, 1, "an answer or an error, once");
+            assert_eq!(given + failed, 1, "one answer or one error");
         }
-        assert_eq!(total(&pool), 0, "nothing is taken up after the end");
+        assert_eq!(total(&pool), 0, "no connection is adopted after the end");
     });
 }
 
 #[test]
-fn loom_a_connection_that_dies_under_its_users_is_closed_once_and_not_given_again() {
+fn loom_dead_connection_is_closed_once_and_never_reused() {
     check(|| {
         let pool = pool(4);
         let conn = open();
@@ -320,7 +323,7 @@ fn loom_a_connection_that_dies_under_its_users_is_closed_once_and_not_given_agai
             let pool = pool.clone();
             thread::spawn(move || pool.with(|slots| slots.remove(ConnId(1)), close))
         };
-        pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
+        pool.with(|slots| slots.give_up(ConnId(1), NOW), close);
         user.join().expect("no thread panics");
         watcher.join().expect("no thread panics");
         assert_ne!(conn.load(SeqCst), OPEN);
@@ -331,7 +334,7 @@ fn loom_a_connection_that_dies_under_its_users_is_closed_once_and_not_given_agai
 }
 
 #[test]
-fn loom_a_dial_without_a_name_holds_its_place_until_it_ends() {
+fn loom_unnamed_dial_holds_its_place_until_it_ends() {
     for found in [true, false] {
         check(move || {
             let pool = pool(1);
@@ -365,13 +368,13 @@ fn loom_a_dial_without_a_name_holds_its_place_until_it_ends() {
 }
 
 #[test]
-fn loom_a_dial_that_is_overtaken_counts_until_it_ends() {
+fn loom_overtaken_dial_counts_until_it_ends() {
     check(|| {
         let pool = pool(2);
         let callers = [Caller::new(), Caller::new()];
         let dialler = {
             let (pool, caller) = (pool.clone(), callers[0].clone());
-            // The peer's name is lower than ours: its dial wins.
+            // The peer's name is lower than this node's, so the peer's dial wins.
             thread::spawn(move || acquire(&pool, &id("a"), 1, &caller, true))
         };
         let peer = {
@@ -395,27 +398,27 @@ fn loom_a_dial_that_is_overtaken_counts_until_it_ends() {
         peer.join().expect("no thread panics");
         for caller in &callers {
             let (given, failed) = caller.woken();
-            assert_eq!(given + failed, 1, "an answer or an error, once");
+            assert_eq!(given + failed, 1, "one answer or one error");
         }
         assert_eq!(pool.read(|slots| slots.uses()), 0);
     });
 }
 
 #[test]
-fn loom_whoever_waits_for_the_last_use_to_end_is_told_of_it() {
+fn loom_end_of_the_last_use_is_reported_once() {
     check(|| {
         let pool = pool(4);
         let adopted =
             pool.with(|slots| slots.adopt(ConnId(1), to(&id("p")), open(), Side::Local, NOW), close);
         assert!(matches!(adopted, Adopted::Ready(_)));
-        let told = Arc::new(AtomicUsize::new(0));
+        let reported = Arc::new(AtomicUsize::new(0));
         let users: Vec<_> = (0..2)
             .map(|_| {
-                let (pool, told) = (pool.clone(), told.clone());
-                let pooled = pool.read(|slots| slots.enter(ConnId(1))).expect("it is there");
+                let (pool, reported) = (pool.clone(), reported.clone());
+                let pooled = pool.read(|slots| slots.enter(ConnId(1))).expect("the connection has a slot");
                 thread::spawn(move || {
                     if use_up(&pool, &pooled) {
-                        told.fetch_add(1, SeqCst);
+                        reported.fetch_add(1, SeqCst);
                     }
                 })
             })
@@ -424,17 +427,13 @@ fn loom_whoever_waits_for_the_last_use_to_end_is_told_of_it() {
         for user in users {
             user.join().expect("no thread panics");
         }
-        assert_eq!(
-            told.load(SeqCst),
-            usize::from(in_use > 0),
-            "told once, if there was something to wait for"
-        );
+        assert_eq!(reported.load(SeqCst), usize::from(in_use > 0), "reported once, if there was a use");
         assert_eq!(pool.read(Slots::uses), 0);
     });
 }
 
 #[test]
-fn loom_a_connection_whose_use_has_just_ended_is_not_idle() {
+fn loom_just_used_connection_is_not_idle() {
     const IDLE: Duration = Duration::from_mins(1);
     check(|| {
         let (pool, late) = (pool(4), NOW + 2 * IDLE);
@@ -443,8 +442,8 @@ fn loom_a_connection_whose_use_has_just_ended_is_not_idle() {
         assert!(matches!(adopted, Adopted::Ready(_)));
         let users: Vec<_> = (0..2)
             .map(|_| {
-                let pooled = pool.read(|slots| slots.enter(ConnId(1))).expect("it is there");
-                thread::spawn(move || assert!(!pooled.end(late), "nobody waits for it"))
+                let pooled = pool.read(|slots| slots.enter(ConnId(1))).expect("the connection has a slot");
+                thread::spawn(move || assert!(!pooled.end(late), "no thread watches for it"))
             })
             .collect();
         let idle = pool.with(|slots| slots.sweep(late, IDLE), close);
@@ -457,18 +456,18 @@ fn loom_a_connection_whose_use_has_just_ended_is_not_idle() {
 }
 
 #[test]
-fn loom_a_connection_doubted_by_one_who_does_not_use_it_is_closed_when_its_user_lets_go() {
+fn loom_given_up_connection_closes_after_its_last_use() {
     check(|| {
         let (pool, conn) = (pool(4), open());
         let adopted =
             pool.with(|slots| slots.adopt(ConnId(1), to(&id("p")), conn.clone(), Side::Local, NOW), close);
         assert!(matches!(adopted, Adopted::Ready(_)));
-        let pooled = pool.read(|slots| slots.enter(ConnId(1))).expect("it is there");
+        let pooled = pool.read(|slots| slots.enter(ConnId(1))).expect("the connection has a slot");
         let user = {
             let pool = pool.clone();
             thread::spawn(move || use_up(&pool, &pooled))
         };
-        pool.with(|slots| slots.doubt(ConnId(1), NOW), close);
+        pool.with(|slots| slots.give_up(ConnId(1), NOW), close);
         user.join().expect("no thread panics");
         assert_eq!(conn.load(SeqCst), CLOSED);
         assert_eq!(total(&pool), 0);

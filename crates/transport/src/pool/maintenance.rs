@@ -1,4 +1,5 @@
-//! The pool's one background task: closes what is idle or drained, and checks what is ready.
+//! The pool's only background task. It closes idle and drained connections, and checks the ready
+//! ones.
 
 use std::sync::{Arc, Weak};
 
@@ -12,8 +13,10 @@ pub(super) async fn run<C: Connect>(pool: Weak<Inner<C>>) {
     let Some(strong) = pool.upgrade() else { return };
     let (period, mut closing) = (strong.config.health_interval, strong.closing.subscribe());
     let changed = Arc::clone(&strong.drains_changed);
+    // Keep only a weak reference while waiting: this task must not keep a dropped pool alive.
     drop(strong);
     let mut health = interval_at(tokio::time::Instant::now() + period, period);
+    // After a pause of this node, one round is enough; a burst of them finds nothing new.
     health.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let Some(due) = pool.upgrade().map(|pool| pool.next_drain()) else { return };
@@ -43,16 +46,19 @@ pub(super) async fn run<C: Connect>(pool: Weak<Inner<C>>) {
     }
 }
 
-/// One round: idle and drained connections are closed, ready ones that gave no sign of life since the last are asked for one.
+/// One round. Closes idle and drained connections. Sends a check packet on each ready connection
+/// that had no answer since the last round.
+///
+/// An answer proves as much as a check, so a connection with answers needs no packet.
 fn check<C: Connect>(pool: &Inner<C>) {
     let (now, idle_timeout) = (pool.now(), pool.config.idle_timeout);
     let since = Instant::from_origin(now.since_origin().saturating_sub(pool.config.health_interval));
     let ready = pool.with(|slots| {
         slots.sweep(now, idle_timeout);
-        slots.unproved_since(since)
+        slots.unconfirmed_since(since)
     });
-    for (id, housed) in ready {
-        if !housed.conn.check() {
+    for (id, wrapped) in ready {
+        if !wrapped.conn.check() {
             pool.with(|slots| slots.remove(id));
         }
     }

@@ -1,11 +1,14 @@
-//! The connection pool: at most so many connections, one to a peer, shared by all who talk to it. This file is the
-//! asynchronous shell; what may happen to a connection is decided in `slots`, which draws it, under a lock that is never
-//! held over an `.await`. Nothing here knows QUIC.
+//! The connection pool: a limited number of connections, one to a peer, shared by all callers.
+//!
+//! This file is the asynchronous shell. `slots` decides what happens to a connection, and draws its
+//! states. The slots are behind a lock that is never held over an `.await`. This module contains no
+//! QUIC code.
 
 mod clock;
 mod config;
 mod connect;
 mod dial;
+mod dial_queue;
 mod error;
 #[cfg(test)]
 mod fake;
@@ -15,8 +18,8 @@ mod lease;
 #[cfg(all(test, kinfolk_loom))]
 mod loom_slots;
 mod maintenance;
+mod mute_limit;
 mod need;
-mod patience;
 mod pooled;
 mod reservation;
 mod slots;
@@ -28,7 +31,6 @@ mod sync;
 mod tests;
 mod tie;
 mod times;
-mod turns;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -43,8 +45,8 @@ pub use connect::{CloseReason, ConnId, Connect, Connection};
 pub use error::{DialError, PoolError};
 pub use lane::Lane;
 pub(crate) use lane::Route;
-use lease::Housed;
 pub use lease::Lease;
+use lease::PoolConnection;
 pub use need::Need;
 pub(crate) use reservation::Reservation;
 pub use stats::{ConnectionState, ConnectionStats, PoolStats};
@@ -52,35 +54,35 @@ pub(crate) use tie::Side;
 pub use times::DialTimes;
 
 use clock::Clock;
+use dial_queue::DialQueue;
 use guarded::Guarded;
-use patience::Patience;
+use mute_limit::MuteLimits;
 use pooled::Pooled;
 use slots::{Acquired, Adopted, Limits, Refused, Slots, Waiter};
 use stats::{Counters, add};
 use tie::Tie;
-use turns::Turns;
 
 use crate::peer::Peer;
 
-/// Connections to peers, by name. Cloning is cheap and gives the same pool.
+/// Connections to peers, by name. Cloning is cheap and returns the same pool.
 ///
-/// Callers share a peer's connection; who asks while it is being dialled waits for that one dial. Limits are hard, and
-/// what happens at each is said in [`PoolConfig`].
+/// All callers share the connection to a peer. A caller that arrives during a dial waits for that
+/// dial. The limits are hard; [`PoolConfig`] states what happens at each.
 pub struct ConnectionPool<C: Connect>(Arc<Inner<C>>);
 
 pub(crate) struct Inner<C: Connect> {
-    slots: Guarded<Housed<C>, Caller<C>>,
+    slots: Guarded<PoolConnection<C>, Caller<C>>,
     connector: C,
     config: PoolConfig,
     counters: Counters,
-    turns: Turns,
-    patience: Patience,
+    dial_queue: DialQueue,
+    mute_limits: MuteLimits,
     next_id: AtomicU64,
     clock: Clock,
     closing: watch::Sender<bool>,
     /// Wakes the maintenance task: the time of the next drain may have changed.
     drains_changed: Arc<Notify>,
-    /// Wakes those who wait for the last use to end.
+    /// Wakes the callers that wait until the last use ends.
     unused: Notify,
 }
 
@@ -88,32 +90,36 @@ pub(crate) struct Inner<C: Connect> {
 pub(crate) struct Caller<C: Connect>(oneshot::Sender<Result<Lease<C>, PoolError>>);
 
 impl<C: Connect> Waiter for Caller<C> {
-    fn is_gone(&self) -> bool {
+    fn is_cancelled(&self) -> bool {
         self.0.is_closed()
     }
 }
 
 impl<C: Connect> ConnectionPool<C> {
-    /// A pool for the node `local`, which gets its connections from `connector`. A limit of 0 counts as 1.
+    /// Creates a pool for the node `local`. It dials with `connector`. A limit of 0 counts as 1.
     ///
     /// # Panics
-    /// Outside a tokio runtime: the pool keeps a task for its upkeep.
+    /// Outside a tokio runtime, because the pool runs a maintenance task.
     pub fn new(local: NodeId, config: PoolConfig, connector: C) -> Self {
         let limits = Limits {
             max_total: config.max_total.max(1),
+            // Half of the total, so that transfers never keep this node from probing
+            // (`docs/decisions/0005`).
             max_streams: config.max_total / 2,
             guests_max: config.guests_max,
             max_per_peer: config.max_per_peer.max(1),
             waiters_max: config.waiters_max.max(1),
             drain: config.drain_timeout,
+            // A dial takes at most this long, so two dials that end further apart are no tie.
             tie: Tie::new(local, config.connect_timeout),
         };
         let inner = Arc::new(Inner {
             slots: Guarded::new(limits),
             connector,
             counters: Counters::default(),
-            turns: Turns::new(config.dials_max.max(1)),
-            patience: Patience::new(config.mute_max, config.max_total.max(1)),
+            dial_queue: DialQueue::new(config.dials_max.max(1)),
+            // As many records as connections: the memory must not grow with the peers.
+            mute_limits: MuteLimits::new(config.unacknowledged_max, config.max_total.max(1)),
             config,
             next_id: AtomicU64::new(1),
             clock: Clock::start(),
@@ -121,26 +127,30 @@ impl<C: Connect> ConnectionPool<C> {
             drains_changed: Arc::new(Notify::new()),
             unused: Notify::new(),
         });
+        // A weak reference, so that the task ends when the pool is dropped.
         tokio::spawn(maintenance::run(Arc::downgrade(&inner)));
         Self(inner)
     }
 
-    /// The connection to `peer`: the one that there is, or one that is dialled for all who ask.
+    /// Returns the connection to `peer`. If none is open, one dial serves all callers that ask.
     ///
     /// # Errors
-    /// [`PoolError`]: a limit, a failed dial (every caller that waited for it gets its cause), or a closed pool.
+    /// [`PoolError`]: a limit, a failed dial (each waiting caller gets its cause), or a closed
+    /// pool.
     ///
     /// # Cancel safety
-    /// Nothing is lost: a dial that was begun goes on, and its connection is there for the next
-    /// caller. A dial that still waits for its turn is not begun once no caller waits for it.
+    /// Dropping the future loses nothing. A running dial goes on, and the next caller gets its
+    /// connection. A dial that waits for its permit does not start once no caller waits for it.
     pub async fn acquire(&self, peer: &Peer) -> Result<Lease<C>, PoolError> {
         self.get(peer, Lane::Requests, Need::Urgent, false).await
     }
 
-    /// A further connection to `peer`, beside those that there are; afterwards it is shared as they are.
+    /// Returns a new connection to `peer`, in addition to the existing ones. Later callers share
+    /// it.
     ///
     /// # Errors
-    /// As [`acquire`](Self::acquire); [`PoolFull`](PoolError::PoolFull) if the peer has `max_per_peer` already.
+    /// As [`acquire`](Self::acquire); [`PoolFull`](PoolError::PoolFull) if the peer already has
+    /// `max_per_peer` connections.
     ///
     /// # Cancel safety
     /// As [`acquire`](Self::acquire).
@@ -148,22 +158,25 @@ impl<C: Connect> ConnectionPool<C> {
         self.get(peer, Lane::Requests, Need::Urgent, true).await
     }
 
-    /// As [`acquire`](Self::acquire), for one lane to the peer: each has connections of its own.
+    /// As [`acquire`](Self::acquire), for one lane. Each lane has its own connections.
+    ///
+    /// For streams the dial is `Patient`: a transfer can wait, and a probe cannot.
     ///
     /// # Errors
-    /// As [`acquire`](Self::acquire); also [`PoolFull`](PoolError::PoolFull) if connections for streams hold their half of
-    /// `max_total`.
+    /// As [`acquire`](Self::acquire); also [`PoolFull`](PoolError::PoolFull) if connections for
+    /// streams hold half of `max_total`.
     ///
     /// # Cancel safety
     /// As [`acquire`](Self::acquire).
     pub async fn acquire_on(&self, peer: &Peer, lane: Lane) -> Result<Lease<C>, PoolError> {
-        self.get(peer, lane, if lane.is_streams() { Need::Patient } else { Need::Urgent }, false).await
+        self.get(peer, lane, if lane.is_streams() { Need::CanWait } else { Need::Urgent }, false).await
     }
 
-    /// As [`acquire`](Self::acquire), with what to do where there is no open connection.
+    /// As [`acquire`](Self::acquire). `need` says what to do without an open connection.
     ///
     /// # Errors
-    /// As [`acquire`](Self::acquire); also [`NotConnected`](PoolError::NotConnected) with [`Need::OpenOnly`].
+    /// As [`acquire`](Self::acquire); also [`NotConnected`](PoolError::NotConnected) with
+    /// [`Need::OpenOnly`].
     ///
     /// # Cancel safety
     /// As [`acquire`](Self::acquire).
@@ -171,12 +184,12 @@ impl<C: Connect> ConnectionPool<C> {
         self.get(peer, Lane::Requests, need, false).await
     }
 
-    /// What the pool holds and has done.
+    /// The contents of the pool, and its counters.
     pub fn stats(&self) -> PoolStats {
-        let look = |slots: &Slots<_, _>| (slots.counts(), slots.reused(), slots.connections());
-        let (counts, reused, connections) = self.0.slots.read(look);
-        let describe = |(mut stats, housed): (ConnectionStats, Option<Housed<C>>)| {
-            stats.rtt = housed.and_then(|housed| housed.conn.rtt());
+        let read = |slots: &Slots<_, _>| (slots.counts(), slots.reused(), slots.connections());
+        let (counts, reused, connections) = self.0.slots.read(read);
+        let describe = |(mut stats, wrapped): (ConnectionStats, Option<PoolConnection<C>>)| {
+            stats.rtt = wrapped.and_then(|wrapped| wrapped.conn.rtt());
             stats
         };
         self.0.counters.stats(counts, reused, connections.into_iter().map(describe).collect())
@@ -190,12 +203,13 @@ impl<C: Connect> ConnectionPool<C> {
     /// Waits until no request is in flight in either direction.
     ///
     /// # Cancel safety
-    /// It only waits.
+    /// Dropping the future loses nothing.
     pub async fn unused(&self) {
         loop {
             let unused = self.0.unused.notified();
             tokio::pin!(unused);
-            // Listening begins before the look, so that a last use that ends in between is not missed.
+            // Register before the check. Otherwise the last use can end between them, and nothing
+            // wakes this task.
             unused.as_mut().enable();
             if self.0.with(Slots::watch_uses) == 0 {
                 return;
@@ -204,7 +218,7 @@ impl<C: Connect> ConnectionPool<C> {
         }
     }
 
-    /// Closes every connection, gives up every dial, and gives out nothing any more. Those who wait get
+    /// Closes every connection and gives up every dial. Waiting and later callers get
     /// [`PoolError::Closed`].
     pub fn close(&self) {
         self.0.closing.send_replace(true);
@@ -215,26 +229,28 @@ impl<C: Connect> ConnectionPool<C> {
         self.0.unused.notify_waiters();
     }
 
-    /// Says how late this node is with what it has to do: a late node gives connections more time.
+    /// Sets how late this node's event loop is. A late node waits longer before it gives a
+    /// connection up.
     pub fn set_lateness(&self, late: Duration) {
-        self.0.patience.set_lateness(late);
+        self.0.mute_limits.set_lateness(late);
     }
 
-    /// The ready connection for requests to a peer, if there is one. It counts no use, so it may be closed at any time.
+    /// The ready connection for requests to a peer, if there is one. This counts no use, so the
+    /// pool may close the connection at any time.
     pub(crate) fn peek(&self, peer: &NodeId) -> Option<C::Connection> {
-        let housed = self.0.slots.read(|slots| slots.peek(Route::new(peer, Lane::Requests)));
-        housed.map(|housed| housed.conn)
+        let wrapped = self.0.slots.read(|slots| slots.peek(Route::new(peer, Lane::Requests)));
+        wrapped.map(|wrapped| wrapped.conn)
     }
 
-    /// The number for a connection that is not dialled through the pool.
+    /// A number for a connection that the pool does not dial.
     pub(crate) fn new_id(&self) -> ConnId {
         self.0.new_id()
     }
 
-    /// Takes up a connection that was not dialled through the pool.
+    /// *Adopts* a connection: takes up one that the pool did not dial by name.
     pub(crate) fn adopt(&self, id: ConnId, route: Route<'_>, conn: C::Connection, side: Side) -> Taken {
-        let (housed, now) = (self.0.house(conn), self.0.now());
-        let adopted = self.0.with(|slots| slots.adopt(id, route, housed, side, now));
+        let (wrapped, now) = (self.0.wrap(conn), self.0.now());
+        let adopted = self.0.with(|slots| slots.adopt(id, route, wrapped, side, now));
         self.0.drains_changed();
         match adopted {
             Adopted::Ready(wake) => {
@@ -247,8 +263,8 @@ impl<C: Connect> ConnectionPool<C> {
         }
     }
 
-    /// A place in the pool, and the right to run one of the dials that may run at the same time, for a dial to an address
-    /// whose node is not known. [`adopt`](Self::adopt) with the reservation's id takes the place over.
+    /// Reserves a place in the pool and a permit to dial, for a dial to an address whose node is
+    /// unknown. [`adopt`](Self::adopt) with the reservation's id takes the place over.
     pub(crate) async fn reserve(&self) -> Result<Reservation<'_, C>, PoolError> {
         Reservation::take(&self.0).await
     }
@@ -256,36 +272,38 @@ impl<C: Connect> ConnectionPool<C> {
     /// How many more dials may run now.
     #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn dials_free(&self) -> usize {
-        self.0.config.dials_max.max(1) - self.0.turns.running()
+        self.0.config.dials_max.max(1) - self.0.dial_queue.running()
     }
 
-    /// Whether a dial of this route waits for its turn among the dials that may run.
+    /// Whether a dial on this route waits for its permit.
     pub(crate) fn dial_is_queued(&self, route: Route<'_>) -> bool {
-        self.0.turns.holds(route)
+        self.0.dial_queue.contains(route)
     }
 
-    /// What the connections come from.
+    /// The code that dials.
     pub(crate) fn connector(&self) -> &C {
         &self.0.connector
     }
 
-    /// A lease of a connection by its number, for a request that came in on it. None if the pool does not hold it.
+    /// A lease of the connection with this number, for a request that arrived on it. None if the
+    /// pool does not hold the connection.
     pub(crate) fn enter(&self, id: ConnId) -> Option<Lease<C>> {
         let entered = self.0.slots.read(|slots| slots.enter(id));
         entered.map(Lease::of_counted)
     }
 
-    /// A connection has ended by itself.
+    /// Reports that a connection ended by itself.
     pub(crate) fn remove(&self, id: ConnId) {
         self.0.with(|slots| slots.remove(id));
     }
 
-    /// A reference that does not keep the pool.
+    /// A weak reference, which does not keep the pool alive.
     pub(crate) fn downgrade(&self) -> WeakPool<C> {
         WeakPool(Arc::downgrade(&self.0))
     }
 
     async fn get(&self, peer: &Peer, lane: Lane, need: Need, another: bool) -> Result<Lease<C>, PoolError> {
+        // The usual case takes only the shared lock, so that look-ups do not wait for each other.
         if !another
             && let Some(pooled) = self.0.slots.read(|slots| slots.acquire_ready(Route::new(&peer.id, lane)))
         {
@@ -296,39 +314,41 @@ impl<C: Connect> ConnectionPool<C> {
             return Err(PoolError::NotConnected { peer: peer.clone() });
         }
         match self.0.look_up(peer, lane, need, another)? {
-            Place::Lease(lease) => Ok(lease),
-            // The sender lives in the slot until the dial is settled, and every way to settle it answers.
-            Place::Queue(queue) => queue.await.unwrap_or(Err(PoolError::Closed)),
+            Found::Lease(lease) => Ok(lease),
+            // The slot owns the sender until the dial is settled, and each way to settle a dial
+            // sends an answer.
+            Found::Queue(queue) => queue.await.unwrap_or(Err(PoolError::Closed)),
         }
     }
 }
 
-/// What became of a connection that was brought to the pool.
+/// What the pool did with a connection to adopt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
     /// Callers get it from now on.
     InUse,
-    /// Another is preferred; it is closed soon.
+    /// The pool prefers another connection, and closes this one soon.
     Spare,
-    /// There is no slot for it: the pool has nothing to do with it.
+    /// The pool has no slot for it, and does not manage it.
     NoRoom,
 }
 
-/// What a look-up gives.
-enum Place<C: Connect> {
+/// The result of a look-up.
+enum Found<C: Connect> {
     Lease(Lease<C>),
     Queue(oneshot::Receiver<Result<Lease<C>, PoolError>>),
 }
 
 impl<C: Connect> Inner<C> {
-    /// A lease or a place in a queue; starts the dial if that is this caller's task.
+    /// Returns a lease or a place in the queue of a dial. Starts the dial if this caller is the
+    /// first.
     fn look_up(
         self: &Arc<Self>,
         peer: &Peer,
         lane: Lane,
         need: Need,
         another: bool,
-    ) -> Result<Place<C>, PoolError> {
+    ) -> Result<Found<C>, PoolError> {
         let route = Route::new(&peer.id, lane);
         let mut queue = None;
         let caller = || {
@@ -345,29 +365,31 @@ impl<C: Connect> Inner<C> {
             }
         });
         match acquired.map_err(|refused| self.refused(Some(&peer.id), refused))? {
-            Acquired::Ready(pooled) => return Ok(Place::Lease(Lease::of_counted(pooled))),
-            Acquired::Waiting if need == Need::Urgent => self.turns.hurry(route),
+            Acquired::Ready(pooled) => return Ok(Found::Lease(Lease::of_counted(pooled))),
+            // A `Patient` caller may have started the dial. This caller must not wait like one.
+            Acquired::Waiting if need == Need::Urgent => self.dial_queue.make_urgent(route),
             Acquired::Waiting => {}
             Acquired::Dial { id } => dial::start(self, peer.clone(), (lane, need), id),
         }
-        Ok(Place::Queue(queue.expect("a place in the queue was taken")))
+        Ok(Found::Queue(queue.expect("both other cases of `acquired` call `caller`")))
     }
 
-    /// The connection as the slots hold it.
-    fn house(self: &Arc<Self>, conn: C::Connection) -> Housed<C> {
-        Housed { conn, pool: Arc::downgrade(self), clock: self.clock }
+    /// The connection in the form in which the slots store it.
+    fn wrap(self: &Arc<Self>, conn: C::Connection) -> PoolConnection<C> {
+        PoolConnection { conn, pool: Arc::downgrade(self), clock: self.clock }
     }
 
-    /// Runs `f` on the slots, and afterwards, outside the lock, closes the connections that it put out.
-    fn with<R>(&self, f: impl FnOnce(&mut Slots<Housed<C>, Caller<C>>) -> R) -> R {
-        let close = |housed: Housed<C>, reason| {
+    /// Runs `f` on the slots. Then, without the lock, closes the connections that lost their slots.
+    fn with<R>(&self, f: impl FnOnce(&mut Slots<PoolConnection<C>, Caller<C>>) -> R) -> R {
+        let close = |wrapped: PoolConnection<C>, reason| {
             self.counters.closed(reason);
-            housed.conn.close(reason);
+            wrapped.conn.close(reason);
         };
         self.slots.with(f, close)
     }
 
-    /// The last use of a connection has ended, and somebody waits for that.
+    /// The last use of a connection ended, and some code waits for that: a drain, or
+    /// [`unused`](ConnectionPool::unused).
     fn unused(&self, id: ConnId) {
         let now = self.now();
         self.with(|slots| slots.unused(id, now));
@@ -375,14 +397,18 @@ impl<C: Connect> Inner<C> {
         self.unused.notify_waiters();
     }
 
-    fn doubt(&self, id: ConnId) {
+    fn give_up(&self, id: ConnId) {
         let now = self.now();
-        self.with(|slots| slots.doubt(id, now));
+        self.with(|slots| slots.give_up(id, now));
         self.drains_changed();
     }
 
-    /// A request on this connection, sent at `asked`, has no answer in time. It is asked for a sign of life, and given up if
-    /// its peer has been mute for too long. Returns whether the peer has acknowledged anything since.
+    /// A request on this connection, sent at `asked`, got no answer in time. Sends a check packet,
+    /// or gives the connection up if its peer was mute for too long. Returns whether the peer
+    /// acknowledged a packet since `asked`.
+    ///
+    /// A time-out alone does not end a connection: under load that causes a storm of handshakes
+    /// (`docs/decisions/0014`).
     fn timed_out(
         &self,
         id: ConnId,
@@ -391,17 +417,17 @@ impl<C: Connect> Inner<C> {
         asked: tokio::time::Instant,
     ) -> bool {
         add(&self.counters.timed_out, 1);
-        let (mute, now) = (conn.mute_since(asked), self.now());
-        if mute <= self.patience.with(peer, id, now) {
+        let (mute, now) = (conn.unacknowledged_for(asked), self.now());
+        if mute <= self.mute_limits.limit_for(peer, id, now) {
             conn.check();
         } else {
-            self.patience.given_up(peer, now);
-            self.doubt(id);
+            self.mute_limits.record_given_up(peer, now);
+            self.give_up(id);
         }
         mute.is_zero()
     }
 
-    /// A refusal by the slots, counted, in the pool's words. Without a peer there is no queue that could be full.
+    /// Counts a refusal of the slots, and converts it. Without a peer no queue can be full.
     fn refused(&self, peer: Option<&NodeId>, refused: Refused) -> PoolError {
         match refused {
             Refused::Full { current, max } => {
@@ -431,16 +457,17 @@ impl<C: Connect> Inner<C> {
 
     fn next_drain(&self) -> Option<tokio::time::Instant> {
         let due = self.slots.read(Slots::next_drain)?;
-        // A millisecond more than due, the timer's own grain, so that the sweep finds it due.
+        // One millisecond later than due. That is the resolution of tokio's timer, and an earlier
+        // sweep would find nothing due.
         Some(self.clock.time_of(due) + Duration::from_millis(1))
     }
 }
 
-/// A reference to a pool that does not keep it.
+/// A weak reference to a pool.
 pub(crate) struct WeakPool<C: Connect>(Weak<Inner<C>>);
 
 impl<C: Connect> WeakPool<C> {
-    /// The pool, if it is still there.
+    /// The pool, if it still exists.
     pub(crate) fn upgrade(&self) -> Option<ConnectionPool<C>> {
         self.0.upgrade().map(ConnectionPool)
     }

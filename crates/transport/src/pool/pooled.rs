@@ -1,8 +1,9 @@
-//! A connection of the pool with the count of those who use it: the one part of the slots that changes without their
-//! lock, so that giving a connection back takes none.
+//! A connection of the pool, with the count of its uses. Only this part of the slots changes
+//! without their lock. So giving a connection back takes no lock.
 //!
-//! Uses begin under the lock, be it shared, and end anywhere. Whoever has the lock alone and finds none therefore knows
-//! that there is none and that none begins. Who ends the last use is asked to take the lock only if somebody waits for that end.
+//! A use begins under the lock, shared or exclusive, and ends anywhere. A thread with the exclusive
+//! lock that finds no use therefore knows that there is none and that none begins. The thread that
+//! ends the last use must take the lock only if some code watches for that end.
 
 use std::time::Duration;
 
@@ -11,25 +12,28 @@ use kinfolk_core::Instant;
 use super::ConnId;
 use super::sync::{AtomicU64, Ordering};
 
-/// The part of the tally that counts the uses: 2^31 of them at a time are more than memory holds.
+/// The bits of the tally that count the uses. 2^31 uses at a time exceed any memory.
 const USES: u64 = WATCHED - 1;
-/// The bit of the tally that asks for the end of the last use to be told.
+/// The bit of the tally that requests a report when the last use ends.
 const WATCHED: u64 = 1 << 31;
-/// One caller that found the connection ready. The count stands in the upper half of the tally and begins anew at 2^32.
+/// One caller that found the connection ready. This count is the upper half of the tally and wraps
+/// at 2^32.
 const REUSE: u64 = 1 << 32;
 
-/// An established connection, shared by its slot and those who use it.
+/// An established connection, shared by its slot and its users.
 ///
-/// Who takes or gives it back writes, where that can be, to one cache line only: one word tells all that is counted, and in
-/// memory it follows the counts of the `Arc` around it. What is only read lies apart, so that reading it does not wait for
-/// those who write.
+/// Taking it or giving it back writes to one cache line only, where possible. One word holds all
+/// counts, and in memory it follows the counts of the surrounding `Arc`. Fields that are only read
+/// are on another line, so that a reader does not wait for writers.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Pooled<C> {
-    /// Requests in flight, in both directions; `WATCHED`; and how many callers found it ready.
+    /// The requests in flight, in both directions; `WATCHED`; and the number of callers that found
+    /// it ready.
     tally: AtomicU64,
-    /// When a use ended last, in nanoseconds. It is written before the use is taken from the count, and read after the
-    /// count: whoever finds no use (`Acquire`, with the `Release` of each end) finds the time of the last end too.
+    /// The time when a use last ended, in nanoseconds. A thread writes it before it decrements the
+    /// count, and reads it after the count. `Acquire` on the count, with the `Release` of each end,
+    /// makes the time of the last end visible to a thread that finds no use.
     used_last: AtomicU64,
     _apart: [u64; 6],
     pub(crate) id: ConnId,
@@ -37,46 +41,49 @@ pub(crate) struct Pooled<C> {
 }
 
 impl<C> Pooled<C> {
-    /// A connection that `uses` callers have from the start.
+    /// A connection with `uses` users from the start.
     pub(super) fn new(id: ConnId, conn: C, uses: usize, now: Instant) -> Self {
         let (tally, used_last) = (AtomicU64::new(uses as u64), AtomicU64::new(nanos(now)));
         Self { tally, used_last, _apart: [0; 6], id, conn }
     }
 
-    /// How many use it. Only for who has the lock alone is it more than a guess: the count can fall then, not rise.
+    /// The number of uses. It is exact only under the exclusive lock; even then it may fall, but
+    /// not rise.
     pub(super) fn uses(&self) -> usize {
         uses_of(self.tally.load(Ordering::Acquire))
     }
 
-    /// Since when nobody has used it; only meaningful while there are no uses.
+    /// The time since which the connection is unused. Valid only while there are no uses.
     pub(super) fn idle_since(&self) -> Instant {
         Instant::from_origin(Duration::from_nanos(self.used_last.load(Ordering::Relaxed)))
     }
 
-    /// Counts the use of a caller that found it ready. Only with the lock held, be it shared.
+    /// Counts the use of a caller that found the connection ready. Requires the lock, shared or
+    /// exclusive.
     pub(super) fn reuse(&self) {
         self.tally.fetch_add(REUSE + 1, Ordering::Relaxed);
     }
 
-    /// How many callers found it ready, modulo 2^32.
+    /// How many callers found the connection ready, modulo 2^32.
     pub(super) fn reused(&self) -> u64 {
         self.tally.load(Ordering::Relaxed) / REUSE
     }
 
-    /// Counts further uses. Only with the lock held, be it shared.
+    /// Counts further uses. Requires the lock, shared or exclusive.
     pub(super) fn begin(&self, uses: usize) {
         self.tally.fetch_add(uses as u64, Ordering::Relaxed);
     }
 
-    /// Asks for the end of the last use to be told, from now on; says how many there are. Only with the lock alone.
+    /// Requests a report when the last use ends. Returns the number of uses. Requires the exclusive
+    /// lock.
     ///
-    /// One step does both, so that a use is either counted here or told of when it ends.
+    /// One atomic step does both. So each use is either counted here or reported when it ends.
     pub(super) fn watch(&self) -> usize {
         uses_of(self.tally.fetch_or(WATCHED, Ordering::Acquire))
     }
 
-    /// Ends a use. True if that was the last one and somebody waits for its end:
-    /// [`Slots::unused`](super::slots::Slots::unused) is to be called then.
+    /// Ends a use. Returns true if it was the last use and some code watches for its end. Then the
+    /// caller must call [`Slots::unused`](super::slots::Slots::unused).
     #[must_use]
     pub(crate) fn end(&self, now: Instant) -> bool {
         self.used_last.store(nanos(now), Ordering::Relaxed);
@@ -90,7 +97,7 @@ fn uses_of(tally: u64) -> usize {
     usize::try_from(tally & USES).unwrap_or(usize::MAX)
 }
 
-/// The time as a number: it lasts for 584 years.
+/// The time in nanoseconds. A `u64` holds 584 years of them.
 fn nanos(time: Instant) -> u64 {
     u64::try_from(time.since_origin().as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,5 @@
-//! What the pool has done and holds, as numbers. The counters are for people and metrics; no decision reads them, so
-//! that they need no ordering among each other.
+//! The counters of the pool. They are for people and metrics. No decision reads them, so they need
+//! no ordering among each other.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -9,13 +9,13 @@ use kinfolk_core::NodeId;
 use super::times::{DialTimes, Times};
 use super::{CloseReason, Lane};
 
-/// The pool at one moment, and what happened since it was made.
+/// The pool at one moment, and what happened since it was created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
     /// Connections in every state: at most `max_total`, and the guests.
     pub total: usize,
-    /// Of these: opened by peers beyond `max_total`.
+    /// Of these: guests, which peers opened beyond `max_total`.
     pub guests: usize,
     /// Of these: being dialled.
     pub connecting: usize,
@@ -23,43 +23,43 @@ pub struct PoolStats {
     pub in_use: usize,
     /// Of these: ready and idle.
     pub idle: usize,
-    /// Of these: not handed out any more, or not yet.
+    /// Of these: draining or on standby, so that no caller gets them.
     pub draining: usize,
-    /// Requests for a connection that got one which was there already.
+    /// Requests for a connection that an existing connection or a running dial served.
     pub reused: u64,
-    /// Dials begun.
+    /// Dials started.
     pub dials: u64,
     /// Dials that failed.
     pub dials_failed: u64,
-    /// The time that successful dials took, all together.
+    /// The total time of all successful dials.
     pub dial_time: Duration,
-    /// The same as a histogram: how many took how long.
+    /// The histogram of the times of successful dials.
     pub dial_times: DialTimes,
-    /// Connections that peers opened and that were taken up.
+    /// Connections that peers opened and the pool adopted.
     pub adopted: u64,
-    /// Refused with `PoolFull`.
+    /// Requests for a connection that failed with `PoolFull`.
     pub refused_full: u64,
-    /// Refused with `NotConnected`.
+    /// Requests for a connection that failed with `NotConnected`.
     pub refused_unconnected: u64,
-    /// Dials that were not begun, because nobody waited for them any more when their turn came.
+    /// Dials that did not start, because no caller waited any more when the permit was free.
     pub dials_dropped: u64,
-    /// Refused with `QueueFull`.
+    /// Requests for a connection that failed with `QueueFull`.
     pub refused_queue: u64,
-    /// Closed to make room.
+    /// Connections closed to make room.
     pub evicted: u64,
-    /// Closed after the idle time-out.
+    /// Connections closed after the idle time-out.
     pub idle_closed: u64,
     /// Requests that timed out on a connection ([`Lease::timed_out`](super::Lease::timed_out)).
     pub timed_out: u64,
-    /// Given up because nothing came on them for too long.
-    pub doubtful: u64,
-    /// Closed because another connection took their place.
+    /// Connections given up and then closed, because their peer was mute for too long.
+    pub unresponsive: u64,
+    /// Connections closed because another connection replaced them.
     pub superseded: u64,
-    /// Closed, after one of these two, with requests still in flight.
+    /// Connections given up or replaced, and closed with requests still in flight.
     pub overdue: u64,
-    /// Found to have ended.
+    /// Connections that had already ended when the pool closed them.
     pub dead: u64,
-    /// Each connection, in the order in which they came. At most `max_total` entries, and the guests.
+    /// Each connection, oldest first. At most `max_total` entries, and the guests.
     pub connections: Vec<ConnectionStats>,
 }
 
@@ -67,31 +67,31 @@ pub struct PoolStats {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionStats {
-    /// To whom.
+    /// The peer.
     pub peer: NodeId,
-    /// What for.
+    /// The lane.
     pub lane: Lane,
-    /// How far it is.
+    /// The state.
     pub state: ConnectionState,
-    /// Requests, and streams of applications, that are in flight on it in either direction.
+    /// Requests and application streams in flight on it, in either direction.
     pub uses: usize,
-    /// Whether the peer opened it beyond `max_total`.
+    /// Whether it is a guest.
     pub guest: bool,
-    /// The smoothed round trip, once measured.
+    /// The smoothed round-trip time. None before the first measurement.
     pub rtt: Option<Duration>,
 }
 
-/// How far a connection is.
+/// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ConnectionState {
-    /// It is being dialled.
+    /// The pool is dialling it.
     Connecting,
-    /// It is given to those who ask.
+    /// Callers get it.
     Ready,
-    /// The peer opened it while this node dials too; it is used if that dial fails.
+    /// The peer opened it while this node dials too. The pool uses it if this node's dial fails.
     Standby,
-    /// It finishes what it carries and is not given out any more.
+    /// It finishes its requests, and no caller gets it any more.
     Draining,
 }
 
@@ -101,14 +101,15 @@ impl PoolStats {
         self.in_use + self.idle
     }
 
-    /// The share of requests for a connection that needed no dial, from 0 to 1; 0 before the first request.
+    /// The share of requests for a connection that needed no dial, from 0 to 1. 0 before the first
+    /// request.
     pub fn reuse_ratio(&self) -> f64 {
         let all = self.reused + self.dials;
         if all == 0 { 0.0 } else { self.reused as f64 / all as f64 }
     }
 }
 
-/// The counters behind [`PoolStats`], with cache lines to themselves.
+/// The counters behind [`PoolStats`], on cache lines of their own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(super) struct Counters {
@@ -124,7 +125,7 @@ pub(super) struct Counters {
     evicted: AtomicU64,
     idle_closed: AtomicU64,
     pub(super) timed_out: AtomicU64,
-    doubtful: AtomicU64,
+    unresponsive: AtomicU64,
     superseded: AtomicU64,
     overdue: AtomicU64,
     dead: AtomicU64,
@@ -141,7 +142,7 @@ impl Counters {
             CloseReason::Idle => &self.idle_closed,
             CloseReason::Evicted => &self.evicted,
             CloseReason::Superseded => &self.superseded,
-            CloseReason::Doubtful => &self.doubtful,
+            CloseReason::Unresponsive => &self.unresponsive,
             CloseReason::Overdue => &self.overdue,
             CloseReason::Dead => &self.dead,
             CloseReason::Shutdown => return,
@@ -176,7 +177,7 @@ impl Counters {
             evicted: self.evicted.load(Relaxed),
             idle_closed: self.idle_closed.load(Relaxed),
             timed_out: self.timed_out.load(Relaxed),
-            doubtful: self.doubtful.load(Relaxed),
+            unresponsive: self.unresponsive.load(Relaxed),
             superseded: self.superseded.load(Relaxed),
             overdue: self.overdue.load(Relaxed),
             dead: self.dead.load(Relaxed),

@@ -1,6 +1,8 @@
-//! A storm on the pool: 100,000 requests with random deadlines, cancellations, inbound and unnamed dials, too few places,
-//! and peers that start again. Under tokio's paused clock and from one seed, so that a failure can be replayed. Afterwards
-//! nothing may be left, and no request may have taken longer than its deadline.
+//! Stress test of the pool: 100,000 requests with random deadlines, cancellations, dials of peers,
+//! dials without a name, too few places, and restarts of peers.
+//!
+//! It runs under tokio's paused clock and from fixed seeds, so that a failure can be replayed. At
+//! the end nothing may be left in the pool, and no request may have exceeded its deadline.
 #![cfg(not(kinfolk_loom))]
 
 use std::net::SocketAddr;
@@ -20,17 +22,17 @@ const REQUESTS: usize = 100_000;
 const CALLERS: usize = 50;
 const MAX_TOTAL: usize = 8;
 const GUESTS_MAX: usize = 2;
-/// Lower and higher than our own name, "me", so that ties of both kinds come about.
+/// Names lower and higher than this node's name, "me", so that ties with both outcomes occur.
 const PEERS: [&str; 6] = ["a0", "a1", "a2", "z0", "z1", "z2"];
 /// Tokio's timers fire up to a millisecond late, also under the paused clock.
-const GRAIN: Duration = Duration::from_millis(2);
+const TIMER_ERROR: Duration = Duration::from_millis(2);
 
 fn peer(n: usize) -> Peer {
     let addr: SocketAddr = "127.0.0.1:1".parse().unwrap();
     Peer::new(NodeId::new(PEERS[n]).unwrap(), addr.into())
 }
 
-/// What became of the requests.
+/// The outcomes of the requests.
 #[derive(Debug, Default)]
 struct Tally {
     answered: usize,
@@ -73,7 +75,7 @@ async fn storm(seed: u64, requests: usize) {
     };
     let world = Arc::new(World { dial_time: Duration::from_millis(7), ..World::default() });
     let pool = ConnectionPool::new(NodeId::new("me").unwrap(), config, Network(Arc::clone(&world)));
-    let weather = tokio::spawn(weather(pool.clone(), Arc::clone(&world), rng.fork()));
+    let disturbances = tokio::spawn(disturbances(pool.clone(), Arc::clone(&world), rng.fork()));
     let mut callers = JoinSet::new();
     for _ in 0..CALLERS {
         callers.spawn(call(pool.clone(), rng.fork(), requests / CALLERS));
@@ -82,23 +84,24 @@ async fn storm(seed: u64, requests: usize) {
     while let Some(part) = callers.join_next().await {
         tally.add(&part.unwrap());
     }
-    weather.abort();
-    drop(weather.await);
+    disturbances.abort();
+    drop(disturbances.await);
 
     let stats = pool.stats();
     assert_eq!(tally.all(), requests, "each request has ended, in one way");
-    // The storm was one: whatever can happen came about.
+    // Check the test itself: every kind of outcome and of event must occur.
     assert!(tally.answered > requests / 2, "seed {seed}: {tally:?}");
     assert!(tally.failed.min(tally.full).min(tally.timed_out).min(tally.cancelled) > 0, "{seed}: {tally:?}");
     assert!(
-        stats.evicted.min(stats.doubtful).min(stats.superseded).min(stats.adopted) > 0,
+        stats.evicted.min(stats.unresponsive).min(stats.superseded).min(stats.adopted) > 0,
         "{seed}: {stats:?}"
     );
-    // One more than the limits is open for the moment in which the pool is asked whether it takes up an inbound one.
+    // While the pool decides whether to adopt a peer's connection, one connection more than the
+    // limits is open.
     let most = world.open_most.load(SeqCst);
     assert!(most <= MAX_TOTAL + GUESTS_MAX + 1, "seed {seed}: {most} open at once");
 
-    // Nothing is left: what is in flight ends, then what is idle is closed.
+    // Nothing may be left: requests in flight end, then idle connections are closed.
     pass(Duration::from_mins(3)).await;
     let stats = pool.stats();
     assert_eq!((stats.total, world.open_now.load(SeqCst)), (0, 0), "seed {seed}: {stats:?}");
@@ -112,29 +115,30 @@ async fn storm(seed: u64, requests: usize) {
 async fn call(pool: TestPool, mut rng: Rng, share: usize) -> Tally {
     let (mut tally, start) = (Tally::default(), Instant::now());
     for _ in 0..share {
-        // All callers turn to the same peers for a while, so that connections to others fall idle and are evicted.
+        // All callers use the same peers for a while, so that connections to the others become idle
+        // and are evicted.
         let focus = usize::try_from(start.elapsed().as_secs() / 2).unwrap();
         let peer = peer((focus + rng.below(3)) % PEERS.len());
         let lane = if rng.below(8) == 0 { Lane::StreamsOut } else { Lane::Requests };
         let deadline = Duration::from_millis(1 + rng.below(100) as u64);
         let work = Duration::from_millis([0, 1, 2, 5, 200][rng.below(5) * rng.below(5) / 4]);
-        // Cancelled at a random moment, one in ten.
-        let patience =
+        // One request in ten is cancelled at a random moment.
+        let cancelled_after =
             if rng.below(10) == 0 { Duration::from_millis(rng.below(12) as u64) } else { Duration::MAX };
         let begun = Instant::now();
         let one = request(&pool, &peer, lane, begun + deadline, work);
-        match timeout(patience, one).await {
+        match timeout(cancelled_after, one).await {
             Ok(part) => tally.add(&part),
             Err(_) => tally.cancelled += 1,
         }
         let took = begun.elapsed();
-        assert!(took <= deadline + GRAIN, "{took:?} for a deadline of {deadline:?}");
+        assert!(took <= deadline + TIMER_ERROR, "{took:?} for a deadline of {deadline:?}");
         pass(Duration::from_millis(rng.below(30) as u64)).await;
     }
     tally
 }
 
-/// One request, as the transport makes it.
+/// One request, as the transport sends it.
 async fn request(pool: &TestPool, peer: &Peer, lane: Lane, until: Instant, work: Duration) -> Tally {
     let mut tally = Tally::default();
     match timeout_at(until, pool.acquire_on(peer, lane)).await {
@@ -145,7 +149,7 @@ async fn request(pool: &TestPool, peer: &Peer, lane: Lane, until: Instant, work:
             Ok(()) if lease.is_open() => tally.answered += 1,
             Ok(()) => tally.failed += 1,
             Err(_) => {
-                lease.doubt();
+                lease.give_up();
                 tally.timed_out += 1;
             }
         },
@@ -153,9 +157,9 @@ async fn request(pool: &TestPool, peer: &Peer, lane: Lane, until: Instant, work:
     tally
 }
 
-/// What happens beside the requests: peers start again, or refuse dials for a while; they dial us and use their
-/// connections; and seeds are dialled that turn out to be them.
-async fn weather(pool: TestPool, world: Arc<World>, mut rng: Rng) {
+/// The events beside the requests. Peers restart, or refuse dials for a while. Peers dial this node
+/// and use their connections. This node dials seeds that are those peers.
+async fn disturbances(pool: TestPool, world: Arc<World>, mut rng: Rng) {
     let mut inbound = JoinSet::new();
     loop {
         pass(Duration::from_millis(1 + rng.below(40) as u64)).await;
@@ -166,7 +170,7 @@ async fn weather(pool: TestPool, world: Arc<World>, mut rng: Rng) {
             2 => world.refusing.lock().clear(),
             3 | 4 => {
                 let lane = if rng.below(4) == 0 { Lane::StreamsIn } else { Lane::Requests };
-                inbound.spawn(visit(pool.clone(), Arc::clone(&world), peer, lane, rng.fork()));
+                inbound.spawn(peer_dials(pool.clone(), Arc::clone(&world), peer, lane, rng.fork()));
             }
             _ => {
                 let (pool, world) = (pool.clone(), Arc::clone(&world));
@@ -185,8 +189,8 @@ async fn weather(pool: TestPool, world: Arc<World>, mut rng: Rng) {
     }
 }
 
-/// A peer dials us and uses its connection a few times.
-async fn visit(pool: TestPool, world: Arc<World>, peer: NodeId, lane: Lane, mut rng: Rng) {
+/// A peer dials this node and uses its connection a few times.
+async fn peer_dials(pool: TestPool, world: Arc<World>, peer: NodeId, lane: Lane, mut rng: Rng) {
     let (id, conn) = (pool.new_id(), Conn::open(&world, &peer));
     if pool.adopt(id, Route::new(&peer, lane), conn.clone(), Side::Remote) == Taken::NoRoom {
         conn.die();
@@ -197,7 +201,7 @@ async fn visit(pool: TestPool, world: Arc<World>, peer: NodeId, lane: Lane, mut 
         drop(lease);
     }
     if rng.below(2) == 0 {
-        // The peer closes it, and this node is told.
+        // The peer closes the connection, and this node notices it.
         conn.die();
         pool.remove(id);
     }

@@ -1,6 +1,8 @@
-//! What threads share in the pool goes through here, so that loom's can stand in for it under `--cfg kinfolk_loom`: its
-//! only lock, and the atomics beside it. The lock is held for look-ups, by any number of threads at a time, and for changes
-//! of state, by one; never across an `.await` and never while a connection is closed or opened.
+//! The synchronization primitives of the pool: its only lock, and its atomics. All code of the pool
+//! uses these, so that `--cfg kinfolk_loom` can replace them with loom's.
+//!
+//! Any number of threads hold the lock for look-ups, and one thread holds it for a change of state.
+//! It is never held across an `.await`, or while a connection is opened or closed.
 
 #[cfg(not(kinfolk_loom))]
 pub(crate) use sharded::RwLock;
@@ -14,8 +16,9 @@ pub(crate) use under_loom::RwLock;
 
 #[cfg(not(kinfolk_loom))]
 mod sharded {
-    //! A lock whose readers on different threads write to different cache lines. Look-ups are many and must not slow
-    //! each other; changes of state are few and may take all eight parts.
+    //! A lock whose readers on different threads write to different cache lines. Look-ups are
+    //! frequent and must not slow each other down. Changes of state are rare and may take all eight
+    //! shards.
 
     use std::sync::PoisonError;
 
@@ -29,7 +32,8 @@ mod sharded {
             Self(ShardedLock::new(value))
         }
 
-        /// After a panic under the lock others go on with what it left, as with `parking_lot`'s locks.
+        /// After a panic under the lock, other threads go on with the state that it left, as with
+        /// `parking_lot`'s locks.
         pub(crate) fn read(&self) -> ShardedLockReadGuard<'_, T> {
             self.0.read().unwrap_or_else(PoisonError::into_inner)
         }
@@ -43,7 +47,7 @@ mod sharded {
 
 #[cfg(kinfolk_loom)]
 mod under_loom {
-    //! Loom's lock behind the same face.
+    //! Loom's lock with the same interface.
 
     use loom::sync::{RwLockReadGuard, RwLockWriteGuard};
 

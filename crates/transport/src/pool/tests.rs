@@ -1,5 +1,5 @@
-//! The pool with connections that are only made believe, under tokio's paused clock: hours pass in no time, and each
-//! step is where the test puts it.
+//! The pool with fake connections, under tokio's paused clock: hours pass in no real time, and the
+//! test controls each step.
 #![cfg(not(kinfolk_loom))]
 
 use std::collections::HashSet;
@@ -25,7 +25,7 @@ async fn max_total_connections_enforced() {
     drop(leases.swap_remove(20));
     pass(Duration::from_secs(1)).await;
     drop(leases.swap_remove(10));
-    // Peer 20 is idle for longer than peer 10.
+    // Peer 20 was idle for longer than peer 10.
     pool.acquire(&peer(50)).await.unwrap();
     assert_eq!(closed(&world), [(peer(20).id, CloseReason::Evicted)]);
     assert_eq!((world.open_most.load(SeqCst), pool.stats().total), (50, 50));
@@ -37,10 +37,10 @@ async fn per_peer_limit_enforced() {
     let (one, two) = (peer(1), peer(2));
     let outcomes =
         tokio::join!(pool.acquire_another(&one), pool.acquire_another(&one), pool.acquire_another(&one));
-    let (Ok(first), Ok(second), Err(third)) = outcomes else { panic!("two of three are given") };
+    let (Ok(first), Ok(second), Err(third)) = outcomes else { panic!("expected two leases and one error") };
     assert_ne!(first.id(), second.id());
     assert_eq!(third, PoolError::PoolFull { current: 2, max: 2 });
-    // Sharing needs no further connection, and another peer has a limit of its own.
+    // A shared connection needs no further one, and another peer has its own limit.
     pool.acquire(&one).await.unwrap();
     pool.acquire_another(&two).await.unwrap();
     assert_eq!(world.dials.load(SeqCst), 3);
@@ -52,8 +52,8 @@ async fn idle_cleanup_loop_integration() {
     let held = pool.acquire(&peer(1)).await.unwrap();
     drop(pool.acquire(&peer(2)).await.unwrap());
     pass(Duration::from_secs(59)).await;
-    assert_eq!(pool.stats().total, 2, "nothing is closed before it was idle for 60 s");
-    // The loop runs every 30 s, so that 90 s is the longest that an idle connection stays.
+    assert_eq!(pool.stats().total, 2, "no connection closes before 60 s of idle time");
+    // The loop runs every 30 s, so an idle connection stays for at most 90 s.
     pass(Duration::from_secs(32)).await;
     assert_eq!(closed(&world), [(peer(2).id, CloseReason::Idle)]);
     drop(held);
@@ -103,31 +103,32 @@ async fn idle_eviction() {
     assert_eq!((pool.stats().total, pool.stats().evicted), (3, 1));
 }
 
-/// A connection that this peer opens, at this moment.
-fn comes(pool: &TestPool, world: &Arc<World>, n: usize) -> (ConnId, Taken) {
+/// Peer `n` opens a connection now.
+fn peer_connects(pool: &TestPool, world: &Arc<World>, n: usize) -> (ConnId, Taken) {
     let (id, name) = (pool.new_id(), peer(n).id);
     let route = Route::new(&name, Lane::Requests);
     (id, pool.adopt(id, route, Conn::open(world, &name), Side::Remote))
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_that_come_at_once_are_guests_who_leave_after_a_while_or_find_room() {
+async fn guests_are_closed_when_idle_or_find_room() {
     let default = PoolConfig::default();
     let (pool, world) =
         pool(PoolConfig { max_total: 2, guests_max: 3, idle_timeout: Duration::MAX, ..default.clone() });
     for n in 0..5 {
-        assert_eq!(comes(&pool, &world, n).1, Taken::InUse);
+        assert_eq!(peer_connects(&pool, &world, n).1, Taken::InUse);
     }
     assert_eq!((pool.stats().total, pool.stats().guests, closed(&world)), (5, 3, vec![]));
-    // A guest is used like any other; and one more than may be closes the one that is idle for longest and no guest.
+    // Callers use a guest like any other connection. One guest beyond the limit closes the
+    // connection that was idle for longest and is not a guest.
     drop(pool.acquire(&peer(4)).await.unwrap());
     assert_eq!(world.dials.load(SeqCst), 0);
     pass(Duration::from_secs(1)).await;
-    let (last, taken) = comes(&pool, &world, 5);
+    let (last, taken) = peer_connects(&pool, &world, 5);
     assert_eq!(taken, Taken::InUse);
     assert_eq!(closed(&world), [(peer(0).id, CloseReason::Evicted)]);
     assert_eq!((pool.stats().total, pool.stats().guests), (5, 3));
-    // At the next round those that have not been used for five seconds leave, unless there is room.
+    // At the next round, guests that were idle for 5 s are closed, unless there is room for them.
     let used = pool.acquire(&peer(2)).await.unwrap();
     pass(default.health_interval).await;
     assert_eq!((pool.stats().total, pool.stats().guests), (3, 1));
@@ -137,14 +138,15 @@ async fn many_that_come_at_once_are_guests_who_leave_after_a_while_or_find_room(
     assert_eq!((pool.stats().total, pool.stats().guests, pool.stats().evicted), (2, 0, 3));
 }
 
+/// The new connection gets the freed place, so it is not a guest.
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_comes_closes_one_that_is_idle_for_five_seconds_and_is_no_guest_then() {
+async fn peer_evicts_a_connection_idle_for_5_s() {
     let (pool, world) = pool(PoolConfig { max_total: 2, ..PoolConfig::default() });
     for n in 0..2 {
-        assert_eq!(comes(&pool, &world, n).1, Taken::InUse);
+        assert_eq!(peer_connects(&pool, &world, n).1, Taken::InUse);
     }
     pass(Duration::from_secs(5)).await;
-    assert_eq!(comes(&pool, &world, 2).1, Taken::InUse);
+    assert_eq!(peer_connects(&pool, &world, 2).1, Taken::InUse);
     assert_eq!(closed(&world), [(peer(0).id, CloseReason::Evicted)]);
     assert_eq!((pool.stats().total, pool.stats().guests), (2, 0));
 }
@@ -182,7 +184,7 @@ async fn single_flight_connect() {
             tokio::spawn(async move { pool.acquire(&one).await.map(|lease| lease.id()) })
         })
         .collect();
-    // The one who asked first gives up; the others get the connection all the same.
+    // The first caller gives up. The other callers still get the connection.
     settle().await;
     callers[0].abort();
     let mut ids = HashSet::new();
@@ -195,7 +197,7 @@ async fn single_flight_connect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_dial_tells_every_waiter_why() {
+async fn failed_dial_gives_every_waiter_its_cause() {
     let (pool, world) = pool(PoolConfig::default());
     world.refusing.lock().insert(peer(1).id);
     let one = peer(1);
@@ -209,19 +211,19 @@ async fn a_failed_dial_tells_every_waiter_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dial_that_hangs_ends_at_the_connect_timeout() {
+async fn silent_dial_ends_at_the_connect_timeout() {
     let world = Arc::new(World { dial_time: Duration::from_hours(1), ..World::default() });
     let pool =
         ConnectionPool::new(NodeId::new("me").unwrap(), PoolConfig::default(), Network(Arc::clone(&world)));
     let begun = tokio::time::Instant::now();
     let failed = pool.acquire(&peer(1)).await.unwrap_err();
     assert!(matches!(failed, PoolError::Dial { cause: DialError::Silent { .. }, .. }), "{failed}");
-    assert_eq!(begun.elapsed().as_secs(), 5, "of the paused clock");
+    assert_eq!(begun.elapsed().as_secs(), 5, "on the paused clock");
     assert_eq!(pool.stats().total, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dial_that_never_had_its_turn_blames_the_limit() {
+async fn dial_without_a_permit_fails_with_not_begun() {
     let (pool, world) = pool(PoolConfig { dials_max: 1, ..PoolConfig::default() });
     let held = pool.reserve().await.unwrap();
     let failed = pool.acquire(&peer(1)).await.unwrap_err();
@@ -233,7 +235,7 @@ async fn a_dial_that_never_had_its_turn_blames_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dial_is_queued_until_it_has_its_turn() {
+async fn dial_is_queued_until_it_has_a_permit() {
     let (pool, _world) = pool(PoolConfig { dials_max: 1, ..PoolConfig::default() });
     let one = peer(1);
     let is_queued = |lane| pool.dial_is_queued(Route::new(&one.id, lane));
@@ -251,7 +253,7 @@ async fn a_dial_is_queued_until_it_has_its_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dials_in_flight_are_bounded() {
+async fn running_dials_are_bounded() {
     let (pool, world) = pool(PoolConfig { dials_max: 2, ..PoolConfig::default() });
     let callers: Vec<_> = (0..6)
         .map(|n| {
@@ -267,7 +269,7 @@ async fn dials_in_flight_are_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_queue_for_a_dial_is_bounded() {
+async fn waiters_for_a_dial_are_bounded() {
     let (pool, _) = pool(PoolConfig { waiters_max: 2, ..PoolConfig::default() });
     let one = peer(1);
     let (a, b, c) = tokio::join!(pool.acquire(&one), pool.acquire(&one), pool.acquire(&one));
@@ -289,7 +291,7 @@ async fn health_loop_removes_dead_connections() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_connection_is_never_handed_out() {
+async fn dead_connection_is_never_handed_out() {
     let (pool, world) = pool(PoolConfig::default());
     let first = pool.acquire(&peer(1)).await.unwrap();
     first.die();
@@ -298,11 +300,12 @@ async fn a_dead_connection_is_never_handed_out() {
     assert_eq!(world.dials.load(SeqCst), 2);
 }
 
+/// 2 s are the default of `drain_timeout`.
 #[tokio::test(start_paused = true)]
-async fn a_doubtful_connection_ends_with_its_requests_or_after_two_seconds() {
+async fn given_up_connection_closes_after_its_requests_or_2_s() {
     let (pool, world) = pool(PoolConfig::default());
     let (slow, quick) = (pool.acquire(&peer(1)).await.unwrap(), pool.acquire(&peer(1)).await.unwrap());
-    quick.doubt();
+    quick.give_up();
     drop(quick);
     assert!(closed(&world).is_empty(), "another request is still in flight on it");
     let fresh = pool.acquire(&peer(1)).await.unwrap();
@@ -312,15 +315,19 @@ async fn a_doubtful_connection_ends_with_its_requests_or_after_two_seconds() {
     pass(Duration::from_millis(200)).await;
     assert_eq!(closed(&world), [(peer(1).id, CloseReason::Overdue)]);
 
-    fresh.doubt();
+    fresh.give_up();
     drop(fresh);
-    assert_eq!(closed(&world)[1..], [(peer(1).id, CloseReason::Doubtful)], "at once, as it carried nothing");
+    assert_eq!(
+        closed(&world)[1..],
+        [(peer(1).id, CloseReason::Unresponsive)],
+        "at once, as it carried nothing"
+    );
     drop(slow);
     assert_eq!(pool.stats().total, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_pool_wakes_its_waiters_and_gives_nothing() {
+async fn closed_pool_wakes_waiters_and_refuses_callers() {
     let (pool, world) = pool(PoolConfig::default());
     let held = pool.acquire(&peer(1)).await.unwrap();
     let waiting = tokio::spawn({
@@ -338,9 +345,9 @@ async fn a_closed_pool_wakes_its_waiters_and_gives_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_peers_dial_serves_those_who_wait_for_ours_if_it_wins() {
+async fn winning_peers_dial_serves_our_waiters() {
     let (pool, world) = pool(PoolConfig::default());
-    // "a" is lower than "me": its dial wins. "n1" is higher: ours wins.
+    // "a" is lower than "me", so its dial wins. "n1" is higher, so this node's dial wins.
     let low = Peer::new(NodeId::new("a").unwrap(), peer(1).addr);
     let waiting = tokio::spawn({
         let (pool, low) = (pool.clone(), low.clone());
@@ -354,12 +361,12 @@ async fn the_peers_dial_serves_those_who_wait_for_ours_if_it_wins() {
     );
     assert_eq!(waiting.await.unwrap().unwrap(), theirs);
     pass(Duration::from_secs(1)).await;
-    assert_eq!(closed(&world), [(low.id, CloseReason::Superseded)], "our own dial came through too late");
+    assert_eq!(closed(&world), [(low.id, CloseReason::Superseded)], "this node's dial succeeded too late");
     assert_eq!(pool.stats().total, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_peers_dial_stands_by_while_ours_may_win() {
+async fn peers_dial_stands_by_while_ours_may_win() {
     let (pool, world) = pool(PoolConfig::default());
     for (n, refusing) in [(1, false), (2, true)] {
         let high = peer(n);
@@ -382,7 +389,7 @@ async fn the_peers_dial_stands_by_while_ours_may_win() {
             Taken::Spare
         );
         let got = waiting.await.unwrap().unwrap();
-        assert_eq!(got == theirs, refusing, "theirs is used if, and only if, our dial fails");
+        assert_eq!(got == theirs, refusing, "the peer's connection is used only if this node's dial fails");
     }
     pass(Duration::from_secs(3)).await;
     assert_eq!(closed(&world), [(peer(1).id, CloseReason::Superseded)]);
@@ -390,7 +397,7 @@ async fn the_peers_dial_stands_by_while_ours_may_win() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stats_tell_of_each_connection_and_how_long_dials_took() {
+async fn stats_list_connections_and_dial_times() {
     let (pool, world) = pool(PoolConfig::default());
     let one = pool.acquire(&peer(1)).await.unwrap();
     drop(pool.acquire_on(&peer(1), Lane::StreamsOut).await.unwrap());
@@ -414,14 +421,14 @@ async fn stats_tell_of_each_connection_and_how_long_dials_took() {
     assert_eq!((world.dials.load(SeqCst), stats.dial_times.count()), (3, 2));
     assert_eq!((stats.total, stats.ready(), stats.connecting, stats.timed_out), (3, 2, 1, 0));
     assert_eq!(stats.dial_times.quantile(1.0), Some(Duration::from_millis(10)));
-    one.doubt();
+    one.give_up();
     assert_eq!(pool.stats().connections[0].state, ConnectionState::Draining);
     assert_eq!((pool.stats().timed_out, pool.stats().ready()), (0, 1));
     dialling.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dial_without_a_name_counts_against_the_total() {
+async fn dial_without_a_name_counts_against_the_total() {
     let (pool, _) = pool(PoolConfig { max_total: 2, ..PoolConfig::default() });
     let held = pool.acquire(&peer(1)).await.unwrap();
     let place = pool.reserve().await.unwrap();
@@ -435,7 +442,7 @@ async fn a_dial_without_a_name_counts_against_the_total() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dial_that_was_overtaken_keeps_its_place_until_it_ends() {
+async fn overtaken_dial_keeps_its_place_until_it_ends() {
     for (max_total, taken) in [(1, Taken::NoRoom), (2, Taken::InUse)] {
         let (pool, world) = pool(PoolConfig { max_total, ..PoolConfig::default() });
         let low = Peer::new(NodeId::new("a").unwrap(), peer(1).addr);
@@ -454,14 +461,14 @@ async fn a_dial_that_was_overtaken_keeps_its_place_until_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connections_for_streams_are_evicted_for_each_other_before_requests_lose_one() {
+async fn streams_over_their_half_evict_only_streams() {
     let (pool, world) = pool(PoolConfig { max_total: 4, ..PoolConfig::default() });
     drop(pool.acquire(&peer(1)).await.unwrap());
     pass(Duration::from_secs(1)).await;
     drop(pool.acquire_on(&peer(1), Lane::StreamsOut).await.unwrap());
     pass(Duration::from_secs(1)).await;
     let two = pool.acquire_on(&peer(2), Lane::StreamsOut).await.unwrap();
-    // The connection for requests is idle for longest, but the streams have their half.
+    // The connection for requests was idle for longest, but the streams already have their half.
     let three = pool.acquire_on(&peer(3), Lane::StreamsOut).await.unwrap();
     assert_eq!(closed(&world), [(peer(1).id, CloseReason::Evicted)]);
     assert_eq!(pool.stats().connections[0].lane, Lane::Requests);
@@ -471,26 +478,26 @@ async fn connections_for_streams_are_evicted_for_each_other_before_requests_lose
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_wants_an_open_connection_only_makes_nobody_dial() {
+async fn open_only_never_dials() {
     let (pool, world) = pool(PoolConfig::default());
     let refused = pool.acquire_by(&peer(1), Need::OpenOnly).await.unwrap_err();
     assert_eq!(refused, PoolError::NotConnected { peer: peer(1) });
     assert_eq!((world.dials.load(SeqCst), pool.stats().refused_unconnected, pool.stats().total), (0, 1, 0));
-    drop(pool.acquire_by(&peer(1), Need::Patient).await.unwrap());
+    drop(pool.acquire_by(&peer(1), Need::CanWait).await.unwrap());
     assert!(pool.acquire_by(&peer(1), Need::OpenOnly).await.is_ok());
     assert_eq!(world.dials.load(SeqCst), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn urgent_dials_come_first_and_one_that_nobody_waits_for_is_not_begun() {
+async fn urgent_dials_start_first_and_abandoned_dials_never() {
     let (pool, world) = pool(PoolConfig { dials_max: 1, ..PoolConfig::default() });
     let dial = |n: usize, need: Need| {
         let pool = pool.clone();
         tokio::spawn(async move { pool.acquire_by(&peer(n), need).await.map(drop) })
     };
-    let first = dial(1, Need::Patient);
+    let first = dial(1, Need::CanWait);
     settle().await;
-    let (given_up, patient, urgent) = (dial(2, Need::Patient), dial(3, Need::Patient), dial(4, Need::Urgent));
+    let (given_up, patient, urgent) = (dial(2, Need::CanWait), dial(3, Need::CanWait), dial(4, Need::Urgent));
     settle().await;
     given_up.abort();
     first.await.unwrap().unwrap();
@@ -503,12 +510,12 @@ async fn urgent_dials_come_first_and_one_that_nobody_waits_for_is_not_begun() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_is_given_up_once_its_peer_is_mute_for_long() {
+async fn connection_to_a_mute_peer_is_given_up() {
     let (pool, _) = pool(PoolConfig::default());
     let lease = pool.acquire(&peer(1)).await.unwrap();
     let asked = tokio::time::Instant::now();
     pass(Duration::from_secs(1)).await;
-    // These connections know nothing of acknowledgements, so that it is mute since it was asked.
+    // Fake connections know nothing of acknowledgements: the peer counts as mute since `asked`.
     assert!(!lease.timed_out(&peer(1).id, asked));
     assert_eq!((pool.stats().timed_out, pool.stats().ready()), (1, 1));
     pool.set_lateness(Duration::from_secs(1));

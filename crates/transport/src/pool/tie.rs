@@ -1,20 +1,20 @@
-//! Two nodes that dial each other at the same time end up with two connections and need one. This is the rule by which
-//! both choose the same one, without a message. Pure.
+//! The rule for a *tie*: two nodes that dial each other at the same time get two connections and
+//! need one. With this rule both choose the same connection, without a message. Pure.
 
 use std::time::Duration;
 
 use kinfolk_core::NodeId;
 
-/// Who dialled a connection, seen from this node.
+/// The side that dialled a connection, seen from this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Side {
-    /// This node.
+    /// This node dialled.
     Local,
-    /// The peer.
+    /// The peer dialled.
     Remote,
 }
 
-/// The rule, for one node.
+/// The rule for one node.
 #[derive(Debug, Clone)]
 pub(crate) struct Tie {
     local: NodeId,
@@ -22,20 +22,23 @@ pub(crate) struct Tie {
 }
 
 impl Tie {
-    /// The rule for the node `local`. Dials that come through within `window` of each other count as simultaneous.
+    /// The rule for the node `local`. Two dials that succeed within `window` of each other count as
+    /// simultaneous.
     pub(crate) const fn new(local: NodeId, window: Duration) -> Self {
         Self { local, window }
     }
 
-    /// Whose dial wins of two simultaneous ones: that of the node with the lower name.
+    /// The winner of two simultaneous dials: the dial of the node with the lower name. Names are
+    /// unique in a cluster, so both sides choose the same one.
     pub(crate) fn winner(&self, peer: &NodeId) -> Side {
         if self.local < *peer { Side::Local } else { Side::Remote }
     }
 
-    /// Whether a new connection to `peer` replaces the one there is, which is `age` old.
+    /// Whether a new connection to `peer` replaces the existing one, whose age is `age`.
     ///
-    /// A second dial from the same side means that its dialler has given up the first (it restarted, or a request timed
-    /// out); so does a dial from the other side that comes long after. Only simultaneous dials are a tie.
+    /// A second dial from the same side means that the dialler gave up its first connection (it
+    /// restarted, or a request timed out). The same is true of a dial from the other side that
+    /// comes long after. Only simultaneous dials are a tie.
     pub(crate) fn newer_wins(&self, peer: &NodeId, existing: Side, age: Duration, new: Side) -> bool {
         existing == new || age > self.window || self.winner(peer) == new
     }
@@ -52,10 +55,10 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_keep_the_lower_names_dial_in_either_order() {
+    fn both_sides_keep_the_lower_names_dial() {
         let (a, b) = (NodeId::new("a").unwrap(), NodeId::new("b").unwrap());
         for age in [Duration::ZERO, WINDOW] {
-            // Seen from a, its own dial is local; seen from b, the same connection is remote.
+            // For a, its own dial is local. For b, the same connection is remote.
             assert!(tie("a").newer_wins(&b, Side::Remote, age, Side::Local));
             assert!(!tie("a").newer_wins(&b, Side::Local, age, Side::Remote));
             assert!(tie("b").newer_wins(&a, Side::Local, age, Side::Remote));
@@ -64,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_window_or_from_the_same_side_the_newer_wins() {
+    fn newer_dial_wins_after_the_window_or_same_side() {
         let b = NodeId::new("b").unwrap();
         let late = WINDOW + Duration::from_nanos(1);
         assert!(tie("a").newer_wins(&b, Side::Local, late, Side::Remote));

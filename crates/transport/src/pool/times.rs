@@ -1,31 +1,32 @@
-//! How long dials took, counted in fixed buckets: what a metrics page shows, at a constant cost.
+//! The histogram of dial times, with fixed buckets: its cost is constant, and a metrics page can
+//! show it.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// The upper bounds of the buckets in milliseconds. What took longer than the last is in one more bucket.
+/// The upper bounds of the buckets in milliseconds. One more bucket holds all longer times.
 const BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000];
 
 const BUCKETS: usize = BOUNDS_MS.len() + 1;
 
-/// How many successful dials took how long, from the first caller's request to the confirmed handshake.
+/// How long successful dials took, from the first caller's request to the confirmed handshake.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DialTimes([u64; BUCKETS]);
 
 impl DialTimes {
-    /// The buckets in order: the longest time that belongs to it (none for the last), and how many dials do.
+    /// The buckets in order: the upper bound (none for the last bucket), and the number of dials.
     pub fn buckets(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
         let bounds = BOUNDS_MS.into_iter().map(|millis| Some(Duration::from_millis(millis)));
         bounds.chain([None]).zip(self.0)
     }
 
-    /// How many dials there were.
+    /// The number of dials.
     pub fn count(&self) -> u64 {
         self.0.iter().sum()
     }
 
-    /// The bound below which at least `share` (0 to 1) of the dials lie. None without dials, or if it is above the last
-    /// bound.
+    /// The lowest bound under which at least `share` (0 to 1) of the dials lie. None without dials,
+    /// or above the last bound.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         let wanted = share * self.count() as f64;
         let mut seen = 0;
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_at_a_bound_belongs_below_it_and_one_just_over_it_above() {
+    fn time_at_a_bound_counts_below_it() {
         let times = Times::default();
         let bound = Duration::from_millis(5);
         for took in [bound, bound + Duration::from_nanos(1), Duration::ZERO, Duration::from_secs(9)] {
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quantile_is_a_bound_that_enough_dials_lie_below() {
+    fn quantile_is_the_lowest_sufficient_bound() {
         let times = Times::default();
         assert_eq!(times.read().quantile(0.5), None);
         for _ in 0..9 {

@@ -1,34 +1,39 @@
-//! The numbers with which one side tells the other why it ends a connection or a stream. Part of the protocol.
+//! The error codes that tell the peer why this node ends a connection or a stream.
+//!
+//! They are part of the protocol: a number keeps its meaning in all releases.
 
 use s2n_quic::application;
 
 use crate::pool::CloseReason;
 use crate::request::Rejection;
 
-/// Why a connection is closed.
+/// Why this node closes a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum CloseCode {
-    /// Nothing was in flight on it, as this side sees it. A request that crosses this close was not taken up: while a
-    /// request is served, its connection is in use. The same is true of `Superseded` and `Doubtful`.
+    /// The closing node has nothing in flight on the connection.
+    ///
+    /// A request that crosses this close was not processed: while a node serves a request, the
+    /// connection counts as in use. The same holds for `Superseded` and `Unresponsive`. So the
+    /// requester may send the request again.
     Unused = 0,
-    /// The node leaves the cluster.
+    /// The closing node leaves the cluster.
     Leave = 1,
-    /// Another connection between the two is preferred.
+    /// Another connection between the two nodes replaces this one.
     Superseded = 2,
-    /// A request on it timed out.
-    Doubtful = 3,
-    /// The dialler wanted another node.
+    /// The peer acknowledged nothing on the connection for too long after it was asked.
+    Unresponsive = 3,
+    /// The dialler expected another node at this address.
     WrongPeer = 4,
-    /// The certificate carries the name of the very node that it is shown to.
+    /// The peer's certificate carries the name of the closing node itself.
     OwnName = 5,
-    /// The certificate's name cannot be read, or is of another cluster.
+    /// The name in the peer's certificate is not valid, or belongs to another cluster.
     BadName = 6,
-    /// The program has stopped without leaving.
+    /// The closing node's program stopped without leaving the cluster.
     Stopped = 7,
-    /// The requests on a superseded or doubtful connection did not end in time.
+    /// The requests on a superseded or unresponsive connection did not end within `drain_timeout`.
     Overdue = 8,
-    /// The node has no room for one more connection of this kind.
+    /// The closing node has no room for another connection on this lane.
     NoRoom = 9,
 }
 
@@ -37,7 +42,7 @@ impl CloseCode {
         Self::Unused,
         Self::Leave,
         Self::Superseded,
-        Self::Doubtful,
+        Self::Unresponsive,
         Self::WrongPeer,
         Self::OwnName,
         Self::BadName,
@@ -46,24 +51,27 @@ impl CloseCode {
         Self::NoRoom,
     ];
 
+    /// The code in a peer's close. `None` for a code that only a later release knows.
     pub(super) fn from_error(error: application::Error) -> Option<Self> {
         let value = u64::from(error);
         Self::ALL.into_iter().find(|code| u64::from(*code as u32) == value)
     }
 
-    /// The reason in words, as the other side is to read it.
+    /// The reason in words, for the error and the log of the node that receives the code.
     pub(super) const fn text(self) -> &'static str {
         match self {
             Self::Unused => "nothing was in flight on it",
             Self::Leave => "the node leaves the cluster",
-            Self::Superseded => "another connection took its place",
-            Self::Doubtful => "a request on it timed out",
-            Self::WrongPeer => "another node was expected at this address",
+            Self::Superseded => "another connection replaced it",
+            Self::Unresponsive => "no packet on it was acknowledged for too long",
+            Self::WrongPeer => "the dialler expected another node at this address",
             Self::OwnName => "both nodes have the same name; each needs a certificate of its own",
-            Self::BadName => "the name in the certificate is not one of this cluster",
+            Self::BadName => {
+                "the name in the certificate is not one of this cluster; issue a certificate for it"
+            }
             Self::Stopped => "the program has stopped",
             Self::Overdue => "the requests on it did not end in time",
-            Self::NoRoom => "it has no room for one more connection of this kind",
+            Self::NoRoom => "it has no room for another connection of this kind",
         }
     }
 }
@@ -79,42 +87,43 @@ impl From<CloseReason> for CloseCode {
         match reason {
             CloseReason::Idle | CloseReason::Evicted | CloseReason::Dead => Self::Unused,
             CloseReason::Superseded => Self::Superseded,
-            CloseReason::Doubtful => Self::Doubtful,
+            CloseReason::Unresponsive => Self::Unresponsive,
             CloseReason::Overdue => Self::Overdue,
             CloseReason::Shutdown => Self::Leave,
         }
     }
 }
 
-/// Why a stream is reset.
+/// Why this node resets a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum StreamCode {
-    /// There is no answer to the request.
+    /// The application gives no answer to the request.
     NoReply = 16,
-    /// The queue is full.
+    /// The queue for frames, or the backlog of the service, is full.
     Busy = 17,
-    /// The frame is over the limit.
+    /// The frame is longer than `frame_bytes_max`.
     TooLarge = 18,
-    /// What came is no frame.
+    /// The bytes are not a valid frame, or the stream may not carry this kind.
     Unreadable = 19,
-    /// The frame did not come in time.
+    /// The frame was not complete within `frame_timeout`.
     TooSlow = 20,
-    /// Nobody accepts the service that the stream is for.
+    /// No program on this node accepts the service.
     UnknownService = 21,
-    /// The peer has its number of streams to services already.
+    /// The peer has `app_streams_max` streams to services of this node already.
     TooManyStreams = 22,
-    /// The program let go of its half of the stream.
+    /// The program dropped its half of the stream before the end.
     GivenUp = 23,
 }
 
-/// What a peer's reset of a stream means.
+/// The meaning of a peer's reset of a stream.
 pub(super) enum Reset {
     NoReply,
     Rejected(Rejection),
 }
 
 impl Reset {
+    /// Reads the code of a reset. An unknown code counts as `NoReply`, which accuses nobody.
     pub(super) fn from_error(error: application::Error) -> Self {
         let is = |code: StreamCode| u64::from(error) == u64::from(code as u32);
         if is(StreamCode::Busy) {

@@ -1,5 +1,6 @@
-//! What QUIC's events tell about each connection: how far the handshake is, the peer's certificates, the source address,
-//! the round trip, and how it ended. It notes; what follows from it is decided elsewhere.
+//! Records what QUIC's events say about each connection: the handshake's progress, the peer's
+//! certificates, the source address, the round trip, and the end. Other modules decide what
+//! follows from it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -11,49 +12,53 @@ use s2n_quic::provider::event::{ConnectionInfo, ConnectionMeta, Subscriber, even
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::limits::{Handshakes, Sources, Ticket};
+use super::limits::{CountedConnection, Handshakes, Sources};
 use super::refusal::Refusals;
 use crate::pool::Side;
 use crate::stats::{Counters, add};
 use crate::traffic::Use;
 
-/// How far a connection is.
+/// The progress of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Status {
     Handshaking,
-    /// Both sides have accepted each other's certificate.
+    /// Both nodes have accepted each other's certificate.
     Confirmed,
     Closed(connection::Error),
 }
 
-/// What is known about one connection; shared between QUIC's event loop and us.
+/// The recorded state of one connection, shared between QUIC's event loop and this crate.
 #[derive(Debug)]
 pub(super) struct Facts {
     status: watch::Sender<Status>,
-    /// Whether the status is `Closed`, to be asked without the lock in `status`. It only goes from false to true.
+    /// Whether the status is `Closed`. It only changes from false to true. The pool reads it at
+    /// each look-up while it holds its own lock, so it may not take the lock in `status`.
     closed: AtomicBool,
+    /// The peer's certificates in DER, its own first.
     chain: OnceLock<Vec<Vec<u8>>>,
     source: OnceLock<SocketAddr>,
-    /// Why the TLS library here refused the peer.
+    /// Why the TLS library of this node refused the peer.
     tls_fault: OnceLock<String>,
-    /// What its latest bytes are for.
+    /// The use of the latest request, as a [`Use`]. QUIC's own packets count for it too.
     latest_use: AtomicU8,
     arrivals: Arrivals,
 }
 
-/// What each packet that comes changes. It has cache lines to itself: the others are read at each look-up.
+/// The fields that each received packet changes. They have their own cache lines: otherwise each
+/// packet would slow down the look-ups, which read the other fields.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Arrivals {
-    /// The smoothed round trip in microseconds, 0 before the first measurement.
+    /// The smoothed round trip in microseconds; 0 before the first measurement.
     rtt: AtomicU64,
-    /// What the times here count from.
+    /// The origin of the times below.
     begun: Instant,
-    /// When the peer last acknowledged a packet that it had not acknowledged before, in microseconds. Its own packets say less:
-    /// they come also if nothing of ours reaches it.
-    heard: AtomicU64,
-    /// When the first question was asked that nothing has come after, in microseconds. Void if it is before `heard`.
-    asked: AtomicU64,
+    /// When the peer last acknowledged a packet for the first time, in microseconds. The arrival
+    /// of the peer's own packets proves less: they also arrive if no packet reaches the peer.
+    last_ack: AtomicU64,
+    /// When the first request without a later acknowledgement was sent, in microseconds. Not
+    /// valid if it is before `last_ack`.
+    first_unanswered: AtomicU64,
 }
 
 impl Arrivals {
@@ -74,14 +79,16 @@ impl Facts {
             arrivals: Arrivals {
                 rtt: AtomicU64::new(0),
                 begun: Instant::now(),
-                heard: AtomicU64::new(0),
-                asked: AtomicU64::new(0),
+                last_ack: AtomicU64::new(0),
+                first_unanswered: AtomicU64::new(0),
             },
         })
     }
 
-    /// Waits until the peer has accepted us, or the connection ends. (`connect` returns before that: in TLS 1.3 the
-    /// server judges the client's certificate last.)
+    /// Waits until the peer has accepted this node, or the connection ends.
+    ///
+    /// QUIC's `connect` returns earlier: in TLS 1.3 the server checks the client's certificate
+    /// last.
     pub(super) async fn confirmed(&self) -> Result<(), connection::Error> {
         let mut status = self.status.subscribe();
         let settled = status.wait_for(|status| *status != Status::Handshaking).await;
@@ -99,7 +106,7 @@ impl Facts {
         *self.status.borrow()
     }
 
-    /// The peer's own certificate in DER. None if it showed none, which is to be taken as a refusal.
+    /// The peer's own certificate in DER. `None` if the peer sent none; the caller must refuse it.
     pub(super) fn certificate(&self) -> Option<&[u8]> {
         self.chain.get()?.first().map(Vec::as_slice)
     }
@@ -112,7 +119,7 @@ impl Facts {
         self.source.get().copied()
     }
 
-    /// The smoothed round trip, once measured.
+    /// The smoothed round trip; `None` before the first measurement.
     pub(super) fn rtt(&self) -> Option<Duration> {
         match self.arrivals.rtt.load(Relaxed) {
             0 => None,
@@ -120,40 +127,42 @@ impl Facts {
         }
     }
 
-    /// What is sent from now on is for that.
+    /// Counts the bytes that are sent from now on for this use.
     pub(super) fn used_for(&self, of: Use) {
         self.latest_use.store(of as u8, Relaxed);
     }
 
-    /// Whether the peer has acknowledged something since then.
-    pub(super) fn has_heard_since(&self, then: Instant) -> bool {
-        self.arrivals.heard.load(Relaxed) >= self.arrivals.micros(then)
+    /// Whether the peer has acknowledged a packet since `then`.
+    pub(super) fn has_acked_since(&self, then: Instant) -> bool {
+        self.arrivals.last_ack.load(Relaxed) >= self.arrivals.micros(then)
     }
 
-    /// For how long nothing has come though it was asked; `asked` is when the last question was sent.
-    pub(super) fn mute_since(&self, asked: Instant) -> Duration {
-        if self.has_heard_since(asked) {
+    /// For how long the peer has acknowledged nothing after a request. `asked` is when the last
+    /// request was sent. Zero if an acknowledgement came since.
+    pub(super) fn unacknowledged_for(&self, asked: Instant) -> Duration {
+        if self.has_acked_since(asked) {
             return Duration::ZERO;
         }
         let arrivals = &self.arrivals;
-        let (asked, heard) = (arrivals.micros(asked), arrivals.heard.load(Relaxed));
-        // Two callers may write at the same time: both times are of questions that nothing came after.
-        let first = Some(arrivals.asked.load(Relaxed))
-            .filter(|first| (heard..asked).contains(first))
+        let (asked, last_ack) = (arrivals.micros(asked), arrivals.last_ack.load(Relaxed));
+        // Two callers may store at the same time. Either value is right: nothing was acknowledged
+        // after either request.
+        let first = Some(arrivals.first_unanswered.load(Relaxed))
+            .filter(|first| (last_ack..asked).contains(first))
             .unwrap_or(asked);
-        arrivals.asked.store(first, Relaxed);
+        arrivals.first_unanswered.store(first, Relaxed);
         Duration::from_micros(arrivals.micros(Instant::now()).saturating_sub(first))
     }
 }
 
-/// QUIC's context of one connection. It lives until QUIC has forgotten the connection.
+/// QUIC's context of one connection. QUIC drops it when it removes the connection.
 pub(super) struct Context {
     pub(super) facts: Arc<Facts>,
-    /// When the peer began the handshake, while that is under way.
+    /// When the peer began the handshake. `None` once it is complete, and for our own dials.
     begun: Option<Instant>,
-    /// The highest number of our packets that the peer has acknowledged.
+    /// The highest packet number of this node that the peer has acknowledged.
     acknowledged: u64,
-    ticket: Ticket,
+    counted: CountedConnection,
 }
 
 /// Receives the events of one endpoint.
@@ -169,11 +178,11 @@ impl Subscriber for Events {
     type ConnectionContext = Context;
 
     fn create_connection_context(&mut self, _: &ConnectionMeta, info: &ConnectionInfo<'_>) -> Context {
-        // Our own dials bring their facts along; a connection from outside gets new ones.
+        // The dialler passes the facts of its own dial; an inbound connection gets new ones.
         let brought = info.application.and_then(|any| any.downcast_ref::<Arc<Facts>>());
         let facts = brought.map_or_else(Facts::new, Arc::clone);
         let begun = (self.side == Side::Remote).then(Instant::now);
-        Context { facts, begun, acknowledged: 0, ticket: Ticket::new(&self.sources) }
+        Context { facts, begun, acknowledged: 0, counted: CountedConnection::new(&self.sources) }
     }
 
     fn on_connection_started(
@@ -183,10 +192,11 @@ impl Subscriber for Events {
         event: &events::ConnectionStarted<'_>,
     ) {
         let source = socket_addr(&event.path.remote_addr);
-        // The event comes once a connection, so that the cell is still empty.
+        // The event comes once for each connection, so the cell is still empty.
         let _first = cx.facts.source.set(source);
+        // The limits for each address bound what peers open, not this node's own dials.
         if self.side == Side::Remote {
-            cx.ticket.count(source.ip());
+            cx.counted.count_for(source.ip());
         }
     }
 
@@ -241,9 +251,9 @@ impl Subscriber for Events {
     ) {
         cx.facts.closed.store(true, Relaxed);
         let before = cx.facts.status.send_replace(Status::Closed(event.error));
-        cx.ticket.closed();
+        cx.counted.uncount();
         if before == Status::Handshaking && cx.facts.tls_fault().is_none() {
-            self.refusals.refused_there(self.side, cx.facts.source(), event.error);
+            self.refusals.ended_by_peer(self.side, cx.facts.source(), event.error);
         }
     }
 
@@ -254,6 +264,7 @@ impl Subscriber for Events {
         event: &events::RecoveryMetrics<'_>,
     ) {
         let micros = u64::try_from(event.smoothed_rtt.as_micros()).unwrap_or(u64::MAX);
+        // At least 1, because 0 means "not measured".
         cx.facts.arrivals.rtt.store(micros.max(1), Relaxed);
     }
 
@@ -263,13 +274,13 @@ impl Subscriber for Events {
         _: &ConnectionMeta,
         event: &events::AckRangeReceived<'_>,
     ) {
-        // The packets of a handshake are numbered by themselves.
+        // Handshake packets have their own number space, so their numbers cannot be compared.
         if matches!(event.packet_header, events::PacketHeader::OneRtt { .. })
             && *event.ack_range.end() > cx.acknowledged
         {
             cx.acknowledged = *event.ack_range.end();
             let arrivals = &cx.facts.arrivals;
-            arrivals.heard.store(arrivals.micros(Instant::now()), Relaxed);
+            arrivals.last_ack.store(arrivals.micros(Instant::now()), Relaxed);
         }
     }
 
@@ -291,16 +302,18 @@ impl Subscriber for Events {
     }
 }
 
-/// An address as an event gives it.
+/// Converts the address in an event.
 pub(super) fn socket_addr(addr: &events::SocketAddress<'_>) -> SocketAddr {
     match addr {
         events::SocketAddress::IpV4 { ip, port, .. } => {
             SocketAddr::new(IpAddr::V4(Ipv4Addr::from(**ip)), *port)
         }
         events::SocketAddress::IpV6 { ip, port, .. } => {
+            // Canonical, so that the limit for an address also holds for its IPv4-mapped form.
             SocketAddr::new(IpAddr::V6(Ipv6Addr::from(**ip)).to_canonical(), *port)
         }
-        // A kind of address that does not exist yet gets the unspecified one: it is only counted and logged.
+        // s2n-quic may add kinds of addresses. The result is only counted and logged, so the
+        // unspecified address is good enough.
         _ => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
     }
 }

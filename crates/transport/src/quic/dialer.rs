@@ -1,4 +1,4 @@
-//! How a connection is opened from this side.
+//! Opens connections to peers.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,12 +19,13 @@ use crate::identity::{PeerName, cluster_name};
 use crate::peer::Peer;
 use crate::pool::{ConnId, Connect, DialError, Lane, Side};
 
-/// After how many of the round trips that are assumed at first (`initial_rtt`) a dial without an
-/// answer looks whether its path is too small for QUIC: after 200 ms by default, when a handshake
-/// over a good path is over, and before the protocol takes a probe for missed.
+/// A dial without an answer checks the MTU of its path after this many `initial_rtt`.
+///
+/// 4 times 50 ms is 200 ms by default. By then a handshake over a good path has ended, and the
+/// protocol does not yet count the probe as missed.
 const PATH_CHECKED_AFTER: u32 = 4;
 
-/// Dials over QUIC. The pool of a [`Transport`](crate::Transport) gets its connections from one.
+/// Dials peers over QUIC. Gives the pool of a [`Transport`](crate::Transport) its connections.
 pub struct Dialer {
     client: Client,
     hub: Arc<Hub>,
@@ -36,8 +37,13 @@ impl Dialer {
         Self { client, hub, host }
     }
 
-    /// Dials an address. Returns once the peer has accepted this node and carries the expected name, or any name of this
-    /// cluster if none is expected. Dropping the future gives the dial up.
+    /// Dials an address. Returns once the peer has accepted this node.
+    ///
+    /// The peer's certificate must carry the expected name, or any name of this cluster if
+    /// `expected` is `None`.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the dial.
     pub(super) async fn dial(
         &self,
         addr: SocketAddr,
@@ -46,35 +52,37 @@ impl Dialer {
         id: ConnId,
     ) -> Result<PeerConnection, DialError> {
         let cluster = self.hub.config.identity.cluster();
-        let asked_for = match expected {
-            Some(node) => lanes::asked_for(lane, &PeerName::new(node.clone(), cluster.clone())),
+        let server_name = match expected {
+            Some(node) => lanes::server_name(lane, &PeerName::new(node.clone(), cluster.clone())),
             None => cluster_name(cluster),
         };
         let facts = Facts::new();
-        let connection = self.connection(addr, asked_for, &facts).await?;
+        let connection = self.connection(addr, server_name, &facts).await?;
         self.hub.admit(connection, facts, Side::Local, lane, id, expected)
     }
 
-    /// Opens a connection, or finds out that the path to the peer takes none. Returns once the peer
-    /// has accepted this node.
+    /// Opens a connection, or reports that the path to the peer cannot carry QUIC. Returns once
+    /// the peer has accepted this node.
     async fn connection(
         &self,
         addr: SocketAddr,
-        asked_for: String,
+        server_name: String,
         facts: &Arc<Facts>,
     ) -> Result<Connection, DialError> {
-        let handshake = self.handshake(addr, asked_for, facts);
+        let handshake = self.handshake(addr, server_name, facts);
         tokio::pin!(handshake);
         let soon = self.hub.config.initial_rtt.saturating_mul(PATH_CHECKED_AFTER);
         let outcome = match timeout(soon, handshake.as_mut()).await {
             Ok(outcome) => outcome,
             Err(_) => match self.path_fault(addr) {
+                // The dial ends early only on a path that is too small. Any other fault is reported
+                // only if the dial ends in silence.
                 Some(fault @ DialError::PathTooSmall { .. }) => return Err(fault),
                 _ => handshake.await,
             },
         };
         outcome.map_err(|error| match error {
-            // A router may have reported a small MTU after the first look.
+            // A router may have reported a small MTU after the first check.
             DialError::Silent { .. } => self.path_fault(addr).unwrap_or(error),
             error => error,
         })
@@ -83,16 +91,17 @@ impl Dialer {
     async fn handshake(
         &self,
         addr: SocketAddr,
-        asked_for: String,
+        server_name: String,
         facts: &Arc<Facts>,
     ) -> Result<Connection, DialError> {
         let begun = Instant::now();
         let failed = |error| dial_error(error, facts.tls_fault(), begun.elapsed());
-        let mut attempt = self.client.connect(Address::new(addr).with_server_name(asked_for));
+        let mut attempt = self.client.connect(Address::new(addr).with_server_name(server_name));
         attempt.set_application_context(Box::new(Arc::clone(facts)));
         let connection = attempt.await.map_err(failed)?;
-        // QUIC's own limit ends when the handshake is complete here. The peer's confirmation may never come: it has refused us, and
-        // the packet that says so is lost.
+        // QUIC's own time-out covers only the handshake on this node. The peer's confirmation may
+        // never arrive: the peer refused this node, and the network lost the packet that says so.
+        // So the rest of the time-out bounds the wait here.
         let left = self.hub.config.handshake_timeout.saturating_sub(begun.elapsed());
         match timeout(left, facts.confirmed()).await {
             Ok(confirmed) => confirmed.map_err(failed)?,

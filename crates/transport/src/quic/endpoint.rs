@@ -1,5 +1,5 @@
-//! The transport itself: both endpoints, the pool and the queue, put together; requests out, frames in; and the ways it
-//! ends.
+//! The transport: builds the two QUIC endpoints, the pool and the inbox, sends requests and
+//! messages, and ends all of it.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use super::dialer::Dialer;
 use super::hub::{Hub, Stage};
 use super::inbound::Incoming;
 use super::io::Host;
-use super::limits::{Door, Handshakes, Sources};
+use super::limits::{ConnectionLimiter, Handshakes, Sources};
 use super::owner::{Owner, Ports};
 use super::peer::Request;
 use super::refusal::Refusals;
@@ -30,41 +30,42 @@ use crate::frame;
 use crate::hello;
 use crate::peer::{Peer, Target};
 use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Route, Side, Taken};
-use crate::request::{Ending, Manner, Phase, RequestError};
+use crate::request::{Ending, Phase, RequestError, RequestOptions};
 use crate::stats::{Counters, TransportStats, add};
 use crate::stream_error::ServiceError;
 
-/// A deadline that is as good as none, for durations that no clock can add.
-const FAR: Duration = Duration::from_hours(365 * 24);
+/// The longest deadline, one year. A longer `Duration` could overflow the clock.
+const DEADLINE_MAX: Duration = Duration::from_hours(365 * 24);
 
-/// Which ways a frame goes.
+/// What kind of exchange a frame begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    /// To the peer, whose answer comes back.
-    Both,
-    /// To the peer.
-    There,
+enum Exchange {
+    /// A request: the peer's answer comes back.
+    Request,
+    /// A message: the peer's transport acknowledges it, and no frame comes back.
+    OneWay,
 }
 
-/// One node's connections to the others: requests and messages go out through it, and those of others come in through the
-/// [`Incoming`] that it is bound with.
+/// The connections of one node to its peers. Sends requests and messages; the [`Incoming`] that
+/// [`bind`](Self::bind) returns receives those of the peers.
 ///
-/// Cloning is cheap and gives the same transport. When the last clone is dropped, every connection is closed, without
-/// waiting; [`close`](Self::close) does it in good order.
+/// Cloning is cheap and gives the same transport. Dropping the last clone closes every connection
+/// without waiting; [`close`](Self::close) ends the transport gracefully.
 #[derive(Clone)]
 pub struct Transport(Arc<Owner>);
 
 impl Transport {
-    /// Opens both ports and starts to listen.
+    /// Opens both ports, for listening and for dialling, and starts to listen.
     ///
     /// # Errors
-    /// [`TransportError`]: the port is in use or cannot be bound, the TLS library does not take the identity, a setting is
-    /// out of its range, or there is no tokio runtime. Nothing is left open.
+    /// [`TransportError`]: the port is in use or cannot be bound, the TLS library does not accept
+    /// the identity, a setting is out of its range, or there is no tokio runtime. After an error
+    /// no port stays open.
     pub fn bind(config: TransportConfig) -> Result<(Self, Incoming), TransportError> {
         Self::bind_at(config, Host::System)
     }
 
-    /// As [`bind`](Self::bind), on a machine of a simulated network.
+    /// As [`bind`](Self::bind), on a host of a simulated network.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
@@ -91,15 +92,16 @@ impl Transport {
             refusals: Arc::clone(&refusals),
         };
         let (listen_io, listen_task, local) = host.bind(config.listen)?;
+        // s2n-quic's server and client cannot share a socket, so dials leave from another port.
         let (dial_io, dial_task, _) = host.bind(SocketAddr::new(config.listen.ip(), 0))?;
-        let door = Door {
+        let limiter = ConnectionLimiter {
             sources: Arc::clone(&sources),
             handshakes: Arc::clone(&handshakes),
             counters: Arc::clone(&counters),
             inbound_max: config.inbound_max,
             inbound_per_ip_max: config.inbound_per_ip_max,
         };
-        let server = start::server(&config, events(Side::Remote), door, listen_io)?;
+        let server = start::server(&config, events(Side::Remote), limiter, listen_io)?;
         let client = start::client(&config, events(Side::Local), dial_io)?;
 
         let (sender, queue) = mpsc::channel(config.inbox_max.max(1));
@@ -118,42 +120,50 @@ impl Transport {
         self.0.hub.id()
     }
 
-    /// The address listened on, with the real port.
+    /// The address that this node listens on, with the port that the system chose.
     pub fn local_addr(&self) -> NodeAddr {
         NodeAddr::new(self.0.ports.local)
     }
 
-    /// The address to tell others: the configured one, or else the one listened on.
+    /// The address for peers to dial: the configured `advertise`, or else the local address.
     pub fn advertised_addr(&self) -> NodeAddr {
         self.0.hub.config.advertise.unwrap_or_else(|| self.local_addr())
     }
 
-    /// Whether the host of `peer` says, within that time, that nobody listens at its port: its process is gone. False if
-    /// somebody listens, and also if the host says nothing, which proves nothing.
+    /// Whether the host of `peer` reports, within that time, that no process listens at its port.
+    ///
+    /// False if a process listens there, and also if the host reports nothing, which proves
+    /// nothing.
     ///
     /// # Cancel safety
-    /// Nothing is left behind.
+    /// Dropping the future ends the check and closes its socket.
     pub async fn port_is_closed(&self, peer: &Peer, within: Duration) -> bool {
         let Owner { hub, ports, .. } = &*self.0;
         ports.host.port_is_closed(ports.local, peer.addr.socket(), within, &hub.counters.sent_for).await
     }
 
-    /// Sends `body` to `peer` and waits for its answer, at most for `deadline` in all (dialling included).
+    /// Sends `body` to `peer` and waits for its answer, for at most `deadline` in total, which
+    /// includes the dial.
+    ///
+    /// If the request crosses the peer's close of an idle connection, the transport sends it a
+    /// second time.
     ///
     /// # Errors
-    /// [`RequestError`]; its [`evidence`](RequestError::evidence) says what the failure shows about the peer. The peer may
-    /// have acted on the request unless the error says that nothing was sent, or that the peer rejected it. After a
-    /// time-out the connection stays, until the peer acknowledges nothing for
-    /// [`mute_max`](crate::PoolConfig::mute_max): then the next request dials afresh. A request that crosses the
-    /// peer's closing of an idle connection is sent once more by itself.
+    /// [`RequestError`]; its [`evidence`](RequestError::evidence) says what the failure shows about
+    /// the peer. The peer may have acted on the request, unless the error says that nothing was
+    /// sent, or that the peer rejected it.
+    ///
+    /// A time-out does not end the connection. The next request dials again only after the peer
+    /// has acknowledged nothing for [`unacknowledged_max`](crate::PoolConfig::unacknowledged_max).
     ///
     /// # Cancel safety
-    /// Nothing is left behind; whether the peer acts on the request is open.
+    /// Dropping the future frees its stream and its place in the pool. The peer may or may not act
+    /// on the request.
     pub async fn request(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<Bytes, RequestError> {
-        self.request_by(peer, body, deadline, Manner::default()).await
+        self.request_with(peer, body, deadline, RequestOptions::default()).await
     }
 
-    /// As [`request`](Self::request), in a manner of its own.
+    /// As [`request`](Self::request), with options.
     ///
     /// # Errors
     /// As [`request`](Self::request); also [`NotConnected`](RequestError::NotConnected) with
@@ -161,22 +171,22 @@ impl Transport {
     ///
     /// # Cancel safety
     /// As [`request`](Self::request).
-    pub async fn request_by(
+    pub async fn request_with(
         &self,
         peer: &Peer,
         body: Bytes,
         deadline: Duration,
-        manner: Manner,
+        manner: RequestOptions,
     ) -> Result<Bytes, RequestError> {
         let span = debug_span!("request", %peer);
-        let talk = self.talk(peer, Direction::Both, &body, (deadline, manner)).instrument(span);
-        let outcome = self.counted(|| peer.into(), talk).await;
-        // An exchange of this kind has a reply.
+        let exchange = self.exchange(peer, Exchange::Request, &body, (deadline, manner)).instrument(span);
+        let outcome = self.counted(|| peer.into(), exchange).await;
+        // `exchange` returns a reply for each successful request.
         outcome.map(Option::unwrap_or_default)
     }
 
-    /// Sends `body` to `peer`, without an answer. Returns when the peer's transport has received all of it; whether the
-    /// application there has taken it, is not told.
+    /// Sends `body` to `peer`, without an answer. Returns when the peer's transport has received
+    /// all of it. The application there may not have read it yet.
     ///
     /// # Errors
     /// As [`request`](Self::request).
@@ -184,52 +194,56 @@ impl Transport {
     /// # Cancel safety
     /// As [`request`](Self::request).
     pub async fn send(&self, peer: &Peer, body: Bytes, deadline: Duration) -> Result<(), RequestError> {
-        self.send_by(peer, body, deadline, Manner::default()).await
+        self.send_with(peer, body, deadline, RequestOptions::default()).await
     }
 
-    /// As [`send`](Self::send), in a manner of its own.
+    /// As [`send`](Self::send), with options.
     ///
     /// # Errors
-    /// As [`request_by`](Self::request_by).
+    /// As [`request_with`](Self::request_with).
     ///
     /// # Cancel safety
     /// As [`request`](Self::request).
-    pub async fn send_by(
+    pub async fn send_with(
         &self,
         peer: &Peer,
         body: Bytes,
         deadline: Duration,
-        manner: Manner,
+        manner: RequestOptions,
     ) -> Result<(), RequestError> {
         let span = debug_span!("message", %peer);
-        let talk = self.talk(peer, Direction::There, &body, (deadline, manner)).instrument(span);
-        self.counted(|| peer.into(), talk).await.map(|_| ())
+        let exchange = self.exchange(peer, Exchange::OneWay, &body, (deadline, manner)).instrument(span);
+        self.counted(|| peer.into(), exchange).await.map(|_| ())
     }
 
-    /// Dials an address whose node is not known, such as a seed, and gives the name in its certificate. The connection
-    /// stays in the pool under that name.
+    /// Dials an address whose node is not known, such as a seed. Returns the name in its
+    /// certificate. The connection stays in the pool under that name.
     ///
     /// # Errors
-    /// [`RequestError`], as for a request. A seed that turns out to be this very node gives
+    /// [`RequestError`], as for a request. If the address belongs to this node itself, it is
     /// [`Connect`](RequestError::Connect) with [`OwnName`](crate::DialError::OwnName).
     ///
     /// # Cancel safety
-    /// The dial is given up.
+    /// Dropping the future cancels the dial.
     pub async fn identify(&self, addr: SocketAddr, deadline: Duration) -> Result<NodeId, RequestError> {
-        let dial = self.dial_unnamed(addr, deadline).instrument(debug_span!("identify", %addr));
+        let dial = self.dial_address(addr, deadline).instrument(debug_span!("identify", %addr));
         self.counted(|| Target { id: None, addr: addr.into() }, dial).await
     }
 
-    /// Opens a stream to a service of `peer`, within `deadline` (dialling included). It returns when the peer's transport
-    /// has put the stream into the service's backlog; when the program there takes it from the backlog, is not told.
+    /// Opens a stream to a service of `peer` within `deadline`, which includes the dial.
+    ///
+    /// Returns when the peer's transport has put the stream into the service's backlog. The
+    /// program there may accept it later.
     ///
     /// # Errors
-    /// [`RequestError`], as for a request; [`Rejected`](RequestError::Rejected) with
-    /// [`UnknownService`](crate::Rejection::UnknownService) or [`Busy`](crate::Rejection::Busy) (its backlog is full);
-    /// [`TooManyStreams`](RequestError::TooManyStreams) if `app_streams_max` to this peer are open.
+    /// [`RequestError`], as for a request. [`Rejected`](RequestError::Rejected) with
+    /// [`UnknownService`](crate::Rejection::UnknownService), or with
+    /// [`Busy`](crate::Rejection::Busy) if the backlog is full.
+    /// [`TooManyStreams`](RequestError::TooManyStreams) if `app_streams_max` streams to this peer
+    /// are open.
     ///
     /// # Cancel safety
-    /// The stream is cut off; the program there may see it come and go.
+    /// Dropping the future resets the stream. The program on the peer may see it begin and end.
     pub async fn open_stream(
         &self,
         peer: &Peer,
@@ -237,16 +251,18 @@ impl Transport {
         deadline: Duration,
     ) -> Result<AppStream, RequestError> {
         let span = debug_span!("open_stream", %peer, service);
-        let opening = self.dial_service(peer, service, deadline).instrument(span);
+        let opening = self.open_service(peer, service, deadline).instrument(span);
         let outcome = self.counted(|| peer.into(), opening).await;
         add(&self.0.hub.counters.streams_opened, u64::from(outcome.is_ok()));
         outcome
     }
 
-    /// Accepts the streams that peers open to a service of this node, until the listener is dropped.
+    /// Accepts the streams that peers open to a service of this node, until the caller drops the
+    /// listener.
     ///
     /// # Errors
-    /// [`ServiceError`]: the name cannot be one, the service is accepted already, or the transport has stopped.
+    /// [`ServiceError`]: the name is not valid, the program accepts the service already, or the
+    /// transport has stopped.
     pub fn accept(&self, service: &str) -> Result<Listener, ServiceError> {
         let hub = &self.0.hub;
         hub.services.listen(service, hub.config.stream_backlog, hub.watch_stage())
@@ -257,68 +273,72 @@ impl Transport {
         &self.0.pool
     }
 
-    /// What happened so far.
+    /// The counters since [`bind`](Self::bind).
     pub fn stats(&self) -> TransportStats {
         self.0.hub.counters.stats()
     }
 
-    /// Open connections, in both directions, pooled or not.
+    /// The number of open connections in both directions, in the pool and outside it.
     pub fn connection_count(&self) -> usize {
         self.0.hub.connection_count()
     }
 
-    /// The smoothed round trip to a peer with a ready connection, once measured.
+    /// The smoothed round trip to a peer. `None` without a ready connection or a measurement.
     pub fn rtt(&self, peer: &NodeId) -> Option<Duration> {
         self.0.pool.peek(peer)?.rtt()
     }
 
-    /// Ends the transport in good order: no new requests; those in flight in either direction may end, for three quarters
-    /// of `limit`; every connection is closed, and its peer told that this node leaves; both ports are free afterwards. It
-    /// takes `limit` at the most. Calling it again does no harm.
+    /// Ends the transport gracefully, within `limit`. Calling it again does no harm.
+    ///
+    /// It refuses new requests and waits for those in flight, in both directions, for at most half
+    /// of `limit`. Then it closes every connection and tells each peer that this node leaves. In
+    /// the end it frees both ports.
     ///
     /// # Cancel safety
-    /// The steps done so far stay done; call it again, or drop the transport.
+    /// Finished steps stay finished. Call it again, or drop the transport.
     pub async fn close(&self, limit: Duration) {
         self.0.close(limit, after(limit)).await;
     }
 
-    /// Ends the transport as a crash would: both sockets are closed and nothing more is sent, not even that connections
-    /// end. Peers see silence, and, if they ask the host, a closed port. Requests in flight end with an error.
+    /// Ends the transport as a crash would: closes both sockets and sends nothing more, no close
+    /// frames either. Peers see silence, and a port check finds the port closed. Requests in flight
+    /// end with an error.
     pub fn abort(&self) {
         self.0.abort();
     }
 
-    /// What everything in the transport shares.
+    /// The shared state of this transport.
     #[cfg(test)]
     pub(super) fn hub(&self) -> &Hub {
         &self.0.hub
     }
 
-    /// Whether no dial runs and no place for a request or a stream is taken on any connection: every permit is back.
+    /// Whether no dial runs, and no request or stream holds a permit on any connection.
     #[cfg(any(test, feature = "simulation"))]
     #[doc(hidden)]
-    pub fn is_at_rest(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         let pool = &self.0.pool;
-        pool.dials_free() == pool.config().dials_max && self.0.hub.is_at_rest()
+        pool.dials_free() == pool.config().dials_max && self.0.hub.is_idle()
     }
 
-    /// One request or message, and once more if it crossed the peer's closing of an idle connection.
-    async fn talk(
+    /// Sends one request or message. Sends a request a second time if it crossed the peer's close
+    /// of an idle connection.
+    async fn exchange(
         &self,
         peer: &Peer,
-        direction: Direction,
+        kind: Exchange,
         body: &Bytes,
-        (deadline, manner): (Duration, Manner),
+        (deadline, manner): (Duration, RequestOptions),
     ) -> Result<Option<Bytes>, RequestError> {
         let until = after(deadline);
-        let mut outcome = self.talk_once(peer, direction, body, (deadline, manner), until).await;
-        // A message may have been taken up and only its acknowledgement be lost; a request that was has its connection
-        // in use until it is answered.
-        if direction == Direction::Both
+        let mut outcome = self.exchange_once(peer, kind, body, (deadline, manner), until).await;
+        // Only a request: while the peer serves one, it does not close the connection as unused. It
+        // may have processed a message whose acknowledgement did not arrive.
+        if kind == Exchange::Request
             && matches!(outcome, Err(RequestError::Closed { cause: Ending::Unused { .. }, .. }))
         {
             add(&self.0.hub.counters.requests_repeated, 1);
-            outcome = self.talk_once(peer, direction, body, (deadline, manner), until).await;
+            outcome = self.exchange_once(peer, kind, body, (deadline, manner), until).await;
         }
         if let Ok(reply) = &outcome {
             let counters = &self.0.hub.counters;
@@ -330,36 +350,40 @@ impl Transport {
         outcome
     }
 
-    async fn talk_once(
+    async fn exchange_once(
         &self,
         peer: &Peer,
-        direction: Direction,
+        kind: Exchange,
         body: &Bytes,
-        (deadline, manner): (Duration, Manner),
+        (deadline, manner): (Duration, RequestOptions),
         until: Instant,
     ) -> Result<Option<Bytes>, RequestError> {
         let target = || Target::from(peer);
         let max = self.0.hub.config.frame_bytes_max;
         frame::check(body.len(), max).map_err(|cause| RequestError::TooLarge { peer: target(), cause })?;
         let request = Request { body, traffic: manner.traffic, frame_bytes_max: max };
-        // One timer for all three steps: it costs as much as everything else here. These two tell what it cut off.
-        let (mut phase, mut held, mut asked) = (Phase::Connecting, None, Instant::now());
+        // One timer for all three steps, because a timer costs as much as everything else here.
+        // `phase` and `lease_used` tell which step the deadline interrupted.
+        let (mut phase, mut lease_used, mut asked) = (Phase::Connecting, None, Instant::now());
         let steps = async {
             let lease = self.0.pool.acquire_by(peer, manner.need).await;
-            let lease = &*held.insert(lease.map_err(|error| RequestError::of_pool(target(), error))?);
+            let lease = &*lease_used.insert(lease.map_err(|error| RequestError::of_pool(target(), error))?);
             phase = Phase::Queued;
-            let turn = lease.turn().await.map_err(|fault| fault.about(target()))?;
+            let turn = lease.turn().await.map_err(|fault| fault.with_peer(target()))?;
             (phase, asked) = (Phase::Answer, Instant::now());
-            let talked = match direction {
-                Direction::Both => lease.exchange(&request, &turn).await.map(Some),
-                Direction::There => lease.send(&request, &turn).await.map(|()| None),
+            let exchanged = match kind {
+                Exchange::Request => lease.exchange(&request, &turn).await.map(Some),
+                Exchange::OneWay => lease.send(&request, &turn).await.map(|()| None),
             };
-            talked.map_err(|fault| fault.about(target()))
+            exchanged.map_err(|fault| fault.with_peer(target()))
         };
         let in_time = timeout_at(until, steps).await;
         in_time.unwrap_or_else(|_| {
-            if let (Phase::Answer, Some(lease)) = (phase, held) {
-                debug!("no answer in time");
+            if let (Phase::Answer, Some(lease)) = (phase, lease_used) {
+                // The peer did not answer this request. Its connection stays while the peer
+                // acknowledges packets. What to do: nothing; if it repeats, look at the peer's load
+                // and at the network.
+                debug!(?deadline, "the peer did not answer within the deadline");
                 if lease.timed_out(&peer.id, asked) {
                     phase = Phase::Acknowledged;
                 }
@@ -371,7 +395,7 @@ impl Transport {
         })
     }
 
-    async fn dial_service(
+    async fn open_service(
         &self,
         peer: &Peer,
         service: &str,
@@ -387,22 +411,23 @@ impl Transport {
         let lease = lease.map_err(|error| RequestError::of_pool(target(), error))?;
         let asked = Instant::now();
         let Ok(opened) = timeout_at(until, streams::open(&lease, hello)).await else {
-            // If it is given up, the streams that it carries go on; further ones get a connection of their own.
+            // If the pool gives this connection up, its streams go on, and new ones get another
+            // connection. A connection of streams drains without a time limit.
             lease.timed_out(&peer.id, asked);
             return Err(late(Phase::Answer));
         };
-        let opening = opened.map_err(|fault| fault.about(target()))?;
+        let opening = opened.map_err(|fault| fault.with_peer(target()))?;
         Ok(opening.into_stream(lease))
     }
 
-    async fn dial_unnamed(&self, addr: SocketAddr, deadline: Duration) -> Result<NodeId, RequestError> {
+    async fn dial_address(&self, addr: SocketAddr, deadline: Duration) -> Result<NodeId, RequestError> {
         let target = || Target { id: None, addr: addr.into() };
         let pool = &self.0.pool;
         let mut phase = Phase::Queued;
         let dial = async {
-            let place = pool.reserve().await.map_err(|error| RequestError::of_pool(target(), error))?;
+            let reservation = pool.reserve().await.map_err(|error| RequestError::of_pool(target(), error))?;
             phase = Phase::Connecting;
-            let (id, lane) = (place.id(), Lane::Requests);
+            let (id, lane) = (reservation.id(), Lane::Requests);
             let dialled = pool.connector().dial(addr, None, lane, id).await;
             let conn = dialled.map_err(|cause| RequestError::of_dial(target(), cause))?;
             let name = conn.peer().clone();
@@ -411,7 +436,8 @@ impl Transport {
             }
             Ok(name)
         };
-        // No pool and no connection ends it when the transport stops, so that it has to look for that by itself.
+        // This dial runs outside the pool, which would end it when the transport stops. So it must
+        // watch the stage itself.
         tokio::select! {
             biased;
             outcome = timeout_at(after(deadline), dial) => {
@@ -421,14 +447,16 @@ impl Transport {
         }
     }
 
-    /// What a caller without a connection to `peer` waits for.
+    /// The phase of a caller without a connection to `peer`: a queued dial is this node's own limit
+    /// and says nothing about the peer.
     fn connecting(&self, peer: &Peer, lane: Lane) -> Phase {
         let queued = self.0.pool.dial_is_queued(Route::new(&peer.id, lane));
         if queued { Phase::Queued } else { Phase::Connecting }
     }
 
-    /// Runs a request unless the transport is on its way out, and counts it. What is under way when the transport stops
-    /// ends with its connection, or with the pool if it waits for one: both end then.
+    /// Counts a request, and runs it unless the transport is closing.
+    ///
+    /// A stop of the transport ends the connections and the pool, and so every running request.
     async fn counted<T>(
         &self,
         peer: impl FnOnce() -> Target,
@@ -449,9 +477,9 @@ impl Transport {
     }
 }
 
-/// When `limit` will have passed.
+/// The time at which `limit` has passed.
 fn after(limit: Duration) -> Instant {
-    Instant::now() + limit.min(FAR)
+    Instant::now() + limit.min(DEADLINE_MAX)
 }
 
 impl fmt::Debug for Transport {

@@ -1,4 +1,4 @@
-//! Each of QUIC's errors, as the end of a dial and as the end of a connection.
+//! How each of QUIC's errors maps to the end of a dial and to the end of a connection.
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ use super::refusal::dial_error;
 use crate::pool::DialError;
 use crate::request::Ending;
 
-/// How long each of the dials took.
+/// The duration of each dial.
 const TOOK: Duration = Duration::from_millis(700);
 
 fn dial(error: Error) -> DialError {
     dial_error(error, None, TOOK)
 }
 
-/// The peer's QUIC ended the connection with this code.
+/// The peer's QUIC closed the connection with this code.
 fn of_peer(code: u32) -> Error {
     ConnectionClose { error_code: VarInt::from_u32(code), frame_type: Some(VarInt::ZERO), reason: None }
         .into()
 }
 
-/// The peer's program ended the connection.
+/// The peer's program closed the connection.
 fn of_program(code: CloseCode) -> Error {
     ConnectionClose { error_code: VarInt::from_u32(code as u32), frame_type: None, reason: None }.into()
 }
 
 #[test]
-fn silence_is_silence() {
+fn time_outs_map_to_silence() {
     let lasted = Duration::from_secs(2);
     assert_eq!(dial(Error::max_handshake_duration_exceeded(lasted)), DialError::Silent { after: lasted });
     for error in
@@ -45,7 +45,7 @@ fn silence_is_silence() {
 }
 
 #[test]
-fn what_this_node_ends_is_its_own_doing() {
+fn local_close_maps_to_local() {
     let own = [
         Error::closed(Location::Local),
         Error::application(CloseCode::Leave.into()),
@@ -59,7 +59,7 @@ fn what_this_node_ends_is_its_own_doing() {
 }
 
 #[test]
-fn a_fault_of_this_program_is_told_apart() {
+fn program_fault_maps_to_other() {
     for error in [Error::invalid_configuration("bad"), Error::stream_id_exhausted()] {
         assert!(matches!(dial(error), DialError::Other { .. }), "{error}");
         assert!(matches!(ending(error), Ending::Local { .. }), "{error}");
@@ -67,28 +67,28 @@ fn a_fault_of_this_program_is_told_apart() {
 }
 
 #[test]
-fn a_peer_that_started_again_is_told_apart() {
+fn stateless_reset_maps_to_restarted() {
     assert_eq!(dial(Error::stateless_reset()), DialError::Restarted);
     assert_eq!(ending(Error::stateless_reset()), Ending::Restarted);
 }
 
 #[test]
-fn a_handshake_that_breaks_off_is_not_silence() {
-    // PROTOCOL_VIOLATION (RFC 9000, section 20.1), found by the peer and here.
+fn broken_handshake_is_not_silence() {
+    // PROTOCOL_VIOLATION (RFC 9000, section 20.1), found by the peer and by this node.
     let found_here = Error::from(transport::Error::PROTOCOL_VIOLATION);
     for error in [of_peer(0xa), found_here] {
         assert!(matches!(dial(error), DialError::Protocol { .. }), "{error}");
     }
-    // CONNECTION_REFUSED, and an end without a reason.
+    // CONNECTION_REFUSED, and NO_ERROR, which gives no reason.
     assert_eq!(dial(of_peer(0x2)), DialError::Busy);
     assert!(matches!(dial(of_peer(0x0)), DialError::RefusedByPeer { .. }));
 }
 
 #[test]
-fn the_peers_reason_for_an_end_is_kept() {
+fn close_code_decides_the_ending() {
     assert_eq!(ending(of_program(CloseCode::Leave)), Ending::Left);
     assert_eq!(ending(of_program(CloseCode::Stopped)), Ending::Stopped);
-    for code in [CloseCode::Unused, CloseCode::Superseded, CloseCode::Doubtful] {
+    for code in [CloseCode::Unused, CloseCode::Superseded, CloseCode::Unresponsive] {
         assert!(matches!(ending(of_program(code)), Ending::Unused { .. }), "{code:?}");
     }
     for code in [CloseCode::WrongPeer, CloseCode::OwnName, CloseCode::BadName] {

@@ -1,5 +1,5 @@
-//! What all parts of a running transport share, and the one door through which a connection, from either side, comes in:
-//! here it is decided whose it is.
+//! The shared state of a running transport, and [`Hub::admit`]. Every connection, dialled or
+//! inbound, passes through `admit`, which checks the peer's identity.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -22,13 +22,13 @@ use crate::identity::PeerName;
 use crate::pool::{ConnId, ConnectionPool, DialError, Lane, Side, WeakPool};
 use crate::stats::Counters;
 
-/// How far a transport is on its way out. It only goes forward.
+/// The stage of a transport's shutdown. It never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     Open,
-    /// No new requests; those in flight, in both directions, may end.
+    /// The transport refuses new requests. Those in flight, in both directions, may end.
     Draining,
-    /// Everything ends.
+    /// All tasks and connections end.
     Stopped,
 }
 
@@ -40,8 +40,10 @@ pub(super) struct Hub {
     pub(super) inbox: mpsc::Sender<Inbound>,
     pub(super) services: Services,
     stage: watch::Sender<Stage>,
+    /// Weak, because the pool's dialer holds this hub: a strong reference would keep both alive.
     pool: OnceLock<WeakPool<Dialer>>,
-    /// Every open connection, pooled or not. As many as the limits on dials and inbound connections allow.
+    /// Every open connection, in the pool or outside it. The limits on dials and on inbound
+    /// connections bound their number.
     connections: Mutex<BTreeMap<ConnId, PeerConnection>>,
 }
 
@@ -78,6 +80,7 @@ impl Hub {
         self.stage.subscribe()
     }
 
+    /// Moves to a later stage, and wakes the waiters. Ignores an earlier stage.
     pub(super) fn advance(&self, to: Stage) {
         self.stage.send_if_modified(|stage| {
             let forward = *stage < to;
@@ -86,13 +89,16 @@ impl Hub {
         });
     }
 
-    /// Waits for the end.
+    /// Waits until the transport has stopped.
     pub(super) async fn stopped(&self) {
         stopped(&mut self.watch_stage()).await;
     }
 
-    /// Lets a connection in whose handshake is done, or closes it with the reason: its certificate must name another node
-    /// than this one, of this cluster, and the expected one if there is one.
+    /// Accepts a connection after its handshake, or closes it with the reason.
+    ///
+    /// The peer's certificate must name another node of this cluster, and the expected node if
+    /// there is one. TLS has checked only the cluster: it does not say for which connection it
+    /// checks a name.
     pub(super) fn admit(
         self: &Arc<Self>,
         connection: Connection,
@@ -102,7 +108,7 @@ impl Hub {
         id: ConnId,
         expected: Option<&NodeId>,
     ) -> Result<PeerConnection, DialError> {
-        let name = match self.judge(&facts, expected) {
+        let name = match self.check_identity(&facts, expected) {
             Ok(name) => name,
             Err((code, error)) => {
                 connection.close(code.into());
@@ -115,18 +121,27 @@ impl Hub {
         self.connections.lock().insert(id, peer.clone());
         tokio::spawn(serve::run(Arc::clone(self), peer.clone(), streams, side));
         if self.stage() == Stage::Stopped {
-            // The list of connections may have been gone through before this one stood in it.
+            // `close_connections` may have run before this connection was in the list.
             peer.close_with(CloseCode::Stopped);
         }
         Ok(peer)
     }
 
-    fn judge(&self, facts: &Facts, expected: Option<&NodeId>) -> Result<PeerName, (CloseCode, DialError)> {
+    fn check_identity(
+        &self,
+        facts: &Facts,
+        expected: Option<&NodeId>,
+    ) -> Result<PeerName, (CloseCode, DialError)> {
         let bad_name = |reason: String| (CloseCode::BadName, DialError::PeerRefused { reason });
-        let der = facts.certificate().ok_or_else(|| bad_name("it shows no certificate".to_owned()))?;
+        let der = facts
+            .certificate()
+            .ok_or_else(|| bad_name("it sent no certificate; check which program runs there".to_owned()))?;
         let name = PeerName::of_der(der).map_err(|fault| bad_name(fault.to_string()))?;
         if name.cluster != *self.config.identity.cluster() {
-            return Err(bad_name(format!("its certificate is for cluster {}", name.cluster)));
+            return Err(bad_name(format!(
+                "its certificate is for cluster {}; issue one for this cluster",
+                name.cluster
+            )));
         }
         if name.node == *self.id() {
             return Err((CloseCode::OwnName, DialError::OwnName));
@@ -137,7 +152,7 @@ impl Hub {
         Ok(name)
     }
 
-    /// A connection has ended.
+    /// Removes a connection that has ended.
     pub(super) fn ended(&self, id: ConnId) {
         self.connections.lock().remove(&id);
         if let Some(pool) = self.pool() {
@@ -145,28 +160,29 @@ impl Hub {
         }
     }
 
-    /// Closes every connection.
+    /// Closes every connection with this code.
     pub(super) fn close_connections(&self, code: CloseCode) {
+        // Copied, so that no call into QUIC happens while the lock is held.
         let connections: Vec<PeerConnection> = self.connections.lock().values().cloned().collect();
         for connection in connections {
             connection.close_with(code);
         }
     }
 
-    /// Whether no connection is in use by anybody.
+    /// Whether no request and no stream uses a connection.
     #[cfg(any(test, feature = "simulation"))]
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.connections.lock().values().all(|conn| conn.is_at_rest(&self.config))
+    pub(super) fn is_idle(&self) -> bool {
+        self.connections.lock().values().all(|conn| conn.is_idle(&self.config))
     }
 
-    /// How many connections are open, pooled or not.
+    /// The number of open connections, in the pool and outside it.
     pub(super) fn connection_count(&self) -> usize {
         self.connections.lock().len()
     }
 }
 
-/// Waits until the transport behind `stage` has stopped or is gone.
+/// Waits until the transport behind `stage` has stopped, or has been dropped.
 pub(super) async fn stopped(stage: &mut watch::Receiver<Stage>) {
-    // An error means that the hub has gone, which is as good as stopped.
+    // An error means that the hub has been dropped, so the transport has stopped.
     let _stage = stage.wait_for(|stage| *stage == Stage::Stopped).await;
 }

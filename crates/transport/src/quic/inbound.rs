@@ -1,4 +1,4 @@
-//! What comes in: a bounded queue of frames from authenticated peers, each with the means to answer it.
+//! The inbox: a bounded queue of frames from authenticated peers, each with a responder.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,23 +20,25 @@ use crate::pool::Lease;
 use crate::request::{Phase, RequestError};
 use crate::stats::Counters;
 
-/// How long an answer may take to be handed to QUIC. It takes time only if the peer does not read.
+/// The time limit for an answer: until QUIC accepts it, and then until the peer acknowledges it.
+/// QUIC delays an answer only if the peer does not read.
 const RESPOND_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A frame from a peer.
 #[derive(Debug)]
 pub struct Inbound {
-    /// Who sent it: the name in the certificate of its connection.
+    /// The sender: the name in the certificate of its connection.
     pub from: NodeId,
-    /// What was sent.
+    /// The body of the frame.
     pub body: Bytes,
-    /// When it was complete.
+    /// When the frame was complete.
     pub arrived: Instant,
-    /// To answer with, if the peer waits for an answer.
+    /// Answers the request. `None` for a message, which has no answer.
     pub responder: Option<Responder>,
 }
 
-/// The frames that come in, in a queue of `inbox_max`. While it is full, further ones are refused as busy and counted.
+/// The queue of received frames. It holds at most `inbox_max`. While it is full, the transport
+/// rejects further requests as busy, drops further messages, and counts both.
 #[derive(Debug)]
 pub struct Incoming {
     queue: mpsc::Receiver<Inbound>,
@@ -48,12 +50,13 @@ impl Incoming {
         Self { queue, stage }
     }
 
-    /// The next frame. None once the transport has stopped.
+    /// The next frame. `None` once the transport has stopped.
     ///
     /// # Cancel safety
-    /// Nothing is lost when the future is dropped.
+    /// Dropping the future loses no frame.
     pub async fn recv(&mut self) -> Option<Inbound> {
         tokio::select! {
+            // The queue first: the frames that are left are delivered before the end.
             biased;
             inbound = self.queue.recv() => inbound,
             () = stopped(&mut self.stage) => None,
@@ -61,18 +64,18 @@ impl Incoming {
     }
 }
 
-/// A kept stream after an answer, and what keeps its connection in use.
+/// A kept stream after an answer, with the lease that keeps its connection in use.
 pub(super) type Answered = (SendStream, Option<Lease<Dialer>>);
 
-/// The means to answer one request. Dropping it unused tells the requester that there is no answer.
+/// Answers one request. Dropping it without an answer tells the requester that there is none.
 pub struct Responder {
     stream: Option<SendStream>,
     to: Target,
     frame_bytes_max: usize,
     counters: Arc<Counters>,
-    /// Keeps the connection from being idle while the answer is outstanding.
+    /// Keeps the pool from closing the connection as idle before the answer is sent.
     lease: Option<Lease<Dialer>>,
-    /// Where the stream goes when it is kept for further requests.
+    /// Takes a kept stream back after the answer, for further requests.
     back: Option<oneshot::Sender<Answered>>,
 }
 
@@ -87,55 +90,60 @@ impl Responder {
         Self { stream: Some(stream), to, frame_bytes_max, counters, lease, back: None }
     }
 
-    /// The same for a stream that comes back once the answer is sent.
+    /// Turns this responder into one that returns the stream after the answer.
     pub(super) fn returning(mut self) -> (Self, oneshot::Receiver<Answered>) {
         let (back, answered) = oneshot::channel();
         self.back = Some(back);
         (self, answered)
     }
 
-    /// Sends the answer. Returns when QUIC has taken it; whether it arrives, the requester knows.
+    /// Sends the answer. Returns when QUIC has accepted it. Only the requester learns whether the
+    /// answer arrives.
     ///
     /// # Errors
-    /// [`RequestError::TooLarge`] if `body` is over the limit; then, and on [`RequestError::Timeout`] (the peer has not
-    /// read for 5 s), the requester is told that there is no answer. [`RequestError::Closed`] if the connection or the
-    /// requester has gone.
+    /// - [`RequestError::TooLarge`]: `body` is longer than `frame_bytes_max`. The requester learns
+    ///   that there is no answer.
+    /// - [`RequestError::Timeout`]: the peer did not read for 5 s. The requester learns that there
+    ///   is no answer.
+    /// - [`RequestError::Closed`]: the connection has ended, or the requester reset the stream.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the requester gets all of the answer or is told that there is none.
+    /// If the future is dropped, the requester gets the whole answer, or learns that there is none.
     pub async fn respond(mut self, body: Bytes) -> Result<(), RequestError> {
         let frame = encode(None, &body, self.frame_bytes_max)
             .map_err(|cause| RequestError::TooLarge { peer: self.to.clone(), cause })?;
-        // The stream stays in its place until it is finished, so that a cancelled answer is reset and not cut short.
+        // The stream stays in `self` until it is finished: if the future is dropped, `drop` resets
+        // the stream, and the requester never reads a part of an answer.
         let Some(stream) = self.stream.as_mut() else { return Ok(()) };
         let Ok(sent) = timeout(RESPOND_TIMEOUT, stream.send(frame)).await else {
             let (peer, deadline, phase) = (self.to.clone(), RESPOND_TIMEOUT, Phase::Answer);
             return Err(RequestError::Timeout { peer, deadline, phase });
         };
         let ended = if self.back.is_some() { sent } else { sent.and_then(|()| stream.finish()) };
-        ended.map_err(|fault| Fault::from(fault).about(self.to.clone()))?;
+        ended.map_err(|fault| Fault::from(fault).with_peer(self.to.clone()))?;
         self.counters.frame_sent(body.len());
         match self.back.take() {
-            Some(back) => self.give_back(back),
-            None => self.let_it_arrive(),
+            Some(back) => self.return_stream(back),
+            None => self.await_acknowledgement(),
         }
         Ok(())
     }
 
-    /// The stream goes on with further requests.
-    fn give_back(&mut self, back: oneshot::Sender<Answered>) {
+    /// Returns a kept stream to the task that reads its next request.
+    fn return_stream(&mut self, back: oneshot::Sender<Answered>) {
         if let Some(stream) = self.stream.take() {
-            // Whoever reads the stream ends with its connection only.
+            // It fails only if the reading task has ended. That task ends with its connection.
             let _ended = back.send((stream, self.lease.take()));
         }
     }
 
-    /// Keeps the connection in use until the peer has acknowledged the answer: closing it sooner would cut it off.
-    fn let_it_arrive(&mut self) {
+    /// Keeps the connection in use until the peer has acknowledged the answer. An earlier close of
+    /// the connection would cut the answer off.
+    fn await_acknowledgement(&mut self) {
         let (stream, lease) = (self.stream.take(), self.lease.take());
         tokio::spawn(async move {
             if let Some(mut stream) = stream {
-                // If it does not arrive, the requester's own deadline ends the wait.
+                // If the answer does not arrive, the requester's own deadline ends its wait.
                 let _arrived = timeout(RESPOND_TIMEOUT, stream.close()).await;
             }
             drop(lease);
@@ -145,7 +153,7 @@ impl Responder {
     /// Tells the requester that the queue is full.
     pub(super) fn refuse_busy(mut self) {
         if let Some(mut stream) = self.stream.take() {
-            // As in `drop`.
+            // It fails only if the connection has ended, and then the requester knows.
             let _ended = stream.reset(StreamCode::Busy.into());
         }
     }
@@ -154,7 +162,7 @@ impl Responder {
 impl Drop for Responder {
     fn drop(&mut self) {
         if let Some(mut stream) = self.stream.take() {
-            // It fails only if the connection has ended, and then the requester knows already.
+            // It fails only if the connection has ended, and then the requester knows.
             let _ended = stream.reset(StreamCode::NoReply.into());
         }
     }

@@ -1,5 +1,9 @@
-//! The only place where sockets are made: one for listening, one for dialling (QUIC's client and server cannot share
-//! one), each run by a task that can be ended. A test of the whole stack may make them on a simulated network instead.
+//! The host of a transport. All access to the network goes through [`Host`]: the sockets of the
+//! QUIC endpoints, port checks and path checks. So a test of the whole stack can put a simulated
+//! network here.
+//!
+//! A transport has one socket for listening and one for dialling: s2n-quic's client and server
+//! cannot share one. A task runs each socket, and can be aborted.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -19,25 +23,30 @@ use crate::pool::DialError;
 use crate::port_check;
 use crate::traffic::Counts;
 
-/// What waits between the socket and QUIC, for each of the two endpoints. QUIC's default of 8 MiB is touched page by page and never
-/// given back; more than this brings no more bytes a second.
+/// The buffer for received packets between the socket and QUIC, for each of the two endpoints.
+///
+/// s2n-quic's default is 8 MiB. It uses that memory page by page and never returns it. A buffer
+/// larger than 256 KiB gives no more throughput.
 const RECEIVE_RING_BYTES: usize = 256 << 10;
 
-/// What may wait in the socket, as far as the system allows (Linux: twice `net.core.rmem_max`, by default 416 KiB). A node that waits for
-/// a core while a hundred others dial it loses their packets otherwise, and each comes again only after 150 ms, 450 ms, 1 s, and so on.
-/// The system takes memory for what waits alone.
+/// The receive buffer to request from the system. Linux grants at most twice `net.core.rmem_max`,
+/// 416 KiB by default.
+///
+/// A seed that waits for a core while a hundred members dial it fills the buffer. Then it drops
+/// their packets, and each dialler sends again only after 150 ms, 450 ms, 1 s, and so on. The
+/// system uses memory only for packets that wait.
 const SOCKET_BYTES: usize = 1 << 20;
 
-/// Where a transport runs, and thus what its sockets are.
+/// The host that a transport runs on. It decides the kind of its sockets.
 #[derive(Debug, Clone)]
 pub(super) enum Host {
-    /// This machine: UDP.
+    /// This machine, with UDP sockets.
     System,
     #[cfg(feature = "simulation")]
     Simulated(crate::simulation::Host),
 }
 
-/// A bound socket, to be run by a QUIC endpoint.
+/// A bound socket for a QUIC endpoint.
 pub(super) enum Io {
     System(SystemIo),
     #[cfg(feature = "simulation")]
@@ -50,16 +59,17 @@ pub(super) struct SystemIo {
     started: Started,
 }
 
-/// The task that runs an endpoint, once it has been started.
+/// The task that runs an endpoint. Empty until the endpoint starts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Started(Arc<OnceLock<AbortHandle>>);
 
-/// Ends the task of an endpoint: its socket is closed, and nothing more is sent, not even that connections end.
+/// Aborts the task of an endpoint. That closes its socket; no close frames are sent.
 #[derive(Debug, Clone)]
 pub(super) struct IoTask(Started);
 
 impl Host {
-    /// Whether the host at `addr` says, within that time, that nobody listens there; asked from `local`.
+    /// Whether the host at `addr` reports, within that time, that no process listens there. The
+    /// check is sent from `local`.
     pub(super) async fn port_is_closed(
         &self,
         local: SocketAddr,
@@ -74,7 +84,7 @@ impl Host {
         }
     }
 
-    /// Why no dial from `local` to `addr` can succeed, if the system knows a reason.
+    /// Why no dial from `local` to `addr` can succeed. `None` if the system knows no reason.
     pub(super) fn path_fault(&self, local: IpAddr, addr: SocketAddr) -> Option<DialError> {
         match self {
             Self::System => path::fault(local, addr),
@@ -83,6 +93,7 @@ impl Host {
         }
     }
 
+    /// Binds a UDP socket. Returns it with its task and its real address.
     pub(super) fn bind(&self, addr: SocketAddr) -> Result<(Io, IoTask, SocketAddr), TransportError> {
         let failed = |cause: io::Error| match cause.kind() {
             ErrorKind::AddrInUse => TransportError::PortInUse { addr },
@@ -100,14 +111,14 @@ impl Host {
             Self::Simulated(host) => {
                 let socket = host.network.bind(addr).map_err(failed)?;
                 let local = socket.addr;
-                // A sequence of its own for each socket.
+                // Each socket gets its own random sequence.
                 let seeded = super::simulated_io::Seeded::new(host.seed ^ u64::from(local.port()));
                 Ok((Io::Simulated(SimulatedIo { socket, started }, seeded), task, local))
             }
         }
     }
 
-    /// Whether nobody listens at `addr` any more.
+    /// Whether a new socket can bind to `addr`.
     pub(super) fn is_free(&self, addr: SocketAddr) -> bool {
         match self {
             Self::System => UdpSocket::bind(addr).is_ok(),
@@ -122,6 +133,8 @@ impl quic_io::Provider for SystemIo {
     type Error = io::Error;
 
     fn start<E: Endpoint<PathHandle = Self::PathHandle>>(self, endpoint: E) -> io::Result<SocketAddress> {
+        // A second handle, because the builder takes the socket, and the ECN options must be set
+        // after it has turned them on.
         let same_socket = self.socket.try_clone()?;
         let builder = quic_io::tokio::Builder::default().with_rx_socket(self.socket)?;
         let builder = builder.with_internal_recv_buffer_size(RECEIVE_RING_BYTES)?;
@@ -133,14 +146,16 @@ impl quic_io::Provider for SystemIo {
     }
 }
 
-/// Has the system not tell which packets are marked for congestion (ECN, RFC 3168). Peers see that we do not count the marks, and
-/// stop sending any.
+/// Turns off the system's report of ECN marks on received packets (RFC 3168). Peers then see no
+/// counts of their marks, and stop sending marks.
 ///
-/// QUIC has no switch for it, and tests a path that keeps its marks with a false one each 10 to 100 round trips
-/// (`CE_SUPPRESSION_TESTING_RTT_MULTIPLIER` in s2n-quic-core's `path/ecn.rs`). A marked packet is acknowledged at once, by a packet
-/// of its own. On a path of less than 40 ms that is one more packet for each probe.
+/// s2n-quic has no switch for ECN. It tests each path that keeps the marks with a false mark, once
+/// in 10 to 100 round trips (`CE_SUPPRESSION_TESTING_RTT_MULTIPLIER` in s2n-quic-core's
+/// `path/ecn.rs`). The peer acknowledges a marked packet at once, with a separate packet. If the
+/// round trip is below 40 ms, that costs one more packet for each probe.
 fn ignore_ecn(socket: &UdpSocket) {
-    // One of these does not fit to the family of the socket. Where both fail, each probe costs one packet more.
+    // One of the two calls fails, because it is for the other address family. If both fail, each
+    // probe costs one packet more.
     let _unfit = rustix::net::sockopt::set_ip_recvtos(socket, false);
     let _unfit = rustix::net::sockopt::set_ipv6_recvtclass(socket, false);
 }

@@ -1,8 +1,12 @@
-//! The stream that a connection keeps for small requests. They go over it one after another, each when the one before it has been
-//! answered; a request that would have to wait gets a stream of its own.
+//! The kept stream: one stream of a connection that carries small requests one after another.
 //!
-//! QUIC sends one more packet for each stream of a peer that ends (`RemoteInitiated::transmission_interest` in s2n-quic-transport's
-//! `stream/controller/remote_initiated.rs`). A probe each few seconds is a quarter cheaper without that.
+//! A request goes over it once the previous request has its answer. A request that would have to
+//! wait gets its own stream.
+//!
+//! The reason: s2n-quic sends one more packet for each stream of a peer that ends
+//! (`RemoteInitiated::transmission_interest` in s2n-quic-transport's
+//! `stream/controller/remote_initiated.rs`). Without that packet a probe every few seconds costs a
+//! quarter less.
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -13,21 +17,24 @@ use super::code::StreamCode;
 use super::outcome::Fault;
 use crate::frame::{FrameError, FrameReader};
 
-/// The longest frame that goes over it. A longer one takes several packets, and would hold up the next one.
-const FRAME_BYTES_MAX: usize = 1_100;
+/// The longest body of a request on the kept stream, in bytes. A longer request takes several
+/// packets, and would delay the next request.
+const BODY_BYTES_MAX: usize = 1_100;
 
-/// After a longer answer the stream is not kept: QUIC would hold a buffer for as much.
+/// The longest answer, in bytes, after which the stream is kept. QUIC would keep a buffer of the
+/// size of a longer answer.
 const ANSWER_BYTES_MAX: usize = 4 << 10;
 
-/// The stream, if there is one.
+/// The kept stream of a connection, if one is open.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<Place>);
+pub(super) struct KeptStream(Mutex<State>);
 
 #[derive(Default)]
-enum Place {
+enum State {
     #[default]
     Empty,
-    Lent,
+    /// One request uses the stream, or opens it.
+    InUse,
     Free(Box<Halves>),
 }
 
@@ -36,37 +43,39 @@ struct Halves {
     send: SendStream,
 }
 
-impl Kept {
-    /// Whether it is there, and nobody uses it.
+impl KeptStream {
+    /// Whether the stream is open and no request uses it.
     #[cfg(test)]
     pub(super) fn is_free(&self) -> bool {
-        matches!(*self.0.lock(), Place::Free(_))
+        matches!(*self.0.lock(), State::Free(_))
     }
 
-    /// The stream for a frame of that length; none if another request has it, or if the frame is too long.
-    pub(super) fn lend(&self, frame_bytes: usize) -> Option<Loan<'_>> {
-        if frame_bytes > FRAME_BYTES_MAX {
+    /// Takes the stream for a body of that length. `None` if another request uses the stream, or if
+    /// the body is too long.
+    pub(super) fn try_take(&self, body_bytes: usize) -> Option<KeptGuard<'_>> {
+        if body_bytes > BODY_BYTES_MAX {
             return None;
         }
-        let mut place = self.0.lock();
-        let halves = match std::mem::replace(&mut *place, Place::Lent) {
-            Place::Lent => return None,
-            Place::Empty => None,
-            Place::Free(halves) => Some(halves),
+        let mut state = self.0.lock();
+        let halves = match std::mem::replace(&mut *state, State::InUse) {
+            State::InUse => return None,
+            State::Empty => None,
+            State::Free(halves) => Some(halves),
         };
-        Some(Loan { lender: Some(self), halves })
+        Some(KeptGuard { owner: Some(self), halves })
     }
 }
 
-/// The right to use the stream for one request. If it is dropped before the answer, the stream is given up.
-pub(super) struct Loan<'a> {
-    /// None once the stream is given back.
-    lender: Option<&'a Kept>,
-    /// None before the stream is opened.
+/// The right to use the kept stream for one request. Dropping it before the answer resets the
+/// stream: a late answer must not reach the next request.
+pub(super) struct KeptGuard<'a> {
+    /// `None` once the stream is returned.
+    owner: Option<&'a KeptStream>,
+    /// `None` before the stream is opened.
     halves: Option<Box<Halves>>,
 }
 
-impl Loan<'_> {
+impl KeptGuard<'_> {
     /// Sends a frame and reads the frame that answers it.
     pub(super) async fn exchange(
         mut self,
@@ -76,7 +85,8 @@ impl Loan<'_> {
     ) -> Result<Bytes, Fault> {
         if self.halves.is_some() {
             match self.ask(frame.clone(), reply_bytes_max).await {
-                // The peer ended the stream after its last answer: it has not seen this request.
+                // The peer ended the stream after its last answer, so it has not read this request.
+                // It is safe to send the request again on a new stream.
                 Err(Fault::Frame(FrameError::Truncated { have: 0 })) => self.halves = None,
                 asked => return asked,
             }
@@ -86,10 +96,11 @@ impl Loan<'_> {
         self.ask(frame, reply_bytes_max).await
     }
 
-    /// Asks on the stream that is there.
+    /// Sends a frame on the open stream and reads the answer.
     async fn ask(&mut self, frame: Bytes, reply_bytes_max: usize) -> Result<Bytes, Fault> {
-        let Halves { receive, send } = self.halves.as_deref_mut().expect("the caller has seen to it");
-        // A peer that rejects the request resets its own half; the reason stands there.
+        let Halves { receive, send } = self.halves.as_deref_mut().expect("the caller has opened the stream");
+        // A peer that rejects the request resets its own half with the reason. So read the answer
+        // first, and report a failed send only after it.
         let sent = send.send(frame).await;
         let reply = next_frame(receive, FrameReader::new(reply_bytes_max), &Bytes::new()).await?;
         sent?;
@@ -97,37 +108,38 @@ impl Loan<'_> {
         Ok(reply)
     }
 
+    /// Returns the stream after an answer, or ends it if the answer was long.
     fn answered(&mut self, reply_bytes: usize) {
-        let (Some(lender), Some(mut halves)) = (self.lender.take(), self.halves.take()) else { return };
-        *lender.0.lock() = if reply_bytes <= ANSWER_BYTES_MAX {
-            Place::Free(halves)
+        let (Some(owner), Some(mut halves)) = (self.owner.take(), self.halves.take()) else { return };
+        *owner.0.lock() = if reply_bytes <= ANSWER_BYTES_MAX {
+            State::Free(halves)
         } else {
-            // It fails only if the stream has ended already.
+            // It fails only if the stream has ended.
             let _ended = halves.send.finish();
-            Place::Empty
+            State::Empty
         };
     }
 }
 
-impl Drop for Loan<'_> {
+impl Drop for KeptGuard<'_> {
     fn drop(&mut self) {
-        let Some(lender) = self.lender.take() else { return };
-        *lender.0.lock() = Place::Empty;
+        let Some(owner) = self.owner.take() else { return };
+        *owner.0.lock() = State::Empty;
         if let Some(mut halves) = self.halves.take() {
-            // Both fail only if the stream has ended already.
+            // Both fail only if the stream has ended.
             let _ended = halves.send.reset(StreamCode::GivenUp.into());
             let _ended = halves.receive.stop_sending(StreamCode::GivenUp.into());
         }
     }
 }
 
-/// Reads one frame of a stream that goes on after it. `begun` is what has been read of it already.
+/// Reads one frame from a stream that goes on after it. `prefix` holds the bytes already read.
 pub(super) async fn next_frame(
     stream: &mut ReceiveStream,
     mut reader: FrameReader,
-    begun: &Bytes,
+    prefix: &Bytes,
 ) -> Result<Bytes, Fault> {
-    if let Some(body) = reader.push(begun)? {
+    if let Some(body) = reader.push(prefix)? {
         return Ok(body);
     }
     while let Some(piece) = stream.receive().await? {

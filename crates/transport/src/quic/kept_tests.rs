@@ -1,4 +1,4 @@
-//! The stream that a connection keeps for small requests: what goes over it, and what ends it.
+//! The kept stream of a connection: which requests use it, and what ends it.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::frame::{Beginning, FrameReader, StreamKind, encode};
 use crate::identity::ClusterCa;
 use crate::peer::Peer;
 use crate::pool::Need;
-use crate::request::{Manner, RequestError};
+use crate::request::{RequestError, RequestOptions};
 use crate::traffic::Traffic;
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// Two nodes with a connection from the first to the second.
+/// Two nodes, and the connection that `a` dialled to `b`.
 struct Pair {
     a: Transport,
     b: Transport,
@@ -55,12 +55,13 @@ impl Pair {
         inbound.body
     }
 
-    /// How many streams the first has opened: a dialler's streams with two directions are numbered by four.
+    /// The number of streams that `a` has opened. QUIC numbers a dialler's bidirectional streams in
+    /// steps of four (RFC 9000, section 2.1).
     async fn streams_opened(&self) -> u64 {
         self.conn.open_bidirectional().await.unwrap().id() / 4
     }
 
-    /// Waits until the second node knows so many streams that the first keeps and does not use.
+    /// Waits until `b` counts this many streams that `a` keeps and does not use.
     async fn until_resting(&self, count: usize) {
         let conn = self.b.pool().peek(self.a.id()).unwrap();
         let resting = async {
@@ -71,7 +72,7 @@ impl Pair {
         soon(resting).await;
     }
 
-    /// Asks, answers, and gives what came back.
+    /// Sends a request from `a`, answers it at `b`, and returns the answer that `a` received.
     async fn exchange(&mut self, body: &'static str, answer: Bytes) -> Bytes {
         let asked = self.ask(body);
         assert_eq!(self.answer(answer).await, body);
@@ -80,11 +81,11 @@ impl Pair {
 }
 
 async fn soon<F: Future>(future: F) -> F::Output {
-    timeout(LONG, future).await.expect("what was waited for did not come")
+    timeout(LONG, future).await.expect("the awaited event did not come")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn small_requests_go_over_one_stream_one_after_another() {
+async fn small_requests_share_one_stream() {
     let mut pair = Pair::connected().await;
     for _ in 0..3 {
         assert_eq!(pair.exchange("ping", "ack".into()).await, "ack");
@@ -94,7 +95,7 @@ async fn small_requests_go_over_one_stream_one_after_another() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_would_have_to_wait_gets_a_stream_of_its_own() {
+async fn concurrent_request_gets_its_own_stream() {
     let mut pair = Pair::connected().await;
     let first = pair.ask("first");
     let held = soon(pair.incoming.recv()).await.unwrap();
@@ -105,22 +106,23 @@ async fn a_request_that_would_have_to_wait_gets_a_stream_of_its_own() {
     assert_eq!(pair.streams_opened().await, 2);
 }
 
+/// The late answer to the cancelled request does not reach the next request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_is_given_up_gives_the_stream_up_and_its_answer_goes_to_nobody() {
+async fn cancelled_request_resets_the_kept_stream() {
     let mut pair = Pair::connected().await;
     let first = pair.ask("first");
     let held = soon(pair.incoming.recv()).await.unwrap();
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     assert!(!pair.conn.keeps_a_stream());
-    // The peer may not have heard of it yet, and then its answer is sent in vain.
+    // If the reset has not reached the peer yet, its answer is sent and discarded.
     let _unread = held.responder.unwrap().respond("first".into()).await;
     assert_eq!(pair.exchange("second", "second".into()).await, "second");
     assert_eq!(pair.streams_opened().await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_without_an_answer_ends_the_stream_and_the_next_one_opens_another() {
+async fn request_without_answer_ends_the_kept_stream() {
     let mut pair = Pair::connected().await;
     let first = pair.ask("first");
     drop(soon(pair.incoming.recv()).await.unwrap());
@@ -130,12 +132,14 @@ async fn a_request_without_an_answer_ends_the_stream_and_the_next_one_opens_anot
     assert_eq!(pair.streams_opened().await, 2);
 }
 
+/// An answer of 4,097 bytes ends the stream, and one of 4,096 bytes does not. A request of 1,101
+/// bytes gets its own stream.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_request_and_a_long_answer_leave_no_buffer_behind() {
+async fn long_answer_ends_the_kept_stream() {
     let mut pair = Pair::connected().await;
     let long = Bytes::from(vec![7; 4_097]);
     assert_eq!(pair.exchange("ping", long.clone()).await, long);
-    assert!(!pair.conn.keeps_a_stream(), "its answer was long");
+    assert!(!pair.conn.keeps_a_stream(), "the answer was too long");
     assert_eq!(pair.exchange("ping", long.slice(1..)).await, long.slice(1..));
     assert!(pair.conn.keeps_a_stream());
     let to = Peer::new(pair.b.id().clone(), pair.b.local_addr());
@@ -143,11 +147,11 @@ async fn a_long_request_and_a_long_answer_leave_no_buffer_behind() {
     let asked = tokio::spawn(async move { a.request(&to, body, LONG).await });
     pair.answer("ack".into()).await;
     assert_eq!(soon(asked).await.unwrap().unwrap(), "ack");
-    assert_eq!(pair.streams_opened().await, 3, "the long request had a stream of its own");
+    assert_eq!(pair.streams_opened().await, 3, "the long request used its own stream");
 }
 
-/// One request on a kept stream, by hand.
-async fn by_hand(stream: &mut BidirectionalStream, begin: u8) -> Option<Bytes> {
+/// Sends one request on a kept stream without the transport, and reads the answer.
+async fn raw_request(stream: &mut BidirectionalStream, begin: u8) -> Option<Bytes> {
     let frame = encode(None, b"ping", 100).unwrap();
     stream.send([&[begin], &frame[..]].concat().into()).await.ok()?;
     let piece = stream.receive().await.ok()??;
@@ -155,48 +159,48 @@ async fn by_hand(stream: &mut BidirectionalStream, begin: u8) -> Option<Bytes> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_peer_may_keep_two_streams_that_it_does_not_use_and_no_third() {
+async fn third_unused_kept_stream_is_ended() {
     let mut pair = Pair::connected().await;
     let kept = u8::from(Beginning { kind: StreamKind::Kept, traffic: Traffic::Probe });
     let mut streams = Vec::new();
     for count in 1..=3 {
         let mut stream = pair.conn.open_bidirectional().await.unwrap();
-        let asked = async { by_hand(&mut stream, kept).await };
+        let asked = async { raw_request(&mut stream, kept).await };
         let (answer, _) = tokio::join!(asked, pair.answer("ack".into()));
         assert_eq!(answer.unwrap(), "ack");
         pair.until_resting(count.min(2)).await;
         if count == 3 {
-            assert_eq!(soon(stream.receive()).await.unwrap(), None, "the third ends with its answer");
+            assert_eq!(soon(stream.receive()).await.unwrap(), None, "the third stream ends with its answer");
         }
         streams.push(stream);
     }
     assert_eq!(pair.b.stats().bad_streams, 1);
-    // One that is in use again makes room for another.
-    let asked = async { by_hand(&mut streams[0], kept).await };
+    // A stream that is used again still works, and frees its place.
+    let asked = async { raw_request(&mut streams[0], kept).await };
     let (answer, _) = tokio::join!(asked, pair.answer("ack".into()));
     assert_eq!(answer.unwrap(), "ack");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kept_stream_carries_nothing_but_requests_of_its_kind() {
+async fn kept_stream_rejects_other_kinds() {
     let mut pair = Pair::connected().await;
     let begin = |kind| u8::from(Beginning { kind, traffic: Traffic::Probe });
     let mut stream = pair.conn.open_bidirectional().await.unwrap();
-    let asked = async { by_hand(&mut stream, begin(StreamKind::Kept)).await };
+    let asked = async { raw_request(&mut stream, begin(StreamKind::Kept)).await };
     let (answer, _) = tokio::join!(asked, pair.answer("ack".into()));
     assert_eq!(answer.unwrap(), "ack");
-    assert_eq!(by_hand(&mut stream, begin(StreamKind::Request)).await, None);
+    assert_eq!(raw_request(&mut stream, begin(StreamKind::Request)).await, None);
     assert_eq!(pair.b.stats().bad_streams, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_sent_counts_for_what_it_is_for_on_both_sides() {
+async fn both_sides_count_bytes_by_traffic() {
     let mut pair = Pair::connected().await;
     let before = pair.a.stats();
     assert!(before.sent_for.handshake.bytes > 1_200);
     let (a, to) = (pair.a.clone(), Peer::new(pair.b.id().clone(), pair.b.local_addr()));
-    let manner = Manner { need: Need::OpenOnly, traffic: Traffic::Probe };
-    let asked = tokio::spawn(async move { a.request_by(&to, "ping".into(), LONG, manner).await });
+    let manner = RequestOptions { need: Need::OpenOnly, traffic: Traffic::Probe };
+    let asked = tokio::spawn(async move { a.request_with(&to, "ping".into(), LONG, manner).await });
     pair.answer("ack".into()).await;
     soon(asked).await.unwrap().unwrap();
     let closed =
@@ -204,19 +208,19 @@ async fn what_is_sent_counts_for_what_it_is_for_on_both_sides() {
     pair.a.port_is_closed(&closed, Duration::from_millis(10)).await;
     for stats in [pair.a.stats(), pair.b.stats()] {
         assert!(stats.sent_for.probe.datagrams > 0, "{stats:?}");
-        assert_eq!(stats.sent_for.gossip.datagrams + stats.sent_for.comparison.datagrams, 0);
+        assert_eq!(stats.sent_for.gossip.datagrams + stats.sent_for.anti_entropy.datagrams, 0);
     }
     assert!(pair.a.stats().sent_for.port_check.datagrams > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_on_a_stream_that_the_peer_has_ended_goes_over_a_fresh_one() {
+async fn request_on_ended_kept_stream_opens_another() {
     let mut pair = Pair::connected().await;
     let kept = u8::from(Beginning { kind: StreamKind::Kept, traffic: Traffic::Probe });
     let mut streams = Vec::new();
     for count in 1..=2 {
         let mut stream = pair.conn.open_bidirectional().await.unwrap();
-        let (answer, _) = tokio::join!(by_hand(&mut stream, kept), pair.answer("ack".into()));
+        let (answer, _) = tokio::join!(raw_request(&mut stream, kept), pair.answer("ack".into()));
         assert_eq!(answer.unwrap(), "ack");
         pair.until_resting(count).await;
         streams.push(stream);

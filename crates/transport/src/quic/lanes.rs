@@ -1,20 +1,23 @@
-//! How the dialler of a connection says what it is for: by the name that it asks for in the handshake (SNI), so that it
-//! costs nothing and both sides know from the first byte on. Which certificate is shown and expected does not depend on it.
+//! The dialler tells the peer the lane of a connection by the server name in the handshake (SNI).
+//!
+//! That costs no round trip, and both nodes know the lane from the first byte on. The server name
+//! does not change which certificate a node sends or expects.
 
 use crate::identity::PeerName;
 use crate::pool::Lane;
 
-/// Stands before the node's name in a dial for streams. No node's own name can be meant: that has one label less.
+/// The prefix of the server name in a dial for streams. It cannot be part of a node's own name: a
+/// node's name has one label less.
 const STREAMS: &str = "streams.";
 
-/// The name to ask for.
-pub(super) fn asked_for(lane: Lane, node: &PeerName) -> String {
+/// The server name to send when dialling `node`.
+pub(super) fn server_name(lane: Lane, node: &PeerName) -> String {
     if lane.is_streams() { format!("{STREAMS}{node}") } else { node.to_string() }
 }
 
-/// What a connection is for whose dialler asked the node `own` for this name.
-pub(super) fn of(asked_for: &str, own: &PeerName) -> Lane {
-    let streams = asked_for.strip_prefix(STREAMS).is_some_and(|name| name == own.to_string());
+/// The lane of an inbound connection to the node `own`, from the dialler's server name.
+pub(super) fn lane_of(server_name: &str, own: &PeerName) -> Lane {
+    let streams = server_name.strip_prefix(STREAMS).is_some_and(|name| name == own.to_string());
     if streams { Lane::StreamsIn } else { Lane::Requests }
 }
 
@@ -24,13 +27,14 @@ mod tests {
 
     use super::*;
 
+    /// Also on a node that is named `streams`, like the prefix.
     #[test]
-    fn the_lane_is_read_from_the_name_also_on_a_node_named_streams() {
+    fn server_name_round_trips_to_its_lane() {
         for node in ["b", "streams"] {
             let name = PeerName::new(NodeId::new(node).unwrap(), ClusterId::new("c").unwrap());
-            assert_eq!(of(&asked_for(Lane::Requests, &name), &name), Lane::Requests);
-            assert_eq!(of(&asked_for(Lane::StreamsOut, &name), &name), Lane::StreamsIn);
-            assert_eq!(of("c.kinfolk", &name), Lane::Requests, "a dial without a name");
+            assert_eq!(lane_of(&server_name(Lane::Requests, &name), &name), Lane::Requests);
+            assert_eq!(lane_of(&server_name(Lane::StreamsOut, &name), &name), Lane::StreamsIn);
+            assert_eq!(lane_of("c.kinfolk", &name), Lane::Requests, "a dial without a name");
         }
     }
 }

@@ -1,5 +1,8 @@
-//! What strangers may hold: how many connections they may open to this node, in total and from one address, counted
-//! from the first packet on; and the limits of each connection.
+//! The limits on inbound connections, in total and from one address, and the limits of each
+//! connection.
+//!
+//! A connection counts from its first packet on, so that strangers, which never authenticate, hold
+//! no more than these limits allow.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,26 +20,33 @@ use crate::config::{STREAMS_MAX, TransportConfig};
 use crate::error::TransportError;
 use crate::stats::{Counters, add};
 
-/// The part of `inbound_max` that may be in the middle of a handshake before a peer has to prove, at the cost of one
-/// more round trip, that packets to its address arrive.
+/// Above this share of `inbound_max` in handshakes (an eighth), each dialler gets a Retry.
+///
+/// A Retry makes the dialler prove that it receives packets at its source address (RFC 9000,
+/// section 8.1.2). It costs the dialler one round trip.
 const RETRY_SHARE: usize = 8;
 
-/// After so many acknowledgements alone one asks to be acknowledged itself. Whoever only answers then keeps fewer of them in mind;
-/// a probe a second has none that matter. QUIC's default is 4, and costs a datagram for each fourth.
+/// A packet with only acknowledgements asks the peer to acknowledge it, once in this many packets.
+///
+/// A node that only answers thereby learns which acknowledgements it may stop repeating. At one
+/// probe a second there are none that matter. s2n-quic's default of 4 costs one datagram for each
+/// fourth packet.
 const ACK_ELICITATION_INTERVAL: u8 = 255;
 
-/// How much of a stream the receiver may hold for a program that does not read, as a multiple of what the sender may have
-/// under way: enough that a program which reads never makes the sender wait.
+/// The receive window of a stream, as a multiple of `stream_buffer_bytes`.
+///
+/// The receiver holds at most this much for a program that does not read. The factor is large
+/// enough that a program that reads never makes the sender wait.
 const WINDOW_FACTOR: u64 = 4;
 
-/// The least that all streams of a connection may hold together.
+/// The smallest receive window of a connection, for all of its streams together: 4 MiB.
 const DATA_WINDOW_MIN: u64 = 4 << 20;
 
-/// The connections of a node by source address.
+/// The number of inbound connections from each source address.
 #[derive(Debug)]
 pub(super) struct Sources {
     by_ip: Mutex<HashMap<IpAddr, usize>>,
-    /// Connections that QUIC still knows, from both endpoints.
+    /// The connections that QUIC has not removed yet, of both endpoints.
     known: watch::Sender<usize>,
 }
 
@@ -45,7 +55,7 @@ impl Sources {
         Arc::new(Self { by_ip: Mutex::new(HashMap::new()), known: watch::Sender::new(0) })
     }
 
-    /// Waits until QUIC has forgotten every connection: then the last packets have been sent.
+    /// Waits until QUIC has removed every connection. Then it has sent its last packets.
     pub(super) async fn none_known(&self) {
         let mut known = self.known.subscribe();
         let none = known.wait_for(|known| *known == 0).await;
@@ -57,13 +67,16 @@ impl Sources {
     }
 }
 
-/// The handshakes that peers began: as many are taken up as are done in time. Only those of members count for that, which came
-/// through: whoever does not finish its own cannot keep others out.
+/// The window of inbound handshakes: this node accepts as many as it completes in time.
+///
+/// Otherwise a node short of CPU would only complete handshakes whose diallers have given up
+/// (`docs/decisions/0014`). Only completed handshakes change the window, so a stranger that never
+/// completes one cannot keep others out.
 #[derive(Debug)]
 pub(super) struct Handshakes(Mutex<Window>);
 
 impl Handshakes {
-    /// At most `max` at a time.
+    /// Accepts at most `max` handshakes at a time.
     pub(super) fn new(max: usize) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Window::open(max))))
     }
@@ -72,37 +85,38 @@ impl Handshakes {
         under_way < self.0.lock().size()
     }
 
-    /// One that began then has come through.
+    /// Notes that a handshake that began at `begun` is complete.
     pub(super) fn done(&self, begun: Instant) {
         self.0.lock().done(begun.elapsed());
     }
 }
 
-/// One connection's place in the counts.
-pub(super) struct Ticket {
+/// Counts one connection until it is dropped.
+pub(super) struct CountedConnection {
     sources: Arc<Sources>,
     ip: Option<IpAddr>,
 }
 
-impl Ticket {
+impl CountedConnection {
     pub(super) fn new(sources: &Arc<Sources>) -> Self {
         sources.known.send_modify(|known| *known += 1);
         Self { sources: Arc::clone(sources), ip: None }
     }
 
     /// Counts the connection for its source address.
-    pub(super) fn count(&mut self, ip: IpAddr) {
-        self.closed();
+    pub(super) fn count_for(&mut self, ip: IpAddr) {
+        self.uncount();
         *self.sources.by_ip.lock().entry(ip).or_default() += 1;
         self.ip = Some(ip);
     }
 
-    /// The connection has ended and counts for its address no more.
-    pub(super) fn closed(&mut self) {
+    /// Stops counting the connection for its source address: it has ended.
+    pub(super) fn uncount(&mut self) {
         let Some(ip) = self.ip.take() else { return };
         let mut by_ip = self.sources.by_ip.lock();
         if let Some(count) = by_ip.get_mut(&ip) {
             *count -= 1;
+            // Removed, so that the map holds no more addresses than there are connections.
             if *count == 0 {
                 by_ip.remove(&ip);
             }
@@ -110,15 +124,15 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
-        self.closed();
+        self.uncount();
         self.sources.known.send_modify(|known| *known -= 1);
     }
 }
 
-/// Decides over each first packet, before a handshake costs anything.
-pub(super) struct Door {
+/// Decides on the first packet of each connection, before the handshake costs CPU.
+pub(super) struct ConnectionLimiter {
     pub(super) sources: Arc<Sources>,
     pub(super) handshakes: Arc<Handshakes>,
     pub(super) counters: Arc<Counters>,
@@ -126,7 +140,7 @@ pub(super) struct Door {
     pub(super) inbound_per_ip_max: usize,
 }
 
-impl Limiter for Door {
+impl Limiter for ConnectionLimiter {
     fn on_connection_attempt(&mut self, attempt: &ConnectionAttempt<'_>) -> Outcome {
         let ip = socket_addr(&attempt.remote_address).ip();
         if attempt.connection_count >= self.inbound_max
@@ -136,7 +150,8 @@ impl Limiter for Door {
             return Outcome::close();
         }
         if !self.handshakes.admit(attempt.inflight_handshakes) {
-            // The dialler sends its packet again by itself, after 150 ms at first.
+            // The dialler sends its packet again by itself. With the default `initial_rtt` it does
+            // so after 150 ms at first.
             add(&self.counters.handshakes_deferred, 1);
             return Outcome::drop();
         }
@@ -170,7 +185,8 @@ pub(super) fn of_connection(config: &TransportConfig) -> Result<Limits, Transpor
     })
 }
 
-/// What all streams of a connection may hold together. So many that are not read leave room for one that is.
+/// The receive window of a connection for all of its streams. If the program does not read all
+/// allowed streams, the window still has room for one more that it reads.
 fn data_window(streams: usize, window: u64) -> u64 {
     ((streams as u64 + 1) * window).clamp(DATA_WINDOW_MIN, u64::from(u32::MAX))
 }
@@ -180,10 +196,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_holds_one_more_window_than_it_carries_streams() {
+    fn data_window_has_room_for_one_more_stream() {
         let window = DATA_WINDOW_MIN;
         assert_eq!(data_window(7, window), 8 * window);
-        assert_eq!(data_window(0, 1), DATA_WINDOW_MIN, "a few small streams still get enough");
-        assert_eq!(data_window(5_000, window), u64::from(u32::MAX), "QUIC takes no more");
+        assert_eq!(data_window(0, 1), DATA_WINDOW_MIN, "a few small streams get the minimum");
+        assert_eq!(data_window(5_000, window), u64::from(u32::MAX), "the maximum of QUIC's setting");
     }
 }

@@ -1,5 +1,5 @@
-//! Everything that is QUIC: the only folder that names types of s2n-quic. Above it there are frames, peers and errors of
-//! our own.
+//! The transport over QUIC. No other folder names types of s2n-quic: the rest of the crate uses its
+//! own frames, peers and errors.
 
 mod code;
 mod context;
@@ -8,6 +8,8 @@ mod endpoint;
 #[cfg(test)]
 mod error_tests;
 mod hub;
+#[cfg(test)]
+mod idle_tests;
 mod inbound;
 mod io;
 mod kept;
@@ -23,8 +25,6 @@ mod owner;
 mod peer;
 mod refusal;
 mod reset;
-#[cfg(test)]
-mod rest_tests;
 mod serve;
 #[cfg(feature = "simulation")]
 mod simulated_io;

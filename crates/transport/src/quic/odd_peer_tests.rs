@@ -1,5 +1,5 @@
-//! Peers that close in the wrong moment or stop in the middle of a frame, which no [`Transport`] does by itself: these
-//! take hold of its connections from within.
+//! Peers that close at the wrong moment, or stop in the middle of a frame. No [`Transport`] does
+//! that by itself, so these tests use its internal connections.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::traffic::Traffic;
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// Two nodes, of which the second gives a frame this long.
+/// Two nodes with this `frame_timeout`.
 fn pair(frame_timeout: Duration) -> (Transport, Transport, Incoming) {
     let ca = ClusterCa::create(&ClusterId::new("c").unwrap()).unwrap();
     let config = |name: &str| {
@@ -41,16 +41,16 @@ fn peer(transport: &Transport) -> Peer {
 }
 
 async fn soon<F: Future>(future: F) -> F::Output {
-    timeout(LONG, future).await.expect("what was waited for did not come")
+    timeout(LONG, future).await.expect("the awaited event did not come")
 }
 
-/// A request from `a` to `b`, under way.
+/// Starts a request from `a` to `b`.
 fn ask(a: &Transport, b: &Transport) -> JoinHandle<Result<Bytes, RequestError>> {
     let (a, to) = (a.clone(), peer(b));
     tokio::spawn(async move { a.request(&to, Bytes::from_static(b"ping"), LONG).await })
 }
 
-/// Lets the next request come in, and closes its connection as if it had not been seen.
+/// Receives the next request, and closes its connection as if the request had not arrived.
 async fn cross(b: &Transport, incoming: &mut Incoming, code: CloseCode) -> Inbound {
     let inbound = soon(incoming.recv()).await.unwrap();
     b.hub().close_connections(code);
@@ -58,7 +58,7 @@ async fn cross(b: &Transport, incoming: &mut Incoming, code: CloseCode) -> Inbou
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_crosses_the_peers_close_is_sent_once_more() {
+async fn request_that_crosses_a_close_is_repeated() {
     let (a, b, mut incoming) = pair(LONG);
     let request = ask(&a, &b);
     let _crossed = cross(&b, &mut incoming, CloseCode::Unused).await;
@@ -68,11 +68,11 @@ async fn a_request_that_crosses_the_peers_close_is_sent_once_more() {
     assert_eq!(soon(request).await.unwrap().unwrap(), "ack");
     let stats = a.stats();
     assert_eq!((stats.requests, stats.requests_repeated, stats.requests_failed), (1, 1, 0));
-    assert_eq!(a.pool().stats().dials, 2, "the second went over a fresh connection");
+    assert_eq!(a.pool().stats().dials, 2, "the second request used a new connection");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_crosses_a_close_twice_is_given_up_with_the_cause() {
+async fn request_that_crosses_two_closes_fails() {
     let (a, b, mut incoming) = pair(LONG);
     let request = ask(&a, &b);
     let _first = cross(&b, &mut incoming, CloseCode::Unused).await;
@@ -83,7 +83,7 @@ async fn a_request_that_crosses_a_close_twice_is_given_up_with_the_cause() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_the_peer_may_have_taken_up_is_not_sent_again() {
+async fn possibly_processed_request_is_not_repeated() {
     let (a, b, mut incoming) = pair(LONG);
     let request = ask(&a, &b);
     let _taken = cross(&b, &mut incoming, CloseCode::Stopped).await;
@@ -92,7 +92,7 @@ async fn a_request_that_the_peer_may_have_taken_up_is_not_sent_again() {
     assert_eq!((a.stats().requests_repeated, a.pool().stats().dials), (0, 1));
 }
 
-/// A request's stream from `a` to `b`, of whose frame the first `len` bytes have been sent; and the rest.
+/// Opens a stream from `a` to `b`, and sends the first `len` bytes of a request. Returns the rest.
 async fn begin(a: &Transport, b: &Transport, len: usize) -> (BidirectionalStream, Bytes) {
     drop(a.pool().acquire(&peer(b)).await.unwrap());
     let conn = a.pool().peek(b.id()).unwrap();
@@ -105,25 +105,25 @@ async fn begin(a: &Transport, b: &Transport, len: usize) -> (BidirectionalStream
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frame_that_stops_half_way_is_refused_after_the_frame_timeout_and_costs_only_its_stream() {
-    // Only the kind, half of the header, or nearly all: wherever it stops, the time ends the wait.
+async fn incomplete_frame_resets_only_its_stream() {
+    // After the kind, within the header, and before the end: the time-out covers each case.
     for len in [1, 2, 9] {
         let (a, b, mut incoming) = pair(Duration::from_millis(100));
         let (mut stream, _rest) = begin(&a, &b, len).await;
         let error = soon(stream.receive()).await.unwrap_err();
-        let error = Fault::from(error).about(Target::from(&peer(&b)));
+        let error = Fault::from(error).with_peer(Target::from(&peer(&b)));
         assert!(matches!(error, RequestError::Rejected { why: Rejection::TooSlow, .. }), "{len}: {error}");
         assert_eq!((b.stats().bad_streams, b.stats().frames_received), (1, 0));
 
         let request = ask(&a, &b);
         soon(incoming.recv()).await.unwrap().responder.unwrap().respond(Bytes::new()).await.unwrap();
         soon(request).await.unwrap().unwrap();
-        assert_eq!(a.pool().stats().dials, 1, "the connection is as good as before");
+        assert_eq!(a.pool().stats().dials, 1, "the connection still works");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frame_in_pieces_within_the_frame_timeout_is_read_whole() {
+async fn frame_in_pieces_is_read_whole() {
     let (a, b, mut incoming) = pair(LONG);
     let (mut stream, mut rest) = begin(&a, &b, 1).await;
     while !rest.is_empty() {

@@ -1,4 +1,4 @@
-//! QUIC's errors in our words.
+//! Converts QUIC's errors into the errors of this crate.
 
 use s2n_quic::connection;
 use s2n_quic::stream;
@@ -8,7 +8,7 @@ use crate::frame::FrameError;
 use crate::peer::Target;
 use crate::request::{Ending, RequestError};
 
-/// Why an exchange on an open connection did not come to its end. The peer's name is added by the caller.
+/// Why an exchange on an open connection failed. The caller adds the peer's name.
 #[derive(Debug)]
 pub(super) enum Fault {
     QueueFull { waiting: usize, max: usize },
@@ -19,7 +19,8 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) fn about(self, peer: Target) -> RequestError {
+    /// The error of a request to `peer`.
+    pub(super) fn with_peer(self, peer: Target) -> RequestError {
         match self {
             Self::QueueFull { waiting, max } => RequestError::QueueFull { peer, waiting, max },
             Self::TooManyStreams { max } => RequestError::TooManyStreams { peer, max },
@@ -56,25 +57,28 @@ impl From<FrameError> for Fault {
     }
 }
 
-/// How a connection ended.
+/// How a connection ended, from QUIC's error.
 pub(super) fn ending(error: connection::Error) -> Ending {
     use connection::Error;
     match error {
         Error::StatelessReset { .. } => Ending::Restarted,
-        // QUIC closes at once where it has repeated a packet as often as it can count.
+        // s2n-quic closes at once when it has repeated a packet so often that its back-off reaches
+        // the maximum. The peer was silent all that time.
         Error::IdleTimerExpired { .. } | Error::NoValidPath { .. } | Error::ImmediateClose { .. } => {
             Ending::Silence
         }
         Error::Application { error, initiator, .. } => {
             let code = CloseCode::from_error(error);
             let reason = code.map_or_else(|| format!("code {error:?}"), |code| code.text().to_owned());
+            // The reason decides what the end proves about the peer, so only the peer's own close
+            // counts as its statement.
             match (initiator.is_remote(), code) {
                 (true, Some(CloseCode::Leave)) => Ending::Left,
                 (true, Some(CloseCode::Stopped)) => Ending::Stopped,
                 (true, Some(CloseCode::WrongPeer | CloseCode::OwnName | CloseCode::BadName)) => {
                     Ending::Refused { reason }
                 }
-                (true, Some(CloseCode::Unused | CloseCode::Superseded | CloseCode::Doubtful)) => {
+                (true, Some(CloseCode::Unused | CloseCode::Superseded | CloseCode::Unresponsive)) => {
                     Ending::Unused { reason }
                 }
                 (true, _) => Ending::ByPeer { reason },

@@ -1,5 +1,5 @@
-//! What the clones of a transport own together, and the three ways in which it ends: in good order, as a crash, or
-//! because the last clone was dropped.
+//! The parts that all clones of a transport own together, and the three ways to end it:
+//! gracefully, as a crash, and by dropping the last clone.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,14 +15,16 @@ use super::io::{Host, IoTask};
 use super::limits::Sources;
 use crate::pool::ConnectionPool;
 
-/// The share of a limit that requests in flight may take to end; the rest is for telling the peers.
+/// Requests in flight get half of the limit to end. The rest is for the close frames and for the
+/// system to free the port.
 const DRAIN_SHARE: u32 = 2;
 
-/// How often it is looked whether the system has given the port back.
+/// The interval of the checks whether the system has freed the port. There is no event for it.
 const PORT_POLL: Duration = Duration::from_millis(1);
 
-/// How long the endpoints' tasks stay to send that their connections end.
-const FAREWELL: Duration = Duration::from_millis(200);
+/// The time for the endpoints' tasks to send their close frames. QUIC keeps a closed connection for
+/// a few round trips, and a shutdown does not wait longer for that.
+const CLOSE_FRAMES_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A running transport.
 pub(super) struct Owner {
@@ -36,7 +38,7 @@ pub(super) struct Owner {
 /// The two ports: for listening and for dialling.
 pub(super) struct Ports {
     pub(super) host: Host,
-    /// The address listened on.
+    /// The address that the transport listens on.
     pub(super) local: SocketAddr,
     pub(super) tasks: [IoTask; 2],
 }
@@ -52,25 +54,27 @@ impl Owner {
         Arc::new(Self { hub, pool, ports, sources, runtime })
     }
 
-    /// Ends in good order. Each step may be done again.
+    /// Ends the transport gracefully. Each step may be repeated.
     pub(super) async fn close(&self, limit: Duration, until: Instant) {
         self.hub.advance(Stage::Draining);
-        // A request that does not end in time is cut off, which its caller is told.
+        // A request that does not end in time fails when its connection closes.
         let _in_time = timeout(limit / DRAIN_SHARE, self.pool.unused()).await;
         self.stop(CloseCode::Leave);
-        // The close frames are sent by the endpoints' tasks, at once; QUIC forgets the connections a few round trips later,
-        // which is not waited for when that is long.
-        let _in_time = timeout_at(until.min(Instant::now() + FAREWELL), self.sources.none_known()).await;
-        end_io(&self.ports.tasks);
+        // The endpoints' tasks send the close frames at once, so they must run for a moment longer.
+        let _in_time =
+            timeout_at(until.min(Instant::now() + CLOSE_FRAMES_TIMEOUT), self.sources.none_known()).await;
+        // After the close frames: an aborted task sends nothing.
+        abort_io(&self.ports.tasks);
         let _in_time = timeout_at(until, self.port_freed()).await;
     }
 
-    /// Ends as a crash would.
+    /// Ends the transport as a crash would.
     pub(super) fn abort(&self) {
-        end_io(&self.ports.tasks);
+        abort_io(&self.ports.tasks);
         let (hub, pool, io) = (Arc::clone(&self.hub), self.pool.clone(), self.ports.tasks.clone());
         self.runtime.spawn(async move {
-            // What follows would write close frames, if the endpoints' tasks still ran.
+            // `stop` closes the connections. If the endpoints' tasks still ran, they would send
+            // close frames.
             while !io.iter().all(IoTask::is_finished) {
                 tokio::task::yield_now().await;
             }
@@ -95,24 +99,25 @@ impl Drop for Owner {
         self.stop(CloseCode::Stopped);
         let (sources, io) = (Arc::clone(&self.sources), self.ports.tasks.clone());
         self.runtime.spawn(async move {
-            let _in_time = timeout(FAREWELL, sources.none_known()).await;
-            end_io(&io);
+            let _in_time = timeout(CLOSE_FRAMES_TIMEOUT, sources.none_known()).await;
+            abort_io(&io);
         });
     }
 }
 
-/// Ends everything but the endpoints' own tasks.
+/// Ends everything except the endpoints' own tasks.
 fn stop(hub: &Hub, pool: &ConnectionPool<Dialer>, code: CloseCode) {
-    // First with the right code: once the stage has changed, the tasks that serve the connections let go of them.
+    // First close the connections with the right code. Once the stage has changed, the tasks that
+    // serve the connections drop them, and QUIC would close them with another code.
     hub.close_connections(code);
     hub.advance(Stage::Stopped);
-    // Then those that came in between; later ones are closed as they come.
+    // Again, for connections that came between the two steps. `Hub::admit` closes later ones.
     hub.close_connections(code);
     hub.services.clear();
     pool.close();
 }
 
-fn end_io(io: &[IoTask]) {
+fn abort_io(io: &[IoTask]) {
     for task in io {
         task.abort();
     }

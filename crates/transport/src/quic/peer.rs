@@ -1,5 +1,7 @@
-//! One open connection to one member: any number of callers use it at the same time, each on a stream of its own. No lock
-//! is held while anything is sent or awaited: QUIC's handle is cloned, and a stream is an object by itself.
+//! One open connection to one peer. Any number of callers use it at the same time.
+//!
+//! No lock is held while a caller sends or waits: each caller clones QUIC's handle, and each stream
+//! is an object of its own.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,7 +18,7 @@ use tokio::time::Instant;
 
 use super::code::CloseCode;
 use super::context::{Facts, Status};
-use super::kept::Kept;
+use super::kept::KeptStream;
 use super::outcome::{Fault, ending};
 use crate::config::TransportConfig;
 use crate::frame::{Beginning, FrameError, FrameReader, StreamKind, encode};
@@ -24,14 +26,15 @@ use crate::pool::{CloseReason, ConnId, Connection, Lane};
 use crate::request::Ending;
 use crate::traffic::{Traffic, Use};
 
-/// How many streams a peer may keep that it does not use. It needs one; another may not be known to have ended yet.
+/// A peer may keep this many streams that it does not use. It needs one. Two, because this node may
+/// not have seen the end of the previous one yet.
 const KEPT_BY_PEER_MAX: usize = 2;
 
-/// A request or a message as it is to be sent.
+/// A request or a message to send.
 pub(super) struct Request<'a> {
     pub(super) body: &'a Bytes,
     pub(super) traffic: Traffic,
-    /// The longest body that may be sent, or come back.
+    /// The longest body that this node sends, or accepts as the answer, in bytes.
     pub(super) frame_bytes_max: usize,
 }
 
@@ -41,7 +44,7 @@ impl Request<'_> {
     }
 }
 
-/// An open, authenticated connection. Cloning is cheap and gives the same connection.
+/// An open, authenticated connection to a peer. Cloning is cheap and gives the same connection.
 #[derive(Clone)]
 pub struct PeerConnection(Arc<Inner>);
 
@@ -51,17 +54,20 @@ struct Inner {
     lane: Lane,
     handle: Handle,
     facts: Arc<Facts>,
-    /// One permit for each stream that we have open. Our own, and below the peer's limit: at the peer's limit QUIC wakes
-    /// waiters that have gone away in place of those that still wait.
+    /// One permit for each request or message in flight. The number is below the peer's stream
+    /// limit: at that limit s2n-quic wakes callers that have stopped waiting, instead of those that
+    /// still wait.
     streams: Semaphore,
+    /// Callers that wait for a permit of `streams`.
     queued: AtomicUsize,
     queue_max: usize,
-    /// One permit for each application's stream that we opened, and one for each that the peer opened.
+    /// One permit for each application stream that this node opened.
     app_streams: Arc<Semaphore>,
+    /// One permit for each application stream that the peer opened.
     inbound_app_streams: Arc<Semaphore>,
     app_streams_max: usize,
-    kept: Kept,
-    /// Streams that the peer keeps for its requests, and on which none is under way.
+    kept: KeptStream,
+    /// Streams that the peer keeps for its requests and does not use now.
     kept_by_peer: AtomicUsize,
 }
 
@@ -86,32 +92,32 @@ impl PeerConnection {
             app_streams: Arc::new(Semaphore::new(config.app_streams_max)),
             inbound_app_streams: Arc::new(Semaphore::new(config.app_streams_max)),
             app_streams_max: config.app_streams_max,
-            kept: Kept::default(),
+            kept: KeptStream::default(),
             kept_by_peer: AtomicUsize::new(0),
         }))
     }
 
-    /// The pool's number for it.
+    /// The number that the pool gave the connection.
     pub fn id(&self) -> ConnId {
         self.0.id
     }
 
-    /// The member that its certificate names.
+    /// The node that the peer's certificate names.
     pub fn peer(&self) -> &NodeId {
         &self.0.peer
     }
 
-    /// What it is for.
+    /// The lane: what the connection is for.
     pub fn lane(&self) -> Lane {
         self.0.lane
     }
 
-    /// Where its packets come from. It identifies nobody.
+    /// The address that the peer's packets come from. It does not identify the peer.
     pub fn source(&self) -> Option<SocketAddr> {
         self.0.facts.source()
     }
 
-    /// How it ended, if it has.
+    /// How the connection ended. `None` while it is open.
     pub(super) fn ending(&self) -> Option<Ending> {
         match self.0.facts.status() {
             Status::Closed(error) => Some(ending(error)),
@@ -119,13 +125,14 @@ impl PeerConnection {
         }
     }
 
-    /// The name that the dialler asked for.
-    pub(super) fn asked_for(&self) -> String {
+    /// The server name that the dialler sent, for log lines.
+    pub(super) fn server_name(&self) -> String {
         let name = self.0.handle.server_name().ok().flatten();
         name.map_or_else(|| "no name".to_owned(), |name| name.to_string())
     }
 
-    /// A turn to open a stream. Waits while `streams_max` are open, in order of arrival.
+    /// A permit to send one request or message. Waits in order of arrival while `streams_max` are
+    /// in flight.
     pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, Fault> {
         if let Ok(permit) = self.0.streams.try_acquire() {
             return Ok(permit);
@@ -137,7 +144,7 @@ impl PeerConnection {
         Ok(permit)
     }
 
-    /// Sends a request and reads the frame that answers it. The permit shows that it is this caller's turn.
+    /// Sends a request and reads the answer. The permit proves that it is this caller's turn.
     pub(super) async fn exchange(
         &self,
         request: &Request<'_>,
@@ -146,8 +153,8 @@ impl PeerConnection {
         self.0.facts.used_for(request.traffic.into());
         let mut handle = self.0.handle.clone();
         let reply_bytes_max = request.frame_bytes_max;
-        if let Some(loan) = self.0.kept.lend(request.body.len()) {
-            return loan.exchange(&mut handle, request.frame(StreamKind::Kept)?, reply_bytes_max).await;
+        if let Some(guard) = self.0.kept.try_take(request.body.len()) {
+            return guard.exchange(&mut handle, request.frame(StreamKind::Kept)?, reply_bytes_max).await;
         }
         let frame = request.frame(StreamKind::Request)?;
         let (mut receive, mut send) = handle.open_bidirectional_stream().await?.split();
@@ -155,13 +162,14 @@ impl PeerConnection {
             Ok(()) => send.finish(),
             Err(error) => Err(error),
         };
-        // A peer that rejects the request stops reading it and resets its own half; the reason stands there.
+        // A peer that rejects the request resets its own half with the reason. So read the answer
+        // first, and report a failed send only after it.
         let reply = read_frame(&mut receive, FrameReader::new(reply_bytes_max), &Bytes::new()).await?;
         sent?;
         Ok(reply)
     }
 
-    /// Sends a frame that has no answer. Returns when the peer's transport has all of it.
+    /// Sends a message. Returns when the peer's transport has acknowledged all of it.
     pub(super) async fn send(&self, message: &Request<'_>, _turn: &SemaphorePermit<'_>) -> Result<(), Fault> {
         self.0.facts.used_for(message.traffic.into());
         let frame = message.frame(StreamKind::OneWay)?;
@@ -172,66 +180,67 @@ impl PeerConnection {
         Ok(())
     }
 
-    /// A place for one more application's stream that is opened from here.
+    /// A permit for another application stream from this node.
     pub(super) fn stream_place(&self) -> Result<OwnedSemaphorePermit, Fault> {
         let place = Arc::clone(&self.0.app_streams).try_acquire_owned();
         place.map_err(|_| Fault::TooManyStreams { max: self.0.app_streams_max })
     }
 
-    /// A place for one more application's stream that the peer opened.
+    /// A permit for another application stream from the peer. `None` at `app_streams_max`.
     pub(super) fn inbound_stream_place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.inbound_app_streams).try_acquire_owned().ok()
     }
 
-    /// The peer has sent something for that.
+    /// Counts the bytes of the answer for the traffic of the peer's request.
     pub(super) fn used_for(&self, traffic: Traffic) {
         self.0.facts.used_for(traffic.into());
     }
 
-    /// A place for one more stream that the peer keeps and does not use now; none if it has enough of them.
-    pub(super) fn rest_place(&self) -> Option<Place<'_>> {
+    /// A place for another stream that the peer keeps and does not use now. `None` at the limit.
+    pub(super) fn kept_place(&self) -> Option<Place<'_>> {
         Place::take(&self.0.kept_by_peer, KEPT_BY_PEER_MAX).ok()
     }
 
-    /// A stream for an application, whose place has been taken.
+    /// Opens an application stream. The caller holds its permit.
     pub(super) async fn open_bidirectional(&self) -> Result<BidirectionalStream, Fault> {
         self.0.facts.used_for(Use::Application);
         Ok(self.0.handle.clone().open_bidirectional_stream().await?)
     }
 
-    /// How many streams the peer keeps that it does not use.
+    /// The number of streams that the peer keeps and does not use.
     #[cfg(test)]
     pub(super) fn kept_by_peer(&self) -> usize {
         self.0.kept_by_peer.load(Relaxed)
     }
 
-    /// Whether it keeps a stream for small requests that is free.
+    /// Whether this node has a kept stream that no request uses.
     #[cfg(test)]
     pub(super) fn keeps_a_stream(&self) -> bool {
         self.0.kept.is_free()
     }
 
-    /// Whether nobody has a stream of it, or waits for one.
+    /// Whether no caller has a stream of this connection, or waits for one.
     #[cfg(any(test, feature = "simulation"))]
-    pub(super) fn is_at_rest(&self, config: &TransportConfig) -> bool {
+    pub(super) fn is_idle(&self, config: &TransportConfig) -> bool {
         self.0.streams.available_permits() == config.streams_max
             && self.0.queued.load(Relaxed) == 0
             && self.0.app_streams.available_permits() == config.app_streams_max
             && self.0.inbound_app_streams.available_permits() == config.app_streams_max
     }
 
+    /// Closes the connection with this code, without waiting.
     pub(super) fn close_with(&self, code: CloseCode) {
         self.0.handle.close(code.into());
     }
 }
 
-/// Reads one frame and the end of the stream after it. `begun` is what has been read of it already.
+/// Reads one frame and the end of the stream after it. `prefix` holds the bytes already read.
 pub(super) async fn read_frame(
     stream: &mut ReceiveStream,
     mut reader: FrameReader,
-    begun: &Bytes,
+    prefix: &Bytes,
 ) -> Result<Bytes, Fault> {
-    let mut body = reader.push(begun)?;
+    let mut body = reader.push(prefix)?;
     while let Some(piece) = stream.receive().await? {
         if body.is_some() {
             return Err(FrameError::Trailing { extra: piece.len() }.into());
@@ -250,13 +259,13 @@ impl Connection for PeerConnection {
         self.0.facts.rtt()
     }
 
-    fn mute_since(&self, asked: Instant) -> Duration {
-        self.0.facts.mute_since(asked)
+    fn unacknowledged_for(&self, asked: Instant) -> Duration {
+        self.0.facts.unacknowledged_for(asked)
     }
 
     fn check(&self) -> bool {
-        // A PING frame: its acknowledgement shows life, its absence ends the connection at the idle time-out, and a
-        // peer that has restarted answers it with a stateless reset.
+        // A PING frame. Its acknowledgement proves that the peer's process runs. Without one, QUIC
+        // ends the connection at the idle time-out. A restarted peer sends a stateless reset.
         self.is_open() && self.0.handle.clone().ping().is_ok()
     }
 
@@ -274,13 +283,14 @@ impl fmt::Debug for PeerConnection {
     }
 }
 
-/// A place among so many, given back when dropped.
+/// One of a limited number of places. Dropping it frees the place.
 pub(super) struct Place<'a>(&'a AtomicUsize);
 
 impl<'a> Place<'a> {
-    /// Fails with how many are taken, which is all of them.
+    /// Takes a place. Fails with the number of taken places if all of them are taken.
     fn take(count: &'a AtomicUsize, max: usize) -> Result<Self, usize> {
-        // Only a count is exchanged here, no data, so that the order among other accesses is of no concern.
+        // Relaxed: the counter guards no other data, so the order among other accesses does not
+        // matter.
         let taken = count.fetch_update(Relaxed, Relaxed, |taken| (taken < max).then_some(taken + 1));
         taken.map(|_| Self(count))
     }

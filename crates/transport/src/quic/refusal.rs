@@ -1,4 +1,5 @@
-//! Handshakes that fail: classified, counted, and logged in one clear line on each side, at most so many a second.
+//! Classifies, counts and logs failed handshakes. Each of the two nodes logs one line, and at most
+//! [`LINES_A_SECOND`] lines a second.
 
 use std::error::Error;
 use std::fmt;
@@ -16,27 +17,28 @@ use super::code::CloseCode;
 use crate::pool::{DialError, Side};
 use crate::stats::{Counters, add};
 
-/// Lines of log that refusals may write in one second; further ones are counted and mentioned in the next line.
+/// The number of refusals that are logged in one second. The next line states how many were
+/// withheld. Without the limit a stranger could fill the log.
 const LINES_A_SECOND: u32 = 10;
 
-/// TLS alerts as QUIC carries them: 0x100 and the alert's number (RFC 9001, section 4.8).
+/// QUIC's error codes for TLS alerts: 0x100 plus the alert's number (RFC 9001, section 4.8).
 const CRYPTO_ERROR: std::ops::RangeInclusive<u64> = 0x100..=0x1ff;
 
-/// QUIC's `CONNECTION_REFUSED` (RFC 9000, section 20.1): the listener's limit is met.
+/// QUIC's `CONNECTION_REFUSED` (RFC 9000, section 20.1): the listener has reached its limit.
 const CONNECTION_REFUSED: u64 = 0x2;
 
-/// What a certificate was refused for.
+/// Why this node refused a certificate. Each kind has its own counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum CertFault {
     Untrusted,
     Name,
     Expired,
     Other,
 }
 
-/// A refusal by this node's TLS.
+/// A refusal by the TLS library of this node.
 pub(super) struct TlsFault {
-    fault: Fault,
+    fault: CertFault,
     pub(super) text: String,
 }
 
@@ -47,8 +49,16 @@ pub(super) struct Refusals {
     lines: Mutex<Lines>,
 }
 
+/// The node that refused the other one.
+#[derive(Debug, Clone, Copy)]
+enum Refuser {
+    ThisNode,
+    Peer,
+}
+
 #[derive(Debug)]
 struct Lines {
+    /// The start of the current second. `None` before the first line.
     second: Option<Instant>,
     written: u32,
     withheld: u64,
@@ -59,74 +69,103 @@ impl Refusals {
         Arc::new(Self { counters, lines: Mutex::new(Lines { second: None, written: 0, withheld: 0 }) })
     }
 
-    /// Puts the TLS library's error into words.
+    /// Describes an error of the TLS library.
     pub(super) fn of_tls(error: &(dyn Error + Send + Sync + 'static)) -> TlsFault {
         let name = error.downcast_ref::<s2n_tls::error::Error>().map_or("", s2n_tls::error::Error::name);
         let (fault, text) = match name {
-            "S2N_ERR_CERT_UNTRUSTED" => {
-                (Fault::Untrusted, "its certificate is signed by another CA than this cluster's".to_owned())
+            "S2N_ERR_CERT_UNTRUSTED" => (
+                CertFault::Untrusted,
+                "its certificate is signed by another CA than this cluster's; compare `ca.pem` on both nodes"
+                    .to_owned(),
+            ),
+            "S2N_ERR_CERT_UNVERIFIED" | "S2N_ERR_CERT_INVALID_HOSTNAME" => (
+                CertFault::Name,
+                "the name in its certificate is not one of this cluster; issue a certificate for it"
+                    .to_owned(),
+            ),
+            "S2N_ERR_CERT_EXPIRED" => {
+                (CertFault::Expired, "its certificate has expired; issue a new one".to_owned())
             }
-            "S2N_ERR_CERT_UNVERIFIED" | "S2N_ERR_CERT_INVALID_HOSTNAME" => {
-                (Fault::Name, "the name in its certificate is not one of this cluster".to_owned())
-            }
-            "S2N_ERR_CERT_EXPIRED" => (Fault::Expired, "its certificate has expired".to_owned()),
             "S2N_ERR_CERT_NOT_YET_VALID" => {
-                (Fault::Expired, "its certificate is not valid yet; compare the clocks".to_owned())
+                (CertFault::Expired, "its certificate is not valid yet; compare the clocks".to_owned())
             }
-            "S2N_ERR_NO_APPLICATION_PROTOCOL" => {
-                (Fault::Other, "it speaks another version of the protocol".to_owned())
-            }
-            _ => (Fault::Other, format!("the handshake failed: {error}")),
+            "S2N_ERR_NO_APPLICATION_PROTOCOL" => (
+                CertFault::Other,
+                "it speaks another version of the protocol; run compatible versions".to_owned(),
+            ),
+            _ => (CertFault::Other, format!("the handshake failed ({error}); see the log of that node")),
         };
         TlsFault { fault, text }
     }
 
-    /// This node refused the peer.
+    /// Counts and logs that this node refused the peer.
     pub(super) fn refused_here(&self, side: Side, source: Option<SocketAddr>, fault: &TlsFault) {
         let counter = match fault.fault {
-            Fault::Untrusted => &self.counters.refused_untrusted,
-            Fault::Name => &self.counters.refused_name,
-            Fault::Expired => &self.counters.refused_expired,
-            Fault::Other => &self.counters.refused_other,
+            CertFault::Untrusted => &self.counters.refused_untrusted,
+            CertFault::Name => &self.counters.refused_name,
+            CertFault::Expired => &self.counters.refused_expired,
+            CertFault::Other => &self.counters.refused_other,
         };
-        self.note(counter, side, source, &format_args!("refused here: {}", fault.text));
+        self.record(counter, Refuser::ThisNode, side, source, &fault.text);
     }
 
-    /// The handshake ended without a fault found here: the peer refused this node, or fell silent. Our own doing (a dial
-    /// given up) and silence are not refusals; the dialler's caller is told of them.
-    pub(super) fn refused_there(&self, side: Side, source: Option<SocketAddr>, error: connection::Error) {
-        if let Some(text) = of_remote(error) {
-            self.note(
-                &self.counters.refused_by_peer,
-                side,
-                source,
-                &format_args!("refused by the peer: {text}"),
-            );
+    /// Counts and logs that the peer refused this node, if `error` says so. This node found no
+    /// fault.
+    ///
+    /// A cancelled dial and a silent peer are not refusals. The caller of the dial receives them as
+    /// errors.
+    pub(super) fn ended_by_peer(&self, side: Side, source: Option<SocketAddr>, error: connection::Error) {
+        if let Some(text) = refusal_by_peer(error) {
+            self.record(&self.counters.refused_by_peer, Refuser::Peer, side, source, &text);
         }
     }
 
-    /// The handshake was accepted, and this node refuses the name in the certificate.
+    /// Counts and logs that this node refused the certificate's name after the handshake.
     pub(super) fn name_refused(&self, side: Side, source: Option<SocketAddr>, text: &dyn fmt::Display) {
-        self.note(&self.counters.refused_name, side, source, &format_args!("refused here: {text}"));
+        self.record(&self.counters.refused_name, Refuser::ThisNode, side, source, text);
     }
 
-    /// The handshake was accepted, and the peer refused the name afterwards.
-    pub(super) fn name_refused_there(&self, side: Side, source: Option<SocketAddr>, text: &dyn fmt::Display) {
-        self.note(&self.counters.refused_by_peer, side, source, &format_args!("refused by the peer: {text}"));
+    /// Counts and logs that the peer refused this node's name after the handshake.
+    pub(super) fn name_refused_by_peer(
+        &self,
+        side: Side,
+        source: Option<SocketAddr>,
+        text: &dyn fmt::Display,
+    ) {
+        self.record(&self.counters.refused_by_peer, Refuser::Peer, side, source, text);
     }
 
-    fn note(&self, counter: &AtomicU64, side: Side, source: Option<SocketAddr>, text: &dyn fmt::Display) {
+    fn record(
+        &self,
+        counter: &AtomicU64,
+        refuser: Refuser,
+        side: Side,
+        source: Option<SocketAddr>,
+        text: &dyn fmt::Display,
+    ) {
         add(counter, 1);
-        let Some(withheld) = self.may_write() else { return };
+        let Some(withheld) = self.line_allowed() else { return };
         let source = source.map_or_else(|| "an unknown address".to_owned(), |source| source.to_string());
-        match side {
-            Side::Remote => warn!(%source, withheld, "connection from {source} {text}"),
-            Side::Local => warn!(%source, withheld, "connection to {source} {text}"),
+        let direction = if side == Side::Remote { "from" } else { "to" };
+        match refuser {
+            // This node refused the peer's certificate, name or protocol. `withheld` counts the
+            // refusals since the last line that were not logged. What to do: follow the reason in
+            // the line; if the address is not a node of the cluster, block it in the firewall.
+            Refuser::ThisNode => {
+                warn!(%source, withheld, "refused the connection {direction} {source}: {text}");
+            }
+            // The peer refused this node's certificate, name or protocol. `withheld` counts the
+            // refusals since the last line that were not logged.
+            // What to do: follow the reason in the line; the peer's log has more. If the fault is
+            // this node's certificate, issue a new one.
+            Refuser::Peer => {
+                warn!(%source, withheld, "the peer refused the connection {direction} {source}: {text}");
+            }
         }
     }
 
-    /// Whether one more line may be written now, and how many were withheld before it.
-    fn may_write(&self) -> Option<u64> {
+    /// The number of lines withheld since the last one. `None` if no line may be logged now.
+    fn line_allowed(&self) -> Option<u64> {
         let mut lines = self.lines.lock();
         let now = Instant::now();
         if lines.second.is_none_or(|second| now.duration_since(second) >= Duration::from_secs(1)) {
@@ -142,9 +181,11 @@ impl Refusals {
     }
 }
 
-/// What an error says if the peer refused this node during the handshake. It carries a TLS alert and no more, and
-/// s2n-tls sends the same one (40) for every fault of a certificate.
-fn of_remote(error: connection::Error) -> Option<String> {
+/// Why the peer refused this node during the handshake. `None` for any other error.
+///
+/// The error carries only a TLS alert. s2n-tls sends the same alert, 40, for every fault of a
+/// certificate, so the text cannot say which one it was.
+fn refusal_by_peer(error: connection::Error) -> Option<String> {
     let connection::Error::Transport { code, initiator, .. } = error else { return None };
     let code = code.as_u64();
     if !initiator.is_remote() || !CRYPTO_ERROR.contains(&code) {
@@ -155,26 +196,29 @@ fn of_remote(error: connection::Error) -> Option<String> {
             "it does not accept this node's certificate (another CA, another cluster, or expired); its log says which"
         }
         45 => "this node's certificate has expired or is not valid yet; issue a new one",
-        120 => "it speaks another version of the protocol",
-        alert => return Some(format!("TLS alert {alert}")),
+        120 => "it speaks another version of the protocol; run compatible versions",
+        alert => return Some(format!("it sent TLS alert {alert}; see its log")),
     };
     Some(text.to_owned())
 }
 
-/// Why a dial failed, from the error that ended it, what TLS said, and how long the dial took.
+/// Why a dial failed. `tls_fault` is the refusal by this node's TLS, and `took` the dial's
+/// duration.
 pub(super) fn dial_error(error: connection::Error, tls_fault: Option<&str>, took: Duration) -> DialError {
     use connection::Error;
+    // First, because QUIC's own error does not say why this node's TLS refused the peer.
     if let Some(fault) = tls_fault {
         return DialError::PeerRefused { reason: fault.to_owned() };
     }
-    if let Some(reason) = of_remote(error) {
+    if let Some(reason) = refusal_by_peer(error) {
         return DialError::RefusedByPeer { reason };
     }
     match error {
         Error::MaxHandshakeDurationExceeded { max_handshake_duration, .. } => {
             DialError::Silent { after: max_handshake_duration }
         }
-        // QUIC closes at once where it has repeated a packet as often as it can count.
+        // s2n-quic closes at once when it has repeated a packet so often that its back-off reaches
+        // the maximum.
         Error::IdleTimerExpired { .. } | Error::NoValidPath { .. } | Error::ImmediateClose { .. } => {
             DialError::Silent { after: took }
         }
@@ -192,14 +236,14 @@ pub(super) fn dial_error(error: connection::Error, tls_fault: Option<&str>, took
         Error::Application { error, initiator, .. } if initiator.is_remote() => {
             match CloseCode::from_error(error) {
                 Some(CloseCode::OwnName) => DialError::OwnName,
-                Some(CloseCode::Unused | CloseCode::Superseded | CloseCode::Doubtful | CloseCode::NoRoom) => {
-                    DialError::Busy
-                }
+                Some(
+                    CloseCode::Unused | CloseCode::Superseded | CloseCode::Unresponsive | CloseCode::NoRoom,
+                ) => DialError::Busy,
                 Some(code) => DialError::RefusedByPeer { reason: code.text().to_owned() },
                 None => DialError::RefusedByPeer { reason: format!("code {error:?}") },
             }
         }
-        // QUIC says `Unspecified` where its endpoint has gone.
+        // QUIC reports `Unspecified` if its endpoint has ended.
         Error::Closed { .. }
         | Error::Application { .. }
         | Error::EndpointClosing { .. }
@@ -216,7 +260,7 @@ mod tests {
 
     use super::*;
 
-    /// Log lines, kept.
+    /// Collects log lines.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -230,7 +274,7 @@ mod tests {
         }
     }
 
-    /// What `refuse` writes into the log, line by line.
+    /// The log lines that `refuse` writes.
     async fn lines_of(refuse: impl AsyncFnOnce(&Refusals)) -> Vec<String> {
         let log = Log::default();
         let writer = log.clone();
@@ -241,14 +285,16 @@ mod tests {
         text.lines().map(|line| line.trim().to_owned()).collect()
     }
 
+    /// The line states which node refused, the address, and the reason.
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_is_one_line_that_says_who_refused_whom_and_why() {
+    async fn refusal_is_logged_in_one_line() {
         let source = Some("127.0.0.1:7".parse().unwrap());
         let lines = lines_of(async |refusals: &Refusals| {
-            let expired = TlsFault { fault: Fault::Expired, text: "its certificate has expired".to_owned() };
+            let expired =
+                TlsFault { fault: CertFault::Expired, text: "its certificate has expired".to_owned() };
             refusals.refused_here(Side::Remote, source, &expired);
             refusals.name_refused(Side::Local, source, &DialError::OwnName);
-            refusals.name_refused_there(Side::Local, None, &"another node was expected at this address");
+            refusals.name_refused_by_peer(Side::Local, None, &"another node was expected at this address");
             assert_eq!(refusals.counters.stats().refused_expired, 1);
             assert_eq!(
                 (refusals.counters.stats().refused_name, refusals.counters.stats().refused_by_peer),
@@ -260,17 +306,18 @@ mod tests {
         assert_eq!(
             lines.await,
             [
-                format!("WARN connection from 127.0.0.1:7 refused here: its certificate has expired {tail}"),
-                format!("WARN connection to 127.0.0.1:7 refused here: {own_name} {tail}"),
-                "WARN connection to an unknown address refused by the peer: another node was expected at this \
+                format!("WARN refused the connection from 127.0.0.1:7: its certificate has expired {tail}"),
+                format!("WARN refused the connection to 127.0.0.1:7: {own_name} {tail}"),
+                "WARN the peer refused the connection to an unknown address: another node was expected at this \
                  address source=an unknown address withheld=0"
                     .to_owned(),
             ]
         );
     }
 
+    /// The next line states how many lines were withheld.
     #[tokio::test(start_paused = true)]
-    async fn ten_refusals_a_second_are_logged_and_the_next_line_tells_of_the_others() {
+    async fn refusal_log_is_limited_to_ten_lines_a_second() {
         let lines = lines_of(async |refusals: &Refusals| {
             let refuse = |times: u32| {
                 for _ in 0..times {
@@ -282,7 +329,7 @@ mod tests {
             refuse(1);
             advance(Duration::from_millis(1)).await;
             refuse(1);
-            assert_eq!(refusals.counters.stats().refused_name, 17, "all are counted");
+            assert_eq!(refusals.counters.stats().refused_name, 17, "all refusals are counted");
         });
         let lines = lines.await;
         let withheld: Vec<bool> = lines.iter().map(|line| line.ends_with("withheld=0")).collect();

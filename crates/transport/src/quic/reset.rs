@@ -1,6 +1,9 @@
-//! Stateless resets: how a node that has restarted tells a peer that it does not know their old connection. The token
-//! must be the same before and after the restart, and nobody else may be able to compute it; so it is a keyed hash of
-//! the connection's id, under a key derived from the node's private key.
+//! Stateless resets: a restarted node uses them to tell a peer that it does not know their old
+//! connection.
+//!
+//! The token must be the same before and after the restart, and only this node may be able to
+//! compute it. So it is a keyed hash of the connection's id, with a key derived from the node's
+//! private key.
 
 use aws_lc_rs::hmac;
 use s2n_quic::provider::stateless_reset_token::{Generator, Provider};
@@ -8,11 +11,14 @@ use s2n_quic_core::stateless_reset::Token;
 
 use crate::identity::NodeIdentity;
 
-/// What the derived key is for, so that no other use of the private key can yield the same one.
+/// The purpose of the derived key, so that no other use of the private key gives the same key.
 const PURPOSE: &[u8] = b"kinfolk/1 stateless reset";
 
-/// Makes the tokens of the listening endpoint. The dialling one has none: its port changes with each start, so that its
-/// successor never sees a packet for it. Only one endpoint at a time uses the key, as RFC 9000, section 21.11, asks.
+/// Computes the tokens of the listening endpoint.
+///
+/// The dialling endpoint has none: its port changes with each start, so a restarted node never
+/// receives packets for the old port. So only one endpoint at a time uses the key, as RFC 9000,
+/// section 21.11, requires.
 pub(super) struct ResetTokens(hmac::Key);
 
 impl ResetTokens {

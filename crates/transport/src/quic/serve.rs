@@ -1,6 +1,8 @@
-//! The peer's side of a connection: accepts the streams that the peer opens. From most it reads one frame and puts it into
-//! the inbox; those of applications go to their service. One task a connection, and below it one for each stream that is
-//! being read: at most twice `STREAMS_MAX`.
+//! Serves the streams that the peer opens on a connection. Requests and messages go to the inbox,
+//! and application streams go to their service.
+//!
+//! Each connection has one task, and below it one task for each open stream of the peer: at most
+//! twice `STREAMS_MAX`, because the limit holds for each of the two kinds of QUIC streams.
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use super::inbound::{Inbound, Responder};
 use super::kept::next_frame;
 use super::outcome::Fault;
 use super::peer::{PeerConnection, read_frame};
-use super::streams::{Seat, wanted};
+use super::streams::{StreamPermits, read_service};
 use crate::frame::{Beginning, FrameError, FrameReader, StreamKind};
 use crate::peer::Target;
 use crate::pool::{Lane, Lease, Side};
@@ -29,7 +31,7 @@ use crate::traffic::Traffic;
 /// Serves a connection until it ends or the transport stops.
 pub(super) async fn run(hub: Arc<Hub>, conn: PeerConnection, mut streams: StreamAcceptor, side: Side) {
     let mut stage = hub.watch_stage();
-    // Dropping the set ends its tasks, so that nothing of a connection outlives this function.
+    // Dropping the set aborts its tasks, so that no task of a connection outlives this function.
     let mut readers = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -39,30 +41,30 @@ pub(super) async fn run(hub: Arc<Hub>, conn: PeerConnection, mut streams: Stream
             accepted = streams.accept() => accepted,
         };
         let Ok(Some(stream)) = accepted else { break };
-        readers.spawn(take(Arc::clone(&hub), conn.clone(), stream));
+        readers.spawn(read_stream(Arc::clone(&hub), conn.clone(), stream));
     }
     if let Some(Ending::Refused { reason }) = conn.ending() {
-        let text = format_args!("{reason} (asked for: {})", conn.asked_for()).to_string();
-        hub.refusals.name_refused_there(side, conn.source(), &text);
+        let text = format_args!("{reason} (the dialler asked for {})", conn.server_name()).to_string();
+        hub.refusals.name_refused_by_peer(side, conn.source(), &text);
     }
     hub.ended(conn.id());
 }
 
-/// A stream that the peer has opened, and what its reading needs.
-struct Opened {
+/// A stream that the peer has opened, with the state for reading it.
+struct InboundStream {
     hub: Arc<Hub>,
     conn: PeerConnection,
-    /// Keeps the connection from being idle. None if it is not one of the pool's.
+    /// Keeps the pool from closing the connection as idle. `None` outside the pool.
     lease: Option<Lease<Dialer>>,
     receive: ReceiveStream,
-    /// None if it has one direction only.
+    /// `None` for a unidirectional stream.
     send: Option<SendStream>,
-    /// When it is too late for what is being read.
+    /// The deadline of the current read.
     until: Instant,
 }
 
-/// Reads what a stream is for and sees to it.
-async fn take(hub: Arc<Hub>, conn: PeerConnection, stream: PeerStream) {
+/// Reads the kind of a stream and serves it.
+async fn read_stream(hub: Arc<Hub>, conn: PeerConnection, stream: PeerStream) {
     let lease = hub.pool().and_then(|pool| pool.enter(conn.id()));
     let (receive, send) = match stream {
         PeerStream::Bidirectional(stream) => {
@@ -72,76 +74,85 @@ async fn take(hub: Arc<Hub>, conn: PeerConnection, stream: PeerStream) {
         PeerStream::Receive(receive) => (receive, None),
     };
     let until = Instant::now() + hub.config.frame_timeout;
-    let mut opened = Opened { hub, conn, lease, receive, send, until };
-    let read = timeout_at(until, beginning(&mut opened.receive)).await;
-    let Some((Beginning { kind, traffic }, begun)) = opened.judge(read) else { return };
-    // A program's stream on the wrong connection could hold up requests, so it is as wrong as an unknown kind.
-    match (kind, opened.conn.lane(), opened.send.is_some()) {
-        (StreamKind::Application, Lane::StreamsIn, true) => opened.application(begun).await,
-        (StreamKind::Kept, Lane::Requests, true) => opened.kept(traffic, begun).await,
+    let mut inbound = InboundStream { hub, conn, lease, receive, send, until };
+    let read = timeout_at(until, beginning(&mut inbound.receive)).await;
+    let Some((Beginning { kind, traffic }, prefix)) = inbound.checked(read) else { return };
+    // Requests and application streams have different lanes: an application stream that is not read
+    // would delay requests on the same connection (`docs/decisions/0005`).
+    match (kind, inbound.conn.lane(), inbound.send.is_some()) {
+        (StreamKind::Application, Lane::StreamsIn, true) => inbound.serve_application(prefix).await,
+        (StreamKind::Kept, Lane::Requests, true) => inbound.serve_kept(traffic, prefix).await,
         (StreamKind::Request, Lane::Requests, true) | (StreamKind::OneWay, Lane::Requests, false) => {
-            opened.frame(traffic, begun).await;
+            inbound.serve_frame(traffic, prefix).await;
         }
-        _ => opened.reject(StreamCode::Unreadable),
+        _ => inbound.reject(StreamCode::Unreadable),
     }
 }
 
-/// Reads how a stream begins; gives what else came in the same piece.
+/// Reads the first byte of a stream. Also returns the rest of the same piece.
 async fn beginning(stream: &mut ReceiveStream) -> Result<(Beginning, Bytes), Fault> {
     let first = stream.receive().await?.ok_or(FrameError::Truncated { have: 0 })?;
-    Ok(cut(first)?)
+    Ok(split_beginning(first)?)
 }
 
-/// The first byte of a piece, and the rest.
-fn cut(mut piece: Bytes) -> Result<(Beginning, Bytes), FrameError> {
-    // An empty piece cannot begin anything: QUIC delivers data or the end.
+/// Splits a piece into its first byte and the rest.
+fn split_beginning(mut piece: Bytes) -> Result<(Beginning, Bytes), FrameError> {
+    // QUIC delivers data or the end, never an empty piece. Still, refuse one instead of a panic.
     let first = piece.first().copied().ok_or(FrameError::Truncated { have: 0 })?;
     Ok((Beginning::try_from(first)?, piece.split_off(1)))
 }
 
-impl Opened {
-    /// Reads the stream's one frame and hands it on.
-    async fn frame(mut self, traffic: Traffic, begun: Bytes) {
+impl InboundStream {
+    /// Reads the only frame of the stream and puts it into the inbox.
+    async fn serve_frame(mut self, traffic: Traffic, prefix: Bytes) {
         let reader = FrameReader::new(self.hub.config.frame_bytes_max);
-        let read = timeout_at(self.until, read_frame(&mut self.receive, reader, &begun)).await;
-        let Some(body) = self.judge(read) else { return };
+        let read = timeout_at(self.until, read_frame(&mut self.receive, reader, &prefix)).await;
+        let Some(body) = self.checked(read) else { return };
         let (send, lease) = (self.send.take(), self.lease.take());
         let responder = send.map(|send| self.responder(send, lease));
-        self.hand_on(traffic, body, responder);
+        self.enqueue(traffic, body, responder);
     }
 
-    /// Reads one request after another, each when the one before has been answered, until the peer ends the stream.
-    async fn kept(mut self, traffic: Traffic, begun: Bytes) {
-        let (mut traffic, mut begun) = (traffic, begun);
+    /// Reads requests until the peer ends the stream: each one after the answer to the previous
+    /// one.
+    async fn serve_kept(mut self, traffic: Traffic, prefix: Bytes) {
+        let (mut traffic, mut prefix) = (traffic, prefix);
         loop {
             let reader = FrameReader::new(self.hub.config.frame_bytes_max);
-            let read = timeout_at(self.until, next_frame(&mut self.receive, reader, &begun)).await;
-            let Some(body) = self.judge(read) else { return };
+            let read = timeout_at(self.until, next_frame(&mut self.receive, reader, &prefix)).await;
+            let Some(body) = self.checked(read) else { return };
             let Some(send) = self.send.take() else { return };
             let lease = self.lease.take();
             let (responder, answered) = self.responder(send, lease).returning();
-            self.hand_on(traffic, body, Some(responder));
-            // Without an answer the stream has been reset.
+            self.enqueue(traffic, body, Some(responder));
+            // An error means that the application gave no answer. The responder has reset the
+            // stream.
             let Ok((send, lease)) = answered.await else { return };
             (self.send, self.lease) = (Some(send), lease);
             let Some(piece) = self.next_piece().await else { return };
+            // `frame_timeout` starts with the request's first byte: a kept stream may rest for
+            // long.
             self.until = Instant::now() + self.hub.config.frame_timeout;
             self.lease = self.hub.pool().and_then(|pool| pool.enter(self.conn.id()));
-            match cut(piece) {
-                Ok((next, rest)) if next.kind == StreamKind::Kept => (traffic, begun) = (next.traffic, rest),
+            match split_beginning(piece) {
+                Ok((next, rest)) if next.kind == StreamKind::Kept => (traffic, prefix) = (next.traffic, rest),
                 _ => return self.reject(StreamCode::Unreadable),
             }
         }
     }
 
-    /// Waits for the next request on a kept stream. The connection stays in use until the peer has acknowledged the last answer.
+    /// Waits for the next request on a kept stream.
+    ///
+    /// The connection stays in use until the peer has acknowledged the last answer. An earlier
+    /// close would cut the answer off.
     async fn next_piece(&mut self) -> Option<Bytes> {
         let conn = self.conn.clone();
-        let place = conn.rest_place();
+        let place = conn.kept_place();
         let Self { send: Some(send), receive, lease, hub, .. } = self else { return None };
         if place.is_none() {
             add(&hub.counters.bad_streams, 1);
-            // The answer still arrives. Both fail only if the stream has ended already.
+            // End the stream after its answer, so that the answer still arrives. Both calls fail
+            // only if the stream has ended.
             let _ended = send.finish();
             let _ended = receive.stop_sending(StreamCode::Unreadable.into());
             return None;
@@ -158,15 +169,15 @@ impl Opened {
         }
     }
 
-    /// What a request is answered with.
+    /// The responder for a request on this stream.
     fn responder(&self, send: SendStream, lease: Option<Lease<Dialer>>) -> Responder {
         let addr = self.conn.source().unwrap_or(self.hub.config.listen).into();
         let to = Target { id: Some(self.conn.peer().clone()), addr };
         Responder::new(send, to, self.hub.config.frame_bytes_max, Arc::clone(&self.hub.counters), lease)
     }
 
-    /// Puts a frame into the inbox.
-    fn hand_on(&self, traffic: Traffic, body: Bytes, responder: Option<Responder>) {
+    /// Puts a frame into the inbox. Rejects a request as busy if the inbox is full.
+    fn enqueue(&self, traffic: Traffic, body: Bytes, responder: Option<Responder>) {
         self.conn.used_for(traffic);
         let counters = &self.hub.counters;
         counters.frame_received(body.len());
@@ -180,14 +191,14 @@ impl Opened {
         }
     }
 
-    /// Hands the stream to the service that it is for.
-    async fn application(mut self, begun: Bytes) {
-        let read = timeout_at(self.until, wanted(&mut self.receive, begun)).await;
-        let Some((service, begun)) = self.judge(read) else { return };
-        match Seat::find(&self.hub, &self.conn, &service) {
-            Ok(seat) => {
+    /// Gives the stream to its service, or rejects it with the reason.
+    async fn serve_application(mut self, prefix: Bytes) {
+        let read = timeout_at(self.until, read_service(&mut self.receive, prefix)).await;
+        let Some((service, prefix)) = self.checked(read) else { return };
+        match StreamPermits::acquire(&self.hub, &self.conn, &service) {
+            Ok(permits) => {
                 let send = self.send.expect("an application's stream has two directions");
-                seat.take(&self.hub, self.lease, self.receive, send, begun).await;
+                permits.accept(&self.hub, self.lease, self.receive, send, prefix).await;
             }
             Err(code) => {
                 add(&self.hub.counters.streams_refused, 1);
@@ -196,27 +207,29 @@ impl Opened {
         }
     }
 
-    /// What was read, if it was, in time; otherwise the peer is told why not.
-    fn judge<T>(&mut self, read: Result<Result<T, Fault>, tokio::time::error::Elapsed>) -> Option<T> {
+    /// The value of a read. `None` if the read failed or came too late; then the peer gets the
+    /// reason.
+    fn checked<T>(&mut self, read: Result<Result<T, Fault>, tokio::time::error::Elapsed>) -> Option<T> {
         match read {
             Ok(Ok(read)) => return Some(read),
             Ok(Err(Fault::Frame(FrameError::TooLarge { .. }))) => self.reject(StreamCode::TooLarge),
             Ok(Err(Fault::Frame(_))) => self.reject(StreamCode::Unreadable),
-            // The peer has given the stream up, or the connection has ended: there is nobody to tell.
+            // The peer has reset the stream, or the connection has ended. A reset would not arrive.
             Ok(Err(_)) => {}
             Err(_) => self.reject(StreamCode::TooSlow),
         }
         None
     }
 
-    /// Tells the peer that what it sent is not taken, and why.
+    /// Counts a bad stream and resets it with the reason.
     fn reject(&mut self, code: StreamCode) {
         add(&self.hub.counters.bad_streams, 1);
         self.reset(code);
     }
 
+    /// Stops both directions of the stream with this code.
     fn reset(&mut self, code: StreamCode) {
-        // Both fail only if the stream has ended already; then there is nothing left to say.
+        // Both fail only if the stream has ended. Then the peer needs no reason.
         let _ended = self.receive.stop_sending(code.into());
         if let Some(send) = &mut self.send {
             let _ended = send.reset(code.into());

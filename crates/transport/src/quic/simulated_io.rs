@@ -1,5 +1,7 @@
-//! Runs a QUIC endpoint on a socket of a simulated network, with tokio's clock, which a test can pause, and randomness
-//! from a seed. QUIC's own code is the product's; only what lies below its packets is not.
+//! Runs a QUIC endpoint on a socket of a simulated network.
+//!
+//! It uses tokio's clock, which a test can pause, and randomness from a seed. QUIC's own code is
+//! the same as in production; only the layer below its packets differs.
 
 use std::convert::Infallible;
 use std::io;
@@ -23,10 +25,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::io::Started;
 use crate::simulation::{Datagram, Receiver, Sender, Socket};
 
-/// How many datagrams an endpoint may send in one turn of its loop.
+/// The largest number of datagrams that an endpoint sends in one turn of its event loop.
 const BURST_MAX: usize = 1024;
 
-/// A socket of a simulated network, to be run by a QUIC endpoint.
+/// A socket of a simulated network for a QUIC endpoint.
 pub(super) struct SimulatedIo {
     pub(super) socket: Socket,
     pub(super) started: Started,
@@ -57,7 +59,7 @@ impl quic_io::Provider for SimulatedIo {
     }
 }
 
-/// QUIC's randomness, from a seed.
+/// QUIC's randomness, from a seed, so that a run can be repeated.
 pub(super) struct Seeded {
     public: Rng,
     private: Rng,
@@ -102,7 +104,7 @@ struct Rx {
     arrived: Arrived,
 }
 
-/// Datagrams on their way from the socket into QUIC.
+/// Datagrams that the socket has received and QUIC has not read yet.
 #[derive(Default)]
 struct Arrived {
     datagrams: Vec<Datagram>,
@@ -137,6 +139,7 @@ impl rx::Queue for Arrived {
             if let Some(local) = self.local {
                 path.set_local_address(SocketAddress::from(local).into());
             }
+            // No ECN marks: the real sockets ignore them too (`ignore_ecn` in `io.rs`).
             let header = datagram::Header { path, ecn: ExplicitCongestionNotification::default() };
             on_packet(header, &mut datagram.payload);
         }
@@ -150,15 +153,15 @@ impl rx::Queue for Arrived {
 /// The sending half.
 struct Tx {
     queue: TxQueue,
-    /// The last turn ended at the bound: the endpoint may have more to send.
+    /// Whether the last turn ended at `BURST_MAX`. Then the endpoint may have more to send.
     was_full: bool,
 }
 
 struct TxQueue {
     sender: Box<dyn Sender>,
-    /// Holds one datagram of the largest size.
+    /// A buffer for one datagram of the largest size.
     buffer: Vec<u8>,
-    /// How many datagrams have been sent in this turn.
+    /// The number of datagrams sent in this turn.
     sent: usize,
 }
 
@@ -168,7 +171,8 @@ impl tx::Tx for Tx {
     type Error = Infallible;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // A socket that is not full has no news. The loop asks again after each turn, so that nobody need be woken.
+        // Only a full turn makes the loop run again at once. The loop polls again after each turn,
+        // so no waker is needed.
         if self.was_full { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
@@ -202,7 +206,7 @@ impl tx::Queue for TxQueue {
     }
 }
 
-/// Tokio's clock in QUIC's terms.
+/// Tokio's clock as a clock of QUIC.
 #[derive(Clone, Copy)]
 struct TokioClock {
     origin: Instant,
@@ -213,7 +217,7 @@ impl TokioClock {
         Self { origin: Instant::now() }
     }
 
-    /// QUIC's name for the origin. Any will do; this is one that can be had.
+    /// The origin as a QUIC timestamp. Any value works; the no-op clock gives a constant one.
     fn zero() -> Timestamp {
         NoopClock.get_time()
     }
@@ -246,7 +250,8 @@ impl Timer for TokioTimer {
         }
         let fired = self.sleep.as_mut().poll(cx);
         if fired.is_ready() {
-            // Until the next one is set, or the loop would never rest.
+            // Disarm the timer until the next `update`. Otherwise it would be ready at each poll,
+            // and the loop would never wait.
             self.target = None;
         }
         fired
@@ -254,6 +259,7 @@ impl Timer for TokioTimer {
 
     fn update(&mut self, timestamp: Timestamp) {
         let target = self.clock.origin + timestamp.saturating_duration_since(TokioClock::zero());
+        // The loop updates the timer in each turn. Only a new time resets tokio's timer.
         if self.target != Some(target) {
             self.sleep.as_mut().reset(target);
             self.target = Some(target);
@@ -261,7 +267,7 @@ impl Timer for TokioTimer {
     }
 }
 
-/// There is nothing to report about calls to a system.
+/// A simulated network makes no system calls, so there are no statistics about them.
 struct NoStats;
 
 impl Stats for NoStats {

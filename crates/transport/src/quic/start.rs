@@ -1,53 +1,64 @@
-//! Putting the two QUIC endpoints together from their parts.
+//! Checks the settings, and builds the two QUIC endpoints.
 
 use s2n_quic::provider::mtu;
 use s2n_quic::{Client, Server};
 
 use super::context::Events;
 use super::io::Io;
-use super::limits::{Door, of_connection};
+use super::limits::{ConnectionLimiter, of_connection};
 use super::reset::ResetTokens;
 use super::tls;
 use crate::config::TransportConfig;
 use crate::error::TransportError;
 
-/// The most streams that may be open at a time on one connection: below the peer's limit by more than what QUIC may owe
-/// us in credit for streams that have ended.
+/// The upper bound of `streams_max`. It is below the peer's limit of 256, because QUIC returns the
+/// credit of an ended stream with a delay.
 const STREAMS_CEILING: usize = 200;
 
-/// The most streams of applications that may be open to one peer: well below the peer's limit too.
+/// The upper bound of `app_streams_max`. It is well below the peer's limit of 256, for the same
+/// reason.
 const APP_STREAMS_CEILING: usize = 128;
 
-/// What a stream may have under way, in bytes.
+/// The range of `stream_buffer_bytes`: 4 KiB to 16 MiB.
 const STREAM_BUFFER_BYTES: std::ops::RangeInclusive<u32> = 4096..=16 << 20;
 
-/// The longest packets, which each path of QUIC carries: 1,200 bytes of payload. QUIC would look for more after each handshake, with
-/// 1,472 bytes from either end, which is a third of what a handshake costs; and a bulk transfer is not faster for it.
-const PACKETS: mtu::Config = mtu::Config::MIN;
+/// The sizes of packets: 1,200 bytes of UDP payload, which each path of QUIC must carry.
+///
+/// s2n-quic would search for a larger size after each handshake, with 1,472 bytes from either end.
+/// That is a third of a handshake's bytes, and a bulk transfer is not faster with larger packets
+/// (`docs/decisions/0015`).
+const MTU: mtu::Config = mtu::Config::MIN;
 
-/// Checks the settings that nothing below checks.
+/// Checks the settings that neither the pool nor s2n-quic checks.
 pub(super) fn check(config: &TransportConfig) -> Result<(), TransportError> {
     let bad = |setting, cause: &str| Err(TransportError::Config { setting, cause: cause.to_owned() });
     if !(1..=STREAMS_CEILING).contains(&config.streams_max) {
-        return bad("streams_max", &format!("{} is not in 1..={STREAMS_CEILING}", config.streams_max));
+        return bad(
+            "streams_max",
+            &format!("it is {} and must be 1 to {STREAMS_CEILING}", config.streams_max),
+        );
     }
     if !(1..=APP_STREAMS_CEILING).contains(&config.app_streams_max) {
         return bad(
             "app_streams_max",
-            &format!("{} is not in 1..={APP_STREAMS_CEILING}", config.app_streams_max),
+            &format!("it is {} and must be 1 to {APP_STREAMS_CEILING}", config.app_streams_max),
         );
     }
     if !STREAM_BUFFER_BYTES.contains(&config.stream_buffer_bytes) {
-        return bad("stream_buffer_bytes", "it must be 4,096 to 16,777,216");
+        let found = config.stream_buffer_bytes;
+        return bad("stream_buffer_bytes", &format!("it is {found} and must be 4,096 to 16,777,216"));
     }
     if config.frame_bytes_max == 0 || u32::try_from(config.frame_bytes_max).is_err() {
-        return bad("frame_bytes_max", "it must be 1 to 4,294,967,295");
+        let found = config.frame_bytes_max;
+        return bad("frame_bytes_max", &format!("it is {found} and must be 1 to 4,294,967,295"));
     }
     let (interval, quic_idle) = (config.pool.health_interval, config.quic_idle_timeout);
+    // A timer with a period of zero panics.
     if interval.is_zero() {
         return bad("pool.health_interval", "it is 0 s; it must be longer");
     }
-    // A connection without a packet for that long ends silently, and its peer is not told.
+    // Only the pool's checks keep an idle connection open. If they came later than QUIC's idle
+    // time-out, QUIC would end the connection without a close frame.
     if interval >= quic_idle {
         let cause = format!(
             "it is {interval:?} and must be shorter than quic_idle_timeout, which is {quic_idle:?}: shorten the one or \
@@ -58,19 +69,19 @@ pub(super) fn check(config: &TransportConfig) -> Result<(), TransportError> {
     Ok(())
 }
 
-/// The listening endpoint.
+/// Builds the listening endpoint.
 pub(super) fn server(
     config: &TransportConfig,
     events: Events,
-    door: Door,
+    limiter: ConnectionLimiter,
     io: Io,
 ) -> Result<Server, TransportError> {
     let Ok(builder) = Server::builder().with_tls(tls::server(&config.identity)?);
     let Ok(builder) = builder.with_limits(of_connection(config)?);
-    let Ok(builder) = builder.with_endpoint_limits(door);
+    let Ok(builder) = builder.with_endpoint_limits(limiter);
     let Ok(builder) = builder.with_stateless_reset_token(ResetTokens::of(&config.identity));
     let Ok(builder) = builder.with_event(events);
-    let Ok(builder) = builder.with_mtu(PACKETS);
+    let Ok(builder) = builder.with_mtu(MTU);
     let started = match io {
         Io::System(io) => {
             let Ok(builder) = builder.with_io(io);
@@ -86,12 +97,12 @@ pub(super) fn server(
     started.map_err(|fault| not_started(config, &fault))
 }
 
-/// The dialling endpoint.
+/// Builds the dialling endpoint.
 pub(super) fn client(config: &TransportConfig, events: Events, io: Io) -> Result<Client, TransportError> {
     let Ok(builder) = Client::builder().with_tls(tls::client(&config.identity)?);
     let Ok(builder) = builder.with_limits(of_connection(config)?);
     let Ok(builder) = builder.with_event(events);
-    let Ok(builder) = builder.with_mtu(PACKETS);
+    let Ok(builder) = builder.with_mtu(MTU);
     let started = match io {
         Io::System(io) => {
             let Ok(builder) = builder.with_io(io);
@@ -130,20 +141,20 @@ mod tests {
     }
 
     #[test]
-    fn the_pools_idle_timeout_may_have_any_length() {
+    fn any_pool_idle_timeout_is_accepted() {
         for idle_timeout in [Duration::ZERO, Duration::from_secs(75), Duration::MAX] {
             assert_eq!(checked(|pool| pool.idle_timeout = idle_timeout), Ok(()));
         }
     }
 
     #[test]
-    fn the_pools_checks_must_come_before_quic_ends_a_connection() {
+    fn health_interval_must_be_below_quic_idle_timeout() {
         assert_eq!(checked(|pool| pool.health_interval = Duration::from_millis(74_999)), Ok(()));
         let error = checked(|pool| pool.health_interval = Duration::from_secs(75)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the setting `pool.health_interval` cannot be used (it is 75s and must be shorter than \
-             quic_idle_timeout, which is 75s: shorten the one or lengthen the other): see its range in TransportConfig"
+            "cannot use the setting `pool.health_interval`: it is 75s and must be shorter than quic_idle_timeout, \
+             which is 75s: shorten the one or lengthen the other; see its range in `TransportConfig`"
         );
         let zero = checked(|pool| pool.health_interval = Duration::ZERO).unwrap_err();
         assert!(zero.to_string().contains("it is 0 s"), "{zero}");

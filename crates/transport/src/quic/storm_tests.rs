@@ -1,6 +1,10 @@
-//! The storm of `pool/storm_tests.rs` in small, over real QUIC on the loopback interface: requests and streams with random
-//! deadlines and cancellations between two nodes and four more that crash and start again, with too few places in the
-//! pools. Afterwards nothing may be left. The decisions come from a seed; real time and real packets do not repeat.
+//! A stress test ("storm") over real QUIC on the loopback interface, smaller than the one of the
+//! pool.
+//!
+//! Two nodes send requests and open streams, to each other and to four nodes that crash and
+//! restart. Deadlines and cancellations are random, and the pools are too small. In the end no
+//! connection, permit or task may be left. A seed decides the choices, but real time and real
+//! packets do not repeat.
 
 use std::time::Duration;
 
@@ -15,13 +19,14 @@ use crate::config::TransportConfig;
 use crate::identity::ClusterCa;
 use crate::peer::Peer;
 
-/// These send the requests, to each other too, and do not stop.
+/// These nodes send the requests, also to each other, and run until the end.
 const SENDERS: [&str; 2] = ["m0", "m1"];
-/// These only answer, and crash. Names lower and higher than the senders', for ties of both kinds.
+/// These nodes only answer, and crash. Their names are lower and higher than the senders' names:
+/// the names decide which of two simultaneous connections stays.
 const ANSWERERS: [&str; 4] = ["a0", "a1", "z0", "z1"];
 const CALLERS: usize = 16;
 const REQUESTS: usize = 300;
-/// Less than what the peers would need, so that connections are evicted.
+/// Fewer connections than the peers need, so that the pool evicts some.
 const MAX_TOTAL: usize = 4;
 const LONG: Duration = Duration::from_mins(2);
 
@@ -65,8 +70,8 @@ async fn a_storm_over_quic_leaves_nothing_behind() {
     crashing.shutdown().await;
     drop(senders);
     while services.join_next().await.is_some() {}
-    let all_gone = until(|| Handle::current().metrics().num_alive_tasks() <= tasks_before);
-    timeout(LONG, all_gone).await.expect("no task is left");
+    let all_ended = until(|| Handle::current().metrics().num_alive_tasks() <= tasks_before);
+    timeout(LONG, all_ended).await.expect("no task is left");
 }
 
 fn config(ca: &ClusterCa, name: &str) -> TransportConfig {
@@ -77,7 +82,7 @@ fn config(ca: &ClusterCa, name: &str) -> TransportConfig {
     config
 }
 
-/// The configuration of a node that will start again on its port.
+/// The configuration of a node that restarts on the same port.
 fn fixed_port(ca: &ClusterCa, name: &str) -> TransportConfig {
     let mut config = config(ca, name);
     let free = std::net::UdpSocket::bind(config.listen).unwrap();
@@ -99,7 +104,7 @@ async fn crash_again_and_again(config: TransportConfig, mut rng: Rng) {
         timeout(LONG, port_is_free).await.expect("a crash frees the port");
         let mut services = JoinSet::new();
         let transport = start(config.clone(), &mut services);
-        // Sleeps because a crash comes at no event.
+        // Sleeps because a crash follows no event.
         sleep(Duration::from_millis(100 + rng.below(400) as u64)).await;
         transport.abort();
     }
@@ -115,7 +120,7 @@ async fn answer(mut incoming: Incoming) {
             Some(wait @ 1..) => {
                 let wait = Duration::from_millis(u64::from(*wait));
                 late.spawn(async move {
-                    // Sleeps because a slow peer is what is meant.
+                    // Sleeps because the peer that it plays is slow.
                     sleep(wait).await;
                     drop(responder.respond(inbound.body).await);
                 });
@@ -141,42 +146,43 @@ async fn echo(mut listener: Listener) {
     }
 }
 
-/// One caller: its share of the requests, one after another. Returns how many were answered.
+/// Sends the requests of one caller, one after another. Returns the number of answers.
 async fn call(transport: Transport, peers: Vec<Peer>, mut rng: Rng) -> usize {
     let (mut answered, begun) = (0, Instant::now());
     for _ in 0..REQUESTS {
-        // All callers turn to the same peers for a while, so that connections to others fall idle and are evicted.
+        // All callers use the same two peers for 200 ms, so that other connections become idle and
+        // are evicted.
         let focus = usize::try_from(begun.elapsed().as_millis() / 200).unwrap();
         let peer = &peers[(focus + rng.below(2)) % peers.len()];
         let deadline = Duration::from_millis(20 + rng.below(400) as u64);
-        // Cancelled at a random moment, one in ten.
-        let patience = if rng.below(10) == 0 { Duration::from_millis(rng.below(20) as u64) } else { LONG };
+        // One request in ten is cancelled at a random moment.
+        let limit = if rng.below(10) == 0 { Duration::from_millis(rng.below(20) as u64) } else { LONG };
         if rng.below(10) == 0 {
-            // It may be dropped at any point, which is what is tried.
-            drop(timeout(patience, stream(&transport, peer, deadline)).await);
+            // The time-out may drop the future at any point, which is what this tests.
+            drop(timeout(limit, stream(&transport, peer, deadline)).await);
             continue;
         }
         let kind = [0, 0, 0, 0, 0, 2, 50, 255][rng.below(8)];
         let body = Bytes::from(vec![kind; 1 + rng.below(20) * rng.below(1024)]);
-        match timeout(patience, transport.request(peer, body.clone(), deadline)).await {
+        match timeout(limit, transport.request(peer, body.clone(), deadline)).await {
             Ok(Ok(answer)) => {
                 assert_eq!(answer, body, "the answer is the one to this request");
                 answered += 1;
             }
-            // Refused, cut off, too late: all that can happen does, and leaves nothing.
+            // Any error may happen, and must leave nothing behind.
             Ok(Err(_)) => sleep_after_refusal(&mut rng).await,
-            Err(_) => assert!(patience < LONG, "a request outlived its deadline"),
+            Err(_) => assert!(limit < LONG, "a request outlived its deadline"),
         }
     }
     answered
 }
 
 async fn sleep_after_refusal(rng: &mut Rng) {
-    // Sleeps because a caller that was refused at once would only be refused again.
+    // Sleeps because an immediate repetition would be refused again.
     sleep(Duration::from_millis(1 + rng.below(20) as u64)).await;
 }
 
-/// A stream that is used for a moment.
+/// Opens a stream, sends and receives once, and finishes it.
 async fn stream(transport: &Transport, peer: &Peer, deadline: Duration) -> Option<AppStream> {
     let mut stream = transport.open_stream(peer, "echo", deadline).await.ok()?;
     stream.send(Bytes::from_static(b"over and out")).await.ok()?;
@@ -185,12 +191,12 @@ async fn stream(transport: &Transport, peer: &Peer, deadline: Duration) -> Optio
     Some(stream)
 }
 
-/// Waits until no slot, permit or place is taken.
+/// Waits until no slot and no permit is taken.
 async fn at_rest(transport: &Transport) {
     let rest = until(|| {
         let stats = transport.pool().stats();
         let slots_rest = stats.in_use + stats.connecting + stats.draining == 0;
-        slots_rest && transport.is_at_rest()
+        slots_rest && transport.is_idle()
     });
     let rested = timeout(LONG, rest).await;
     rested.unwrap_or_else(|_| panic!("{:?}", transport.pool().stats()));
@@ -198,7 +204,7 @@ async fn at_rest(transport: &Transport) {
 
 async fn until(holds: impl Fn() -> bool) {
     while !holds() {
-        // Sleeps because there is no event for it; the deadline around it is generous.
+        // Sleeps because there is no event for it. The time limit around it is generous.
         sleep(Duration::from_millis(5)).await;
     }
 }

@@ -1,5 +1,5 @@
-//! Strangers that trust our authority and whose own certificates are bad: the checks of [`NodeIdentity`] keep an honest
-//! node from starting like that, so they are put together here, past those checks.
+//! Strangers that trust this cluster's CA, but whose own certificates are bad. [`NodeIdentity`]
+//! refuses such certificates, so these tests bypass its checks.
 
 use std::time::Duration;
 
@@ -28,14 +28,15 @@ fn bind(identity: NodeIdentity) -> Transport {
     Transport::bind(config).unwrap().0
 }
 
-/// A node with this certificate, which trusts `ours` whoever signed its own.
+/// A node that trusts `ours`, with a certificate for `san` that `signer` signed.
 fn stranger(ours: &ClusterCa, signer: &ClusterCa, san: &str, validity: Duration) -> Transport {
     let (cert, key) = signer.sign(san, validity).unwrap();
     let name = PeerName::new(NodeId::new("x").unwrap(), ours.cluster().clone());
     bind(NodeIdentity::unchecked(name, cert, key, ours.cert_pem().to_owned()))
 }
 
-/// Dials `b` from the stranger, and `b` must refuse with the given counter going up, the stranger being told.
+/// Dials `b` from the stranger. `b` must refuse it and increase `counter`, and the stranger must
+/// learn of the refusal.
 async fn is_refused(ours: &ClusterCa, stranger: &Transport, counter: fn(&TransportStats) -> u64) {
     let b = bind(ours.issue(&NodeId::new("b").unwrap(), DAY).unwrap());
     let peer = Peer::new(b.id().clone(), b.local_addr());
@@ -43,29 +44,28 @@ async fn is_refused(ours: &ClusterCa, stranger: &Transport, counter: fn(&Transpo
     assert!(matches!(error, RequestError::Connect { cause: DialError::RefusedByPeer { .. }, .. }), "{error}");
     let both_know = async {
         while counter(&b.stats()) != 1 || stranger.stats().refused_by_peer != 1 {
-            // Sleeps because nothing tells when it has come about; a deadline bounds the wait.
-            // Sleeps because there is no event for it; the deadline around it is generous.
+            // Sleeps because there is no event for it. The time limit around it is generous.
             sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(LONG, both_know).await.expect("both sides count the refusal");
+    timeout(LONG, both_know).await.expect("both nodes count the refusal");
     assert_eq!((stranger.pool().stats().total, b.connection_count()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_listener_refuses_a_certificate_of_another_ca() {
+async fn listener_refuses_another_ca() {
     let ours = ca();
     is_refused(&ours, &stranger(&ours, &ca(), "x.c.kinfolk", DAY), |stats| stats.refused_untrusted).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_listener_refuses_a_name_of_another_cluster() {
+async fn listener_refuses_name_of_another_cluster() {
     let ours = ca();
     is_refused(&ours, &stranger(&ours, &ours, "x.d.kinfolk", DAY), |stats| stats.refused_name).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_listener_refuses_an_expired_certificate() {
+async fn listener_refuses_expired_certificate() {
     let ours = ca();
     let late = stranger(&ours, &ours, "x.c.kinfolk", Duration::ZERO);
     is_refused(&ours, &late, |stats| stats.refused_expired).await;

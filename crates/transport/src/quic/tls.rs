@@ -1,5 +1,7 @@
-//! TLS for both endpoints: TLS 1.3, both sides show a certificate of the cluster's authority, and each refuses during
-//! the handshake a name that is not one of this cluster. Which member it is, is checked afterwards in `hub.rs`.
+//! TLS 1.3 for both endpoints. Both nodes send a certificate of the cluster's CA. During the
+//! handshake each refuses a name that does not belong to this cluster.
+//!
+//! `hub.rs` checks after the handshake which member the peer is.
 
 use s2n_quic::provider::tls::s2n_tls::{Client, Server};
 use s2n_tls::callbacks::VerifyHostNameCallback;
@@ -7,10 +9,11 @@ use s2n_tls::callbacks::VerifyHostNameCallback;
 use crate::error::TransportError;
 use crate::identity::{NodeIdentity, name_suffix};
 
-/// The protocol's name in the handshake (ALPN). Nodes that speak another version do not get through it.
+/// The protocol's name in the handshake (ALPN). The handshake fails with a node of another version.
 const PROTOCOL: &str = "kinfolk/1";
 
-/// Accepts the names of one cluster. TLS calls it for each name in a certificate and does not say on which connection.
+/// Accepts the names of one cluster. s2n-tls calls it for each name in a certificate, and does not
+/// say for which connection. So it cannot check for one expected member.
 struct NamesOf {
     suffix: String,
 }
@@ -25,9 +28,9 @@ fn names_of(identity: &NodeIdentity) -> NamesOf {
     NamesOf { suffix: name_suffix(identity.cluster()) }
 }
 
-/// The listening side.
+/// The TLS settings of the listening endpoint.
 pub(super) fn server(identity: &NodeIdentity) -> Result<Server, TransportError> {
-    // The trust store of the system is emptied first: only the cluster's own authority is trusted.
+    // Start without the system's trust store: only the cluster's own CA is trusted.
     let built = Server::builder().with_empty_trust_store().and_then(|tls| {
         tls.with_trusted_certificate(identity.ca_pem())?
             .with_certificate(identity.cert_pem(), identity.key_pem())?
@@ -39,7 +42,7 @@ pub(super) fn server(identity: &NodeIdentity) -> Result<Server, TransportError> 
     built.map_err(|fault| TransportError::Tls { cause: fault.to_string() })
 }
 
-/// The dialling side.
+/// The TLS settings of the dialling endpoint.
 pub(super) fn client(identity: &NodeIdentity) -> Result<Client, TransportError> {
     let built = Client::builder().with_empty_trust_store().and_then(|tls| {
         tls.with_certificate(identity.ca_pem())?

@@ -1,4 +1,4 @@
-//! Each failure, and what it is evidence of.
+//! Each error of a request, and the evidence that it gives.
 
 use Evidence::{Answered, Departed, Local, Refused, Restarted, Silent};
 
@@ -20,7 +20,7 @@ fn assert_all(cases: impl IntoIterator<Item = (RequestError, Evidence)>) {
 }
 
 #[test]
-fn limits_and_faults_of_this_node_are_evidence_of_nothing() {
+fn limits_of_this_node_are_local() {
     let too_large = FrameError::TooLarge { len: 2, max: 1 };
     assert_all([
         (RequestError::PoolFull { peer: target(), current: 1, max: 1 }, Local),
@@ -32,7 +32,7 @@ fn limits_and_faults_of_this_node_are_evidence_of_nothing() {
 }
 
 #[test]
-fn the_end_of_this_node_is_evidence_of_nothing() {
+fn end_of_this_node_is_local() {
     let own_close = Ending::Local { reason: "evicted".into() };
     assert_all([
         (RequestError::ShuttingDown { peer: target() }, Local),
@@ -43,13 +43,13 @@ fn the_end_of_this_node_is_evidence_of_nothing() {
 }
 
 #[test]
-fn a_dial_that_was_ended_here_is_a_shutdown() {
+fn dial_that_this_node_ended_is_a_shutdown() {
     let error = RequestError::of_dial(target(), DialError::Stopped);
     assert_eq!(error, RequestError::ShuttingDown { peer: target() });
 }
 
 #[test]
-fn a_deadline_is_silence_unless_nothing_was_sent() {
+fn deadline_is_silence_unless_nothing_was_sent() {
     let late = |phase| RequestError::Timeout { peer: target(), deadline: Duration::from_secs(1), phase };
     assert_all([
         (late(Phase::Connecting), Silent),
@@ -59,7 +59,7 @@ fn a_deadline_is_silence_unless_nothing_was_sent() {
 }
 
 #[test]
-fn answers_that_are_none_are_answers() {
+fn unusable_answer_is_an_answer() {
     let cause = FrameError::Truncated { have: 0 };
     let expected = (id("x"), id("b"));
     assert_all([
@@ -71,7 +71,7 @@ fn answers_that_are_none_are_answers() {
 }
 
 #[test]
-fn each_cause_of_a_failed_dial_is_evidence_of_what_it_says() {
+fn each_failed_dial_gives_its_evidence() {
     let (after, reason) = (Duration::from_secs(2), String::new);
     let cases = [
         (DialError::Silent { after }, Silent),
@@ -92,7 +92,7 @@ fn each_cause_of_a_failed_dial_is_evidence_of_what_it_says() {
 }
 
 #[test]
-fn each_end_of_a_connection_is_evidence_of_what_it_says() {
+fn each_connection_end_gives_its_evidence() {
     let reason = String::new;
     let cases = [
         (Ending::Left, Departed),
@@ -108,7 +108,7 @@ fn each_end_of_a_connection_is_evidence_of_what_it_says() {
 }
 
 #[test]
-fn a_path_that_is_too_small_is_named_with_what_is_needed() {
+fn too_small_path_is_named_with_the_needed_mtu() {
     let cause = DialError::PathTooSmall { mtu: 1_000, needed: 1_228 };
     let text = RequestError::Connect { peer: target(), cause }.to_string();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Starting and ending.
+//! Starting and ending a transport.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use kinfolk_transport::{Evidence, RequestError, Transport, TransportError};
 use crate::support::{LONG, bind, ca, config, echo, peer, soon, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_in_use_is_named() {
+async fn bind_names_a_port_in_use() {
     let ca = ca("c");
     let a = bind(&ca, "a").0;
     let mut same = config(&ca, "b");
@@ -20,12 +20,13 @@ async fn a_port_in_use_is_named() {
 }
 
 #[test]
-fn without_a_runtime_nothing_starts() {
+fn bind_without_a_runtime_fails() {
     assert_eq!(Transport::bind(config(&ca("c"), "a")).unwrap_err(), TransportError::NoRuntime);
 }
 
+/// The peers close their connections too, and later requests fail.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn close_lets_requests_end_tells_the_peers_and_frees_the_port() {
+async fn close_drains_requests_and_frees_the_port() {
     let ca = ca("c");
     let (a, b) = (bind(&ca, "a").0, bind(&ca, "b"));
     let (b, mut incoming) = b;
@@ -63,7 +64,7 @@ async fn dropping_the_last_clone_closes_its_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_in_flight_end_when_their_own_node_aborts() {
+async fn abort_ends_requests_in_flight() {
     let ca = ca("c");
     let a = bind(&ca, "a").0;
     let (b, mut incoming) = bind(&ca, "b");

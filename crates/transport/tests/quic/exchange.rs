@@ -1,4 +1,4 @@
-//! Requests, messages and what may come back.
+//! Requests, messages, and their possible answers and errors.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use kinfolk_transport::{Evidence, FrameError, Phase, Rejection, RequestError, Tr
 use crate::support::{LONG, bind, ca, config, echo, id, peer, soon, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_is_answered_and_its_sender_named() {
+async fn request_is_answered_and_names_its_sender() {
     let ca = ca("c");
     let ((a, _), (b, mut incoming)) = (bind(&ca, "a"), bind(&ca, "b"));
     let b_peer = peer(&b);
@@ -38,16 +38,16 @@ async fn connection_reuse_over_quic() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_arrives_without_an_answer() {
+async fn one_way_message_has_no_responder() {
     let ca = ca("c");
     let ((a, _), (b, mut incoming)) = (bind(&ca, "a"), bind(&ca, "b"));
-    a.send(&peer(&b), Bytes::from_static(b"news"), LONG).await.unwrap();
+    a.send(&peer(&b), Bytes::from_static(b"update"), LONG).await.unwrap();
     let inbound = soon(incoming.recv()).await.unwrap();
-    assert_eq!((&inbound.body[..], inbound.responder.is_none()), (&b"news"[..], true));
+    assert_eq!((&inbound.body[..], inbound.responder.is_none()), (&b"update"[..], true));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dropped_responder_is_told_at_once() {
+async fn dropped_responder_gives_no_reply() {
     let ca = ca("c");
     let ((a, _), (b, mut incoming)) = (bind(&ca, "a"), bind(&ca, "b"));
     let b_peer = peer(&b);
@@ -60,7 +60,7 @@ async fn a_dropped_responder_is_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frame_over_the_limit_is_refused_on_both_sides() {
+async fn frame_over_the_limit_is_refused_on_both_sides() {
     let ca = ca("c");
     let mut generous = config(&ca, "a");
     generous.frame_bytes_max = 1 << 20;
@@ -71,7 +71,7 @@ async fn a_frame_over_the_limit_is_refused_on_both_sides() {
     let over = Bytes::from(vec![1; 64 * 1024 + 1]);
     let there = a.request(&peer(&b), over.clone(), LONG).await.unwrap_err();
     assert!(matches!(there, RequestError::Rejected { why: Rejection::TooLarge, .. }), "{there}");
-    // Of a message it is told only that it has arrived, unless the refusal is faster.
+    // A message fails only if the refusal arrives before the acknowledgement.
     if let Err(message) = a.send(&peer(&b), over.clone(), LONG).await {
         assert!(matches!(message, RequestError::Rejected { why: Rejection::TooLarge, .. }), "{message}");
     }
@@ -85,13 +85,13 @@ async fn a_frame_over_the_limit_is_refused_on_both_sides() {
         "{here}"
     );
     assert_eq!((here.evidence(), there.evidence()), (Evidence::Local, Evidence::Answered));
-    // The connection is as good as before.
+    // The connection still works.
     assert_eq!(&a.request(&peer(&b), Bytes::from_static(b"x"), LONG).await.unwrap()[..], b"x");
     assert_eq!(a.pool().stats().dials, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_inbox_is_told_to_the_sender() {
+async fn full_inbox_rejects_as_busy() {
     let ca = ca("c");
     let mut small = config(&ca, "b");
     small.inbox_max = 1;
@@ -105,14 +105,15 @@ async fn a_full_inbox_is_told_to_the_sender() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_queue_for_streams_and_the_queue_is_bounded() {
+async fn stream_queue_is_bounded() {
     let ca = ca("c");
     let mut narrow = config(&ca, "a");
     (narrow.streams_max, narrow.queue_max) = (1, 1);
     let a = Transport::bind(narrow).unwrap().0;
     let (b, mut incoming) = bind(&ca, "b");
     let b_peer = peer(&b);
-    // The first holds the only stream, the second the only place in the queue; the third finds no place.
+    // The first request holds the only stream, the second waits in the only place of the queue, and
+    // the third fails.
     let first = tokio::spawn({
         let (a, b_peer) = (a.clone(), b_peer.clone());
         async move { a.request(&b_peer, Bytes::new(), LONG).await }

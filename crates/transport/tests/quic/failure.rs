@@ -1,4 +1,4 @@
-//! Peers that are silent, stop, or start again.
+//! Peers that are silent, stop, or restart.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::support::{LONG, bind, ca, config, echo, echo_with, named, peer, soon,
 const SHORT: Duration = Duration::from_millis(300);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_where_nobody_listens_is_silent() {
+async fn request_to_a_closed_port_is_silent() {
     let ca = ca("c");
     let a = bind(&ca, "a").0;
-    let gone = bind(&ca, "b").0;
-    let addr = gone.local_addr();
-    gone.close(LONG).await;
+    let closed = bind(&ca, "b").0;
+    let addr = closed.local_addr();
+    closed.close(LONG).await;
     let error = a.request(&named("b", addr), Bytes::new(), SHORT).await.unwrap_err();
     assert!(matches!(error, RequestError::Timeout { phase: Phase::Connecting, .. }), "{error}");
     assert_eq!(error.evidence(), Evidence::Silent);
@@ -42,17 +42,17 @@ async fn connection_fails_during_ping() {
     again.listen = addr;
     let b = echo_with(again);
     a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
-    assert_eq!(a.pool().stats().dials, 2, "the dead connection was dropped and the next call dialled");
+    assert_eq!(a.pool().stats().dials, 2, "the pool dropped the closed connection and dialled again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_time_out_costs_no_connection_while_the_peer_acknowledges_packets() {
+async fn time_out_keeps_a_connection_that_acknowledges() {
     let ca = ca("c");
     let a = bind(&ca, "a").0;
     let (b, mut incoming) = bind(&ca, "b");
     let b_peer = peer(&b);
     let error = a.request(&b_peer, Bytes::new(), SHORT).await.unwrap_err();
-    // On a slow machine the dial itself may take up the time; then there is no answer phase to speak of.
+    // On a slow machine the dial may use up the time, so that the request is never sent.
     assert!(matches!(error.evidence(), Evidence::Silent | Evidence::Late), "{error}");
     let held = soon(incoming.recv()).await.unwrap();
     let error = a.request(&b_peer, Bytes::new(), SHORT).await.unwrap_err();
@@ -64,8 +64,8 @@ async fn a_time_out_costs_no_connection_while_the_peer_acknowledges_packets() {
     });
     loop {
         let inbound = soon(incoming.recv()).await.unwrap();
-        // Nobody waits for the others any more.
-        let _gone = inbound.responder.unwrap().respond(Bytes::new()).await;
+        // The callers of the other requests have given up.
+        let _closed = inbound.responder.unwrap().respond(Bytes::new()).await;
         if &inbound.body[..] == b"third" {
             break;
         }
@@ -74,15 +74,15 @@ async fn a_time_out_costs_no_connection_while_the_peer_acknowledges_packets() {
     drop(held);
     let stats = a.pool().stats();
     assert_eq!(
-        (stats.dials, stats.doubtful, stats.total),
+        (stats.dials, stats.unresponsive, stats.total),
         (1, 0, 1),
-        "the third one goes over the same connection"
+        "the third request uses the same connection"
     );
     assert!(stats.timed_out >= 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_peer_that_restarted_on_its_port_is_reached_again() {
+async fn restarted_peer_is_reached_again() {
     let ca = ca("c");
     let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
     let identity = config(&ca, "b").identity;
@@ -95,8 +95,8 @@ async fn a_peer_that_restarted_on_its_port_is_reached_again() {
     b.abort();
     let b = rebind(again).await;
 
-    // The old connection is answered with a stateless reset: the process there does not know it. If that comes before the
-    // request (QUIC sends a packet of its own now and then), the request is not even disturbed.
+    // The new process does not know the old connection and sends a stateless reset. If one of
+    // QUIC's own packets triggers it before the request, the request succeeds at once.
     if let Err(error) = a.request(&peer(&b), Bytes::new(), LONG).await {
         assert_eq!(error.evidence(), Evidence::Restarted, "{error}");
         a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_peer_that_restarted_on_its_port_is_reached_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_aborted_node_falls_silent() {
+async fn aborted_node_is_silent() {
     let ca = ca("c");
     let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
     a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
@@ -117,15 +117,14 @@ async fn an_aborted_node_falls_silent() {
     assert!(a.connection_count() <= 1);
 }
 
-/// Binds to a port that the system is about to give back.
+/// Binds to a port as soon as the system has freed it.
 async fn rebind(config: kinfolk_transport::TransportConfig) -> Transport {
     soon(async {
         loop {
             if std::net::UdpSocket::bind(config.listen).is_ok() {
                 return echo_with(config.clone());
             }
-            // Sleeps because nothing tells when it has come about; a deadline bounds the wait.
-            // Sleeps because there is no event for it; the deadline around it is generous.
+            // Sleeps because there is no event for it. The time limit around it is generous.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     })

@@ -1,4 +1,4 @@
-//! Who is let in, and what the others are told.
+//! Which peers a node accepts, and what a refused peer learns.
 
 use bytes::Bytes;
 use kinfolk_transport::{DialError, Evidence, RequestError};
@@ -11,11 +11,11 @@ async fn identify_gives_the_name_and_keeps_the_connection() {
     let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
     assert_eq!(a.identify(b.local_addr().socket(), LONG).await.unwrap(), id("b"));
     a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
-    assert_eq!(a.pool().stats().dials, 0, "the request used the connection that identified the seed");
+    assert_eq!(a.pool().stats().dials, 0, "the request used the connection of `identify`");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_under_another_name_is_not_talked_to() {
+async fn peer_with_another_name_is_refused() {
     let ca = ca("c");
     let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
     let error = a.request(&named("x", b.local_addr()), Bytes::new(), LONG).await.unwrap_err();
@@ -26,7 +26,7 @@ async fn a_node_under_another_name_is_not_talked_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_of_another_ca_is_refused_and_both_sides_know() {
+async fn certificate_of_another_ca_is_refused() {
     let (ours, theirs) = (ca("c"), ca("c"));
     let (stranger, b) = (bind(&theirs, "a").0, echo(&ours, "b"));
     let error = stranger.request(&peer(&b), Bytes::new(), LONG).await.unwrap_err();
@@ -40,7 +40,7 @@ async fn a_certificate_of_another_ca_is_refused_and_both_sides_know() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_of_another_cluster_is_refused() {
+async fn certificate_of_another_cluster_is_refused() {
     let (ours, theirs) = (ca("c"), ca("d"));
     let (stranger, b) = (bind(&theirs, "a").0, echo(&ours, "b"));
     let error = stranger.identify(b.local_addr().socket(), LONG).await.unwrap_err();
@@ -49,12 +49,12 @@ async fn a_certificate_of_another_cluster_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_does_not_talk_to_its_own_name() {
+async fn own_name_is_refused() {
     let ca = ca("c");
     let (a, twin) = (bind(&ca, "a").0, bind(&ca, "a").0);
     let itself = a.identify(a.local_addr().socket(), LONG).await.unwrap_err();
     assert!(matches!(itself, RequestError::Connect { cause: DialError::OwnName, .. }), "{itself}");
     let other = a.identify(twin.local_addr().socket(), LONG).await.unwrap_err();
-    // Both sides refuse, and whichever is first is heard.
+    // Both nodes refuse. The first refusal decides the error.
     assert_eq!(other.evidence(), Evidence::Refused, "{other}");
 }

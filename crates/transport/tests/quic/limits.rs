@@ -1,4 +1,4 @@
-//! What is counted where, at the bounds.
+//! The limits on connections: what each limit counts, and what happens beyond it.
 
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use kinfolk_transport::{Connection as _, Evidence, RequestError, Transport, Tran
 use crate::support::{LONG, bind, ca, config, echo, echo_with, peer, soon, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_pool_still_serves_a_peer_that_dials_and_dials_nobody() {
+async fn full_pool_serves_inbound_but_does_not_dial() {
     let ca = ca("c");
     let mut small = config(&ca, "a");
     (small.pool.max_total, small.pool.guests_max) = (1, 0);
@@ -22,14 +22,14 @@ async fn a_full_pool_still_serves_a_peer_that_dials_and_dials_nobody() {
     });
     let unanswered = soon(b_incoming.recv()).await.unwrap().responder.unwrap();
 
-    // Neither by name nor by address is there a place for a dial.
+    // No dial gets a place, neither by name nor by address.
     let by_name = a.request(&peer(&x), Bytes::new(), LONG).await.unwrap_err();
     assert!(matches!(by_name, RequestError::PoolFull { current: 1, max: 1, .. }), "{by_name}");
     let by_address = a.identify(x.local_addr().socket(), LONG).await.unwrap_err();
     assert!(matches!(by_address, RequestError::PoolFull { current: 1, max: 1, .. }), "{by_address}");
     assert_eq!(by_address.evidence(), Evidence::Local);
 
-    // A probe by a peer is answered all the same, or the node would look dead.
+    // The node still answers a peer's probe. Otherwise the peer would suspect it.
     let a_peer = peer(&a);
     let (answer, ()) = tokio::join!(x.request(&a_peer, Bytes::new(), LONG), async {
         let responder = soon(incoming.recv()).await.unwrap().responder.unwrap();
@@ -41,8 +41,9 @@ async fn a_full_pool_still_serves_a_peer_that_dials_and_dials_nobody() {
     held.await.unwrap().unwrap();
 }
 
+/// In total (`inbound_max`) and from one address (`inbound_per_ip_max`).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_listener_refuses_connections_over_its_limit_in_total_and_from_one_address() {
+async fn connections_over_the_inbound_limits_are_refused() {
     let limits: [fn(&mut TransportConfig); 2] =
         [|config| config.inbound_max = 1, |config| config.inbound_per_ip_max = 1];
     for limit in limits {
@@ -59,8 +60,9 @@ async fn the_listener_refuses_connections_over_its_limit_in_total_and_from_one_a
     }
 }
 
+/// A stranger that does not complete its handshake loses its place at `handshake_timeout`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stranger_that_stops_in_its_handshake_loses_its_place_at_the_handshake_timeout() {
+async fn stalled_handshake_is_dropped_at_its_timeout() {
     let ca = ca("c");
     let mut small = config(&ca, "b");
     small.inbound_per_ip_max = 1;
@@ -68,7 +70,7 @@ async fn a_stranger_that_stops_in_its_handshake_loses_its_place_at_the_handshake
     let b = echo_with(small);
     let (a, stranger) = (echo(&ca, "a"), bind(&ca, "x").0);
 
-    // What the stranger sends first is passed on, and nothing after it, in either direction.
+    // A relay passes the stranger's first packet on, and nothing after it in either direction.
     let between = UdpSocket::bind("127.0.0.1:0").unwrap();
     let (hole, b_addr) = (between.local_addr().unwrap(), b.local_addr().socket());
     let dialling = tokio::spawn({
@@ -85,7 +87,7 @@ async fn a_stranger_that_stops_in_its_handshake_loses_its_place_at_the_handshake
     let _between = soon(passed).await.unwrap();
     let error = a.request(&peer(&b), Bytes::new(), LONG).await.unwrap_err();
     assert_eq!(error.evidence(), Evidence::Answered, "the only place is taken: {error}");
-    assert_eq!(b.connection_count(), 0, "and nobody has been let in");
+    assert_eq!(b.connection_count(), 0, "no peer has been accepted");
     soon(async { while a.request(&peer(&b), Bytes::new(), LONG).await.is_err() {} }).await;
     dialling.abort();
 }
@@ -105,7 +107,7 @@ async fn max_total_connections_enforced_over_quic() {
     drop(on_x);
     a.request(&peer(z), Bytes::new(), LONG).await.unwrap();
     assert_eq!((a.pool().stats().evicted, a.pool().stats().total), (1, 2));
-    // The idle one was closed, and its peer told; the one in use is as it was.
+    // The pool closed the idle connection and told its peer. The connection in use stays open.
     until(|| x.connection_count() == 0).await;
     assert_eq!((y.connection_count(), on_y.is_open()), (1, true));
 }

@@ -1,5 +1,7 @@
-//! The transport over real QUIC on the loopback interface, real handshakes and real time. Time is a deadline only:
-//! nothing here sleeps and hopes, and nothing asserts how long something took.
+//! The transport over real QUIC on the loopback interface, with real handshakes and real time.
+//!
+//! Time only bounds the waits. No test sleeps for a fixed time to let something happen, and no test
+//! asserts a duration.
 #![cfg(not(kinfolk_loom))]
 
 mod ending;

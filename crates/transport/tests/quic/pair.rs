@@ -1,11 +1,11 @@
-//! One connection for each pair of nodes.
+//! Each pair of nodes has one connection.
 
 use bytes::Bytes;
 
 use crate::support::{LONG, ca, echo, peer, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_inbound_connection_serves_outbound_requests() {
+async fn inbound_connection_serves_outbound_requests() {
     let ca = ca("c");
     let (a, b) = (echo(&ca, "a"), echo(&ca, "b"));
     a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
@@ -15,8 +15,9 @@ async fn an_inbound_connection_serves_outbound_requests() {
     assert_eq!((a.connection_count(), b.connection_count()), (1, 1));
 }
 
+/// No request fails when two nodes dial each other at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn simultaneous_dials_end_in_one_connection_and_no_request_is_lost() {
+async fn simultaneous_dials_leave_one_connection() {
     let ca = ca("c");
     for round in 0..5 {
         let (a, b) = (echo(&ca, "a"), echo(&ca, "b"));

@@ -1,7 +1,8 @@
-//! Paths that are too small for QUIC, with the real kernel: in a network namespace whose loopback
-//! interface has another MTU. The test starts itself in there, and the namespace ends with it. It
-//! needs root, or a system that gives namespaces to everybody; elsewhere it is skipped with a loud
-//! line.
+//! Paths with an MTU that is too small for QUIC, on the real kernel.
+//!
+//! The tests start themselves in a network namespace whose loopback interface has another MTU. The
+//! namespace ends with the test. They need root, or a system that permits namespaces to every user.
+//! Elsewhere they print `SKIPPED` and pass.
 #![cfg(target_os = "linux")]
 
 use std::net::SocketAddr;
@@ -13,14 +14,15 @@ use kinfolk_transport::{DialError, Evidence, RequestError, Transport};
 
 use crate::support::{LONG, bind, ca, config, echo_with, named, peer};
 
-/// The MTU that QUIC needs over IPv4.
+/// The MTU that QUIC needs over IPv4, in bytes: 1,200 of payload, 8 of UDP and 20 of IPv4 header.
 const NEEDED: u32 = 1_228;
 
-/// Says which MTU the namespace has: `/sys` is still that of the machine there.
+/// The environment variable with the namespace's MTU. `/sys` in the namespace still shows the
+/// machine's interfaces.
 const MTU: &str = "KINFOLK_TEST_MTU";
 
-/// Runs one of the tests below in a namespace of its own whose loopback interface has this MTU.
-/// False if the system gives none.
+/// Runs one of the tests below in a network namespace whose loopback interface has this MTU. False
+/// if the system does not permit namespaces.
 fn run_with_mtu(mtu: u32, test: &str) -> bool {
     let enter = |script: &str| {
         let mut command = Command::new("unshare");
@@ -34,7 +36,7 @@ fn run_with_mtu(mtu: u32, test: &str) -> bool {
         );
         return false;
     }
-    let test_binary = std::env::current_exe().expect("a test knows its program");
+    let test_binary = std::env::current_exe().expect("a test has the path of its program");
     let mut command = enter(&format!("{prepare} && exec \"$@\""));
     command.env(MTU, mtu.to_string()).arg(test_binary);
     let ended =
@@ -46,22 +48,22 @@ fn run_with_mtu(mtu: u32, test: &str) -> bool {
 }
 
 #[test]
-fn a_path_below_1228_bytes_is_named() {
+fn path_below_1228_bytes_is_named() {
     for mtu in [1_000, NEEDED - 1] {
-        if !run_with_mtu(mtu, "path::in_a_namespace_with_a_small_path") {
+        if !run_with_mtu(mtu, "path::in_namespace_small_path_fails") {
             return;
         }
     }
 }
 
 #[test]
-fn a_path_of_1228_bytes_is_long_enough() {
-    run_with_mtu(NEEDED, "path::in_a_namespace_with_a_path_that_is_just_long_enough");
+fn path_of_1228_bytes_is_accepted() {
+    run_with_mtu(NEEDED, "path::in_namespace_smallest_path_works");
 }
 
 #[tokio::test]
-#[ignore = "a_path_below_1228_bytes_is_named runs it in a network namespace"]
-async fn in_a_namespace_with_a_small_path() {
+#[ignore = "path_below_1228_bytes_is_named runs it in a network namespace"]
+async fn in_namespace_small_path_fails() {
     let mtu: u32 = std::env::var(MTU).unwrap().parse().unwrap();
     let expected = DialError::PathTooSmall { mtu, needed: NEEDED };
     let (ca, listens) = (ca("c"), "127.0.0.1:7946".parse::<SocketAddr>().unwrap());
@@ -78,8 +80,8 @@ async fn in_a_namespace_with_a_small_path() {
 }
 
 #[tokio::test]
-#[ignore = "a_path_of_1228_bytes_is_long_enough runs it in a network namespace"]
-async fn in_a_namespace_with_a_path_that_is_just_long_enough() {
+#[ignore = "path_of_1228_bytes_is_accepted runs it in a network namespace"]
+async fn in_namespace_smallest_path_works() {
     let ca = ca("c");
     let (a, b) = (bind(&ca, "a").0, echo_with(config(&ca, "b")));
     assert_eq!(a.identify(b.local_addr().socket(), LONG).await.unwrap(), *b.id());
@@ -87,7 +89,7 @@ async fn in_a_namespace_with_a_path_that_is_just_long_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_of_another_family_cannot_be_reached() {
+async fn address_of_another_family_is_unreachable() {
     let ca = ca("c");
     let mut impatient = config(&ca, "a");
     impatient.handshake_timeout = Duration::from_millis(300);

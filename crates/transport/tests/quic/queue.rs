@@ -1,4 +1,4 @@
-//! Dials that wait for others: the limit is this node's own, and says nothing about the peer.
+//! Dials that wait for other dials. That limit is this node's own, and says nothing about the peer.
 
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use kinfolk_transport::{Evidence, Phase, RequestError, Transport};
 use crate::support::{LONG, ca, config, named, soon};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_whose_dial_has_no_turn_blames_nobody() {
+async fn request_waiting_for_a_dial_is_local_evidence() {
     let ca = ca("c");
     let mut narrow = config(&ca, "a");
     narrow.pool.dials_max = 1;
     let a = Transport::bind(narrow).unwrap().0;
-    // Nobody answers there: the first dial has the only turn for the whole handshake time-out.
+    // No node answers at this port, so the first dial holds the only turn until
+    // `handshake_timeout`.
     let hole = UdpSocket::bind("127.0.0.1:0").unwrap();
     let at = hole.local_addr().unwrap();
     let first = tokio::spawn({

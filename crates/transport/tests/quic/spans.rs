@@ -1,4 +1,4 @@
-//! What tracing shows of requests, dials and refusals.
+//! The log lines and spans of requests, dials and refusals.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::support::{LONG, bind, ca, echo, peer, until};
 
-/// Log lines, kept.
+/// Collects log lines.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -28,7 +28,7 @@ impl Lines {
     }
 }
 
-/// Keeps what this thread, on which everything of these tests runs, writes into the log.
+/// Collects the log lines of this thread. All tasks of these tests run on it.
 fn listen() -> (Lines, tracing::subscriber::DefaultGuard) {
     let lines = Lines::default();
     let writer = lines.clone();
@@ -42,7 +42,7 @@ fn listen() -> (Lines, tracing::subscriber::DefaultGuard) {
 }
 
 #[tokio::test]
-async fn spans_of_requests_and_dials_carry_the_peers_name() {
+async fn spans_carry_the_peer_name() {
     let (lines, _here) = listen();
     let ca = ca("c");
     let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
@@ -54,7 +54,7 @@ async fn spans_of_requests_and_dials_carry_the_peers_name() {
 }
 
 #[tokio::test]
-async fn a_refused_handshake_is_one_line_on_each_side_that_names_the_cause() {
+async fn refused_handshake_is_one_warning_per_side() {
     let (lines, _here) = listen();
     let (stranger, b) = (bind(&ca("c"), "a").0, echo(&ca("c"), "b"));
     stranger.request(&peer(&b), Bytes::new(), LONG).await.unwrap_err();
@@ -63,10 +63,10 @@ async fn a_refused_handshake_is_one_line_on_each_side_that_names_the_cause() {
     let warnings: Vec<&str> = text.lines().filter(|line| line.contains(" WARN ")).collect();
     let has = |what: &str| warnings.iter().filter(|line| line.contains(what)).count();
     let here = format!(
-        "connection to {} refused here: its certificate is signed by another CA than this cluster's",
+        "refused the connection to {}: its certificate is signed by another CA than this cluster's",
         b.local_addr()
     );
     assert_eq!((warnings.len(), has(&here)), (2, 1), "{text}");
-    assert_eq!(has("refused by the peer: it does not accept this node's certificate"), 1, "{text}");
-    assert_eq!(has("connection from 127.0.0.1:"), 1, "{text}");
+    assert_eq!(has("it does not accept this node's certificate"), 1, "{text}");
+    assert_eq!(has("the peer refused the connection from 127.0.0.1:"), 1, "{text}");
 }

@@ -1,5 +1,5 @@
-//! Streams of applications: what they carry, who may have how many, and what they do not disturb.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see are tests")]
+//! Application streams: what they carry, their limits, and their isolation from requests.
+#![expect(clippy::unwrap_used, reason = "clippy does not treat the helpers of tests as tests")]
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::{LONG, bind, ca, config, echo, id, peer, soon, until};
 
 const HELLO: Bytes = Bytes::from_static(b"hello");
 
-/// A stream from `a` to a service of `b`: both ends.
+/// Opens a stream from `a` to the service `s` of `b`. Returns both ends.
 async fn connect(a: &Transport, b: &Transport, listener: &mut Listener) -> (AppStream, AppStream) {
     let to = peer(b);
     let (opened, accepted) = tokio::join!(a.open_stream(&to, "s", LONG), soon(listener.accept()));
@@ -24,7 +24,7 @@ async fn connect(a: &Transport, b: &Transport, listener: &mut Listener) -> (AppS
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_carries_bytes_both_ways_over_a_connection_of_its_own() {
+async fn stream_uses_its_own_connection_both_ways() {
     let ca = ca("c");
     let (a, b) = (echo(&ca, "a"), echo(&ca, "b"));
     let mut listener = b.accept("s").unwrap();
@@ -50,7 +50,7 @@ async fn a_stream_carries_bytes_both_ways_over_a_connection_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_megabyte_passes_through_the_async_traits_unchanged() {
+async fn megabyte_passes_through_async_traits_unchanged() {
     let ca = ca("c");
     let (a, b) = (bind(&ca, "a").0, bind(&ca, "b").0);
     let mut listener = b.accept("s").unwrap();
@@ -74,7 +74,7 @@ async fn a_megabyte_passes_through_the_async_traits_unchanged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_service_and_a_bad_name_are_refused_by_name() {
+async fn unknown_service_and_bad_name_are_refused() {
     let ca = ca("c");
     let (a, b) = (bind(&ca, "a").0, bind(&ca, "b").0);
     let error = a.open_stream(&peer(&b), "nobody", LONG).await.unwrap_err();
@@ -86,8 +86,9 @@ async fn an_unknown_service_and_a_bad_name_are_refused_by_name() {
     assert_eq!(a.pool().stats().in_use, 0);
 }
 
+/// Dropping the listener ends the service, and another listener may follow.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_is_accepted_by_one_at_a_time_and_ends_with_its_listener() {
+async fn service_has_at_most_one_listener() {
     let ca = ca("c");
     let (a, b) = (bind(&ca, "a").0, bind(&ca, "b").0);
     let listener = b.accept("s").unwrap();
@@ -101,7 +102,7 @@ async fn a_service_is_accepted_by_one_at_a_time_and_ends_with_its_listener() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_backlog_of_a_slow_accepter_is_bounded() {
+async fn service_backlog_is_bounded() {
     let ca = ca("c");
     let mut small = config(&ca, "b");
     small.stream_backlog = 1;
@@ -133,14 +134,14 @@ async fn streams_to_one_peer_are_bounded_on_both_sides() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_that_is_not_read_stops_its_writer_and_no_request() {
+async fn unread_stream_blocks_only_its_writer() {
     let ca = ca("c");
     let (a, b) = (echo(&ca, "a"), echo(&ca, "b"));
     let mut listener = b.accept("s").unwrap();
     let (mut ours, mut theirs) = connect(&a, &b, &mut listener).await;
     let piece = Bytes::from(vec![7; 256 * 1024]);
     let mut sent = 0;
-    // More than the window and the buffer hold is never taken, however long one waits.
+    // The writer blocks once the window and the buffer are full.
     while timeout(Duration::from_millis(500), ours.send(piece.clone())).await.is_ok() {
         sent += piece.len();
         assert!(sent < 64 << 20, "there is no back-pressure");
@@ -149,7 +150,7 @@ async fn a_stream_that_is_not_read_stops_its_writer_and_no_request() {
         a.request(&peer(&b), HELLO, LONG).await.unwrap();
         b.request(&peer(&a), HELLO, LONG).await.unwrap();
     }
-    // What was not taken is not sent either.
+    // A piece that the stream did not accept is not sent either.
     ours.finish().unwrap();
     let mut got = 0;
     while let Some(piece) = soon(theirs.receive()).await.unwrap() {
@@ -159,7 +160,7 @@ async fn a_stream_that_is_not_read_stops_its_writer_and_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_that_is_dropped_is_cut_off_and_never_looks_finished() {
+async fn dropped_stream_never_looks_finished() {
     let ca = ca("c");
     let (a, b) = (bind(&ca, "a").0, bind(&ca, "b").0);
     let mut listener = b.accept("s").unwrap();
@@ -182,7 +183,7 @@ async fn a_stream_that_is_dropped_is_cut_off_and_never_looks_finished() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_times_out_cuts_no_stream() {
+async fn request_time_out_cuts_no_stream() {
     let ca = ca("c");
     let (a, (b, mut incoming)) = (bind(&ca, "a").0, bind(&ca, "b"));
     let mut listener = b.accept("s").unwrap();
@@ -206,7 +207,7 @@ async fn streams_hold_at_most_half_of_the_pool() {
     let held = connect(&a, &b, &mut on_b).await;
     let error = a.open_stream(&peer(&x), "s", LONG).await.unwrap_err();
     assert!(matches!(error, RequestError::PoolFull { current: 1, max: 1, .. }), "{error}");
-    // From a peer too: it is told that there is no room.
+    // The limit also holds for streams of a peer, which learns that there is no room.
     let error = x.open_stream(&peer(&a), "s", LONG).await.unwrap_err();
     assert_eq!(error.evidence(), Evidence::Answered, "{error}");
     a.request(&peer(&x), HELLO, LONG).await.unwrap();
@@ -228,7 +229,7 @@ async fn streams_end_with_their_transport() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_that_are_not_read_leave_room_for_one_that_is() {
+async fn unread_streams_leave_window_for_others() {
     let ca = ca("c");
     let mut two = config(&ca, "b");
     two.app_streams_max = 2;

@@ -1,5 +1,5 @@
-//! Nodes for the tests, and how the tests wait.
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see are tests")]
+//! Helpers: nodes for the tests, and bounded waits.
+#![expect(clippy::unwrap_used, reason = "clippy does not treat the helpers of tests as tests")]
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use kinfolk_core::{ClusterId, NodeAddr, NodeId};
 use kinfolk_transport::{ClusterCa, Inbound, Incoming, NodeIdentity, Peer, Transport, TransportConfig};
 use tokio::time::{sleep, timeout};
 
-/// Generous: nothing but a fault takes so long, however slow the machine.
+/// The bound of each wait. Generous: only a fault takes this long, also on a slow machine.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 const DAY: Duration = Duration::from_hours(24);
@@ -27,7 +27,8 @@ pub(crate) fn issue(ca: &ClusterCa, name: &str) -> NodeIdentity {
 
 pub(crate) fn config(ca: &ClusterCa, name: &str) -> TransportConfig {
     let mut config = TransportConfig::new("127.0.0.1:0".parse().unwrap(), issue(ca, name));
-    // Several tests share few cores, and a handshake must not fail because of that.
+    // Longer than the defaults: several tests share few cores, and no handshake may fail for that
+    // reason.
     config.handshake_timeout = Duration::from_secs(10);
     config.pool.connect_timeout = Duration::from_secs(15);
     config
@@ -50,8 +51,8 @@ pub(crate) fn echo_with(config: TransportConfig) -> Transport {
 
 async fn answer(mut incoming: Incoming) {
     while let Some(Inbound { body, responder: Some(responder), .. }) = incoming.recv().await {
-        // The requester may have gone.
-        let _gone = responder.respond(body).await;
+        // The requester may have dropped its request. Ignore the error.
+        let _closed = responder.respond(body).await;
     }
 }
 
@@ -63,17 +64,16 @@ pub(crate) fn named(name: &str, addr: NodeAddr) -> Peer {
     Peer::new(id(name), addr)
 }
 
-/// Waits for a future that a fault would leave pending for ever.
+/// Waits for a future. A fault would leave it pending, so `LONG` bounds the wait.
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
-    timeout(LONG, future).await.expect("what was waited for did not come")
+    timeout(LONG, future).await.expect("the awaited event did not come")
 }
 
-/// Waits until `holds` does.
+/// Waits until `holds` returns true.
 pub(crate) async fn until(holds: impl Fn() -> bool) {
     soon(async {
         while !holds() {
-            // Sleeps because nothing tells when it has come about; a deadline bounds the wait.
-            // Sleeps because there is no event for it; the deadline around it is generous.
+            // Sleeps because there is no event for it. The time limit around it is generous.
             sleep(Duration::from_millis(2)).await;
         }
     })

@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn only_sources_of_crates_are_looked_at() {
-        assert_eq!(home(Path::new("crates/swim/src/news/mod.rs")).as_deref(), Some("crates/swim"));
+        assert_eq!(home(Path::new("crates/swim/src/dissemination/mod.rs")).as_deref(), Some("crates/swim"));
         assert_eq!(home(Path::new("crates/swim/tests/a.rs")), None);
         assert_eq!(home(Path::new("xtask/src/main.rs")), None);
     }

@@ -57,19 +57,19 @@ mod tests {
     fn an_owner_that_imports_another_owner_is_told_with_file_and_line() {
         let found = broken(&[
             ("members/mod.rs", "pub(crate) struct Members;"),
-            ("news/mod.rs", "mod flood;"),
+            ("dissemination/mod.rs", "mod flood;"),
             (
-                "news/flood.rs",
-                "//! News.\n\nuse crate::members::Members;\nfn f() { super::super::requests::g() }",
+                "dissemination/flood.rs",
+                "//! Dissemination.\n\nuse crate::members::Members;\nfn f() { super::super::requests::g() }",
             ),
-            ("requests.rs", "use crate::news;"),
+            ("requests.rs", "use crate::dissemination;"),
         ]);
         assert_eq!(
             found,
             [
-                refused("news/flood.rs:3", "news", "members"),
-                refused("news/flood.rs:4", "news", "requests"),
-                refused("requests.rs:1", "requests", "news"),
+                refused("dissemination/flood.rs:3", "dissemination", "members"),
+                refused("dissemination/flood.rs:4", "dissemination", "requests"),
+                refused("requests.rs:1", "requests", "dissemination"),
             ]
         );
     }
@@ -77,11 +77,11 @@ mod tests {
     #[test]
     fn an_owner_is_found_behind_a_name_that_the_root_gives_to_it() {
         let found = broken(&[
-            ("lib.rs", "mod members;\nmod news;\npub use members::Members as Known;"),
+            ("lib.rs", "mod members;\nmod dissemination;\npub use members::Members as Known;"),
             ("members/mod.rs", ""),
-            ("news/mod.rs", "use crate::Known;"),
+            ("dissemination/mod.rs", "use crate::Known;"),
         ]);
-        assert_eq!(found, [refused("news/mod.rs:1", "news", "members")]);
+        assert_eq!(found, [refused("dissemination/mod.rs:1", "dissemination", "members")]);
     }
 
     #[test]
@@ -102,13 +102,16 @@ mod tests {
     fn the_machine_imports_all_and_all_import_what_they_share() {
         let found = broken(&[
             ("lib.rs", "mod members; mod machine; pub use members::Members; pub use interface::Input;"),
-            ("machine/mod.rs", "use crate::{Members, news::News, requests, interface::Input, timer::Timer};"),
+            (
+                "machine/mod.rs",
+                "use crate::{Members, dissemination::Dissemination, requests, interface::Input, timer::Timer};",
+            ),
             (
                 "members/mod.rs",
                 "mod own; use own::X; use crate::interface::Input; use crate::members::own::Y;",
             ),
             ("members/own.rs", "use super::Z; use crate::{wire, context::Context};"),
-            ("news/mod.rs", "use crate::Input;"),
+            ("dissemination/mod.rs", "use crate::Input;"),
             ("requests.rs", "use crate::timer::Timer;"),
             ("interface/mod.rs", "use crate::wire::Message;"),
             ("timer.rs", ""),
@@ -124,21 +127,24 @@ mod tests {
         let found = broken(&[
             ("members/mod.rs", ""),
             (
-                "news/mod.rs",
+                "dissemination/mod.rs",
                 "//! Beside [`Members`](crate::members).\n// crate::members::A\nconst S: &str = \"crate::members::B\";\n\
                  #[cfg(test)]\nmod fake;\n#[cfg(test)]\nmod tests { use crate::members::Members; }",
             ),
-            ("news/fake.rs", "use crate::members::Members;"),
-            ("news/tests.rs", "use crate::members::Members;"),
-            ("news/tests/more.rs", "use crate::members::Members;"),
+            ("dissemination/fake.rs", "use crate::members::Members;"),
+            ("dissemination/tests.rs", "use crate::members::Members;"),
+            ("dissemination/tests/more.rs", "use crate::members::Members;"),
         ]);
         assert_eq!(found, [""; 0]);
     }
 
     #[test]
     fn a_module_without_a_row_is_told() {
-        let files =
-            [("extra/mod.rs", ""), ("free.rs", "use crate::news;"), ("news/mod.rs", "use crate::free;")];
+        let files = [
+            ("extra/mod.rs", ""),
+            ("free.rs", "use crate::dissemination;"),
+            ("dissemination/mod.rs", "use crate::free;"),
+        ];
         let told = |module| {
             format!("crates/swim/src/{module} has no row in xtask/src/layers/folders/table.rs: add it there")
         };

@@ -4,7 +4,7 @@
 //! not there checks nothing.
 
 /// Who keeps a part of the state of `crates/swim`.
-const OWNERS: &[&str] = &["members", "myself", "detection", "news", "repair", "report", "requests"];
+const OWNERS: &[&str] = &["members", "myself", "detection", "dissemination", "repair", "report", "requests"];
 
 /// What every module of `crates/swim` may import.
 const SHARED: &[&str] = &["interface", "wire", "timer", "purpose", "roster", "view", "fact", "context"];
@@ -18,7 +18,7 @@ pub(super) const SWIM: Table = Table {
         Row { module: "members", imports: &[SHARED] },
         Row { module: "myself", imports: &[SHARED] },
         Row { module: "detection", imports: &[SHARED] },
-        Row { module: "news", imports: &[SHARED] },
+        Row { module: "dissemination", imports: &[SHARED] },
         Row { module: "repair", imports: &[SHARED] },
         Row { module: "report", imports: &[SHARED] },
         Row { module: "requests", imports: &[SHARED] },

@@ -1,4 +1,4 @@
-//! What a soak came to, as text and as JSON.
+//! The summary of a soak, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,40 +8,41 @@ use serde::Serialize;
 use super::SoakOptions;
 use crate::processes::agent::Usage;
 
-/// The memory of a veteran may grow by this part of a hundred.
+/// The memory of the long-running agents may grow by less than this many percent.
 const GROWTH_BAR_PERCENT: f64 = 5.0;
 
-/// A soak's result.
+/// The result of a soak.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Summary {
     pub(super) minutes: f64,
     pub(super) agents: usize,
     pub(super) seed: u64,
-    /// How often each kind of trouble was made.
-    pub(super) troubles: BTreeMap<&'static str, u32>,
-    /// How many events all agents told.
+    /// How often each kind of fault was made.
+    pub(super) faults: BTreeMap<&'static str, u32>,
+    /// The number of events in the logs of all agents.
     pub(super) events: usize,
-    /// Failures and leaves told of members to which nothing of the kind had been done.
+    /// Reports of failures and leaves that were not real.
     pub(super) false_reports: Vec<String>,
-    /// Everything else that must not be.
+    /// All other violations.
     pub(super) broken: Vec<String>,
-    /// The longest time from the end of a trouble until all saw the same, and which trouble that was.
+    /// The longest time from the end of a fault until all agents had the same view, and that fault.
     pub(super) slowest_convergence_ms: u64,
     pub(super) slowest_after: String,
-    /// 1 if the views were not the same at the end.
+    /// 1 if the views differed at the end, else 0.
     pub(super) divergences_at_end: u32,
-    /// What the veterans took together in the course of the time, beginning when warm: resident, and asked for by themselves.
-    pub(super) veterans_kib: Vec<(u64, u64)>,
-    /// What each agent took when warm and at the end.
+    /// The memory of the long-running agents together, at each measurement: resident, and allocated
+    /// by themselves.
+    pub(super) long_running_kib: Vec<(u64, u64)>,
+    /// The resources of each agent at the first and at the last measurement.
     pub(super) usage: Vec<AgentUsage>,
 }
 
-/// What one agent took.
+/// The resources of one agent.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct AgentUsage {
     pub(super) agent: String,
-    /// Whether it was never ended: then both measurements are of the same process.
-    pub(super) veteran: bool,
+    /// Whether it was never ended, so that both measurements are of the same process.
+    pub(super) is_long_running: bool,
     pub(super) first: Usage,
     pub(super) last: Usage,
 }
@@ -56,12 +57,13 @@ impl Summary {
         }
     }
 
-    /// Whether nothing is broken. What the agents take is told, and judged by who reads it.
-    pub(super) fn is_sound(&self) -> bool {
+    /// Whether there is no violation. The resources do not count: they are printed for the reader
+    /// to judge.
+    pub(super) fn passed(&self) -> bool {
         self.false_reports.is_empty() && self.broken.is_empty()
     }
 
-    /// All saw the same again so long after the end of a trouble.
+    /// Records how long the views took to become the same after a fault.
     pub(super) fn converged(&mut self, ms: u64, after: &str) {
         if ms >= self.slowest_convergence_ms {
             self.slowest_convergence_ms = ms;
@@ -69,11 +71,11 @@ impl Summary {
         }
     }
 
-    /// By how much the memory of the veterans has grown, in parts of a hundred.
+    /// The growth of the memory of the long-running agents, in percent.
     fn growth_percent(&self) -> Option<f64> {
-        let veterans = || self.usage.iter().filter(|usage| usage.veteran);
-        let first: u64 = veterans().map(|usage| usage.first.resident_kib).sum();
-        let last: u64 = veterans().map(|usage| usage.last.resident_kib).sum();
+        let long_running = || self.usage.iter().filter(|usage| usage.is_long_running);
+        let first: u64 = long_running().map(|usage| usage.first.resident_kib).sum();
+        let last: u64 = long_running().map(|usage| usage.last.resident_kib).sum();
         (first > 0).then(|| (last as f64 / first as f64 - 1.0) * 100.0)
     }
 }
@@ -81,26 +83,25 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "soak of {:.1} min, {} agents, seed {}", self.minutes, self.agents, self.seed)?;
-        let troubles: Vec<String> =
-            self.troubles.iter().map(|(name, count)| format!("{name} {count}")).collect();
-        writeln!(f, "    troubles              {}", troubles.join(", "))?;
-        writeln!(f, "    events told           {}", self.events)?;
+        let faults: Vec<String> = self.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        writeln!(f, "    faults                {}", faults.join(", "))?;
+        writeln!(f, "    events logged         {}", self.events)?;
         writeln!(f, "    false reports         {}", self.false_reports.len())?;
-        writeln!(f, "    broken otherwise      {}", self.broken.len())?;
+        writeln!(f, "    other violations      {}", self.broken.len())?;
         writeln!(f, "    slowest convergence   {} ms, {}", self.slowest_convergence_ms, self.slowest_after)?;
         writeln!(f, "    divergences at end    {}", self.divergences_at_end)?;
         if let Some(growth) = self.growth_percent() {
             let met = if growth < GROWTH_BAR_PERCENT { "yes" } else { "NO" };
-            writeln!(f, "    memory of veterans    {growth:+.1} %, below {GROWTH_BAR_PERCENT} %: {met}")?;
+            writeln!(f, "    long-running growth   {growth:+.1} %, below {GROWTH_BAR_PERCENT} %: {met}")?;
         }
         let course = |part: fn(&(u64, u64)) -> u64| {
-            self.veterans_kib.iter().map(|kib| part(kib).to_string()).collect::<Vec<_>>().join(" ")
+            self.long_running_kib.iter().map(|kib| part(kib).to_string()).collect::<Vec<_>>().join(" ")
         };
         writeln!(f, "      resident KiB        {}", course(|kib| kib.0))?;
-        writeln!(f, "      their own KiB       {}", course(|kib| kib.1))?;
-        writeln!(f, "    agent   KiB warm   at end   descriptors warm   at end")?;
-        for AgentUsage { agent, veteran, first, last } in &self.usage {
-            let word = if *veteran { "  veteran" } else { "" };
+        writeln!(f, "      allocated KiB       {}", course(|kib| kib.1))?;
+        writeln!(f, "    agent  first KiB last KiB  first descriptors    last")?;
+        for AgentUsage { agent, is_long_running, first, last } in &self.usage {
+            let word = if *is_long_running { "  long-running" } else { "" };
             writeln!(
                 f,
                 "    {agent:<6}{:>10}{:>9}{:>19}{:>9}{word}",
@@ -115,13 +116,13 @@ impl fmt::Display for Summary {
 mod tests {
     use super::*;
 
-    fn usage(veteran: bool, first: u64, last: u64) -> AgentUsage {
+    fn usage(is_long_running: bool, first: u64, last: u64) -> AgentUsage {
         let usage = |resident_kib| Usage { resident_kib, anonymous_kib: 1, descriptors: 9 };
-        AgentUsage { agent: "n01".to_owned(), veteran, first: usage(first), last: usage(last) }
+        AgentUsage { agent: "n01".to_owned(), is_long_running, first: usage(first), last: usage(last) }
     }
 
     #[test]
-    fn growth_is_that_of_the_processes_that_lived_through() {
+    fn growth_counts_only_long_running_agents() {
         let mut summary = Summary::default();
         assert_eq!(summary.growth_percent(), None);
         summary.usage =
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_convergence_is_kept_with_its_trouble() {
+    fn slowest_convergence_is_kept_with_its_fault() {
         let mut summary = Summary::default();
         summary.converged(10, "a kill");
         summary.converged(30, "a pause");

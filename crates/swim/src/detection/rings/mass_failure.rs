@@ -1,4 +1,4 @@
-//! The mass-failure brake (`Mode::Verified`). If nearly half of the group becomes silent at once,
+//! The mass-failure hold (`Mode::Verified`). If nearly half of the group becomes silent at once,
 //! this member may be the isolated one. So it holds its verdicts by silence for a grace, reports a
 //! partition, and then goes ahead.
 //!
@@ -12,15 +12,15 @@
 //!                         no member was silent for a whole grace
 //! ```
 //!
-//! The threshold is two fifths and not a half ([`is_mass`]), because a member counts only the
-//! silences that it has heard of so far (docs/decisions/0010). A
+//! The threshold is two fifths and not a half ([`is_mass_failure`]), because a member counts only
+//! the silences that it has heard of so far (docs/decisions/0010). A
 //! [`Partition`](crate::detection::partition::Partition) reports what the member sees, in every
 //! mode.
 
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId, NodeState, NodeStatus};
-use kinfolk_detector::is_mass;
+use kinfolk_detector::is_mass_failure;
 
 use super::Rings;
 use super::places::{self, ALL_WATCH_ALL, Places};
@@ -31,7 +31,7 @@ use crate::fact::Fact;
 
 /// Whether verdicts by silence are held. Pure: its caller passes the counts and the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Brake {
+enum Hold {
     /// At most two fifths of the members are silent.
     #[default]
     Armed,
@@ -42,7 +42,7 @@ enum Brake {
     Released { calm: Option<Instant> },
 }
 
-impl Brake {
+impl Hold {
     /// At `now`, `silent` of `members` are silent.
     fn observe(
         &mut self,
@@ -50,7 +50,7 @@ impl Brake {
         (silent, members): (usize, usize),
         Times { grace, tolerated }: Times,
     ) {
-        let mass = is_mass(silent, members);
+        let mass = is_mass_failure(silent, members);
         *self = match *self {
             Self::Armed if mass && !grace.is_zero() => Self::Held { since: now, eased: None },
             // The grace runs from its start, whatever answers meanwhile. Otherwise a silence that
@@ -83,7 +83,7 @@ impl Brake {
     }
 }
 
-/// The two durations of the configuration that the brake needs.
+/// The two durations of the configuration that the mass-failure hold needs.
 #[derive(Debug, Clone, Copy)]
 struct Times {
     grace: Duration,
@@ -93,7 +93,7 @@ struct Times {
 /// What this member knows about a mass failure.
 #[derive(Debug)]
 pub(super) struct MassFailure {
-    brake: Brake,
+    hold: Hold,
     /// When this member last received a message.
     heard: Instant,
     /// The rings of the live members, while so many members are silent that some may have no other
@@ -103,7 +103,7 @@ pub(super) struct MassFailure {
 
 impl MassFailure {
     pub(super) fn new(now: Instant) -> Self {
-        Self { brake: Brake::default(), heard: now, closed: None }
+        Self { hold: Hold::default(), heard: now, closed: None }
     }
 
     /// This member received a message.
@@ -114,7 +114,7 @@ impl MassFailure {
     /// This member was paused for `by` until `now`.
     pub(super) fn paused(&mut self, now: Instant, by: Duration) {
         // A pause of this member is no silence of all others.
-        self.brake.paused(by);
+        self.hold.paused(by);
         self.heard = now;
     }
 
@@ -171,19 +171,19 @@ impl Rings {
     /// on their way.
     pub(super) fn holds_verdict(&mut self, cx: &mut Context, silence: Duration) -> bool {
         self.count_silent(cx);
-        let held = match self.mass.brake {
-            Brake::Armed => {
+        let held = match self.mass.hold {
+            Hold::Armed => {
                 self.mass.closed.is_some() && silence < cx.tolerated_pause() + cx.config.probe_interval
             }
-            Brake::Held { .. } => true,
-            Brake::Released { .. } => false,
+            Hold::Held { .. } => true,
+            Hold::Released { .. } => false,
         };
         cx.stats.verdicts_held += u64::from(held);
         held
     }
 
-    /// Counts the silent members and updates the partition, the rings, and the brake. Returns
-    /// whether to count again.
+    /// Counts the silent members and updates the partition, the rings, and the mass-failure hold.
+    /// Returns whether to count again.
     pub(super) fn count_silent(&mut self, cx: &mut Context) -> bool {
         let mut counts = counts(cx);
         let isolated = self.mass.is_isolated(cx);
@@ -206,8 +206,8 @@ impl Rings {
         }
         silent += if many { orphans(cx, &self.subjects) } else { 0 };
         let times = Times { grace: cx.config.partition_grace, tolerated: cx.config.tolerated_pause };
-        self.mass.brake.observe(cx.now, (silent, counts.members), times);
-        silent > 0 || self.mass.brake != Brake::Armed || !self.partition.is_whole()
+        self.mass.hold.observe(cx.now, (silent, counts.members), times);
+        silent > 0 || self.mass.hold != Hold::Armed || !self.partition.is_whole()
     }
 }
 
@@ -229,79 +229,79 @@ mod tests {
         Instant::ORIGIN + Duration::from_secs(second)
     }
 
-    /// For each of these seconds, shows the brake this number of silent members of ten.
-    fn pass(brake: &mut Brake, seconds: std::ops::RangeInclusive<u64>, silent: usize) {
-        seconds.for_each(|second| brake.observe(at(second), (silent, 10), TIMES));
+    /// For each of these seconds, shows the mass-failure hold this number of silent members of ten.
+    fn pass(hold: &mut Hold, seconds: std::ops::RangeInclusive<u64>, silent: usize) {
+        seconds.for_each(|second| hold.observe(at(second), (silent, 10), TIMES));
     }
 
     #[test]
     fn five_of_ten_are_held_and_four_are_not() {
-        let mut brake = Brake::default();
-        pass(&mut brake, 0..=100, 4);
-        assert_eq!(brake, Brake::Armed);
-        pass(&mut brake, 100..=129, 5);
-        assert_eq!(brake, Brake::Held { since: at(100), eased: None });
-        pass(&mut brake, 130..=130, 5);
-        assert_eq!(brake, Brake::Released { calm: None });
+        let mut hold = Hold::default();
+        pass(&mut hold, 0..=100, 4);
+        assert_eq!(hold, Hold::Armed);
+        pass(&mut hold, 100..=129, 5);
+        assert_eq!(hold, Hold::Held { since: at(100), eased: None });
+        pass(&mut hold, 130..=130, 5);
+        assert_eq!(hold, Hold::Released { calm: None });
     }
 
     /// The next hold lasts a whole grace again.
     #[test]
     fn brake_is_armed_after_eased_tolerated_pause() {
-        let mut brake = Brake::default();
-        pass(&mut brake, 0..=10, 5);
-        pass(&mut brake, 11..=15, 4);
-        assert_eq!(brake, Brake::Held { since: at(0), eased: Some(at(11)) });
-        pass(&mut brake, 16..=16, 4);
-        assert_eq!(brake, Brake::Armed);
-        pass(&mut brake, 17..=46, 5);
-        assert_eq!(brake, Brake::Held { since: at(17), eased: None });
+        let mut hold = Hold::default();
+        pass(&mut hold, 0..=10, 5);
+        pass(&mut hold, 11..=15, 4);
+        assert_eq!(hold, Hold::Held { since: at(0), eased: Some(at(11)) });
+        pass(&mut hold, 16..=16, 4);
+        assert_eq!(hold, Hold::Armed);
+        pass(&mut hold, 17..=46, 5);
+        assert_eq!(hold, Hold::Held { since: at(17), eased: None });
     }
 
     #[test]
     fn grace_ends_in_time_if_silence_varies() {
-        let mut brake = Brake::default();
+        let mut hold = Hold::default();
         for second in 0..30 {
-            pass(&mut brake, second..=second, if second % 3 == 0 { 5 } else { 4 });
-            assert!(matches!(brake, Brake::Held { .. }), "{second}");
+            pass(&mut hold, second..=second, if second % 3 == 0 { 5 } else { 4 });
+            assert!(matches!(hold, Hold::Held { .. }), "{second}");
         }
-        pass(&mut brake, 30..=30, 5);
-        assert_eq!(brake, Brake::Released { calm: None });
+        pass(&mut hold, 30..=30, 5);
+        assert_eq!(hold, Hold::Released { calm: None });
     }
 
     #[test]
     fn released_brake_needs_a_calm_grace_to_arm() {
-        let mut brake = Brake::default();
-        pass(&mut brake, 0..=30, 5);
-        pass(&mut brake, 31..=60, 1);
-        pass(&mut brake, 61..=90, 0);
-        pass(&mut brake, 91..=91, 5);
-        assert_eq!(brake, Brake::Released { calm: None }, "29 s are less than the grace");
-        pass(&mut brake, 100..=130, 0);
-        assert_eq!(brake, Brake::Armed);
+        let mut hold = Hold::default();
+        pass(&mut hold, 0..=30, 5);
+        pass(&mut hold, 31..=60, 1);
+        pass(&mut hold, 61..=90, 0);
+        pass(&mut hold, 91..=91, 5);
+        assert_eq!(hold, Hold::Released { calm: None }, "29 s are less than the grace");
+        pass(&mut hold, 100..=130, 0);
+        assert_eq!(hold, Hold::Armed);
     }
 
     #[test]
     fn own_pause_extends_the_grace() {
-        let mut brake = Brake::default();
-        pass(&mut brake, 0..=10, 5);
-        brake.paused(Duration::from_mins(1));
-        pass(&mut brake, 70..=89, 5);
-        assert!(matches!(brake, Brake::Held { .. }));
-        pass(&mut brake, 90..=90, 5);
-        assert!(matches!(brake, Brake::Released { .. }));
+        let mut hold = Hold::default();
+        pass(&mut hold, 0..=10, 5);
+        hold.paused(Duration::from_mins(1));
+        pass(&mut hold, 70..=89, 5);
+        assert!(matches!(hold, Hold::Held { .. }));
+        pass(&mut hold, 90..=90, 5);
+        assert!(matches!(hold, Hold::Released { .. }));
     }
 
     #[test]
     fn own_pause_extends_the_eased_time() {
-        let mut brake = Brake::default();
-        pass(&mut brake, 0..=10, 5);
-        pass(&mut brake, 11..=12, 4);
-        brake.paused(Duration::from_secs(10));
-        pass(&mut brake, 22..=25, 4);
-        assert_eq!(brake, Brake::Held { since: at(10), eased: Some(at(21)) });
-        pass(&mut brake, 26..=26, 4);
-        assert_eq!(brake, Brake::Armed);
+        let mut hold = Hold::default();
+        pass(&mut hold, 0..=10, 5);
+        pass(&mut hold, 11..=12, 4);
+        hold.paused(Duration::from_secs(10));
+        pass(&mut hold, 22..=25, 4);
+        assert_eq!(hold, Hold::Held { since: at(10), eased: Some(at(21)) });
+        pass(&mut hold, 26..=26, 4);
+        assert_eq!(hold, Hold::Armed);
     }
 
     #[test]
@@ -320,8 +320,8 @@ mod tests {
 
     #[test]
     fn zero_grace_holds_nothing() {
-        let mut brake = Brake::default();
-        brake.observe(at(0), (5, 10), Times { grace: Duration::ZERO, ..TIMES });
-        assert_eq!(brake, Brake::Armed);
+        let mut hold = Hold::default();
+        hold.observe(at(0), (5, 10), Times { grace: Duration::ZERO, ..TIMES });
+        assert_eq!(hold, Hold::Armed);
     }
 }

@@ -100,7 +100,7 @@ impl Rings {
     }
 
     /// A node became a member, or is no member any more. The roster is up to date already.
-    pub(super) fn came_or_went(&mut self, cx: &mut Context, id: &NodeId, is_member: bool) {
+    pub(super) fn membership_changed(&mut self, cx: &mut Context, id: &NodeId, is_member: bool) {
         if is_member {
             self.places.insert(id);
         } else {
@@ -133,7 +133,7 @@ impl Rings {
     }
 
     /// Watches some members beyond those of the rings, until they answer a probe.
-    pub(crate) fn watch_beside(&mut self, cx: &mut Context, ids: Vec<NodeId>) {
+    pub(crate) fn watch_extra(&mut self, cx: &mut Context, ids: Vec<NodeId>) {
         let before = self.extra.len();
         for id in ids {
             if self.extra.len() < EXTRA_SUBJECTS_MAX && !self.subjects.contains(&id) {
@@ -154,7 +154,7 @@ impl Rings {
     }
 
     /// This member received a message.
-    pub(crate) fn heard(&mut self, cx: &Context) {
+    pub(crate) fn message_arrived(&mut self, cx: &Context) {
         self.mass.heard(cx.now);
     }
 

@@ -15,7 +15,7 @@ const LATE_MAX: Duration = Duration::from_millis(250);
 impl Rings {
     /// This member could not send or receive since `since`. If that took longer than [`LATE_MAX`],
     /// all judgements under way are void, and the pause is taken out of every silence.
-    pub(in crate::detection) fn was_deaf(&mut self, cx: &mut Context, since: Instant) {
+    pub(in crate::detection) fn was_paused(&mut self, cx: &mut Context, since: Instant) {
         // Several timers are overdue after one pause. The first of them accounts for the pause.
         let late = cx.now.since(since.max(self.pause_ended));
         if late <= LATE_MAX {

@@ -31,7 +31,7 @@ impl Rings {
             }
             Timer::Round(id, number) => self.conclude_if(cx, id, |round, _| round.number == *number),
             Timer::Verdict(id) => self.verdict_due(cx, id),
-            Timer::Look => {
+            Timer::CountSilent => {
                 self.partition.count_due();
                 if !cx.has_left() && self.count_silent(cx) {
                     self.partition.schedule_count(cx);
@@ -145,7 +145,7 @@ impl Rings {
         let Some(probe) = probe else { return };
         cx.stats.probes_failed += 1;
         self.subjects.probe_at(cx, id, (probe.sent + cx.config.probe_interval).max(cx.now));
-        self.doubt(cx, id);
+        self.check_subject(cx, id);
     }
 
     /// The probe timed out while this member itself is late. The answer may wait in its inbox, so
@@ -165,7 +165,7 @@ impl Rings {
             subject.phi = Some(phi);
         }
         if subject.is_silent() {
-            self.doubt(cx, id);
+            self.check_subject(cx, id);
         } else {
             self.subjects.probe_now(cx, id);
         }

@@ -122,7 +122,8 @@ mod tests {
     #[test]
     fn every_event_in_every_state_follows_the_table() {
         let mut timers = Timers::default();
-        let (first, second) = (timers.schedule(at(8), Timer::Look), timers.schedule(at(9), Timer::Look));
+        let (first, second) =
+            (timers.schedule(at(8), Timer::CountSilent), timers.schedule(at(9), Timer::CountSilent));
         let (watched, since) = (State::Watched, at(1));
         let silent = |port_closed| State::Silent { since, port_closed };
         let accused = |port_closed, verdict| State::Accused { since, port_closed, verdict };
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn ended_silence_has_its_start_and_its_verdict() {
         let mut timers = Timers::default();
-        let verdict = timers.schedule(at(8), Timer::Look);
+        let verdict = timers.schedule(at(8), Timer::CountSilent);
         let mut subject = SubjectState::default();
         subject.unanswered(at(1));
         subject.unanswered(at(2));

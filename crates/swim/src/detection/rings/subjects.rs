@@ -195,7 +195,7 @@ impl Subjects {
 
     /// The subjects that answered and are not silent, if they are at least half of all. Otherwise
     /// none: this member may be isolated.
-    pub(in crate::detection) fn near(&self) -> Vec<NodeId> {
+    pub(in crate::detection) fn answering_subjects(&self) -> Vec<NodeId> {
         let answers = |subject: &Subject| !subject.is_silent() && subject.trip.smoothed().is_some();
         let near: Vec<_> =
             self.of.iter().filter(|(_, subject)| answers(subject)).map(|(id, _)| id.clone()).collect();
@@ -276,7 +276,7 @@ mod tests {
 
         /// A subject does not answer its probe.
         fn silence(&mut self, cx: &mut Context, name: &str) {
-            let timer = cx.timers.schedule(cx.now, Timer::Look);
+            let timer = cx.timers.schedule(cx.now, Timer::CountSilent);
             let subject = self.get_mut(&id(name)).unwrap();
             let probe = InFlight { request: RequestId(1), sent: cx.now, timer, digest: 0, again: false };
             subject.sent(probe);

@@ -37,13 +37,13 @@ impl Rings {
                 self.subjects.heard_from(cx, id);
             }
             Found::Unheard => {
-                cx.stats.unheard += 1;
+                cx.stats.isolated += 1;
                 cx.health.raise(1);
                 note(cx, &self.subjects, id, (Finding::Unheard, reason), false);
                 self.partition.schedule_count(cx);
             }
             Found::Isolated if silence < cx.config.tolerated_pause || self.holds_verdict(cx, silence) => {
-                cx.stats.unheard += 1;
+                cx.stats.isolated += 1;
                 note(cx, &self.subjects, id, (Finding::Isolated, reason), true);
                 self.partition.schedule_count(cx);
             }

@@ -109,7 +109,7 @@ impl Rings {
     /// Something counts against a subject: checks its port and asks witnesses, unless that is under
     /// way. If this member accuses it already, witnesses are asked only about a closed port: they
     /// may still find it closed, too.
-    pub(crate) fn doubt(&mut self, cx: &mut Context, id: &NodeId) {
+    pub(crate) fn check_subject(&mut self, cx: &mut Context, id: &NodeId) {
         if cx.is_late() {
             return;
         }
@@ -192,7 +192,7 @@ impl Rings {
             self.conclude_if_ready(cx, id);
             // If this member accused the subject before, a new round lets witnesses find the closed
             // port, too.
-            cx.fact(Fact::Doubted(id.clone()));
+            cx.fact(Fact::CheckSubject(id.clone()));
         }
     }
 
@@ -271,7 +271,7 @@ mod tests {
     fn round(asked: usize, open: usize) -> Round {
         let id = |number: usize| NodeId::new(&format!("w{number}")).unwrap();
         let open = (0..open).map(|number| (RequestId(number as u64), id(number))).collect();
-        let timer = Timers::default().schedule(kinfolk_core::Instant::ORIGIN, Timer::Look);
+        let timer = Timers::default().schedule(kinfolk_core::Instant::ORIGIN, Timer::CountSilent);
         Round { number: 0, timer, last: false, asked, open, nacks: Vec::new(), closed: false, acked: false }
     }
 

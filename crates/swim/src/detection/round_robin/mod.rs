@@ -70,7 +70,7 @@ impl RoundRobin {
                     probe.ask_helpers(cx);
                 }
             }
-            Timer::Look => {
+            Timer::CountSilent => {
                 self.partition.count_due();
                 if !cx.has_left() && self.count_live(cx) {
                     self.partition.schedule_count(cx);

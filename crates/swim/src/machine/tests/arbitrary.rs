@@ -1,4 +1,5 @@
-//! Arbitrary inputs in arbitrary order: the machine never panics, stays within its bounds, and incarnations only grow.
+//! Arbitrary inputs in arbitrary order: the machine never panics, stays within its bounds, and
+//! incarnations only grow.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,17 +12,17 @@ use proptest::test_runner::TestRunner;
 
 use super::bench::{Bench, id, status};
 use crate::detection::peek;
+use crate::dissemination::GossipQueue;
 use crate::interface::config::{Mode, SwimConfig};
 use crate::interface::input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
 use crate::interface::output::Output;
-use crate::news::GossipQueue;
-use crate::purpose::{ASKED_MAX, DESCRIBES_MAX, JOINS_MAX, LEAVE_TOLD_MAX, RELAYS_MAX};
+use crate::purpose::{DESCRIBES_MAX, INTRODUCTIONS_MAX, JOINS_MAX, LEAVE_RECEIVERS_MAX, RELAYS_MAX};
 use crate::wire::buckets::Buckets;
 use crate::wire::codec::BUCKETS;
 use crate::wire::message::Reception;
 use crate::wire::message::{Message, Update, UserMessage};
 
-/// How many kinds of inputs and messages there are.
+/// The number of kinds of inputs, and of messages.
 const INPUTS: usize = 12;
 const MESSAGES: usize = 12;
 
@@ -56,10 +57,16 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
 fn any_update() -> impl Strategy<Value = Update> {
     let node = (any_status(), prop::collection::vec(any_name(), 0..4))
         .prop_map(|(node, accusers)| Update::Node { status: Arc::new(node), accusers });
-    let user =
-        (any_name(), prop_oneof![0..4_u64, Just(u64::MAX)], 0..300_u64).prop_map(|(origin, life, number)| {
-            Update::User(UserMessage { origin, life: Incarnation::new(life), number, payload: "x".into() })
-        });
+    let user = (any_name(), prop_oneof![0..4_u64, Just(u64::MAX)], 0..300_u64).prop_map(
+        |(origin, instance, number)| {
+            Update::User(UserMessage {
+                origin,
+                instance: Incarnation::new(instance),
+                number,
+                payload: "x".into(),
+            })
+        },
+    );
     let forget = (any_name(), prop_oneof![1..20_u64, Just(u64::MAX), Just(90_000_000)])
         .prop_map(|(id, incarnation)| Update::Forget { id, incarnation: Incarnation::new(incarnation) });
     prop_oneof![4 => node, 1 => user, 1 => forget]
@@ -111,16 +118,16 @@ fn any_command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// What happens next.
+/// A step of a run.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Input(Input),
-    /// The health checker finds another member silent. It changes the registry itself, and only of
-    /// what is there.
+    /// The health checker finds another member silent. Its verdict is about the registry as it is
+    /// at this step.
     Health(NodeId),
 }
 
-/// A step, after some milliseconds; requests are named relative to the newest.
+/// A step after some milliseconds. Requests are named relative to the newest one.
 pub(super) fn any_step() -> impl Strategy<Value = (u64, Step)> {
     let request = || (0..8_u64).prop_map(RequestId);
     let why =
@@ -134,8 +141,8 @@ pub(super) fn any_step() -> impl Strategy<Value = (u64, Step)> {
         2 => (request(), why).prop_map(|(request, why)| Input::NoReply { request, why }),
         6 => Just(Input::Timeout),
         1 => (0..2_000_u64).prop_map(|ms| Input::Late { by: Duration::from_millis(ms) }),
-        1 => Just(Input::Congested),
-        2 => Just(Input::Clear),
+        1 => Just(Input::BackPressure),
+        2 => Just(Input::BackPressureEnded),
         1 => (0..200_000_000_u64)
             .prop_map(|ms| Input::WallClock { since_epoch: Duration::from_millis(ms) }),
         1 => (1..60_u64).prop_map(|up_to| Input::Reserved { up_to: Incarnation::new(up_to) }),
@@ -147,15 +154,16 @@ pub(super) fn any_step() -> impl Strategy<Value = (u64, Step)> {
     (0..3_000_u64, step)
 }
 
-/// After each step. Only what lies too far ahead of a clock that was set back may go back.
+/// Checks the invariants after a step. An incarnation may go back only if it lies too far ahead of
+/// a clock that was set back.
 fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>) {
     let (machine, owners) = (&bench.machine, &bench.machine.owners);
     let known = machine.registry().len();
     let clock = machine.owners.admission.clock(&machine.cx);
     let forgotten = machine.stats().forgotten_names;
     assert!(machine.stats().queued <= known + GossipQueue::BROADCASTS_MAX + forgotten);
-    assert!(forgotten < NAMES.len(), "a name is remembered once, and our own never");
-    let asked = DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_TOLD_MAX + ASKED_MAX;
+    assert!(forgotten < NAMES.len(), "a name is remembered once, and this member's own never");
+    let asked = DESCRIBES_MAX + JOINS_MAX + 1 + LEAVE_RECEIVERS_MAX + INTRODUCTIONS_MAX;
     assert!(machine.owners.requests.len() <= 4 + RELAYS_MAX + asked);
     assert!(peek::suspected(&owners.detection) + owners.members.tombstones() <= known);
     assert!(
@@ -163,8 +171,8 @@ fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>)
         "{} timers",
         machine.cx.timers.len()
     );
-    assert!(bench.outputs.len() <= 4 * NAMES.len() + LEAVE_TOLD_MAX + 16);
-    // Who was forgotten while it lay too far ahead begins anew.
+    assert!(bench.outputs.len() <= 4 * NAMES.len() + LEAVE_RECEIVERS_MAX + 16);
+    // A member that was removed while it lay too far ahead starts from scratch.
     highest.retain(|id, (reached, _)| reached.is_plausible(clock) || machine.registry().get(id).is_some());
     for node in machine.registry().snapshot().nodes() {
         let verdict = (node.incarnation, node.state);
@@ -196,7 +204,7 @@ fn any_mode() -> impl Strategy<Value = Mode> {
     prop_oneof![Just(Mode::Swim), Just(Mode::Lifeguard), Just(Mode::Verified)]
 }
 
-/// A machine, and what was asked of it so far.
+/// A machine, and the number of its newest request.
 struct Run {
     bench: Bench,
     /// The newest request.
@@ -208,7 +216,7 @@ impl Run {
         Self { bench: Bench::new(config(mode), &["a", "b", "c"]), made: 0 }
     }
 
-    /// Takes a step. Returns the input that it came to.
+    /// Takes a step. Returns the input that the step became.
     fn take(&mut self, (millis, step): (u64, Step)) -> Input {
         self.bench.now += Duration::from_millis(millis);
         let newest = |request: RequestId| RequestId(self.made.saturating_sub(request.0));
@@ -254,31 +262,31 @@ proptest! {
     }
 
     #[test]
-    fn the_same_inputs_give_the_same_outputs(
+    fn equal_inputs_give_equal_outputs(
         steps in prop::collection::vec(any_step(), 1..60),
         mode in any_mode(),
     ) {
-        let story = || {
+        let outputs = || {
             let mut run = Run::new(mode);
-            let mut story = Vec::new();
+            let mut outputs = Vec::new();
             for step in steps.clone() {
                 run.take(step);
-                story.append(&mut run.bench.outputs);
+                outputs.append(&mut run.bench.outputs);
             }
-            story
+            outputs
         };
-        prop_assert_eq!(story(), story());
+        prop_assert_eq!(outputs(), outputs());
     }
 }
 
-/// Which variant a value is of.
+/// The name of a value's variant.
 fn variant(value: &impl std::fmt::Debug) -> String {
     let text = format!("{value:?}");
     text.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
 }
 
 #[test]
-fn every_message_and_input_is_reached_in_every_mode() {
+fn every_message_and_input_occurs_in_every_mode() {
     let mut runner = TestRunner::deterministic();
     for mode in [Mode::Swim, Mode::Lifeguard, Mode::Verified] {
         let (mut inputs, mut asked, mut answered) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -301,7 +309,7 @@ fn every_message_and_input_is_reached_in_every_mode() {
 }
 
 #[test]
-fn a_health_verdict_about_anybody_is_survived() {
+fn health_verdict_about_any_member_is_handled() {
     for (name, state) in [("a", NodeState::Alive), ("me", NodeState::Alive), ("x", NodeState::Failed)] {
         let mut bench = Bench::new(SwimConfig::lifeguard(), &["a"]);
         let claim = Some(Arc::new(status(name, 30, state)));

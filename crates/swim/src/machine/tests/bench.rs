@@ -1,4 +1,5 @@
-//! A machine on the bench: inputs in, outputs out as short lines, time as the test wants it.
+//! A test bench for the machine: it takes inputs, prints outputs as short lines, and runs on a
+//! clock that the test sets.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -8,14 +9,15 @@ use kinfolk_core::{
     Tags,
 };
 
+use crate::dissemination::GossipQueue;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
 use crate::interface::output::Output;
 use crate::machine::Machine;
-use crate::news::GossipQueue;
 use crate::repair::compare;
 use crate::wire::message::{Message, Update};
 
+/// A machine, its clock, and the outputs of its last input.
 pub(super) struct Bench {
     pub machine: Machine,
     pub now: Instant,
@@ -23,7 +25,7 @@ pub(super) struct Bench {
     pub outputs: Vec<Output>,
 }
 
-/// A configuration in which nothing but probes happens on its own.
+/// A configuration in which nothing happens by itself except probes.
 pub(super) fn quiet(config: &SwimConfig) -> SwimConfig {
     let never = Duration::from_hours(10_000);
     SwimConfig {
@@ -39,7 +41,8 @@ pub(super) fn id(name: &str) -> NodeId {
     NodeId::new(name).unwrap()
 }
 
-/// The statement that `name` is in `state` at `incarnation`; its port is the first letter's code.
+/// The statement that `name` is in `state` at `incarnation`. Its port is the code of the name's
+/// first letter.
 pub(super) fn status(name: &str, incarnation: u64, state: NodeState) -> NodeStatus {
     let addr = NodeAddr::new(([127, 0, 0, 1], u16::from(name.as_bytes()[0])).into());
     NodeStatus::alive(id(name), addr, Incarnation::new(incarnation), Tags::empty()).with_state(state)
@@ -51,12 +54,12 @@ pub(super) fn claim(name: &str, incarnation: u64, state: NodeState, accusers: &[
 }
 
 impl Machine {
-    /// The updates that wait.
+    /// The updates that wait to be sent.
     pub(super) fn queue(&mut self) -> &mut GossipQueue {
-        self.owners.news.queue()
+        self.owners.dissemination.queue()
     }
 
-    /// Has our view compared with that of a member, now.
+    /// Starts an anti-entropy round with a member now.
     pub(super) fn compare_with(&mut self, id: &NodeId) {
         compare::begin_with(&mut self.cx, id);
         self.owners.settle(&mut self.cx);
@@ -72,7 +75,7 @@ impl Bench {
         }
         let me = status("me", 10, NodeState::Alive);
         let mut machine = Machine::new(config, me, registry, Rng::from_seed(1), Instant::ORIGIN);
-        // Our own first statement is of no interest to these tests.
+        // These tests do not look at this member's first statement.
         while !machine.queue().is_empty() {
             machine.queue().take(0, 4_096, 1, 1);
         }
@@ -88,13 +91,13 @@ impl Bench {
         })
     }
 
-    /// Goes to the next timer, and says what it did.
+    /// Advances the clock to the next timer. Returns its outputs.
     pub(super) fn tick(&mut self) -> String {
         self.now = self.machine.next_timeout().unwrap();
         self.input(Input::Timeout)
     }
 
-    /// Lets `time` pass, with every timer in it, and says what they did.
+    /// Lets `time` pass, and runs every timer in it. Returns the outputs.
     pub(super) fn pass(&mut self, time: Duration) -> String {
         let (end, mut text) = (self.now + time, String::new());
         while self.machine.next_timeout().is_some_and(|at| at <= end) {
@@ -144,7 +147,7 @@ fn line(output: &Output) -> String {
         Output::CheckPort { node, .. } => format!("check the port of {node}"),
         Output::Watch { subjects } => format!("watch {subjects:?}"),
         Output::Reserve { at_least } => format!("reserve {at_least:?}"),
-        Output::Refused(claim) => format!("refused {} of {}", claim.about, claim.from),
+        Output::RefusedClaim(claim) => format!("refused {} of {}", claim.about, claim.from),
         Output::RefusedJoin(join) => format!("refused the join of {}", join.from),
         Output::Forgotten { id, incarnation } => format!("forgotten {id} up to {incarnation:?}"),
         Output::Event(event) => format!("event {}", short_event(event)),

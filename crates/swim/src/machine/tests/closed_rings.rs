@@ -1,4 +1,4 @@
-//! Where many are silent: the rings close around them until nobody is, and verdicts wait for one interval.
+//! While many members are silent, the rings close around them, and verdicts wait for one interval.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use kinfolk_core::{NodeId, NodeState};
 
 use super::bench::{claim, id};
-use super::mass::Group;
+use super::mass_failure::Group;
 use crate::detection::peek;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,7 +20,8 @@ impl Group {
         NAMES.into_iter().map(id).filter(|id| peek::watches(detection, id)).collect()
     }
 
-    /// Lets these fall silent. Those that we do not watch are suspected by the last of those that speak.
+    /// Makes these members silent. The last member that answers suspects those that this member
+    /// does not watch.
     fn fall_silent(&mut self, silent: &[&'static str]) {
         let subjects = self.subjects();
         self.silent = silent.to_vec();
@@ -30,7 +31,7 @@ impl Group {
         }
     }
 
-    /// These speak again, and say so.
+    /// Makes these members answer again. Each refutes.
     fn speak_again(&mut self, names: &[&'static str]) {
         self.silent.retain(|name| !names.contains(name));
         for name in names {
@@ -38,7 +39,7 @@ impl Group {
         }
     }
 
-    /// So many of all, ours among them: of those that we watch the first `watched`.
+    /// Chooses `count` members: the first `watched` that this member watches, and others.
     fn choose(&mut self, watched: usize, count: usize) -> Vec<&'static str> {
         let subjects = self.subjects();
         let (ours, others): (Vec<_>, Vec<_>) =
@@ -49,7 +50,7 @@ impl Group {
 }
 
 #[test]
-fn where_a_quarter_is_silent_those_that_speak_watch_each_other_until_nobody_is() {
+fn rings_close_while_a_quarter_is_silent() {
     let mut group = Group::new(&NAMES, &[]);
     group.pass(SECOND * 10);
     let (usual, silent) = (group.subjects(), group.choose(2, 6));
@@ -59,18 +60,21 @@ fn where_a_quarter_is_silent_those_that_speak_watch_each_other_until_nobody_is()
     let more: Vec<_> = closed.difference(&usual).collect();
     assert!(closed.is_superset(&usual) && !more.is_empty(), "{closed:?}");
     assert!(more.iter().all(|name| !silent.contains(&name.as_str())), "{more:?} speak");
-    assert!(told.contains(&format!("Compare -> {}", more[0])), "they may have missed news: {told}");
+    assert!(
+        told.contains(&format!("Compare -> {}", more[0])),
+        "a new subject may have missed updates: {told}"
+    );
 
     group.speak_again(&silent[1..]);
     group.pass(SECOND);
-    assert!(group.subjects().len() > usual.len(), "one that we watch is silent still");
+    assert!(group.subjects().len() > usual.len(), "one subject is still silent");
     group.speak_again(&silent[..1]);
     group.pass(SECOND * 2);
     assert_eq!(group.subjects(), usual);
 }
 
 #[test]
-fn fewer_than_a_quarter_leave_the_rings_as_they_are() {
+fn rings_stay_open_below_a_quarter_silent() {
     let mut group = Group::new(&NAMES, &[]);
     group.pass(SECOND * 10);
     let (usual, silent) = (group.subjects(), group.choose(1, 5));
@@ -80,7 +84,7 @@ fn fewer_than_a_quarter_leave_the_rings_as_they_are() {
 }
 
 #[test]
-fn where_a_quarter_is_silent_a_verdict_waits_for_one_interval() {
+fn verdict_waits_while_a_quarter_is_silent() {
     for (count, least) in [(5, 5.0), (6, 6.0)] {
         let mut group = Group::new(&NAMES, &[]);
         group.pass(SECOND * 10);
@@ -95,8 +99,9 @@ fn where_a_quarter_is_silent_a_verdict_waits_for_one_interval() {
     }
 }
 
+/// In a group of six each member watches at most four others.
 #[test]
-fn up_to_five_members_all_watch_all_and_of_six_each_watches_four_at_the_most() {
+fn up_to_five_members_all_watch_each_other() {
     for others in 1..=5 {
         let mut group = Group::new(&NAMES[..others], &[]);
         let watched = group.subjects().len();

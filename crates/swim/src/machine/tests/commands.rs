@@ -1,4 +1,4 @@
-//! Leaving and changing tags.
+//! Tests of the commands to leave and to change tags.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn bench(others: &[&str]) -> Bench {
 }
 
 #[test]
-fn new_tags_raise_the_incarnation_and_are_told() {
+fn new_tags_raise_the_incarnation_and_are_sent() {
     let mut bench = bench(&["a"]);
     let tags = Tags::new([("role", "db")]).unwrap();
     expect![[r#"
@@ -29,7 +29,7 @@ fn new_tags_raise_the_incarnation_and_are_told() {
 }
 
 #[test]
-fn a_leave_is_told_to_every_member_and_ends_when_all_have_answered() {
+fn leave_ends_when_all_members_have_answered() {
     let mut bench = bench(&["a", "b"]);
     expect![[r"
         event left me
@@ -38,28 +38,28 @@ fn a_leave_is_told_to_every_member_and_ends_when_all_have_answered() {
     "]]
     .assert_eq(&bench.command(Command::Leave));
     assert_eq!(bench.ack(0, "b"), "");
-    assert_eq!(bench.no_reply(1, NoReply::Silent), "done Left { confirmed: 1, told: 2 }\n");
+    assert_eq!(bench.no_reply(1, NoReply::Silent), "done Left { confirmed: 1, notified: 2 }\n");
 }
 
 #[test]
-fn one_who_is_alone_has_left_at_once() {
-    assert!(bench(&[]).command(Command::Leave).ends_with("done Left { confirmed: 0, told: 0 }\n"));
+fn lone_member_leaves_at_once() {
+    assert!(bench(&[]).command(Command::Leave).ends_with("done Left { confirmed: 0, notified: 0 }\n"));
 }
 
 #[test]
-fn a_second_leave_is_told_how_far_the_first_has_got() {
+fn second_leave_returns_the_progress_of_the_first() {
     let mut bench = bench(&["a", "b"]);
     bench.command(Command::Leave);
     bench.ack(0, "b");
-    assert_eq!(bench.command(Command::Leave), "done Left { confirmed: 1, told: 2 }\n");
+    assert_eq!(bench.command(Command::Leave), "done Left { confirmed: 1, notified: 2 }\n");
 }
 
 #[test]
-fn one_who_has_left_probes_nobody_refutes_nothing_and_still_answers() {
+fn left_member_only_answers() {
     let mut bench = bench(&["a", "b"]);
     bench.command(Command::Leave);
-    let story = bench.pass(Duration::from_mins(1));
-    assert!(!story.contains("Ping[") && !story.contains("suspected"), "{story}");
+    let text = bench.pass(Duration::from_mins(1));
+    assert!(!text.contains("Ping[") && !text.contains("suspected"), "{text}");
     bench.gossip("a", vec![claim("me", 10, NodeState::Failed, &["a"])]);
     assert_eq!(bench.known("me"), (10, NodeState::Left));
     let answer = bench.message("a", Message::Ping { digest: 0, gossip: Vec::new() });
@@ -69,22 +69,22 @@ fn one_who_has_left_probes_nobody_refutes_nothing_and_still_answers() {
 }
 
 #[test]
-fn a_leave_in_the_middle_of_a_probe_accuses_nobody() {
+fn leave_during_a_probe_accuses_no_member() {
     let mut bench = bench(&["a", "b"]);
     bench.tick();
     bench.command(Command::Leave);
-    let story = bench.pass(Duration::from_mins(1));
-    assert!(!story.contains("suspected"), "{story}");
+    let text = bench.pass(Duration::from_mins(1));
+    assert!(!text.contains("suspected"), "{text}");
 }
 
 #[test]
-fn one_who_has_left_exchanges_no_views_and_contacts_no_failed_member() {
+fn left_member_starts_no_exchange_of_views() {
     for config in [SwimConfig::lifeguard(), SwimConfig::verified()] {
         let mut bench = Bench::new(config, &["a", "b"]);
         bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
         bench.command(Command::Leave);
-        let story = bench.pass(Duration::from_mins(5));
-        assert!(!story.contains("Sync(") && !story.contains("-> a"), "{story}");
+        let text = bench.pass(Duration::from_mins(5));
+        assert!(!text.contains("Sync(") && !text.contains("-> a"), "{text}");
         assert_eq!(bench.machine.stats().heals, 0);
     }
 }

@@ -1,4 +1,4 @@
-//! What the counters count: each is shown to rise by one for each thing that happens, up to two.
+//! Tests of the counters: each rises by one for each event, up to two.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use kinfolk_core::{Cause, Incarnation, NodeState, NodeStatus, Reason, Rng, SharedNodeRegistry};
 
 use super::bench::{Bench, claim, id, quiet, status};
+use crate::dissemination::GossipQueue;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{CheckId, Command, Input, NoReply};
 use crate::interface::output::Output;
 use crate::machine::Machine;
-use crate::news::GossipQueue;
 use crate::purpose::RELAYS_MAX;
 use crate::wire::buckets::Buckets;
 use crate::wire::message::{Message, Reception};
@@ -36,7 +36,7 @@ fn ping_req(target: &str) -> Message {
 }
 
 #[test]
-fn relays_and_checks_of_ports_are_counted_and_so_is_each_beyond_the_bound() {
+fn relays_and_port_checks_are_counted_and_bounded() {
     let mut bench = lifeguard(&["a", "b"]);
     for number in 1..=RELAYS_MAX {
         let told = bench.message("a", ping_req("b"));
@@ -54,13 +54,13 @@ fn relays_and_checks_of_ports_are_counted_and_so_is_each_beyond_the_bound() {
         bench.message("a", ping_req("stranger"));
         assert_eq!(bench.machine.stats().relays_refused, number);
     }
-    // One that ends makes room for one more.
+    // A port check that ends makes room for one more.
     bench.input(Input::PortChecked { check: CheckId(0), closed: false });
     assert!(bench.message("a", ping_req("b")).contains("check the port of b"));
 }
 
 #[test]
-fn what_makes_no_sense_where_it_comes_is_unexpected() {
+fn misplaced_message_is_counted_as_unexpected() {
     let mut bench = lifeguard(&["a", "b"]);
     let mut unexpected = 0;
     let mut is_one_more = |bench: &Bench| {
@@ -84,7 +84,7 @@ fn what_makes_no_sense_where_it_comes_is_unexpected() {
 }
 
 #[test]
-fn an_answer_to_a_request_that_is_over_is_late_whatever_it_says() {
+fn answer_to_a_finished_request_counts_as_late() {
     let mut bench = lifeguard(&["a"]);
     bench.ack(77, "a");
     assert_eq!(bench.machine.stats().late_replies, 1);
@@ -92,8 +92,9 @@ fn an_answer_to_a_request_that_is_over_is_late_whatever_it_says() {
     assert_eq!(bench.machine.stats().late_replies, 2);
 }
 
+/// A round counts if it finds no difference, and if it reaches the last page.
 #[test]
-fn a_comparison_that_finds_no_difference_is_an_exchange_that_ended_well_and_so_is_one_to_its_last_page() {
+fn finished_anti_entropy_round_counts_as_exchange() {
     let mut bench = verified(&["a", "b"]);
     for syncs in 1..=2 {
         bench.machine.compare_with(&id("a"));
@@ -111,7 +112,7 @@ fn a_comparison_that_finds_no_difference_is_an_exchange_that_ended_well_and_so_i
 }
 
 #[test]
-fn each_claim_about_one_more_member_is_counted_where_the_registry_is_full() {
+fn claim_beyond_a_full_registry_is_counted() {
     let registry = SharedNodeRegistry::with_nodes_max(2);
     let _ = registry.apply(status("a", 1, NodeState::Alive));
     let mut bench = lifeguard(&[]);
@@ -125,7 +126,7 @@ fn each_claim_about_one_more_member_is_counted_where_the_registry_is_full() {
 }
 
 #[test]
-fn a_time_of_lateness_is_counted_once_and_raises_our_doubt_in_ourselves_once() {
+fn lateness_is_counted_once_and_raises_local_health() {
     let mut bench = verified(&["a", "b"]);
     let late = |bench: &mut Bench, millis| bench.input(Input::Late { by: Duration::from_millis(millis) });
     let counted = |bench: &Bench| (bench.machine.stats().times_late, bench.machine.stats().local_health);
@@ -137,7 +138,7 @@ fn a_time_of_lateness_is_counted_once_and_raises_our_doubt_in_ourselves_once() {
     assert_eq!(bench.machine.lateness(bench.now), Duration::from_millis(300));
     bench.now += Duration::from_millis(240);
     late(&mut bench, 1);
-    assert_eq!(counted(&bench), (1, 1), "it is not over yet");
+    assert_eq!(counted(&bench), (1, 1), "the lateness is not over yet");
     bench.pass(SECOND * 3);
     late(&mut bench, 200);
     assert_eq!(bench.machine.stats().times_late, 2);
@@ -148,7 +149,7 @@ fn a_time_of_lateness_is_counted_once_and_raises_our_doubt_in_ourselves_once() {
 }
 
 #[test]
-fn comparisons_and_contacts_that_are_due_while_we_are_late_wait_for_the_next_time() {
+fn late_member_postpones_rounds_and_contacts() {
     let heal_interval = Some(SECOND * 30);
     let config = SwimConfig { sync_interval: SECOND * 30, heal_interval, ..quiet(&SwimConfig::verified()) };
     let mut bench = Bench::new(config, &[]);
@@ -161,29 +162,29 @@ fn comparisons_and_contacts_that_are_due_while_we_are_late_wait_for_the_next_tim
         bench.input(Input::Late { by: SECOND });
         let told = bench.input(Input::Timeout);
         assert!(!told.contains("-> a"), "{told}");
-        assert!(bench.machine.stats().comparisons_postponed >= postponed);
-        postponed = bench.machine.stats().comparisons_postponed;
+        assert!(bench.machine.stats().anti_entropy_postponed >= postponed);
+        postponed = bench.machine.stats().anti_entropy_postponed;
     }
-    assert!((6..=24).contains(&postponed), "both rounds go on: {postponed}");
+    assert!((6..=24).contains(&postponed), "both rounds continue: {postponed}");
     assert_eq!(bench.machine.stats().heals, 0);
     bench.now += SECOND * 60;
     bench.pass(SECOND * 60);
     assert!(bench.machine.stats().heals > 0);
-    assert_eq!(bench.machine.stats().comparisons_postponed, postponed);
+    assert_eq!(bench.machine.stats().anti_entropy_postponed, postponed);
 }
 
 #[test]
-fn each_time_that_the_driver_is_congested_is_counted() {
+fn each_back_pressure_of_the_driver_is_counted() {
     let mut bench = lifeguard(&["a"]);
     for times in 1..=2 {
-        bench.input(Input::Congested);
-        bench.input(Input::Clear);
-        assert_eq!(bench.machine.stats().congestions, times);
+        bench.input(Input::BackPressure);
+        bench.input(Input::BackPressureEnded);
+        assert_eq!(bench.machine.stats().back_pressures, times);
     }
 }
 
 #[test]
-fn a_suspicion_by_the_health_check_counts_if_it_is_news_and_of_the_member_that_it_is_about() {
+fn health_check_suspicion_counts_once_for_its_subject() {
     let mut bench = lifeguard(&["a", "b"]);
     let mut verdict = |about: &str, claim: &str| {
         let claim: Option<Arc<NodeStatus>> = Some(status(claim, 1, NodeState::Suspect).into());
@@ -196,7 +197,7 @@ fn a_suspicion_by_the_health_check_counts_if_it_is_news_and_of_the_member_that_i
 }
 
 #[test]
-fn what_waits_and_what_was_dropped_is_shown() {
+fn queued_and_dropped_updates_are_counted() {
     let mut bench = lifeguard(&["a"]);
     assert_eq!(bench.machine.stats().queued, 0);
     bench.gossip("a", vec![claim("x", 1, NodeState::Alive, &[])]);
@@ -209,7 +210,7 @@ fn what_waits_and_what_was_dropped_is_shown() {
 }
 
 #[test]
-fn in_verified_mode_each_end_of_a_probe_is_counted_as_what_it_is() {
+fn probe_outcomes_are_counted_in_verified_mode() {
     let mut bench = verified(&["a"]);
     let probe = |bench: &mut Bench| {
         let sent = (0..20).any(|_| bench.tick().contains("Ping["));
@@ -233,7 +234,7 @@ fn in_verified_mode_each_end_of_a_probe_is_counted_as_what_it_is() {
 }
 
 #[test]
-fn in_the_round_robin_each_end_of_a_probe_is_counted_as_what_it_is() {
+fn probe_outcomes_are_counted_in_round_robin() {
     let mut bench = lifeguard(&["a"]);
     let ends = |bench: &Bench| {
         let stats = bench.machine.stats();
@@ -253,22 +254,22 @@ fn in_the_round_robin_each_end_of_a_probe_is_counted_as_what_it_is() {
     probe(&mut bench);
     assert_eq!(ends(&bench), (4, 1, 1, 1, 1));
     probe(&mut bench);
-    assert_eq!(ends(&bench), (5, 1, 2, 1, 1), "it is suspected once");
+    assert_eq!(ends(&bench), (5, 1, 2, 1, 1), "the member is suspected once");
 }
 
 #[test]
-fn members_beyond_those_that_may_wait_for_their_introduction_are_counted() {
+fn members_beyond_the_introduction_bound_are_counted() {
     let mut bench = verified(&["a"]);
     bench.input(Input::WallClock { since_epoch: Duration::from_hours(25) });
     let nodes = (0..4_098).map(|number| Arc::new(status(&format!("old{number}"), 1, NodeState::Alive)));
     let sync = Message::Sync { nodes: nodes.collect(), after: None, want: false, only: Buckets::ALL };
     bench.message("a", sync);
     assert_eq!(bench.machine.stats().introductions_full, 2);
-    assert_eq!(bench.machine.registry().len(), 2, "none of them is taken in");
+    assert_eq!(bench.machine.registry().len(), 2, "no old member enters the registry");
 }
 
 #[test]
-fn each_failed_member_that_is_contacted_is_counted() {
+fn each_contact_of_a_failed_member_is_counted() {
     let heal_interval = Some(SECOND * 10);
     let probe_interval = Duration::from_hours(1_000);
     let config = SwimConfig { probe_interval, heal_interval, ..quiet(&SwimConfig::lifeguard()) };
@@ -281,7 +282,7 @@ fn each_failed_member_that_is_contacted_is_counted() {
 }
 
 #[test]
-fn a_join_that_ends_well_counts_as_an_exchange() {
+fn successful_join_counts_as_an_exchange() {
     let mut bench = lifeguard(&[]);
     let addr = status("seed", 1, NodeState::Alive).addr;
     bench.command(Command::Join { id: id("seed"), addr });

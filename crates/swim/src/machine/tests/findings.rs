@@ -1,4 +1,4 @@
-//! What is noted of a member, and what the finding of another kind leads to: an improbable silence.
+//! Tests of the findings about a member, and of what follows from an improbable silence.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn findings(bench: &Bench, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_change_of_state_is_noted_and_that_a_member_is_new_or_has_refuted_is_not() {
+fn change_of_state_becomes_a_finding() {
     use NodeState::{Alive, Failed, Left, Suspect};
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
     let mut told = |name: &str, incarnation, state| {
@@ -33,11 +33,11 @@ fn a_change_of_state_is_noted_and_that_a_member_is_new_or_has_refuted_is_not() {
     assert_eq!(told("new", 1, Alive), [""; 0]);
     assert_eq!(told("new", 2, Alive), [""; 0]);
     assert_eq!(told("new", 2, Suspect), ["suspect"]);
-    assert_eq!(told("new", 3, Suspect), ["suspect"], "it is so already");
+    assert_eq!(told("new", 3, Suspect), ["suspect"], "the state is the same");
     assert_eq!(told("new", 4, Alive), ["suspect", "alive"]);
     assert_eq!(told("new", 4, Left), ["suspect", "alive", "left"]);
-    assert_eq!(told("dead", 1, Failed), ["failed"], "of whom nothing was known");
-    assert_eq!(told("me", 10, Suspect), [""; 0], "of ourselves nothing is noted");
+    assert_eq!(told("dead", 1, Failed), ["failed"], "of an unknown member");
+    assert_eq!(told("me", 10, Suspect), [""; 0], "this member has no findings about itself");
 }
 
 fn phi_crossed(bench: &mut Bench, name: &str) -> String {
@@ -46,22 +46,22 @@ fn phi_crossed(bench: &mut Bench, name: &str) -> String {
 }
 
 #[test]
-fn a_subject_whose_silence_has_become_improbable_is_probed_at_once() {
+fn improbably_silent_subject_is_probed_at_once() {
     let mut bench = verified(&["a", "b", "c"]);
     assert_ne!(bench.machine.next_timeout(), Some(bench.now));
     assert_eq!(phi_crossed(&mut bench, "a"), "");
     assert_eq!(bench.machine.next_timeout(), Some(bench.now));
     assert!(bench.tick().contains("Ping[] -> a"));
-    assert_eq!(phi_crossed(&mut bench, "a"), "", "one is under way");
+    assert_eq!(phi_crossed(&mut bench, "a"), "", "a probe is in progress");
     assert_ne!(bench.machine.next_timeout(), Some(bench.now));
     assert_eq!(phi_crossed(&mut bench, "stranger"), "");
-    assert_eq!(bench.known("a").1, NodeState::Alive, "nobody is accused");
+    assert_eq!(bench.known("a").1, NodeState::Alive, "no member is accused");
 }
 
 #[test]
-fn a_subject_that_is_silent_and_improbably_so_is_asked_about_again() {
+fn phi_crossing_asks_witnesses_about_a_silent_subject() {
     let mut bench = verified(&["a", "b", "c"]);
-    // Neither it nor a witness answers, until the round is over.
+    // Neither the subject nor a witness answers until the round is over.
     for _ in 0..50 {
         bench.tick();
         for output in bench.outputs.clone() {
@@ -78,10 +78,10 @@ fn a_subject_that_is_silent_and_improbably_so_is_asked_about_again() {
     assert_eq!(findings(&bench, "a"), ["unheard"]);
     let told = phi_crossed(&mut bench, "a");
     assert!(told.contains("PingReq(a"), "{told}");
-    assert_eq!(phi_crossed(&mut bench, "a"), "", "that is under way");
+    assert_eq!(phi_crossed(&mut bench, "a"), "", "that round is in progress");
     let phi = |finding: &str| {
         let evidence = bench.machine.explain(&id("a"));
         evidence.iter().rfind(|evidence| evidence.finding.to_string() == finding).and_then(|found| found.phi)
     };
-    assert_eq!(phi("unheard"), None, "it was found before");
+    assert_eq!(phi("unheard"), None, "the finding is older than the crossing");
 }

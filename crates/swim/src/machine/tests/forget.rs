@@ -1,4 +1,4 @@
-//! A member is forgotten: by a command here, and by a word of others.
+//! Tests of forgetting a member: by a command here, and by a forget update of other members.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,16 +25,16 @@ fn with_tombstone() -> Bench {
     bench
 }
 
-/// The same, and `x` is forgotten.
+/// The same, and then `x` is forgotten.
 fn forgotten() -> Bench {
     let mut bench = with_tombstone();
-    bench.gossip("a", vec![word("x", 5)]);
+    bench.gossip("a", vec![forget_update("x", 5)]);
     assert!(!knows(&bench, "x"));
     bench.machine.queue().take(0, 4_096, 1, 1);
     bench
 }
 
-fn word(name: &str, incarnation: u64) -> Update {
+fn forget_update(name: &str, incarnation: u64) -> Update {
     Update::Forget { id: id(name), incarnation: Incarnation::new(incarnation) }
 }
 
@@ -70,14 +70,14 @@ fn page(bench: &Bench) -> Vec<Arc<NodeStatus>> {
 }
 
 #[test]
-fn a_command_removes_the_tombstone_and_tells_all() {
+fn forget_command_removes_the_tombstone_and_is_sent() {
     for state in [NodeState::Failed, NodeState::Left] {
         let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
         bench.gossip("a", vec![claim("x", 5, state, &[])]);
         let text = bench.command(command("x"));
         assert!(text.starts_with("forgotten x up to i5\nevent reaped x\ndone Forgotten(Ok("), "{text}");
         assert!(!knows(&bench, "x") && bench.machine.owners.members.tombstones() == 0);
-        assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&word("x", 5)));
+        assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&forget_update("x", 5)));
         let stats = bench.machine.stats();
         assert_eq!((stats.forgotten, stats.forgotten_names), (1, 1));
     }
@@ -90,30 +90,30 @@ fn only_a_tombstone_of_another_is_forgotten() {
     let still = |name, state| Err(ForgetError::StillMember { node: id(name), state });
     assert_eq!(end(&mut bench, command("a")), still("a", NodeState::Alive));
     assert_eq!(end(&mut bench, command("b")), still("b", NodeState::Suspect));
-    assert_eq!(end(&mut bench, command("nobody")), Err(ForgetError::Unknown { node: id("nobody") }));
-    assert_eq!(end(&mut bench, command("me")), Err(ForgetError::Ourselves { node: id("me") }));
+    assert_eq!(end(&mut bench, command("unknown")), Err(ForgetError::Unknown { node: id("unknown") }));
+    assert_eq!(end(&mut bench, command("me")), Err(ForgetError::ThisMember { node: id("me") }));
     bench.command(Command::Leave);
     assert_eq!(end(&mut bench, command("x")), Err(ForgetError::Left { node: id("x") }));
     assert!(knows(&bench, "x"));
 }
 
 #[test]
-fn what_is_remembered_elsewhere_counts_for_an_unknown_name_alone() {
+fn remembered_status_counts_only_for_unknown_name() {
     let mut bench = with_tombstone();
     let remembered = |name| Some(Arc::new(status(name, 3, NodeState::Failed)));
     let forget = |name| Command::Forget { id: id(name), remembered: remembered(name) };
     assert_eq!(end(&mut bench, forget("y")).map(|node| node.incarnation.get()), Ok(3));
-    assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&word("y", 3)));
+    assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&forget_update("y", 3)));
     assert_eq!(end(&mut bench, forget("x")).map(|node| node.incarnation.get()), Ok(5));
     assert!(end(&mut bench, forget("a")).is_err());
 }
 
 #[test]
-fn a_word_counts_up_to_its_incarnation() {
+fn forget_update_counts_up_to_its_incarnation() {
     let mut bench = with_tombstone();
-    assert_eq!(bench.gossip("b", vec![word("x", 4)]), "");
+    assert_eq!(bench.gossip("b", vec![forget_update("x", 4)]), "");
     assert!(knows(&bench, "x"));
-    assert_eq!(bench.gossip("b", vec![word("x", 6)]), "forgotten x up to i6\nevent reaped x\n");
+    assert_eq!(bench.gossip("b", vec![forget_update("x", 6)]), "forgotten x up to i6\nevent reaped x\n");
     assert!(!knows(&bench, "x"));
     bench.gossip("a", vec![claim("x", 6, NodeState::Failed, &["a"])]);
     assert!(!knows(&bench, "x"));
@@ -121,49 +121,49 @@ fn a_word_counts_up_to_its_incarnation() {
 }
 
 #[test]
-fn a_word_about_a_member_evicts_nobody() {
+fn forget_update_does_not_remove_a_member() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
     bench.gossip("a", vec![claim("b", 1, NodeState::Suspect, &["a"])]);
     bench.machine.queue().take(0, 4_096, 1, 1);
     for name in ["a", "b"] {
-        assert_eq!(bench.gossip("c", vec![word(name, 9)]), "");
+        assert_eq!(bench.gossip("c", vec![forget_update(name, 9)]), "");
     }
     assert_eq!((bench.known("a"), bench.known("b")), ((1, NodeState::Alive), (1, NodeState::Suspect)));
-    assert!(!bench.machine.queue().is_waiting(&id("a")), "it is not passed on");
+    assert!(!bench.machine.queue().is_waiting(&id("a")), "the update is not passed on");
     let stats = bench.machine.stats();
     assert_eq!((stats.forgets_ignored, stats.forgotten_names), (2, 0));
 }
 
 #[test]
-fn a_word_about_us_is_refuted() {
+fn forget_update_about_this_member_is_refuted() {
     let mut bench = with_tombstone();
-    bench.gossip("a", vec![word("me", 10)]);
+    bench.gossip("a", vec![forget_update("me", 10)]);
     assert_eq!(bench.known("me"), (11, NodeState::Alive));
-    bench.gossip("a", vec![word("me", 3)]);
-    assert_eq!(bench.known("me"), (11, NodeState::Alive), "that is an old one");
+    bench.gossip("a", vec![forget_update("me", 3)]);
+    assert_eq!(bench.known("me"), (11, NodeState::Alive), "an old forget update needs no refutation");
 }
 
 #[test]
-fn a_word_about_an_unknown_name_is_passed_on_once() {
+fn forget_update_about_unknown_name_spreads_once() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
-    assert_eq!(bench.gossip("a", vec![word("x", 5)]), "forgotten x up to i5\n");
-    assert!(bench.machine.queue().take(0, 4_096, 1, 1).contains(&word("x", 5)));
-    assert_eq!(bench.gossip("b", vec![word("x", 5)]), "");
+    assert_eq!(bench.gossip("a", vec![forget_update("x", 5)]), "forgotten x up to i5\n");
+    assert!(bench.machine.queue().take(0, 4_096, 1, 1).contains(&forget_update("x", 5)));
+    assert_eq!(bench.gossip("b", vec![forget_update("x", 5)]), "");
     assert!(bench.machine.queue().is_empty());
 }
 
 #[test]
-fn a_word_far_ahead_of_the_clock_is_refused() {
+fn forget_update_far_ahead_is_refused() {
     let mut bench = with_tombstone();
     let last = 10 + 24 * 60 * 60 * 1_000;
-    assert_eq!(bench.gossip("a", vec![word("x", last + 1)]), "refused x of a\n");
+    assert_eq!(bench.gossip("a", vec![forget_update("x", last + 1)]), "refused x of a\n");
     assert!(knows(&bench, "x"));
-    bench.gossip("a", vec![word("x", last)]);
+    bench.gossip("a", vec![forget_update("x", last)]);
     assert!(!knows(&bench, "x"));
 }
 
 #[test]
-fn a_tombstone_far_ahead_is_forgotten_up_to_the_clock() {
+fn far_ahead_tombstone_is_forgotten_to_the_clock() {
     let mut bench = with_tombstone();
     let ahead = 48 * 60 * 60 * 1_000;
     let since_epoch = Duration::from_millis;
@@ -171,25 +171,25 @@ fn a_tombstone_far_ahead_is_forgotten_up_to_the_clock() {
     bench.gossip("a", vec![claim("x", ahead, NodeState::Failed, &["a"])]);
     bench.input(Input::WallClock { since_epoch: since_epoch(1_000) });
     assert!(end(&mut bench, command("x")).is_ok());
-    assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&word("x", 1_000)));
+    assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&forget_update("x", 1_000)));
     bench.gossip("b", vec![claim("x", 1_001, NodeState::Alive, &[])]);
     assert_eq!(bench.known("x"), (1_001, NodeState::Alive));
 }
 
 #[test]
-fn a_peer_that_tells_of_the_tombstone_receives_the_word() {
+fn peer_with_the_tombstone_receives_the_forget_update() {
     let mut bench = forgotten();
     let failed = || claim("x", 5, NodeState::Failed, &["a"]);
     assert_eq!(bench.gossip("b", vec![failed(), failed()]), "Gossip[forget x i5; forget x i5] -> b\n");
     let text = bench.message("b", sync(vec![status("x", 4, NodeState::Failed)]));
     assert!(text.contains("Gossip[forget x i5] -> b"), "{text}");
     assert!(!knows(&bench, "x") && page(&bench).iter().all(|node| node.id != id("x")));
-    assert_eq!(bench.machine.stats().forgets_told, 3);
+    assert_eq!(bench.machine.stats().forgets_repeated, 3);
     assert_eq!(bench.gossip("stranger", vec![failed()]), "", "its address is not known");
 }
 
 #[test]
-fn a_peer_that_has_it_alive_receives_the_tombstone() {
+fn peer_that_claims_alive_receives_the_tombstone() {
     let mut bench = forgotten();
     assert_eq!(bench.gossip("b", vec![claim("x", 5, NodeState::Alive, &[])]), "");
     for claimed in [5, 4] {
@@ -202,9 +202,9 @@ fn a_peer_that_has_it_alive_receives_the_tombstone() {
 }
 
 #[test]
-fn a_member_that_lives_is_told_and_comes_back_with_a_higher_incarnation() {
+fn forgotten_member_returns_with_higher_incarnation() {
     let mut bench = forgotten();
-    // As it probes us, and as it joins.
+    // The member learns of it when it probes this member, and when it joins.
     let text = bench.message("x", Message::Ping { digest: 0, gossip: Vec::new() });
     assert_eq!(text, "Ack?[forget x i5] -> reply 7\n");
     let me = Arc::new(status("x", 5, NodeState::Alive));
@@ -225,7 +225,7 @@ fn a_member_that_lives_is_told_and_comes_back_with_a_higher_incarnation() {
 }
 
 #[test]
-fn after_a_day_an_old_word_is_forgotten_itself() {
+fn forget_update_expires_after_a_day() {
     let mut bench = forgotten();
     bench.pass(DAY);
     bench.gossip("b", vec![claim("x", 5, NodeState::Failed, &["b"])]);
@@ -233,20 +233,20 @@ fn after_a_day_an_old_word_is_forgotten_itself() {
 }
 
 #[test]
-fn a_member_that_was_failed_meanwhile_hears_what_it_missed() {
+fn returning_member_receives_missed_forget_updates() {
     for config in [SwimConfig::lifeguard(), SwimConfig::verified()] {
         let mut bench = Bench::new(quiet(&config), &["a", "b"]);
-        bench.gossip("a", vec![word("old", 1)]);
+        bench.gossip("a", vec![forget_update("old", 1)]);
         bench.now += Duration::from_hours(1);
         bench.gossip("a", vec![claim("b", 1, NodeState::Failed, &["a"])]);
-        bench.gossip("a", vec![word("x", 5), word("y", 5)]);
+        bench.gossip("a", vec![forget_update("x", 5), forget_update("y", 5)]);
         let text = bench.gossip("a", vec![claim("b", 2, NodeState::Alive, &[])]);
         assert!(text.contains("Gossip[forget y i5; forget x i5] -> b\n"), "{text}");
     }
 }
 
 #[test]
-fn a_page_holds_members_and_a_correction_for_who_needs_it() {
+fn page_holds_members_and_needed_corrections() {
     let mut bench = with_tombstone();
     bench.message("b", sync(vec![status("b", 1, NodeState::Alive)]));
     assert!(page(&bench).iter().all(|node| node.state.is_member()));
@@ -256,7 +256,7 @@ fn a_page_holds_members_and_a_correction_for_who_needs_it() {
 }
 
 #[test]
-fn an_asker_corrects_what_it_is_answered() {
+fn asker_corrects_the_page_that_it_receives() {
     let mut bench = with_tombstone();
     let addr = status("b", 1, NodeState::Alive).addr;
     bench.command(Command::Join { id: id("b"), addr });
@@ -273,17 +273,17 @@ fn an_asker_corrects_what_it_is_answered() {
 }
 
 #[test]
-fn a_page_brings_no_tombstone_of_an_unknown_name() {
+fn page_adds_no_tombstone_of_unknown_name() {
     let mut bench = with_tombstone();
     let tombstones = vec![status("old", 3, NodeState::Failed), status("older", 2, NodeState::Left)];
     bench.message("b", sync(tombstones));
     assert!(!knows(&bench, "old") && !knows(&bench, "older"));
     bench.message("b", sync(vec![status("a", 1, NodeState::Left)]));
-    assert_eq!(bench.known("a"), (1, NodeState::Left), "of a member it counts");
+    assert_eq!(bench.known("a"), (1, NodeState::Left), "the tombstone of a known member counts");
 }
 
 #[test]
-fn tombstones_that_a_registry_begins_with_end_too() {
+fn initial_tombstones_are_reaped_too() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     let registry = bench.machine.registry().duplicate();
     let _ = registry.apply(status("x", 5, NodeState::Failed));
@@ -295,7 +295,7 @@ fn tombstones_that_a_registry_begins_with_end_too() {
 }
 
 #[test]
-fn beyond_the_bound_no_word_is_lost_that_nobody_has_heard() {
+fn unsent_forget_update_is_kept_at_the_bound() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
     let forget = |bench: &mut Bench, number: usize| {
         let name = format!("x{number}");
@@ -310,7 +310,8 @@ fn beyond_the_bound_no_word_is_lost_that_nobody_has_heard() {
     while bench.machine.queue().has_fresh(1) {
         bench.machine.queue().take(0, 4_096, 2, 3);
     }
-    // Each takes the place of the oldest word: a name that is only remembered, and a tombstone that is known here.
+    // Each new forget update replaces the oldest one: first for a name that is only remembered,
+    // then for a tombstone that is known here.
     assert!(end(&mut bench, one_more).is_ok());
     bench.gossip("a", vec![claim("z", 1, NodeState::Failed, &["a"])]);
     while bench.machine.queue().has_fresh(1) {
@@ -322,11 +323,15 @@ fn beyond_the_bound_no_word_is_lost_that_nobody_has_heard() {
     assert!(!queue.is_waiting(&id("x0")) && !queue.is_waiting(&id("x1")));
     let stats = bench.machine.stats();
     assert_eq!((stats.forgotten_names, stats.forgets_dropped), (Forgotten::NAMES_MAX, 2));
-    assert_eq!(bench.machine.queue().len(), Forgotten::NAMES_MAX, "its word goes with it");
+    assert_eq!(
+        bench.machine.queue().len(),
+        Forgotten::NAMES_MAX,
+        "the forget update of a dropped name is dropped too"
+    );
 }
 
 #[test]
-fn a_correction_leaves_large_tags_out_and_all_together_fit_into_a_page() {
+fn corrections_without_large_tags_fit_into_a_page() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["b"]);
     let tagged = |number: usize, bytes: usize| {
         let mut node = status(&format!("x{number}"), 5, NodeState::Failed);

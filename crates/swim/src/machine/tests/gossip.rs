@@ -1,4 +1,4 @@
-//! Dissemination: what rides on which message, pushes, broadcasts, large tags.
+//! Tests of dissemination: updates that piggyback on messages, pushes, broadcasts, large tags.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::purpose::DESCRIBES_MAX;
 use crate::wire::codec;
 use crate::wire::message::{Message, Update};
 
-fn calm(config: &SwimConfig) -> SwimConfig {
+fn without_probes(config: &SwimConfig) -> SwimConfig {
     SwimConfig {
         probe_interval: Duration::from_hours(1),
         sync_interval: Duration::from_hours(1_000),
@@ -21,7 +21,7 @@ fn calm(config: &SwimConfig) -> SwimConfig {
 }
 
 #[test]
-fn a_ping_is_answered_with_what_waits() {
+fn ping_answer_carries_waiting_updates() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
     bench.gossip("b", vec![claim("c", 1, NodeState::Alive, &[])]);
     expect![[r"
@@ -31,7 +31,7 @@ fn a_ping_is_answered_with_what_waits() {
 }
 
 #[test]
-fn one_who_was_declared_failed_is_told_when_it_speaks() {
+fn failed_member_that_sends_receives_the_claim() {
     for config in [SwimConfig::swim(), SwimConfig::lifeguard()] {
         let mut bench = Bench::new(quiet(&config), &["a", "b"]);
         bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
@@ -44,8 +44,8 @@ fn one_who_was_declared_failed_is_told_when_it_speaks() {
 }
 
 #[test]
-fn fresh_news_is_pushed_soon_and_what_comes_together_goes_together() {
-    let mut bench = Bench::new(calm(&SwimConfig::lifeguard()), &["a", "b", "c", "d"]);
+fn fresh_updates_are_pushed_together_after_20_ms() {
+    let mut bench = Bench::new(without_probes(&SwimConfig::lifeguard()), &["a", "b", "c", "d"]);
     bench.pass(Duration::from_secs(1));
     bench.gossip("b", vec![claim("x", 1, NodeState::Alive, &[])]);
     bench.now += Duration::from_millis(5);
@@ -57,8 +57,8 @@ fn fresh_news_is_pushed_soon_and_what_comes_together_goes_together() {
 }
 
 #[test]
-fn no_message_is_over_its_limits_with_50_updates_waiting() {
-    let mut bench = Bench::new(calm(&SwimConfig::lifeguard()), &["a", "b", "c"]);
+fn message_limits_hold_with_50_waiting_updates() {
+    let mut bench = Bench::new(without_probes(&SwimConfig::lifeguard()), &["a", "b", "c"]);
     for number in 0..50 {
         let mut node = status(&format!("n{number}"), 1, NodeState::Alive);
         node.tags = Tags::new([("k", "v".repeat(200))]).unwrap();
@@ -82,11 +82,14 @@ fn no_message_is_over_its_limits_with_50_updates_waiting() {
         })
         .collect();
     assert!(gossip.iter().all(|bytes| *bytes <= codec::GOSSIP_BYTES_MAX));
-    assert!(gossip.iter().any(|bytes| *bytes > codec::GOSSIP_BYTES_MAX - 300), "the limit was never near");
+    assert!(
+        gossip.iter().any(|bytes| *bytes > codec::GOSSIP_BYTES_MAX - 300),
+        "no message came close to the limit"
+    );
 }
 
 #[test]
-fn a_broadcast_is_told_once_and_passed_on_but_not_to_its_sender() {
+fn broadcast_is_reported_once_and_passed_on() {
     let mut sender = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     let sent = sender.command(crate::Command::Broadcast("hello".into()));
     assert_eq!(sent, "done Broadcast(Ok(()))\n");
@@ -99,11 +102,11 @@ fn a_broadcast_is_told_once_and_passed_on_but_not_to_its_sender() {
     assert_eq!(told, "event Broadcast { from: a, payload: b\"hello\" }\n");
     assert_eq!(receiver.machine.queue().len(), 1);
     assert_eq!(receiver.gossip("a", vec![Update::User(user)]), "");
-    assert_eq!(sender.gossip("a", update), "", "our own broadcast is no news to us");
+    assert_eq!(sender.gossip("a", update), "", "a member ignores its own broadcast");
 }
 
 #[test]
-fn the_largest_broadcast_is_sent_and_a_larger_one_is_refused() {
+fn broadcast_over_the_limit_is_refused() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     let mut broadcast = |len: usize| bench.command(crate::Command::Broadcast(vec![0; len].into()));
     assert!(broadcast(codec::USER_PAYLOAD_MAX).contains("Ok(())"));
@@ -111,7 +114,7 @@ fn the_largest_broadcast_is_sent_and_a_larger_one_is_refused() {
 }
 
 #[test]
-fn tags_too_large_for_gossip_are_asked_for_and_taken_in() {
+fn large_tags_are_requested_and_stored() {
     let mut node = status("x", 3, NodeState::Alive);
     node.tags = Tags::new([("k", "v".repeat(9_000))]).unwrap();
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
@@ -121,14 +124,15 @@ fn tags_too_large_for_gossip_are_asked_for_and_taken_in() {
         Describe(x) -> a #0
     "]]
     .assert_eq(&bench.gossip("a", told.clone()));
-    assert_eq!(bench.gossip("a", told), "", "it is asked for once");
+    assert_eq!(bench.gossip("a", told), "", "the description is requested once");
     let page = Message::Page { nodes: vec![node.clone().into()], more: false };
     assert!(bench.reply(0, "a", page).starts_with("event updated x"));
     assert_eq!(*bench.machine.registry().get(&id("x")).unwrap(), node);
 }
 
+/// The rest is requested when the members are mentioned again.
 #[test]
-fn descriptions_are_asked_for_up_to_a_bound_and_the_rest_when_it_is_told_again() {
+fn requests_for_descriptions_are_bounded() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     let told = |number: usize| {
         let status = status(&format!("x{number}"), 3, NodeState::Alive).without_description();
@@ -143,7 +147,7 @@ fn descriptions_are_asked_for_up_to_a_bound_and_the_rest_when_it_is_told_again()
 }
 
 #[test]
-fn one_who_told_without_having_the_tags_is_not_asked_again_but_the_member_itself() {
+fn subject_is_asked_if_sender_lacks_tags() {
     let node = status("x", 3, NodeState::Alive);
     let verdict = node.without_description();
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
@@ -152,13 +156,13 @@ fn one_who_told_without_having_the_tags_is_not_asked_again_but_the_member_itself
     assert_eq!(bench.reply(0, "a", page(verdict.clone())), "Describe(x) -> x #1\n");
     assert_eq!(bench.no_reply(1, crate::NoReply::Silent), "");
     let again = bench.gossip("b", vec![Update::Node { status: verdict.into(), accusers: Vec::new() }]);
-    assert_eq!(again, "Describe(x) -> b #2\n", "the next mention begins anew");
+    assert_eq!(again, "Describe(x) -> b #2\n", "the next mention starts from scratch");
     bench.reply(2, "b", page(node.clone()));
     assert_eq!(*bench.machine.registry().get(&id("x")).unwrap(), node);
 }
 
 #[test]
-fn whoever_has_large_tags_gives_them_when_asked() {
+fn describe_is_answered_with_a_page() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     assert_eq!(
         bench.message("a", Message::Describe { id: id("a") }),
@@ -171,7 +175,7 @@ fn whoever_has_large_tags_gives_them_when_asked() {
 }
 
 #[test]
-fn a_ping_with_another_digest_than_ours_is_told_that_views_differ() {
+fn ping_with_another_digest_reports_a_difference() {
     let mut bench = Bench::new(quiet(&SwimConfig::verified()), &["a", "b"]);
     let ours = bench.machine.cx.members.digest();
     for (digest, expected) in [(0, false), (ours, false), (ours ^ 1, true)] {
@@ -185,7 +189,7 @@ fn a_ping_with_another_digest_than_ours_is_told_that_views_differ() {
 }
 
 #[test]
-fn watchers_are_told_to_spread_their_probes_and_others_are_not() {
+fn only_watchers_are_asked_to_shift_their_probes() {
     let shift = |bench: &mut Bench, from: &str| {
         bench.message(from, Message::Ping { digest: 0, gossip: Vec::new() });
         let answer = bench.outputs.iter().find_map(|output| match output {
@@ -197,14 +201,14 @@ fn watchers_are_told_to_spread_their_probes_and_others_are_not() {
     for (config, expected) in [(SwimConfig::verified(), [0, 375, 0]), (SwimConfig::lifeguard(), [0; 3])] {
         let mut bench = Bench::new(quiet(&config), &["a", "b", "c"]);
         let first = shift(&mut bench, "a");
-        // A cycle of three seconds: the second watcher comes too early by three quarters of one.
+        // A cycle of three seconds: the second watcher comes three quarters of a second too early.
         bench.now += Duration::from_millis(10);
         assert_eq!([first, shift(&mut bench, "b"), shift(&mut bench, "stranger")], expected);
     }
 }
 
 #[test]
-fn an_answer_nobody_asked_for_is_counted_and_ignored() {
+fn unrequested_answer_is_counted_and_ignored() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     let ack = Message::ack(vec![claim("x", 1, NodeState::Alive, &[])]);
     assert_eq!(bench.message("a", ack), "");
@@ -213,11 +217,11 @@ fn an_answer_nobody_asked_for_is_counted_and_ignored() {
 }
 
 #[test]
-fn one_who_answers_without_knowing_us_is_told_who_we_are() {
+fn peer_that_lacks_this_member_receives_its_statement() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     bench.tick();
     let ack = Message::Ack { stranger: true, differs: false, shift_ms: 0, late_ms: 0, gossip: Vec::new() };
     assert_eq!(bench.reply(0, "a", ack), "Gossip[me i10 alive] -> a\n");
     let asked = bench.message("unknown", Message::Ping { digest: 0, gossip: Vec::new() });
-    assert_eq!(asked, "Ack?[] -> reply 7\n", "and we say so when we do not know who asks");
+    assert_eq!(asked, "Ack?[] -> reply 7\n", "an unknown sender learns that it is unknown");
 }

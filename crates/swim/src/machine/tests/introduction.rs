@@ -1,4 +1,4 @@
-//! Members that only an exchange of views speaks of.
+//! Tests of members that become known only by an exchange of views.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::interface::config::SwimConfig;
 use crate::interface::input::{Input, NoReply};
 use crate::interface::output::Output;
 use crate::machine::Machine;
-use crate::purpose::ASKED_MAX;
+use crate::purpose::INTRODUCTIONS_MAX;
 use crate::wire::buckets::Buckets;
 use crate::wire::message::Message;
 
-/// So much later than incarnation 1 that a tombstone of then is gone.
+/// A time at which a tombstone from the time of incarnation 1 has been reaped.
 const LATER: Duration = Duration::from_hours(25);
 
 /// A member that knows these others, at a time when incarnation 1 is old.
@@ -31,7 +31,7 @@ fn sync(names: &[&str], incarnation: u64) -> Message {
     Message::Sync { nodes: names.iter().map(node).collect(), after: None, want: false, only: Buckets::ALL }
 }
 
-/// The requests for a statement among the last outputs: which, and to whom.
+/// The requests for a statement among the last outputs: their numbers and their receivers.
 fn asked(bench: &Bench) -> Vec<(u64, String)> {
     let request = |output: &Output| match output {
         Output::Send { to, message: Message::Describe { id }, request: Some(request), .. } if to == id => {
@@ -48,7 +48,7 @@ fn own_statement(name: &str, incarnation: u64, state: NodeState) -> Message {
 }
 
 #[test]
-fn an_old_member_enters_only_by_its_own_statement() {
+fn old_member_enters_only_by_its_own_statement() {
     let mut bench = bench(&["a", "b"]);
     let text = bench.message("a", sync(&["old"], 1));
     assert!(!text.contains("event"), "{text}");
@@ -61,7 +61,7 @@ fn an_old_member_enters_only_by_its_own_statement() {
 }
 
 #[test]
-fn an_old_member_that_is_gone_or_left_never_appears() {
+fn silent_or_left_old_member_never_joins() {
     for answer in [None, Some(NodeState::Left)] {
         let mut bench = bench(&["a", "b"]);
         bench.message("a", sync(&["old"], 1));
@@ -73,12 +73,12 @@ fn an_old_member_that_is_gone_or_left_never_appears() {
         assert!(!text.contains("event"), "{text}");
         let known = bench.machine.registry().get(&id("old"));
         assert_eq!(known.map(|node| node.state), answer);
-        assert_eq!(bench.machine.stats().ghosts, u64::from(answer.is_none()));
+        assert_eq!(bench.machine.stats().introductions_failed, u64::from(answer.is_none()));
     }
 }
 
 #[test]
-fn a_suspicion_about_an_old_stranger_brings_no_member() {
+fn suspicion_about_an_old_stranger_adds_no_member() {
     let mut bench = bench(&["a", "b"]);
     let text = bench.gossip("a", vec![claim("old", 1, NodeState::Suspect, &["a"])]);
     assert!(!text.contains("event"), "{text}");
@@ -86,29 +86,29 @@ fn a_suspicion_about_an_old_stranger_brings_no_member() {
 }
 
 #[test]
-fn members_that_started_lately_enter_at_once() {
+fn recently_started_members_enter_at_once() {
     let mut bench = bench(&["a", "b"]);
     let lately = u64::try_from(Duration::from_hours(25 - 11).as_millis()).unwrap();
     assert!(bench.message("a", sync(&["new"], lately)).contains("event joined new"));
-    assert!(bench.message("own", sync(&["own"], 1)).contains("event joined own"), "its own word counts");
+    assert!(bench.message("own", sync(&["own"], 1)).contains("event joined own"), "its own statement counts");
     let gossip = bench.gossip("a", vec![claim("told", 1, NodeState::Alive, &[])]);
-    assert!(gossip.contains("event joined told"), "news of a join travels as gossip");
+    assert!(gossip.contains("event joined told"), "a join spreads by gossip");
 }
 
 #[test]
-fn many_old_members_are_asked_some_at_a_time() {
+fn old_members_are_asked_in_bounded_batches() {
     let mut bench = bench(&["a"]);
     let names: Vec<String> = (0..100).map(|n| format!("old{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     bench.message("a", sync(&names, 1));
     let first = asked(&bench);
-    assert_eq!(first.len(), ASKED_MAX);
+    assert_eq!(first.len(), INTRODUCTIONS_MAX);
     bench.no_reply(first[0].0, NoReply::Silent);
-    assert_eq!(asked(&bench).len(), 1, "one more in its place");
+    assert_eq!(asked(&bench).len(), 1, "the next request replaces the one that ended");
 }
 
 #[test]
-fn what_is_said_of_an_old_member_that_is_known_here_is_believed_at_once() {
+fn claim_about_known_old_member_is_believed() {
     let mut bench = bench(&["a", "b"]);
     let nodes = vec![Arc::new(status("b", 1, NodeState::Suspect))];
     let told = bench.message("a", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL });
@@ -118,7 +118,7 @@ fn what_is_said_of_an_old_member_that_is_known_here_is_believed_at_once() {
 }
 
 #[test]
-fn sixty_four_members_are_watched_beside_those_of_the_rings_and_no_more() {
+fn at_most_64_members_outside_rings_are_watched() {
     let names: Vec<String> = (0..100).map(|number| format!("n{number:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut bench = bench(&names);
@@ -130,13 +130,14 @@ fn sixty_four_members_are_watched_beside_those_of_the_rings_and_no_more() {
     for _ in 0..2 {
         let Machine { cx, owners, .. } = &mut bench.machine;
         let all = names.iter().map(|name| id(name)).collect();
-        owners.detection.rings().unwrap().watch_beside(cx, all);
+        owners.detection.rings().unwrap().watch_extra(cx, all);
         assert_eq!(watched(&mut bench), usual + 64);
     }
 }
 
+/// They are watched until they have answered once.
 #[test]
-fn members_that_a_peer_lacks_are_watched_until_they_answer() {
+fn members_that_a_peer_lacks_are_watched() {
     let names: Vec<String> = (0..20).map(|n| format!("n{n:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut bench = bench(&names);
@@ -167,5 +168,8 @@ fn members_that_a_peer_lacks_are_watched_until_they_answer() {
             bench.ack(request, &to);
         }
     }
-    assert!(!peek::watches(&mut bench.machine.owners.detection, &id(unwatched)), "it has answered");
+    assert!(
+        !peek::watches(&mut bench.machine.owners.detection, &id(unwatched)),
+        "a member that has answered is not watched any more"
+    );
 }

@@ -1,5 +1,5 @@
-//! Too little processor time (`Mode::Verified`): who is late judges nobody meanwhile and says so, and who is known to be late
-//! has more time.
+//! Too little CPU time in `Mode::Verified`. A late member says so and judges no other member. A
+//! member that is known to be late gets more time.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn late(bench: &mut Bench, by: Duration) {
     assert_eq!(bench.input(Input::Late { by }), "");
 }
 
-/// `a` answers its probe, and says that it is so late.
+/// `a` answers its probe, and says that it is late by `late_ms`.
 fn answer_late(bench: &mut Bench, late_ms: u16) {
     until_probed(bench);
     let request = requests_to(bench, "a")[0];
@@ -28,7 +28,7 @@ fn answer_late(bench: &mut Bench, late_ms: u16) {
     bench.reply(request, "a", ack);
 }
 
-/// For how long an answer of `a` to the probe among the last outputs is worth waiting for.
+/// For how long this member waits for an answer of `a` to the probe among the last outputs.
 fn waits_for(bench: &Bench) -> Option<Duration> {
     bench.outputs.iter().find_map(|output| match output {
         Output::Send { to, message: Message::Ping { .. }, delivery, .. } if *to == id("a") => {
@@ -38,7 +38,7 @@ fn waits_for(bench: &Bench) -> Option<Duration> {
     })
 }
 
-/// All that were probed last answer, but `a`.
+/// All members that were probed last answer, except `a`.
 fn others_answer(bench: &mut Bench) {
     for output in bench.outputs.clone() {
         if let Output::Send { to, message: Message::Ping { .. }, request: Some(request), .. } = output
@@ -49,8 +49,9 @@ fn others_answer(bench: &mut Bench) {
     }
 }
 
+/// It gets twice the time by which it says that it is late.
 #[test]
-fn a_subject_that_says_that_it_is_late_has_twice_as_much_more_time_for_its_answer() {
+fn late_subject_gets_more_time_to_answer() {
     for (late_ms, noticed, worth) in [(0, 100, 1), (100, 300, 5), (400, 900, 5)] {
         let mut bench = bench(&["a", "b", "c"]);
         answer_late(&mut bench, late_ms);
@@ -68,7 +69,7 @@ fn a_subject_that_says_that_it_is_late_has_twice_as_much_more_time_for_its_answe
 }
 
 #[test]
-fn a_subject_that_says_that_it_is_late_is_judged_so_much_later() {
+fn late_subject_is_judged_later_by_its_lateness() {
     for (late_ms, silent_for) in [(0, "5.0 s"), (400, "5.4 s")] {
         let mut bench = bench(&["a", "b", "c"]);
         answer_late(&mut bench, late_ms);
@@ -79,7 +80,7 @@ fn a_subject_that_says_that_it_is_late_is_judged_so_much_later() {
 }
 
 #[test]
-fn who_is_late_says_so_with_its_answers() {
+fn late_member_says_so_in_its_answers() {
     let mut bench = bench(&["a", "b", "c"]);
     late(&mut bench, Duration::from_millis(300));
     bench.message("a", Message::Ping { digest: 0, gossip: Vec::new() });
@@ -91,7 +92,7 @@ fn who_is_late_says_so_with_its_answers() {
 }
 
 #[test]
-fn the_probe_of_one_who_is_late_is_void_where_it_is_not_answered_in_time() {
+fn unanswered_probe_of_a_late_member_is_void() {
     let mut bench = bench(&["a", "b", "c"]);
     until_probed(&mut bench);
     let sent = bench.now;
@@ -114,11 +115,11 @@ fn the_probe_of_one_who_is_late_is_void_where_it_is_not_answered_in_time() {
         others_answer(&mut bench);
         worth == Some(SECOND * 5)
     });
-    assert!(again, "it is probed again, and the answer may come as late as it may stall");
+    assert!(again, "the subject is probed again, and the answer may take as long as a pause may");
 }
 
 #[test]
-fn what_witnesses_say_to_one_who_is_late_is_held_back() {
+fn late_member_holds_the_witnesses_verdict_back() {
     let mut bench = bench(&["a", "b", "c"]);
     silent(&mut bench);
     let [b, c] = [requests_to(&bench, "b")[0], requests_to(&bench, "c")[0]];
@@ -131,7 +132,7 @@ fn what_witnesses_say_to_one_who_is_late_is_held_back() {
 }
 
 #[test]
-fn one_who_is_late_believes_a_closed_port_all_the_same() {
+fn late_member_still_believes_a_closed_port() {
     let mut bench = bench(&["a", "b", "c"]);
     silent(&mut bench);
     let b = requests_to(&bench, "b")[0];
@@ -141,7 +142,7 @@ fn one_who_is_late_believes_a_closed_port_all_the_same() {
     assert_eq!(bench.known("a"), (1, NodeState::Failed));
 }
 
-/// Stays late for so long, while all but `a` answer.
+/// Stays late for `time`, while all members except `a` answer.
 fn late_for(bench: &mut Bench, time: Duration) -> String {
     let (end, mut told) = (bench.now + time, String::new());
     while bench.now < end {
@@ -153,7 +154,7 @@ fn late_for(bench: &mut Bench, time: Duration) -> String {
 }
 
 #[test]
-fn who_is_late_accuses_nobody_and_does_so_once_it_is_late_no_more() {
+fn late_member_accuses_only_after_its_lateness() {
     let mut bench = bench(&["a", "b", "c"]);
     until_probed(&mut bench);
     let told = late_for(&mut bench, SECOND * 10);
@@ -166,7 +167,7 @@ fn who_is_late_accuses_nobody_and_does_so_once_it_is_late_no_more() {
 }
 
 #[test]
-fn who_is_late_holds_the_verdict_on_one_that_it_accused_before() {
+fn late_member_holds_an_earlier_accusation_back() {
     let mut bench = bench(&["a", "b", "c"]);
     accused(&mut bench);
     late_for(&mut bench, SECOND * 20);
@@ -176,8 +177,9 @@ fn who_is_late_holds_the_verdict_on_one_that_it_accused_before() {
     assert_eq!(bench.known("a").1, NodeState::Failed);
 }
 
+/// This holds if a watcher probes it, and if a witness does.
 #[test]
-fn who_acknowledges_packets_lives_whether_we_ask_or_a_witness_does() {
+fn subject_that_acknowledges_packets_is_not_failed() {
     let mut watcher = bench(&["a", "b", "c"]);
     accused(&mut watcher);
     let end = watcher.now + SECOND * 30;
@@ -209,7 +211,7 @@ fn who_acknowledges_packets_lives_whether_we_ask_or_a_witness_does() {
 }
 
 #[test]
-fn the_flood_dials_nobody_and_a_probe_dials_first() {
+fn flood_never_dials_and_probe_dials_first() {
     let mut bench = bench(&["a", "b", "c"]);
     bench.gossip("b", vec![claim("d", 5, NodeState::Alive, &[])]);
     let mut dials = Vec::new();

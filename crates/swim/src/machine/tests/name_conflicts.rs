@@ -1,4 +1,4 @@
-//! Two processes of one name.
+//! Tests of two processes with the same name.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn events(outputs: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_claim_with_our_address_and_other_tags_is_a_former_instance_and_outranked_at_once() {
+fn former_instance_is_outranked_at_once() {
     let mut bench = bench();
     for (claimed, stated) in [(20, 21), (30, 31)] {
         let mut claim = status("me", claimed, NodeState::Alive);
@@ -40,7 +40,7 @@ fn a_claim_with_our_address_and_other_tags_is_a_former_instance_and_outranked_at
 }
 
 #[test]
-fn another_process_of_our_name_is_outranked_each_10_s() {
+fn process_with_our_name_is_outranked_every_10s() {
     let mut bench = bench();
     assert_eq!(bench.gossip("b", at_port("me", 11, 999)), "event conflict of me with 127.0.0.1:999, 1\n");
     assert_eq!(bench.known("me"), (12, NodeState::Alive));
@@ -52,7 +52,7 @@ fn another_process_of_our_name_is_outranked_each_10_s() {
 }
 
 #[test]
-fn a_conflict_about_our_name_is_one_event_a_minute() {
+fn conflict_about_our_name_is_reported_every_minute() {
     let mut bench = bench();
     let mut told = Vec::new();
     for round in 0..19 {
@@ -65,15 +65,15 @@ fn a_conflict_about_our_name_is_one_event_a_minute() {
 }
 
 #[test]
-fn a_member_that_moved_once_is_an_update() {
+fn member_that_moved_once_causes_an_update() {
     let mut bench = bench();
     assert_eq!(bench.gossip("b", at_port("a", 2, 998)), "event updated a {}\n");
     assert_eq!(bench.pass(10 * 60 * SECOND).matches("event").count(), 0);
-    assert_eq!(bench.gossip("b", at_port("a", 3, 97)), "event updated a {}\n", "it moved back later");
+    assert_eq!(bench.gossip("b", at_port("a", 3, 97)), "event updated a {}\n", "the member moved back later");
 }
 
 #[test]
-fn an_address_that_goes_back_and_forth_is_one_event_a_minute() {
+fn alternating_address_is_reported_every_minute() {
     let mut bench = bench();
     let mut told = Vec::new();
     for change in 0..36 {
@@ -87,5 +87,9 @@ fn an_address_that_goes_back_and_forth_is_one_event_a_minute() {
     let expected = ["event updated a {}".to_owned(), conflict(97, 1), conflict(998, 11), conflict(998, 12)];
     assert_eq!(told, expected);
     let after = bench.pass(3 * 60 * SECOND);
-    assert_eq!(events(&after), [conflict(97, 11).as_str(), "event updated a {}"], "its end is told");
+    assert_eq!(
+        events(&after),
+        [conflict(97, 11).as_str(), "event updated a {}"],
+        "the end of the conflict is reported"
+    );
 }

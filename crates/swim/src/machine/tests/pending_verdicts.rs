@@ -1,4 +1,4 @@
-//! Verdicts that come by an exchange of views (`Mode::Verified`).
+//! Verdicts that arrive in an exchange of views (`Mode::Verified`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +20,15 @@ fn verified(others: &[&str]) -> Bench {
     bench
 }
 
-/// What follows from an exchange in which `teller` holds these for failed, at incarnation 1.
+/// Receives an exchange of views in which `teller` claims that these members failed, at incarnation
+/// 1. Returns the outputs.
 fn told_failed(bench: &mut Bench, names: &[&str]) -> String {
     let failed = |name: &&str| Arc::new(status(name, 1, NodeState::Failed));
     let nodes: Vec<Arc<NodeStatus>> = names.iter().map(failed).collect();
     bench.message("teller", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL })
 }
 
-/// The number of the question to `name` among the last outputs.
+/// The number of the ping to `name` among the last outputs that asks for a refutation.
 fn question(bench: &Bench, name: &str) -> Option<u64> {
     bench.outputs.iter().find_map(|output| match output {
         Output::Send { to, message: Message::Ping { digest: 0, gossip }, request: Some(request), .. }
@@ -39,7 +40,7 @@ fn question(bench: &Bench, name: &str) -> Option<u64> {
     })
 }
 
-/// Lets time pass until `name` is asked. Whatever else is probed does not matter.
+/// Lets time pass until `name` is asked for a refutation. Probes of other members do not matter.
 fn asked(bench: &mut Bench, name: &str) -> u64 {
     let end = bench.now + SECOND;
     while bench.machine.next_timeout().is_some_and(|at| at <= end) {
@@ -52,7 +53,7 @@ fn asked(bench: &mut Bench, name: &str) -> u64 {
 }
 
 #[test]
-fn only_a_failure_of_another_is_put_to_its_subject() {
+fn only_a_failure_of_another_waits_for_refutation() {
     let mut bench = verified(&["teller", "s", "x"]);
     let left = Arc::new(status("s", 1, NodeState::Left));
     let suspect = Arc::new(status("x", 1, NodeState::Suspect));
@@ -60,11 +61,11 @@ fn only_a_failure_of_another_is_put_to_its_subject() {
     bench.message("teller", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL });
     assert_eq!((bench.known("s").1, bench.known("x").1), (NodeState::Left, NodeState::Suspect));
     told_failed(&mut bench, &["me"]);
-    assert_eq!(bench.machine.stats().disputes, 0);
+    assert_eq!(bench.machine.stats().old_verdicts, 0);
 }
 
 #[test]
-fn the_subject_of_a_verdict_has_a_second_before_it_is_asked() {
+fn subject_is_asked_after_one_second() {
     let mut bench = verified(&["teller", "s", "x"]);
     told_failed(&mut bench, &["s"]);
     let end = bench.now + SECOND - Duration::from_millis(1);
@@ -75,19 +76,19 @@ fn the_subject_of_a_verdict_has_a_second_before_it_is_asked() {
 }
 
 #[test]
-fn a_verdict_of_an_exchange_is_told_to_its_subject_and_to_nobody_else() {
+fn exchanged_verdict_is_sent_only_to_its_subject() {
     let mut bench = verified(&["teller", "s", "x"]);
     let outputs = told_failed(&mut bench, &["s"]);
     assert!(outputs.contains("Gossip[s i1 failed by [teller]] -> s\n"), "{outputs}");
     assert!(!outputs.contains("event"), "{outputs}");
     assert_eq!(bench.known("s"), (1, NodeState::Alive));
     assert!(bench.machine.queue().is_empty(), "nothing is passed on");
-    assert_eq!(told_failed(&mut bench, &["s"]).matches("-> s\n").count(), 0, "it is told once");
-    assert_eq!(bench.machine.stats().disputes, 1);
+    assert_eq!(told_failed(&mut bench, &["s"]).matches("-> s\n").count(), 0, "the verdict is sent once");
+    assert_eq!(bench.machine.stats().old_verdicts, 1);
 }
 
 #[test]
-fn who_refutes_in_time_was_never_failed() {
+fn subject_that_refutes_in_time_never_fails() {
     let mut bench = verified(&["teller", "s", "x"]);
     told_failed(&mut bench, &["s"]);
     bench.gossip("s", vec![claim("s", 2, NodeState::Alive, &[])]);
@@ -98,7 +99,7 @@ fn who_refutes_in_time_was_never_failed() {
 }
 
 #[test]
-fn a_refutation_that_went_another_way_comes_with_the_answer() {
+fn missed_refutation_arrives_with_the_answer() {
     let mut bench = verified(&["teller", "s", "x"]);
     told_failed(&mut bench, &["s"]);
     let request = asked(&mut bench, "s");
@@ -107,8 +108,9 @@ fn a_refutation_that_went_another_way_comes_with_the_answer() {
     assert_eq!(bench.known("s"), (2, NodeState::Alive));
 }
 
+/// This holds if the subject is silent, and if it answers without a refutation.
 #[test]
-fn the_verdict_stands_if_the_subject_is_silent_and_if_it_answers_without_a_refutation() {
+fn verdict_stands_without_a_refutation() {
     for answers in [false, true] {
         let mut bench = verified(&["teller", "s", "x"]);
         told_failed(&mut bench, &["s"]);
@@ -118,12 +120,12 @@ fn the_verdict_stands_if_the_subject_is_silent_and_if_it_answers_without_a_refut
             if answers { bench.ack(request, "s") } else { bench.no_reply(request, NoReply::Silent) };
         assert!(outputs.contains("event failed s: reported; accused by teller"), "{outputs}");
         assert_eq!(bench.known("s"), (1, NodeState::Failed));
-        assert!(bench.machine.queue().is_waiting(&id("s")), "now it is passed on");
+        assert!(bench.machine.queue().is_waiting(&id("s")), "the verdict is passed on now");
     }
 }
 
 #[test]
-fn a_question_that_a_limit_of_ours_kept_back_decides_nothing() {
+fn locally_prevented_question_decides_nothing() {
     let mut bench = verified(&["teller", "s", "x"]);
     told_failed(&mut bench, &["s"]);
     let request = asked(&mut bench, "s");
@@ -131,11 +133,12 @@ fn a_question_that_a_limit_of_ours_kept_back_decides_nothing() {
     assert!(!outputs.contains("event failed"), "{outputs}");
     assert_eq!(bench.known("s"), (1, NodeState::Alive));
     assert!(bench.machine.owners.repair.pending_verdicts() == 0);
-    assert!(told_failed(&mut bench, &["s"]).contains("-> s\n"), "the next exchange brings it again");
+    assert!(told_failed(&mut bench, &["s"]).contains("-> s\n"), "the next exchange brings the verdict again");
 }
 
+/// In the modes of the papers an exchanged failure is believed at once too.
 #[test]
-fn news_of_a_failure_is_believed_at_once_and_so_is_all_in_the_modes_of_the_papers() {
+fn gossiped_failure_is_believed_at_once() {
     let mut bench = verified(&["teller", "s", "x"]);
     bench.gossip("teller", vec![claim("s", 1, NodeState::Failed, &["teller"])]);
     assert_eq!(bench.known("s"), (1, NodeState::Failed));
@@ -145,12 +148,12 @@ fn news_of_a_failure_is_believed_at_once_and_so_is_all_in_the_modes_of_the_paper
 }
 
 #[test]
-fn sixty_four_verdicts_are_open_at_a_time_and_what_is_beyond_is_left_out_and_counted() {
+fn verdicts_beyond_64_are_dropped_and_counted() {
     let names: Vec<String> = (0..70).map(|number| format!("s{number:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut bench = verified(&[&["teller"], &names[..]].concat());
     let outputs = told_failed(&mut bench, &names);
     assert_eq!(outputs.matches("Gossip[s").count(), 64);
-    assert_eq!((bench.machine.stats().disputes, bench.machine.stats().disputes_full), (64, 6));
+    assert_eq!((bench.machine.stats().old_verdicts, bench.machine.stats().old_verdicts_dropped), (64, 6));
     assert_eq!(bench.known("s69"), (1, NodeState::Alive));
 }

@@ -1,4 +1,4 @@
-//! Probes: direct, indirect, for others; and what they do to local health.
+//! Tests of direct probes, of indirect probes, of helpers, and of their effect on local health.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ fn lifeguard(others: &[&str]) -> Bench {
 }
 
 #[test]
-fn an_answered_probe_is_the_end_of_it() {
+fn answered_probe_asks_no_helper() {
     let mut bench = lifeguard(&["a"]);
     expect![[r"
         Ping[] -> a #0
     "]]
     .assert_eq(&bench.tick());
     assert_eq!(bench.ack(0, "a"), "");
-    assert_eq!(bench.tick(), "", "the probe's time-out asks nobody");
+    assert_eq!(bench.tick(), "", "the probe's time-out asks no helper");
     expect![[r"
         Ping[] -> a #1
     "]]
@@ -31,7 +31,7 @@ fn an_answered_probe_is_the_end_of_it() {
 }
 
 #[test]
-fn a_silent_target_is_asked_through_three_helpers_and_then_suspected() {
+fn silent_target_is_suspected_after_three_helpers() {
     let mut bench = lifeguard(&["a", "b", "c", "d", "e"]);
     expect![[r"
         Ping[] -> e #0
@@ -51,11 +51,11 @@ fn a_silent_target_is_asked_through_three_helpers_and_then_suspected() {
         Ping[e i1 suspect by [me]] -> c #4
     "]]
     .assert_eq(&bench.tick());
-    assert_eq!(bench.machine.stats().local_health, 0, "the helpers' nacks say that we are well");
+    assert_eq!(bench.machine.stats().local_health, 0, "the helpers' nacks say that this member is healthy");
 }
 
 #[test]
-fn an_answer_through_one_helper_clears_the_target() {
+fn answer_through_one_helper_clears_the_target() {
     let mut bench = lifeguard(&["a", "b", "c"]);
     bench.tick();
     bench.tick();
@@ -67,7 +67,7 @@ fn an_answer_through_one_helper_clears_the_target() {
 }
 
 #[test]
-fn a_late_direct_answer_still_counts_within_the_period() {
+fn late_answer_within_the_period_counts() {
     let mut bench = lifeguard(&["a", "b"]);
     bench.tick();
     let target = bench.outputs[0].clone();
@@ -79,26 +79,26 @@ fn a_late_direct_answer_still_counts_within_the_period() {
 }
 
 #[test]
-fn an_answer_after_the_period_is_late_and_changes_no_verdict() {
+fn answer_after_the_period_changes_no_verdict() {
     let mut bench = lifeguard(&["a"]);
     bench.pass(Duration::from_secs(3));
     assert_eq!(bench.known("a").1, NodeState::Suspect);
     bench.ack(0, "a");
-    assert_eq!(bench.known("a").1, NodeState::Suspect, "only the suspect's own word clears it");
+    assert_eq!(bench.known("a").1, NodeState::Suspect, "only the suspect's own statement clears it");
     assert_eq!(bench.machine.stats().late_replies, 1);
 }
 
 #[test]
-fn a_failed_request_asks_the_helpers_at_once_and_only_once() {
+fn failed_request_asks_the_helpers_once() {
     let mut bench = lifeguard(&["a", "b"]);
     bench.tick();
     let asked = bench.no_reply(0, NoReply::Silent);
     assert!(asked.starts_with("PingReq"), "{asked}");
-    assert_eq!(bench.tick(), "", "the time-out finds them asked");
+    assert_eq!(bench.tick(), "", "the helpers are asked already at the time-out");
 }
 
 #[test]
-fn a_limit_of_our_own_accuses_nobody() {
+fn local_limit_accuses_no_member() {
     let mut bench = lifeguard(&["a", "b"]);
     bench.tick();
     assert_eq!(bench.no_reply(0, NoReply::Local), "");
@@ -108,7 +108,7 @@ fn a_limit_of_our_own_accuses_nobody() {
 }
 
 #[test]
-fn missing_nacks_lower_local_health_and_slow_us_down() {
+fn missing_nacks_slow_this_member_down() {
     let mut bench = lifeguard(&["a", "b", "c", "d"]);
     for _the_probe_its_timeout_and_its_end in 0..3 {
         bench.tick();
@@ -121,7 +121,7 @@ fn missing_nacks_lower_local_health_and_slow_us_down() {
 }
 
 #[test]
-fn plain_swim_has_no_nacks_and_no_local_health() {
+fn plain_swim_has_no_nacks_or_local_health() {
     let mut bench = Bench::new(quiet(&SwimConfig::swim()), &["a", "b", "c", "d"]);
     bench.tick();
     let asked = bench.tick();
@@ -131,7 +131,7 @@ fn plain_swim_has_no_nacks_and_no_local_health() {
 }
 
 #[test]
-fn a_suspect_is_told_with_the_probe_that_it_is_suspected() {
+fn probe_of_a_suspect_carries_the_suspicion() {
     let mut bench = lifeguard(&["a"]);
     bench.gossip("a", vec![claim("a", 1, NodeState::Suspect, &["x"])]);
     while bench.machine.queue().take(0, 4_096, 1, 1).pop().is_some() {}
@@ -142,7 +142,7 @@ fn a_suspect_is_told_with_the_probe_that_it_is_suspected() {
 }
 
 #[test]
-fn what_a_suspect_is_told_first_does_not_come_twice_where_it_waits_as_well() {
+fn suspicion_is_not_sent_twice_in_one_message() {
     let mut bench = lifeguard(&["a"]);
     bench.gossip("a", vec![claim("x", 1, NodeState::Alive, &[]), claim("a", 1, NodeState::Suspect, &["x"])]);
     assert_eq!(bench.machine.queue().len(), 2);
@@ -156,7 +156,7 @@ fn ping_req(target: &str) -> Message {
 }
 
 #[test]
-fn a_helper_whose_probe_ends_says_whether_the_target_lives() {
+fn helper_answers_whether_the_target_lives() {
     for (why, answer) in [
         (NoReply::Late, "Ack[] -> reply 7\n"),
         (NoReply::Silent, "Nack -> reply 7\n"),
@@ -166,7 +166,7 @@ fn a_helper_whose_probe_ends_says_whether_the_target_lives() {
         let mut bench = lifeguard(&["a", "b"]);
         bench.message("a", ping_req("b"));
         assert_eq!(bench.no_reply(0, why), answer, "{why:?}");
-        assert!(!bench.pass(Duration::from_millis(400)).contains("Nack"), "once");
+        assert!(!bench.pass(Duration::from_millis(400)).contains("Nack"), "the helper answers once");
     }
     let mut bench = lifeguard(&["a", "b"]);
     let plain = Message::PingReq {
@@ -177,11 +177,11 @@ fn a_helper_whose_probe_ends_says_whether_the_target_lives() {
         gossip: Vec::new(),
     };
     bench.message("a", plain);
-    assert_eq!(bench.no_reply(0, NoReply::Silent), "", "who wants no nack gets none");
+    assert_eq!(bench.no_reply(0, NoReply::Silent), "", "an asker that wants no nack gets none");
 }
 
 #[test]
-fn a_helper_passes_the_answer_on() {
+fn helper_passes_the_answer_on() {
     let mut bench = lifeguard(&["a", "b"]);
     expect![[r"
         Ping[] -> b #0
@@ -193,8 +193,9 @@ fn a_helper_passes_the_answer_on() {
     .assert_eq(&bench.ack(0, "b"));
 }
 
+/// 80 % of the asker's time limit of 500 ms are 400 ms.
 #[test]
-fn a_helper_says_in_good_time_that_there_was_no_answer() {
+fn helper_sends_a_nack_at_80_percent() {
     let mut bench = lifeguard(&["a", "b"]);
     bench.now += Duration::from_hours(1);
     bench.input(crate::Input::Timeout);
@@ -204,15 +205,16 @@ fn a_helper_says_in_good_time_that_there_was_no_answer() {
     assert!(bench.pass(Duration::from_millis(1)).contains("Nack -> reply 7"));
 }
 
+/// A helper needs no probe if it does not know the target, or is the target itself.
 #[test]
-fn a_helper_that_does_not_know_the_target_or_is_it_answers_at_once() {
+fn helper_without_a_probe_answers_at_once() {
     let mut bench = lifeguard(&["a"]);
     assert_eq!(bench.message("a", ping_req("stranger")), "Nack -> reply 7\n");
     assert_eq!(bench.message("a", ping_req("me")), "Ack[] -> reply 7\n");
 }
 
 #[test]
-fn the_last_relay_is_taken_and_one_more_is_declined() {
+fn relay_over_the_bound_is_declined() {
     let mut bench = lifeguard(&["a", "b"]);
     for _ in 0..crate::purpose::RELAYS_MAX {
         assert!(bench.message("a", ping_req("b")).starts_with("Ping"));

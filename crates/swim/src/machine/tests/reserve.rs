@@ -1,4 +1,4 @@
-//! An incarnation that is written down before it is taken.
+//! Tests of incarnations that are written down before they are taken (docs/decisions/0009).
 
 use expect_test::expect;
 use kinfolk_core::{Incarnation, NodeState, Tags};
@@ -9,7 +9,7 @@ use super::bench::{Bench, claim, id, quiet};
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{Command, Input};
 
-/// A member at incarnation 10 that may rise to 11.
+/// A member at incarnation 10 that may raise its incarnation to 11.
 fn bench() -> Bench {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     assert_eq!(reserved(&mut bench, 11), "");
@@ -25,27 +25,27 @@ fn tags(value: &str) -> Tags {
 }
 
 #[test]
-fn a_statement_waits_until_its_incarnation_is_reserved() {
+fn statement_waits_until_its_incarnation_is_reserved() {
     let mut bench = bench();
     bench.command(Command::SetTags(tags("one")));
-    assert_eq!(bench.known("me").0, 11, "as far as is reserved");
+    assert_eq!(bench.known("me").0, 11, "the highest reserved incarnation");
     expect![[r"
         reserve i12
         done TagsSet(Ok(()))
     "]]
     .assert_eq(&bench.command(Command::SetTags(tags("two"))));
     assert_eq!(bench.known("me").0, 11);
-    assert_eq!(reserved(&mut bench, 11), "reserve i12\n", "not enough: it is asked for again");
+    assert_eq!(reserved(&mut bench, 11), "reserve i12\n", "not enough: the machine asks again");
     expect![[r#"
         event updated me {"tag": "two"}
     "#]]
     .assert_eq(&reserved(&mut bench, 12));
     assert_eq!(bench.known("me").0, 12);
-    assert_eq!(reserved(&mut bench, 13), "", "it was said once");
+    assert_eq!(reserved(&mut bench, 13), "", "the statement is made once");
 }
 
 #[test]
-fn a_refutation_and_new_tags_that_wait_become_one_statement() {
+fn waiting_refutation_and_tags_become_one_statement() {
     let mut bench = bench();
     bench.command(Command::SetTags(tags("one")));
     bench.command(Command::SetTags(tags("two")));
@@ -57,7 +57,7 @@ fn a_refutation_and_new_tags_that_wait_become_one_statement() {
 }
 
 #[test]
-fn one_who_has_left_says_nothing_that_waited() {
+fn left_member_drops_its_waiting_statement() {
     let mut bench = bench();
     bench.command(Command::SetTags(tags("one")));
     bench.command(Command::SetTags(tags("two")));
@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_input_raises_our_incarnation_above_what_is_reserved(steps in prop::collection::vec(any_step(), 1..120)) {
+    fn no_input_raises_incarnation_above_the_reserve(steps in prop::collection::vec(any_step(), 1..120)) {
         let mut bench = bench();
         let mut highest = 11;
         for (millis, step) in steps {

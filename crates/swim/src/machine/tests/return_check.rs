@@ -1,4 +1,5 @@
-//! Coming back after having been declared failed, and subjects that can be reached only now and then (`Mode::Verified`).
+//! Tests of the return after a declared failure, and of subjects with a lossy link
+//! (`Mode::Verified`).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,7 +20,7 @@ fn bench(others: &[&str]) -> Bench {
     bench
 }
 
-/// The requests among the last outputs that `of` fits: which, and to whom.
+/// The requests among the last outputs that fit `of`: their numbers and their receivers.
 fn requests(bench: &Bench, of: fn(&Message) -> bool) -> Vec<(u64, String)> {
     let request = |output: &Output| match output {
         Output::Send { to, message, request: Some(request), .. } if of(message) => {
@@ -34,14 +35,15 @@ fn pings(bench: &Bench) -> Vec<(u64, String)> {
     requests(bench, |message| matches!(message, Message::Ping { .. }))
 }
 
-/// Somebody says that we have failed, at our incarnation; the probes that we make then.
+/// Another member claims that this member failed, at its present incarnation. Returns the probes
+/// that follow.
 fn declared_failed(bench: &mut Bench) -> Vec<(u64, String)> {
     let (incarnation, _) = bench.known("me");
     bench.gossip("b", vec![claim("me", incarnation, NodeState::Failed, &["b"])]);
     pings(bench)
 }
 
-/// Of these probes so many are answered, and the others are not.
+/// Answers the first `answered` of these probes, and ends the others without an answer.
 fn answer(bench: &mut Bench, probes: &[(u64, String)], answered: usize) {
     for (at, (request, to)) in probes.iter().enumerate() {
         if at < answered {
@@ -52,7 +54,7 @@ fn answer(bench: &mut Bench, probes: &[(u64, String)], answered: usize) {
     }
 }
 
-/// Lets time pass in which every probe is answered.
+/// Lets time pass. Every probe is answered.
 fn pass_well(bench: &mut Bench, time: Duration) {
     let end = bench.now + time;
     while bench.machine.next_timeout().is_some_and(|at| at <= end) {
@@ -64,7 +66,7 @@ fn pass_well(bench: &mut Bench, time: Duration) {
 }
 
 #[test]
-fn who_was_declared_failed_is_back_as_soon_as_seven_of_eight_probes_are_answered() {
+fn failed_member_returns_after_seven_of_eight_answers() {
     let mut bench = bench(&["a", "b", "c"]);
     let probes = declared_failed(&mut bench);
     assert_eq!(probes.len(), 8);
@@ -76,33 +78,34 @@ fn who_was_declared_failed_is_back_as_soon_as_seven_of_eight_probes_are_answered
 }
 
 #[test]
-fn tags_set_while_out_wait_for_the_return() {
+fn tags_set_while_failed_wait_for_return() {
     let mut bench = bench(&["a", "b", "c"]);
     let probes = declared_failed(&mut bench);
     let tags = kinfolk_core::Tags::new([("role", "db")]).unwrap();
     assert_eq!(bench.command(Command::SetTags(tags.clone())), "done TagsSet(Ok(()))\n");
-    assert_eq!(bench.known("me"), (10, NodeState::Alive), "they do not bring us back");
+    assert_eq!(bench.known("me"), (10, NodeState::Alive), "new tags do not end the failed state");
     answer(&mut bench, &probes, 7);
     let mine = bench.machine.registry().get(&id("me")).unwrap();
     assert_eq!((mine.incarnation.get(), &mine.tags), (11, &tags));
 }
 
 #[test]
-fn who_reaches_too_few_tries_again_in_a_second_and_stays_out_until_it_reaches_them() {
+fn failed_trial_is_repeated_after_a_second() {
     let mut bench = bench(&["a", "b", "c"]);
     let probes = declared_failed(&mut bench);
     answer(&mut bench, &probes, 6);
-    assert_eq!((bench.known("me").0, bench.machine.stats().trials_failed), (10, 1));
+    assert_eq!((bench.known("me").0, bench.machine.stats().return_checks_failed), (10, 1));
     declared_failed(&mut bench);
-    assert_eq!(bench.machine.stats().trials_failed, 1, "to hear it again begins nothing");
+    assert_eq!(bench.machine.stats().return_checks_failed, 1, "the same claim again starts no trial");
     pass_well(&mut bench, Duration::from_millis(999));
     assert_eq!(bench.known("me").0, 10);
     pass_well(&mut bench, Duration::from_millis(2));
     assert_eq!(bench.known("me"), (11, NodeState::Alive));
 }
 
+/// A member with no peer to probe has no trial.
 #[test]
-fn probes_that_a_limit_of_ours_prevented_say_nothing_and_with_nobody_to_try_there_is_no_trial() {
+fn locally_prevented_probes_do_not_fail_the_trial() {
     let mut bench = bench(&["a", "b", "c"]);
     let probes = declared_failed(&mut bench);
     for (request, _) in &probes {
@@ -115,7 +118,7 @@ fn probes_that_a_limit_of_ours_prevented_say_nothing_and_with_nobody_to_try_ther
 }
 
 #[test]
-fn who_fails_again_within_45_s_of_its_return_has_to_do_well_for_45_s() {
+fn second_failure_within_45_s_costs_45_s() {
     let mut bench = bench(&["a", "b", "c"]);
     let probes = declared_failed(&mut bench);
     answer(&mut bench, &probes, 8);
@@ -124,28 +127,31 @@ fn who_fails_again_within_45_s_of_its_return_has_to_do_well_for_45_s() {
     answer(&mut bench, &probes, 8);
     assert_eq!(bench.machine.stats().probations, 1);
     pass_well(&mut bench, SECOND * 44);
-    assert_eq!(bench.known("me").0, 11, "still out");
+    assert_eq!(bench.known("me").0, 11, "still failed for the group");
     pass_well(&mut bench, SECOND * 6);
     assert_eq!(bench.known("me"), (12, NodeState::Alive));
     pass_well(&mut bench, SECOND * 46);
     let probes = declared_failed(&mut bench);
     answer(&mut bench, &probes, 8);
-    assert_eq!(bench.known("me").0, 13, "and 45 s later all is forgiven");
+    assert_eq!(bench.known("me").0, 13, "45 s after the return a failure has no cost");
 }
 
+/// After a long silence the group may have declared this member failed already, and this member may
+/// not have heard of it.
 #[test]
-fn a_suspicion_heard_after_a_long_silence_may_hide_a_failure_and_is_not_refuted_before_a_trial() {
+fn suspicion_after_long_silence_needs_a_trial() {
     let mut bench = bench(&["a", "b", "c"]);
     pass_well(&mut bench, SECOND * 5);
     bench.gossip("b", vec![claim("me", 10, NodeState::Suspect, &["b"])]);
-    assert_eq!(bench.known("me").0, 11, "in touch with others: refuted at once");
+    assert_eq!(bench.known("me").0, 11, "refuted at once while others are heard from");
     bench.pass(SECOND * 6);
     bench.gossip("b", vec![claim("me", 11, NodeState::Suspect, &["b"])]);
     assert!(bench.known("me").0 == 11 && bench.machine.is_declared_failed());
 }
 
+/// So does a member that was declared failed.
 #[test]
-fn who_reaches_few_and_who_is_out_refutes_no_suspicion_without_a_trial_either() {
+fn member_with_few_answers_refutes_after_a_trial() {
     let mut few = bench(&["a", "b", "c"]);
     let end = few.now + SECOND * 12;
     while few.machine.next_timeout().is_some_and(|at| at <= end) {
@@ -167,7 +173,7 @@ fn who_reaches_few_and_who_is_out_refutes_no_suspicion_without_a_trial_either() 
 }
 
 #[test]
-fn who_leaves_while_it_is_out_stays_out() {
+fn failed_member_that_leaves_does_not_return() {
     let mut bench = bench(&["a", "b", "c"]);
     let probes = declared_failed(&mut bench);
     bench.command(crate::interface::input::Command::Leave);
@@ -176,15 +182,16 @@ fn who_leaves_while_it_is_out_stays_out() {
     assert_eq!(bench.known("me"), (10, NodeState::Left));
 }
 
-/// Lets time pass in which `a` answers nobody but, each time, the last of the witnesses; the others say `lossy`. A probe
-/// that is not answered ends, as the driver ends it, after a second.
+/// Lets time pass. `a` answers only the last witness of each round; the other witnesses answer with
+/// `lossy`. A probe without an answer ends after a second, as the driver ends it.
 fn pass_with_losses(bench: &mut Bench, time: Duration, lossy: bool) {
     let end = bench.now + time;
-    let mut lost = VecDeque::new();
+    let mut unanswered = VecDeque::new();
     while bench.now < end {
-        let over =
-            lost.front().is_some_and(|(at, _)| bench.machine.next_timeout().is_none_or(|next| *at <= next));
-        if over && let Some((at, request)) = lost.pop_front() {
+        let over = unanswered
+            .front()
+            .is_some_and(|(at, _)| bench.machine.next_timeout().is_none_or(|next| *at <= next));
+        if over && let Some((at, request)) = unanswered.pop_front() {
             bench.now = at;
             bench.no_reply(request, NoReply::Silent);
         } else {
@@ -193,7 +200,7 @@ fn pass_with_losses(bench: &mut Bench, time: Duration, lossy: bool) {
         let witnesses = requests(bench, |message| matches!(message, Message::PingReq { .. }));
         for (request, to) in pings(bench) {
             if to == "a" {
-                lost.push_back((bench.now + SECOND, request));
+                unanswered.push_back((bench.now + SECOND, request));
             } else {
                 bench.ack(request, &to);
             }
@@ -208,7 +215,7 @@ fn pass_with_losses(bench: &mut Bench, time: Duration, lossy: bool) {
 }
 
 #[test]
-fn a_subject_that_most_of_its_watchers_reach_only_now_and_then_is_declared_failed_and_says_why() {
+fn lossy_subject_of_most_watchers_is_declared_failed() {
     let mut bench = bench(&["a", "b", "c", "d"]);
     pass_with_losses(&mut bench, SECOND * 60, true);
     assert_eq!((bench.known("a"), bench.machine.stats().lossy), ((1, NodeState::Failed), 1));
@@ -219,9 +226,9 @@ fn a_subject_that_most_of_its_watchers_reach_only_now_and_then_is_declared_faile
 }
 
 #[test]
-fn a_path_of_ours_that_loses_everything_evicts_nobody_whom_the_other_watchers_find_well() {
+fn lossy_path_of_this_member_evicts_no_subject() {
     let mut bench = bench(&["a", "b", "c", "d"]);
     pass_with_losses(&mut bench, SECOND * 60, false);
-    assert!(bench.machine.owners.detection.is_lossy(&id("a")), "we find it so");
+    assert!(bench.machine.owners.detection.is_lossy(&id("a")), "this member finds the subject lossy");
     assert_eq!((bench.known("a"), bench.machine.stats().lossy), ((1, NodeState::Alive), 0));
 }

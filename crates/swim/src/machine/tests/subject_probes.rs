@@ -1,4 +1,5 @@
-//! When the subjects of `Mode::Verified` are probed, how long a probe goes on, and when a port is checked.
+//! Tests of probes of subjects in `Mode::Verified`: when they are sent, how long they last, and
+//! when a port is checked.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,22 +15,22 @@ use crate::wire::message::Message;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn the_port_of_a_subject_of_which_little_is_known_is_checked_long_before_its_time_is_over() {
+fn port_of_a_new_subject_is_checked_early() {
     let mut bench = bench(&["a", "b", "c"]);
     until_probed(&mut bench);
     let sent = bench.now;
     assert_eq!(until_sent(&mut bench), "check the port of a\n");
     assert_eq!(bench.now.since(sent), bench.machine.config().probe_timeout_min);
     let told = bench.input(Input::PortChecked { check: CheckId(0), closed: true });
-    assert!(told.contains("PingReq(a"), "no answer will come: {told}");
+    assert!(told.contains("PingReq(a"), "a closed port gives no answer, so witnesses are asked: {told}");
     assert_eq!(bench.machine.stats().probes_failed, 1);
 }
 
 #[test]
-fn an_answer_moves_the_next_probe_by_an_eighth_of_the_cycle_at_the_most() {
+fn answer_shifts_next_probe_by_an_eighth_cycle() {
     for (shift_ms, least, most) in [(30_000, 3_374, 3_376), (-30_000, 2_624, 2_626), (100, 3_099, 3_101)] {
         let mut bench = bench(&["a", "b", "c"]);
-        // Until it is no longer new to us.
+        // Until the subject is no longer new.
         for _ in 0..6 {
             until_probed(&mut bench);
             let request = requests_to(&bench, "a")[0];
@@ -46,7 +47,7 @@ fn an_answer_moves_the_next_probe_by_an_eighth_of_the_cycle_at_the_most() {
 }
 
 #[test]
-fn a_connection_that_ends_under_a_probe_is_tried_once_more_before_it_means_anything() {
+fn probe_on_a_closed_connection_is_repeated_once() {
     let mut bench = bench(&["a", "b", "c"]);
     until_probed(&mut bench);
     let first = requests_to(&bench, "a")[0];
@@ -58,14 +59,15 @@ fn a_connection_that_ends_under_a_probe_is_tried_once_more_before_it_means_anyth
 }
 
 #[test]
-fn a_probe_that_is_on_its_way_when_the_next_is_due_is_not_replaced() {
+fn running_probe_is_not_replaced_by_the_next() {
     let mut bench = bench(&["a", "b", "c"]);
     // A suspect is probed each interval.
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
     bench.tick();
     let (first, sent) = (requests_to(&bench, "a")[0], bench.now);
     bench.now += Duration::from_millis(50);
-    // Whoever doubts itself waits for a whole interval: beyond the time of the next probe.
+    // With local health raised, the probe may take a whole interval: longer than until the next
+    // probe is due.
     bench.machine.cx.health.raise(1);
     let again = bench.no_reply(first, NoReply::Silent);
     assert!(again.contains("-> a #"), "{again}");
@@ -76,10 +78,11 @@ fn a_probe_that_is_on_its_way_when_the_next_is_due_is_not_replaced() {
     assert_eq!(bench.machine.stats().probes_failed, 0);
     bench.now = sent + SECOND;
     let told = bench.pass(Duration::from_millis(50));
-    assert!(told.contains("-> a #"), "its time is over: {told}");
+    assert!(told.contains("-> a #"), "the time-out of the probe has passed: {told}");
 }
 
-/// When each probe of `a` within that time is sent, in milliseconds; every probe is answered after `trip`.
+/// The times, in milliseconds, at which `a` is probed within `time`. Every probe is answered after
+/// `trip`.
 fn probes_of_a(bench: &mut Bench, time: Duration, trip: Duration) -> Vec<u64> {
     let (begin, end, mut sent) = (bench.now, bench.now + time, Vec::new());
     while bench.machine.next_timeout().is_some_and(|at| at <= end) {
@@ -101,8 +104,9 @@ fn probes_of_a(bench: &mut Bench, time: Duration, trip: Duration) -> Vec<u64> {
     sent
 }
 
+/// A new subject is probed at each interval up to four times, and then once a cycle.
 #[test]
-fn a_new_subject_is_probed_at_each_interval_up_to_four_times_and_then_once_in_a_cycle() {
+fn new_subject_is_probed_fast_at_first() {
     let mut early = BTreeSet::new();
     for seed in 0..20 {
         let mut bench = bench(&["b", "c", "d", "e"]);
@@ -117,11 +121,11 @@ fn a_new_subject_is_probed_at_each_interval_up_to_four_times_and_then_once_in_a_
         assert!(gaps[each_interval..].iter().all(|gap| (3_900..4_100).contains(gap)), "{gaps:?}");
         early.insert(each_interval);
     }
-    assert_eq!(early, BTreeSet::from([0, 1, 2, 3]), "those who begin together are spread over the cycle");
+    assert_eq!(early, BTreeSet::from([0, 1, 2, 3]), "subjects that start together are spread over the cycle");
 }
 
 #[test]
-fn the_port_of_a_subject_on_a_fast_way_is_checked_after_25_ms() {
+fn fast_path_port_is_checked_after_25_ms() {
     let mut bench = bench(&["a", "b", "c", "d", "e"]);
     probes_of_a(&mut bench, SECOND * 10, Duration::from_millis(1));
     until_probed(&mut bench);
@@ -130,5 +134,5 @@ fn the_port_of_a_subject_on_a_fast_way_is_checked_after_25_ms() {
         bench.tick();
     }
     assert_eq!(bench.now.since(sent), Duration::from_millis(25));
-    assert_eq!(bench.machine.stats().probes_failed, 0, "the probe's time is not over");
+    assert_eq!(bench.machine.stats().probes_failed, 0, "the probe's time-out has not passed");
 }

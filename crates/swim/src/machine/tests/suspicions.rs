@@ -1,4 +1,5 @@
-//! Suspicions: confirmed, refuted, expired; tombstones; claims about ourselves.
+//! Tests of suspicions that are confirmed, refuted or expire, of tombstones, and of claims about
+//! this member itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +16,19 @@ use crate::interface::input::Input;
 use crate::machine::Machine;
 use crate::wire::message::Message;
 
-/// Without probes, for as long as these tests last.
-fn still(config: &SwimConfig) -> SwimConfig {
+/// A configuration without probes for the duration of these tests.
+fn without_probes(config: &SwimConfig) -> SwimConfig {
     let suspicion = SuspicionRule { alpha: 0.004, ..config.suspicion };
     SwimConfig { probe_interval: Duration::from_hours(1_000), suspicion, ..quiet(config) }
 }
 
-/// A suspicion lasts from 24 hours, with one accuser, down to 4, with four.
+/// A suspicion lasts 24 hours with one accuser, and 4 hours with four.
 fn bench(others: &[&str]) -> Bench {
-    Bench::new(still(&SwimConfig::lifeguard()), others)
+    Bench::new(without_probes(&SwimConfig::lifeguard()), others)
 }
 
 #[test]
-fn an_accusation_is_told_and_passed_on_with_its_accuser() {
+fn accusation_is_passed_on_with_its_accuser() {
     let mut bench = bench(&["a", "b"]);
     expect![[r"
         event suspected a: reported; accused by b
@@ -37,7 +38,7 @@ fn an_accusation_is_told_and_passed_on_with_its_accuser() {
 }
 
 #[test]
-fn a_new_accuser_is_passed_on_and_one_who_repeats_itself_is_not() {
+fn only_a_new_accuser_is_passed_on() {
     let mut bench = bench(&["a", "b", "c", "d", "e", "f"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
     bench.machine.queue().take(0, 4_096, 1, 1);
@@ -49,7 +50,7 @@ fn a_new_accuser_is_passed_on_and_one_who_repeats_itself_is_not() {
 }
 
 #[test]
-fn more_accusers_shorten_the_time() {
+fn more_accusers_shorten_the_suspicion() {
     let expires_after = |accusers: &[&str]| {
         let mut bench = bench(&["a", "b", "c", "d", "e", "f"]);
         let started = bench.now;
@@ -67,7 +68,7 @@ fn more_accusers_shorten_the_time() {
 }
 
 #[test]
-fn accusers_that_come_later_shorten_the_time_too_and_one_who_repeats_itself_does_not() {
+fn only_new_later_accusers_shorten_the_suspicion() {
     let expires_after = |later: &[&str]| {
         let mut bench = bench(&["a", "b", "c", "d", "e", "f"]);
         let started = bench.now;
@@ -89,15 +90,15 @@ fn accusers_that_come_later_shorten_the_time_too_and_one_who_repeats_itself_does
 fn suspicion_times_out_to_failed() {
     let mut bench = bench(&["a", "b"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
-    let story = bench.pass(Duration::from_hours(25));
-    assert!(story.contains("event failed a: suspected for"), "{story}");
-    assert_eq!(story.matches("event failed a").count(), 1, "{story}");
+    let text = bench.pass(Duration::from_hours(25));
+    assert!(text.contains("event failed a: suspected for"), "{text}");
+    assert_eq!(text.matches("event failed a").count(), 1, "{text}");
     assert_eq!(bench.known("a"), (1, NodeState::Failed));
     assert_eq!(bench.machine.stats().failures, 1);
 }
 
 #[test]
-fn a_refutation_in_time_ends_the_suspicion_for_good() {
+fn refutation_in_time_ends_the_suspicion() {
     let mut bench = bench(&["a", "b"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
     assert_eq!(
@@ -124,12 +125,12 @@ fn failed_nodes_are_reaped() {
 }
 
 #[test]
-fn a_member_that_came_back_is_not_reaped_for_its_former_failure() {
+fn returned_member_is_not_reaped() {
     let mut bench = bench(&["a", "b"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
     assert_eq!(bench.gossip("b", vec![claim("a", 2, NodeState::Alive, &[])]), "event joined a\n");
-    let story = bench.pass(Duration::from_hours(48));
-    assert!(!story.contains("reaped a"), "{story}");
+    let text = bench.pass(Duration::from_hours(48));
+    assert!(!text.contains("reaped a"), "{text}");
 }
 
 #[test]
@@ -147,7 +148,7 @@ fn suspected_node_refutes() {
 }
 
 #[test]
-fn what_is_remembered_of_a_former_life_is_outranked() {
+fn claim_about_a_former_instance_is_outranked() {
     let mut bench = bench(&["b"]);
     bench.gossip("b", vec![claim("me", 500, NodeState::Alive, &[])]);
     assert_eq!(bench.known("me"), (501, NodeState::Alive));
@@ -156,7 +157,7 @@ fn what_is_remembered_of_a_former_life_is_outranked() {
 }
 
 #[test]
-fn a_claim_ahead_of_any_clock_is_refused_and_counted() {
+fn claim_far_ahead_is_refused_and_counted() {
     let mut bench = bench(&["b"]);
     let day = 24 * 60 * 60 * 1_000;
     bench.gossip("b", vec![claim("me", 10 + day + 1, NodeState::Suspect, &["b"])]);
@@ -166,7 +167,7 @@ fn a_claim_ahead_of_any_clock_is_refused_and_counted() {
 }
 
 #[test]
-fn nobody_but_the_subject_raises_its_incarnation() {
+fn only_the_subject_raises_its_incarnation() {
     let mut bench = bench(&["a", "b", "c"]);
     bench.gossip(
         "b",
@@ -177,7 +178,7 @@ fn nobody_but_the_subject_raises_its_incarnation() {
 }
 
 #[test]
-fn only_an_accusation_confirms_a_suspicion_whoever_is_named_with_another_claim() {
+fn only_an_accusation_confirms_a_suspicion() {
     let mut bench = bench(&["a", "b", "c"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
     let alive = Arc::new(status("a", 1, NodeState::Alive));
@@ -190,7 +191,7 @@ fn only_an_accusation_confirms_a_suspicion_whoever_is_named_with_another_claim()
 }
 
 #[test]
-fn a_health_verdict_starts_a_suspicion_like_any_other() {
+fn health_verdict_starts_a_suspicion() {
     let mut bench = bench(&["a", "b"]);
     let node = bench.machine.registry().get(&id("a")).unwrap();
     let claim = Some(Arc::new(node.with_state(NodeState::Suspect)));
@@ -204,7 +205,7 @@ fn a_health_verdict_starts_a_suspicion_like_any_other() {
 }
 
 #[test]
-fn a_refutation_that_was_lost_is_said_again_to_whoever_still_accuses() {
+fn refutation_is_repeated_to_a_late_accuser() {
     let mut bench = bench(&["a", "b"]);
     bench.gossip("b", vec![claim("me", 10, NodeState::Suspect, &["b"])]);
     while !bench.machine.queue().is_empty() {
@@ -212,5 +213,5 @@ fn a_refutation_that_was_lost_is_said_again_to_whoever_still_accuses() {
     }
     let old = Message::Ping { digest: 0, gossip: vec![claim("me", 10, NodeState::Suspect, &["b"])] };
     assert_eq!(bench.message("b", old), "Ack[me i11 alive] -> reply 7\n");
-    assert_eq!(bench.known("me"), (11, NodeState::Alive), "for that no new incarnation is needed");
+    assert_eq!(bench.known("me"), (11, NodeState::Alive), "repeating it needs no new incarnation");
 }

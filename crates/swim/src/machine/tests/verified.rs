@@ -1,4 +1,5 @@
-//! `Mode::Verified` step by step: watching, witnesses, accusation, the last check, closed ports, pauses of our own.
+//! Tests of `Mode::Verified`, step by step: watching, witnesses, accusation, the last check, closed
+//! ports, pauses of this process.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub(super) fn bench(others: &[&str]) -> Bench {
     bench
 }
 
-/// Goes on until something is sent.
+/// Runs until something is sent. Returns the outputs.
 pub(super) fn until_sent(bench: &mut Bench) -> String {
     loop {
         let text = bench.tick();
@@ -29,15 +30,15 @@ pub(super) fn until_sent(bench: &mut Bench) -> String {
     }
 }
 
-pub(super) fn requests_to(bench: &Bench, whom: &str) -> Vec<u64> {
+pub(super) fn requests_to(bench: &Bench, node: &str) -> Vec<u64> {
     let request = |output: &Output| match output {
-        Output::Send { to, request: Some(request), .. } if *to == id(whom) => Some(request.0),
+        Output::Send { to, request: Some(request), .. } if *to == id(node) => Some(request.0),
         _ => None,
     };
     bench.outputs.iter().filter_map(request).collect()
 }
 
-/// Goes on until `a` is probed; whoever else is probed before answers.
+/// Runs until `a` is probed. Other members that are probed before answer.
 pub(super) fn until_probed(bench: &mut Bench) {
     while !until_sent(bench).contains("-> a #") {
         let asked: Vec<_> = bench.outputs.clone();
@@ -49,7 +50,7 @@ pub(super) fn until_probed(bench: &mut Bench) {
     }
 }
 
-/// `a` does not answer until its probe's time is over; what we ask then.
+/// `a` does not answer until its probe's time-out. Returns the outputs.
 pub(super) fn silent(bench: &mut Bench) -> String {
     until_probed(bench);
     let (failed, mut told) = (bench.machine.stats().probes_failed, String::new());
@@ -58,7 +59,7 @@ pub(super) fn silent(bench: &mut Bench) -> String {
         if bench.machine.stats().probes_failed > failed {
             return told;
         }
-        // Whoever else is probed meanwhile answers; the check of the port has no answer yet.
+        // Other members that are probed in the meantime answer. The port check has no answer yet.
         for output in bench.outputs.clone() {
             if let Output::Send { to, request: Some(request), .. } = output
                 && to != id("a")
@@ -73,7 +74,7 @@ pub(super) fn nack(closed: bool) -> Message {
     Message::Nack { closed, lossy: false }
 }
 
-/// `a` does not answer us, and the witnesses say that it did not answer them either.
+/// `a` does not answer this member, and the witnesses report that it did not answer them either.
 pub(super) fn accused(bench: &mut Bench) {
     silent(bench);
     let asked = bench.outputs.clone();
@@ -86,7 +87,7 @@ pub(super) fn accused(bench: &mut Bench) {
 }
 
 #[test]
-fn a_silent_subject_has_its_port_checked_and_witnesses_asked_before_anything_is_said() {
+fn silence_starts_port_check_and_asks_witnesses() {
     let mut bench = bench(&["a", "b", "c"]);
     let text = silent(&mut bench);
     assert!(text.starts_with("check the port of a\n"), "{text}");
@@ -95,7 +96,7 @@ fn a_silent_subject_has_its_port_checked_and_witnesses_asked_before_anything_is_
 }
 
 #[test]
-fn any_witness_that_is_answered_clears_the_subject_and_raises_our_doubt_in_ourselves() {
+fn answered_witness_clears_subject_and_raises_local_health() {
     let mut bench = bench(&["a", "b", "c"]);
     silent(&mut bench);
     let [b, c] = [requests_to(&bench, "b")[0], requests_to(&bench, "c")[0]];
@@ -106,20 +107,22 @@ fn any_witness_that_is_answered_clears_the_subject_and_raises_our_doubt_in_ourse
 }
 
 #[test]
-fn who_gets_no_answer_from_anybody_is_the_sick_one_and_says_nothing() {
+fn member_without_any_answer_accuses_no_member() {
     let mut bench = bench(&["a", "b", "c"]);
     silent(&mut bench);
     bench.pass(SECOND * 3);
     assert_eq!(bench.known("a"), (1, NodeState::Alive));
-    assert!(bench.machine.stats().unheard > 0 && bench.machine.stats().local_health > 0);
+    assert!(bench.machine.stats().isolated > 0 && bench.machine.stats().local_health > 0);
 }
 
+/// This holds with any local health.
 #[test]
-fn who_is_cut_off_from_everybody_declares_all_failed_in_the_end_however_little_it_trusts_itself() {
+fn isolated_member_declares_all_failed_in_the_end() {
     for late in [Duration::ZERO, Duration::from_millis(1)] {
         let mut bench = bench(&["a", "b", "c"]);
         bench.machine.cx.health.raise(2);
-        // No request is answered. It ends when its time is over, at the very moment of the next probe or right after it.
+        // No request is answered. A request ends at its time-out: at the very moment of the next
+        // probe, or right after it.
         let mut ends = Vec::new();
         let end = bench.now + SECOND * 120;
         while let Some(due) = bench.machine.next_timeout().filter(|due| *due <= end) {
@@ -149,7 +152,7 @@ fn who_is_cut_off_from_everybody_declares_all_failed_in_the_end_however_little_i
     }
 }
 
-/// Lets time pass in which `a` and its port are silent, and the witnesses say so.
+/// Lets time pass. `a` and its port do not answer, and the witnesses report so.
 pub(super) fn pass_in_silence(bench: &mut Bench, time: Duration) -> String {
     let (end, mut told) = (bench.now + time, String::new());
     while bench.machine.next_timeout().is_some_and(|at| at <= end) {
@@ -159,7 +162,7 @@ pub(super) fn pass_in_silence(bench: &mut Bench, time: Duration) -> String {
     told
 }
 
-/// What was sent last is answered, by all but `a`.
+/// All members except `a` answer the last outputs.
 pub(super) fn all_but_a_answer(bench: &mut Bench) -> String {
     let mut told = String::new();
     for output in std::mem::take(&mut bench.outputs) {
@@ -178,7 +181,7 @@ pub(super) fn all_but_a_answer(bench: &mut Bench) -> String {
 }
 
 #[test]
-fn a_witness_that_is_not_answered_either_makes_the_subject_suspect_and_only_the_last_check_makes_it_failed() {
+fn only_the_last_check_makes_a_suspect_failed() {
     let mut bench = bench(&["a", "b", "c"]);
     accused(&mut bench);
     // The probe was sent half a second before its silence was noticed.
@@ -190,13 +193,13 @@ fn a_witness_that_is_not_answered_either_makes_the_subject_suspect_and_only_the_
 }
 
 #[test]
-fn an_answer_that_is_only_late_stops_the_clock() {
+fn late_answer_stops_the_suspicion_clock() {
     let mut bench = bench(&["a", "b", "c"]);
     accused(&mut bench);
     pass_in_silence(&mut bench, SECOND * 4);
     let sent = bench.machine.stats().probes;
     assert!(sent > 4, "a silent subject is probed each interval");
-    // A probe of before is answered now.
+    // An earlier probe is answered now.
     let late = (0..200).find(|request| {
         bench.ack(*request, "a");
         !peek::is_silent(&mut bench.machine.owners.detection, &id("a"))
@@ -207,7 +210,7 @@ fn an_answer_that_is_only_late_stops_the_clock() {
 }
 
 #[test]
-fn a_port_that_is_closed_to_us_and_to_a_witness_is_a_failure_at_once_and_to_one_alone_it_is_not() {
+fn port_closed_for_member_and_witness_means_failed() {
     let mut bench = bench(&["a", "b", "c"]);
     silent(&mut bench);
     let b = requests_to(&bench, "b")[0];
@@ -221,11 +224,11 @@ fn a_port_that_is_closed_to_us_and_to_a_witness_is_a_failure_at_once_and_to_one_
 }
 
 #[test]
-fn a_closed_port_that_is_found_late_is_asked_of_witnesses_again_and_decides_at_once() {
+fn late_closed_port_asks_witnesses_again() {
     let mut bench = bench(&["a", "b", "c"]);
     accused(&mut bench);
     let told = bench.input(Input::PortChecked { check: CheckId(0), closed: true });
-    assert!(told.contains("PingReq(a"), "it does not wait for the verdict: {told}");
+    assert!(told.contains("PingReq(a"), "witnesses are asked before the verdict is due: {told}");
     let asked = bench.outputs.clone();
     for output in asked {
         if let Output::Send { to, message: Message::PingReq { .. }, request: Some(request), .. } = output {
@@ -236,7 +239,7 @@ fn a_closed_port_that_is_found_late_is_asked_of_witnesses_again_and_decides_at_o
 }
 
 #[test]
-fn in_a_group_of_two_the_closed_port_alone_is_enough() {
+fn closed_port_is_enough_among_two_members() {
     let mut bench = bench(&["a"]);
     silent(&mut bench);
     let text = bench.input(Input::PortChecked { check: CheckId(0), closed: true });
@@ -244,11 +247,11 @@ fn in_a_group_of_two_the_closed_port_alone_is_enough() {
 }
 
 #[test]
-fn a_pause_of_our_own_voids_what_we_were_about_to_judge() {
+fn pause_of_this_process_voids_pending_judgements() {
     let mut bench = bench(&["a", "b", "c"]);
     accused(&mut bench);
     bench.now += SECOND * 60;
-    // What waited comes first, then what is due: it is one pause all the same.
+    // Waiting messages come first, then due timers. Together they are one pause.
     bench.gossip("b", Vec::new());
     bench.gossip("c", Vec::new());
     bench.input(Input::Timeout);
@@ -261,15 +264,16 @@ fn a_pause_of_our_own_voids_what_we_were_about_to_judge() {
 }
 
 #[test]
-fn an_old_claim_that_we_failed_is_no_news_and_is_answered_once_more() {
+fn old_claim_of_failure_is_refuted_again() {
     let mut bench = bench(&["a", "b", "c"]);
     bench.gossip("b", vec![claim("me", 9, NodeState::Failed, &["b"])]);
     assert!(bench.machine.queue().is_waiting(&id("me")));
     assert_eq!((bench.known("me").0, bench.machine.is_declared_failed()), (10, false));
 }
 
+/// A received suspicion alone never becomes a failure.
 #[test]
-fn a_suspicion_of_others_makes_a_watcher_probe_at_once_and_never_judge_by_itself() {
+fn received_suspicion_starts_a_probe_at_once() {
     let mut bench = bench(&["a", "b", "c"]);
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
     let told = bench.pass(Duration::from_millis(1));
@@ -284,16 +288,16 @@ fn a_suspicion_of_others_makes_a_watcher_probe_at_once_and_never_judge_by_itself
 }
 
 #[test]
-fn news_goes_to_every_neighbour_at_once_but_not_back_to_whom_it_came_from() {
+fn flood_reaches_every_neighbour_except_the_sender() {
     let mut bench = bench(&["a", "b", "c"]);
     bench.gossip("b", vec![claim("x", 1, NodeState::Alive, &[])]);
     let told = bench.pass(Duration::from_millis(10));
-    for (whom, told_of) in [("a", true), ("b", false), ("c", true), ("x", true)] {
-        assert_eq!(told.contains(&format!("Gossip[x i1 alive] -> {whom}\n")), told_of, "{whom}: {told}");
+    for (node, told_of) in [("a", true), ("b", false), ("c", true), ("x", true)] {
+        assert_eq!(told.contains(&format!("Gossip[x i1 alive] -> {node}\n")), told_of, "{node}: {told}");
     }
 }
 
-/// Lets one more probe of `a` be answered with the word whether views differ.
+/// Lets `a` answer one more probe, with `differs`: whether its view differs.
 fn answered(bench: &mut Bench, differs: bool) -> String {
     until_probed(bench);
     let request = requests_to(bench, "a")[0];
@@ -305,17 +309,17 @@ fn answered(bench: &mut Bench, differs: bool) -> String {
 }
 
 #[test]
-fn views_that_differ_twice_in_a_row_are_compared_and_only_what_differs_is_exchanged() {
+fn two_differing_answers_start_an_anti_entropy_round() {
     let mut bench = bench(&["a", "b", "c"]);
     assert_eq!(answered(&mut bench, true), "");
     assert_eq!(answered(&mut bench, false), "");
-    assert_eq!(answered(&mut bench, true), "", "once is a change on its way");
+    assert_eq!(answered(&mut bench, true), "", "a single difference may be a change in transit");
     assert!(answered(&mut bench, true).starts_with("Compare -> a #"));
     let compare = requests_to(&bench, "a")[0];
 
-    // The peer has all that we have, and one member more.
+    // The peer knows all that this member knows, and one more member.
     let mut peer = self::bench(&["a", "b", "c", "x"]);
-    let Some(Output::Send { message, .. }) = bench.outputs.pop() else { panic!("the comparison is sent") };
+    let Some(Output::Send { message, .. }) = bench.outputs.pop() else { panic!("the digests are sent") };
     assert_eq!(peer.message("me", message), "Differ(true) -> reply 7\n");
     let Some(Output::Reply { message, .. }) = peer.outputs.pop() else { panic!("it is answered") };
     assert_eq!(bench.reply(compare, "a", message).lines().count(), 1);
@@ -326,7 +330,7 @@ fn views_that_differ_twice_in_a_row_are_compared_and_only_what_differs_is_exchan
 }
 
 #[test]
-fn equal_views_have_equal_digests_and_nothing_to_exchange() {
+fn equal_views_have_nothing_to_exchange() {
     let (one, mut other) = (bench(&["a", "b"]), bench(&["b", "a"]));
     assert_eq!(one.machine.cx.members.digest(), other.machine.cx.members.digest());
     let buckets = one.machine.registry().bucket_digests();
@@ -337,8 +341,9 @@ fn equal_views_have_equal_digests_and_nothing_to_exchange() {
     assert_eq!(buckets, other.machine.registry().bucket_digests());
 }
 
+/// This holds even if a witness does not answer.
 #[test]
-fn one_who_doubts_itself_judges_a_silent_member_all_the_same_also_when_a_witness_says_nothing() {
+fn raised_local_health_does_not_prevent_a_verdict() {
     let mut bench = bench(&["a", "b", "c", "d"]);
     accused(&mut bench);
     bench.machine.cx.health.raise(1);

@@ -1,4 +1,4 @@
-//! Joining and the exchange of views.
+//! Tests of joining and of the exchange of views.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ fn page(names: &[&str], more: bool) -> Message {
 }
 
 #[test]
-fn a_join_takes_page_after_page_until_there_is_no_more() {
+fn join_requests_pages_until_the_last() {
     let mut bench = welcomed(joining());
     expect![[r"
         event joined a
@@ -60,12 +60,12 @@ fn a_join_takes_page_after_page_until_there_is_no_more() {
     assert_eq!(
         told,
         [claim("me", 10, NodeState::Alive, &[])],
-        "of all that we know only we are news to the group"
+        "the group does not know this member yet, but it knows all others"
     );
 }
 
 #[test]
-fn what_a_group_learns_when_it_meets_another_is_passed_on() {
+fn group_passes_on_what_a_join_brings() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["friend"]);
     let addr = status("seed", 1, NodeState::Alive).addr;
     bench.command(Command::Join { id: id("seed"), addr });
@@ -73,12 +73,12 @@ fn what_a_group_learns_when_it_meets_another_is_passed_on() {
     bench.reply(0, "seed", welcome(10, Reception::Seen));
     bench.reply(1, "seed", page(&["a", "seed"], false));
     let told = bench.machine.queue().take(0, 4_096, 4, 3);
-    let news = ["a", "seed"].map(|name| claim(name, 1, NodeState::Alive, &[]));
-    assert!(news.iter().all(|news| told.contains(news)), "{told:?}");
+    let learned = ["a", "seed"].map(|name| claim(name, 1, NodeState::Alive, &[]));
+    assert!(learned.iter().all(|claim| told.contains(claim)), "{told:?}");
 }
 
 #[test]
-fn a_join_without_answer_says_why() {
+fn join_without_answer_reports_the_reason() {
     for why in [NoReply::Silent, NoReply::Refused, NoReply::Local] {
         let failed = format!("done JoinFailed {{ why: NoAnswer({why:?}) }}\n");
         assert_eq!(joining().no_reply(0, why), failed);
@@ -87,15 +87,16 @@ fn a_join_without_answer_says_why() {
 }
 
 #[test]
-fn a_join_that_the_peer_refuses_says_why() {
+fn refused_join_reports_the_reason() {
     let refused = |reception| joining().reply(0, "seed", welcome(10, reception));
     assert_eq!(refused(Reception::FarAhead), "done JoinFailed { why: FarAhead }\n");
     assert_eq!(refused(Reception::Full), "done JoinFailed { why: Full }\n");
     assert_eq!(refused(Reception::Leaving), "done JoinFailed { why: Leaving }\n");
 }
 
+/// 24 hours are allowed; a millisecond more is refused.
 #[test]
-fn clocks_a_day_apart_join_and_a_millisecond_more_does_not() {
+fn join_is_refused_if_clocks_differ_too_much() {
     let day = 24 * 60 * 60 * 1_000;
     let join = |clock, from: &str| Message::Join {
         clock: Incarnation::new(clock),
@@ -127,7 +128,7 @@ fn clocks_a_day_apart_join_and_a_millisecond_more_does_not() {
 }
 
 #[test]
-fn a_member_joins_only_in_its_own_name() {
+fn member_joins_only_in_its_own_name() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["b"]);
     let me = Arc::new(status("y", 1, NodeState::Alive));
     assert_eq!(bench.message("x", Message::Join { clock: Incarnation::new(10), me }), "");
@@ -136,7 +137,7 @@ fn a_member_joins_only_in_its_own_name() {
 }
 
 #[test]
-fn a_peer_whose_pages_do_not_go_forward_ends_the_exchange() {
+fn pages_without_progress_end_the_exchange() {
     let mut bench = welcomed(joining());
     bench.reply(1, "seed", page(&["b"], true));
     assert!(bench.reply(2, "seed", page(&["a"], true)).contains("done Joined"));
@@ -145,7 +146,7 @@ fn a_peer_whose_pages_do_not_go_forward_ends_the_exchange() {
 }
 
 #[test]
-fn the_last_join_that_fits_is_begun_and_one_more_fails() {
+fn join_over_the_bound_fails() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &[]);
     let mut join = || {
         let addr = status("seed", 1, NodeState::Alive).addr;
@@ -155,8 +156,9 @@ fn the_last_join_that_fits_is_begun_and_one_more_fails() {
     assert_eq!(join(), "done JoinFailed { why: NoAnswer(Local) }\n");
 }
 
+/// The receiver also takes in the nodes that the `Sync` carries.
 #[test]
-fn the_one_who_is_asked_answers_from_where_it_is_told_and_takes_in_what_it_gets() {
+fn sync_is_answered_with_the_requested_page() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
     let sync = |nodes: &[&str], after: Option<&str>, want| Message::Sync {
         nodes: nodes.iter().map(|name| Arc::new(status(name, 1, NodeState::Alive))).collect(),
@@ -171,11 +173,11 @@ fn the_one_who_is_asked_answers_from_where_it_is_told_and_takes_in_what_it_gets(
     .assert_eq(&bench.message("x", sync(&["x"], None, true)));
     assert_eq!(bench.message("x", sync(&[], Some("b"), true)), "Page(2 nodes, more false) -> reply 7\n");
     assert_eq!(bench.message("x", sync(&[], None, false)), "Page(0 nodes, more false) -> reply 7\n");
-    assert_eq!(bench.machine.queue().len(), 1, "the newcomer is news to the group");
+    assert_eq!(bench.machine.queue().len(), 1, "the claim about the new member is passed on");
 }
 
 #[test]
-fn a_large_view_is_exchanged_whole_and_every_page_keeps_its_limit() {
+fn large_view_is_exchanged_in_limited_pages() {
     let quiet = quiet(&SwimConfig::lifeguard());
     let many = |bench: &mut Bench, prefix: &str| {
         for number in 0..2_000 {
@@ -208,20 +210,20 @@ fn last_send(bench: &Bench) -> Option<Output> {
 }
 
 #[test]
-fn views_are_exchanged_with_a_random_member_each_interval() {
+fn views_are_exchanged_with_random_members_each_interval() {
     let config = SwimConfig {
         probe_interval: Duration::from_hours(1),
         sync_interval: Duration::from_secs(30),
         ..quiet(&SwimConfig::lifeguard())
     };
     let mut bench = Bench::new(config, &["a", "b"]);
-    let story = bench.pass(Duration::from_mins(5));
-    assert_eq!(story.matches("Sync(3 nodes, after None, want true)").count(), 10, "{story}");
-    assert_eq!(bench.machine.owners.requests.len(), 1, "one that was never answered is replaced by the next");
+    let text = bench.pass(Duration::from_mins(5));
+    assert_eq!(text.matches("Sync(3 nodes, after None, want true)").count(), 10, "{text}");
+    assert_eq!(bench.machine.owners.requests.len(), 1, "the next exchange replaces an unanswered one");
 }
 
 #[test]
-fn who_tells_of_a_suspicion_in_an_exchange_of_views_is_no_accuser() {
+fn sender_of_suspicion_in_page_is_no_accuser() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b", "c", "d"]);
     let suspect = || vec![status("a", 1, NodeState::Suspect).into()];
     for from in ["b", "c", "d"] {
@@ -234,8 +236,9 @@ fn who_tells_of_a_suspicion_in_an_exchange_of_views_is_no_accuser() {
     assert_eq!(bench.machine.owners.detection.accusers_of(&id("a")), [id("d")]);
 }
 
-/// A member that has failed in our view, with nothing else going on.
-fn torn() -> Bench {
+/// A bench in which `a` has failed and `c` has left. Only contacts of failed members happen by
+/// themselves.
+fn with_failed_member() -> Bench {
     let heal_interval = Some(Duration::from_secs(10));
     let probe_interval = Duration::from_hours(1_000);
     let config = SwimConfig { probe_interval, heal_interval, ..quiet(&SwimConfig::lifeguard()) };
@@ -246,30 +249,30 @@ fn torn() -> Bench {
 }
 
 #[test]
-fn a_failed_member_is_contacted_at_each_interval_and_one_that_left_is_not() {
-    let mut bench = torn();
-    let story = bench.pass(Duration::from_mins(1));
-    let contacts = story.lines().filter(|line| line.starts_with("Sync") && line.contains("-> a")).count();
-    assert!((4..=12).contains(&contacts), "{story}");
-    assert!(!story.contains("-> c"), "{story}");
+fn failed_member_is_contacted_and_left_member_not() {
+    let mut bench = with_failed_member();
+    let text = bench.pass(Duration::from_mins(1));
+    let contacts = text.lines().filter(|line| line.starts_with("Sync") && line.contains("-> a")).count();
+    assert!((4..=12).contains(&contacts), "{text}");
+    assert!(!text.contains("-> c"), "{text}");
 }
 
 #[test]
-fn nobody_is_contacted_while_nobody_has_failed() {
-    let mut bench = torn();
+fn no_member_is_contacted_while_none_has_failed() {
+    let mut bench = with_failed_member();
     bench.gossip("b", vec![claim("a", 2, NodeState::Alive, &[])]);
     assert_eq!(bench.pass(Duration::from_mins(1)), "");
 }
 
 #[test]
-fn two_that_failed_each_other_are_together_again_after_one_contact() {
-    let mut one = torn();
+fn one_contact_heals_a_mutual_failure() {
+    let mut one = with_failed_member();
     let mut other = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
     one.gossip("b", vec![claim("me", 9, NodeState::Alive, &[])]);
     while !one.outputs.iter().any(|output| matches!(output, Output::Send { .. })) {
         one.tick();
     }
-    // The other is `a`: whom `one` has as failed, and which has `me` as failed.
+    // The other member is `a`. `one` holds `a` for failed, and `a` holds `me` for failed.
     other.machine.cx.me = id("a");
     other.gossip("b", vec![claim("me", 10, NodeState::Failed, &["b"])]);
     let Some(Output::Send { message, request: Some(request), .. }) = last_send(&one) else {
@@ -278,7 +281,7 @@ fn two_that_failed_each_other_are_together_again_after_one_contact() {
     other.message("me", message);
     let Some(Output::Reply { message, .. }) = other.outputs.last().cloned() else { panic!("no page") };
     one.reply(request.0, "a", message);
-    assert_eq!(one.known("a"), (2, NodeState::Alive), "it has refuted");
-    assert_eq!(one.known("me"), (11, NodeState::Alive), "and so have we");
-    assert!(one.machine.queue().is_waiting(&id("me")), "which it will hear");
+    assert_eq!(one.known("a"), (2, NodeState::Alive), "the other member has refuted");
+    assert_eq!(one.known("me"), (11, NodeState::Alive), "this member has refuted too");
+    assert!(one.machine.queue().is_waiting(&id("me")), "the other member will receive the refutation");
 }

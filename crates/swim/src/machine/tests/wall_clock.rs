@@ -1,5 +1,5 @@
-//! Claims whose incarnation lies too far ahead of the wall clock: nobody believes them, on whatever
-//! way they come.
+//! Claims whose incarnation lies too far ahead of the wall clock. No member believes them, in any
+//! kind of message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::wire::buckets::Buckets;
 use crate::wire::message::Reception;
 use crate::wire::message::{Message, Update, UserMessage};
 
-/// The last incarnation that a member at incarnation 10 believes when it starts.
+/// The highest incarnation that a member at incarnation 10 believes when it starts.
 const LAST: u64 = 10 + 24 * 60 * 60 * 1_000;
 
 const FALSE_STATES: [NodeState; 4] =
@@ -24,10 +24,10 @@ fn bench(others: &[&str]) -> Bench {
     Bench::new(quiet(&SwimConfig::verified()), others)
 }
 
-/// How often a refused claim was reported among the last outputs, and the sender.
+/// The reports of refused claims among the last outputs: the sender, and the count.
 fn reports(bench: &Bench) -> Vec<(String, u64)> {
     let reported = bench.outputs.iter().filter_map(|output| match output {
-        Output::Refused(claim) => Some((claim.from.to_string(), claim.refused)),
+        Output::RefusedClaim(claim) => Some((claim.from.to_string(), claim.refused)),
         _ => None,
     });
     reported.collect()
@@ -45,14 +45,14 @@ fn far_ahead_gossip_about_another_changes_nothing() {
             let events = bench.gossip("liar", vec![update]);
             assert!(!events.contains("event"), "{events}");
             assert_eq!(bench.machine.registry().get(&id("a")), Some(before), "{state} at {incarnation}");
-            assert!(bench.machine.queue().is_empty(), "it is not passed on");
+            assert!(bench.machine.queue().is_empty(), "the claim is not passed on");
             assert_eq!(bench.machine.stats().claims_refused, 1);
         }
     }
 }
 
 #[test]
-fn a_claim_a_day_ahead_is_still_believed() {
+fn claim_a_day_ahead_is_believed() {
     let mut bench = bench(&["a", "b"]);
     bench.gossip("b", vec![claim("a", LAST, NodeState::Left, &[])]);
     assert_eq!(bench.known("a"), (LAST, NodeState::Left));
@@ -95,18 +95,18 @@ fn far_ahead_claims_in_pages_change_nothing() {
 }
 
 #[test]
-fn a_far_ahead_instance_does_not_silence_broadcasts() {
+fn far_ahead_instance_does_not_block_broadcasts() {
     let mut bench = bench(&["a", "liar"]);
-    let broadcast = |life, number| {
-        let (origin, life) = (id("a"), Incarnation::new(life));
-        vec![Update::User(UserMessage { origin, life, number, payload: "x".into() })]
+    let broadcast = |instance, number| {
+        let (origin, instance) = (id("a"), Incarnation::new(instance));
+        vec![Update::User(UserMessage { origin, instance, number, payload: "x".into() })]
     };
     assert_eq!(bench.gossip("liar", broadcast(u64::MAX, 0)).matches("Broadcast").count(), 0);
     assert_eq!(bench.gossip("a", broadcast(1, 0)).matches("Broadcast").count(), 1);
 }
 
 #[test]
-fn refusals_are_reported_once_a_minute_with_a_count() {
+fn refusals_are_reported_once_a_minute() {
     let mut bench = bench(&["a", "liar"]);
     let far_ahead = || vec![claim("a", u64::MAX, NodeState::Failed, &[])];
     bench.gossip("liar", far_ahead());
@@ -121,7 +121,7 @@ fn refusals_are_reported_once_a_minute_with_a_count() {
 }
 
 #[test]
-fn a_wall_clock_set_right_counts_at_once() {
+fn corrected_wall_clock_counts_at_once() {
     let mut bench = bench(&["b"]);
     let later = LAST + 1;
     bench.input(Input::WallClock { since_epoch: Duration::from_millis(later) });
@@ -130,7 +130,7 @@ fn a_wall_clock_set_right_counts_at_once() {
 }
 
 #[test]
-fn a_clock_set_back_replaces_what_the_wrong_clock_said() {
+fn clock_set_back_replaces_claims_of_wrong_clock() {
     let mut bench = bench(&["a", "b"]);
     let (ahead, right) = (2 * LAST, 20);
     bench.input(Input::WallClock { since_epoch: Duration::from_millis(ahead) });
@@ -141,7 +141,7 @@ fn a_clock_set_back_replaces_what_the_wrong_clock_said() {
         bench.command(Command::Broadcast("x".into()));
         let sent = bench.machine.queue().take(0, 4_096, 3, 9);
         sent.into_iter().find_map(|update| match update {
-            Update::User(message) => Some(message.life.get()),
+            Update::User(message) => Some(message.instance.get()),
             Update::Node { .. } | Update::Forget { .. } => None,
         })
     };
@@ -153,17 +153,17 @@ fn a_clock_set_back_replaces_what_the_wrong_clock_said() {
         "others would refuse the statement from the future"
     );
     assert_eq!(broadcast(&mut bench), Some(right));
-    assert_eq!(bench.known("a").0, ahead, "it is all that is known");
+    assert_eq!(bench.known("a").0, ahead, "nothing else is known");
     bench.gossip("b", vec![claim("a", ahead + 1, NodeState::Failed, &[])]);
     assert_eq!(bench.known("a").0, ahead);
     bench.gossip("a", vec![claim("a", 21, NodeState::Alive, &[])]);
-    assert_eq!(bench.known("a"), (21, NodeState::Alive), "what the right clock says counts");
+    assert_eq!(bench.known("a"), (21, NodeState::Alive), "a claim by the right clock counts");
     bench.gossip("b", vec![claim("a", 19, NodeState::Failed, &[])]);
-    assert_eq!(bench.known("a"), (21, NodeState::Alive), "and from then on as ever");
+    assert_eq!(bench.known("a"), (21, NodeState::Alive), "from then on the precedence rule applies");
 }
 
 #[test]
-fn a_clock_set_back_and_right_again_replaces_nothing() {
+fn clock_set_back_and_corrected_replaces_nothing() {
     let mut bench = bench(&["a", "b"]);
     let (right, wrong) = (2 * LAST, 20);
     let since_epoch = Duration::from_millis;

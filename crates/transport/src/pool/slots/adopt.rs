@@ -1,5 +1,5 @@
-//! How a connection that nobody waits for finds its place among the slots: the peer's own dial, or a dial to an address
-//! whose name was not known. Dials by name are in `single_flight.rs`.
+//! Adoption: how a connection without waiting callers gets a slot. It is the peer's own dial, or
+//! this node's dial to an address whose node was unknown. `single_flight.rs` handles dials by name.
 
 use std::sync::Arc;
 
@@ -9,24 +9,25 @@ use super::super::lane::Route;
 use super::super::tie::Side;
 use super::super::{CloseReason, ConnId};
 use super::slot::{Live, State};
-use super::{Held, Slots, Waiter, Wake};
+use super::{SlotConnection, Slots, Waiter, Wake};
 
-/// What became of a connection that the peer (or an unnamed dial) opened.
+/// The result of an adoption.
 #[derive(Debug)]
 pub(crate) enum Adopted<C, W> {
-    /// It is the one to use now.
+    /// Callers get this connection from now on.
     Ready(Wake<C, W>),
-    /// Another is preferred; this one serves the peer's requests until it is drained or needed.
+    /// The pool prefers another connection. This one serves the peer's requests until it is drained
+    /// or its slot is needed.
     Spare,
-    /// There is no room: it serves the peer's requests, and no caller here.
+    /// The pool has no room. The connection serves the peer's requests, and no local caller.
     NoRoom,
     /// The pool is closed.
     Closed,
 }
 
-impl<C: Held, W: Waiter> Slots<C, W> {
-    /// Takes up a connection that nobody here waits for by its id: the peer's own dial (`Side::Remote`), or one to an
-    /// address whose name was not known (`Side::Local`).
+impl<C: SlotConnection, W: Waiter> Slots<C, W> {
+    /// Adopts a connection: the peer's own dial (`Side::Remote`), or this node's dial to an address
+    /// whose node was unknown (`Side::Local`).
     pub(crate) fn adopt(
         &mut self,
         id: ConnId,
@@ -35,7 +36,7 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         side: Side,
         now: Instant,
     ) -> Adopted<C, W> {
-        // It held a place while it was dialled, if it was dialled here.
+        // A dial of this node held a place without a slot. Release it before the check for room.
         self.table.release_loose(id);
         if self.closed {
             return Adopted::Closed;
@@ -45,11 +46,11 @@ impl<C: Held, W: Waiter> Slots<C, W> {
             return self.adopt_during_dial(id, route, live, dial, now);
         }
         let rival = self.rival(route, side);
-        live.guest = side == Side::Remote && self.takes_guests(route.lane, now);
+        live.guest = side == Side::Remote && self.admits_as_guest(route.lane, now);
         if !live.guest && self.make_room(route.lane).is_err() {
             return Adopted::NoRoom;
         }
-        // Making room may have evicted the rival.
+        // Making room may have evicted the rival, so look again at the count of this route.
         let rival = rival.filter(|_| self.table.counted(route) >= self.limits.max_per_peer);
         let Some(rival) = rival else { return self.insert_ready(id, route, live, Vec::new()) };
         let (rival_side, rival_since) =
@@ -62,7 +63,7 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         Adopted::Spare
     }
 
-    /// The peer's dial arrives while our own is under way.
+    /// The peer's dial arrives while this node's own dial is in progress.
     fn adopt_during_dial(
         &mut self,
         id: ConnId,
@@ -75,8 +76,9 @@ impl<C: Held, W: Waiter> Slots<C, W> {
             return Adopted::NoRoom;
         }
         if live.side == Side::Local || self.limits.tie.winner(route.peer) == Side::Remote {
-            // Nobody waits for the dial any more. It keeps its place until it has ended.
-            let (waiters, standby) = self.table.dial(dial).expect("it is connecting").end();
+            // The callers get this connection instead. The dial's task still runs and uses
+            // resources, so it counts as loose until it ends.
+            let (waiters, standby) = self.table.dial(dial).expect("the slot is connecting").end();
             self.table.remove(dial);
             self.table.hold_loose(dial);
             if let Some(standby) = standby {
@@ -84,8 +86,9 @@ impl<C: Held, W: Waiter> Slots<C, W> {
             }
             return self.insert_ready(id, route, live, waiters);
         }
+        // The peer applies the same rule, and keeps this node's dial. So this one only stands by.
         self.insert(id, route, State::Standby(live));
-        let dial = self.table.dial(dial).expect("making room closes idle and draining connections only");
+        let dial = self.table.dial(dial).expect("making room closes only idle and draining connections");
         if let Some(older) = dial.keep_standby(id) {
             self.drain(older, CloseReason::Superseded, now);
         }
@@ -110,8 +113,9 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         self.drain(id, CloseReason::Superseded, now);
     }
 
-    /// The connection that a new one of `side` competes with, if the peer's limit is met: one of the same side first,
-    /// then the oldest.
+    /// The ready connection that competes with a new connection of `side`, if the limit for this
+    /// peer is reached. A connection of the same side comes first, because the newer dial replaces
+    /// it in any case. Then the oldest.
     fn rival(&self, route: Route<'_>, side: Side) -> Option<ConnId> {
         let ready = self.table.on_route(route).filter_map(|(id, slot)| Some((id, slot.ready()?)));
         ready.map(|(id, live)| (live.side != side, live.since, id)).min().map(|(_, _, id)| id)

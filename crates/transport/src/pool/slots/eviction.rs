@@ -1,4 +1,5 @@
-//! How connections leave their slots other than by ending: what makes room for another, what is idle, and what drains.
+//! The rules by which the pool closes connections that did not end by themselves: eviction to make
+//! room, idle connections, guests, and drains.
 
 use std::time::Duration;
 
@@ -7,16 +8,19 @@ use kinfolk_core::Instant;
 use super::super::lane::Lane;
 use super::super::{CloseReason, ConnId};
 use super::slot::{Draining, Live, Slot, State};
-use super::{Held, Refused, Slots, Waiter};
+use super::{Refused, SlotConnection, Slots, Waiter};
 
-/// For how long after its last use a connection is not closed for that of a peer that came later. Where
-/// many join at once through one node, that node tells each of them what is new. After this time its
-/// neighbours do.
-const GUEST_STAY: Duration = Duration::from_secs(5);
+/// A connection that was used within this time is not closed to make room for a peer's new
+/// connection.
+///
+/// If many nodes join at once through one node, that node sends each of them gossip updates for 3 s
+/// (`docs/decisions/0015`). Later the joiner's own neighbours do this. 5 s leave a margin.
+const GUEST_IDLE_MIN: Duration = Duration::from_secs(5);
 
-impl<C: Held, W: Waiter> Slots<C, W> {
-    /// Puts out the connections that are idle for `idle_timeout`, the draining ones whose time is up, and the guests that have
-    /// stayed long enough, unless there is room for them now. Returns how many were idle.
+impl<C: SlotConnection, W: Waiter> Slots<C, W> {
+    /// Closes the connections that were idle for `idle_timeout`, the drains that are due, and the
+    /// guests that were idle long enough. A guest stays if the total has room for it now. Returns
+    /// the number of idle connections.
     pub(crate) fn sweep(&mut self, now: Instant, idle_timeout: Duration) -> usize {
         self.sweep_drained(now);
         self.sweep_guests(now);
@@ -32,7 +36,7 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         due.len()
     }
 
-    /// Puts out the draining connections that are unused or whose time is up.
+    /// Closes the draining connections that are unused or whose time limit passed.
     pub(crate) fn sweep_drained(&mut self, now: Instant) {
         let due: Vec<_> =
             self.draining().filter_map(|(id, draining)| Some((id, draining.due(now)?))).collect();
@@ -49,19 +53,21 @@ impl<C: Held, W: Waiter> Slots<C, W> {
             let Some(live) = self.table.get_mut(id).and_then(Slot::ready_mut) else { continue };
             if room {
                 live.guest = false;
-            } else if is_old(live, now) {
+            } else if is_idle_long_enough(live, now) {
                 self.close(id, CloseReason::Evicted);
             }
         }
     }
 
-    /// Whether a connection that a peer opened is taken beyond the total: there is no room, and nobody has gone unused for long enough
-    /// to make room.
-    pub(super) fn takes_guests(&self, lane: Lane, now: Instant) -> bool {
+    /// Whether the pool takes a peer's connection as a guest: the total is full, and no connection
+    /// was idle long enough to be evicted for it.
+    ///
+    /// Streams never make a guest: a transfer can wait, and a join cannot.
+    pub(super) fn admits_as_guest(&self, lane: Lane, now: Instant) -> bool {
         let leaves = |slot: &Slot<C, W>| match &slot.state {
             _ if slot.is_guest() => false,
             State::Draining(draining) => draining.live.pooled.uses() == 0,
-            State::Ready(live) => is_old(live, now),
+            State::Ready(live) => is_idle_long_enough(live, now),
             _ => false,
         };
         !lane.is_streams()
@@ -70,7 +76,7 @@ impl<C: Held, W: Waiter> Slots<C, W> {
             && !self.table.iter().any(|(_, slot)| leaves(slot))
     }
 
-    /// When the next draining connection may be due.
+    /// The time when the next draining connection may be due.
     pub(crate) fn next_drain(&self) -> Option<Instant> {
         self.draining().map(|(_, draining)| draining.next()).min()
     }
@@ -82,9 +88,11 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         })
     }
 
-    /// Sees to it that one more slot fits: evicts, of those without a request in flight, the connection that drains for
-    /// longest, or else the one that is idle for longest. If the streams of applications have their share of the total,
-    /// only one of theirs makes room for another.
+    /// Makes room for one more slot. It evicts a connection without a request in flight: the
+    /// draining one whose time limit comes first, or else the one that was idle for longest.
+    ///
+    /// If application streams already have their share of the total, only another connection for
+    /// streams makes room for one.
     pub(super) fn make_room(&mut self, lane: Lane) -> Result<(), Refused> {
         let streams = self.table.streams();
         let share_is_met = lane.is_streams() && streams >= self.limits.max_streams;
@@ -111,7 +119,7 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         Ok(())
     }
 
-    /// Lets a connection finish what it carries, and no more.
+    /// Lets a connection finish its requests, and takes it away from new callers.
     pub(super) fn drain(&mut self, id: ConnId, reason: CloseReason, now: Instant) {
         let Some(slot) = self.table.get_mut(id) else { return };
         let Some(live) = slot.take_live() else { return };
@@ -119,7 +127,7 @@ impl<C: Held, W: Waiter> Slots<C, W> {
     }
 }
 
-/// Whether it has not been used for so long that it makes room for a peer's connection.
-fn is_old<C>(live: &Live<C>, now: Instant) -> bool {
-    live.pooled.uses() == 0 && now.since(live.pooled.idle_since()) >= GUEST_STAY
+/// Whether the connection was idle so long that it makes room for a peer's connection.
+fn is_idle_long_enough<C>(live: &Live<C>, now: Instant) -> bool {
+    live.pooled.uses() == 0 && now.since(live.pooled.idle_since()) >= GUEST_IDLE_MIN
 }

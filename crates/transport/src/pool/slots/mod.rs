@@ -1,22 +1,24 @@
-//! Which connections there are, in which state, and who may use them: a plain structure without a lock, a clock, a task
-//! or QUIC in it. It is generic over the connection `C` and over `W`, what wakes a caller that waits for a dial. Calls
-//! return what is to be done (dial, wake, close) and the shell in `mod.rs` does it, outside the lock.
+//! The slots: which connections exist, in which state, and which callers get them.
 //!
-//! | file | what it owns or decides |
+//! This is a plain structure without a lock, a clock, a task, or QUIC. It is generic over the
+//! connection `C`, and over `W`, which wakes a waiting caller. A call returns what is to be done
+//! (dial, wake, close). The shell in the parent module does it, without the lock.
+//!
+//! | file | what it contains or decides |
 //! |---|---|
-//! | `slot` | one slot and its states, drawn |
-//! | `table` | which slots there are |
-//! | `exits` | connections that have left, to be closed outside the lock |
-//! | `single_flight` | one dial for all who want the same peer |
-//! | `adopt` | connections that the peer dialled, and ties |
-//! | `uses` | who uses a connection |
-//! | `eviction` | who leaves, to make room or because of time |
-//! | `look` | what others may see |
+//! | `slot` | one slot and its states, with a diagram |
+//! | `table` | the slots that exist |
+//! | `close_queue` | connections that lost their slot and are to be closed |
+//! | `single_flight` | one dial for all callers of the same peer |
+//! | `adopt` | connections that a peer dialled, and ties |
+//! | `uses` | the start and the end of a use |
+//! | `eviction` | which connection is closed, for room or for time |
+//! | `inspect` | read access |
 
 mod adopt;
+mod close_queue;
 mod eviction;
-mod exits;
-mod look;
+mod inspect;
 mod single_flight;
 mod slot;
 mod table;
@@ -32,34 +34,35 @@ use super::lane::Route;
 use super::tie::Tie;
 use super::{CloseReason, ConnId};
 
-/// The hard limits. Each is at least 1.
+/// The hard limits. `max_total`, `max_per_peer` and `waiters_max` are at least 1.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) max_total: usize,
-    /// Of `max_total`, the most that may carry the streams of applications.
+    /// How many of `max_total` may carry application streams: half of it. With a `max_total` of 1
+    /// no streams are possible.
     pub(crate) max_streams: usize,
     /// For each lane to a peer.
     pub(crate) max_per_peer: usize,
-    /// Connections of peers beyond `max_total`.
+    /// Guests: connections of peers beyond `max_total`.
     pub(crate) guests_max: usize,
     pub(crate) waiters_max: usize,
     pub(crate) drain: Duration,
     pub(crate) tie: Tie,
 }
 
-/// What the slots hold: a connection, which may end by itself at any time.
-pub(crate) trait Held: Clone {
-    /// Whether it is still open, as far as is known. Asked with the lock held.
+/// A connection as the slots store it. It may end by itself at any time.
+pub(crate) trait SlotConnection: Clone {
+    /// Whether the connection is open, as far as this node knows. Called with the lock held.
     fn is_open(&self) -> bool;
 }
 
-/// What wakes a caller that waits for a dial.
+/// Wakes a caller that waits for a dial.
 pub(crate) trait Waiter {
-    /// Whether the caller has gone away; nobody needs to be woken then.
-    fn is_gone(&self) -> bool;
+    /// Whether the caller dropped its future. Then nobody needs a wake-up.
+    fn is_cancelled(&self) -> bool;
 }
 
-/// Why a connection is not given.
+/// Why the slots return no connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     Full { current: usize, max: usize },
@@ -68,8 +71,8 @@ pub(crate) enum Refused {
 }
 
 pub(crate) use adopt::Adopted;
-use exits::Exits;
-pub(crate) use exits::ToClose;
+use close_queue::CloseQueue;
+pub(crate) use close_queue::ToClose;
 pub(crate) use single_flight::{Acquired, Wake};
 use slot::{Draining, State};
 use table::Table;
@@ -79,24 +82,25 @@ use table::Table;
 pub(crate) struct Slots<C, W> {
     limits: Limits,
     table: Table<C, W>,
-    exits: Exits<C>,
+    to_close: CloseQueue<C>,
     closed: bool,
-    /// The end of the last use of each connection is waited for, also of those to come.
+    /// Some code waits for the end of the last use of each connection, also of later ones.
     watched: bool,
 }
 
-impl<C: Held, W: Waiter> Slots<C, W> {
+impl<C: SlotConnection, W: Waiter> Slots<C, W> {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, table: Table::new(), exits: Exits::new(), closed: false, watched: false }
+        Self { limits, table: Table::new(), to_close: CloseQueue::new(), closed: false, watched: false }
     }
 
-    /// The connections to close, outside the lock.
+    /// The connections to close. The caller closes them without the lock.
     pub(crate) fn take_closable(&mut self) -> Vec<ToClose<C>> {
-        self.exits.take()
+        self.to_close.take()
     }
 
-    /// A connection has ended by itself. Says whether it had a slot.
+    /// Reports that a connection ended by itself. Returns whether it had a slot.
     pub(crate) fn remove(&mut self, id: ConnId) -> bool {
+        // A dial is not a connection: its end arrives through `dial_failed`, so leave it alone.
         let had = self.table.get(id).is_some_and(|slot| slot.live().is_some());
         if had {
             self.close(id, CloseReason::Dead);
@@ -104,15 +108,17 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         had
     }
 
-    /// Closes the pool: puts out every connection and returns every waiter. Nothing is given out afterwards.
+    /// Closes the pool. All connections are to be closed, and all waiters are returned. Later calls
+    /// return no connection.
     pub(crate) fn close_all(&mut self) -> Vec<W> {
+        // From now on `acquire`, `adopt` and `reserve` refuse, so no slot is added afterwards.
         self.closed = true;
         let mut waiters = Vec::new();
         for slot in self.table.remove_all() {
             match slot.state {
                 State::Connecting(mut dial) => waiters.extend(dial.end().0),
                 State::Ready(live) | State::Standby(live) | State::Draining(Draining { live, .. }) => {
-                    self.exits.put_out(&live.pooled, CloseReason::Shutdown);
+                    self.to_close.push(&live.pooled, CloseReason::Shutdown);
                 }
             }
         }
@@ -124,10 +130,10 @@ impl<C: Held, W: Waiter> Slots<C, W> {
         assert!(self.table.total() <= self.limits.max_total, "room is made before a slot is taken");
     }
 
-    /// Frees the slot and puts its connection out.
+    /// Frees the slot. Its connection is to be closed.
     fn close(&mut self, id: ConnId, reason: CloseReason) {
         if let Some(live) = self.table.remove(id).as_ref().and_then(|slot| slot.live()) {
-            self.exits.put_out(&live.pooled, reason);
+            self.to_close.push(&live.pooled, reason);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One connection's slot, and the states that it may be in.
+//! The slot of one connection, and its states.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,44 +11,48 @@ use super::super::tie::Side;
 use super::super::{CloseReason, ConnId};
 use super::single_flight::Dial;
 
-/// How long a connection that is not handed out any more may carry the streams of applications: as good as for ever. A
-/// dead one ends by itself, at QUIC's idle time-out.
+/// How long a draining connection may carry application streams: practically without limit. A dead
+/// connection ends by itself, at QUIC's idle time-out.
 const STREAMS_DRAIN: Duration = Duration::from_hours(365 * 24);
 
 /// The state of one slot.
 ///
 /// ```text
-///           reserve                dial_ok                       doubt / replaced in a tie
-///  (free) ----------> Connecting ----------> Ready ---------------------------------------> Draining
-///     ^                 |   ^                ^  |                                           ^    |
-///     |     dial_failed |   | adopt, own     |  | ended (remove, acquire), idle, evicted    |    | last use ends,
-///     |<----------------'   | dial may win   |  |                                           |    | or time is up
-///     |                     v                |  |                                           |    |
-///     |                  Standby ------------'  |                                           |    |
-///     |                     |    dial_failed    |                                           |    |
-///     |                     '-------------------+----------------- dial_ok -----------------'    |
-///     |<----------------------------------------'                                                |
-///     '------------------------------------------------------------------------------------------'
+///           reserve                dial_ok            given up / replaced in a tie
+///  (free) ----------> Connecting ----------> Ready ------------------------------> Draining
+///     ^                 |   ^                ^  |                                    ^    |
+///     |     dial_failed |   | adopt, own     |  | ended (remove, acquire),           |    |
+///     |<----------------'   | dial may win   |  | idle, evicted                      |    |
+///     |                     v                |  |                                    |    |
+///     |                  Standby ------------'  |                                    |    |
+///     |                     |    dial_failed    |                                    |    |
+///     |                     '-------------------+-------------- dial_ok -------------'    |
+///     |<----------------------------------------'                                         |
+///     '--------------------- last use ends, or the time limit passes ---------------------'
 /// ```
 ///
-/// `adopt` brings a connection that was not dialled by name: straight to `Ready`, or to `Draining` if it loses a tie. A dial
-/// that it overtakes becomes *loose*: nobody waits for it, and it holds its place in the total until it has ended. So does a
-/// dial to an address whose node is not known, from its start to its `adopt`. `remove` and `close_all` end every state but
-/// `Connecting` and loose (`close_all` ends `Connecting` too).
+/// `adopt` adds a connection that was not dialled by name. It becomes `Ready`, or `Draining` if it
+/// loses a tie.
 ///
-/// `Connecting` and `Ready` count against both limits; `Standby`, `Draining` and loose dials against
-/// the total only. A guest, which a peer opened while there was no room, has a limit of its own in
-/// place of the total. Only a `Ready` connection is ever handed out. `table_tests.rs` has each state
-/// against each event.
+/// A dial that loses against `adopt` becomes *loose*: no caller waits for it, and it holds its
+/// place in the total until it ends. A dial to an address whose node is unknown is loose from its
+/// start to its `adopt`. `remove` and `close_all` end every state except `Connecting` and loose
+/// (`close_all` also ends `Connecting`).
+///
+/// `Connecting` and `Ready` count against both limits. `Standby`, `Draining` and loose dials count
+/// only against the total. A guest, which a peer opened while the total was full, counts against
+/// its own limit instead of the total. Only a `Ready` connection is handed out. `table_tests.rs`
+/// tests each state against each event.
 #[derive(Debug)]
 pub(super) enum State<C, W> {
-    /// A dial is under way. Whoever asks for the peer waits for it.
+    /// A dial is in progress. A caller for the peer waits for it.
     Connecting(Dial<W>),
-    /// May be used.
+    /// Callers get this connection.
     Ready(Live<C>),
-    /// The peer's dial, kept in case that our own, which wins the tie, fails.
+    /// The peer's dial. It is kept for the case that this node's own dial, which wins the tie,
+    /// fails.
     Standby(Live<C>),
-    /// Is not handed out any more, but finishes what it carries.
+    /// No caller gets this connection any more. It finishes its requests.
     Draining(Draining<C>),
 }
 
@@ -58,11 +62,12 @@ pub(super) struct Live<C> {
     pub(super) pooled: Arc<Pooled<C>>,
     pub(super) side: Side,
     pub(super) since: Instant,
-    /// Whether it is there beyond the total, for a short while.
+    /// Whether it is a guest: beyond the total, for a short time.
     pub(super) guest: bool,
 }
 
-/// A connection that finishes what it carries: not closed before `not_before`, closed at `until`.
+/// A connection that finishes its requests. It is not closed before `not_before`, and is closed at
+/// `until`.
 #[derive(Debug)]
 pub(super) struct Draining<C> {
     pub(super) live: Live<C>,
@@ -72,7 +77,7 @@ pub(super) struct Draining<C> {
 }
 
 impl<C> Draining<C> {
-    /// Begins at `now`. `limit` is the most that requests may take to end.
+    /// Starts the drain at `now`. `limit` is the longest time that requests may take to end.
     pub(super) fn begin(
         live: Live<C>,
         lane: Lane,
@@ -81,8 +86,9 @@ impl<C> Draining<C> {
         limit: Duration,
     ) -> Self {
         let grace = match (reason, live.side) {
-            // Of two connections the one that loses is closed by its dialler, who soonest knows that nothing more comes
-            // on it; and not at once, as the other side learns a moment later which one that is.
+            // The dialler closes the connection that lost a tie: it is the first to know that
+            // nothing more comes on it. It waits an eighth of the limit, because the other side
+            // learns a moment later which connection lost.
             (CloseReason::Superseded, Side::Local) => limit / 8,
             (CloseReason::Superseded, Side::Remote) => limit,
             _ => Duration::ZERO,
@@ -92,7 +98,7 @@ impl<C> Draining<C> {
         Self { live, not_before: now + grace, until: now + limit, reason }
     }
 
-    /// Why it is to be closed now, if it is.
+    /// The reason to close the connection now, if it is due.
     pub(super) fn due(&self, now: Instant) -> Option<CloseReason> {
         if self.live.pooled.uses() == 0 {
             return (self.not_before <= now).then_some(self.reason);
@@ -100,7 +106,7 @@ impl<C> Draining<C> {
         (self.until <= now).then_some(CloseReason::Overdue)
     }
 
-    /// When it may be due.
+    /// The time when it may be due.
     pub(super) fn next(&self) -> Instant {
         if self.live.pooled.uses() == 0 { self.not_before } else { self.until }
     }
@@ -115,7 +121,7 @@ pub(super) struct Slot<C, W> {
 }
 
 impl<C, W> Slot<C, W> {
-    /// Its connection, unless it is still dialled.
+    /// The connection in the slot. None during a dial.
     pub(super) fn live(&self) -> Option<&Live<C>> {
         match &self.state {
             State::Ready(live) | State::Standby(live) | State::Draining(Draining { live, .. }) => Some(live),
@@ -130,7 +136,8 @@ impl<C, W> Slot<C, W> {
         }
     }
 
-    /// Whether it is there beyond the total, and so makes no room in it.
+    /// Whether it is a guest. Then it does not count against the total, and its end makes no room
+    /// there.
     pub(super) fn is_guest(&self) -> bool {
         self.live().is_some_and(|live| live.guest)
     }
@@ -154,19 +161,19 @@ impl<C, W> Slot<C, W> {
         matches!(self.state, State::Connecting(_) | State::Ready(_))
     }
 
-    /// Takes the connection out; the caller sets the next state.
+    /// Takes the connection out. The caller sets the next state.
     pub(super) fn take_live(&mut self) -> Option<Live<C>> {
         self.live()?;
-        match std::mem::replace(&mut self.state, State::Connecting(Dial::vacant())) {
+        match std::mem::replace(&mut self.state, State::Connecting(Dial::empty())) {
             State::Ready(live) | State::Standby(live) | State::Draining(Draining { live, .. }) => Some(live),
-            State::Connecting(_) => unreachable!("it has a live connection"),
+            State::Connecting(_) => unreachable!("`live` returned a connection"),
         }
     }
 }
 
-/// What a slot holds for a new connection.
+/// What a slot stores for a new connection.
 impl<C> Live<C> {
-    /// `uses` callers have it from the start; `watched` asks for the end of the last use to be told.
+    /// `uses` callers use it from the start. `watched` requests a report when the last use ends.
     pub(super) fn new(id: ConnId, conn: C, side: Side, uses: usize, watched: bool, now: Instant) -> Self {
         let pooled = Arc::new(Pooled::new(id, conn, uses, now));
         if watched {

@@ -1,4 +1,4 @@
-//! Each state of a slot against each event: the drawn diagram, checked cell by cell.
+//! Each state of a slot against each event: tests every transition of the diagram.
 #![cfg(not(kinfolk_loom))]
 
 use std::fmt::Write as _;
@@ -11,9 +11,9 @@ use super::super::tie::{Side, Tie};
 use super::slot::Slot;
 use super::*;
 
-/// The slot that is looked at.
-const IT: ConnId = ConnId(1);
-/// Our own dial, when it has a slot of its own.
+/// The slot under test.
+const SLOT: ConnId = ConnId(1);
+/// This node's own dial, if it has a slot of its own.
 const DIAL: ConnId = ConnId(9);
 const T0: Instant = Instant::ORIGIN;
 
@@ -21,7 +21,7 @@ const T0: Instant = Instant::ORIGIN;
 struct Nobody;
 
 impl Waiter for Nobody {
-    fn is_gone(&self) -> bool {
+    fn is_cancelled(&self) -> bool {
         false
     }
 }
@@ -49,15 +49,15 @@ fn empty(max_total: usize) -> Bare {
 const STATES: [&str; 8] =
     ["free", "connecting", "idle", "in use", "standby", "draining", "draining, in use", "loose"];
 
-/// Slots for which `IT` is in this state.
+/// Slots in which `SLOT` has this state.
 fn slots_in(state: &str, to: Route<'_>) -> Bare {
     let mut slots = empty(8);
     let dial = |slots: &mut Bare| {
-        assert!(matches!(slots.acquire(to, || IT, || Nobody), Ok(Acquired::Dial { id: IT })));
+        assert!(matches!(slots.acquire(to, || SLOT, || Nobody), Ok(Acquired::Dial { id: SLOT })));
     };
     let use_it = |slots: &mut Bare| {
         dial(slots);
-        let wake = slots.dial_ok(IT, IT, T0);
+        let wake = slots.dial_ok(SLOT, SLOT, T0);
         assert_eq!(wake.waiters.len(), 1);
     };
     match state {
@@ -70,36 +70,37 @@ fn slots_in(state: &str, to: Route<'_>) -> Bare {
         }
         "standby" => {
             assert!(matches!(slots.acquire(to, || DIAL, || Nobody), Ok(Acquired::Dial { .. })));
-            assert!(matches!(slots.adopt(IT, to, IT, Side::Remote, T0), Adopted::Spare));
+            assert!(matches!(slots.adopt(SLOT, to, SLOT, Side::Remote, T0), Adopted::Spare));
         }
         "draining" => {
             use_it(&mut slots);
             end_use(&mut slots);
-            // Superseded and dialled from here: it stays for a moment, in case that the peer still uses it.
+            // Superseded, and dialled by this node: the connection stays for a moment, because the
+            // peer may still use it.
             assert!(matches!(slots.adopt(DIAL, to, DIAL, Side::Local, T0), Adopted::Ready(_)));
         }
         "draining, in use" => {
             use_it(&mut slots);
-            assert!(slots.doubt(IT, T0));
+            assert!(slots.give_up(SLOT, T0));
         }
-        "loose" => slots.reserve(IT).unwrap(),
+        "loose" => slots.reserve(SLOT).unwrap(),
         other => unreachable!("{other}"),
     }
     assert_eq!(state_of(&slots), state);
     slots
 }
 
-/// Ends a use of `IT`, as far as there is one.
+/// Ends a use of `SLOT`, if there is one.
 fn end_use(slots: &mut Bare) {
-    let Some(live) = slots.table.get(IT).and_then(Slot::live) else { return };
+    let Some(live) = slots.table.get(SLOT).and_then(Slot::live) else { return };
     if live.pooled.end(T0) {
-        slots.unused(IT, T0);
+        slots.unused(SLOT, T0);
     }
 }
 
 fn state_of(slots: &Bare) -> &'static str {
-    let Some(slot) = slots.table.get(IT) else {
-        return if slots.table.loose().contains(&IT) { "loose" } else { "free" };
+    let Some(slot) = slots.table.get(SLOT) else {
+        return if slots.table.loose().contains(&SLOT) { "loose" } else { "free" };
     };
     match &slot.state {
         State::Connecting(_) => "connecting",
@@ -115,7 +116,7 @@ const EVENTS: [&str; 13] = [
     "acquire",
     "enter",
     "release",
-    "doubt",
+    "give up",
     "remove",
     "dial_ok",
     "dial_failed",
@@ -127,18 +128,18 @@ const EVENTS: [&str; 13] = [
     "close",
 ];
 
-/// Does one thing to the slots; `to` is whose slot `IT` is.
+/// Applies one event to the slots. `to` is the route of `SLOT`.
 fn apply(slots: &mut Bare, event: &str, state: &str, to: Route<'_>) {
     let hour = T0 + Duration::from_hours(1);
-    // Our dial is `IT` itself, or the one that a standby connection waits for.
-    let dial = if ["connecting", "loose"].contains(&state) { IT } else { DIAL };
+    // This node's dial is `SLOT` itself, or the dial that a standby connection waits for.
+    let dial = if ["connecting", "loose"].contains(&state) { SLOT } else { DIAL };
     let new = ConnId(20);
     match event {
-        "acquire" => drop(slots.acquire(to, || if state == "free" { IT } else { new }, || Nobody)),
-        "enter" => drop(slots.enter(IT)),
+        "acquire" => drop(slots.acquire(to, || if state == "free" { SLOT } else { new }, || Nobody)),
+        "enter" => drop(slots.enter(SLOT)),
         "release" => end_use(slots),
-        "doubt" => drop(slots.doubt(IT, T0)),
-        "remove" => drop(slots.remove(IT)),
+        "give up" => drop(slots.give_up(SLOT, T0)),
+        "remove" => drop(slots.remove(SLOT)),
         "dial_ok" => drop(slots.dial_ok(dial, dial, T0)),
         "dial_failed" => drop(slots.dial_failed(dial)),
         "adopt, theirs" => drop(slots.adopt(new, to, new, Side::Remote, T0)),
@@ -154,7 +155,7 @@ fn apply(slots: &mut Bare, event: &str, state: &str, to: Route<'_>) {
     }
 }
 
-/// The table for one peer: what becomes of each state by each event. A dot is no change.
+/// The transitions for one peer: the new state for each state and event. A dot is no change.
 fn table(peer: &str, states: &[&str], events: &[&str]) -> String {
     let peer = id(peer);
     let to = Route::new(&peer, Lane::Requests);
@@ -162,7 +163,7 @@ fn table(peer: &str, states: &[&str], events: &[&str]) -> String {
     for event in events {
         write!(text, "{event:<17}").unwrap();
         for state in states {
-            // A use that nobody holds cannot end.
+            // A use that does not exist cannot end.
             let possible = *event != "release" || !["idle", "standby", "draining"].contains(state);
             let cell = if possible {
                 let mut slots = slots_in(state, to);
@@ -181,7 +182,7 @@ fn table(peer: &str, states: &[&str], events: &[&str]) -> String {
 }
 
 #[test]
-fn each_state_does_what_is_drawn_at_each_event() {
+fn each_event_moves_each_state_as_drawn() {
     // free | connecting | idle | in use | standby | draining | draining, in use | loose
     let expected = "\
 acquire          | connecting       | .                | in use           | .                | .                | .                | .                | .\n\
@@ -203,7 +204,7 @@ close            | .                | free             | free             | free
 }
 
 #[test]
-fn the_peers_dial_takes_over_from_ours_if_its_name_is_lower() {
+fn peers_dial_with_the_lower_name_replaces_ours() {
     let expected = "adopt, theirs    | loose            | draining         | draining, in use\n";
     let found = table("a", &["connecting", "idle", "in use"], &["adopt, theirs"]);
     assert_eq!(found, expected, "\n{found}");

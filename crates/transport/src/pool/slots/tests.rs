@@ -1,5 +1,6 @@
-//! The slots against arbitrary sequences of calls: whatever happens, the limits hold, every waiter is woken exactly once,
-//! every connection is closed exactly once, and nothing that was closed is handed out.
+//! Property test: the slots with arbitrary sequences of calls. The limits hold, every waiter is
+//! woken exactly once, every connection is closed exactly once, and a closed connection is never
+//! handed out.
 #![cfg(not(kinfolk_loom))]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ const GUESTS_MAX: usize = 2;
 const MAX_STREAMS: usize = 2;
 const MAX_PER_PEER: usize = 2;
 
-impl Held for ConnId {
+impl SlotConnection for ConnId {
     fn is_open(&self) -> bool {
         true
     }
@@ -30,7 +31,7 @@ impl Held for ConnId {
 struct Numbered(u64);
 
 impl Waiter for Numbered {
-    fn is_gone(&self) -> bool {
+    fn is_cancelled(&self) -> bool {
         false
     }
 }
@@ -69,22 +70,22 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What must be true, kept beside the slots in the plainest form.
+/// The model: the expected facts, in the simplest form.
 #[derive(Default)]
-struct Books {
+struct Model {
     now: Instant,
     next: u64,
     dials: Vec<ConnId>,
-    /// Dials of addresses.
+    /// Dials to addresses whose node is unknown.
     unnamed: Vec<ConnId>,
-    /// Uses that somebody holds.
+    /// Uses that a caller holds.
     uses: Vec<Arc<Pooled<ConnId>>>,
     waiting: BTreeSet<u64>,
-    /// Every connection that was brought in; false once closed.
+    /// Every connection that was added. False once it is closed.
     conns: BTreeMap<ConnId, bool>,
 }
 
-impl Books {
+impl Model {
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
@@ -113,7 +114,7 @@ impl Books {
     }
 }
 
-/// Ends a use, as whoever held it does.
+/// Ends a use, as a lease does when it drops.
 fn release(slots: &mut Slots<ConnId, Numbered>, used: &Pooled<ConnId>, now: Instant) {
     if used.end(now) {
         slots.unused(used.id, now);
@@ -128,75 +129,75 @@ fn peer(n: u8) -> NodeId {
     NodeId::new(["a", "b", "x", "y"][usize::from(n)]).unwrap()
 }
 
-fn run(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, step: &Step) {
-    let now = books.now;
+fn run(slots: &mut Slots<ConnId, Numbered>, model: &mut Model, step: &Step) {
+    let now = model.now;
     match *step {
         Step::Acquire { peer: n, streams, another } => {
             let lane = if streams { Lane::StreamsOut } else { Lane::Requests };
-            acquire(slots, books, Route::new(&peer(n), lane), another);
+            acquire(slots, model, Route::new(&peer(n), lane), another);
         }
         Step::DialOk(at) => {
-            if let Some(id) = take(&mut books.dials, at) {
-                let conn = books.new_conn(id);
+            if let Some(id) = take(&mut model.dials, at) {
+                let conn = model.new_conn(id);
                 let wake = slots.dial_ok(id, conn, now);
-                books.woken(wake);
+                model.woken(wake);
             }
         }
         Step::DialFailed(at) => {
-            if let Some(id) = take(&mut books.dials, at) {
+            if let Some(id) = take(&mut model.dials, at) {
                 let wake = slots.dial_failed(id);
-                books.woken(wake);
+                model.woken(wake);
             }
         }
         Step::Adopt { peer: n, streams } => {
             let lane = if streams { Lane::StreamsIn } else { Lane::Requests };
-            let id = ConnId(books.number());
-            adopt(slots, books, id, &peer(n), lane, Side::Remote);
+            let id = ConnId(model.number());
+            adopt(slots, model, id, &peer(n), lane, Side::Remote);
         }
         Step::Reserve => {
-            let id = ConnId(books.number());
+            let id = ConnId(model.number());
             if slots.reserve(id).is_ok() {
-                books.unnamed.push(id);
+                model.unnamed.push(id);
             }
         }
         Step::Identified { at, peer: n } => {
-            if let Some(id) = take(&mut books.unnamed, at) {
-                adopt(slots, books, id, &peer(n), Lane::Requests, Side::Local);
+            if let Some(id) = take(&mut model.unnamed, at) {
+                adopt(slots, model, id, &peer(n), Lane::Requests, Side::Local);
             }
         }
         Step::Release(at) => {
-            if let Some(used) = take(&mut books.uses, at) {
+            if let Some(used) = take(&mut model.uses, at) {
                 release(slots, &used, now);
             }
         }
         Step::Enter(at) => {
-            if let Some(id) = books.conns.keys().nth(at % books.conns.len().max(1)).copied()
+            if let Some(id) = model.conns.keys().nth(at % model.conns.len().max(1)).copied()
                 && let Some(pooled) = slots.enter(id)
             {
-                assert!(books.conns[&id], "a closed connection has no slot");
-                books.uses.push(pooled);
+                assert!(model.conns[&id], "a closed connection has no slot");
+                model.uses.push(pooled);
             }
         }
         Step::Doubt(at) => {
-            if let Some(used) = books.uses.get(at % books.uses.len().max(1)) {
-                slots.doubt(used.id, now);
+            if let Some(used) = model.uses.get(at % model.uses.len().max(1)) {
+                slots.give_up(used.id, now);
             }
         }
         Step::Remove(at) => {
-            if let Some(id) = books.conns.keys().nth(at % books.conns.len().max(1)) {
+            if let Some(id) = model.conns.keys().nth(at % model.conns.len().max(1)) {
                 slots.remove(*id);
             }
         }
-        Step::Pass(millis) => books.now += Duration::from_millis(millis),
+        Step::Pass(millis) => model.now += Duration::from_millis(millis),
         Step::Sweep => {
             slots.sweep(now, Duration::from_secs(5));
         }
     }
-    books.closed(slots.take_closable());
+    model.closed(slots.take_closable());
 }
 
-fn acquire(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, route: Route<'_>, another: bool) {
-    let (id, waiter) = (ConnId(books.number()), books.number());
+fn acquire(slots: &mut Slots<ConnId, Numbered>, model: &mut Model, route: Route<'_>, another: bool) {
+    let (id, waiter) = (ConnId(model.number()), model.number());
     let result = if another {
         slots.acquire_another(route, || id, || Numbered(waiter))
     } else {
@@ -204,13 +205,13 @@ fn acquire(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, route: Route<
     };
     match result {
         Ok(Acquired::Ready(pooled)) => {
-            assert!(books.conns[&pooled.conn], "an open connection is handed out");
-            books.uses.push(pooled);
+            assert!(model.conns[&pooled.conn], "an open connection is handed out");
+            model.uses.push(pooled);
         }
-        Ok(Acquired::Waiting) => assert!(books.waiting.insert(waiter)),
+        Ok(Acquired::Waiting) => assert!(model.waiting.insert(waiter)),
         Ok(Acquired::Dial { id }) => {
-            books.dials.push(id);
-            assert!(books.waiting.insert(waiter));
+            model.dials.push(id);
+            assert!(model.waiting.insert(waiter));
         }
         Err(Refused::Full { current, max }) => assert!(current >= max),
         Err(Refused::QueueFull { .. } | Refused::Closed) => unreachable!("neither is met here"),
@@ -219,21 +220,21 @@ fn acquire(slots: &mut Slots<ConnId, Numbered>, books: &mut Books, route: Route<
 
 fn adopt(
     slots: &mut Slots<ConnId, Numbered>,
-    books: &mut Books,
+    model: &mut Model,
     id: ConnId,
     peer: &NodeId,
     lane: Lane,
     side: Side,
 ) {
-    let conn = books.new_conn(id);
-    match slots.adopt(id, Route::new(peer, lane), conn, side, books.now) {
-        Adopted::Ready(wake) => books.woken(wake),
+    let conn = model.new_conn(id);
+    match slots.adopt(id, Route::new(peer, lane), conn, side, model.now) {
+        Adopted::Ready(wake) => model.woken(wake),
         Adopted::Spare => {}
-        Adopted::NoRoom | Adopted::Closed => books.closed(vec![(conn, CloseReason::Evicted)]),
+        Adopted::NoRoom | Adopted::Closed => model.closed(vec![(conn, CloseReason::Evicted)]),
     }
 }
 
-fn check(slots: &Slots<ConnId, Numbered>, books: &Books) {
+fn check(slots: &Slots<ConnId, Numbered>, model: &Model) {
     let (connecting, in_use, idle, other) = slots.counts();
     let total = connecting + in_use + idle + other;
     let guests = slots.table.guests();
@@ -245,11 +246,11 @@ fn check(slots: &Slots<ConnId, Numbered>, books: &Books) {
             assert!(slots.table.counted(Route::new(&peer(n), lane)) <= MAX_PER_PEER);
         }
     }
-    // Each dial holds a place until it has ended, also when nobody waits for it any more.
-    assert_eq!(connecting, books.dials.len() + books.unnamed.len());
-    let open = books.conns.values().filter(|open| **open).count();
+    // Each dial holds a place until it ends, even if no caller waits for it any more.
+    assert_eq!(connecting, model.dials.len() + model.unnamed.len());
+    let open = model.conns.values().filter(|open| **open).count();
     assert_eq!(open, in_use + idle + other, "each open connection has one slot");
-    let held = books.uses.iter().filter(|used| books.conns[&used.conn]).count();
+    let held = model.uses.iter().filter(|used| model.conns[&used.conn]).count();
     assert_eq!(held, slots.uses(), "each use is counted once");
     slots.table.check();
 }
@@ -258,7 +259,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_the_books_balance(steps in prop::collection::vec(step(), 1..120)) {
+    fn limits_and_wake_ups_hold_for_any_calls(steps in prop::collection::vec(step(), 1..120)) {
         let limits = Limits {
             max_total: MAX_TOTAL,
             max_streams: MAX_STREAMS,
@@ -268,27 +269,28 @@ proptest! {
             drain: Duration::from_secs(2),
             tie: Tie::new(NodeId::new("me").unwrap(), Duration::from_secs(5)),
         };
-        let (mut slots, mut books) = (Slots::new(limits), Books::default());
+        let (mut slots, mut model) = (Slots::new(limits), Model::default());
         for step in &steps {
-            run(&mut slots, &mut books, step);
-            check(&slots, &books);
+            run(&mut slots, &mut model, step);
+            check(&slots, &model);
         }
-        // Once every dial has ended and every use too, nobody waits, and closing leaves nothing open.
-        for id in std::mem::take(&mut books.dials) {
+        // Once every dial and every use has ended, no caller waits, and closing leaves nothing
+        // open.
+        for id in std::mem::take(&mut model.dials) {
             let wake = slots.dial_failed(id);
-            books.woken(wake);
+            model.woken(wake);
         }
-        for id in std::mem::take(&mut books.unnamed) {
+        for id in std::mem::take(&mut model.unnamed) {
             let wake = slots.dial_failed(id);
-            books.woken(wake);
+            model.woken(wake);
         }
-        prop_assert!(books.waiting.is_empty());
-        for used in std::mem::take(&mut books.uses) {
-            release(&mut slots, &used, books.now);
+        prop_assert!(model.waiting.is_empty());
+        for used in std::mem::take(&mut model.uses) {
+            release(&mut slots, &used, model.now);
         }
         prop_assert_eq!(slots.uses(), 0);
         prop_assert!(slots.close_all().is_empty());
-        books.closed(slots.take_closable());
-        prop_assert!(books.conns.values().all(|open| !open));
+        model.closed(slots.take_closable());
+        prop_assert!(model.conns.values().all(|open| !open));
     }
 }

@@ -1,4 +1,4 @@
-//! Taking up a stream that a peer has opened to a service here, or refusing it with the reason.
+//! Accepts a stream that a peer opened to a service of this node, or refuses it with the reason.
 
 use bytes::{Bytes, BytesMut};
 use s2n_quic::stream::{ReceiveStream, SendStream};
@@ -13,17 +13,17 @@ use super::super::outcome::Fault;
 use super::super::peer::PeerConnection;
 use super::{AppStream, Hold};
 use crate::frame::FrameError;
-use crate::hello::{SERVICE_BYTES_MAX, TAKEN, decode};
+use crate::hello::{ACCEPTED, SERVICE_BYTES_MAX, decode};
 use crate::pool::Lease;
 use crate::stats::add;
 
-/// Reads which service is wanted. `begun` is what came after the stream's kind; what belongs to the application already
-/// is given back.
-pub(in crate::quic) async fn wanted(
+/// Reads the name of the service. `prefix` holds the bytes after the stream's kind. Also returns
+/// the bytes that belong to the application already.
+pub(in crate::quic) async fn read_service(
     receive: &mut ReceiveStream,
-    begun: Bytes,
+    prefix: Bytes,
 ) -> Result<(String, Bytes), Fault> {
-    let mut held = BytesMut::from(begun);
+    let mut held = BytesMut::from(prefix);
     loop {
         if let Some((service, end)) = decode(&held)? {
             let service = service.to_owned();
@@ -35,19 +35,25 @@ pub(in crate::quic) async fn wanted(
     }
 }
 
-/// A stream's place among those of its peer, and in the backlog of its service.
-pub(in crate::quic) struct Seat {
+/// The permits that a new stream needs: one among its peer's streams, and one in its service's
+/// backlog.
+pub(in crate::quic) struct StreamPermits {
     conn: PeerConnection,
     place: OwnedSemaphorePermit,
     backlog: OwnedPermit<AppStream>,
 }
 
-impl Seat {
-    /// Finds a place for one more stream.
+impl StreamPermits {
+    /// Acquires the permits for a new stream.
     ///
     /// # Errors
-    /// What to tell the peer: the service is unknown, its backlog is full, or the peer has too many streams here.
-    pub(in crate::quic) fn find(hub: &Hub, conn: &PeerConnection, service: &str) -> Result<Self, StreamCode> {
+    /// The code for the peer: the service is unknown, its backlog is full, or the peer has too many
+    /// streams.
+    pub(in crate::quic) fn acquire(
+        hub: &Hub,
+        conn: &PeerConnection,
+        service: &str,
+    ) -> Result<Self, StreamCode> {
         let backlog = hub.services.backlog(service).ok_or(StreamCode::UnknownService)?;
         let place = conn.inbound_stream_place().ok_or(StreamCode::TooManyStreams)?;
         let backlog = backlog.try_reserve_owned().map_err(|fault| match fault {
@@ -57,19 +63,21 @@ impl Seat {
         Ok(Self { conn: conn.clone(), place, backlog })
     }
 
-    /// Tells the peer that the stream is taken, and hands it to the service. `begun` is what came of it already.
-    pub(in crate::quic) async fn take(
+    /// Tells the peer that the stream is accepted, and gives it to the service. `prefix` holds the
+    /// application's bytes that were already read.
+    pub(in crate::quic) async fn accept(
         self,
         hub: &Hub,
         lease: Option<Lease<Dialer>>,
         receive: ReceiveStream,
         mut send: SendStream,
-        begun: Bytes,
+        prefix: Bytes,
     ) {
-        // It fails only if the opener has gone, and then the service sees that too.
-        let _gone = send.send(Bytes::from_static(&[TAKEN])).await;
+        // It fails only if the opener reset the stream or its connection ended. The service gets
+        // that error when it uses the stream.
+        let _closed = send.send(Bytes::from_static(&[ACCEPTED])).await;
         add(&hub.counters.streams_accepted, 1);
         let hold = Hold { conn: self.conn, _lease: lease, _place: self.place };
-        self.backlog.send(AppStream::new(receive, begun, send, hold));
+        self.backlog.send(AppStream::new(receive, prefix, send, hold));
     }
 }

@@ -1,5 +1,8 @@
-//! Streams of applications: bytes in both directions between a program here and one there, over connections of the pool.
-//! What the bytes mean is not known here. Opening and accepting are in `open.rs`, `accept.rs` and `services.rs`.
+//! Application streams: bytes in both directions between a program on this node and one on a peer,
+//! over connections of the pool.
+//!
+//! The transport does not interpret the bytes. `open.rs`, `accept.rs` and `services.rs` open and
+//! accept the streams.
 
 mod accept;
 mod open;
@@ -19,7 +22,7 @@ use s2n_quic::stream::{self, ReceiveStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
-pub(super) use accept::{Seat, wanted};
+pub(super) use accept::{StreamPermits, read_service};
 pub(super) use open::open;
 pub use reader::StreamReader;
 pub use services::Listener;
@@ -32,11 +35,13 @@ use super::peer::PeerConnection;
 use crate::pool::Lease;
 use crate::stream_error::StreamError;
 
-/// A stream of bytes in both directions, between a program here and one on a peer.
+/// A stream of bytes in both directions, between a program on this node and one on a peer.
 ///
-/// Back-pressure: a writer waits while the peer's program does not read, once what is under way fills the stream's window.
-/// Dropping the stream before [`finish`](Self::finish) cuts it off, which the other end is told; so that the end of the
-/// bytes is never mistaken for a break.
+/// Back-pressure: a writer waits if the peer's program does not read and the stream's window is
+/// full.
+///
+/// Dropping the stream before [`finish`](Self::finish) resets it, and the peer's program gets an
+/// error. So that program never takes an interrupted stream for a complete one.
 #[derive(Debug)]
 pub struct AppStream {
     reader: StreamReader,
@@ -44,40 +49,40 @@ pub struct AppStream {
 }
 
 impl AppStream {
-    fn new(receive: ReceiveStream, begun: Bytes, send: SendStream, hold: Hold) -> Self {
+    fn new(receive: ReceiveStream, prefix: Bytes, send: SendStream, hold: Hold) -> Self {
         let hold = Arc::new(hold);
-        let reader = StreamReader::new(receive, begun, Arc::clone(&hold));
+        let reader = StreamReader::new(receive, prefix, Arc::clone(&hold));
         Self { reader, writer: StreamWriter::new(send, hold) }
     }
 
-    /// Who is at the other end: the name in the certificate of the stream's connection.
+    /// The peer: the name in the certificate of the stream's connection.
     pub fn peer(&self) -> &NodeId {
         self.reader.peer()
     }
 
-    /// The next bytes, as they come; none when the other end has finished.
+    /// The next bytes, in pieces as they arrive. `None` once the peer has finished its direction.
     ///
     /// # Errors
     /// [`StreamError`].
     ///
     /// # Cancel safety
-    /// Nothing is lost when the future is dropped.
+    /// Dropping the future loses no bytes.
     pub async fn receive(&mut self) -> Result<Option<Bytes>, StreamError> {
         self.reader.receive().await
     }
 
-    /// Sends bytes: returns when they have found room in the stream's buffer.
+    /// Sends bytes. Returns when they are in the stream's buffer.
     ///
     /// # Errors
     /// [`StreamError`].
     ///
     /// # Cancel safety
-    /// If the future is dropped, all of `data` is sent or none of it.
+    /// If the future is dropped, either all of `data` is sent, or none of it.
     pub async fn send(&mut self, data: Bytes) -> Result<(), StreamError> {
         self.writer.send(data).await
     }
 
-    /// Says that nothing more will be sent. The other direction stays open.
+    /// Ends this node's direction: nothing more can be sent. The other direction stays open.
     ///
     /// # Errors
     /// [`StreamError`].
@@ -85,18 +90,18 @@ impl AppStream {
         self.writer.finish()
     }
 
-    /// Finishes, and waits until the peer's transport has all that was sent.
+    /// Finishes, and waits until the peer's transport has acknowledged all bytes.
     ///
     /// # Errors
     /// [`StreamError`].
     ///
     /// # Cancel safety
-    /// It has finished; call it again to wait.
+    /// The stream stays finished. Call it again to wait again.
     pub async fn close(&mut self) -> Result<(), StreamError> {
         self.writer.close().await
     }
 
-    /// Both halves, to be used by different tasks.
+    /// Splits the stream into its two halves, for use by different tasks.
     pub fn split(self) -> (StreamReader, StreamWriter) {
         (self.reader, self.writer)
     }
@@ -126,17 +131,17 @@ impl AsyncWrite for AppStream {
     }
 }
 
-/// What a stream keeps for as long as it lives: its connection, in use and so neither idle nor evicted, and its place
-/// among the streams of the peer.
+/// What a stream holds until both halves are dropped: its connection, and its permit among the
+/// peer's streams. The lease keeps the pool from closing or evicting the connection.
 struct Hold {
     conn: PeerConnection,
-    /// None if the connection is not one of the pool's.
+    /// `None` if the connection is outside the pool.
     _lease: Option<Lease<Dialer>>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Hold {
-    /// QUIC's error in the words of this stream's user.
+    /// Converts QUIC's error for the user of this stream.
     fn fault(&self, error: stream::Error) -> StreamError {
         let peer = self.conn.peer().clone();
         match error {

@@ -1,4 +1,4 @@
-//! The half of a stream that bytes come out of.
+//! The reading half of an application stream.
 
 use std::io;
 use std::pin::Pin;
@@ -14,41 +14,41 @@ use super::super::code::StreamCode;
 use super::Hold;
 use crate::stream_error::StreamError;
 
-/// The half of an [`AppStream`](super::AppStream) that bytes come out of. Dropping it before the end tells the other end
-/// to send no more.
+/// The reading half of an [`AppStream`](super::AppStream). Dropping it before the end asks the peer
+/// to stop sending.
 #[derive(Debug)]
 pub struct StreamReader {
     receive: ReceiveStream,
-    /// Bytes that have been taken from QUIC and not been read yet.
-    begun: Bytes,
+    /// Bytes that QUIC has delivered and the program has not read yet.
+    unread: Bytes,
     ended: bool,
     hold: Arc<Hold>,
 }
 
 impl StreamReader {
-    pub(super) fn new(receive: ReceiveStream, begun: Bytes, hold: Arc<Hold>) -> Self {
-        Self { receive, begun, ended: false, hold }
+    pub(super) fn new(receive: ReceiveStream, unread: Bytes, hold: Arc<Hold>) -> Self {
+        Self { receive, unread, ended: false, hold }
     }
 
-    /// Who is at the other end.
+    /// The peer.
     pub fn peer(&self) -> &NodeId {
         self.hold.conn.peer()
     }
 
-    /// The next bytes, as they come; none when the other end has finished.
+    /// The next bytes, in pieces as they arrive. `None` once the peer has finished its direction.
     ///
     /// # Errors
     /// [`StreamError`].
     ///
     /// # Cancel safety
-    /// Nothing is lost when the future is dropped.
+    /// Dropping the future loses no bytes.
     pub async fn receive(&mut self) -> Result<Option<Bytes>, StreamError> {
         std::future::poll_fn(|cx| self.poll_receive(cx)).await
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, StreamError>> {
-        if !self.begun.is_empty() {
-            return Poll::Ready(Ok(Some(std::mem::take(&mut self.begun))));
+        if !self.unread.is_empty() {
+            return Poll::Ready(Ok(Some(std::mem::take(&mut self.unread))));
         }
         if self.ended {
             return Poll::Ready(Ok(None));
@@ -70,10 +70,11 @@ impl AsyncRead for StreamReader {
             return Poll::Ready(Ok(()));
         }
         if let Some(mut piece) = ready!(self.poll_receive(cx))? {
+            // A piece may be longer than the buffer. The rest stays for the next read.
             let fits = piece.len().min(buf.remaining());
             buf.put_slice(&piece[..fits]);
             piece.advance(fits);
-            self.begun = piece;
+            self.unread = piece;
         }
         Poll::Ready(Ok(()))
     }
@@ -82,7 +83,7 @@ impl AsyncRead for StreamReader {
 impl Drop for StreamReader {
     fn drop(&mut self) {
         if !self.ended {
-            // It fails only if the stream has ended meanwhile; then there is nobody to tell.
+            // It fails only if the stream has ended. Then the peer needs no message.
             let _ended = self.receive.stop_sending(StreamCode::GivenUp.into());
         }
     }

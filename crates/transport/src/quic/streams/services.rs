@@ -1,4 +1,4 @@
-//! Which services this node accepts streams for, each with its bounded backlog.
+//! The services for which this node accepts streams, each with a bounded backlog.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::stream_error::ServiceError;
 pub(in crate::quic) struct Services(Mutex<HashMap<String, mpsc::Sender<AppStream>>>);
 
 impl Services {
-    /// Begins to accept a service.
+    /// Starts to accept a service.
     pub(in crate::quic) fn listen(
         &self,
         service: &str,
@@ -31,7 +31,8 @@ impl Services {
             return Err(ServiceError::Stopped { service: service.to_owned() });
         }
         let mut services = self.0.lock();
-        // Those whose listener has gone are swept here, so that the map holds no more than were ever in use at once.
+        // Remove the services whose listener was dropped. So the map never holds more entries than
+        // were in use at the same time.
         services.retain(|_, backlog| !backlog.is_closed());
         if services.contains_key(service) {
             return Err(ServiceError::Taken { service: service.to_owned() });
@@ -41,31 +42,34 @@ impl Services {
         Ok(Listener { queue, stage })
     }
 
-    /// Where streams for a service go. None if nobody accepts it.
+    /// The backlog of a service. `None` if no program accepts the service.
     pub(super) fn backlog(&self, service: &str) -> Option<mpsc::Sender<AppStream>> {
         self.0.lock().get(service).filter(|backlog| !backlog.is_closed()).cloned()
     }
 
-    /// Drops the backlogs: the streams in them are cut off.
+    /// Drops all backlogs, which resets the streams in them.
     pub(in crate::quic) fn clear(&self) {
         self.0.lock().clear();
     }
 }
 
-/// The streams that peers open to one service, in the order in which they come. `stream_backlog` of them wait; further
-/// ones are refused as busy. Dropping it ends the service: those that wait are cut off.
+/// The streams that peers open to one service, in the order of arrival.
+///
+/// At most `stream_backlog` streams wait; the transport refuses further ones as busy. Dropping the
+/// listener ends the service, and resets the streams that wait.
 pub struct Listener {
     queue: mpsc::Receiver<AppStream>,
     stage: watch::Receiver<Stage>,
 }
 
 impl Listener {
-    /// The next stream and who opened it. None once the transport has stopped.
+    /// The next stream, with the peer that opened it. `None` once the transport has stopped.
     ///
     /// # Cancel safety
-    /// Nothing is lost when the future is dropped.
+    /// Dropping the future loses no stream.
     pub async fn accept(&mut self) -> Option<(NodeId, AppStream)> {
         let stream = tokio::select! {
+            // Biased, because tokio's random choice has no seed (`docs/decisions/0006`).
             biased;
             () = stopped(&mut self.stage) => None,
             stream = self.queue.recv() => stream,

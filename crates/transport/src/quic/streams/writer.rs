@@ -1,4 +1,4 @@
-//! The half of a stream that bytes go into.
+//! The writing half of an application stream.
 
 use std::io;
 use std::pin::Pin;
@@ -17,14 +17,15 @@ use super::super::code::StreamCode;
 use super::Hold;
 use crate::stream_error::StreamError;
 
-/// How long a stream that was finished and dropped keeps its connection in use, for what is still under way.
+/// How long a finished and dropped stream keeps its connection in use, so that its last bytes still
+/// arrive.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// The half of an [`AppStream`](super::AppStream) that bytes go into. Dropping it before [`finish`](Self::finish) cuts the
-/// stream off, which the other end is told.
+/// The writing half of an [`AppStream`](super::AppStream). Dropping it before
+/// [`finish`](Self::finish) resets the stream, and the peer's program gets an error.
 #[derive(Debug)]
 pub struct StreamWriter {
-    /// None only while the writer is being dropped.
+    /// `None` only during `drop`.
     send: Option<SendStream>,
     state: State,
     hold: Arc<Hold>,
@@ -34,7 +35,7 @@ pub struct StreamWriter {
 enum State {
     Open,
     Finished,
-    /// The peer's transport has everything, or the stream is broken.
+    /// The peer's transport has acknowledged all bytes, or the stream has failed.
     Done,
 }
 
@@ -43,26 +44,26 @@ impl StreamWriter {
         Self { send: Some(send), state: State::Open, hold }
     }
 
-    /// Who is at the other end.
+    /// The peer.
     pub fn peer(&self) -> &NodeId {
         self.hold.conn.peer()
     }
 
-    /// Sends bytes: returns when they have found room in the stream's buffer.
+    /// Sends bytes. Returns when they are in the stream's buffer.
     ///
     /// # Errors
     /// [`StreamError`].
     ///
     /// # Cancel safety
-    /// If the future is dropped, all of `data` is sent or none of it.
+    /// If the future is dropped, either all of `data` is sent, or none of it.
     pub async fn send(&mut self, data: Bytes) -> Result<(), StreamError> {
         self.check_open()?;
         let sent = self.stream().send(data).await;
         sent.map_err(|error| self.broken(error))
     }
 
-    /// Says that nothing more will be sent. What was sent is on its way; [`close`](Self::close) waits until it is there.
-    /// Doing it again does no harm.
+    /// Ends this node's direction: nothing more can be sent. [`close`](Self::close) also waits
+    /// until the bytes have arrived. Calling it again does no harm.
     ///
     /// # Errors
     /// [`StreamError`].
@@ -74,14 +75,14 @@ impl StreamWriter {
         Ok(())
     }
 
-    /// Finishes, and waits until the peer's transport has all that was sent. Whether the program there has read it, is
-    /// not told.
+    /// Finishes, and waits until the peer's transport has acknowledged all bytes. The program there
+    /// may not have read them yet.
     ///
     /// # Errors
     /// [`StreamError`].
     ///
     /// # Cancel safety
-    /// It has finished; call it again to wait.
+    /// The stream stays finished. Call it again to wait again.
     pub async fn close(&mut self) -> Result<(), StreamError> {
         std::future::poll_fn(|cx| self.poll_close(cx)).await
     }
@@ -108,7 +109,7 @@ impl StreamWriter {
     }
 
     fn stream(&mut self) -> &mut SendStream {
-        self.send.as_mut().expect("it is taken out only by drop")
+        self.send.as_mut().expect("only drop takes the stream")
     }
 }
 
@@ -125,7 +126,7 @@ impl AsyncWrite for StreamWriter {
         Poll::Ready(Ok(taken))
     }
 
-    /// Returns at once: what was written is sent without being asked for.
+    /// Returns at once: QUIC sends written bytes without a flush.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -142,11 +143,11 @@ impl Drop for StreamWriter {
         match self.state {
             State::Done => {}
             State::Open => {
-                // It fails only if the stream has ended meanwhile; then there is nobody to tell.
+                // It fails only if the stream has ended. Then the peer needs no message.
                 let _ended = stream.reset(StreamCode::GivenUp.into());
             }
             State::Finished => {
-                // Without a runtime nothing can be waited for, and the connection is ending anyway.
+                // Without a runtime no task can wait, and the connection is ending too.
                 let Ok(runtime) = Handle::try_current() else { return };
                 let hold = Arc::clone(&self.hold);
                 runtime.spawn(async move {
