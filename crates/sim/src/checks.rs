@@ -1,4 +1,4 @@
-//! All invariants of a run together, and the first violation of any.
+//! All invariants of a run, and the first violation of any of them.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use kinfolk_core::Instant;
 use crate::invariants::Invariant;
 use crate::observed::{Ending, Moment};
 
-/// A rule was broken.
+/// The violation of an invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Which rule.
+    /// The name of the invariant.
     pub invariant: &'static str,
-    /// When.
+    /// When it happened.
     pub at: Instant,
-    /// How.
+    /// What happened.
     pub how: String,
 }
 
-/// The invariants of a run. Only the first violation counts: what comes after it may follow from it.
+/// The invariants of a run. Only the first violation counts, because later ones may follow from it.
 #[derive(Default)]
 pub struct Checks {
     invariants: Vec<Box<dyn Invariant>>,
@@ -26,12 +26,12 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// These invariants.
+    /// Checks with these invariants.
     pub fn new(invariants: Vec<Box<dyn Invariant>>) -> Self {
         Self { invariants, broken: None }
     }
 
-    /// Shows a moment to every invariant.
+    /// Passes a moment to every invariant.
     pub fn observe(&mut self, moment: &Moment<'_>) {
         for invariant in &mut self.invariants {
             if let Err(how) = invariant.observe(moment) {
@@ -41,17 +41,18 @@ impl Checks {
         }
     }
 
-    /// Shows the end to every invariant.
+    /// Passes the end of the run to every invariant.
     pub fn finish(&mut self, ending: &Ending<'_>) {
         for invariant in &mut self.invariants {
             if let Err(how) = invariant.finish(ending) {
                 let violation = Violation { invariant: invariant.name(), at: ending.now, how };
+                // The end reports a violation only if the run itself had none.
                 self.broken.get_or_insert(violation);
             }
         }
     }
 
-    /// Notes a violation that the world itself has found.
+    /// Records a violation that the world itself found.
     pub fn violate(&mut self, invariant: &'static str, at: Instant, how: String) {
         self.broken.get_or_insert(Violation { invariant, at, how });
     }

@@ -1,20 +1,22 @@
-//! The clock of one node against the true time of its world: it may run too fast or too slow, and leap.
+//! The clock of one node, relative to the true time of its world. It may run too fast or too slow,
+//! and it may jump.
 
 use std::time::Duration;
 
 use kinfolk_core::Instant;
 
-/// A clock that was right at the origin.
+/// A clock that shows the true time at the origin.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Clock {
-    /// A moment in true time and in this clock's, since when the rate holds.
+    /// The moment from which the rate holds, in true time and in this clock's time.
     since: (Instant, Instant),
-    /// Its seconds in a true one; `None` for a clock that runs as it should, which is then right to the nanosecond.
+    /// The clock's seconds in one true second. `None` for a steady clock, which is then exact to
+    /// the nanosecond, because no rounding happens.
     rate: Option<f64>,
 }
 
 impl Clock {
-    /// How fast or slow a clock may run.
+    /// The allowed rates.
     const RATES: std::ops::RangeInclusive<f64> = 0.1..=10.0;
 
     /// What this clock shows at a true time.
@@ -24,30 +26,29 @@ impl Clock {
         shown + self.rate.map_or(passed, |rate| passed.mul_f64(rate))
     }
 
-    /// The true time by which this clock shows `at`; never too early.
+    /// The true time at which this clock shows `at`, or slightly later. It is never too early: a
+    /// timer that fires early would find nothing due.
     pub(crate) fn when(&self, at: Instant) -> Instant {
         let (then, shown) = self.since;
         let wait = at.since(shown);
-        // What rounding loses is less than a microsecond at any rate.
+        // Rounding loses less than a microsecond at any allowed rate, so one microsecond more is
+        // enough.
         then + self.rate.map_or(wait, |rate| wait.div_f64(rate) + Duration::from_micros(1))
     }
 
-    /// From `now` on it runs at this rate.
+    /// Sets the rate from `now` on.
     pub(crate) fn set_rate(&mut self, now: Instant, rate: f64) {
-        assert!(
-            Self::RATES.contains(&rate),
-            "a clock runs at a tenth to ten times the true rate, not {rate}"
-        );
+        assert!(Self::RATES.contains(&rate), "the rate of a clock is {rate}; it must be 0.1 to 10");
         let rate = ((rate - 1.0).abs() > f64::EPSILON).then_some(rate);
         *self = Self { since: (now, self.shows(now)), rate };
     }
 
-    /// At `now` it leaps ahead.
+    /// Moves the clock forward at `now`.
     pub(crate) fn jump(&mut self, now: Instant, by: Duration) {
         self.since = (now, self.shows(now) + by);
     }
 
-    /// Whether it runs as it should.
+    /// Whether the clock runs at the true rate.
     pub(crate) fn is_steady(&self) -> bool {
         self.rate.is_none()
     }
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_drifts_from_now_on_and_keeps_what_it_has_gained() {
+    fn clock_keeps_drift_after_rate_returns_to_one() {
         let mut clock = Clock::default();
         assert_eq!(clock.shows(at(10)), at(10));
         clock.set_rate(at(10), 2.0);
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_is_never_found_too_early() {
+    fn due_time_is_never_too_early() {
         for rate in [0.1, 0.333_333_3, 0.999, 1.0, 1.001, 3.3, 10.0] {
             let mut clock = Clock::default();
             clock.set_rate(at(3), rate);

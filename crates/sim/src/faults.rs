@@ -1,5 +1,6 @@
-//! What happens to a group and when: faults of nodes and network, and what applications ask for. One structure for all,
-//! made before the run, so that a run is its script and its seed.
+//! What happens to a group, and when: faults of nodes and of the network, and requests of
+//! applications. The whole script exists before the run, so the script and the seed determine the
+//! run.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,125 +11,135 @@ use kinfolk_core::{Instant, Tags};
 use crate::network::LinkRule;
 use crate::node::NodeIndex;
 
-/// Something that goes wrong, or its end.
+/// A fault, or the end of one.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The process dies. Its host lives on, and says that nobody listens there any more to whoever checks the port.
+    /// The process ends without a leave. Its host stays up, and answers a port check with "closed".
     Crash(NodeIndex),
-    /// The host falls silent, and the process with it: no answer to anything, not even to a check of the port.
+    /// The host stops, and the process with it. Nothing answers there, not even a port check.
     Silence(NodeIndex),
-    /// A node that crashed or fell silent starts again under its name, with a higher incarnation, and joins. It has
-    /// forgotten all but what the scenario says that it [remembers](crate::Scenario::remembers).
+    /// A node that crashed or whose host stopped starts again under its name, with a higher
+    /// incarnation, and joins. It keeps nothing of its previous instance, except what the scenario
+    /// says that it [remembers](crate::Scenario::remembers).
     Restart {
-        /// Which.
+        /// The node.
         node: NodeIndex,
-        /// Through whom it joins.
+        /// The member through which it joins.
         via: NodeIndex,
     },
-    /// The process stops without dying, as under SIGSTOP. Messages for it wait.
+    /// The process is stopped but not ended, as under SIGSTOP. Messages to it wait.
     Pause(NodeIndex),
-    /// It goes on: first with the messages that waited, in their order, then with what is due.
+    /// A paused process continues. First it handles the messages that waited, in their order, then
+    /// the timers that are due.
     Resume(NodeIndex),
-    /// Whatever the node sends, and whatever comes for it, waits: the anomaly of Lifeguard's paper (section V). The first
-    /// message that does not go out is what its driver is stuck with; from then on its machine is congested, and the ends
-    /// of requests wait too.
+    /// All messages that the node sends, and all that arrive for it, wait: the anomaly of
+    /// Lifeguard's paper (section V). The node's driver blocks in the first message that does not
+    /// go out. From then on its outbox counts as full, and the ends of its requests wait too.
     Block(NodeIndex),
-    /// What waited goes out, its machine hears that it is clear, then what waited comes in, each in its order.
+    /// The block ends. First the messages that waited go out, then the machine learns that the
+    /// outbox is free, then the messages that arrived come in. Each kind keeps its order.
     Unblock(NodeIndex),
-    /// From now on the node handles whatever comes, and wakes, this much later; zero ends it.
+    /// From now on the node handles messages, and wakes, this much later. Zero ends it.
     Slow {
-        /// Which.
+        /// The node.
         node: NodeIndex,
-        /// How much later.
+        /// The delay.
         by: Duration,
     },
-    /// From now on the node's clock runs at this rate; 1 ends it, but what it has gained or lost stays.
+    /// From now on the node's clock runs at this rate. 1 ends it, but the clock keeps what it
+    /// gained or lost.
     Drift {
-        /// Which.
+        /// The node.
         node: NodeIndex,
-        /// Its seconds in a true second, 0.1 to 10.
+        /// The clock's seconds in a true second, 0.1 to 10.
         rate: f64,
     },
-    /// The node's clock leaps ahead, as after the suspension of its host.
+    /// The node's clock jumps ahead, as after a suspension of its host.
     Jump {
-        /// Which.
+        /// The node.
         node: NodeIndex,
-        /// How far.
+        /// The distance.
         by: Duration,
     },
-    /// The node's time of day is set back. It matters at the next restart, whose incarnation begins with it.
+    /// The node's wall clock is set back. This matters at its next restart, because the new
+    /// incarnation starts from the wall clock.
     SetBack {
-        /// Which.
+        /// The node.
         node: NodeIndex,
-        /// How far.
+        /// The distance.
         by: Duration,
     },
-    /// No message gets from one node to another; the way back stays open.
+    /// No message from one node reaches the other. The opposite direction stays open.
     Cut {
-        /// Whose messages.
+        /// The sender.
         from: NodeIndex,
-        /// Whom they do not reach.
+        /// The receiver.
         to: NodeIndex,
     },
-    /// No message gets from these nodes to any other, or back.
+    /// No message passes between these nodes and all others, in either direction.
     Partition(Vec<NodeIndex>),
-    /// All cuts, partitions, and rules of single nodes and links end.
+    /// All cuts, partitions, and rules of nodes and links end.
     Heal,
     /// From now on this share of all messages is lost, 0 to 1.
     Loss(f64),
-    /// From now on this share of what is sent to a node is lost, 0 to 1, beside the loss of all.
+    /// From now on this share of the messages to a node is lost, 0 to 1, in addition to the general
+    /// loss.
     Ingress {
-        /// Which.
+        /// The node.
         node: NodeIndex,
-        /// How much.
+        /// The share, 0 to 1.
         loss: f64,
     },
-    /// From now on this share of what a node sends is lost, 0 to 1, beside the loss of all.
+    /// From now on this share of the messages that a node sends is lost, 0 to 1, in addition to the
+    /// general loss.
     Egress {
-        /// Which.
+        /// The node.
         node: NodeIndex,
-        /// How much.
+        /// The share, 0 to 1.
         loss: f64,
     },
-    /// From now on messages from one node to another fare like this; the way back stays as it is.
+    /// From now on this rule holds for messages from one node to another. The opposite direction
+    /// stays as it is.
     Link {
-        /// Whose messages.
+        /// The sender.
         from: NodeIndex,
-        /// To whom.
+        /// The receiver.
         to: NodeIndex,
-        /// How.
+        /// The rule.
         rule: LinkRule,
     },
-    /// From now on this share of all messages that nobody answers arrives twice, 0 to 1.
+    /// From now on this share of all messages without a reply arrives twice, 0 to 1.
     Duplication(f64),
-    /// From now on this share of all messages is held up, so that later ones overtake them, 0 to 1.
+    /// From now on this share of all messages is delayed, so that later messages overtake them, 0
+    /// to 1.
     Reordering(f64),
 }
 
 /// One step of a script.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// A node starts for the first time and joins through another; the first one has none.
+    /// A node starts for the first time and joins through another. The first node has no other.
     Start {
-        /// Which.
+        /// The node.
         node: NodeIndex,
-        /// Through whom.
+        /// The member through which it joins; `None` for the first node.
         via: Option<NodeIndex>,
     },
     /// A fault begins or ends.
     Fault(Fault),
-    /// A node leaves, and stops soon after it has said so.
+    /// A node leaves, and its process ends soon afterwards.
     Leave(NodeIndex),
     /// A node replaces its tags.
     SetTags(NodeIndex, Tags),
     /// A node broadcasts.
     Broadcast(NodeIndex, Bytes),
-    /// A node has another forgotten by all, if that has failed or left.
+    /// A node requests that all members forget another node. This works only if that node failed or
+    /// left.
     Forget {
-        /// Who says so.
+        /// The node that requests it.
         node: NodeIndex,
-        /// Whom.
+        /// The node to forget.
         of: NodeIndex,
     },
 }
@@ -140,30 +151,30 @@ pub struct Script {
 }
 
 impl Script {
-    /// Adds a step at this time after the beginning.
+    /// Adds a step at this time after the origin.
     pub fn at(&mut self, after: Duration, step: Step) {
         self.steps.push((Instant::ORIGIN + after, step));
     }
 
-    /// Adds a fault at this time after the beginning.
+    /// Adds a fault at this time after the origin.
     pub fn fault(&mut self, after: Duration, fault: Fault) {
         self.at(after, Step::Fault(fault));
     }
 
-    /// All steps, in the order in which they were added, which is the order among those at one time.
+    /// All steps in the order in which they were added. Steps of equal time happen in this order.
     pub fn steps(&self) -> &[(Instant, Step)] {
         &self.steps
     }
 
-    /// When the last step is.
+    /// The time of the last step; the origin if there is none.
     pub fn last(&self) -> Instant {
         self.steps.iter().map(|(at, _)| *at).max().unwrap_or(Instant::ORIGIN)
     }
 }
 
 impl Fault {
-    /// Whose trouble it is or was; `None` if it may be anybody's.
-    pub(crate) fn sufferer(&self) -> Option<NodeIndex> {
+    /// The one node that the fault affects; `None` if it may affect any node.
+    pub(crate) fn affected(&self) -> Option<NodeIndex> {
         match self {
             Self::Crash(node)
             | Self::Silence(node)

@@ -1,4 +1,4 @@
-//! What a run measured: how long news took, and what was sent.
+//! What a run measured: how long dissemination took, and how much was sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,43 +13,44 @@ use crate::observed::{Moment, Observed};
 /// The figures of one run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Figures {
-    /// From the beginning until every member knew all, for the first time.
+    /// From the origin until every member knew all members, for the first time.
     pub join: Option<Duration>,
-    /// From a crash until the first member had it as failed, the worst of all crashes.
+    /// From a crash until the first member had it as failed; the maximum of all crashes.
     pub crash_first: Option<Duration>,
-    /// The same until the last member had.
+    /// From a crash until the last member had it as failed; the maximum of all crashes.
     pub crash_last: Option<Duration>,
-    /// From a leave until the last member knew.
+    /// From a leave until the last member knew of it.
     pub leave_last: Option<Duration>,
-    /// From new tags until the last member had them.
+    /// From a change of tags until the last member had the new ones.
     pub tags_last: Option<Duration>,
-    /// From a broadcast until the last member got it.
+    /// From a broadcast until the last member received it.
     pub broadcast_last: Option<Duration>,
-    /// How many messages were sent, requests, answers and lost ones included.
+    /// The number of messages sent, with requests, replies, and lost messages.
     pub messages: u64,
-    /// How many bytes they had, encoded, without what QUIC adds.
+    /// Their encoded bytes, without the overhead of QUIC.
     pub bytes: u64,
-    /// How often a member became suspect in somebody's view.
+    /// How often a member became suspect in the view of another.
     pub suspected: u64,
-    /// How often a running node became failed in somebody's view.
+    /// How often a running node became failed in the view of another.
     pub false_failures: u64,
     nodes: usize,
-    /// How many members each view has.
+    /// The number of members in each view.
     sizes: BTreeMap<NodeIndex, usize>,
-    /// When each kind of news about each node began.
-    began: BTreeMap<(News, NodeId), Began>,
+    /// The dissemination of each topic about each node.
+    spreads: BTreeMap<(Topic, NodeId), Spread>,
 }
 
-/// News on its way, and who has not heard it yet. It does not count for those who came later.
+/// One dissemination, and the members that it has not reached. Members that join later do not
+/// count, because they learn of it from the view that they receive at the join.
 #[derive(Debug, Clone, PartialEq)]
-struct Began {
+struct Spread {
     at: Instant,
-    heard: bool,
+    any_reached: bool,
     waiting: BTreeSet<NodeIndex>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum News {
+enum Topic {
     Crash,
     Leave,
     Tags,
@@ -57,12 +58,12 @@ enum News {
 }
 
 impl Figures {
-    /// Nothing measured yet, in a world of so many nodes.
+    /// Figures without measurements, for a world of so many nodes.
     pub fn new(nodes: usize) -> Self {
         Self { nodes, ..Self::default() }
     }
 
-    /// Takes in one moment.
+    /// Updates the figures with one moment.
     pub fn observe(&mut self, moment: &Moment<'_>) {
         match &moment.what {
             Observed::Sent { bytes } => {
@@ -76,41 +77,45 @@ impl Figures {
                 if let Some(after) = after {
                     self.verdict(moment, *node, &after.id, was, after.state);
                     if *before.map_or(&kinfolk_core::Tags::empty(), |status| &status.tags) != after.tags {
-                        self.heard(moment.now, *node, News::Tags, &after.id);
+                        self.reached(moment.now, *node, Topic::Tags, &after.id);
                     }
                 }
             }
             Observed::Event { node, event: ClusterEvent::Broadcast { from, .. } } => {
-                self.heard(moment.now, *node, News::Broadcast, from);
+                self.reached(moment.now, *node, Topic::Broadcast, from);
             }
             Observed::Event { .. } | Observed::Done { .. } | Observed::Load { .. } | Observed::Second => {}
         }
     }
 
     fn begin(&mut self, moment: &Moment<'_>, step: &Step) {
-        let (news, node) = match step {
-            Step::Fault(Fault::Crash(node) | Fault::Silence(node)) => (News::Crash, *node),
+        let (topic, node) = match step {
+            Step::Fault(Fault::Crash(node) | Fault::Silence(node)) => (Topic::Crash, *node),
             Step::Fault(Fault::Restart { node, .. }) => {
-                self.began.remove(&(News::Crash, node.id()));
+                // A node that runs again makes its crash untrue. Its new instance also knows
+                // nothing of older topics, so it must not count as waiting for them.
+                self.spreads.remove(&(Topic::Crash, node.id()));
                 self.sizes.remove(node);
-                for began in self.began.values_mut() {
-                    began.waiting.remove(node);
+                for spread in self.spreads.values_mut() {
+                    spread.waiting.remove(node);
                 }
                 return;
             }
-            Step::Leave(node) => (News::Leave, *node),
-            Step::SetTags(node, _) => (News::Tags, *node),
-            Step::Broadcast(node, _) => (News::Broadcast, *node),
+            Step::Leave(node) => (Topic::Leave, *node),
+            Step::SetTags(node, _) => (Topic::Tags, *node),
+            Step::Broadcast(node, _) => (Topic::Broadcast, *node),
             Step::Start { .. } | Step::Fault(_) | Step::Forget { .. } => return,
         };
         let waiting =
             moment.truth.members().map(|(member, _)| member).filter(|member| *member != node).collect();
-        self.began.insert((news, node.id()), Began { at: moment.now, heard: false, waiting });
+        self.spreads.insert((topic, node.id()), Spread { at: moment.now, any_reached: false, waiting });
     }
 
     fn count(&mut self, now: Instant, node: NodeIndex, was: Option<NodeState>, is: Option<NodeState>) {
         let member = |state: Option<NodeState>| state.is_some_and(NodeState::is_member);
         let size = self.sizes.entry(node).or_default();
+        // Counts instead of walking through the whole view at each change: a view changes often
+        // while a group forms.
         *size = (*size + usize::from(member(is))).saturating_sub(usize::from(member(was)));
         if self.join.is_none()
             && self.sizes.len() == self.nodes
@@ -135,29 +140,30 @@ impl Figures {
         match is {
             NodeState::Alive => {}
             NodeState::Suspect => self.suspected += 1,
+            // Only the simulator can tell a false failure from a true one.
             NodeState::Failed if runs => self.false_failures += 1,
-            NodeState::Failed => self.heard(moment.now, node, News::Crash, id),
-            NodeState::Left => self.heard(moment.now, node, News::Leave, id),
+            NodeState::Failed => self.reached(moment.now, node, Topic::Crash, id),
+            NodeState::Left => self.reached(moment.now, node, Topic::Leave, id),
         }
     }
 
-    fn heard(&mut self, now: Instant, node: NodeIndex, news: News, about: &NodeId) {
-        let Some(began) = self.began.get_mut(&(news, about.clone())) else { return };
-        if !began.waiting.remove(&node) {
+    fn reached(&mut self, now: Instant, node: NodeIndex, topic: Topic, about: &NodeId) {
+        let Some(spread) = self.spreads.get_mut(&(topic, about.clone())) else { return };
+        if !spread.waiting.remove(&node) {
             return;
         }
-        let took = now.since(began.at);
+        let took = now.since(spread.at);
         let longer =
             |known: &mut Option<Duration>| *known = Some(known.map_or(took, |known| known.max(took)));
-        if news == News::Crash && !began.heard {
+        if topic == Topic::Crash && !spread.any_reached {
             longer(&mut self.crash_first);
         }
-        began.heard = true;
-        match news {
-            News::Crash => longer(&mut self.crash_last),
-            News::Leave => longer(&mut self.leave_last),
-            News::Tags => longer(&mut self.tags_last),
-            News::Broadcast => longer(&mut self.broadcast_last),
+        spread.any_reached = true;
+        match topic {
+            Topic::Crash => longer(&mut self.crash_last),
+            Topic::Leave => longer(&mut self.leave_last),
+            Topic::Tags => longer(&mut self.tags_last),
+            Topic::Broadcast => longer(&mut self.broadcast_last),
         }
     }
 }
@@ -204,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_join_ends_when_the_last_view_is_whole() {
+    fn join_ends_when_last_view_is_complete() {
         let (mut figures, truth) = (Figures::new(2), Truth::new((0..2).map(|node| NodeIndex(node).id())));
         for (ms, node, subject) in [(1, 0, 0), (2, 1, 1), (3, 1, 0), (4, 0, 1)] {
             assert_eq!(figures.join, None, "before {ms} ms");
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_is_measured_by_those_who_were_there() {
+    fn crash_is_measured_at_members_of_that_time() {
         let mut truth = Truth::new((0..4).map(|node| NodeIndex(node).id()));
         for node in 1..3 {
             (truth.node_mut(NodeIndex(node)).running, truth.node_mut(NodeIndex(node)).joined) = (true, true);

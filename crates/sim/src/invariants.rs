@@ -1,9 +1,10 @@
-//! What must hold in every run, one rule a file. Each sees every change of every view as it happens, and the end.
+//! The invariants: what must hold in every run, one rule in each file. Each invariant sees every
+//! change of every view when it happens, and the end of the run.
 
 mod bounded;
 mod crash_known;
+mod dissemination;
 mod incarnations;
-mod news;
 mod no_false_failure;
 mod no_resurrection;
 mod partition;
@@ -29,21 +30,21 @@ pub use views_true::ViewsTrue;
 
 use crate::observed::{Ending, Moment};
 
-/// A rule that must hold.
+/// A rule that must hold in every run.
 pub trait Invariant {
-    /// The rule, as it is told when it is broken.
+    /// The rule, as a violation prints it.
     fn name(&self) -> &'static str;
 
-    /// Takes in one moment.
+    /// Checks one moment.
     ///
     /// # Errors
-    /// How the rule was broken.
+    /// How the moment breaks the rule.
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String>;
 
-    /// Takes in the end of the run.
+    /// Checks the end of the run.
     ///
     /// # Errors
-    /// How the rule was broken.
+    /// How the end breaks the rule.
     fn finish(&mut self, ending: &Ending<'_>) -> Result<(), String> {
         let _ = ending;
         Ok(())

@@ -1,14 +1,18 @@
-//! Has the C library ask the system for large pages. A large world is walked through at random, a few lines of each member's
-//! memory at a time; with pages of 4 KiB the processor spends a third of its time on finding out where they are.
+//! Makes the C library request large memory pages from the system.
+//!
+//! A large world accesses the memory of its members at random, a few cache lines at a time. With
+//! pages of 4 KiB the processor spends a third of its time on address translation.
 
-/// The settings of glibc's malloc, which it reads when a program begins and only then.
+/// The environment variable with the settings of glibc's malloc. glibc reads it only when a program
+/// starts.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const SETTINGS: &str = "GLIBC_TUNABLES";
 
-/// Begins the program anew with large pages, in the same process, unless whoever called it has chosen the settings already.
-/// Where that cannot be done the program goes on as it is.
+/// Starts the program again with large pages, in the same process, because glibc reads its settings
+/// only at a start. Does nothing if the variable is set already: the user chose, or this is the
+/// second start. If it cannot start again, the program continues as it is.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(crate) fn ask() {
+pub(crate) fn request() {
     use std::env;
     use std::os::unix::process::CommandExt as _;
     use std::process::Command;
@@ -16,11 +20,12 @@ pub(crate) fn ask() {
     if let (None, Ok(program)) = (env::var_os(SETTINGS), env::current_exe()) {
         let mut again = Command::new(program);
         again.args(env::args_os().skip(1)).env(SETTINGS, "glibc.malloc.hugetlb=1");
-        // It returns only if it fails, and then nothing is lost but some speed.
-        let _why_not = again.exec();
+        // `exec` returns only when it fails. The program then continues with small pages, which
+        // costs only speed.
+        let _error = again.exec();
     }
 }
 
-/// Elsewhere the system decides.
+/// Does nothing: on other systems the page size is not set by this variable.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(crate) fn ask() {}
+pub(crate) fn request() {}

@@ -1,15 +1,16 @@
-//! A deterministic simulator: many real [`kinfolk_swim::Machine`]s with their real health checkers, in virtual time, on
-//! a network that delays, loses, doubles and cuts. A seed goes in, a trace and a verdict come out, always the same.
+//! A deterministic simulator. It runs many real [`kinfolk_swim::Machine`]s with their real health
+//! checkers, in virtual time. Its network delays, loses, duplicates, and cuts messages. A run is a
+//! function of its seed: the same seed always gives the same trace and the same result.
 //!
-//! It models messages, not packets: what QUIC does below a message (handshakes, retransmission, flow control) is the
-//! business of the whole-stack tests.
+//! The simulator models messages, not packets. The whole-stack tests check what QUIC does below a
+//! message: handshakes, retransmission, and flow control.
 //!
 //! ```text
-//!   Scenario (who, which network, what happens when) + seed
-//!        └─> World: one ordered queue of happenings
-//!              ├── Node: Machine + HealthChecker        one a member
+//!   Scenario (nodes, network, script) + seed
+//!        └─> World: one ordered queue of events
+//!              ├── Node: Machine + HealthChecker        one for each member
 //!              ├── Network: when a message arrives, if it does
-//!              ├── Trace: one line an event
+//!              ├── Trace: one line for each event
 //!              └── Checks: every invariant sees every change  ──> Report
 //! ```
 

@@ -1,5 +1,5 @@
-//! The command line of the simulator: the smoke list, one run, the trace of one run, the experiments, and the simulator's
-//! own speed.
+//! The command line of the simulator: the smoke list, one run, the trace of one run, the
+//! experiments, and the simulator's own speed.
 
 mod experiment_command;
 mod large_pages;
@@ -27,16 +27,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every scenario in every size and mode, from fixed seeds and then from fresh ones; exit with 1 if an invariant
-    /// was broken.
+    /// Run every scenario in every size and mode, first from fixed seeds and then from fresh ones;
+    /// exit with 1 if an invariant is broken.
     Smoke {
-        /// How many seeds, from 1 on.
+        /// The number of fixed seeds, from 1.
         #[arg(long, default_value_t = 5, value_parser = value_parser!(u64).range(1..))]
         seeds: u64,
-        /// Only this seed.
+        /// Run this seed only.
         #[arg(long, conflicts_with = "seeds")]
         seed: Option<u64>,
-        /// For how many seconds fresh seeds are tried; 0 for none.
+        /// For how many seconds to try fresh seeds; 0 for none.
         #[arg(long, default_value_t = 60)]
         fresh_seconds: u64,
     },
@@ -44,7 +44,7 @@ enum Command {
     Run {
         #[command(flatten)]
         which: Which,
-        /// Print the trace too.
+        /// Also print the trace.
         #[arg(long)]
         trace: bool,
     },
@@ -53,18 +53,18 @@ enum Command {
         #[command(flatten)]
         which: Which,
     },
-    /// Print how fast an idle group is simulated on one core, and in how much memory.
+    /// Print how fast one core simulates an idle group, and in how much memory.
     Speed {
-        /// How many nodes.
+        /// The number of nodes.
         #[arg(long, default_value_t = 1_000)]
         nodes: usize,
-        /// How many virtual seconds.
+        /// The number of virtual seconds.
         #[arg(long, default_value_t = 60)]
         seconds: u64,
-        /// Which protocol.
+        /// The protocol mode.
         #[arg(long, default_value = "verified", value_parser = Scenario::modes().map(|(name, _)| name))]
         mode: String,
-        /// Members watch each other's silence (phi) too.
+        /// Members also watch each other with phi accrual.
         #[arg(long)]
         phi: bool,
         /// One node crashes halfway.
@@ -73,39 +73,42 @@ enum Command {
     },
     /// SWIM's paper: first detection, false detections, load, spread, joins under loss.
     Swim(Options),
-    /// Lifeguard's paper: false failures and latency with members that do not process messages, mode by mode.
+    /// Lifeguard's paper: false failures and latency in each mode, with members that do not process
+    /// messages.
     Lifeguard(Options),
-    /// Phi accrual's paper: mistake rate against detection time, for our phi and others'.
+    /// Phi accrual's paper: mistake rate against detection time, for this phi and for others.
     Phi(Options),
-    /// Rapid's paper: bootstrap, members that go bad, cost.
+    /// Rapid's paper: bootstrap, faulty members, cost.
     Rapid(Options),
     /// Groups of 32 to 10,000: detection, dissemination, traffic, connections, memory.
     Scale(Options),
-    /// 10,000 tombstones of old names: what joins, comparisons of views, and rest cost beside them.
+    /// 10,000 tombstones: what joins, anti-entropy, and an idle group cost beside them.
     Names(Options),
-    /// Too little CPU: joins, lost connections, and CPU that is taken away, with what a handshake costs.
+    /// Too little CPU: joins, lost connections, and CPU that is taken away, with the cost of a
+    /// handshake.
     Overload(Options),
 }
 
 #[derive(Args)]
 struct Which {
-    /// The seed.
+    /// The seed of the run.
     #[arg(long)]
     seed: u64,
-    /// How many nodes.
+    /// The number of nodes.
     #[arg(long, default_value_t = 5)]
     nodes: usize,
-    /// Which protocol.
+    /// The protocol mode.
     #[arg(long, default_value = "verified", value_parser = Scenario::modes().map(|(name, _)| name))]
     mode: String,
-    /// Which scenario.
+    /// The scenario.
     #[arg(long, default_value = "random", value_parser = Kind::ALL.map(Kind::name))]
     scenario: String,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    large_pages::ask();
+    // After parsing: a wrong command line must not start the program twice.
+    large_pages::request();
     let done = match cli.command {
         Command::Smoke { seeds, seed, fresh_seconds } => {
             let fresh = Duration::from_secs(fresh_seconds);
@@ -124,7 +127,8 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads has read enough, as `head` does.
+        // The reader of the output closed the pipe, as `head` does when it has enough. That is no
+        // failure.
         Err(error)
             if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) =>
         {
@@ -139,19 +143,23 @@ fn main() -> ExitCode {
 
 fn one(which: &Which, trace: bool) -> Result<()> {
     let kind =
-        Kind::find(&which.scenario).ok_or_else(|| anyhow!("there is no scenario {}", which.scenario))?;
+        Kind::find(&which.scenario).ok_or_else(|| anyhow!("there is no scenario {:?}", which.scenario))?;
     if which.nodes < kind.nodes_min() {
-        bail!("the scenario {kind} needs {} nodes: give --nodes", kind.nodes_min());
+        bail!(
+            "the scenario {kind} needs at least {} nodes, and --nodes is {}; give a larger --nodes",
+            kind.nodes_min(),
+            which.nodes
+        );
     }
     let scenario = Scenario::new(kind, which.nodes, config(&which.mode)?, which.seed);
     let report = run(&scenario, which.seed, if trace { Trace::on() } else { Trace::off() });
     io::stdout().write_all(report.trace.as_bytes())?;
-    smoke::tell(&scenario, which.seed, &report)?.map_or(Ok(()), Err)
+    smoke::print_report(&scenario, which.seed, &report)?.map_or(Ok(()), Err)
 }
 
 fn config(mode: &str) -> Result<SwimConfig> {
     let known = Scenario::modes().into_iter().find(|(name, _)| *name == mode);
-    known.map(|(_, config)| config).ok_or_else(|| anyhow!("there is no mode {mode}"))
+    known.map(|(_, config)| config).ok_or_else(|| anyhow!("there is no mode {mode:?}"))
 }
 
 fn speed(nodes: usize, seconds: u64, mode: &str, phi: bool, crash: bool) -> Result<()> {
@@ -169,7 +177,8 @@ mod tests {
     }
 
     #[test]
-    fn the_command_that_a_broken_run_prints_is_understood_and_nonsense_is_not() {
+    /// `replay` has the form that a broken run prints.
+    fn only_valid_command_lines_are_parsed() {
         for kind in Kind::ALL {
             assert!(parses(&format!("kinfolk-sim replay --scenario {kind} --mode swim --nodes 64 --seed 1")));
         }

@@ -1,5 +1,5 @@
-//! What becomes of a message between two nodes: when it arrives, whether twice, or why never. Not what it says, nor what
-//! its receiver does.
+//! The fate of a message between two nodes: when it arrives, whether twice, or why it does not. The
+//! network does not read messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,25 +8,28 @@ use kinfolk_core::Rng;
 
 use crate::node::NodeIndex;
 
-/// How the network treats messages.
+/// The properties of the network.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NetworkConfig {
-    /// The least delay of a message, one way. Default 200 us.
+    /// The minimal delay of a message in one direction. Default 200 us.
     pub delay_min: Duration,
-    /// The mean of what comes on top, exponentially distributed. Default 800 us.
+    /// The mean of the additional delay, which is exponentially distributed. Default 800 us.
     pub delay_extra_mean: Duration,
-    /// The most that comes on top. Default 50 ms.
+    /// The maximal additional delay. Default 50 ms.
     pub delay_extra_max: Duration,
-    /// The chance that a message is lost, 0 to 1, default 0. A request and its answer are lost independently.
+    /// The probability that a message is lost, 0 to 1, default 0. A request and its reply are lost
+    /// independently.
     pub loss: f64,
-    /// The chance that a message that nobody answers arrives twice, 0 to 1, default 0. Requests travel on streams, which
-    /// never double.
+    /// The probability that a message without a reply arrives twice, 0 to 1, default 0. Requests
+    /// travel on streams, which never duplicate.
     pub duplication: f64,
-    /// The chance that a message is held up for a while, so that later ones overtake it, 0 to 1, default 0.
+    /// The probability that a message is delayed so that later ones overtake it, 0 to 1, default 0.
     pub reordering: f64,
-    /// For how long it is held up at the most; each time up to this is equally likely. Default 20 ms.
+    /// The maximal delay of an overtaken message; the delay is uniformly distributed. Default 20
+    /// ms.
     pub reordering_delay_max: Duration,
-    /// Whether no host's word that nobody listens at a port ever arrives. Default false.
+    /// Whether the network drops the ICMP errors by which hosts report a closed port. Default
+    /// false.
     pub icmp_filtered: bool,
 }
 
@@ -45,29 +48,29 @@ impl Default for NetworkConfig {
     }
 }
 
-/// How the messages from one node to one other fare, beside what all messages suffer.
+/// The loss and delay of messages from one node to another, in addition to those of all messages.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct LinkRule {
-    /// The chance that one is lost, 0 to 1.
+    /// The probability of a loss, 0 to 1.
     pub loss: f64,
-    /// How much later one arrives.
+    /// The additional delay.
     pub delay: Duration,
 }
 
-/// What becomes of one message.
+/// The fate of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It arrives after this time.
     Arrives(Duration),
     /// It arrives after each of these times.
     Twice(Duration, Duration),
-    /// It was lost by chance.
+    /// It is lost by chance.
     Lost,
-    /// There is no way from here to there.
+    /// The direction is cut.
     Cut,
 }
 
-/// The network: messages overtake each other whenever their delays say so.
+/// The network. Messages overtake each other when their delays differ enough.
 #[derive(Debug)]
 pub struct Network {
     config: NetworkConfig,
@@ -75,11 +78,11 @@ pub struct Network {
     rules: Rules,
 }
 
-/// What holds for single nodes and links.
+/// The rules for nodes and links.
 #[derive(Debug, Default)]
 struct Rules {
     cuts: BTreeSet<(NodeIndex, NodeIndex)>,
-    /// Of each partition, who is on the one side.
+    /// The nodes on one side of each partition.
     partitions: Vec<BTreeSet<NodeIndex>>,
     ingress: BTreeMap<NodeIndex, f64>,
     egress: BTreeMap<NodeIndex, f64>,
@@ -87,14 +90,16 @@ struct Rules {
 }
 
 impl Network {
-    /// A network in which all links are alike.
+    /// A network in which all links are equal.
     pub fn new(config: NetworkConfig, rng: Rng) -> Self {
         Self { config, rng, rules: Rules::default() }
     }
 
-    /// The fate of a message from one node to another. `doubles` says whether it may arrive twice.
+    /// Decides the fate of a message from one node to another. `doubles` says whether it may arrive
+    /// twice.
     ///
-    /// It draws the same amount of chance whatever the outcome, so that a fault does not shift what comes after it.
+    /// Each call draws the same number of random values, whatever the outcome. So a fault does not
+    /// change the random values of later messages.
     pub fn fate(&mut self, from: NodeIndex, to: NodeIndex, doubles: bool) -> Fate {
         let [loss, duplication, held_up, first, second] = [(); 5].map(|()| self.rng.unit());
         if self.rules.cut(from, to) {
@@ -111,33 +116,33 @@ impl Network {
         Fate::Arrives(self.delay(first) + later)
     }
 
-    /// Whether chance alone may lose a message somewhere.
+    /// Whether any message may be lost by chance.
     pub fn is_lossy(&self) -> bool {
         let rules = &self.rules;
         self.config.loss > 0.0 || !rules.are_none()
     }
 
-    /// Whether hosts' words about their ports are filtered.
+    /// Whether the network drops ICMP errors.
     pub fn filters_icmp(&self) -> bool {
         self.config.icmp_filtered
     }
 
-    /// Changes the chance that a message is lost.
+    /// Sets the probability that a message is lost.
     pub fn set_loss(&mut self, loss: f64) {
         self.config.loss = loss;
     }
 
-    /// Changes the chance that a message arrives twice.
+    /// Sets the probability that a message arrives twice.
     pub fn set_duplication(&mut self, share: f64) {
         self.config.duplication = share;
     }
 
-    /// Changes the chance that a message is held up.
+    /// Sets the probability that a message is delayed so that later ones overtake it.
     pub fn set_reordering(&mut self, share: f64) {
         self.config.reordering = share;
     }
 
-    /// Cuts one direction.
+    /// Cuts one direction of a link.
     pub fn cut(&mut self, from: NodeIndex, to: NodeIndex) {
         self.rules.cuts.insert((from, to));
     }
@@ -147,35 +152,36 @@ impl Network {
         self.rules.partitions.push(group.iter().copied().collect());
     }
 
-    /// This share of what is sent to `node` is lost; 0 ends it.
+    /// Sets the share of messages to `node` that is lost; 0 ends it.
     pub fn set_ingress(&mut self, node: NodeIndex, loss: f64) {
         set(&mut self.rules.ingress, node, loss, loss > 0.0);
     }
 
-    /// This share of what `node` sends is lost; 0 ends it.
+    /// Sets the share of messages from `node` that is lost; 0 ends it.
     pub fn set_egress(&mut self, node: NodeIndex, loss: f64) {
         set(&mut self.rules.egress, node, loss, loss > 0.0);
     }
 
-    /// What holds for one direction of one link; the default rule ends it.
+    /// Sets the rule for one direction of a link; the default rule ends it.
     pub fn set_link(&mut self, from: NodeIndex, to: NodeIndex, rule: LinkRule) {
         set(&mut self.rules.links, (from, to), rule, rule != LinkRule::default());
     }
 
-    /// Ends every cut, partition and rule of a node or a link.
+    /// Ends every cut, partition, and rule of a node or a link.
     pub fn heal(&mut self) {
         self.rules = Rules::default();
     }
 
-    /// The delay of a message that draws this number from 0 to 1.
+    /// The delay of a message for a random value from 0 to 1.
     fn delay(&self, drawn: f64) -> Duration {
-        // The inverse of the exponential law; 1 - drawn is never 0.
+        // The inverse of the exponential distribution function; 1 - drawn is never 0.
         let extra = nanos(self.config.delay_extra_mean.as_secs_f64() * 1e9 * -(1.0 - drawn).ln());
         self.config.delay_min + extra.min(self.config.delay_extra_max)
     }
 
     fn held_up(&self, drawn: f64) -> Duration {
-        // Given that it is below the chance, what was drawn is evenly spread up to it.
+        // If the value is below the probability, it is uniformly distributed up to it. So the
+        // quotient is a uniform value, and no second random value is needed.
         let part = drawn / self.config.reordering;
         if part < 1.0 { self.config.reordering_delay_max.mul_f64(part) } else { Duration::ZERO }
     }
@@ -187,18 +193,19 @@ impl Rules {
             || self.partitions.iter().any(|side| side.contains(&from) != side.contains(&to))
     }
 
-    /// Whether no node and no link is treated otherwise than the rest.
+    /// Whether there is no rule for any node or link.
     fn are_none(&self) -> bool {
         self.ingress.is_empty() && self.egress.is_empty() && self.links.is_empty()
     }
 
-    /// All rules for a message between these two, as one.
+    /// All rules for a message between these two nodes, combined into one.
     fn link(&self, from: NodeIndex, to: NodeIndex) -> LinkRule {
         if self.are_none() {
             return LinkRule::default();
         }
         let rule = self.links.get(&(from, to)).copied().unwrap_or_default();
         let loss = |of: &BTreeMap<NodeIndex, f64>, node| of.get(&node).copied().unwrap_or(0.0);
+        // The losses are independent, so the probabilities that a message passes multiply.
         let kept = (1.0 - rule.loss) * (1.0 - loss(&self.egress, from)) * (1.0 - loss(&self.ingress, to));
         LinkRule { loss: 1.0 - kept, ..rule }
     }
@@ -207,7 +214,7 @@ impl Rules {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "it saturates, and no delay is below 0"
+    reason = "the cast saturates, and no delay is below 0"
 )]
 fn nanos(nanos: f64) -> Duration {
     Duration::from_nanos(nanos as u64)
@@ -238,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn delays_stay_within_their_bounds_and_have_their_mean() {
+    fn delays_keep_their_bounds_and_mean() {
         let config = NetworkConfig::default();
         let mut sum = Duration::ZERO;
         for fate in fates(&mut network(0.0, 0.0), true) {
@@ -251,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_share_of_lost_and_doubled_messages_is_what_was_asked_for() {
+    fn loss_and_duplication_have_their_configured_share() {
         let fates = fates(&mut network(0.1, 0.2), true);
         let lost = fates.iter().filter(|fate| **fate == Fate::Lost).count();
         let twice = fates.iter().filter(|fate| matches!(fate, Fate::Twice(..))).count();
@@ -265,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_one_way_cut_leaves_the_way_back_open() {
+    fn one_way_cut_leaves_opposite_direction_open() {
         let mut network = network(0.0, 0.0);
         network.cut(A, B);
         assert_eq!(network.fate(A, B, false), Fate::Cut);
@@ -273,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_cuts_between_the_groups_and_not_within_until_it_heals() {
+    fn partition_cuts_between_sides_until_it_heals() {
         let mut network = network(0.0, 0.0);
         network.partition(&[A, B]);
         for (from, to, open) in [(A, B, true), (B, A, true), (A, C, false), (C, A, false), (C, B, false)] {
@@ -284,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_does_not_shift_the_chance_that_comes_after_it() {
+    fn fault_does_not_shift_later_random_values() {
         let (mut whole, mut cut) = (network(0.0, 0.0), network(0.0, 0.0));
         cut.cut(A, B);
         whole.fate(A, B, true);
@@ -293,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_node_loses_is_what_was_asked_for_in_that_direction_only() {
+    fn ingress_and_egress_loss_hold_for_their_direction() {
         let arrive = |network: &mut Network, from, to| {
             let fates = (0..10_000).map(|_| network.fate(from, to, false));
             fates.filter(|fate| matches!(fate, Fate::Arrives(_))).count()
@@ -312,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_of_a_link_holds_for_its_direction_until_it_ends() {
+    fn link_rule_holds_for_its_direction_until_it_ends() {
         let (mut network, late) = (network(0.0, 0.0), Duration::from_secs(1));
         let is_late = |network: &mut Network, from, to| {
             let Fate::Arrives(delay) = network.fate(from, to, false) else { panic!("nothing is lost") };
@@ -325,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_share_of_messages_that_are_held_up_is_what_was_asked_for() {
+    fn reordering_has_its_configured_share() {
         let mut network = network(0.0, 0.0);
         network.config.reordering_delay_max = Duration::from_secs(100);
         network.set_reordering(0.25);

@@ -1,4 +1,4 @@
-//! One simulated node: its name and address, which stay, and its process, which comes and goes with each life.
+//! One simulated node. Its name and address are permanent; its process is new in each instance.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -12,14 +12,14 @@ use kinfolk_swim::{Command, CommandId, Machine, ReplyId, RequestId, SwimConfig};
 use crate::clock::Clock;
 use crate::tickets::Ticket;
 use crate::traffic::Traffic;
-use crate::world::{Arrival, Letter};
+use crate::world::{Arrival, Outgoing};
 
-/// The place of a node in its world, from 0.
+/// The index of a node in its world, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeIndex(pub usize);
 
 impl NodeIndex {
-    /// The name of the node in this place. Names are ordered as places are.
+    /// The name of the node with this index. The order of names is the order of indices.
     ///
     /// # Panics
     /// Never: the name is a DNS label for every number.
@@ -27,7 +27,7 @@ impl NodeIndex {
         NodeId::new(&self.to_string()).expect("a letter and digits are a DNS label")
     }
 
-    /// The place of the node of this name, if it is such a name.
+    /// The index of the node with this name; `None` if the name has another form.
     pub fn of(id: &NodeId) -> Option<Self> {
         let digits = id.as_str().strip_prefix('n')?;
         digits.parse().ok().filter(|_| digits.len() >= 4).map(Self)
@@ -44,71 +44,73 @@ impl fmt::Display for NodeIndex {
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Node {
-    // First what every message looks at, in this order, so that it takes few lines of the cache.
+    // The first fields are those that every message needs, so that they share few cache lines.
     pub id: NodeId,
     pub clock: Clock,
-    /// How much later than it should it handles what comes, and wakes.
+    /// By how much the node handles messages, and wakes, late.
     pub slow: Duration,
     pub traffic: Traffic,
     pub process: Option<Process>,
     pub addr: NodeAddr,
-    /// How far its time of day has been set back.
+    /// How far the node's wall clock is set back.
     pub set_back: Duration,
-    /// The last incarnation of its former life, if it remembers that.
+    /// The last incarnation of its previous instance, if the scenario lets nodes remember it.
     pub remembered: Option<Incarnation>,
-    /// What has come for it while it pauses or is blocked.
+    /// What arrived while the node was paused or blocked.
     pub waiting: VecDeque<Arrival>,
-    /// What it is stuck with while it is blocked.
-    pub held: VecDeque<Letter>,
-    /// Whether its machine was told that it waits for them to go out.
-    pub congested: bool,
+    /// The messages that cannot go out while the node is blocked.
+    pub held: VecDeque<Outgoing>,
+    /// Whether its machine knows that the outbox is full.
+    pub outbox_full: bool,
 }
 
-/// One life of a node.
+/// One instance of a node: its running process.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Process {
-    /// The requests that wait for their one end, each with its deadline, in the order of their numbers.
+    /// The requests that have not ended, each with its deadline, in the order of their numbers.
     requests: Vec<(RequestId, Ticket)>,
     pub health: Option<Box<HealthChecker>>,
-    /// The machine's registry, which the tests write to plant a fault.
+    /// The machine's registry, which tests change in order to plant a fault.
     pub registry: SharedNodeRegistry,
     pub machine: Machine,
-    /// What observers have seen of its view.
+    /// The view as the observers saw it last.
     pub seen: Arc<Snapshot>,
-    /// Whom the machine watches.
+    /// The subjects that the machine watches.
     pub subjects: Vec<NodeId>,
     pub commands: Commands,
 }
 
-/// Who waits for the answer to a request.
+/// The origin of a request: which instance waits for the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Asker {
+pub(crate) struct Requester {
     pub node: NodeIndex,
-    pub life: u32,
+    pub instance: u32,
     pub request: RequestId,
 }
 
-impl Asker {
-    /// The bits of a [`ReplyId`] for each part; they suffice for a million nodes with 255 lives of 68 billion requests.
+impl Requester {
+    /// The bits of a [`ReplyId`] for each part. They are enough for a million nodes with 255
+    /// instances and 68 billion requests each.
     const REQUEST_BITS: u32 = 36;
-    const LIFE_BITS: u32 = 8;
+    const INSTANCE_BITS: u32 = 8;
 
-    /// The name that the receiver has for the request: it says itself who asked.
+    /// The identifier under which the receiver knows the request. It holds the whole origin, so the
+    /// world keeps no table of open requests.
     pub(crate) fn name(self) -> ReplyId {
-        let fits = self.request.0 >> Self::REQUEST_BITS == 0 && self.life >> Self::LIFE_BITS == 0;
-        assert!(fits, "{} has had too many lives or requests", self.node);
-        let node_and_life = (self.node.0 as u64) << Self::LIFE_BITS | u64::from(self.life);
-        ReplyId(node_and_life << Self::REQUEST_BITS | self.request.0)
+        let fits = self.request.0 >> Self::REQUEST_BITS == 0 && self.instance >> Self::INSTANCE_BITS == 0;
+        assert!(fits, "{} had too many instances or requests", self.node);
+        let node_and_instance = (self.node.0 as u64) << Self::INSTANCE_BITS | u64::from(self.instance);
+        ReplyId(node_and_instance << Self::REQUEST_BITS | self.request.0)
     }
 
     pub(crate) fn of(name: ReplyId) -> Self {
         let low = |value: u64, bits: u32| value & ((1 << bits) - 1);
-        let node_and_life = name.0 >> Self::REQUEST_BITS;
+        let node_and_instance = name.0 >> Self::REQUEST_BITS;
         let part = |value: u64| u32::try_from(value).expect("each part has fewer than 32 bits");
         Self {
-            node: NodeIndex(part(node_and_life >> Self::LIFE_BITS) as usize),
-            life: part(low(node_and_life, Self::LIFE_BITS)),
+            node: NodeIndex(part(node_and_instance >> Self::INSTANCE_BITS) as usize),
+            instance: part(low(node_and_instance, Self::INSTANCE_BITS)),
             request: RequestId(low(name.0, Self::REQUEST_BITS)),
         }
     }
@@ -117,16 +119,16 @@ impl Asker {
 /// The application's commands that have not ended.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
-    open: BTreeMap<CommandId, Asked>,
+    open: BTreeMap<CommandId, Purpose>,
     made: u64,
 }
 
-/// What a command was for.
+/// The purpose of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// A join through a node, after so many failed ones.
+pub(crate) enum Purpose {
+    /// A join through a member, and the number of failed joins before it.
     Join(NodeIndex, u32),
-    /// Anything that is not tried again.
+    /// A command that is not repeated.
     Once,
 }
 
@@ -134,6 +136,7 @@ impl Node {
     pub(crate) fn new(index: NodeIndex) -> Self {
         let place = u32::try_from(index.0).unwrap_or(u32::MAX);
         let [_, high, middle, low] = place.to_be_bytes();
+        // The index is part of the address, so addresses are unique.
         let addr = NodeAddr::new(([10, high, middle, low], 7_000).into());
         Self {
             id: index.id(),
@@ -145,14 +148,15 @@ impl Node {
             remembered: None,
             waiting: VecDeque::new(),
             held: VecDeque::new(),
-            congested: false,
+            outbox_full: false,
             traffic: Traffic::default(),
         }
     }
 }
 
 impl Process {
-    /// Begins a life with what is known already; `phi` says whether the silence of others is watched.
+    /// Starts an instance with a given registry. `phi` says whether members watch the silence of
+    /// others.
     pub(crate) fn start(
         me: NodeStatus,
         registry: SharedNodeRegistry,
@@ -177,9 +181,10 @@ impl Process {
         }
     }
 
-    /// A request goes out, to be ended by that deadline.
+    /// Records a request that goes out, with its deadline.
     pub(crate) fn open(&mut self, request: RequestId, deadline: Ticket) {
         let is_next = self.requests.last().is_none_or(|(last, _)| *last < request);
+        // Ascending numbers allow a binary search.
         assert!(is_next, "a machine numbers its requests upwards");
         self.requests.push((request, deadline));
     }
@@ -189,12 +194,12 @@ impl Process {
         self.place_of(request).is_some()
     }
 
-    /// This is the one end of a request, unless it has ended before: its deadline.
+    /// Ends a request and returns its deadline; `None` if it has ended before.
     pub(crate) fn close(&mut self, request: RequestId) -> Option<Ticket> {
         self.place_of(request).map(|place| self.requests.remove(place).1)
     }
 
-    /// How many requests have not ended.
+    /// The number of requests that have not ended.
     pub(crate) fn requests(&self) -> usize {
         self.requests.len()
     }
@@ -203,16 +208,16 @@ impl Process {
         self.requests.binary_search_by_key(&request, |(request, _)| *request).ok()
     }
 
-    /// Names a new command.
-    pub(crate) fn command(&mut self, asked: Asked, command: Command) -> kinfolk_swim::Input {
+    /// Gives a new command its identifier, and makes the machine's input from it.
+    pub(crate) fn command(&mut self, purpose: Purpose, command: Command) -> kinfolk_swim::Input {
         let id = CommandId(self.commands.made);
         self.commands.made += 1;
-        self.commands.open.insert(id, asked);
+        self.commands.open.insert(id, purpose);
         kinfolk_swim::Input::Command { id, command }
     }
 
-    /// A command has ended: what it was for, once.
-    pub(crate) fn ended(&mut self, id: CommandId) -> Option<Asked> {
+    /// Ends a command and returns its purpose; `None` if it has ended before.
+    pub(crate) fn ended(&mut self, id: CommandId) -> Option<Purpose> {
         self.commands.open.remove(&id)
     }
 }
@@ -222,14 +227,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_ordered_as_places_are() {
+    fn names_have_the_order_of_indices() {
         let ids: Vec<_> = [0, 9, 10, 99, 100, 9_999].map(|place| NodeIndex(place).id()).into();
         assert!(ids.is_sorted());
         assert_eq!(ids[2].as_str(), "n0010");
     }
 
     #[test]
-    fn a_place_is_found_by_its_name_and_nonsense_by_none() {
+    fn index_is_found_by_its_name_only() {
         for place in [0, 7, 9_999, 10_000] {
             assert_eq!(NodeIndex::of(&NodeIndex(place).id()), Some(NodeIndex(place)));
         }
@@ -239,15 +244,15 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_found_by_the_name_that_its_receiver_has_for_it() {
-        for (node, life, request) in [(0, 1, 0), (9_999, 255, 1), (1_048_575, 0, (1 << 36) - 1)] {
-            let asker = Asker { node: NodeIndex(node), life, request: RequestId(request) };
-            assert_eq!(Asker::of(asker.name()), asker);
+    fn requester_is_found_by_its_reply_id() {
+        for (node, instance, request) in [(0, 1, 0), (9_999, 255, 1), (1_048_575, 0, (1 << 36) - 1)] {
+            let requester = Requester { node: NodeIndex(node), instance, request: RequestId(request) };
+            assert_eq!(Requester::of(requester.name()), requester);
         }
     }
 
     #[test]
-    fn addresses_differ() {
+    fn addresses_are_distinct() {
         assert_ne!(Node::new(NodeIndex(1)).addr, Node::new(NodeIndex(257)).addr);
     }
 }

@@ -1,4 +1,5 @@
-//! What an observer of the simulation is shown: every change of every member's view, and what happens around it.
+//! What an observer of the simulation sees: every change of every member's view, and the events
+//! around it.
 
 use std::sync::Arc;
 
@@ -9,72 +10,74 @@ use crate::faults::Step;
 use crate::node::NodeIndex;
 use crate::truth::Truth;
 
-/// One thing that happened.
+/// One observation.
 #[derive(Debug)]
 pub enum Observed<'a> {
-    /// What one member knows of another, or of itself, has changed. Both sides are never `None` together.
+    /// An entry in the view of one member changed: of another member, or of itself. At least one
+    /// side is `Some`.
     View {
-        /// Whose view.
+        /// The member whose view changed.
         node: NodeIndex,
-        /// What it knew.
+        /// The entry before.
         before: Option<&'a NodeStatus>,
-        /// What it knows now; `None` if it has forgotten a tombstone.
+        /// The entry now; `None` if the member reaped a tombstone.
         after: Option<&'a NodeStatus>,
     },
-    /// A member told its application something.
+    /// A member reported an event to its application.
     Event {
-        /// Which member.
+        /// The member.
         node: NodeIndex,
-        /// What.
+        /// The event.
         event: &'a ClusterEvent,
     },
-    /// A member's command has ended.
+    /// A member's command ended.
     Done {
-        /// Which member.
+        /// The member.
         node: NodeIndex,
-        /// How.
+        /// Its outcome.
         outcome: &'a Outcome,
     },
-    /// A member has taken an input: how much it holds now.
+    /// A member handled an input. This is how much it holds now.
     Load {
-        /// Which member.
+        /// The member.
         node: NodeIndex,
-        /// Its own counters.
+        /// The member's own counters.
         stats: &'a SwimStats,
-        /// How many nodes it knows, tombstones included.
+        /// The number of nodes in its view, with tombstones.
         known: usize,
-        /// How many of its requests wait for their answer, as the driver sees it.
+        /// The number of its requests without a reply, as the driver counts them.
         requests: usize,
     },
-    /// A step of the script was taken; the truth already says so.
+    /// A step of the script happened; the truth already includes it, so that an invariant can
+    /// compare at once.
     Step(&'a Step),
     /// A message was sent.
     Sent {
-        /// Its length, encoded.
+        /// The encoded length.
         bytes: usize,
     },
-    /// A second has passed.
+    /// A second passed.
     Second,
 }
 
-/// One thing that happened, when, and what is really so.
+/// An observation, its time, and the truth at that time.
 #[derive(Debug)]
 pub struct Moment<'a> {
-    /// When.
+    /// The time.
     pub now: Instant,
-    /// What is really so.
+    /// The true state of all nodes.
     pub truth: &'a Truth,
-    /// What happened.
+    /// The observation.
     pub what: Observed<'a>,
 }
 
-/// How it all stands at the end of a run.
+/// The state at the end of a run.
 #[derive(Debug)]
 pub struct Ending<'a> {
-    /// When.
+    /// The time.
     pub now: Instant,
-    /// What is really so.
+    /// The true state of all nodes.
     pub truth: &'a Truth,
-    /// What each running node knows.
+    /// The view of each running node.
     pub views: Vec<(NodeIndex, Arc<Snapshot>)>,
 }

@@ -1,65 +1,70 @@
-//! What is going to happen, by time and, at equal time, in the order of scheduling. Nothing is ever taken out before its
-//! time: whoever schedules something that may be over by then looks whether it is.
+//! The scheduled events, ordered by time and then by the order of scheduling. Nothing is removed
+//! before its time. Code that schedules an event which may become obsolete checks at its time
+//! whether it still matters.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use kinfolk_core::Instant;
 
-/// An ordered queue of happenings: a ring of slots, one for each span of time to come (R. Brown, "Calendar queues", CACM
-/// 1988).
+/// An ordered queue of events: a ring of slots, one for each span of time to come (R. Brown,
+/// "Calendar queues", CACM 1988).
 ///
-/// Nearly all that is scheduled is due within seconds. It is chained to the slot of its time, whatever else waits, and put in
-/// order only when that slot has come, together with the few others in it. What lies beyond the ring waits in a heap.
+/// Nearly all events are due within seconds. Such an event is linked to the slot of its time in
+/// constant time, whatever the number of waiting events. The few events of a slot are sorted only
+/// when its time comes. Events beyond the ring wait in a heap.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    /// What is due up to the end of the present slot, the first at the end.
+    /// The events that are due up to the end of the current slot, the first at the end.
     due: Vec<Key>,
-    /// Counts the slots since the origin up to the present one.
+    /// The number of the current slot, from the origin.
     slot: u64,
-    /// The first place in the chain of each of the next slots, by the slot's number modulo their count.
+    /// The head of the linked list of each of the next slots; the index is the slot's number modulo
+    /// the number of slots.
     ring: Vec<u32>,
-    /// How much is in the ring.
+    /// The number of events in the ring.
     in_ring: usize,
-    /// What lies beyond the ring.
+    /// The events beyond the ring.
     far: BinaryHeap<Reverse<Key>>,
     places: Vec<Place<T>>,
     free: Vec<u32>,
     scheduled: u64,
 }
 
-/// When, and at equal time in which order; then where it stands.
+/// The time, the order at equal time, and the place of the event.
 type Key = (u64, u64, u32);
 
-/// One happening, from its scheduling until it happens.
+/// One event, from its scheduling until it happens.
 #[derive(Debug)]
 struct Place<T> {
     at: u64,
     number: u64,
-    /// The next in the chain of its slot.
+    /// The next place in the linked list of its slot.
     next: u32,
     what: Option<T>,
 }
 
-/// How many bits of a time in nanoseconds are within a slot: it takes 262 us.
+/// The number of bits of a time in nanoseconds that lie within a slot: a slot takes 262 us.
 const SLOT_BITS: u32 = 18;
-/// How many slots the ring has: 8.6 s.
+/// The number of slots in the ring: together 8.6 s. Most time-outs and intervals of the protocol
+/// are shorter.
 const SLOTS: u64 = 1 << 15;
-/// The end of a chain.
+/// The end of a linked list.
 const NONE: u32 = u32::MAX;
 
 impl<T> Queue<T> {
-    /// Schedules something.
+    /// Schedules an event.
     pub(crate) fn push(&mut self, at: Instant, what: T) {
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place { at: 0, number: 0, next: NONE, what: None });
-            u32::try_from(self.places.len() - 1).expect("fewer than 2^32 things are under way at a time")
+            u32::try_from(self.places.len() - 1).expect("fewer than 2^32 events wait at a time")
         });
         let (at, number) = (at.as_nanos(), self.scheduled);
         self.scheduled += 1;
         let slot = at >> SLOT_BITS;
         let mut next = NONE;
         if slot <= self.slot {
+            // The current slot is sorted already, so insert at the right position.
             let key = (at, number, place);
             let later = self.due.partition_point(|other| *other > key);
             self.due.insert(later, key);
@@ -72,7 +77,7 @@ impl<T> Queue<T> {
         self.places[place as usize] = Place { at, number, next, what: Some(what) };
     }
 
-    /// Takes what comes first, if that is not after `end`.
+    /// Takes the first event, if it is not after `end`.
     pub(crate) fn pop_until(&mut self, end: Instant) -> Option<(Instant, T)> {
         while self.due.is_empty() && self.slot < end.as_nanos() >> SLOT_BITS {
             self.advance(end);
@@ -83,7 +88,8 @@ impl<T> Queue<T> {
         Some((Instant::from_nanos(at), what))
     }
 
-    /// Goes to the next slot, or, if all that waits lies far beyond, to the slot of that or of `end`.
+    /// Moves to the next slot. If the ring is empty, it moves directly to the slot of the first
+    /// event in the heap, or of `end`. So a long quiet time costs one step.
     fn advance(&mut self, end: Instant) {
         let first_far = self.far.peek().map_or(u64::MAX, |Reverse(key)| key.0 >> SLOT_BITS);
         let empty_until = if self.in_ring == 0 { first_far.min(end.as_nanos() >> SLOT_BITS) } else { 0 };
@@ -105,9 +111,9 @@ impl<T> Queue<T> {
     }
 }
 
-/// Where in the ring a slot is.
+/// The index of a slot in the ring.
 fn in_ring(slot: u64) -> usize {
-    usize::try_from(slot % SLOTS).expect("the ring is smaller than any memory")
+    usize::try_from(slot % SLOTS).expect("the ring is smaller than the memory")
 }
 
 impl<T> Default for Queue<T> {
@@ -136,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn things_come_by_time_then_in_the_order_of_scheduling_and_not_after_the_end() {
+    fn events_come_by_time_then_scheduling_order() {
         let mut queue = Queue::default();
         for (ms, what) in [(5, 'c'), (1, 'a'), (9, 'd'), (1, 'b')] {
             queue.push(at(ms), what);
@@ -149,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_used_again() {
+    fn place_is_reused() {
         let mut queue = Queue::default();
         for ms in 0..1_000 {
             queue.push(at(ms), ms);
@@ -159,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_within_a_slot_in_the_ring_and_beyond_it_comes_in_one_order() {
+    fn slot_ring_and_heap_give_one_order() {
         let mut rng = kinfolk_core::Rng::from_seed(1);
         let (mut queue, mut expected) = (Queue::default(), Vec::new());
         let mut now = 0;

@@ -1,4 +1,4 @@
-//! One run from beginning to end, and what came of it.
+//! One run from begin to end, and its report.
 
 use std::time::Duration;
 
@@ -15,23 +15,25 @@ use crate::scenario::Scenario;
 use crate::trace::Trace;
 use crate::world::World;
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
     /// The first violation; `None` if every invariant held.
     pub broken: Option<Violation>,
     /// What was measured.
     pub figures: Figures,
-    /// How much virtual time it took, up to the violation if there was one.
+    /// The virtual time of the run, up to the violation if there was one.
     pub lasted: Duration,
-    /// The lines, if they were wanted.
+    /// The lines of the trace, if it was on.
     pub trace: String,
 }
 
-/// Runs a scenario from a seed under every invariant. The same arguments give the same report.
+/// Runs a scenario from a seed, and checks every invariant. The same arguments give the same
+/// report.
 pub fn run(scenario: &Scenario, seed: u64, trace: Trace) -> Report {
     let mut world = World::new(scenario, seed, trace, checks(scenario));
     world.run_until(scenario.end);
+    // The invariants about the end assume that the run reached it.
     if world.broken().is_none() {
         world.finish();
     }
@@ -44,16 +46,19 @@ pub fn run(scenario: &Scenario, seed: u64, trace: Trace) -> Report {
 pub fn checks(scenario: &Scenario) -> Checks {
     let no_false_failure = scenario.excuse.map_or(NoFalseFailure::strict(), NoFalseFailure::excused_for);
     let mut invariants: Vec<Box<dyn Invariant>> = vec![
+        // Only the first violation counts, so rules about single claims come before rules about
+        // whole views.
         Box::new(Incarnations::default()),
         Box::new(Precedence),
         Box::new(NoResurrection::default()),
         Box::new(Bounded),
         Box::new(no_false_failure),
         Box::new(CrashKnown::within(scenario.crash_within, scenario.config.partition_grace)),
-        Box::new(ReachesAll::within(scenario.news_within)),
+        Box::new(ReachesAll::within(scenario.spread_within)),
         Box::new(ViewsAgree),
         Box::new(ViewsTrue),
     ];
+    // Only Verified mode promises these two.
     if let Some(tolerated) = scenario.tolerated_pause {
         invariants.push(Box::new(PauseTolerated::below(tolerated)));
     }

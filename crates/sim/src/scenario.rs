@@ -1,6 +1,6 @@
-//! A scenario: how many nodes, which protocol, which network, what happens when, and within what time all must be well.
-//! The smoke list is built here; whom and when a fault hits comes from the seed. Scenarios of chance are in
-//! `scenario/random.rs`.
+//! A scenario: the number of nodes, the protocol, the network, the script, and the time by which
+//! all views must be equal and true. This file builds the smoke list. The seed decides which node a
+//! fault hits, and when. Random scenarios are in `scenario/random.rs`.
 
 mod random;
 
@@ -16,53 +16,56 @@ use crate::network::NetworkConfig;
 use crate::node::NodeIndex;
 use crate::seed::Streams;
 
-/// When the group has formed and the scenario proper begins.
+/// The time at which the group has formed and the scenario proper starts.
 const FORMED: Duration = Duration::from_secs(10);
-/// How far apart the starts of the nodes lie at the most.
+/// The starts of the nodes lie within this time.
 const START_SPREAD: Duration = Duration::from_millis(500);
-/// How long news may take on a healthy network.
-const NEWS_WITHIN: Duration = Duration::from_secs(5);
-/// How long a group is cut in halves: longer than the partition grace, and what follows it.
+/// How long an update may take on a healthy network.
+const SPREAD_WITHIN: Duration = Duration::from_secs(5);
+/// How long a group is cut in halves: longer than the partition grace and the verdicts after it.
 const CUT: Duration = Duration::from_mins(1);
-/// How long a failed exchange of views, a late refutation or a lost update may take to be repaired, once all is well.
+/// How long the protocol may take to repair a failed exchange of views, a late refutation, or a
+/// lost update, after the last fault.
 const REPAIR: Duration = Duration::from_secs(65);
 
 /// What happens in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Kind {
-    /// All join through one seed, and nothing else happens for a minute.
+    /// All nodes join through one seed, and nothing else happens for a minute.
     Join,
     /// One node crashes.
     Crash,
-    /// One leaves.
+    /// One node leaves.
     Leave,
-    /// One changes its tags, which ride on gossip.
+    /// One node changes its tags, which are small enough for piggybacking.
     Tags,
-    /// One changes its tags to some that are too large to ride along, 3,000 bytes.
+    /// One node changes its tags to 3,000 bytes, too many for piggybacking.
     BigTags,
-    /// Three nodes broadcast, on a network that doubles a tenth of all messages that are not answered.
+    /// Three broadcasts, on a network that duplicates a tenth of all messages without a reply.
     Broadcast,
     /// A tenth of all messages is lost for two minutes.
     Loss,
     /// Two fifths of the nodes are cut off for less than a suspicion lasts.
     Partition,
-    /// One hears all and is heard by nobody for less than a suspicion lasts.
+    /// One node receives all messages, but none of its messages arrives, for less than a suspicion
+    /// lasts.
     OneWay,
-    /// One pauses for less than a suspicion lasts, and refutes.
+    /// One node pauses for less than a suspicion lasts, and refutes.
     Pause,
-    /// One crashes and is back within a second, under its name.
+    /// One node crashes and restarts within a second, under its name.
     Restart,
-    /// A crash that is detected, then a restart under the same name.
+    /// One node crashes, is detected, and restarts under the same name.
     Return,
-    /// A crash that is detected, then one node has the crashed one forgotten, while another is
+    /// One node crashes and is detected. Then another requests to forget it, while a third is
     /// paused.
     Forget,
-    /// Half of the nodes are cut off from the other half for a minute, longer than the partition grace.
+    /// Half of the nodes are cut off from the other half for a minute, longer than the partition
+    /// grace.
     Halves,
-    /// Half of the nodes fall silent at once, for good.
+    /// The hosts of half of the nodes stop at once, permanently.
     Disaster,
-    /// Whatever the seed says.
+    /// Random steps from the seed.
     Random,
 }
 
@@ -71,28 +74,30 @@ pub enum Kind {
 pub struct Scenario {
     /// What happens.
     pub kind: Kind,
-    /// How many nodes there are.
+    /// The number of nodes.
     pub nodes: usize,
-    /// The configuration of all.
+    /// The configuration of all members.
     pub config: SwimConfig,
-    /// The network at the beginning.
+    /// The network at the start.
     pub network: NetworkConfig,
-    /// What happens when.
+    /// The steps, with their times.
     pub script: Script,
-    /// When it ends; all views must be equal and true by then.
+    /// The end of the run; all views must be equal and true by then.
     pub end: Instant,
-    /// How long news may take to reach all.
-    pub news_within: Duration,
-    /// How long a crash may take to be known to all.
+    /// How long an update may take to reach all members.
+    pub spread_within: Duration,
+    /// How long the detection of a crash by all members may take.
     pub crash_within: Duration,
-    /// For how long after trouble a running member may be declared failed; `None`: never.
+    /// For how long after a fault a running member may be declared failed; `None` means never.
     pub excuse: Option<Duration>,
-    /// The longest stall of a member that must never end in its failure; `None` where the mode does not promise one.
+    /// Stalls of a member below this time must never end in its failure; `None` if the mode does
+    /// not promise one.
     pub tolerated_pause: Option<Duration>,
-    /// Whether members watch each other's silence (phi) beside the protocol. Default true. The papers of SWIM and
-    /// Lifeguard know no such thing, and where everybody watches everybody it costs each member one detector a peer.
+    /// Whether members also watch each other with phi accrual. Default true. The papers of SWIM and
+    /// Lifeguard do not use it. It costs each member one detector for each peer that it watches.
     pub phi: bool,
-    /// Whether a node that restarts remembers its last incarnation, as one that writes it down does. Default false.
+    /// Whether a node that restarts knows its last incarnation, as a member with a state directory
+    /// does. Default false.
     pub remembers: bool,
 }
 
@@ -144,7 +149,7 @@ impl Kind {
         }
     }
 
-    /// The fewest nodes with which it has a meaning.
+    /// The smallest number of nodes for which the scenario makes sense.
     pub fn nodes_min(self) -> usize {
         match self {
             Self::Join | Self::Tags | Self::BigTags | Self::Broadcast => 1,
@@ -157,12 +162,12 @@ impl Kind {
 }
 
 impl Scenario {
-    /// The scenario of this kind, size and seed.
+    /// The scenario of this kind, size, and seed.
     ///
     /// # Panics
-    /// If there are fewer nodes than [`Kind::nodes_min`].
+    /// When `nodes` is below [`Kind::nodes_min`].
     pub fn new(kind: Kind, nodes: usize, config: SwimConfig, seed: u64) -> Self {
-        assert!(nodes >= kind.nodes_min(), "{kind} needs {} nodes", kind.nodes_min());
+        assert!(nodes >= kind.nodes_min(), "the scenario {kind} needs at least {} nodes", kind.nodes_min());
         let rng = &mut Streams::new(seed).faults;
         let mut scenario = Self { kind, ..Self::bare(nodes, config) };
         scenario.form(rng);
@@ -171,8 +176,8 @@ impl Scenario {
         scenario
     }
 
-    /// A bare scenario of so many nodes: nothing happens until something is added, and it ends at the origin until
-    /// `end` says otherwise. For worlds that are preformed, and scripts of one's own.
+    /// A scenario in which nothing happens until the caller adds steps. It ends at the origin until
+    /// `end` is set. For preformed worlds, and for scripts of the caller.
     pub fn bare(nodes: usize, config: SwimConfig) -> Self {
         Self {
             kind: Kind::Join,
@@ -183,14 +188,14 @@ impl Scenario {
             network: NetworkConfig::default(),
             script: Script::default(),
             end: Instant::ORIGIN,
-            news_within: NEWS_WITHIN,
+            spread_within: SPREAD_WITHIN,
             excuse: None,
             phi: true,
             remembers: false,
         }
     }
 
-    /// The names of modes on the command line, with their configurations.
+    /// The names of the modes on the command line, with their configurations.
     pub fn modes() -> [(&'static str, SwimConfig); 3] {
         [
             ("swim", SwimConfig::swim()),
@@ -209,7 +214,8 @@ impl Scenario {
         }
     }
 
-    /// The first node starts, then all others, each at its time, and join through it.
+    /// Starts the first node, and then all others, each at its own time; they join through the
+    /// first.
     fn form(&mut self, rng: &mut Rng) {
         let seed = NodeIndex(0);
         self.script.at(Duration::ZERO, Step::Start { node: seed, via: None });
@@ -218,14 +224,16 @@ impl Scenario {
         }
     }
 
-    /// Adds what happens once the group has formed, and says how long it may take until all is well again.
+    /// Adds the steps after the group has formed. Returns how long views may take to settle after
+    /// the last step.
     fn add(&mut self, kind: Kind, rng: &mut Rng) -> Duration {
         let start = FORMED + Duration::from_secs(5).mul_f64(rng.unit());
         let one = NodeIndex(rng.below(self.nodes));
         let other = NodeIndex((one.0 + 1 + rng.below(self.nodes.saturating_sub(1))) % self.nodes);
         if matches!(kind, Kind::Partition | Kind::OneWay | Kind::Pause) {
-            // A suspect has to hear of it, and its refutation has to be heard, while messages may be lost. SWIM leaves that
-            // to chance once the update has been sent often enough; with Lifeguard's buddy system it fails seldom.
+            // The suspect must learn of its suspicion, and its refutation must reach all, while
+            // messages may be lost. In SWIM this depends on chance after the update has been sent
+            // often enough. With Lifeguard's buddy system it rarely fails.
             self.excuse = (self.config.mode != Mode::Verified).then_some(REPAIR);
         }
         let (short, script) = (self.shorter_than_a_suspicion(), &mut self.script);
@@ -238,20 +246,20 @@ impl Scenario {
             }
             Kind::Leave => {
                 script.at(start, Step::Leave(one));
-                NEWS_WITHIN * 2
+                SPREAD_WITHIN * 2
             }
             Kind::Tags | Kind::BigTags => {
                 let bytes = if kind == Kind::Tags { 100 } else { 3_000 };
                 script.at(start, Step::SetTags(one, tags(bytes, 1)));
-                script.at(start + NEWS_WITHIN, Step::SetTags(one, tags(bytes, 2)));
-                NEWS_WITHIN * 2
+                script.at(start + SPREAD_WITHIN, Step::SetTags(one, tags(bytes, 2)));
+                SPREAD_WITHIN * 2
             }
             Kind::Broadcast => {
                 self.network.duplication = 0.1;
                 for (number, node) in (0..).zip([one, other, one]) {
                     script.at(start, Step::Broadcast(node, payload(number)));
                 }
-                NEWS_WITHIN * 2
+                SPREAD_WITHIN * 2
             }
             Kind::Loss => {
                 self.excuse = Some(REPAIR);
@@ -264,8 +272,9 @@ impl Scenario {
                 REPAIR
             }
             Kind::Pause => {
-                // The answers to pings that waited come too late, and may use up all tellings of the refutation: SWIM's
-                // paper has nobody who would ask for it again. Lifeguard's buddy system has.
+                // Acks to the pings that waited come too late. They may use up all transmissions of
+                // the refutation, and SWIM's paper has no mechanism that requests it again.
+                // Lifeguard's buddy system does.
                 self.excuse = (self.config.mode == Mode::Swim).then_some(REPAIR);
                 script.fault(start, Fault::Pause(one));
                 script.fault(start + short, Fault::Resume(one));
@@ -300,7 +309,8 @@ impl Scenario {
         }
     }
 
-    /// `one` crashes, and `other` has it forgotten once all know that, while a third pauses.
+    /// `one` crashes. When all members know that, `other` requests to forget it, while a third node
+    /// is paused.
     fn forget(&mut self, start: Duration, one: NodeIndex, other: NodeIndex) {
         self.excuse = (self.config.mode == Mode::Swim).then_some(REPAIR);
         let (then, short) = (start + self.crash_within, self.shorter_than_a_suspicion());
@@ -313,7 +323,8 @@ impl Scenario {
         self.script.at(then, Step::Forget { node: other, of: one });
     }
 
-    /// Cuts some off, or the way from `one` to all others, and ends it before a suspicion runs out.
+    /// Cuts off some nodes, or all messages from `one`, and ends the cut before a suspicion
+    /// expires.
     fn cut(&mut self, kind: Kind, start: Duration, one: NodeIndex, rng: &mut Rng) {
         let mut all: Vec<_> = (0..self.nodes).map(NodeIndex).collect();
         if kind == Kind::Partition {
@@ -329,7 +340,7 @@ impl Scenario {
         self.script.fault(start + self.shorter_than_a_suspicion(), Fault::Heal);
     }
 
-    /// A fault of this length is over well before the first suspicion that it can cause runs out.
+    /// A time that ends well before the first suspicion that such a fault causes expires.
     fn shorter_than_a_suspicion(&self) -> Duration {
         if self.config.mode == Mode::Verified {
             return self.config.tolerated_pause.mul_f64(0.95);
@@ -338,7 +349,7 @@ impl Scenario {
     }
 }
 
-/// Half of so many nodes, by chance; of an odd number the larger half.
+/// A random half of the nodes; of an odd number the larger half.
 fn half(nodes: usize, rng: &mut Rng) -> Vec<NodeIndex> {
     let mut all: Vec<_> = (0..nodes).map(NodeIndex).collect();
     rng.shuffle(&mut all);
@@ -346,8 +357,9 @@ fn half(nodes: usize, rng: &mut Rng) -> Vec<NodeIndex> {
     all
 }
 
-/// How long a crash may take at the worst until all know of it: the round-robin comes to it after at most `2 N - 1`
-/// periods (SWIM, section 4.3), the probe takes one more, the suspicion its longest time, and then the news spreads.
+/// The longest time from a crash until all members know of it. Round-robin selection probes each
+/// member after at most `2 N - 1` periods (SWIM, section 4.3). The probe takes one more period, the
+/// suspicion its longest time, and then the update spreads.
 ///
 /// In `Verified` mode the promise is `tolerated_pause` and 3 s, at any size.
 fn crash_within(config: &SwimConfig, nodes: usize) -> Duration {
@@ -355,16 +367,16 @@ fn crash_within(config: &SwimConfig, nodes: usize) -> Duration {
         return config.tolerated_pause + Duration::from_secs(3);
     }
     let periods = u32::try_from(2 * nodes).unwrap_or(u32::MAX);
-    config.probe_interval * periods + config.suspicion.max(nodes, config.probe_interval) + NEWS_WITHIN
+    config.probe_interval * periods + config.suspicion.max(nodes, config.probe_interval) + SPREAD_WITHIN
 }
 
-/// Tags of about so many bytes; another `version` makes them others.
+/// Tags of about so many bytes; each `version` gives different ones.
 fn tags(bytes: usize, version: u32) -> Tags {
     let pairs = [("version", version.to_string()), ("filling", "x".repeat(bytes))];
-    Tags::new(pairs).expect("a scenario's tags are within the bounds")
+    Tags::new(pairs).expect("the tags of a scenario are within the bounds")
 }
 
-/// A payload like no other of the run.
+/// A payload that is unique in the run.
 fn payload(number: u32) -> Bytes {
     Bytes::from(format!("broadcast {number}"))
 }
@@ -386,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_is_the_same_for_the_same_seed_and_another_for_another() {
+    fn seed_determines_the_scenario() {
         for kind in Kind::ALL {
             let made = |seed| Scenario::new(kind, 5, SwimConfig::lifeguard(), seed);
             assert_eq!(made(1), made(1));

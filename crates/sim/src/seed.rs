@@ -1,13 +1,14 @@
-//! One seed becomes one stream of chance for each user of it, so that a change in how one draws disturbs no other.
+//! Derives several streams of random values from one seed, one for each user. A change in how one
+//! user draws then does not change the values of the others.
 
 use kinfolk_core::Rng;
 
 /// The streams of one run.
 #[derive(Debug)]
 pub struct Streams {
-    /// For delays, losses and doubled messages.
+    /// For delays, losses, and duplicated messages.
     pub network: Rng,
-    /// For what happens when: whom a fault hits, and at what time.
+    /// For the script: which node a fault hits, and when.
     pub faults: Rng,
     nodes: u64,
 }
@@ -19,10 +20,13 @@ impl Streams {
         Self { network: root.fork(), faults: root.fork(), nodes: root.next_u64() }
     }
 
-    /// The stream of one life of one node: another one for each, whatever the order in which they begin.
-    pub fn node(&self, node: usize, life: u32) -> Rng {
+    /// The stream of one instance of one node. It does not depend on the order in which nodes
+    /// start.
+    pub fn node(&self, node: usize, instance: u32) -> Rng {
+        // The constant (2^64 divided by the golden ratio) spreads consecutive indices over all
+        // bits.
         let mut of_node = Rng::from_seed(self.nodes ^ (node as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        for _ in 0..life {
+        for _ in 0..instance {
             of_node.next_u64();
         }
         of_node.fork()
@@ -36,14 +40,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_stream_of_a_seed_is_another_and_the_same_each_time() {
+    fn streams_of_a_seed_differ_and_repeat() {
         let draw = || {
             let mut streams = Streams::new(7);
             let mut drawn = vec![streams.network.next_u64(), streams.faults.next_u64()];
             drawn.extend(
                 (0..50)
-                    .flat_map(|node| (1..4).map(move |life| (node, life)))
-                    .map(|(node, life)| Streams::new(7).node(node, life).next_u64()),
+                    .flat_map(|node| (1..4).map(move |instance| (node, instance)))
+                    .map(|(node, instance)| Streams::new(7).node(node, instance).next_u64()),
             );
             drawn
         };

@@ -1,52 +1,53 @@
-//! What members were told of others, as a light world keeps it: small, and in the world's own numbers.
+//! The events that members reported about others, as a light world keeps them: small, with indices
+//! instead of names.
 
 use kinfolk_core::{ClusterEvent, Instant, NodeId, Reason};
 
 use crate::node::NodeIndex;
 
-/// One member was told one thing of another.
+/// One event that one member reported about another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
-    /// When.
+    /// The time.
     pub at: Instant,
-    /// Who was told.
+    /// The member that reported it.
     pub node: NodeIndex,
-    /// Of whom.
+    /// The member that it is about.
     pub subject: NodeIndex,
-    /// What.
+    /// The event.
     pub what: What,
 }
 
-/// What a member was told of another.
+/// What a member reported about another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
-    /// It is a member.
+    /// The subject is a member.
     Joined,
-    /// Its address or tags are others.
+    /// The address or the tags of the subject changed.
     Updated,
-    /// It is suspect.
+    /// The subject is suspect.
     Suspected(Verdict),
-    /// It is not suspect any more.
+    /// The subject is not suspect any more.
     Recovered,
-    /// It has failed.
+    /// The subject failed.
     Failed(Verdict),
-    /// It has left.
+    /// The subject left.
     Left,
-    /// Its tombstone was forgotten.
+    /// The tombstone of the subject was reaped.
     Reaped,
 }
 
-/// Where a verdict comes from.
+/// The source of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Verdict {
-    /// The first of its accusers, if any is known.
+    /// The first accuser, if any is known.
     pub accuser: Option<NodeIndex>,
-    /// Whether the member found it itself; else it has heard of it.
+    /// Whether the member found it by its own evidence; otherwise another member reported it.
     pub own: bool,
 }
 
 impl Seen {
-    /// What `event` tells `node`; `None` if it is not about the place of a member in the group.
+    /// The event as a light world keeps it; `None` if it is not about the state of a member.
     pub(crate) fn of(at: Instant, node: NodeIndex, event: &ClusterEvent) -> Option<Self> {
         let verdict = |cause: &kinfolk_core::Cause| Verdict {
             accuser: cause.accusers.first().and_then(NodeIndex::of),

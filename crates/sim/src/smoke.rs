@@ -1,4 +1,5 @@
-//! The smoke list: every scenario in every size and mode from fixed seeds, then chance for a while.
+//! The smoke list: every scenario in every size and mode, first from fixed seeds and then from
+//! random ones for a given time.
 
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -7,23 +8,25 @@ use anyhow::{Error, Result, anyhow, bail};
 use kinfolk_core::Rng;
 use kinfolk_sim::{Kind, Report, Scenario, Trace, run, side_by_side};
 
-/// The sizes of the smoke list: alone, the smallest groups, a usual one, and one where chance has room.
+/// The group sizes of the smoke list: one node, the smallest groups, a common size, and a size at
+/// which random selection matters.
 const SIZES: [usize; 6] = [1, 2, 3, 5, 16, 64];
 
-/// From this size on a run takes so long that only the first half of the seeds is run, rounded up.
+/// From this size on, the list runs only the first half of the seeds, rounded up, because each run
+/// takes long.
 const LARGE: usize = 64;
 const LARGE_SHARE: usize = 2;
 
-/// How many runs from fresh seeds are made between two looks at the time.
+/// How many runs from fresh seeds happen between two checks of the time.
 const FRESH_AT_A_TIME: usize = 16;
 
-/// How many broken runs are explained; all are counted.
-const BROKEN_TOLD_MAX: usize = 10;
+/// How many broken runs are printed; all of them are counted.
+const BROKEN_PRINTED_MAX: usize = 10;
 
 /// A scenario and its seed.
 type Case = (Scenario, u64);
 
-/// What has been run so far.
+/// The runs so far.
 #[derive(Default)]
 struct Tally {
     runs: usize,
@@ -31,11 +34,13 @@ struct Tally {
     broken: Vec<Error>,
 }
 
-/// Runs the list from these seeds, then from fresh ones for as long as `fresh` says.
+/// Runs the list from these seeds, and then random cases for the time `fresh`.
 pub(crate) fn smoke(seeds: &[u64], fresh: Duration) -> Result<()> {
     let mut tally = Tally::default();
     tally.add(&fixed(seeds))?;
     let begun = Instant::now();
+    // Fresh seeds come from the clock, so that each call tries other runs. A violation prints its
+    // seed, so it can be repeated.
     let mut chance = Rng::from_seed(time_of_day());
     while begun.elapsed() < fresh && tally.broken.is_empty() {
         let cases: Vec<_> = (0..FRESH_AT_A_TIME).map(|_| by_chance(&mut chance)).collect();
@@ -58,14 +63,14 @@ fn fixed(seeds: &[u64]) -> Vec<Case> {
     cases
 }
 
-/// Any scenario in any mode and size, mostly small, from a seed that nobody has seen.
+/// A random scenario, mode, and size, mostly small, from a random seed.
 fn by_chance(chance: &mut Rng) -> Case {
     let modes = Scenario::modes();
     let (_, config) = &modes[chance.below(modes.len())];
     let kind = Kind::ALL[chance.below(Kind::ALL.len())];
     let largest = SIZES[chance.below(SIZES.len())];
     let size = 1 + chance.below(largest);
-    // Short enough to be typed.
+    // 32 bits keep the seed short enough to type.
     let seed = chance.next_u64() >> 32;
     (Scenario::new(kind, size.max(kind.nodes_min()), config.clone(), seed), seed)
 }
@@ -81,7 +86,7 @@ impl Tally {
         for ((scenario, seed), report) in cases.iter().zip(reports) {
             self.runs += 1;
             self.lasted += report.lasted;
-            self.broken.extend(tell(scenario, *seed, &report)?);
+            self.broken.extend(print_report(scenario, *seed, &report)?);
         }
         Ok(())
     }
@@ -92,13 +97,14 @@ impl Tally {
             writeln!(io::stdout(), "{} runs of {hours:.1} virtual hours kept every invariant", self.runs)?;
             return Ok(());
         }
-        self.broken.iter().take(BROKEN_TOLD_MAX).for_each(|error| eprintln!("\n{error}"));
+        self.broken.iter().take(BROKEN_PRINTED_MAX).for_each(|error| eprintln!("\n{error}"));
         bail!("\n{} of {} runs broke an invariant", self.broken.len(), self.runs)
     }
 }
 
-/// Prints a run in one line. Returns what is wrong, if an invariant was broken, and how to see it again.
-pub(crate) fn tell(scenario: &Scenario, seed: u64, report: &Report) -> Result<Option<Error>> {
+/// Prints one line about a run. Returns the violation, if there is one, with the command that
+/// repeats the run.
+pub(crate) fn print_report(scenario: &Scenario, seed: u64, report: &Report) -> Result<Option<Error>> {
     let (kind, nodes, mode) = (scenario.kind, scenario.nodes, scenario.mode());
     let outcome = if report.broken.is_some() { "BROKEN" } else { "ok" };
     writeln!(

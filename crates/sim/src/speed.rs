@@ -1,4 +1,4 @@
-//! How fast the simulator is, on one core, and how much memory it takes.
+//! The speed of the simulator on one core, and its memory.
 
 use std::fmt;
 use std::fs;
@@ -8,24 +8,24 @@ use anyhow::Result;
 use kinfolk_sim::{Fault, NodeIndex, Scenario, Step, World};
 use kinfolk_swim::SwimConfig;
 
-/// The group is left alone for so long first: members that have just met probe each other more often.
+/// The measurement starts after this time, because new members first probe each other more often.
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// What is to be simulated.
+/// The simulation to measure.
 pub(crate) struct Plan {
-    /// How many nodes, which know each other from the beginning.
+    /// The number of nodes. They know each other from the start.
     pub nodes: usize,
-    /// How much virtual time, in whole seconds.
+    /// The virtual time, in seconds.
     pub seconds: u64,
-    /// Which protocol.
+    /// The configuration of all members.
     pub config: SwimConfig,
-    /// Whether members watch each other's silence beside it.
+    /// Whether members also watch each other with phi accrual.
     pub phi: bool,
-    /// Whether a node crashes halfway.
+    /// Whether a node crashes after half of the time.
     pub crash: bool,
 }
 
-/// What it took.
+/// The result of the measurement.
 pub(crate) struct Speed {
     nodes: usize,
     virtual_time: Duration,
@@ -35,7 +35,10 @@ pub(crate) struct Speed {
     memory_max: Option<u64>,
 }
 
-/// Runs it on this thread, in a light world.
+/// Runs the simulation on this thread, in a light world.
+///
+/// # Errors
+/// When the system's report of the memory has an unexpected form.
 pub(crate) fn measure(plan: &Plan) -> Result<Speed> {
     let mut scenario = Scenario::bare(plan.nodes, plan.config.clone());
     scenario.phi = plan.phi;
@@ -48,6 +51,7 @@ pub(crate) fn measure(plan: &Plan) -> Result<Speed> {
     let mut world = World::light_preformed(&scenario, 1);
     let settled = kinfolk_core::Instant::ORIGIN + SETTLE;
     world.run_until(settled);
+    // Messages of the settling time do not count.
     let before = world.traffic_of_all();
     let formed = Instant::now();
     world.run_until(settled + virtual_time);
@@ -61,7 +65,8 @@ pub(crate) fn measure(plan: &Plan) -> Result<Speed> {
     })
 }
 
-/// The most memory that this process has had at a time, in KiB, where the system tells.
+/// The highest memory use of this process so far, in KiB; `None` where the system does not report
+/// it.
 fn memory_max() -> Result<Option<u64>> {
     let Ok(status) = fs::read_to_string("/proc/self/status") else { return Ok(None) };
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -84,7 +89,7 @@ impl fmt::Display for Speed {
             self.messages as f64 / node_seconds,
         )?;
         match self.memory_max {
-            Some(kib) => write!(f, ", {:.0} MiB at the most", kib as f64 / 1024.0),
+            Some(kib) => write!(f, ", at most {:.0} MiB", kib as f64 / 1024.0),
             None => Ok(()),
         }
     }

@@ -1,4 +1,5 @@
-//! The trace: one aligned line an event. Two runs of a seed give the same bytes. What is not asked for costs nothing.
+//! The trace: one aligned line for each event. Two runs of a seed give the same bytes. A trace that
+//! is off costs nothing, because it formats nothing.
 
 use std::fmt::{self, Write as _};
 
@@ -7,7 +8,7 @@ use kinfolk_swim::{Message, Update};
 
 use crate::node::NodeIndex;
 
-/// The lines of one run, if they are wanted at all.
+/// The lines of one run; `None` if the trace is off.
 #[derive(Debug, Default)]
 pub struct Trace {
     lines: Option<String>,
@@ -29,7 +30,7 @@ impl Trace {
         self.lines.as_deref().unwrap_or_default()
     }
 
-    /// Adds a line: when, at which node (`None` for the world), what kind of event, and what exactly.
+    /// Adds a line: the time, the node (`None` for the world), the kind of event, and its details.
     pub(crate) fn line(
         &mut self,
         now: Instant,
@@ -48,10 +49,10 @@ impl Trace {
     }
 }
 
-/// A message in one line.
-pub(crate) struct Told<'a>(pub &'a Message);
+/// Formats a message in one line.
+pub(crate) struct OneLine<'a>(pub &'a Message);
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Message::Ping { gossip, .. } => write!(f, "ping{}", Gossip(gossip)),
@@ -69,6 +70,7 @@ impl fmt::Display for Told<'_> {
             Message::Sync { nodes, after, want, .. } => {
                 write!(f, "sync {} nodes", nodes.len())?;
                 match after {
+                    // A member that wants no reply sends the last page of an exchange.
                     _ if !want => write!(f, ", wants none"),
                     Some(after) => write!(f, ", wants those after {after}"),
                     None => Ok(()),
@@ -107,7 +109,7 @@ impl fmt::Display for Gossip<'_> {
     }
 }
 
-/// What is known of a node, in a word.
+/// Formats what a view knows of a node.
 pub(crate) struct View<'a>(pub Option<&'a NodeStatus>);
 
 impl fmt::Display for View<'_> {
@@ -129,13 +131,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_aligned_whatever_they_say() {
+    fn lines_are_aligned() {
         let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
         let status = Arc::new(NodeStatus::alive(NodeIndex(3).id(), addr, Incarnation::new(5), Tags::empty()));
         let gossip = vec![Update::Node { status, accusers: vec![NodeIndex(1).id()] }];
         let mut trace = Trace::on();
         let at = |ms| Instant::ORIGIN + Duration::from_millis(ms);
-        trace.line(at(7), Some(NodeIndex(12)), "send", Told(&Message::Ping { digest: 0, gossip }));
+        trace.line(at(7), Some(NodeIndex(12)), "send", OneLine(&Message::Ping { digest: 0, gossip }));
         trace.line(at(1_234_567), None, "step", "n0001 crashes");
         let expected = concat!(
             "     0.007000  n0012   send     ping: n0003 alive @5 (by 1)\n",

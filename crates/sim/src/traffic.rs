@@ -1,18 +1,18 @@
-//! How much a node, or all of them, sent and received. It does not know what was said.
+//! Counts what a node, or all nodes, sent and received. It does not look into messages.
 
 use std::iter::Sum;
 use std::ops::Sub;
 
-/// Counters of messages, requests and answers alike, those that were lost included where they were sent.
+/// Counters of messages, both requests and replies. Lost messages count where they were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Traffic {
     /// Messages sent.
     pub messages_sent: u64,
-    /// How many bytes they had, encoded, without what QUIC adds.
+    /// Their encoded bytes, without the overhead of QUIC.
     pub bytes_sent: u64,
-    /// The same of those received.
+    /// Messages received.
     pub messages_received: u64,
-    /// The same of those received.
+    /// Their encoded bytes.
     pub bytes_received: u64,
 }
 
@@ -39,7 +39,7 @@ impl Sum for Traffic {
     }
 }
 
-/// What came on top since an earlier count.
+/// The difference from an earlier count.
 impl Sub for Traffic {
     type Output = Self;
     fn sub(self, earlier: Self) -> Self {

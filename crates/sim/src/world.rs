@@ -1,14 +1,15 @@
-//! The world: time, one ordered queue of happenings, and the nodes. It routes: how it begins is in `world/begin.rs`, messages
-//! are in `world/traffic.rs`, checks of ports in `world/ports.rs`, the script's steps in `world/steps.rs`, what goes
-//! wrong in `world/trouble.rs`, and what observers see in `world/watch.rs`.
+//! The world: virtual time, one ordered queue of events, and the nodes. This file dispatches.
+//! `world/setup.rs` builds a world, `world/traffic.rs` carries messages, and `world/ports.rs`
+//! checks ports. `world/steps.rs` performs the script's steps, `world/faults.rs` the faults, and
+//! `world/watch.rs` shows changes to the observers.
 
-mod begin;
+mod faults;
 mod load;
 mod peers;
 mod ports;
+mod setup;
 mod steps;
 mod traffic;
-mod trouble;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -26,7 +27,7 @@ use crate::faults::{Fault, Step};
 use crate::figures::Figures;
 use crate::load::Load;
 use crate::network::Network;
-use crate::node::{Asked, Node, NodeIndex, Process};
+use crate::node::{Node, NodeIndex, Process, Purpose};
 use crate::observed::{Ending, Observed};
 use crate::queue::Queue;
 use crate::seed::Streams;
@@ -36,26 +37,26 @@ use crate::trace::Trace;
 use crate::traffic::Traffic;
 use crate::truth::Truth;
 
-pub(crate) use self::traffic::Letter;
+pub(crate) use self::traffic::Outgoing;
 
-/// How often a node's health checker looks.
+/// The interval of a node's health checker.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Many nodes in virtual time.
 #[derive(Debug)]
 pub struct World {
     now: Instant,
-    queue: Queue<Happening>,
+    queue: Queue<SimEvent>,
     config: Arc<SwimConfig>,
-    /// Whether members watch each other's silence.
+    /// Whether members also watch each other with phi accrual.
     phi: bool,
-    /// Whether a node that restarts remembers its last incarnation.
+    /// Whether a node that restarts knows its last incarnation.
     remembers: bool,
     script: Vec<(Instant, Step)>,
     streams: Streams,
     network: Network,
     nodes: Vec<Node>,
-    /// When the machine of each node will be woken next; what else is in the queue is of an older plan.
+    /// When each node's machine is woken next. Other wake-ups in the queue are obsolete.
     wakes: Vec<Option<Instant>>,
     /// The deadlines of all requests.
     tickets: Tickets,
@@ -64,45 +65,46 @@ pub struct World {
     checks: Checks,
     figures: Figures,
     detail: Detail,
-    /// What members were told, in a light world.
+    /// The events that members reported; only in a light world.
     seen: Vec<Seen>,
-    /// What work costs, if it costs anything.
+    /// The costs of work, if the world has them.
     load: Option<Box<Load>>,
-    /// With whom each node has exchanged messages, if that is counted.
+    /// The peers of each node, if the world counts them.
     peers: Option<Vec<BTreeSet<NodeIndex>>>,
 }
 
-/// How much is looked at, at what cost.
+/// How much the world observes, which decides its speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Detail {
     /// Every view after every input, and every message through the codec.
     Full,
-    /// What members tell their applications, and how much they send.
+    /// The events of members, and the number of bytes that they send.
     Light,
 }
 
-/// Something that is going to happen.
+/// An event that the world will process.
 #[derive(Debug)]
-enum Happening {
+enum SimEvent {
     /// The next step of the script.
     Step(usize),
-    /// The machine of a node wants to be woken.
+    /// A node's machine has a timer that is due.
     Wake(NodeIndex),
-    /// Something comes to a node.
+    /// Something arrives at a node.
     Arrives(NodeIndex, Arrival),
-    /// A node waits for a letter of its to go out.
-    Congests(NodeIndex),
-    /// Somebody asks a host whether anybody listens there.
-    Knocks(ports::Knock),
-    /// A handshake goes on.
-    Shakes(load::Shake),
-    /// The CPU of a node has time for what has come.
+    /// A blocked node cannot send a message, so its outbox is full.
+    OutboxFull(NodeIndex),
+    /// A port check arrives at a host.
+    PortCheck(ports::PortCheck),
+    /// A step of a handshake.
+    Handshake(load::Handshake),
+    /// A node's CPU is free for what arrived.
     Served(NodeIndex, Arrival),
-    /// A second is over.
+    /// A second of virtual time passed.
     Second,
 }
 
-/// What can come to a node. It waits while the node pauses, and is dropped if its life is over.
+/// What can arrive at a node. It waits while the node is paused, and is dropped if its instance has
+/// ended.
 #[derive(Debug, Clone)]
 pub(crate) enum Arrival {
     Message {
@@ -111,73 +113,74 @@ pub(crate) enum Arrival {
         reply_to: Option<ReplyId>,
     },
     Reply {
-        life: u32,
+        instance: u32,
         request: RequestId,
         from: NodeIndex,
         body: Box<Body>,
     },
     Deadline {
-        life: u32,
+        instance: u32,
         request: RequestId,
         ticket: Ticket,
     },
-    /// A check of a port has ended.
+    /// A port check ended.
     PortChecked {
-        life: u32,
+        instance: u32,
         check: CheckId,
         closed: bool,
     },
-    /// Its health checker looks.
+    /// The node's health checker runs.
     Check {
-        life: u32,
+        instance: u32,
     },
-    /// It tries to join once more.
+    /// The node tries again to join.
     JoinAgain {
-        life: u32,
+        instance: u32,
         via: NodeIndex,
         attempt: u32,
     },
-    /// It has left, and ends.
+    /// The node has left, and its process ends.
     Stop {
-        life: u32,
+        instance: u32,
     },
 }
 
-/// What a message says: through the codec in full detail, as it is in a light world. In a box, because nearly all that is
-/// going to happen are deadlines, which are small.
+/// The content of a message: encoded in full detail, or plain in a light world. It is in a box,
+/// because nearly all scheduled events are deadlines, which are small.
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     Encoded(Bytes),
     Plain {
         message: Message,
-        /// How many bytes it would have.
+        /// The length that its encoding would have.
         len: usize,
     },
 }
 
 impl World {
-    /// Lets everything happen that happens until then; stops early at the first violation.
+    /// Processes all events until `end`, and stops early at the first violation.
     pub fn run_until(&mut self, end: Instant) {
         while self.checks.broken().is_none()
-            && let Some((at, happening)) = self.queue.pop_until(end)
+            && let Some((at, event)) = self.queue.pop_until(end)
         {
             self.now = at;
-            match happening {
-                Happening::Step(step) => self.take_step(step),
-                Happening::Wake(node) => self.wake(node),
-                Happening::Arrives(_, Arrival::Deadline { ticket, .. }) if !self.tickets.redeem(ticket) => {}
-                Happening::Arrives(node, arrival) => self.serve(node, arrival),
-                Happening::Served(node, arrival) => self.arrives(node, arrival),
-                Happening::Shakes(shake) => self.shakes(shake),
-                Happening::Congests(node) => self.congests(node),
-                Happening::Knocks(knock) => self.knocks(knock),
-                Happening::Second => self.second(),
+            match event {
+                SimEvent::Step(step) => self.take_step(step),
+                SimEvent::Wake(node) => self.wake(node),
+                // A cancelled deadline ends here, without an access to its node.
+                SimEvent::Arrives(_, Arrival::Deadline { ticket, .. }) if !self.tickets.expire(ticket) => {}
+                SimEvent::Arrives(node, arrival) => self.serve(node, arrival),
+                SimEvent::Served(node, arrival) => self.arrives(node, arrival),
+                SimEvent::Handshake(handshake) => self.handshake_step(handshake),
+                SimEvent::OutboxFull(node) => self.outbox_fills(node),
+                SimEvent::PortCheck(check) => self.port_check_arrives(check),
+                SimEvent::Second => self.second(),
             }
         }
         self.now = self.now.max(end);
     }
 
-    /// Shows the end to every invariant.
+    /// Passes the end of the run to every invariant.
     pub fn finish(&mut self) {
         let views = self.nodes.iter().enumerate().filter_map(|(place, node)| {
             node.process.as_ref().map(|process| (NodeIndex(place), process.machine.registry().snapshot()))
@@ -186,27 +189,27 @@ impl World {
         self.checks.finish(&ending);
     }
 
-    /// What time it is.
+    /// The current virtual time.
     pub fn now(&self) -> Instant {
         self.now
     }
 
-    /// The view of a node that runs.
+    /// The view of a node; `None` if it does not run.
     pub fn registry(&self, node: NodeIndex) -> Option<&SharedNodeRegistry> {
         self.nodes[node.0].process.as_ref().map(|process| &process.registry)
     }
 
-    /// The machine of a node that runs.
+    /// The machine of a node; `None` if it does not run.
     pub fn machine(&self, node: NodeIndex) -> Option<&Machine> {
         self.nodes[node.0].process.as_ref().map(|process| &process.machine)
     }
 
-    /// Whom a node watches that runs, ordered by name.
+    /// The subjects that a running node watches, ordered by name.
     pub fn subjects(&self, node: NodeIndex) -> &[NodeId] {
         self.nodes[node.0].process.as_ref().map_or(&[], |process| &process.subjects)
     }
 
-    /// What is really so.
+    /// The true state of all nodes.
     pub fn truth(&self) -> &Truth {
         &self.truth
     }
@@ -216,17 +219,18 @@ impl World {
         self.checks.broken()
     }
 
-    /// What was measured; nothing in a light world, which has [`seen`](Self::seen) and [`traffic`](Self::traffic).
+    /// The figures. They are empty in a light world, which has [`seen`](Self::seen) and
+    /// [`traffic`](Self::traffic) instead.
     pub fn figures(&self) -> &Figures {
         &self.figures
     }
 
-    /// The lines so far.
+    /// The trace so far.
     pub fn trace(&self) -> &Trace {
         &self.trace
     }
 
-    /// What a node has sent and received in all its lives.
+    /// What a node has sent and received in all its instances.
     pub fn traffic(&self, node: NodeIndex) -> Traffic {
         self.nodes[node.0].traffic
     }
@@ -236,37 +240,37 @@ impl World {
         self.nodes.iter().map(|node| node.traffic).sum()
     }
 
-    /// What members have been told of others since the last [`take_seen`](Self::take_seen), in order; only a light world
-    /// keeps it.
+    /// The events that members reported about others since the last [`take_seen`](Self::take_seen),
+    /// in order. Only a light world keeps them.
     pub fn seen(&self) -> &[Seen] {
         &self.seen
     }
 
-    /// Takes out what members have been told, so that a long run need not hold it all.
+    /// Takes the reported events out, so that a long run does not keep all of them in memory.
     pub fn take_seen(&mut self) -> Vec<Seen> {
         std::mem::take(&mut self.seen)
     }
 
-    /// Lets a step happen now, as if the script had said so.
+    /// Performs a step now, like a step of the script.
     pub fn act(&mut self, step: &Step) {
         self.take(step);
     }
 
-    fn schedule(&mut self, at: Instant, happening: Happening) {
-        self.queue.push(at, happening);
+    fn schedule(&mut self, at: Instant, event: SimEvent) {
+        self.queue.push(at, event);
     }
 
     fn process(&mut self, node: NodeIndex) -> Option<&mut Process> {
         self.nodes[node.0].process.as_mut()
     }
 
-    fn life(&self, node: NodeIndex) -> u32 {
-        self.truth.node(node).life
+    fn instance(&self, node: NodeIndex) -> u32 {
+        self.truth.node(node).instance
     }
 
-    /// Whether `node` still runs that life.
-    fn lives(&self, node: NodeIndex, life: u32) -> bool {
-        self.nodes[node.0].process.is_some() && self.life(node) == life
+    /// Whether `node` still runs that instance.
+    fn runs_instance(&self, node: NodeIndex, instance: u32) -> bool {
+        self.nodes[node.0].process.is_some() && self.instance(node) == instance
     }
 
     fn wake(&mut self, node: NodeIndex) {
@@ -275,11 +279,11 @@ impl World {
             return;
         }
         if let Some(later) = self.load.as_ref().map(|load| load.free_at(node)).filter(|later| *later > now) {
-            // Its CPU has no time for it.
+            // The node's CPU is busy.
             self.wakes[node.0] = Some(later);
-            return self.schedule(later, Happening::Wake(node));
+            return self.schedule(later, SimEvent::Wake(node));
         }
-        // What is due while it pauses is done when it resumes.
+        // Timers that are due while the node is paused run when it resumes.
         if self.truth.node(node).paused {
             return;
         }
@@ -291,14 +295,15 @@ impl World {
         }
     }
 
-    /// Gives one input to a node's machine, carries out what it wants, and looks at what has changed.
+    /// Passes one input to a node's machine, performs its outputs, and shows the changes to the
+    /// observers.
     fn feed(&mut self, node: NodeIndex, input: Input) {
         let Node { clock, process: Some(process), .. } = &mut self.nodes[node.0] else { return };
         process.machine.handle(clock.shows(self.now), input);
         while let Some(output) = self.process(node).and_then(|process| process.machine.poll_output()) {
             self.carry_out(node, output);
         }
-        self.watch(node);
+        self.show_changes(node);
         self.rearm(node);
     }
 
@@ -316,24 +321,26 @@ impl World {
                 }
                 process.subjects = subjects;
             }
-            // The nodes here have no memory that could bound their incarnations.
+            // The simulated nodes have no state directory that could limit their incarnations.
             Output::Reserve { .. }
             | Output::RefusedClaim(_)
             | Output::RefusedJoin(_)
-            // Nothing here keeps addresses beside the machine.
+            // The simulated nodes keep no addresses outside the machine.
             | Output::Forgotten { .. } => {}
             Output::Event(event) => self.event(node, &event),
             Output::Done { id, outcome } => self.done(node, id, &outcome),
         }
     }
 
-    /// Sees to it that the machine is woken when it wants to be.
+    /// Schedules the wake-up for the machine's next timer.
     fn rearm(&mut self, node: NodeIndex) {
         let Node { clock, slow, process: Some(process), .. } = &mut self.nodes[node.0] else { return };
         let Some(due) = process.machine.next_timeout() else { return };
         let at = (clock.when(due) + *slow).max(self.now);
+        // The queue cannot remove events. An obsolete wake-up finds another time in `wakes` and
+        // does nothing.
         if self.wakes[node.0].replace(at) != Some(at) {
-            self.schedule(at, Happening::Wake(node));
+            self.schedule(at, SimEvent::Wake(node));
         }
     }
 
@@ -342,10 +349,11 @@ impl World {
     }
 
     fn find(&self, id: &NodeId) -> NodeIndex {
-        self.truth.find(id).expect("machines hear only of the nodes of this world")
+        self.truth.find(id).expect("machines know only the nodes of this world")
     }
 
     fn second(&mut self) {
+        // Loss and wrong clocks last, so the fault is marked again each second while it holds.
         if self.network.is_lossy() {
             self.truth.disturb_all(self.now);
         }
@@ -354,7 +362,8 @@ impl World {
                 self.truth.node_mut(NodeIndex(place)).disturbed = Some(self.now);
             }
         }
+        // Time itself can break a rule, when nothing happens until a deadline.
         self.observe(Observed::Second);
-        self.schedule(self.now + CHECK_INTERVAL, Happening::Second);
+        self.schedule(self.now + CHECK_INTERVAL, SimEvent::Second);
     }
 }

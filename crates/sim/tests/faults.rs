@@ -1,4 +1,4 @@
-//! Each fault does what it says, and ends when it should.
+//! Each fault has its documented effect, and ends when it should.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ fn at(seconds: u64) -> Instant {
     Instant::ORIGIN + Duration::from_secs(seconds)
 }
 
-/// Three that know each other from the beginning, after these faults at these seconds, at the end of that second.
+/// Three members that know each other from the start, with these faults at these seconds, at the
+/// end of second `end`.
 fn world(faults: &[(u64, Fault)], end: u64) -> World {
     let mut scenario = Scenario::bare(3, SwimConfig::lifeguard());
     for (second, fault) in faults {
@@ -26,7 +27,7 @@ fn world(faults: &[(u64, Fault)], end: u64) -> World {
     world
 }
 
-/// How many lines of this kind `node` has between these seconds.
+/// The number of lines of this kind that `node` has between these seconds.
 fn count(world: &World, node: NodeIndex, kind: &str, seconds: std::ops::Range<f64>) -> usize {
     let is_one = |line: &&str| {
         let mut words = line.split_whitespace();
@@ -36,7 +37,7 @@ fn count(world: &World, node: NodeIndex, kind: &str, seconds: std::ops::Range<f6
     world.trace().text().lines().filter(is_one).count()
 }
 
-/// The time at the head of a line of the trace.
+/// The time at the start of a line of the trace.
 fn time_of(line: &str) -> f64 {
     line.split_whitespace().next().and_then(|time| time.parse().ok()).expect("a line begins with its time")
 }
@@ -52,29 +53,31 @@ impl<'a, I: Iterator<Item = &'a str>> Head for I {
 }
 
 fn state(world: &World, of: NodeIndex, at: NodeIndex) -> NodeState {
-    let view = world.registry(at).expect("it runs");
-    view.get(&of.id()).expect("all know each other from the beginning").state
+    let view = world.registry(at).expect("the node runs");
+    view.get(&of.id()).expect("all know each other from the start").state
 }
 
 #[test]
-fn a_blocked_node_hears_nothing_is_stuck_with_the_first_message_and_makes_up_for_each_round_once() {
+/// The blocked node's driver waits in the first message. After the block it catches up with one of
+/// the eight missed periods.
+fn blocked_node_receives_nothing_and_sends_once() {
     let world = world(&[(10, Fault::Block(B)), (18, Fault::Unblock(B))], 20);
     assert_eq!(count(&world, B, "recv", 10.0..17.999), 0);
-    assert_eq!(count(&world, B, "send", 10.0..17.999), 1, "it is stuck with it");
-    assert_eq!(count(&world, B, "silent", 10.0..17.999), 0, "and does not see that nobody answers");
+    assert_eq!(count(&world, B, "send", 10.0..17.999), 1, "the driver waits in the first send");
+    assert_eq!(count(&world, B, "silent", 10.0..17.999), 0, "the driver sees no time-outs");
     let silent = count(&world, A, "silent", 10.1..18.0) + count(&world, C, "silent", 10.1..18.0);
-    assert!(silent >= 1, "others notice that it does not answer");
+    assert!(silent >= 1, "other members see time-outs");
     let at_once = 18.0..18.000_001;
-    assert!(count(&world, B, "recv", at_once.clone()) >= 3, "what waited comes in at once");
+    assert!(count(&world, B, "recv", at_once.clone()) >= 3, "waiting messages arrive at once");
     let pings =
         |line: &&str| line.contains("send     to") && line.contains("ping") && !line.contains("ping-req");
     let of_b = |line: &&str| line.contains("n0001") && at_once.contains(&time_of(line));
     let pings = world.trace().text().lines().filter(of_b).filter(pings).count();
-    assert_eq!(pings, 1, "of eight periods it makes up for one");
+    assert_eq!(pings, 1, "one of eight missed periods is caught up");
 }
 
 #[test]
-fn what_a_blocked_node_has_sent_goes_out_when_the_block_ends() {
+fn blocked_messages_go_out_when_the_block_ends() {
     let blocked = world(&[(10, Fault::Block(B)), (13, Fault::Unblock(B))], 15);
     let pings = |seconds| {
         let of_b = |line: &&str| line.contains("recv     of n0001  ping");
@@ -86,7 +89,7 @@ fn what_a_blocked_node_has_sent_goes_out_when_the_block_ends() {
 }
 
 #[test]
-fn crashed_and_silent_nodes_become_failed_and_one_that_was_blocked_for_a_moment_does_not() {
+fn crashed_and_silent_nodes_fail_but_blocked_do_not() {
     for (fault, expected) in [
         (Fault::Crash(B), NodeState::Failed),
         (Fault::Silence(B), NodeState::Failed),
@@ -98,13 +101,13 @@ fn crashed_and_silent_nodes_become_failed_and_one_that_was_blocked_for_a_moment_
 }
 
 #[test]
-fn a_slow_node_answers_later_and_a_slow_one_no_more() {
+fn slow_node_answers_late_until_the_fault_ends() {
     let slow = Duration::from_millis(400);
     let world = world(
         &[(5, Fault::Slow { node: B, by: slow }), (20, Fault::Slow { node: B, by: Duration::ZERO })],
         40,
     );
-    // The time from each ping of A to B to the ack.
+    // The time from each ping from A to B until the ack.
     let mut sent = None;
     let (mut early, mut late) = (Vec::new(), Vec::new());
     for line in world.trace().text().lines() {
@@ -124,7 +127,7 @@ fn a_slow_node_answers_later_and_a_slow_one_no_more() {
 }
 
 #[test]
-fn a_fast_clock_probes_more_often_and_a_jump_brings_forward_what_is_due() {
+fn fast_clock_probes_more_often() {
     let world =
         world(&[(10, Fault::Drift { node: B, rate: 2.0 }), (30, Fault::Drift { node: B, rate: 1.0 })], 50);
     let probes =
@@ -140,14 +143,14 @@ fn is_probe(line: &str, node: NodeIndex, seconds: &std::ops::Range<f64>) -> bool
 }
 
 #[test]
-fn a_jump_of_the_clock_brings_forward_what_is_due() {
+fn clock_jump_makes_timers_due_once() {
     let world = world(&[(10, Fault::Jump { node: B, by: Duration::from_secs(5) })], 12);
     let probes = world.trace().text().lines().filter(|line| is_probe(line, B, &(10.0..10.000_001))).count();
-    assert_eq!(probes, 1, "what was due in the next five seconds is due at once, and once");
+    assert_eq!(probes, 1, "timers of the next five seconds fire at once, and once");
 }
 
 #[test]
-fn a_node_that_remembers_starts_above_its_former_life_whatever_its_clock_says() {
+fn remembered_incarnation_beats_a_clock_set_back() {
     let faults = |set_back| {
         [
             (10, Fault::Crash(B)),
@@ -164,7 +167,7 @@ fn a_node_that_remembers_starts_above_its_former_life_whatever_its_clock_says() 
 }
 
 #[test]
-fn a_light_world_sees_and_sends_the_same_as_one_in_full_detail() {
+fn light_world_sends_and_reports_like_a_full_world() {
     let mut scenario = Scenario::bare(8, SwimConfig::lifeguard());
     scenario.script.fault(Duration::from_secs(10), Fault::Crash(B));
     scenario.script.at(Duration::from_secs(12), Step::Leave(C));
@@ -175,9 +178,9 @@ fn a_light_world_sees_and_sends_the_same_as_one_in_full_detail() {
     assert_eq!(full.traffic_of_all(), light.traffic_of_all());
     assert_eq!(full.traffic(A), light.traffic(A));
     assert!(light.traffic(A).messages_sent > 60 && light.traffic(A).bytes_received > 60);
-    let told = |kind: &str| full.trace().text().lines().filter(|line| line.contains(kind)).count();
+    let traced = |kind: &str| full.trace().text().lines().filter(|line| line.contains(kind)).count();
     let seen = |of: fn(&kinfolk_sim::What) -> bool| light.seen().iter().filter(|seen| of(&seen.what)).count();
-    assert_eq!(told("event    failed"), seen(|what| matches!(what, kinfolk_sim::What::Failed(_))));
-    assert_eq!(told("event    left"), seen(|what| matches!(what, kinfolk_sim::What::Left)));
+    assert_eq!(traced("event    failed"), seen(|what| matches!(what, kinfolk_sim::What::Failed(_))));
+    assert_eq!(traced("event    left"), seen(|what| matches!(what, kinfolk_sim::What::Left)));
     assert!(seen(|what| matches!(what, kinfolk_sim::What::Failed(_))) >= 6);
 }

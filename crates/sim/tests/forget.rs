@@ -1,4 +1,4 @@
-//! Many old names are forgotten at once: they are gone from all views, and the words come to rest.
+//! One member forgets many old names at once: they leave all views, and the forget updates stop.
 
 use std::time::Duration;
 
@@ -8,8 +8,9 @@ use kinfolk_swim::SwimConfig;
 
 const MEMBERS: usize = 20;
 
-/// One member has all of so many old names forgotten. Returns the seconds until all are gone, how
-/// many members still had some a minute later, and the bytes a second at rest before and then.
+/// One member requests to forget `old` names. Returns the seconds until no view holds them, and the
+/// number of members that still hold some ten minutes later. The last two values are the idle bytes
+/// a second before and after.
 fn forget(old: usize) -> (f64, usize, u64, u64) {
     let mut scenario = Scenario::bare(MEMBERS + old, SwimConfig::verified());
     scenario.config.heal_interval = None;
@@ -21,7 +22,7 @@ fn forget(old: usize) -> (f64, usize, u64, u64) {
         (world.traffic_of_all() - before).bytes_sent / seconds
     };
     world.run_until(Instant::ORIGIN + Duration::from_secs(10));
-    let rest = bytes_in(&mut world, 10);
+    let idle = bytes_in(&mut world, 10);
     let begin = world.now();
     for of in (MEMBERS..MEMBERS + old).map(NodeIndex) {
         world.act(&Step::Forget { node: NodeIndex(3), of });
@@ -34,13 +35,13 @@ fn forget(old: usize) -> (f64, usize, u64, u64) {
     let seconds = world.now().since(begin).as_secs_f64();
     world.run_until(world.now() + Duration::from_mins(10));
     let holding = (0..MEMBERS).filter(|node| known(&world, *node) > MEMBERS).count();
-    (seconds, holding, rest, bytes_in(&mut world, 10))
+    (seconds, holding, idle, bytes_in(&mut world, 10))
 }
 
 #[test]
-fn a_thousand_names_are_forgotten_at_once_and_the_words_come_to_rest() {
+fn a_thousand_names_are_forgotten_and_traffic_settles() {
     let (seconds, holding, before, after) = forget(1_000);
     assert_eq!(holding, 0);
     assert!(seconds < 10.0, "{seconds} s");
-    assert!(after <= before * 11 / 10, "{after} B/s after, {before} before");
+    assert!(after <= before * 11 / 10, "{after} B/s after, {before} B/s before");
 }

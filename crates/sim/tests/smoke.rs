@@ -1,11 +1,11 @@
-//! Every scenario keeps every invariant in groups of five and of the smallest size, in both modes. More sizes and seeds
-//! are the business of `kinfolk-sim smoke`.
+//! Every scenario keeps every invariant, in groups of five and of the smallest size, in all modes.
+//! `kinfolk-sim smoke` runs more sizes and seeds.
 
 use kinfolk_sim::{Kind, Scenario, Trace, run};
 use kinfolk_swim::SwimConfig;
 
 #[test]
-fn every_scenario_keeps_every_invariant_in_both_modes() {
+fn every_scenario_keeps_every_invariant() {
     for kind in Kind::ALL {
         for nodes in [kind.nodes_min(), 5] {
             for (mode, config) in Scenario::modes() {
@@ -17,7 +17,7 @@ fn every_scenario_keeps_every_invariant_in_both_modes() {
 }
 
 #[test]
-fn each_scenario_measures_what_it_is_about() {
+fn each_scenario_measures_its_subject() {
     let figures = |kind| run(&Scenario::new(kind, 5, SwimConfig::default(), 1), 1, Trace::off()).figures;
     assert!(figures(Kind::Join).join.is_some() && figures(Kind::Join).messages > 0);
     let crash = figures(Kind::Crash);

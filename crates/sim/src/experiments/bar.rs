@@ -1,34 +1,35 @@
-//! What was promised of an experiment, what came out, and whether that is met.
+//! The promise about an experiment, its result, and whether the result meets it.
 
 use super::row::Row;
 
-/// A promise and its outcome.
+/// A promise and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bar {
-    /// What is promised.
+    /// The promise.
     pub promise: String,
-    /// What came out.
+    /// The result.
     pub found: String,
-    /// Whether it is met.
+    /// Whether the result meets the promise.
     pub met: bool,
-    /// Set if it is known that it cannot be met, with the reason. Then it is told and no failure.
+    /// The reason, if the promise is known to be missed. Then the page prints the reason, and the
+    /// miss is no failure.
     pub known_miss: Option<String>,
 }
 
 impl Bar {
-    /// A promise and whether what came out meets it.
+    /// A promise, the result, and whether it meets the promise.
     pub fn new(promise: impl Into<String>, found: impl Into<String>, met: bool) -> Self {
         Self { promise: promise.into(), found: found.into(), met, known_miss: None }
     }
 
-    /// With the reason why it is missed, for one that is known to be.
+    /// Marks the bar as a known miss, with the reason.
     #[must_use]
     pub fn missed_because(mut self, why: impl Into<String>) -> Self {
         self.known_miss = Some(why.into());
         self
     }
 
-    /// Whether it is missed and nobody knew.
+    /// Whether the promise is missed without being a known miss.
     pub fn is_broken(&self) -> bool {
         !self.met && self.known_miss.is_none()
     }

@@ -1,29 +1,31 @@
-//! The modes that are compared in large groups, and a group of one of them.
+//! The modes that experiments compare in large groups, and a group in one of them.
 
 use std::time::Duration;
 
 use kinfolk_swim::SwimConfig;
 
-use super::lab::of_paper;
+use super::modes::of_paper;
 use crate::scenario::Scenario;
 
-/// A protocol that is compared with others.
+/// A protocol that experiments run.
 #[derive(Debug, Clone)]
 pub(super) struct Mode {
-    /// Its name, as on the command line.
+    /// The name, as on the command line.
     pub name: &'static str,
-    /// As it ships; Lifeguard's is what memberlist sets for a LAN (alpha 4, beta 6). In both papers' modes news travels with
-    /// the rounds of gossip, as there, not as soon as it is there.
+    /// The configuration as it ships. Lifeguard's has memberlist's settings for a LAN (alpha 4,
+    /// beta 6). In the modes of the two papers, updates spread with the rounds of gossip, as in the
+    /// papers, and are not pushed at once.
     pub config: SwimConfig,
 }
 
 impl Mode {
-    /// The name of the mode that is meant to be used: the promises are its.
+    /// The name of the recommended mode, for which the promises are made.
     pub(super) const PROMISED: &'static str = "verified";
 
-    /// All of them.
+    /// All modes.
     pub(super) fn all() -> Vec<Self> {
-        // Each failure is to be told, also of who comes and goes.
+        // Without flap damping, so that the events show every failure, even of members that return
+        // often.
         let promised = |config: SwimConfig| SwimConfig { flaps: None, ..config };
         let as_run = |name, config| if name == Self::PROMISED { promised(config) } else { of_paper(config) };
         Scenario::modes()
@@ -32,13 +34,15 @@ impl Mode {
             .collect()
     }
 
-    /// What a member may stall in the mode that is meant to be used without being declared failed.
+    /// The longest stall of a member that the recommended mode tolerates without declaring it
+    /// failed.
     pub(super) fn tolerated_pause() -> Duration {
         SwimConfig::verified().tolerated_pause
     }
 
-    /// A group of it in which nothing happens until a script says so. Members watch each other's silence only in the mode
-    /// that is meant to be used: the papers of the others know no such thing.
+    /// A group in this mode, in which nothing happens until a script adds steps. Members watch each
+    /// other with phi accrual only in the recommended mode, because the papers of the others do not
+    /// use it.
     pub(super) fn group(&self, nodes: usize) -> Scenario {
         Scenario { phi: self.name == Self::PROMISED, ..Scenario::bare(nodes, self.config.clone()) }
     }

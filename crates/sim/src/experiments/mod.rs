@@ -1,17 +1,18 @@
-//! The experiments of the papers, each in a file of its own: what is set up stands at its top, what was published beside
-//! what came out here in its tables. This file says what an experiment is and knows them all; the rest is shared: rows
-//! and tables, the page and its plots, and statistics.
+//! The experiments of the papers, each in its own file. The set-up is at the top of the file. Its
+//! tables show the published figures beside the figures of this code. This file defines what an
+//! experiment is, and lists all of them. The other files are shared: rows and tables, the page and
+//! its plots, and statistics.
 //!
 //! ```text
-//!   Experiment::run(&Settings) -> Page ── Table ── Row ──> JSON, one object a row
+//!   Experiment::run(&Settings) -> Page ── Table ── Row ──> JSON, one object for each row
 //!        │                          ├──── Plot ──────────> docs/results/NAME-PLOT.svg
 //!        └── side_by_side(jobs, ...)└──── Bar             all of it: Markdown
 //! ```
 
 mod bar;
-mod lab;
 mod large;
 mod lifeguard;
+mod modes;
 mod names;
 mod overload;
 mod page;
@@ -36,33 +37,34 @@ use crate::side_by_side;
 /// An experiment.
 #[derive(Debug, Clone, Copy)]
 pub struct Experiment {
-    /// Its name on the command line and of its page.
+    /// The name on the command line and of its page.
     pub name: &'static str,
-    /// Runs it.
+    /// Runs the experiment.
     pub run: fn(&Settings) -> Page,
 }
 
-/// How an experiment is run.
+/// How to run an experiment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// The form of under a minute: fewer cells and seeds.
+    /// Whether to run the quick form, which takes less than a minute: fewer cells and seeds.
     pub quick: bool,
-    /// How many seeds a cell has, if not as many as the experiment itself says.
+    /// The number of seeds of each cell, if not the experiment's own.
     pub seeds: Option<u64>,
 }
 
 impl Settings {
-    /// How many seeds a cell has: as many as were asked for, or so many in the full and the quick form.
+    /// The number of seeds of a cell: the requested number, or the default of the full or the quick
+    /// form.
     pub fn seeds(&self, full: u64, quick: u64) -> u64 {
         self.seeds.unwrap_or(if self.quick { quick } else { full })
     }
 
-    /// One of two values, by the form.
+    /// One of two values: for the full or the quick form.
     pub fn either<T>(&self, full: T, quick: T) -> T {
         if self.quick { quick } else { full }
     }
 
-    /// What follows the experiment's name on the command line.
+    /// The arguments after the experiment's name on the command line.
     pub fn args(&self) -> String {
         let quick = if self.quick { " --quick" } else { "" };
         let seeds = self.seeds.map(|seeds| format!(" --seeds {seeds}")).unwrap_or_default();
@@ -93,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_experiment_is_found_by_its_name() {
+    fn experiments_are_found_by_name() {
         assert!(
             Experiment::ALL.iter().all(|one| Experiment::find(one.name).is_some_and(|f| f.name == one.name))
         );
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_that_were_asked_for_count_in_either_form() {
+    fn requested_seeds_hold_in_both_forms() {
         let settings = |quick, seeds| Settings { quick, seeds };
         assert_eq!((settings(false, None).seeds(100, 5), settings(true, None).seeds(100, 5)), (100, 5));
         assert_eq!((settings(false, Some(7)).seeds(100, 5), settings(true, Some(7)).seeds(100, 5)), (7, 7));

@@ -1,4 +1,5 @@
-//! The page of an experiment: its bars, tables and plots, as Markdown, as JSON, or as files beneath `docs/results/`.
+//! The page of an experiment: its bars, tables, and plots, as Markdown, as JSON, or as files in
+//! `docs/results/`.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
@@ -8,18 +9,18 @@ use super::bar::Bar;
 use super::plot::Plot;
 use super::table::Table;
 
-/// All that came out of one experiment.
+/// All results of one experiment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Page {
     /// The experiment's name.
     pub name: &'static str,
-    /// The heading.
+    /// The title.
     pub title: &'static str,
     /// The command that prints this page.
     pub command: String,
-    /// What is common to all tables.
+    /// The text that applies to all tables.
     pub text: String,
-    /// What was promised.
+    /// The promises and their results.
     pub bars: Vec<Bar>,
     /// The tables.
     pub tables: Vec<Table>,
@@ -39,22 +40,23 @@ impl Page {
         Self { name, title, command, text: text.into(), ..Self::default() }
     }
 
-    /// The promises that are missed though nobody knew.
+    /// The promises that are missed without being known misses.
     pub fn broken(&self) -> impl Iterator<Item = &Bar> {
         self.bars.iter().filter(|bar| bar.is_broken())
     }
 
-    /// One JSON object a row of every table, and one a bar.
+    /// One JSON object for each row of every table, and one for each bar.
     pub fn json(&self) -> impl Iterator<Item = String> {
         let bars = self.bars_table();
         let bars: Vec<String> = bars.json().collect();
         self.tables.iter().flat_map(Table::json).chain(bars)
     }
 
-    /// Writes the page as `NAME.md` and its plots as `NAME-PLOT.svg` into that directory, and returns what it wrote.
+    /// Writes the page as `NAME.md` and its plots as `NAME-PLOT.svg` into that directory. Returns
+    /// the written paths.
     ///
     /// # Errors
-    /// If a file cannot be written; those before it are.
+    /// When a file cannot be written. Earlier files stay.
     pub fn write(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         fs::create_dir_all(directory)?;
         let text = directory.join(format!("{}.md", self.name));
@@ -90,6 +92,7 @@ impl Display for Page {
         }
         for table in &self.tables {
             write!(f, "\n{table}")?;
+            // A plot follows its table, so that the text of the table explains both.
             for plot in self.plots.iter().filter(|plot| plot.after == table.name) {
                 writeln!(f, "\n![{}]({})", plot.title, self.file(plot))?;
             }

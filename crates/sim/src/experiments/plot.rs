@@ -1,5 +1,5 @@
-//! A plot of one or more curves as SVG: two axes, linear or logarithmic, lines with points, and a legend. Light and dark
-//! backgrounds both leave it readable.
+//! A plot of one or more curves as SVG: two axes, linear or logarithmic, lines with points, and a
+//! legend. It is readable on light and dark backgrounds.
 
 use std::fmt::Write as _;
 
@@ -9,16 +9,16 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 170.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 50.0;
-/// Distinct for colour-blind readers too (Okabe and Ito).
+/// These colours are distinct for colour-blind readers too (Okabe and Ito).
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#777777"];
 const DASHES: [&str; 3] = ["", "6 3", "2 3"];
 
 /// One axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Axis {
-    /// What it shows, with the unit.
+    /// The quantity, with its unit.
     pub label: &'static str,
-    /// Whether its steps are factors. Then what is not above zero is not drawn.
+    /// Whether the axis is logarithmic. Then values that are not above zero are not drawn.
     pub log: bool,
 }
 
@@ -27,19 +27,19 @@ pub struct Axis {
 pub struct Plot {
     /// A short name, for its file.
     pub name: &'static str,
-    /// The name of the table that it follows on the page.
+    /// The name of the table after which the page shows it.
     pub after: &'static str,
-    /// The heading.
+    /// The title.
     pub title: String,
-    /// What lies to the right.
+    /// The horizontal axis.
     pub x: Axis,
-    /// What lies upwards.
+    /// The vertical axis.
     pub y: Axis,
     /// The curves, each with its name.
     pub curves: Vec<(String, Vec<(f64, f64)>)>,
 }
 
-/// From values to places on the paper.
+/// Maps values to coordinates.
 struct Scale {
     log: bool,
     min: f64,
@@ -112,7 +112,7 @@ impl Plot {
     }
 }
 
-/// One curve, its points, and its line in the legend.
+/// Draws one curve, its points, and its line in the legend.
 fn curve<'a>(
     svg: &mut String,
     place: usize,
@@ -126,7 +126,7 @@ fn curve<'a>(
     for (number, (of_x, of_y)) in points.enumerate() {
         let (at_x, at_y) = (x.place(*of_x), y.place(*of_y));
         let step = if number == 0 { 'M' } else { 'L' };
-        write!(path, "{step}{at_x:.1} {at_y:.1}").expect("a String takes all");
+        write!(path, "{step}{at_x:.1} {at_y:.1}").expect("writing to a String cannot fail");
         push(svg, format_args!("<circle cx=\"{at_x:.1}\" cy=\"{at_y:.1}\" r=\"2.5\" fill=\"{colour}\"/>"));
     }
     let stroke =
@@ -141,10 +141,12 @@ fn curve<'a>(
 }
 
 impl Scale {
-    /// From zero or the least value to the highest, or to whole powers of ten around them.
+    /// From zero or the lowest value to the highest; on a logarithmic axis to whole powers of ten
+    /// around them.
     fn new(axis: Axis, values: impl Iterator<Item = f64>, from: f64, to: f64) -> Self {
         let (mut min, mut max) = values
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| (min.min(value), max.max(value)));
+        // No point at all: any scale will do, but the axes need one.
         if min > max {
             (min, max) = (1.0, 10.0);
         }
@@ -153,6 +155,7 @@ impl Scale {
         } else {
             min = min.min(0.0);
         }
+        // All values are equal; a scale of zero width would divide by zero.
         if max <= min {
             max = min + 1.0;
         }
@@ -171,13 +174,14 @@ impl Scale {
             round_step((self.max - self.min) / 6.0)
         };
         let first = (self.min / step).ceil();
+        // 64 is only a guard against an endless iterator; a scale has about 8 ticks.
         let all = (0..64).map(|number| (first + f64::from(number)) * step);
         let within = all.take_while(|value| *value <= self.max + step * 1e-9);
         within.map(|value| if self.log { 10_f64.powf(value) } else { value }).collect()
     }
 }
 
-/// The next of 1, 2 and 5 times a power of ten.
+/// The next of 1, 2, and 5 times a power of ten, so that the ticks are round numbers.
 fn round_step(raw: f64) -> f64 {
     let power = 10_f64.powf(raw.log10().floor());
     [1.0, 2.0, 5.0, 10.0]
@@ -189,6 +193,7 @@ fn round_step(raw: f64) -> f64 {
 
 fn tick(value: f64) -> String {
     let size = value.abs();
+    // Very large and very small numbers would not fit beside the axis.
     if size != 0.0 && !(1e-3..1e5).contains(&size) {
         return format!("{value:.0e}");
     }
@@ -197,7 +202,7 @@ fn tick(value: f64) -> String {
 }
 
 fn push(svg: &mut String, line: std::fmt::Arguments<'_>) {
-    writeln!(svg, "{line}").expect("a String takes all");
+    writeln!(svg, "{line}").expect("writing to a String cannot fail");
 }
 
 fn escaped(text: &str) -> String {
@@ -221,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_point_lies_within_the_frame() {
+    fn points_lie_within_the_frame() {
         for log in [false, true] {
             let svg = plot(log, vec![(1.0, 3.0), (1_000.0, 0.02), (20.0, 7e6)]).svg();
             let of = |name: &str| -> Vec<f64> {
@@ -236,7 +241,8 @@ mod tests {
     }
 
     #[test]
-    fn what_a_logarithm_cannot_show_is_left_out_and_an_empty_plot_is_one() {
+    /// A plot without any point is still a valid plot.
+    fn log_axis_omits_values_without_a_logarithm() {
         assert_eq!(plot(true, vec![(1.0, 0.0), (1.0, 1.0)]).svg().matches("<circle").count(), 1);
         assert!(plot(true, Vec::new()).svg().ends_with("</svg>\n"));
         assert!(plot(false, vec![(0.0, 0.0)]).svg().contains("<circle"));

@@ -1,23 +1,24 @@
-//! One row of figures: named cells in their order. As JSON it is one object, in which an empty cell is null.
+//! One row of figures: named cells in order. In JSON the row is one object, in which an empty cell
+//! is null.
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 /// One figure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
-    /// A name, or a remark.
+    /// A name or a remark.
     Text(String),
     /// A count.
     Count(u64),
-    /// A measured number, shown with so many decimals.
+    /// A measured number, and its number of decimals in a table.
     Real(f64, usize),
-    /// A small number, shown as `1.24e-3`.
+    /// A small number, in a table as `1.24e-3`.
     Tiny(f64),
-    /// Nobody published it, or nothing was measured.
+    /// The value was not published or not measured.
     Absent,
 }
 
-/// Named cells in their order.
+/// Named cells in order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Row(Vec<(&'static str, Cell)>);
 
@@ -27,28 +28,28 @@ impl Row {
         Self::default()
     }
 
-    /// With one more cell.
+    /// Adds a cell.
     #[must_use]
     pub fn with(mut self, name: &'static str, cell: impl Into<Cell>) -> Self {
         self.0.push((name, cell.into()));
         self
     }
 
-    /// With a measured number; what is no finite number is absent.
+    /// Adds a measured number. A value that is not finite is absent.
     #[must_use]
     pub fn real(self, name: &'static str, value: impl Into<Option<f64>>, decimals: usize) -> Self {
         let finite = value.into().filter(|value| value.is_finite());
         self.with(name, finite.map_or(Cell::Absent, |value| Cell::Real(value, decimals)))
     }
 
-    /// With a small number; what is no finite number is absent.
+    /// Adds a small number. A value that is not finite is absent.
     #[must_use]
     pub fn tiny(self, name: &'static str, value: impl Into<Option<f64>>) -> Self {
         let finite = value.into().filter(|value| value.is_finite());
         self.with(name, finite.map_or(Cell::Absent, Cell::Tiny))
     }
 
-    /// Its cells.
+    /// The cells.
     pub fn cells(&self) -> &[(&'static str, Cell)] {
         &self.0
     }
@@ -60,7 +61,7 @@ impl Row {
 }
 
 impl Cell {
-    /// As in a table.
+    /// The text in a table.
     pub fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -72,17 +73,18 @@ impl Cell {
         }
     }
 
-    /// Whether it stands at the right of its column.
+    /// Whether the cell is right-aligned.
     pub fn is_number(&self) -> bool {
         !matches!(self, Self::Text(_))
     }
 }
 
-/// With a comma after each thousand.
+/// Formats a count with a comma between each three digits.
 fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
+        // A separator stands before each third digit from the right, but not at the front.
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
@@ -147,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_one_json_object_in_the_order_of_its_cells() {
+    fn row_is_one_json_object_in_cell_order() {
         let row =
             Row::new().with("mode", "swim").with("n", 8_usize).real("mean", 1.5, 2).real("bad", f64::NAN, 1);
         let json = serde_json::to_string(&row.with("paper", None::<u64>)).unwrap();
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_read_as_in_a_table() {
+    fn cells_have_their_table_text() {
         let cells =
             [Cell::Count(0), Cell::Count(999), Cell::Count(1_234_567), Cell::Real(1.256, 2), Cell::Absent];
         assert_eq!(cells.map(|cell| cell.text()), ["0", "999", "1,234,567", "1.26", "-"]);

@@ -1,37 +1,39 @@
-//! Means, shares and percentiles, with the intervals in which the true value lies at 95 %. Plain formulas.
+//! Means, shares, and percentiles, with intervals of 95 % confidence.
 
-/// The standard normal law's 97.5th percentile: 95 % lie within so many deviations.
+/// The 97.5th percentile of the standard normal distribution: 95 % of the values lie within so many
+/// standard deviations.
 const Z95: f64 = 1.959_963_985;
 
 /// Measured values.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sample {
-    /// In rising order.
+    /// The values in ascending order.
     values: Vec<f64>,
 }
 
 impl Sample {
-    /// The values in rising order.
+    /// The values in ascending order.
     pub fn values(&self) -> &[f64] {
         &self.values
     }
 
-    /// How many there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// The mean; `None` without a value.
+    /// The mean; `None` without values.
     pub fn mean(&self) -> Option<f64> {
         (!self.is_empty()).then(|| self.values.iter().sum::<f64>() / self.len() as f64)
     }
 
-    /// Half the width of the interval around the mean, from the sample's own deviation; `None` below two values.
+    /// Half of the width of the confidence interval of the mean, from the standard deviation of the
+    /// sample; `None` with fewer than two values.
     pub fn mean_within(&self) -> Option<f64> {
         let mean = self.mean().filter(|_| self.len() > 1)?;
         let squares: f64 = self.values.iter().map(|value| (value - mean).powi(2)).sum();
@@ -39,7 +41,8 @@ impl Sample {
         Some(Z95 * (squares / others / count).sqrt())
     }
 
-    /// The least value such that at least `percent` of all are at most as large (nearest rank); `None` without a value.
+    /// The lowest value such that at least `percent` of all values are at most as large (nearest
+    /// rank); `None` without values.
     pub fn percentile(&self, percent: f64) -> Option<f64> {
         let rank = (percent / 100.0 * self.len() as f64).ceil();
         let last = self.len().checked_sub(1)?;
@@ -71,8 +74,9 @@ impl FromIterator<f64> for Sample {
     }
 }
 
-/// The sum of `values` divided by the sum of `of`, and half the width of its interval by the scatter of the pairs (the
-/// linear approximation for ratios of sums); `None` if there is nothing to divide by.
+/// The sum of `values` divided by the sum of `of`, and half of the width of its confidence
+/// interval. The interval comes from the scatter of the pairs, by the linear approximation for
+/// ratios of sums. `None` if the divisor is zero.
 pub fn ratio(values: &[f64], of: &[f64]) -> Option<(f64, f64)> {
     let whole: f64 = of.iter().sum();
     if whole <= 0.0 {
@@ -83,12 +87,12 @@ pub fn ratio(values: &[f64], of: &[f64]) -> Option<(f64, f64)> {
     Some((ratio, Z95 * squares.sqrt() / whole))
 }
 
-/// How often something happened of how many times that it could.
+/// How often something happened, and how often it could have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Share {
     /// How often it happened.
     pub hits: u64,
-    /// How often it could.
+    /// How often it could have happened.
     pub of: u64,
 }
 
@@ -98,7 +102,8 @@ impl Share {
         (self.of > 0).then(|| self.hits as f64 / self.of as f64)
     }
 
-    /// The interval in which the true share lies (Wilson's score, good near 0 and 1 too); `None` if it could not happen.
+    /// The confidence interval of the share, by Wilson's score, which is accurate near 0 and 1 too;
+    /// `None` if it could not happen.
     pub fn interval(self) -> Option<(f64, f64)> {
         let share = self.value()?;
         let n = self.of as f64;
@@ -108,7 +113,7 @@ impl Share {
         Some((((middle - half) / whole).max(0.0), ((middle + half) / whole).min(1.0)))
     }
 
-    /// Both together.
+    /// The sum of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self { hits: self.hits + other.hits, of: self.of + other.of }
@@ -120,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_values_that_were_measured() {
+    fn percentiles_are_measured_values() {
         let sample: Sample = (1..=100).rev().map(f64::from).collect();
         let found = [0.0, 1.0, 50.0, 99.0, 99.9, 100.0].map(|percent| sample.percentile(percent).unwrap());
         assert_eq!(found.map(|value| value.to_string()), ["1", "1", "50", "99", "100", "100"]);
@@ -128,16 +133,16 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_has_the_interval_of_the_textbook() {
+    fn mean_has_its_textbook_interval() {
         let sample: Sample = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0].into_iter().collect();
         assert!((sample.mean().unwrap() - 5.0).abs() < 1e-12);
-        // The deviation is 2.138, divided by the root of 8 it is 0.756.
+        // The standard deviation is 2.138; divided by the square root of 8 it is 0.756.
         assert!((sample.mean_within().unwrap() - 1.4816).abs() < 1e-3);
         assert_eq!([1.0].into_iter().collect::<Sample>().mean_within(), None);
     }
 
     #[test]
-    fn a_ratio_of_pairs_in_proportion_has_no_scatter() {
+    fn ratio_of_proportional_pairs_has_no_scatter() {
         let (value, within) = ratio(&[1.0, 2.0, 3.0], &[2.0, 4.0, 6.0]).unwrap();
         assert!((value - 0.5).abs() < 1e-12 && within.abs() < 1e-12);
         let (value, within) = ratio(&[0.0, 4.0], &[4.0, 4.0]).unwrap();
@@ -146,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_has_the_interval_of_wilson() {
+    fn share_has_its_wilson_interval() {
         let (low, high) = Share { hits: 0, of: 10 }.interval().unwrap();
         assert!(low.abs() < 1e-12 && (high - 0.2775).abs() < 1e-3, "{low} {high}");
         let (low, high) = Share { hits: 50, of: 100 }.interval().unwrap();

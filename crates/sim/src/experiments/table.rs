@@ -1,15 +1,16 @@
-//! A table of rows under one heading: as Markdown whose columns stand in line, so that it reads well in a terminal too.
+//! A table of rows under one heading, as Markdown. The columns are aligned, so that it is readable
+//! in a terminal too.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::row::Row;
 
-/// A column: which cell of the rows it shows, and its heading.
+/// A column: the name of its cells, and its heading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
     /// The name of the cells.
     pub cell: &'static str,
-    /// What stands above them.
+    /// The heading.
     pub heading: &'static str,
 }
 
@@ -20,16 +21,16 @@ pub struct Table {
     pub name: &'static str,
     /// The heading.
     pub title: String,
-    /// The set-up, how often it was run, and how the columns are to be read.
+    /// The set-up, the number of runs, and how to read the columns.
     pub text: String,
-    /// The columns in their order; cells that no column names stand in the JSON alone.
+    /// The columns in order. Cells without a column appear only in the JSON.
     pub columns: Vec<Column>,
     /// The rows.
     pub rows: Vec<Row>,
 }
 
 impl Table {
-    /// An empty table of these columns, each a pair of cell and heading.
+    /// An empty table with these columns, each a pair of cell name and heading.
     pub fn new<const N: usize>(
         name: &'static str,
         title: impl Into<String>,
@@ -40,7 +41,7 @@ impl Table {
         Self { name, title: title.into(), text: text.into(), columns, rows: Vec::new() }
     }
 
-    /// Columns from pairs of cell and heading.
+    /// Columns from pairs of cell name and heading.
     pub fn columns(pairs: impl IntoIterator<Item = (&'static str, &'static str)>) -> Vec<Column> {
         pairs.into_iter().map(|(cell, heading)| Column { cell, heading }).collect()
     }
@@ -50,17 +51,17 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// Each row as one JSON object with the table's name in front.
+    /// Each row as one JSON object that starts with the table's name.
     ///
     /// # Panics
-    /// Never: texts and numbers are all JSON.
+    /// Never: texts and numbers are valid JSON.
     pub fn json(&self) -> impl Iterator<Item = String> {
         self.rows.iter().map(|row| {
             let mut whole = Row::new().with("table", self.name);
             for (name, cell) in row.cells() {
                 whole = whole.with(name, cell.clone());
             }
-            serde_json::to_string(&whole).expect("texts and numbers are all JSON")
+            serde_json::to_string(&whole).expect("texts and numbers are valid JSON")
         })
     }
 }
@@ -72,6 +73,7 @@ impl Display for Table {
             writeln!(f, "{}\n", self.text)?;
         }
         let texts: Vec<Vec<String>> = self.rows.iter().map(|row| self.texts(row)).collect();
+        // Counts characters, not bytes: `±` is two bytes wide.
         let width = |at: usize| {
             let cells = texts.iter().map(|row| row[at].chars().count());
             cells.chain([self.columns[at].heading.chars().count()]).max().unwrap_or(0)
@@ -115,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_in_line_and_numbers_at_their_right() {
+    fn columns_are_aligned_and_numbers_to_the_right() {
         let mut table = Table::new("t", "Title", "Set-up.", [("mode", "mode"), ("mean", "mean, s")]);
         table.push(Row::new().with("mode", "swim").real("mean", 1.25, 1).with("seed", 3_u64));
         table.push(Row::new().with("mode", "lifeguard"));

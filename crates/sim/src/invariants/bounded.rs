@@ -1,20 +1,21 @@
-//! What a member holds is bounded: one claim a node, known or forgotten, and a fixed number of
-//! broadcasts in its queue, and a fixed number of
-//! requests that wait.
+//! The memory of a member is bounded. Its update queue holds at most one claim for each known or
+//! forgotten node, and a fixed number of broadcasts. A fixed number of its requests wait.
 
 use kinfolk_swim::GossipQueue;
 
 use super::Invariant;
 use crate::observed::{Moment, Observed};
 
-/// See the file's head.
+/// Checks the bound on queues after each input; see the module.
 #[derive(Debug, Default)]
 pub struct Bounded;
 
 impl Bounded {
-    /// How many requests of one member wait at the most. The machine has about 350 in mind at a time (256 relays, 32
-    /// descriptions, 32 pings of a leave, 16 joins, a probe, an exchange); the driver holds those that the machine has
-    /// given up for up to its deadline, which is as long again.
+    /// The highest number of requests of one member that may wait.
+    ///
+    /// The machine tracks about 350 at a time: 256 relays, 32 introductions, 32 pings of a leave,
+    /// 16 joins, a probe, and an exchange. The driver keeps a request that the machine has given up
+    /// until its deadline, which is as long again. 1,024 leaves room for both.
     pub const REQUESTS_MAX: usize = 1_024;
 }
 
@@ -25,11 +26,12 @@ impl Invariant for Bounded {
 
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
         let Observed::Load { node, stats, known, requests } = &moment.what else { return Ok(()) };
+        // The queue holds at most one claim about each node, so the number of nodes bounds it.
         if stats.queued > known + stats.forgotten_names + GossipQueue::BROADCASTS_MAX {
-            return Err(format!("{node} knows {known} nodes and has {} updates in its queue", stats.queued));
+            return Err(format!("{node} knows {known} nodes, and its queue holds {} updates", stats.queued));
         }
         if *requests > Self::REQUESTS_MAX {
-            return Err(format!("{node} has {requests} requests that wait"));
+            return Err(format!("{node} has {requests} waiting requests"));
         }
         Ok(())
     }
@@ -48,13 +50,13 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_is_right_and_one_update_more_is_caught() {
+    fn queue_over_its_bound_is_caught() {
         assert!(load(5 + GossipQueue::BROADCASTS_MAX, 0).is_ok());
         assert!(load(6 + GossipQueue::BROADCASTS_MAX, 0).is_err());
     }
 
     #[test]
-    fn the_last_request_that_is_allowed_is_right_and_one_more_is_caught() {
+    fn requests_over_their_bound_are_caught() {
         assert!(load(0, Bounded::REQUESTS_MAX).is_ok());
         assert!(load(0, Bounded::REQUESTS_MAX + 1).is_err());
     }

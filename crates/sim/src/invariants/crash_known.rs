@@ -1,5 +1,6 @@
-//! A crashed member is failed in every view within a stated time (SWIM's strong completeness, section 3.1: every crash
-//! is detected by every member). Where nearly half of all fall silent, the partition grace is added.
+//! Every view has a crashed member as failed within a stated time. This is SWIM's strong
+//! completeness (section 3.1): every member detects every crash. If nearly half of the group
+//! becomes silent, the partition grace is added, because members then delay their verdicts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,31 +9,33 @@ use kinfolk_core::NodeState;
 use kinfolk_detector::is_mass_failure;
 
 use super::Invariant;
-use super::news::News;
+use super::dissemination::Dissemination;
 use crate::faults::{Fault, Step};
 use crate::node::NodeIndex;
 use crate::observed::{Moment, Observed};
 
-/// See the file's head.
+/// Checks the deadline of each crash; see the module.
 #[derive(Debug)]
 pub struct CrashKnown {
     within: Duration,
     grace: Duration,
-    crashed: BTreeMap<NodeIndex, News>,
+    crashed: BTreeMap<NodeIndex, Dissemination>,
 }
 
 impl CrashKnown {
-    /// A crash must be known to all within this time, and a `grace` later where nearly half of all have fallen silent.
+    /// All members must know of a crash within this time. `grace` is added if nearly half of the
+    /// group is silent.
     pub fn within(within: Duration, grace: Duration) -> Self {
         Self { within, grace, crashed: BTreeMap::new() }
     }
 
-    /// If so many are silent that verdicts are held, whatever is not known yet may take that much longer.
+    /// Extends all open deadlines if so many nodes are silent that members delay their verdicts.
+    /// The extension covers every open crash: the delay applies to all silent subjects.
     fn allow_grace(&mut self, moment: &Moment<'_>) {
         let silent = moment.truth.all().filter(|(_, node)| node.silent && !node.running).count();
         if is_mass_failure(silent, silent + moment.truth.members().count()) {
             let deadline = moment.now + self.within + self.grace;
-            self.crashed.values_mut().for_each(|news| news.extend(deadline));
+            self.crashed.values_mut().for_each(|update| update.extend(deadline));
         }
     }
 }
@@ -45,8 +48,8 @@ impl Invariant for CrashKnown {
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
         match &moment.what {
             Observed::Step(Step::Fault(Fault::Crash(node) | Fault::Silence(node))) => {
-                let news = News::new(moment, *node, self.within, format!("{node} has crashed"));
-                self.crashed.insert(*node, news);
+                let update = Dissemination::new(moment, *node, self.within, format!("{node} crashed"));
+                self.crashed.insert(*node, update);
                 self.allow_grace(moment);
             }
             Observed::Step(Step::Fault(Fault::Restart { node, .. })) => {
@@ -54,15 +57,15 @@ impl Invariant for CrashKnown {
             }
             Observed::View { node, after: Some(after), .. } if after.state >= NodeState::Failed => {
                 let subject = moment.truth.find(&after.id);
-                if let Some(news) = subject.and_then(|subject| self.crashed.get_mut(&subject)) {
-                    news.reached(*node);
+                if let Some(update) = subject.and_then(|subject| self.crashed.get_mut(&subject)) {
+                    update.reached(*node);
                 }
             }
             Observed::Second => {
                 let mut open = BTreeMap::new();
-                for (node, mut news) in std::mem::take(&mut self.crashed) {
-                    if !news.done(moment)? {
-                        open.insert(node, news);
+                for (node, mut update) in std::mem::take(&mut self.crashed) {
+                    if !update.done(moment)? {
+                        open.insert(node, update);
                     }
                 }
                 self.crashed = open;
@@ -90,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_does_not_know_in_time_is_caught() {
+    fn member_unaware_of_crash_is_caught() {
         let (mut rule, truth) = crashed();
         view(&mut rule, &truth, B, None, &status(A, 10, Failed)).unwrap();
         assert!(show(&mut rule, &truth, 10, Observed::Second).is_ok());
@@ -99,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nearly_half_fall_silent_the_grace_is_added_and_for_one_alone_it_is_not() {
+    fn grace_is_added_when_half_are_silent() {
         for (silent, late) in [(vec![A], false), (vec![A, B], true)] {
             let mut rule = CrashKnown::within(Duration::from_secs(10), Duration::from_secs(30));
             let mut truth = truth(4);
@@ -114,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_that_all_know_of_is_right() {
+    fn crash_known_to_all_is_accepted() {
         let (mut rule, truth) = crashed();
         for node in [B, C] {
             view(&mut rule, &truth, node, None, &status(A, 10, Failed)).unwrap();
@@ -123,7 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn who_has_crashed_too_need_not_know_and_who_is_back_need_not_be_failed() {
+    /// A second crashed node need not know of the first. A node that runs again need not be failed.
+    fn crashed_or_restarted_node_owes_nothing() {
         let (mut rule, mut truth) = crashed();
         view(&mut rule, &truth, B, None, &status(A, 10, Failed)).unwrap();
         truth.node_mut(C).running = false;

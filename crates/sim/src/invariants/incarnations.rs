@@ -1,5 +1,6 @@
-//! An incarnation only grows, and only its owner raises it (SWIM, section 4.2): nobody ever knows of one that its owner
-//! has not had, and a new life begins above the former one.
+//! An incarnation only grows, and only its owner raises it (SWIM, section 4.2). No member knows an
+//! incarnation that the owner has not had. A new instance starts above the incarnations of the
+//! previous one.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +9,10 @@ use kinfolk_core::{Incarnation, NodeId};
 use super::Invariant;
 use crate::observed::{Moment, Observed};
 
-/// See the file's head.
+/// Tracks the incarnation of each owner; see the module.
 #[derive(Debug, Default)]
 pub struct Incarnations {
-    /// The highest that each owner has had, and in which life.
+    /// The highest incarnation of each owner, and the instance that had it.
     highest: BTreeMap<NodeId, (u32, Incarnation)>,
 }
 
@@ -30,17 +31,20 @@ impl Invariant for Incarnations {
                 Ok(())
             } else {
                 Err(format!(
-                    "{node} knows of {} @{}, which has only got to {highest}",
+                    "{node} knows {} @{}, but the owner's highest is {highest}",
                     after.id, after.incarnation
                 ))
             };
         }
         let grows = match known {
-            Some((life, highest)) if life == owner.life => after.incarnation >= highest,
+            // Within one instance the same incarnation may appear again, for example with new tags.
+            // A new instance needs a higher one, so that claims about the old instance cannot
+            // override it.
+            Some((instance, highest)) if instance == owner.instance => after.incarnation >= highest,
             Some((_, highest)) => after.incarnation > highest,
             None => true,
         };
-        self.highest.insert(after.id.clone(), (owner.life, after.incarnation));
+        self.highest.insert(after.id.clone(), (owner.instance, after.incarnation));
         if grows { Ok(()) } else { Err(format!("{node} goes back from {highest} to {}", after.incarnation)) }
     }
 }
@@ -53,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_owner_that_raises_it_before_others_know_is_right() {
+    fn owner_that_raises_first_is_accepted() {
         let (rule, truth) = (&mut Incarnations::default(), &truth(2));
         assert!(view(rule, truth, A, None, &status(A, 10, Alive)).is_ok());
         assert!(view(rule, truth, A, None, &status(A, 11, Alive)).is_ok());
@@ -61,24 +65,24 @@ mod tests {
     }
 
     #[test]
-    fn one_that_somebody_else_has_raised_is_caught() {
+    fn incarnation_raised_by_another_member_is_caught() {
         let (rule, truth) = (&mut Incarnations::default(), &truth(2));
         assert!(view(rule, truth, A, None, &status(A, 10, Alive)).is_ok());
         assert!(view(rule, truth, B, None, &status(A, 11, Suspect)).is_err());
     }
 
     #[test]
-    fn an_owner_that_goes_back_is_caught() {
+    fn owner_that_lowers_its_incarnation_is_caught() {
         let (rule, truth) = (&mut Incarnations::default(), &truth(1));
         assert!(view(rule, truth, A, None, &status(A, 10, Alive)).is_ok());
         assert!(view(rule, truth, A, None, &status(A, 9, Alive)).is_err());
     }
 
     #[test]
-    fn a_new_life_at_the_incarnation_of_the_former_one_is_caught() {
+    fn new_instance_at_old_incarnation_is_caught() {
         let (rule, mut truth) = (&mut Incarnations::default(), truth(1));
         assert!(view(rule, &truth, A, None, &status(A, 10, Alive)).is_ok());
-        truth.node_mut(A).life = 2;
+        truth.node_mut(A).instance = 2;
         assert!(view(rule, &truth, A, None, &status(A, 10, Alive)).is_err());
     }
 }

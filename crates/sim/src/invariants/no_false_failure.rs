@@ -1,4 +1,5 @@
-//! No member that runs is declared failed. Where trouble could explain it, the scenario says whether it is an excuse.
+//! No running member is declared failed. If a fault could explain the failure, the scenario says
+//! whether it excuses it.
 
 use std::time::Duration;
 
@@ -7,19 +8,19 @@ use kinfolk_core::NodeState;
 use super::Invariant;
 use crate::observed::{Moment, Observed};
 
-/// See the file's head.
+/// Checks each failure against the truth; see the module.
 #[derive(Debug)]
 pub struct NoFalseFailure {
     excuse: Option<Duration>,
 }
 
 impl NoFalseFailure {
-    /// No failure of a running member, whatever else goes on: for faults that the protocol must ride out.
+    /// Allows no failure of a running member, for faults that the protocol must tolerate.
     pub fn strict() -> Self {
         Self { excuse: None }
     }
 
-    /// Trouble of its own or of the network excuses a failure for this long after.
+    /// Excuses a failure for this time after a fault of the member or of the network.
     pub fn excused_for(after: Duration) -> Self {
         Self { excuse: Some(after) }
     }
@@ -32,19 +33,20 @@ impl Invariant for NoFalseFailure {
 
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
         let Observed::View { node, before, after: Some(after) } = &moment.what else { return Ok(()) };
+        // Only the transition counts: a tombstone that stays is reported once.
         if after.state != NodeState::Failed || before.is_some_and(|before| before.state == NodeState::Failed)
         {
             return Ok(());
         }
         let Some(subject) = moment.truth.find(&after.id).map(|subject| moment.truth.node(subject)) else {
-            return Err(format!("{node} has {} as failed, which never existed", after.id));
+            return Err(format!("{node} has {} as failed, but no such node exists", after.id));
         };
         let excused = |excuse| subject.disturbed.is_some_and(|at| moment.now.since(at) <= excuse);
-        // What is said of a former life of the name may well be true.
+        // A claim about the previous instance of the name may be true.
         if !subject.running || after.incarnation < subject.born || self.excuse.is_some_and(excused) {
             return Ok(());
         }
-        Err(format!("{node} has {} @{} as failed, and it runs", after.id, after.incarnation))
+        Err(format!("{node} has {} @{} as failed, but it runs", after.id, after.incarnation))
     }
 }
 
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_running_member_that_is_declared_failed_is_caught_and_a_crashed_one_is_right() {
+    fn failure_of_running_member_is_caught() {
         let (rule, mut truth) = (&mut NoFalseFailure::strict(), truth(2));
         let suspect = status(A, 10, Suspect);
         assert!(view(rule, &truth, B, Some(&suspect), &status(A, 10, Failed)).is_err());
@@ -66,12 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn the_failure_of_a_former_life_is_right() {
+    fn failure_of_previous_instance_is_accepted() {
         assert!(view(&mut NoFalseFailure::strict(), &truth(2), B, None, &status(A, 9, Failed)).is_ok());
     }
 
     #[test]
-    fn trouble_excuses_as_long_as_was_said_and_not_where_it_is_none() {
+    fn fault_excuses_only_for_the_stated_time() {
         let mut truth = truth(2);
         truth.node_mut(A).disturbed = Some(Instant::ORIGIN);
         let failed = status(A, 10, Failed);

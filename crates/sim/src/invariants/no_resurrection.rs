@@ -1,5 +1,6 @@
-//! A name whose tombstone a member has forgotten does not come back to life there by old news: only with an incarnation
-//! above the one that died (death certificates: Demers et al., PODC 1987, section 2; the incarnations: SWIM, section 4.2).
+//! A name whose tombstone a member has reaped does not become alive there again through an old
+//! claim. It needs an incarnation above the reaped one (death certificates: Demers et al., PODC
+//! 1987, section 2; incarnations: SWIM, section 4.2).
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,10 @@ use super::Invariant;
 use crate::node::NodeIndex;
 use crate::observed::{Moment, Observed};
 
-/// See the file's head.
+/// Tracks the names that each member reaped; see the module.
 #[derive(Debug, Default)]
 pub struct NoResurrection {
-    /// The incarnation at which each member, in each of its lives, has forgotten each name.
+    /// The incarnation at which each instance of each member reaped each name.
     reaped: BTreeMap<(NodeIndex, u32, NodeId), Incarnation>,
 }
 
@@ -23,16 +24,18 @@ impl Invariant for NoResurrection {
 
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
         let Observed::View { node, before, after } = &moment.what else { return Ok(()) };
-        let life = moment.truth.node(*node).life;
+        let instance = moment.truth.node(*node).instance;
         match (before, after) {
+            // Only the instance that reaped the name is bound: a new instance starts without that
+            // knowledge.
             (Some(before), None) => {
-                self.reaped.insert((*node, life, before.id.clone()), before.incarnation);
+                self.reaped.insert((*node, instance, before.id.clone()), before.incarnation);
                 Ok(())
             }
             (None, Some(after)) if after.state.is_member() => {
-                match self.reaped.get(&(*node, life, after.id.clone())) {
+                match self.reaped.get(&(*node, instance, after.id.clone())) {
                     Some(reaped) if after.incarnation <= *reaped => Err(format!(
-                        "{node} has {} alive @{}, and has reaped it @{reaped}",
+                        "{node} has {} alive @{}, but it reaped it @{reaped}",
                         after.id, after.incarnation
                     )),
                     _ => Ok(()),
@@ -60,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reaped_name_at_its_old_incarnation_is_caught_and_a_new_one_is_right() {
+    fn reaped_name_returns_only_with_new_incarnation() {
         let (mut rule, truth) = reaped();
         assert!(view(&mut rule, &truth, B, None, &status(A, 11, Alive)).is_ok());
         for state in [Alive, Suspect] {
@@ -69,11 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn a_tombstone_that_comes_back_as_such_is_right_and_so_is_what_another_life_hears() {
+    /// A reaped name may return as a tombstone. Another member, or a new instance of the same one,
+    /// may learn the old incarnation.
+    fn reap_binds_one_instance_and_only_live_states() {
         let (mut rule, mut truth) = reaped();
         assert!(view(&mut rule, &truth, B, None, &status(A, 10, Failed)).is_ok());
         assert!(view(&mut rule, &truth, A, None, &status(A, 10, Alive)).is_ok());
-        truth.node_mut(B).life = 2;
+        truth.node_mut(B).instance = 2;
         assert!(view(&mut rule, &truth, B, None, &status(A, 10, Alive)).is_ok());
     }
 }

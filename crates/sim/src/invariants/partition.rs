@@ -1,5 +1,6 @@
-//! A cut in two: a side that misses nearly half of all or more declares nobody of the other side failed before the grace is
-//! over, and says what it sees; soon after the grace each side has one view, its own; soon after the repair all have one.
+//! A partition into two sides. A side that misses nearly half of the group or more reports the
+//! partition. Before the grace ends, it declares no member of the other side failed. Shortly after
+//! the grace each side agrees on its own members. Shortly after the heal all members agree.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,85 +15,94 @@ use crate::node::NodeIndex;
 use crate::observed::{Moment, Observed};
 use crate::truth::Truth;
 
-/// How long after the grace, and after the repair, views may still differ.
+/// For how long after the grace, and after the heal, views may still differ. The verdicts need some
+/// probe intervals, and their dissemination needs more.
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
 
-/// See the file's head.
+/// Checks partitions against the configured grace; see the module.
 #[derive(Debug)]
 pub struct PartitionHeld {
     tolerated: Duration,
     grace: Duration,
     cut: Option<Cut>,
-    /// What each member believes of each other.
+    /// The state of each member in the view of each other.
     views: BTreeMap<(NodeIndex, NodeIndex), NodeState>,
-    /// Whether each member has told of a partition that has not healed, and as what.
-    told: BTreeMap<NodeIndex, bool>,
+    /// The members that reported a partition that has not healed, and whether as a minority.
+    reported: BTreeMap<NodeIndex, bool>,
 }
 
 #[derive(Debug)]
 struct Cut {
     at: Instant,
     group: Vec<NodeIndex>,
-    mended: Option<Instant>,
-    /// Whether both sides were found to have one view.
-    apart: bool,
+    healed: Option<Instant>,
+    /// Whether both sides were found settled during the cut.
+    settled: bool,
 }
 
 impl PartitionHeld {
-    /// As this configuration promises it.
+    /// The rule with the times of this configuration.
     pub fn by(config: &SwimConfig) -> Self {
         Self {
             tolerated: config.tolerated_pause,
             grace: config.partition_grace,
             cut: None,
             views: BTreeMap::new(),
-            told: BTreeMap::new(),
+            reported: BTreeMap::new(),
         }
     }
 
     fn failed(&self, now: Instant, node: NodeIndex, subject: NodeIndex, truth: &Truth) -> Result<(), String> {
-        let Some(cut) = self.cut.as_ref().filter(|cut| cut.mended.is_none()) else { return Ok(()) };
+        let Some(cut) = self.cut.as_ref().filter(|cut| cut.healed.is_none()) else { return Ok(()) };
+        // Before the grace ends the members behind the cut may only be unreachable, so a verdict is
+        // too early.
         let in_time = now.since(cut.at) < self.grace;
         if in_time
-            && cut.parts(node, subject)
+            && cut.separates(node, subject)
             && cut.is_mass_failure(node, truth)
             && truth.node(subject).running
         {
             let after = now.since(cut.at);
-            return Err(format!("{node} has {subject} as failed {after:?} after they were cut apart"));
+            return Err(format!(
+                "{node} has {subject} as failed {after:?} after the partition, within the grace"
+            ));
         }
         Ok(())
     }
 
     fn second(&mut self, now: Instant, truth: &Truth) -> Result<(), String> {
         let (tolerated, grace) = (self.tolerated, self.grace);
-        let Some(cut) = self.cut.take_if(|cut| cut.is_to_be_looked_at(now, tolerated + grace)) else {
+        let Some(cut) = self.cut.take_if(|cut| cut.is_check_due(now, tolerated + grace)) else {
             return Ok(());
         };
         let settled = self.settled(&cut, truth);
-        if cut.mended.is_none() {
-            self.cut = Some(Cut { apart: true, ..cut });
+        if cut.healed.is_none() {
+            self.cut = Some(Cut { settled: true, ..cut });
         }
         settled
     }
 
     fn settled(&self, cut: &Cut, truth: &Truth) -> Result<(), String> {
-        let mended = cut.mended.is_some();
+        let healed = cut.healed.is_some();
         for (node, _) in truth.members() {
-            let told = self.told.get(&node).copied();
+            let reported = self.reported.get(&node).copied();
+            // Only a side that misses nearly half of the group reports a partition; a larger side
+            // treats the missing members as ordinary failures.
             let expected =
-                (!mended && cut.is_mass_failure(node, truth)).then(|| cut.is_minority(node, truth));
-            if told != expected {
+                (!healed && cut.is_mass_failure(node, truth)).then(|| cut.is_minority(node, truth));
+            if reported != expected {
                 return Err(format!(
-                    "{node} has told of a partition as {told:?}, and it should be {expected:?}"
+                    "{node} reports the partition as a minority: {reported:?}; expected {expected:?}"
                 ));
             }
             for (subject, _) in truth.members() {
-                let apart = !mended && cut.parts(node, subject);
+                // After the grace each side treats the other as failed; after the heal all are
+                // alive again.
+                let apart = !healed && cut.separates(node, subject);
                 let expected = if apart { NodeState::Failed } else { NodeState::Alive };
                 let known = self.views.get(&(node, subject)).copied();
                 if known != Some(expected) {
-                    return Err(format!("{node} has {subject} as {known:?}, and it should be {expected}"));
+                    return Err(format!("{node} has {subject} as {known:?}; expected {expected}"));
                 }
             }
         }
@@ -101,21 +111,22 @@ impl PartitionHeld {
 }
 
 impl Cut {
-    /// Whether all must be settled by now, after the verdicts, which take so long, or after the repair.
-    fn is_to_be_looked_at(&self, now: Instant, verdicts: Duration) -> bool {
-        match self.mended {
-            Some(mended) => now >= mended + SETTLED_WITHIN,
-            None => !self.apart && now >= self.at + verdicts + SETTLED_WITHIN,
+    /// Whether views must be settled by now: after the verdicts, which take `verdicts`, or after
+    /// the heal.
+    fn is_check_due(&self, now: Instant, verdicts: Duration) -> bool {
+        match self.healed {
+            Some(healed) => now >= healed + SETTLED_WITHIN,
+            None => !self.settled && now >= self.at + verdicts + SETTLED_WITHIN,
         }
     }
 
-    fn parts(&self, one: NodeIndex, other: NodeIndex) -> bool {
+    fn separates(&self, one: NodeIndex, other: NodeIndex) -> bool {
         self.group.contains(&one) != self.group.contains(&other)
     }
 
-    /// How many there are on the other side of `node`, and in all.
+    /// The number of members on the other side of `node`, and the number of all members.
     fn other_side(&self, node: NodeIndex, truth: &Truth) -> (usize, usize) {
-        let other = truth.members().filter(|(other, _)| self.parts(node, *other)).count();
+        let other = truth.members().filter(|(other, _)| self.separates(node, *other)).count();
         (other, truth.members().count())
     }
 
@@ -132,19 +143,20 @@ impl Cut {
 
 impl Invariant for PartitionHeld {
     fn name(&self) -> &'static str {
-        "a cut in two is held for the grace, told, and settled soon after it and after its repair"
+        "a partition is tolerated for the grace, reported, and settled after it and after the heal"
     }
 
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
         match &moment.what {
-            // Shorter cuts are the business of other rules; what matters here begins with the first second of each.
+            // Other rules check shorter cuts. This rule starts with the first second of each
+            // partition.
             Observed::Step(Step::Fault(Fault::Partition(group))) => {
                 let (at, group) = (moment.now, group.clone());
-                self.cut = Some(Cut { at, group, mended: None, apart: false });
+                self.cut = Some(Cut { at, group, healed: None, settled: false });
             }
             Observed::Step(Step::Fault(Fault::Heal)) => {
                 if let Some(cut) = &mut self.cut {
-                    cut.mended = Some(moment.now);
+                    cut.healed = Some(moment.now);
                 }
             }
             Observed::View { node, before, after } => {
@@ -155,15 +167,16 @@ impl Invariant for PartitionHeld {
                     Some(state) => self.views.insert((*node, subject), state),
                     None => self.views.remove(&(*node, subject)),
                 };
+                // Only a new failure is judged by its time.
                 if state == Some(NodeState::Failed) && was != state {
                     return self.failed(moment.now, *node, subject, moment.truth);
                 }
             }
             Observed::Event { node, event: ClusterEvent::PartitionDetected { minority, .. } } => {
-                self.told.insert(*node, *minority);
+                self.reported.insert(*node, *minority);
             }
             Observed::Event { node, event: ClusterEvent::PartitionHealed { .. } } => {
-                self.told.remove(node);
+                self.reported.remove(node);
             }
             Observed::Second => return self.second(moment.now, moment.truth),
             _ => {}
@@ -195,7 +208,7 @@ mod tests {
         at(rule, second, Observed::View { node, before: None, after: Some(&status(of, 10, state)) })
     }
 
-    /// Four that know each other, and A and B are cut off at second 10.
+    /// Four members that know each other; A and B are cut off at second 10.
     fn cut() -> PartitionHeld {
         let mut rule = PartitionHeld::by(&SwimConfig::verified());
         for (node, of) in [A, B, C, D].into_iter().flat_map(|node| [A, B, C, D].map(|of| (node, of))) {
@@ -205,7 +218,7 @@ mod tests {
         rule
     }
 
-    fn tell(rule: &mut PartitionHeld, second: u64) {
+    fn report(rule: &mut PartitionHeld, second: u64) {
         for node in [A, B, C, D] {
             let event = ClusterEvent::PartitionDetected { minority: false, live: 2, known: 4 };
             at(rule, second, Observed::Event { node, event: &event }).unwrap();
@@ -220,24 +233,24 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_within_the_grace_is_caught_and_one_after_it_is_right() {
+    fn verdict_within_the_grace_is_caught() {
         let mut rule = cut();
         assert!(sees(&mut rule, 39, A, C, Failed).is_err());
         assert!(sees(&mut cut(), 40, A, C, Failed).is_ok());
-        assert!(sees(&mut cut(), 39, A, B, Failed).is_ok(), "of its own side it is another rule's business");
+        assert!(sees(&mut cut(), 39, A, B, Failed).is_ok(), "other rules check a failure on the same side");
     }
 
     #[test]
-    fn a_side_that_does_not_say_so_or_has_no_view_of_its_own_in_time_is_caught() {
-        let settled = |told, failed| {
+    fn unreported_or_unsettled_partition_is_caught() {
+        let settled = |reported, failed| {
             let mut rule = cut();
-            if told {
-                tell(&mut rule, 20);
+            if reported {
+                report(&mut rule, 20);
             }
             if failed {
                 fail_each_other(&mut rule, 45);
             }
-            assert!(at(&mut rule, 54, Observed::Second).is_ok(), "it has some time yet");
+            assert!(at(&mut rule, 54, Observed::Second).is_ok(), "the deadline is not over");
             at(&mut rule, 55, Observed::Second).is_ok()
         };
         assert!(settled(true, true));
@@ -246,9 +259,9 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_not_back_in_every_view_in_time_is_caught() {
+    fn unhealed_view_is_caught() {
         let mut rule = cut();
-        tell(&mut rule, 20);
+        report(&mut rule, 20);
         at(&mut rule, 30, Observed::Step(&Step::Fault(Fault::Heal))).unwrap();
         let healed = ClusterEvent::PartitionHealed { live: 4, known: 4, lasted: Duration::from_secs(20) };
         for node in [A, B, C, D] {

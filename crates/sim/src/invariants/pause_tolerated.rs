@@ -1,5 +1,6 @@
-//! A member that stalls for less than the tolerated pause is never declared failed, whether its process stands still or its
-//! messages wait (the anomaly of Lifeguard's paper, section V; the promise of `Mode::Verified`).
+//! A member that stalls for less than the tolerated pause is never declared failed. The stall may
+//! be a stopped process, or messages that wait (the anomaly of Lifeguard's paper, section V).
+//! `Mode::Verified` promises this.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,16 +12,16 @@ use crate::faults::{Fault, Step};
 use crate::node::NodeIndex;
 use crate::observed::{Moment, Observed};
 
-/// See the file's head.
+/// Checks each failure against the stall before it; see the module.
 #[derive(Debug)]
 pub struct PauseTolerated {
     tolerated: Duration,
-    /// The latest stall of each node that had one: when it began, and when it ended.
+    /// The latest stall of each node that had one: its begin and its end.
     stalls: BTreeMap<NodeIndex, (Instant, Option<Instant>)>,
 }
 
 impl PauseTolerated {
-    /// Stalls that are shorter than this are tolerated.
+    /// Stalls that are shorter than this must be tolerated.
     pub fn below(tolerated: Duration) -> Self {
         Self { tolerated, stalls: BTreeMap::new() }
     }
@@ -45,7 +46,7 @@ impl PauseTolerated {
 
 impl Invariant for PauseTolerated {
     fn name(&self) -> &'static str {
-        "a pause that is tolerated never ends in a failure"
+        "a tolerated pause never ends in a failure"
     }
 
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
@@ -57,13 +58,15 @@ impl Invariant for PauseTolerated {
             {
                 let Some(subject) = moment.truth.find(&after.id) else { return Ok(()) };
                 let truth = moment.truth.node(subject);
+                // A crash, or a claim about the previous instance, has nothing to do with the
+                // stall.
                 if !truth.running || after.incarnation < truth.born {
                     return Ok(());
                 }
                 let Some((began, ended)) = self.stalls.get(&subject) else { return Ok(()) };
                 let stalled = ended.unwrap_or(moment.now).since(*began);
                 if stalled < self.tolerated {
-                    return Err(format!("{node} has {subject} as failed, which stalled for {stalled:?}"));
+                    return Err(format!("{node} has {subject} as failed after a stall of only {stalled:?}"));
                 }
             }
             _ => {}
@@ -79,7 +82,8 @@ mod tests {
     use super::super::testing::{A, B, show, status, truth};
     use super::*;
 
-    /// Whether it is right that B has A as `state` at this second, after A has stalled from second 10 to `until`.
+    /// Whether the rule accepts that B has A as `state` at this second, when A stalled from second
+    /// 10 to `until`.
     fn holds(begin: &Fault, end: &Fault, until: u64, state: NodeState, second: u64) -> bool {
         let (mut rule, truth) = (PauseTolerated::below(Duration::from_secs(5)), truth(2));
         show(&mut rule, &truth, 10, Observed::Step(&Step::Fault(begin.clone()))).unwrap();
@@ -91,10 +95,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_after_a_stall_that_is_tolerated_is_caught_and_after_a_longer_one_is_right() {
+    fn failure_after_tolerated_stall_is_caught() {
         for (begin, end) in [(Fault::Pause(A), Fault::Resume(A)), (Fault::Block(A), Fault::Unblock(A))] {
             assert!(!holds(&begin, &end, 14, Failed, 30));
-            assert!(!holds(&begin, &end, 99, Failed, 14), "it still stalls, and not yet for long");
+            assert!(!holds(&begin, &end, 99, Failed, 14), "the stall is still short");
             assert!(holds(&begin, &end, 15, Failed, 30));
             assert!(holds(&begin, &end, 99, Failed, 15));
             assert!(holds(&begin, &end, 14, Suspect, 30));
@@ -102,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_one_that_has_crashed_or_of_a_former_life_is_right() {
+    fn crash_or_old_instance_is_accepted() {
         let (mut rule, mut truth) = (PauseTolerated::below(Duration::from_secs(5)), truth(2));
         show(&mut rule, &truth, 10, Observed::Step(&Step::Fault(Fault::Pause(A)))).unwrap();
         let mut says = |truth: &crate::truth::Truth, incarnation| {

@@ -1,23 +1,25 @@
-//! Precedence never goes back at any node: neither the verdict about a member nor its description, and only a tombstone
-//! is ever forgotten (the law of `kinfolk_core::precedence`).
+//! Precedence never decreases at any node: neither the verdict about a member nor its description.
+//! Only a tombstone may be removed (the rule of `kinfolk_core::precedence`).
 
 use super::Invariant;
 use crate::observed::{Moment, Observed};
 use crate::trace::View;
 
-/// See the file's head.
+/// Checks each change of an entry; see the module.
 #[derive(Debug, Default)]
 pub struct Precedence;
 
 impl Invariant for Precedence {
     fn name(&self) -> &'static str {
-        "precedence never goes back"
+        "precedence never decreases"
     }
 
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
         let Observed::View { node, before: Some(before), after } = &moment.what else { return Ok(()) };
         let holds = match after {
             Some(after) => {
+                // The order of precedence: first the incarnation, then the state, from alive to
+                // left.
                 (after.incarnation, after.state) >= (before.incarnation, before.state)
                     && after.described_at >= before.described_at
             }
@@ -26,7 +28,7 @@ impl Invariant for Precedence {
         if holds {
             return Ok(());
         }
-        Err(format!("{node} had {} as {}, then as {}", before.id, View(Some(before)), View(*after)))
+        Err(format!("{node} had {} as {}, and then as {}", before.id, View(Some(before)), View(*after)))
     }
 }
 
@@ -38,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_verdict_goes_up_and_never_down() {
+    fn verdict_never_decreases() {
         let (rule, truth) = (&mut Precedence, &truth(2));
         let rising = [status(A, 1, Alive), status(A, 1, Suspect), status(A, 1, Failed), status(A, 2, Alive)];
         for (at, lower) in rising.iter().enumerate() {
@@ -50,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_that_goes_back_is_caught() {
+    fn older_description_is_caught() {
         let known = status(A, 2, Alive);
         let mut older = status(A, 2, Suspect);
         older.described_at = kinfolk_core::Incarnation::new(1);
@@ -58,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tombstone_may_be_forgotten_and_a_member_may_not() {
+    fn only_a_tombstone_may_be_removed() {
         for (state, holds) in [(Failed, true), (Suspect, false)] {
             let known = status(A, 1, state);
             let forgotten = Observed::View { node: B, before: Some(&known), after: None };

@@ -1,5 +1,6 @@
-//! A start, a leave, new tags and a broadcast reach every member within a stated time, and a broadcast is told once
-//! (SWIM, section 4.1: dissemination is infection-style and needs a logarithmic number of rounds).
+//! A start, a leave, new tags, and a broadcast reach every member within a stated time. Each member
+//! delivers a broadcast once. (SWIM, section 4.1: dissemination is infection-style and needs a
+//! logarithmic number of rounds.)
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,18 +9,18 @@ use bytes::Bytes;
 use kinfolk_core::{ClusterEvent, NodeId, NodeState, NodeStatus, Tags};
 
 use super::Invariant;
-use super::news::News;
+use super::dissemination::Dissemination;
 use crate::faults::{Fault, Step};
 use crate::node::NodeIndex;
 use crate::observed::{Moment, Observed};
 
-/// See the file's head.
+/// Tracks each dissemination until it is complete; see the module.
 #[derive(Debug)]
 pub struct ReachesAll {
     within: Duration,
-    under_way: BTreeMap<NodeId, Vec<(Topic, News)>>,
-    /// Which life of which member has been told which broadcast.
-    told: BTreeSet<(NodeIndex, u32, NodeId, Bytes)>,
+    under_way: BTreeMap<NodeId, Vec<(Topic, Dissemination)>>,
+    /// The broadcasts that each instance of each member has delivered.
+    delivered: BTreeSet<(NodeIndex, u32, NodeId, Bytes)>,
 }
 
 #[derive(Debug)]
@@ -31,9 +32,9 @@ enum Topic {
 }
 
 impl ReachesAll {
-    /// News must reach all within this time.
+    /// Each topic must reach all members within this time.
     pub fn within(within: Duration) -> Self {
-        Self { within, under_way: BTreeMap::new(), told: BTreeSet::new() }
+        Self { within, under_way: BTreeMap::new(), delivered: BTreeSet::new() }
     }
 
     fn begin(&mut self, moment: &Moment<'_>, step: &Step) {
@@ -43,35 +44,37 @@ impl ReachesAll {
             Step::SetTags(node, tags) => (*node, Topic::Tags(tags.clone())),
             Step::Broadcast(node, payload) => (*node, Topic::Broadcast(payload.clone())),
             Step::Fault(Fault::Crash(node) | Fault::Silence(node)) => {
-                // Who dies in the middle of a sentence owes nobody the end of it.
+                // The source crashed before the dissemination was complete. The protocol does not
+                // promise that the remaining members learn of it.
                 self.under_way.remove(&node.id());
                 return;
             }
             Step::Fault(_) | Step::Forget { .. } => return,
         };
-        let news = News::new(moment, node, self.within, step.to_string());
+        let update = Dissemination::new(moment, node, self.within, step.to_string());
         let open = self.under_way.entry(node.id()).or_default();
         match &topic {
-            // What is newer stands for what is older.
+            // A newer topic replaces an older one: members keep only the latest statement.
             Topic::Leave => open.retain(|(topic, _)| matches!(topic, Topic::Broadcast(_))),
             Topic::Tags(_) => open.retain(|(topic, _)| !matches!(topic, Topic::Tags(_))),
             Topic::Start | Topic::Broadcast(_) => {}
         }
-        open.push((topic, news));
+        open.push((topic, update));
     }
 
     fn claim(&mut self, moment: &Moment<'_>, node: NodeIndex, known: &NodeStatus) {
         let Some(open) = self.under_way.get_mut(&known.id) else { return };
         let born = moment.truth.find(&known.id).map(|subject| moment.truth.node(subject).born);
-        for (topic, news) in open {
+        for (topic, update) in open {
             let says = match topic {
+                // An incarnation below the one of the start belongs to the previous instance.
                 Topic::Start => known.state.is_member() && Some(known.incarnation) >= born,
                 Topic::Leave => known.state == NodeState::Left,
                 Topic::Tags(tags) => known.tags == *tags,
                 Topic::Broadcast(_) => false,
             };
             if says {
-                news.reached(node);
+                update.reached(node);
             }
         }
     }
@@ -83,22 +86,22 @@ impl ReachesAll {
         from: &NodeId,
         payload: &Bytes,
     ) -> Result<(), String> {
-        for (topic, news) in self.under_way.get_mut(from).into_iter().flatten() {
+        for (topic, update) in self.under_way.get_mut(from).into_iter().flatten() {
             if matches!(topic, Topic::Broadcast(of) if of == payload) {
-                news.reached(node);
+                update.reached(node);
             }
         }
-        let life = moment.truth.node(node).life;
-        if self.told.insert((node, life, from.clone(), payload.clone())) {
+        let instance = moment.truth.node(node).instance;
+        if self.delivered.insert((node, instance, from.clone(), payload.clone())) {
             return Ok(());
         }
-        Err(format!("{node} was told a broadcast of {from} twice"))
+        Err(format!("{node} delivered a broadcast of {from} twice"))
     }
 }
 
 impl Invariant for ReachesAll {
     fn name(&self) -> &'static str {
-        "news reaches all in time"
+        "every update reaches all members in time"
     }
 
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
@@ -111,9 +114,9 @@ impl Invariant for ReachesAll {
             Observed::Second => {
                 for open in self.under_way.values_mut() {
                     let mut still_open = Vec::new();
-                    for (topic, mut news) in std::mem::take(open) {
-                        if !news.done(moment)? {
-                            still_open.push((topic, news));
+                    for (topic, mut update) in std::mem::take(open) {
+                        if !update.done(moment)? {
+                            still_open.push((topic, update));
                         }
                     }
                     *open = still_open;
@@ -134,7 +137,7 @@ mod tests {
     use super::*;
     use crate::truth::Truth;
 
-    const NEWS: &[u8] = b"news";
+    const PAYLOAD: &[u8] = b"update";
 
     fn begun(step: &Step) -> (ReachesAll, Truth) {
         let (mut rule, truth) = (ReachesAll::within(Duration::from_secs(5)), truth(3));
@@ -147,13 +150,13 @@ mod tests {
         show(rule, truth, 6, Observed::Second).is_ok()
     }
 
-    fn hear(rule: &mut ReachesAll, truth: &Truth, node: NodeIndex) -> Result<(), String> {
-        let event = ClusterEvent::Broadcast { from: A.id(), payload: Bytes::from_static(NEWS) };
+    fn receive(rule: &mut ReachesAll, truth: &Truth, node: NodeIndex) -> Result<(), String> {
+        let event = ClusterEvent::Broadcast { from: A.id(), payload: Bytes::from_static(PAYLOAD) };
         show(rule, truth, 1, Observed::Event { node, event: &event })
     }
 
     #[test]
-    fn a_leave_that_one_member_misses_is_caught() {
+    fn leave_that_misses_a_member_is_caught() {
         let (mut rule, truth) = begun(&Step::Leave(A));
         view(&mut rule, &truth, B, None, &status(A, 10, Left)).unwrap();
         assert!(!in_time(&mut rule, &truth));
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_known_only_with_its_own_incarnation() {
+    fn start_counts_only_with_its_incarnation() {
         for (incarnation, known) in [(10, true), (9, false)] {
             let (mut rule, truth) = begun(&Step::Start { node: A, via: Some(B) });
             for node in [B, C] {
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_that_arrive_as_others_are_caught() {
+    fn wrong_tags_are_caught() {
         let tags = Tags::new([("k", "v")]).unwrap();
         let (mut rule, truth) = begun(&Step::SetTags(A, tags.clone()));
         let mut right = status(A, 11, Alive);
@@ -187,21 +190,22 @@ mod tests {
     }
 
     #[test]
-    fn a_broadcast_that_is_missed_or_told_twice_is_caught() {
-        let (mut rule, truth) = begun(&Step::Broadcast(A, Bytes::from_static(NEWS)));
-        hear(&mut rule, &truth, B).unwrap();
-        assert!(hear(&mut rule, &truth, B).is_err());
+    fn missed_or_repeated_broadcast_is_caught() {
+        let (mut rule, truth) = begun(&Step::Broadcast(A, Bytes::from_static(PAYLOAD)));
+        receive(&mut rule, &truth, B).unwrap();
+        assert!(receive(&mut rule, &truth, B).is_err());
         assert!(!in_time(&mut rule, &truth));
     }
 
     #[test]
-    fn a_broadcast_that_all_hear_is_right_and_so_is_one_whose_origin_dies() {
-        let (mut rule, truth) = begun(&Step::Broadcast(A, Bytes::from_static(NEWS)));
+    /// A broadcast is orphaned when its origin crashes before all members have it.
+    fn complete_or_orphaned_broadcast_is_accepted() {
+        let (mut rule, truth) = begun(&Step::Broadcast(A, Bytes::from_static(PAYLOAD)));
         for node in [B, C] {
-            hear(&mut rule, &truth, node).unwrap();
+            receive(&mut rule, &truth, node).unwrap();
         }
         assert!(in_time(&mut rule, &truth));
-        let (mut rule, truth) = begun(&Step::Broadcast(A, Bytes::from_static(NEWS)));
+        let (mut rule, truth) = begun(&Step::Broadcast(A, Bytes::from_static(PAYLOAD)));
         show(&mut rule, &truth, 0, Observed::Step(&Step::Fault(Fault::Crash(A)))).unwrap();
         assert!(in_time(&mut rule, &truth));
     }

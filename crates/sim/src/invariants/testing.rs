@@ -1,4 +1,5 @@
-//! What the tests of invariants share: a truth of running members, statuses, and moments made by hand.
+//! Shared by the tests of invariants: a truth of running members, statuses, and moments made by
+//! hand.
 
 use std::time::Duration;
 
@@ -13,12 +14,12 @@ pub(super) const A: NodeIndex = NodeIndex(0);
 pub(super) const B: NodeIndex = NodeIndex(1);
 pub(super) const C: NodeIndex = NodeIndex(2);
 
-/// Members that all run, in their first life, since incarnation 10.
+/// Members that all run, in their first instance, with incarnation 10.
 pub(super) fn truth(nodes: usize) -> Truth {
     let mut truth = Truth::new((0..nodes).map(|place| NodeIndex(place).id()));
     for place in (0..nodes).map(NodeIndex) {
         let node = truth.node_mut(place);
-        (node.life, node.born, node.running, node.joined) = (1, Incarnation::new(10), true, true);
+        (node.instance, node.born, node.running, node.joined) = (1, Incarnation::new(10), true, true);
     }
     truth
 }
@@ -28,7 +29,7 @@ pub(super) fn status(node: NodeIndex, incarnation: u64, state: NodeState) -> Nod
     NodeStatus::alive(node.id(), addr, Incarnation::new(incarnation), Tags::empty()).with_state(state)
 }
 
-/// Shows one thing at this second.
+/// Passes one observation to the invariant, at this second.
 pub(super) fn show(
     invariant: &mut impl Invariant,
     truth: &Truth,
@@ -39,7 +40,7 @@ pub(super) fn show(
     invariant.observe(&Moment { now, truth, what })
 }
 
-/// Shows that `node`'s view has changed.
+/// Passes a change of `node`'s view to the invariant.
 pub(super) fn view(
     invariant: &mut impl Invariant,
     truth: &Truth,

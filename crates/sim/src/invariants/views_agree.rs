@@ -1,6 +1,6 @@
-//! Once faults have ended for a stated time, all members have equal views: the same verdict about every node, and the
-//! same description of every member (safety first, then liveness). A tombstone may be missing: who
-//! came later has none.
+//! A stated time after the last fault, all members have equal views: the same verdict about every
+//! node, and the same description of every member. A tombstone may be missing, because a member
+//! that joins later does not receive tombstones.
 
 use kinfolk_core::{NodeStatus, Snapshot};
 
@@ -8,7 +8,8 @@ use super::Invariant;
 use crate::observed::{Ending, Moment};
 use crate::trace::View;
 
-/// See the file's head. Checked at the end of a run, which a scenario places the stated time after its last step.
+/// Compares all views; see the module. The check happens at the end of a run, which a scenario
+/// places the stated time after its last step.
 #[derive(Debug, Default)]
 pub struct ViewsAgree;
 
@@ -29,7 +30,11 @@ impl Invariant for ViewsAgree {
                 let id = &subject.id;
                 let (a, b) = (known(of_one, id), known(of_other, id));
                 if !agree(a, b) {
-                    return Err(format!("of {id} {one} knows {}, and {other} {}", View(a), View(b)));
+                    return Err(format!(
+                        "the views of {id} differ: {one} has {}, {other} has {}",
+                        View(a),
+                        View(b)
+                    ));
                 }
             }
         }
@@ -48,7 +53,8 @@ fn agree(a: Option<&NodeStatus>, b: Option<&NodeStatus>) -> bool {
     }
 }
 
-/// What must be equal. What somebody once said about itself does not matter once it is gone.
+/// The part of a status that must be equal. The description of a failed or left node does not
+/// matter any more.
 fn essence(status: &NodeStatus) -> impl PartialEq {
     let description = (status.described_at, status.addr, status.tags.clone());
     (status.incarnation, status.state, status.state.is_member().then_some(description))
@@ -78,15 +84,15 @@ mod tests {
     }
 
     #[test]
-    fn equal_views_are_right_and_each_kind_of_difference_is_caught() {
+    fn each_kind_of_difference_is_caught() {
         let both = [status(A, 10, Alive), status(B, 10, Alive)];
         let mut tagged = status(B, 10, Alive);
         tagged.tags = Tags::new([("k", "v")]).unwrap();
         assert!(holds(&both, &both));
-        assert!(!holds(&both, &both[..1]), "one is not known");
-        let gone = |state| [both[0].clone(), status(B, 10, state)];
-        assert!(holds(&gone(Failed), &both[..1]), "who came later has no tombstone");
-        assert!(!holds(&gone(Failed), &gone(Left)), "two verdicts");
+        assert!(!holds(&both, &both[..1]), "a member is unknown");
+        let with_b = |state| [both[0].clone(), status(B, 10, state)];
+        assert!(holds(&with_b(Failed), &both[..1]), "a later member has no tombstone");
+        assert!(!holds(&with_b(Failed), &with_b(Left)), "two verdicts");
         assert!(!holds(&both, &[both[0].clone(), status(B, 10, Suspect)]), "another state");
         assert!(!holds(&both, &[both[0].clone(), status(B, 11, Alive)]), "another incarnation");
         assert!(!holds(&both, &[both[0].clone(), tagged]), "other tags");

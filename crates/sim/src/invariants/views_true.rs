@@ -1,5 +1,6 @@
-//! Once faults have ended for a stated time, every view is true: who runs is alive, with what it says of itself; who has
-//! crashed is failed; who has left has left; who is forgotten is in none; nobody else exists.
+//! A stated time after the last fault, every view is true. A running node is alive, with its own
+//! description. A crashed node is failed, and a left node has left. A forgotten node is in no view.
+//! No view holds a node that does not exist.
 
 use kinfolk_core::{NodeState, NodeStatus, Snapshot};
 
@@ -9,7 +10,8 @@ use crate::observed::{Ending, Moment};
 use crate::trace::View;
 use crate::truth::TrueNode;
 
-/// See the file's head. Checked at the end of a run, which a scenario places the stated time after its last step.
+/// Compares each view with the truth; see the module. The check happens at the end of a run, which
+/// a scenario places the stated time after its last step.
 #[derive(Debug, Default)]
 pub struct ViewsTrue;
 
@@ -38,21 +40,22 @@ impl Invariant for ViewsTrue {
 fn one_is_true(ending: &Ending<'_>, node: NodeIndex, view: &Snapshot) -> Result<(), String> {
     for (subject, truth) in ending.truth.all() {
         let known = view.get(&truth.id).map(|status| &**status);
+        // A member's own view is the truth about its description.
         let own =
             ending.views.iter().find(|(of, _)| *of == subject).and_then(|(_, view)| view.get(&truth.id));
         if !is_true(truth, known, own.map(|status| &**status)) {
             let so = match truth {
-                _ if truth.life == 0 => "has never started",
+                _ if truth.instance == 0 => "has never started",
                 _ if truth.forgotten => "is forgotten",
                 _ if truth.left => "has left",
                 _ if truth.running => "runs",
                 _ => "has crashed",
             };
-            return Err(format!("{node} has {subject} as {}, and it {so}", View(known)));
+            return Err(format!("{node} has {subject} as {}, but it {so}", View(known)));
         }
     }
     if let Some(stranger) = view.nodes().iter().find(|status| ending.truth.find(&status.id).is_none()) {
-        return Err(format!("{node} knows {}, which does not exist", stranger.id));
+        return Err(format!("{node} knows {}, but no such node exists", stranger.id));
     }
     Ok(())
 }
@@ -60,8 +63,8 @@ fn one_is_true(ending: &Ending<'_>, node: NodeIndex, view: &Snapshot) -> Result<
 fn is_true(truth: &TrueNode, known: Option<&NodeStatus>, own: Option<&NodeStatus>) -> bool {
     let state = known.map(|status| status.state);
     match truth {
-        _ if truth.life == 0 || truth.forgotten => known.is_none(),
-        // Who came after it was gone need not know that it ever was.
+        _ if truth.instance == 0 || truth.forgotten => known.is_none(),
+        // A member that joined after the leave need not know of it.
         _ if truth.left => matches!(state, None | Some(NodeState::Left)),
         _ if truth.running => state == Some(NodeState::Alive) && known == own,
         _ => matches!(state, None | Some(NodeState::Failed)),
@@ -77,7 +80,7 @@ mod tests {
     use super::*;
     use crate::truth::Truth;
 
-    /// Whether it holds that A has `known` of B, while B's own view is right.
+    /// Whether the rule accepts that A has `known` of B, while B's own view is correct.
     fn holds(truth: &Truth, known: Option<NodeStatus>) -> bool {
         let view = |of_b: Option<NodeStatus>| {
             let registry = SharedNodeRegistry::new();
@@ -92,14 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn each_false_belief_is_caught_and_each_true_one_is_right() {
+    fn each_false_entry_is_caught() {
         let runs = truth(2);
         let mut crashed = truth(2);
         crashed.node_mut(B).running = false;
         let mut left = crashed.clone();
         left.node_mut(B).left = true;
         let mut unborn = crashed.clone();
-        unborn.node_mut(B).life = 0;
+        unborn.node_mut(B).instance = 0;
         let believed = [None, Some(Alive), Some(Suspect), Some(Failed), Some(Left)];
         for (name, truth, expected) in [
             ("runs", &runs, [false, true, false, false, false]),
@@ -113,12 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn a_former_incarnation_of_a_running_member_is_caught() {
+    fn old_incarnation_of_running_member_is_caught() {
         assert!(!holds(&truth(2), Some(status(B, 9, Alive))));
     }
 
     #[test]
-    fn a_node_that_never_got_in_is_caught() {
+    fn node_that_never_joined_is_caught() {
         let mut truth = truth(2);
         truth.node_mut(B).joined = false;
         assert!(!holds(&truth, Some(status(B, 10, Alive))));

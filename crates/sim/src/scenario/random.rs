@@ -1,5 +1,6 @@
-//! A scenario of chance: crashes, restarts, pauses, losses, and what applications ask for, in any order. It stays within
-//! what the protocol promises to ride out: no pause or loss that would make a false failure likely, no long partition.
+//! A random scenario: crashes, restarts, pauses, losses, and requests of applications, in any
+//! order. It stays within what the protocol promises to tolerate: no pause or loss that makes a
+//! false failure likely, and no long partition.
 
 use std::time::Duration;
 
@@ -9,20 +10,21 @@ use super::{FORMED, REPAIR, Scenario, payload, tags};
 use crate::faults::{Fault, Step};
 use crate::node::NodeIndex;
 
-/// How many things happen.
+/// The number of steps.
 const STEPS: u32 = 15;
-/// How far apart they lie at the most.
+/// The longest time between two steps.
 const GAP_MAX: Duration = Duration::from_secs(8);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
-/// The worst loss.
+/// The highest loss.
 const LOSS_MAX: f64 = 0.05;
 
 impl Scenario {
-    /// Adds what happens, and says how long it may take until all is well again.
+    /// Adds the steps. Returns how long views may take to settle after the last one.
     pub(super) fn random(&mut self, rng: &mut Rng) -> Duration {
-        // A message may be lost, and a node may be pausing, when the news comes by: then the next exchange repairs it.
-        self.news_within = REPAIR;
+        // A message may be lost, and a node may be paused, while an update spreads. The next
+        // exchange of views then repairs it.
+        self.spread_within = REPAIR;
         self.crash_within += REPAIR;
         self.excuse = Some(REPAIR);
         self.network.duplication = 0.05;
@@ -31,8 +33,10 @@ impl Scenario {
         let mut now = FORMED;
         for number in 0..STEPS {
             now += GAP_MAX.mul_f64(rng.unit());
+            // A shuffle before each step makes the first and the last node of the list random.
             rng.shuffle(&mut up);
             match rng.below(7) {
+                // `up` never becomes empty: a node that restarts joins through its first node.
                 0 if up.len() > 2 => {
                     if let Some(node) = up.pop() {
                         self.script.fault(now, Fault::Crash(node));
@@ -48,7 +52,8 @@ impl Scenario {
                     if let Some(node) = down.pop() {
                         self.script.fault(now, Fault::Restart { node, via: up[0] });
                         up.push(node);
-                        // It joins before it is asked for anything else.
+                        // Leave time for the join, so that no later step hits a node that has not
+                        // joined.
                         now += GAP_MAX;
                     }
                 }
@@ -66,7 +71,7 @@ impl Scenario {
                 _ => self.script.at(now, Step::Broadcast(up[0], payload(number))),
             }
         }
-        // Of those that are still down one is forgotten, once its crash is known.
+        // Request to forget one of the nodes that are still down, after all know of its crash.
         if let Some(of) = down.pop() {
             self.script.at(now + self.crash_within, Step::Forget { node: up[0], of });
         }

@@ -1,64 +1,65 @@
-//! Checks of ports: somebody asks a host whether anybody listens there. Only a host that is up, where nobody does, says so,
-//! and only if the way there and back is open; everything else is silence.
+//! Port checks: a node finds out whether a process listens at a peer's port. The host answers only
+//! if it is up, no process listens, and both directions are open. In all other cases nothing
+//! answers.
 
 use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId};
 use kinfolk_swim::CheckId;
 
-use super::{Arrival, Happening, Input, NodeIndex, World};
+use super::{Arrival, Input, NodeIndex, SimEvent, World};
 use crate::network::Fate;
 
-/// For how long a check waits for the host's word.
+/// How long a check waits for the host's answer.
 const CHECK_LASTS: Duration = Duration::from_millis(500);
 
-/// A check on its way to the host.
+/// A port check on its way to the host.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Knock {
-    asker: NodeIndex,
-    life: u32,
+pub(super) struct PortCheck {
+    requester: NodeIndex,
+    instance: u32,
     check: CheckId,
     host: NodeIndex,
     given_up: Instant,
 }
 
 impl World {
-    pub(super) fn check_port(&mut self, asker: NodeIndex, check: CheckId, host: &NodeId) {
-        let (host, life) = (self.find(host), self.life(asker));
-        self.trace.line(self.now, Some(asker), "check", format_args!("the port of {host}"));
-        let clock = &self.nodes[asker.0].clock;
+    pub(super) fn check_port(&mut self, requester: NodeIndex, check: CheckId, host: &NodeId) {
+        let (host, instance) = (self.find(host), self.instance(requester));
+        self.trace.line(self.now, Some(requester), "check", format_args!("the port of {host}"));
+        let clock = &self.nodes[requester.0].clock;
         let given_up = clock.when(clock.shows(self.now) + CHECK_LASTS);
-        let knock = Knock { asker, life, check, host, given_up };
-        let blocked = self.truth.node(asker).blocked;
-        match self.network.fate(asker, host, false) {
+        let port_check = PortCheck { requester, instance, check, host, given_up };
+        let blocked = self.truth.node(requester).blocked;
+        match self.network.fate(requester, host, false) {
             Fate::Arrives(delay) if !blocked => {
-                self.schedule(self.now + delay, Happening::Knocks(knock));
+                self.schedule(self.now + delay, SimEvent::PortCheck(port_check));
             }
-            _ => self.end_check(knock, None),
+            _ => self.end_check(port_check, None),
         }
     }
 
-    /// A check comes to its host, which answers if nobody listens.
-    pub(super) fn knocks(&mut self, knock: Knock) {
-        let way_back = self.network.fate(knock.host, knock.asker, false);
-        let truth = self.truth.node(knock.host);
+    /// A port check arrives at its host, which answers if no process listens.
+    pub(super) fn port_check_arrives(&mut self, port_check: PortCheck) {
+        let way_back = self.network.fate(port_check.host, port_check.requester, false);
+        let truth = self.truth.node(port_check.host);
         let answers = !truth.running && !truth.silent && !self.network.filters_icmp();
         match way_back {
-            Fate::Arrives(delay) if answers => self.end_check(knock, Some(self.now + delay)),
-            _ => self.end_check(knock, None),
+            Fate::Arrives(delay) if answers => self.end_check(port_check, Some(self.now + delay)),
+            _ => self.end_check(port_check, None),
         }
     }
 
-    /// A check ends: with the host's word, if it comes in time, or without.
-    fn end_check(&mut self, knock: Knock, word: Option<Instant>) {
-        let word = word.filter(|at| *at < knock.given_up);
-        let Knock { asker, life, check, .. } = knock;
-        let arrival = Arrival::PortChecked { life, check, closed: word.is_some() };
-        self.schedule(word.unwrap_or(knock.given_up), Happening::Arrives(asker, arrival));
+    /// Ends a check with the host's answer if that arrives in time, otherwise without.
+    fn end_check(&mut self, port_check: PortCheck, answer: Option<Instant>) {
+        let answer = answer.filter(|at| *at < port_check.given_up);
+        let PortCheck { requester, instance, check, .. } = port_check;
+        let arrival = Arrival::PortChecked { instance, check, closed: answer.is_some() };
+        self.schedule(answer.unwrap_or(port_check.given_up), SimEvent::Arrives(requester, arrival));
     }
 
     pub(super) fn port_checked(&mut self, node: NodeIndex, check: CheckId, closed: bool) {
-        // Who can receive nothing has not heard the host.
+        // A blocked node has not received the host's answer.
         let closed = closed && !self.truth.node(node).blocked;
         let word = if closed { "closed" } else { "no word" };
         self.trace.line(self.now, Some(node), "port", format_args!("check {}: {word}", check.0));
@@ -79,7 +80,7 @@ mod tests {
     const A: NodeIndex = NodeIndex(0);
     const B: NodeIndex = NodeIndex(1);
 
-    /// What A hears after it has checked B's port, once these faults are there, and how many milliseconds later.
+    /// The result of A's check of B's port with these faults, and after how many milliseconds.
     fn word(faults: &[Fault], icmp_filtered: bool) -> (String, u64) {
         let mut scenario = Scenario::bare(2, SwimConfig::lifeguard());
         scenario.network.icmp_filtered = icmp_filtered;
@@ -90,8 +91,8 @@ mod tests {
         world.check_port(A, CheckId(7), &B.id());
         world.run_until(Instant::ORIGIN + Duration::from_secs(1));
         let lines = world.trace().text().lines();
-        let told: Vec<_> = lines.filter_map(|line| line.split_once("port     check 7: ")).collect();
-        let [(head, word)] = told[..] else { panic!("a check has one end, not {}", told.len()) };
+        let ends: Vec<_> = lines.filter_map(|line| line.split_once("port     check 7: ")).collect();
+        let [(head, word)] = ends[..] else { panic!("a check has one end, not {}", ends.len()) };
         let seconds: f64 = head.split_whitespace().next().unwrap().parse().unwrap();
         (word.to_owned(), Duration::from_secs_f64(seconds).as_millis().try_into().unwrap())
     }
@@ -101,24 +102,24 @@ mod tests {
     }
 
     #[test]
-    fn the_host_of_a_crashed_process_says_so_after_a_round_trip() {
+    fn crashed_process_has_a_closed_port() {
         let (word, ms) = word(&[Fault::Crash(B)], false);
         assert!(word == "closed" && ms < 100, "{word} after {ms} ms");
     }
 
     #[test]
-    fn nothing_else_is_a_closed_port() {
+    fn only_a_crash_closes_the_port() {
         let left_alone: &[Fault] = &[];
         let back = [Fault::Crash(B), Fault::Restart { node: B, via: A }];
         let silent_after_all = [Fault::Silence(B)];
         for faults in [left_alone, &[Fault::Pause(B)], &[Fault::Block(B)], &silent_after_all, &back] {
             assert_eq!(word(faults, false), no_word(), "{faults:?}");
         }
-        assert_eq!(word(&[Fault::Crash(B)], true), no_word(), "the word is filtered");
+        assert_eq!(word(&[Fault::Crash(B)], true), no_word(), "the network drops ICMP errors");
     }
 
     #[test]
-    fn the_word_of_the_host_needs_the_way_there_and_back_and_an_asker_that_hears_it() {
+    fn port_check_needs_both_directions() {
         let ways = [(A, B), (B, A)].map(|(from, to)| Fault::Cut { from, to });
         let lossy = [Fault::Ingress { node: A, loss: 1.0 }, Fault::Block(A)];
         for trouble in ways.into_iter().chain(lossy) {

@@ -1,29 +1,31 @@
-//! Messages: from a machine's output through the codec and the network to another machine's input. A request comes back
-//! exactly once, as its answer or as silence at its deadline, as the real driver sees to it.
+//! Carries messages from one machine's output, through the codec and the network, to another
+//! machine's input. A request ends exactly once, with its reply or at its deadline, as the real
+//! driver guarantees.
 
 use std::time::Duration;
 
 use kinfolk_swim::{Dial, Message, codec};
 
 use super::{
-    Arrival, Body, CHECK_INTERVAL, Detail, Happening, Input, NoReply, Node, NodeId, NodeIndex, Observed,
-    ReplyId, RequestId, World,
+    Arrival, Body, CHECK_INTERVAL, Detail, Input, NoReply, Node, NodeId, NodeIndex, Observed, ReplyId,
+    RequestId, SimEvent, World,
 };
 use crate::network::Fate;
-use crate::node::Asker;
-use crate::trace::Told;
+use crate::node::Requester;
+use crate::trace::OneLine;
 
-/// How many messages wait for a node that pauses; one more is lost, as in a full socket buffer.
+/// How many messages may wait for a paused node. Further ones are lost, as with a full socket
+/// buffer.
 const WAITING_MAX: usize = 10_000;
 
-/// A message that is ready to go.
+/// A message that is ready to be sent.
 #[derive(Debug)]
-pub(crate) struct Letter {
+pub(crate) struct Outgoing {
     pub(super) to: NodeIndex,
     pub(super) arrival: Arrival,
-    /// Whether it may arrive twice.
+    /// Whether the network may duplicate it.
     doubles: bool,
-    /// What to do where there is no connection.
+    /// What to do if there is no connection.
     pub(super) dial: Dial,
 }
 
@@ -39,67 +41,71 @@ impl World {
         let to = self.find(to);
         let Some(body) = self.pack(from, to, message) else { return };
         if let (Some(request), Some(load)) = (request, &mut self.load) {
-            load.asks(from, request, to, self.now);
+            load.request_sent(from, request, to, self.now);
         }
+        // Opened before the message is sent: the deadline counts from the send, even if no
+        // connection exists.
         let reply_to = request.map(|request| self.open(from, request, within));
         let arrival = Arrival::Message { from, body, reply_to };
-        let letter = Letter { to, arrival, doubles: request.is_none(), dial };
-        self.post(from, letter);
+        let outgoing = Outgoing { to, arrival, doubles: request.is_none(), dial };
+        self.post(from, outgoing);
     }
 
     pub(super) fn reply(&mut self, from: NodeIndex, to: ReplyId, message: Message) {
-        let Asker { node, life, request } = Asker::of(to);
-        // The asker may have given up, or be gone.
+        let Requester { node, instance, request } = Requester::of(to);
+        // The requester may have given up, or its instance may have ended.
         let waits = |process: &mut super::Process| process.waits(request);
-        if !self.lives(node, life) || !self.process(node).is_some_and(waits) {
+        if !self.runs_instance(node, instance) || !self.process(node).is_some_and(waits) {
             return;
         }
         let Some(body) = self.pack(from, node, message) else { return };
-        // Whoever asked has given up when it comes too late.
-        let arrival = Arrival::Reply { life, request, from, body };
-        let letter = Letter { to: node, arrival, doubles: false, dial: Letter::REPLY };
-        self.post(from, letter);
+        // A reply that arrives too late finds its request closed.
+        let arrival = Arrival::Reply { instance, request, from, body };
+        let outgoing = Outgoing { to: node, arrival, doubles: false, dial: Outgoing::REPLY };
+        self.post(from, outgoing);
     }
 
-    /// Sends a letter, at once or when the sender is no longer blocked.
-    fn post(&mut self, from: NodeIndex, letter: Letter) {
+    /// Sends a message at once, or when the sender is not blocked any more.
+    fn post(&mut self, from: NodeIndex, outgoing: Outgoing) {
         if !self.truth.node(from).blocked {
-            return self.transmit(from, letter);
+            return self.transmit(from, outgoing);
         }
-        let Node { held, congested, .. } = &mut self.nodes[from.0];
-        if !*congested {
-            self.queue.push(self.now, Happening::Congests(from));
+        let Node { held, outbox_full, .. } = &mut self.nodes[from.0];
+        if !*outbox_full {
+            self.queue.push(self.now, SimEvent::OutboxFull(from));
         }
         if held.len() < WAITING_MAX {
-            held.push_back(letter);
+            held.push_back(outgoing);
         } else {
             self.trace.line(self.now, Some(from), "lost", "too many messages wait to go out");
         }
     }
 
-    /// What was held back goes out, however late: a send that has begun cannot be taken back.
+    /// Sends the messages that waited, however late: the driver cannot take back a send that has
+    /// started.
     pub(super) fn release(&mut self, from: NodeIndex) {
         for held in std::mem::take(&mut self.nodes[from.0].held) {
             self.transmit(from, held);
         }
     }
 
-    fn transmit(&mut self, from: NodeIndex, letter: Letter) {
-        if let Some(letter) = self.over_connection(from, letter) {
-            self.deliver(from, letter);
+    fn transmit(&mut self, from: NodeIndex, outgoing: Outgoing) {
+        if let Some(outgoing) = self.over_connection(from, outgoing) {
+            self.deliver(from, outgoing);
         }
     }
 
-    /// A letter is on its way through the network.
-    pub(super) fn deliver(&mut self, from: NodeIndex, letter: Letter) {
-        let Letter { to, arrival, doubles, .. } = letter;
-        self.meet(from, to);
+    /// Passes a message to the network.
+    pub(super) fn deliver(&mut self, from: NodeIndex, outgoing: Outgoing) {
+        let Outgoing { to, arrival, doubles, .. } = outgoing;
+        self.note_exchange(from, to);
+        // A slow node handles all arrivals late.
         let at = self.now + self.nodes[to.0].slow;
         match self.network.fate(from, to, doubles) {
-            Fate::Arrives(delay) => self.schedule(at + delay, Happening::Arrives(to, arrival)),
+            Fate::Arrives(delay) => self.schedule(at + delay, SimEvent::Arrives(to, arrival)),
             Fate::Twice(first, second) => {
-                self.schedule(at + first, Happening::Arrives(to, arrival.clone()));
-                self.schedule(at + second, Happening::Arrives(to, arrival));
+                self.schedule(at + first, SimEvent::Arrives(to, arrival.clone()));
+                self.schedule(at + second, SimEvent::Arrives(to, arrival));
             }
             fate @ (Fate::Lost | Fate::Cut) => {
                 self.trace.line(self.now, Some(from), "lost", format_args!("to {to}  {fate:?}"));
@@ -107,36 +113,39 @@ impl World {
         }
     }
 
-    /// Something has come to a node, and is handled once its CPU has time.
+    /// Handles an arrival when the node's CPU is free.
     pub(super) fn serve(&mut self, node: NodeIndex, arrival: Arrival) {
         match self.handled_at(node, &arrival) {
-            Some(at) if at > self.now => self.schedule(at, Happening::Served(node, arrival)),
+            Some(at) if at > self.now => self.schedule(at, SimEvent::Served(node, arrival)),
             Some(_) => self.arrives(node, arrival),
             None => self.trace.line(self.now, Some(node), "lost", "too much waits for its CPU"),
         }
     }
 
-    /// Something comes to a node that may be gone, another life of itself, pausing, or blocked.
+    /// Handles an arrival at a node. The node may have stopped, be another instance, or be paused
+    /// or blocked.
     pub(super) fn arrives(&mut self, node: NodeIndex, arrival: Arrival) {
-        let (life, is_letter) = match &arrival {
+        let (instance, is_message) = match &arrival {
             Arrival::Message { .. } => (None, true),
-            Arrival::Reply { life, .. } => (Some(*life), true),
-            Arrival::Deadline { life, .. }
-            | Arrival::PortChecked { life, .. }
-            | Arrival::Check { life }
-            | Arrival::JoinAgain { life, .. }
-            | Arrival::Stop { life } => (Some(*life), false),
+            Arrival::Reply { instance, .. } => (Some(*instance), true),
+            Arrival::Deadline { instance, .. }
+            | Arrival::PortChecked { instance, .. }
+            | Arrival::Check { instance }
+            | Arrival::JoinAgain { instance, .. }
+            | Arrival::Stop { instance } => (Some(*instance), false),
         };
         let truth = self.truth.node(node);
-        if !truth.running || life.is_some_and(|life| life != truth.life) {
+        if !truth.running || instance.is_some_and(|instance| instance != truth.instance) {
             return;
         }
-        // Who is stuck in a send does not see what else ends.
+        // A driver that is blocked in a send does not see that requests end.
         let stuck = !self.nodes[node.0].held.is_empty();
         let ends = matches!(&arrival, Arrival::Deadline { .. } | Arrival::PortChecked { .. });
-        if truth.paused || truth.blocked && (is_letter || stuck && ends) {
+        if truth.paused || truth.blocked && (is_message || stuck && ends) {
             let waiting = &mut self.nodes[node.0].waiting;
-            if is_letter && waiting.len() >= WAITING_MAX {
+            // Only messages have a bound: the ends of requests are few, and losing one would break
+            // the contract with the machine.
+            if is_message && waiting.len() >= WAITING_MAX {
                 return self.trace.line(self.now, Some(node), "lost", "too many messages wait already");
             }
             return waiting.push_back(arrival);
@@ -146,7 +155,7 @@ impl World {
             Arrival::Reply { request, from, body, .. } => self.answer(node, request, from, *body),
             Arrival::Deadline { request, .. } => self.deadline(node, request),
             Arrival::PortChecked { check, closed, .. } => self.port_checked(node, check, closed),
-            Arrival::Check { life } => self.check(node, life),
+            Arrival::Check { instance } => self.check(node, instance),
             Arrival::JoinAgain { via, attempt, .. } => self.join(node, via, attempt),
             Arrival::Stop { .. } => {
                 self.trace.line(self.now, Some(node), "stops", "it has left");
@@ -166,7 +175,7 @@ impl World {
             return;
         }
         if let Some(load) = &mut self.load {
-            load.ended(node, request);
+            load.request_ended(node, request);
         }
         let Some(message) = self.unpack(from, node, body) else { return };
         self.heartbeat(node, from);
@@ -178,20 +187,22 @@ impl World {
             self.trace.line(self.now, Some(node), "silent", format_args!("request {}", request.0));
             let (now, late) = (self.now, self.lateness(node));
             let heard = self.load.as_mut().is_some_and(|load| load.timed_out(node, request, now, late));
+            // A peer that sent something else since is late, not silent; the machine treats the two
+            // differently.
             let why = if heard { NoReply::Late } else { NoReply::Silent };
             self.feed(node, Input::NoReply { request, why });
         }
     }
 
-    /// The health checker looks, and the machine hears what it found.
-    fn check(&mut self, node: NodeIndex, life: u32) {
+    /// Runs the health checker, and passes its findings to the machine.
+    fn check(&mut self, node: NodeIndex, instance: u32) {
         let now = self.nodes[node.0].clock.shows(self.now);
         let Some(health) = self.process(node).and_then(|process| process.health.as_ref()) else { return };
         for verdict in health.check(now) {
             self.event(node, &verdict.event);
             self.feed(node, Input::Health { id: verdict.id, claim: verdict.claim, cause: verdict.cause });
         }
-        self.after(node, CHECK_INTERVAL, Arrival::Check { life });
+        self.after(node, CHECK_INTERVAL, Arrival::Check { instance });
     }
 
     fn heartbeat(&mut self, node: NodeIndex, from: NodeIndex) {
@@ -203,31 +214,32 @@ impl World {
         }
     }
 
-    /// Notes that a request is on its way, and when it is given up.
+    /// Records a request and its deadline.
     fn open(&mut self, node: NodeIndex, request: RequestId, within: Duration) -> ReplyId {
-        let life = self.life(node);
+        let instance = self.instance(node);
         let ticket = self.tickets.issue();
         if let Some(process) = self.process(node) {
             process.open(request, ticket);
         }
-        self.after(node, within, Arrival::Deadline { life, request, ticket });
-        Asker { node, life, request }.name()
+        self.after(node, within, Arrival::Deadline { instance, request, ticket });
+        Requester { node, instance, request }.name()
     }
 
-    /// Whether this is the one end of the request; from now on it has ended.
+    /// Ends a request; returns whether it was open.
     fn close(&mut self, node: NodeIndex, request: RequestId) -> bool {
         let ticket = self.process(node).and_then(|process| process.close(request));
-        ticket.inspect(|ticket| self.tickets.call_off(*ticket)).is_some()
+        ticket.inspect(|ticket| self.tickets.cancel(*ticket)).is_some()
     }
 
-    /// Makes a message ready for the way, and counts it. What breaks a bound of the codec is a bug of the machine.
+    /// Encodes a message and counts it. A message that exceeds a bound of the codec is a bug of the
+    /// machine, so it is a violation.
     fn pack(&mut self, from: NodeIndex, to: NodeIndex, message: Message) -> Option<Box<Body>> {
         if self.detail == Detail::Light {
             let len = codec::encoded_len(&message);
             self.nodes[from.0].traffic.sent(len);
             return Some(Body::Plain { message, len }.into());
         }
-        self.trace.line(self.now, Some(from), "send", format_args!("to {to}  {}", Told(&message)));
+        self.trace.line(self.now, Some(from), "send", format_args!("to {to}  {}", OneLine(&message)));
         match codec::encode(&message) {
             Ok(bytes) => {
                 self.nodes[from.0].traffic.sent(bytes.len());
@@ -235,7 +247,7 @@ impl World {
                 Some(Body::Encoded(bytes).into())
             }
             Err(error) => {
-                let how = format!("{from} to {to}, {}: {error}", Told(&message));
+                let how = format!("{from} to {to}, {}: {error}", OneLine(&message));
                 self.checks.violate("every message can be encoded", self.now, how);
                 None
             }
@@ -253,7 +265,7 @@ impl World {
         match codec::decode(&bytes) {
             Ok(message) => {
                 self.nodes[to.0].traffic.received(bytes.len());
-                self.trace.line(self.now, Some(to), "recv", format_args!("of {from}  {}", Told(&message)));
+                self.trace.line(self.now, Some(to), "recv", format_args!("of {from}  {}", OneLine(&message)));
                 Some(message)
             }
             Err(error) => {

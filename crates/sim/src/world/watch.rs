@@ -1,4 +1,4 @@
-//! What observers see: after each input, how the node's view has changed, and how much it holds.
+//! Shows the observers how a node's view changed, and how much it holds, after each input.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::seen::Seen;
 use crate::trace::View;
 
 impl World {
-    /// Shows one thing to every observer.
+    /// Passes an observation to every observer.
     pub(super) fn observe(&mut self, what: Observed<'_>) {
         if self.detail == Detail::Light {
             return;
@@ -20,8 +20,8 @@ impl World {
         self.figures.observe(&moment);
     }
 
-    /// Shows how the view of `node` differs from what was seen of it last.
-    pub(super) fn watch(&mut self, node: NodeIndex) {
+    /// Shows how the view of `node` changed since the observers last saw it.
+    pub(super) fn show_changes(&mut self, node: NodeIndex) {
         if self.detail == Detail::Light {
             return;
         }
@@ -51,17 +51,18 @@ impl World {
     }
 }
 
-/// Which nodes differ between two snapshots, by name.
+/// The entries that differ between two snapshots.
 fn differences<'a>(
     before: &'a Snapshot,
     after: &'a Snapshot,
 ) -> Vec<(Option<&'a NodeStatus>, Option<&'a NodeStatus>)> {
-    let gone = before.nodes().iter().filter(|node| after.get(&node.id).is_none());
-    let mut differences: Vec<_> = gone.map(|node| (Some(&**node), None)).collect();
+    let removed = before.nodes().iter().filter(|node| after.get(&node.id).is_none());
+    let mut differences: Vec<_> = removed.map(|node| (Some(&**node), None)).collect();
     let mut old = before.nodes().iter().peekable();
     for new in after.nodes() {
         while old.next_if(|old| old.id < new.id).is_some() {}
         let old = old.next_if(|old| old.id == new.id);
+        // Unchanged entries share their memory, so comparing pointers is enough.
         if !old.is_some_and(|old| Arc::ptr_eq(old, new)) {
             differences.push((old.map(|old| &**old), Some(&**new)));
         }
@@ -69,7 +70,7 @@ fn differences<'a>(
     differences
 }
 
-/// An event in one line.
+/// Formats an event in one line.
 struct Named<'a>(&'a ClusterEvent);
 
 impl std::fmt::Display for Named<'_> {

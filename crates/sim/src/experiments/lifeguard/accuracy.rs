@@ -1,7 +1,7 @@
-//! E3 and E3b: false failures by mode, and by how many members have anomalies at once; the same where the network is at
-//! fault too, which the paper does not have.
+//! E3 and E3b: false failures by mode, and by the number of members with anomalies at the same
+//! time. The same under faults of the network, which the paper does not have.
 
-use super::super::lab::Mode;
+use super::super::modes::Mode;
 use super::super::{Axis, Bar, Page, Plot, Row, Settings, Table, ratio};
 use super::Measured;
 use super::anomalies::{self, CONCURRENT, Condition, Outcome, QUICK, Totals};
@@ -14,7 +14,7 @@ const PAPER: [(&str, [f64; 4]); 5] = [
     ("Buddy", [94.08, 44.57, 100.07, 99.01]),
     ("Lifeguard", [1.53, 1.89, 110.59, 97.97]),
 ];
-/// The paper's figure of false failures by C, at each of [`CONCURRENT`].
+/// The paper's figure of false failures by C, for each value of [`CONCURRENT`].
 const PAPER_BY_C: [(&str, [f64; 9]); 4] = [
     ("SWIM", [900.0, 6_000.0, 11_000.0, 23_000.0, 35_000.0, 46_000.0, 59_000.0, 77_000.0, 82_000.0]),
     ("LHA-Probe", [510.0, 3_200.0, 7_200.0, 15_000.0, 22_000.0, 37_000.0, 42_000.0, 50_000.0, 53_000.0]),
@@ -23,7 +23,7 @@ const PAPER_BY_C: [(&str, [f64; 9]); 4] = [
 ];
 
 const FIGURES: [fn(&Outcome) -> u64; 4] = [|o| o.fp, |o| o.fp_healthy, |o| o.messages, |o| o.bytes];
-/// Most that a mode may have, in percent of SWIM: FP, FP- and messages.
+/// The highest values that a mode may have, in percent of SWIM: FP, FP-, and messages.
 const PROMISED: [(&str, [Option<f64>; 3]); 2] =
     [("Lifeguard", [Some(3.0), Some(4.0), None]), ("Verified", [Some(0.15), Some(0.2), Some(105.0)])];
 
@@ -45,13 +45,15 @@ const COLUMNS: [(&str, &str); 15] = [
     ("bytes_paper", "paper"),
 ];
 
-/// The tables of the clean network.
+/// Adds the tables of the runs without network faults.
 pub(super) fn tables(settings: &Settings, measured: &[Measured], page: &mut Page) {
     let Some(swim) = measured.first() else { return };
     let text = format!(
-        "C of the members alternate between anomalies of D and pauses of I for 115 s: C is 1, 4, 8 and so on \
-         to 32, D 512, 2,048, 8,192 or 32,768 ms, I 1, 64, 1,024 or 16,384 ms (the paper's grid has 9 D and 8 I). Every third \
-         cell of the grid is run (in the quick form C = 16, D = 32,768 and two I): {} runs a mode, {} for each cell.",
+        "C of the members alternate between anomalies of length D and pauses of length I for 115 \
+         s. C is 1, 4, 8, and so on to 32; D is 512, 2,048, 8,192, or 32,768 ms; I is 1, 64, \
+         1,024, or 16,384 ms (the paper's grid has 9 values of D and 8 of I). Every third cell of \
+         the grid is run (in the quick form C = 16, D = 32,768, and two values of I): {} runs a \
+         mode, {} for each cell.",
         swim.accuracy.0.len(),
         anomalies::repetitions(settings, Condition::Clean)
     );
@@ -64,7 +66,7 @@ pub(super) fn tables(settings: &Settings, measured: &[Measured], page: &mut Page
     by_concurrency(settings, measured, page);
 }
 
-/// What is promised of a mode, against SWIM.
+/// Adds the promises of a mode, relative to SWIM.
 fn promised(one: &Measured, swim: &Totals, page: &mut Page) {
     let Some((_, most)) = PROMISED.iter().find(|(name, _)| *name == one.mode.name) else { return };
     for ((what, most), figure) in ["FP", "FP-", "messages"].iter().zip(most).zip(FIGURES) {
@@ -74,7 +76,8 @@ fn promised(one: &Measured, swim: &Totals, page: &mut Page) {
             let found_within = format!("{:.2} ± {:.2} %", found * 100.0, within * 100.0);
             Bar::new(promise, found_within, found * 100.0 <= *most)
         } else {
-            // SWIM has none in so few runs: then only none is no more.
+            // SWIM has none in so few runs. A ratio is then undefined, and the promise is met only
+            // by zero.
             let count = one.accuracy.sum(figure);
             Bar::new(promise, format!("{count} where SWIM has none"), count == 0)
         });
@@ -102,7 +105,7 @@ fn row(name: &'static str, one: &Totals, swim: &Totals, with_paper: bool) -> Row
     row.real("bytes_paper", paper.map(|paper| paper[3]), 2)
 }
 
-/// E3b.
+/// Adds the table and the plot of E3b.
 fn by_concurrency(settings: &Settings, measured: &[Measured], page: &mut Page) {
     let columns = [
         ("c", "C"),
@@ -112,7 +115,7 @@ fn by_concurrency(settings: &Settings, measured: &[Measured], page: &mut Page) {
         ("within", "±"),
         ("paper", "paper [F]"),
     ];
-    let text = "The runs of E3 by how many members have anomalies at once.";
+    let text = "The runs of E3 by the number of members that have anomalies at the same time.";
     let mut table = Table::new("by-concurrency", "E3b: false failures by concurrency", text, columns);
     let mut curves: Vec<(String, Vec<(f64, f64)>)> =
         measured.iter().map(|one| (one.mode.name.to_owned(), Vec::new())).collect();
@@ -141,14 +144,14 @@ fn by_concurrency(settings: &Settings, measured: &[Measured], page: &mut Page) {
     page.tables.push(table);
 }
 
-/// The paper's false failures of that mode in percent of SWIM's.
+/// The paper's false failures of that mode, in percent of SWIM's.
 fn paper_by_c(name: &str, concurrent: usize) -> Option<f64> {
     let place = CONCURRENT.iter().position(|of| *of == concurrent)?;
     let of = |name: &str| PAPER_BY_C.iter().find(|(of, _)| *of == name).map(|(_, figures)| figures[place]);
     Some(of(name)? * 100.0 / of("SWIM")?)
 }
 
-/// The same where messages are lost.
+/// Adds the tables of the runs in which messages are lost.
 pub(super) fn under_loss(settings: &Settings, page: &mut Page) {
     let conditions = [
         ("loss-1", "E3 with 1 % loss", "1 % of all messages are lost.", Condition::Loss(0.01)),
@@ -156,8 +159,9 @@ pub(super) fn under_loss(settings: &Settings, page: &mut Page) {
         (
             "one-way",
             "E3 with one-way loss",
-            "Of what is sent to 8 of the members without anomalies, 20 % is lost, and nothing of what they send. A failure \
-             of such a member is false; what such a member raises counts as FP alone.",
+            "20 % of the messages to 8 of the members without anomalies is lost, but none of the \
+             messages from them. A failure of such a member is false. A false failure at such a \
+             member counts only as an FP.",
             Condition::OneWay,
         ),
     ];
@@ -168,6 +172,7 @@ pub(super) fn under_loss(settings: &Settings, page: &mut Page) {
             .collect();
         let Some((_, swim)) = all.first() else { return };
         let text = format!("{text} Every thirteenth cell of the grid, once: {} runs a mode.", swim.0.len());
+        // The paper has no runs with loss, so its columns would be empty.
         let columns = COLUMNS.into_iter().filter(|(cell, _)| !cell.ends_with("_paper"));
         let mut table = Table { columns: Table::columns(columns), ..Table::new(name, title, text, []) };
         for (mode, totals) in &all {

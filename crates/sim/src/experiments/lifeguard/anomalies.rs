@@ -1,11 +1,12 @@
-//! The runs of E3's "Interval" family: C members at once do not process messages for D, do for I, and so on.
+//! The runs of E3's "Interval" family: C members at a time stop processing messages for D, process
+//! them for I, and so on.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kinfolk_core::{Instant, Rng};
 
-use super::super::lab::Mode;
+use super::super::modes::Mode;
 use super::super::{Settings, side_by_side};
 use crate::faults::Fault;
 use crate::node::NodeIndex;
@@ -15,34 +16,36 @@ use crate::world::World;
 
 /// The size of every group (the paper's).
 pub(super) const NODES: usize = 128;
-/// How many members have anomalies at once (the paper's axis).
+/// The numbers of members with anomalies at the same time (the paper's axis).
 pub(super) const CONCURRENT: [usize; 9] = [1, 4, 8, 12, 16, 20, 24, 28, 32];
 /// The same in the quick form.
 pub(super) const QUICK: [usize; 1] = [16];
-/// How long an anomaly lasts, in milliseconds: every second of the paper's from 512 on.
+/// The lengths of an anomaly, in milliseconds: every second value of the paper, from 512 on.
 const DURATIONS_MS: [u64; 4] = [512, 2_048, 8_192, 32_768];
-/// How long the pause between two anomalies is, in milliseconds: four of the paper's eight.
+/// The lengths of the pause between two anomalies, in milliseconds: four of the paper's eight
+/// values.
 const INTERVALS_MS: [u64; 4] = [1, 64, 1_024, 16_384];
-/// In the full form each cell after so many is run, and of those where the network is at fault too each after so many: no
-/// divisors of a row of the grid, so that all durations and intervals come up.
+/// The full form runs each third cell of the grid, and with network faults each thirteenth. Neither
+/// number divides a row of the grid, so that all lengths of anomalies and pauses occur.
 const STEP: usize = 3;
 const STEP_AT_FAULT: usize = 13;
-/// The group is left alone for so long before the first anomaly.
+/// The time before the first anomaly.
 pub(super) const QUIET: Duration = Duration::from_secs(5);
-/// How long a run is.
+/// The length of a run.
 const LASTS: Duration = Duration::from_mins(2);
-/// In the one-way condition: so many members without anomalies hear less than they should, and how much is lost.
+/// The one-way condition: the number of members without anomalies that miss messages, and the share
+/// that they miss.
 const DEAF: usize = 8;
 const DEAF_LOSS: f64 = 0.2;
 
-/// What the network does beside the anomalies.
+/// The network's faults beside the anomalies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Condition {
-    /// Nothing.
+    /// No faults.
     Clean,
     /// This share of all messages is lost.
     Loss(f64),
-    /// Some members without anomalies lose a part of what is sent to them, and nothing of what they send.
+    /// Some members without anomalies lose a share of the messages to them, and none of their own.
     OneWay,
 }
 
@@ -55,19 +58,20 @@ pub(super) struct Cell {
     seed: u64,
 }
 
-/// What came of one run.
+/// The results of one run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Outcome {
     pub concurrent: usize,
-    /// Failure events about members that were well, at anybody.
+    /// Failure events about members without anomalies, at any member.
     pub fp: u64,
-    /// Those at members that were well too.
+    /// The same events at members without anomalies.
     pub fp_healthy: u64,
     pub messages: u64,
     pub bytes: u64,
 }
 
-/// What came of all runs of one mode, in the order of the cells, which is the same for all modes.
+/// The results of all runs of one mode, in the order of the cells, which is the same for all modes.
+/// Ratios between modes need this order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Totals(pub Vec<Outcome>);
 
@@ -80,18 +84,18 @@ impl Totals {
         self.0.iter().map(figure).sum()
     }
 
-    /// Those with so many anomalies at once.
+    /// The runs with so many anomalies at the same time.
     pub(super) fn with(&self, concurrent: usize) -> Self {
         Self(self.0.iter().filter(|outcome| outcome.concurrent == concurrent).copied().collect())
     }
 }
 
-/// How often each cell of the grid is run; where the network is at fault too, once.
+/// The number of runs of each cell; with network faults, one.
 pub(super) fn repetitions(settings: &Settings, condition: Condition) -> u64 {
     if condition == Condition::Clean { settings.seeds(1, 1) } else { 1 }
 }
 
-/// All runs of the grid.
+/// The cells to run.
 fn cells(settings: &Settings, condition: Condition) -> Vec<Cell> {
     let step = if condition == Condition::Clean { settings.either(STEP, 1) } else { STEP_AT_FAULT };
     let mut cells = Vec::new();
@@ -114,7 +118,7 @@ pub(super) fn totals(mode: &Mode, settings: &Settings, condition: Condition) -> 
     Totals(side_by_side(&cells(settings, condition), |cell| run(mode, *cell, condition)))
 }
 
-/// C different members of the group, by chance, and after them the others.
+/// Random members with anomalies, and then the other members.
 pub(super) fn chosen(concurrent: usize, seed: u64) -> (Vec<NodeIndex>, Vec<NodeIndex>) {
     let mut all: Vec<NodeIndex> = (0..NODES).map(NodeIndex).collect();
     Rng::from_seed(seed).shuffle(&mut all);
@@ -124,14 +128,14 @@ pub(super) fn chosen(concurrent: usize, seed: u64) -> (Vec<NodeIndex>, Vec<NodeI
 
 fn run(mode: &Mode, cell: Cell, condition: Condition) -> Outcome {
     let mut scenario = mode.group(NODES);
-    let (sick, well) = chosen(cell.concurrent, cell.seed);
-    alternate(&mut scenario, &sick, cell.duration, cell.interval);
+    let (affected, unaffected) = chosen(cell.concurrent, cell.seed);
+    alternate(&mut scenario, &affected, cell.duration, cell.interval);
     let mut deaf = BTreeSet::new();
     match condition {
         Condition::Clean => {}
         Condition::Loss(loss) => scenario.network.loss = loss,
         Condition::OneWay => {
-            deaf.extend(&well[..DEAF]);
+            deaf.extend(&unaffected[..DEAF]);
             for node in deaf.iter().copied() {
                 scenario.script.fault(Duration::ZERO, Fault::Ingress { node, loss: DEAF_LOSS });
             }
@@ -139,10 +143,10 @@ fn run(mode: &Mode, cell: Cell, condition: Condition) -> Outcome {
     }
     let mut world = World::light_preformed(&scenario, cell.seed);
     world.run_until(Instant::ORIGIN + LASTS);
-    let sick: BTreeSet<NodeIndex> = sick.into_iter().collect();
-    let is_false = |seen: &Seen| matches!(seen.what, What::Failed(_)) && !sick.contains(&seen.subject);
+    let affected: BTreeSet<NodeIndex> = affected.into_iter().collect();
+    let is_false = |seen: &Seen| matches!(seen.what, What::Failed(_)) && !affected.contains(&seen.subject);
     let wrong: Vec<Seen> = world.take_seen().into_iter().filter(is_false).collect();
-    let healthy = wrong.iter().filter(|seen| !sick.contains(&seen.node) && !deaf.contains(&seen.node));
+    let healthy = wrong.iter().filter(|seen| !affected.contains(&seen.node) && !deaf.contains(&seen.node));
     let traffic = world.traffic_of_all();
     Outcome {
         concurrent: cell.concurrent,
@@ -153,11 +157,12 @@ fn run(mode: &Mode, cell: Cell, condition: Condition) -> Outcome {
     }
 }
 
-/// Anomalies of all these at once, and pauses between them, until the end of the run.
-fn alternate(scenario: &mut Scenario, sick: &[NodeIndex], duration: Duration, interval: Duration) {
+/// Adds anomalies of all these members at the same time, with pauses between them, until the end of
+/// the run.
+fn alternate(scenario: &mut Scenario, affected: &[NodeIndex], duration: Duration, interval: Duration) {
     let mut at = QUIET;
     while at < LASTS {
-        for node in sick {
+        for node in affected {
             scenario.script.fault(at, Fault::Block(*node));
             scenario.script.fault(at + duration, Fault::Unblock(*node));
         }

@@ -1,11 +1,12 @@
-//! E3, the "Threshold" family: one long anomaly a run, and how long it takes until the others have found it.
+//! E3, the "Threshold" family: one long anomaly a run, and the time until the other members detect
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kinfolk_core::{Instant, Rng};
 
-use super::super::lab::Mode;
+use super::super::modes::Mode;
 use super::super::{Bar, Page, Row, Sample, Settings, Table, side_by_side};
 use super::Measured;
 use super::anomalies::{CONCURRENT, NODES, QUICK, QUIET, chosen};
@@ -14,17 +15,17 @@ use crate::node::NodeIndex;
 use crate::seen::What;
 use crate::world::World;
 
-/// The longest anomaly of the grid: all modes find it while it lasts.
+/// The longest anomaly of the grid: all modes detect it while it lasts.
 const LASTS: Duration = Duration::from_millis(32_768);
 
-/// How long it took until anomalies were found, in seconds.
+/// The times until anomalies were detected, in seconds.
 #[derive(Debug, Clone)]
 pub(super) struct Latency {
-    /// Until the first healthy member had declared the failure.
+    /// Until the first healthy member declared the failure.
     pub first: Sample,
-    /// Until all healthy members had.
+    /// Until all healthy members had declared it.
     pub full: Sample,
-    /// How many anomalies were not known to all healthy members when they ended.
+    /// The number of anomalies that not all healthy members detected before the end.
     pub missed: usize,
 }
 
@@ -49,39 +50,44 @@ fn repetitions(settings: &Settings) -> u64 {
     settings.seeds(5, 1)
 }
 
-/// For each member with an anomaly: when the first and the last of the others declared it failed.
+/// For each member with an anomaly: when the first and the last of the other members declared it
+/// failed.
 fn one(mode: &Mode, concurrent: usize, seed: u64) -> Vec<(Option<f64>, Option<f64>)> {
-    let (sick, well) = chosen(concurrent, seed);
-    // Not in step with anybody's periods.
+    let (affected, unaffected) = chosen(concurrent, seed);
+    // Start at a random time, independent of the members' probe periods.
     let start = QUIET + Duration::from_secs(1).mul_f64(Rng::from_seed(seed).fork().unit());
     let mut scenario = mode.group(NODES);
-    for node in &sick {
+    for node in &affected {
         scenario.script.fault(start, Fault::Block(*node));
     }
     let mut world = World::light_preformed(&scenario, seed);
+    // Stop when the anomaly ends: a later failure event would be about a member that answers again.
     world.run_until(Instant::ORIGIN + start + LASTS);
-    let well: BTreeSet<NodeIndex> = well.into_iter().collect();
+    let unaffected: BTreeSet<NodeIndex> = unaffected.into_iter().collect();
     let mut found: BTreeMap<NodeIndex, BTreeMap<NodeIndex, Instant>> = BTreeMap::new();
     for seen in world.take_seen() {
-        if matches!(seen.what, What::Failed(_)) && well.contains(&seen.node) {
+        if matches!(seen.what, What::Failed(_)) && unaffected.contains(&seen.node) {
             found.entry(seen.subject).or_default().entry(seen.node).or_insert(seen.at);
         }
     }
     let after = |at: &Instant| at.since(Instant::ORIGIN + start).as_secs_f64();
     let of = |node: &NodeIndex| {
         let by = found.get(node);
-        let last = by.filter(|by| by.len() == well.len()).and_then(|by| by.values().max());
+        // The last detection counts only if every healthy member declared the failure. Otherwise
+        // the anomaly is missed.
+        let last = by.filter(|by| by.len() == unaffected.len()).and_then(|by| by.values().max());
         (by.and_then(|by| by.values().min()).map(after), last.map(after))
     };
-    sick.iter().map(of).collect()
+    affected.iter().map(of).collect()
 }
 
-/// The table.
+/// Adds the table.
 pub(super) fn table(settings: &Settings, measured: &[Measured], page: &mut Page) {
     let text = format!(
-        "One anomaly of {:.1} s a run, of C members at once; {} runs a mode, {} for each C. Seconds from its beginning until \
-         the first healthy member declared a failure, and until all had. The paper's own table could not be opened: its \
-         medians are about 12.4 s at alpha 5.",
+        "One anomaly of {:.1} s a run, of C members at the same time; {} runs a mode, {} for each \
+         C. The columns show the seconds from the start of the anomaly until the first healthy \
+         member declared the failure, and until all had. The paper's own table could not be \
+         opened: its medians are about 12.4 s at alpha 5.",
         LASTS.as_secs_f64(),
         repetitions(settings) * settings.either(CONCURRENT.len(), QUICK.len()) as u64,
         repetitions(settings)

@@ -1,6 +1,7 @@
-//! Lifeguard's paper (Dadgar, Phillips, Currey, arXiv 1707.00788, DSN 2018): E3, false failures and latency in a group
-//! some of whose members do not process messages for a while; E3b, the same by how many; E4, what a shorter suspicion
-//! buys and costs; E5, members short of processor time. Each table's set-up stands in its own file.
+//! Lifeguard's paper (Dadgar, Phillips, Currey, arXiv 1707.00788, DSN 2018). E3: false failures and
+//! latency in a group in which some members do not process messages for a while. E3b: the same by
+//! the number of these members. E4: the benefit and the cost of a shorter suspicion. E5: members
+//! with too little processor time. The set-up of each table is in its own file.
 
 mod accuracy;
 mod anomalies;
@@ -8,32 +9,34 @@ mod latency;
 mod stress;
 mod tuning;
 
-use super::lab::Mode;
+use super::modes::Mode;
 use super::{Page, Settings};
 
-/// A mode and what came of it.
+/// A mode and its results.
 struct Measured {
     mode: Mode,
     accuracy: anomalies::Totals,
     latency: latency::Latency,
 }
 
-/// Runs all of it.
+/// Runs all parts.
 pub(super) fn run(settings: &Settings) -> Page {
     let mut page = Page::new(
         "lifeguard",
         "Lifeguard's paper, measured on this code",
         settings,
-        "N = 128. Some members have anomalies: while one lasts, what the member sends does not go out, and nothing that \
-         comes reaches it; all of it waits. As in the paper, its rounds stand still in the first call that sends, until it \
-         is through, and its clocks of suspicions run: the driver is stuck with the first message that does not go \
-         out, and tells the machine so, which then begins nothing that would send another \
-         (docs/protocol.md, congestion). \
-         An FP is a failure event about a member that never had an anomaly and never crashed, at any member; an FP- is \
-         one raised at a member that never had one either. Which members have anomalies comes from the seed, the same \
-         ones for all modes. SWIM's time-out is alpha log10 N periods at alpha = 5; Lifeguard has alpha = 5 and beta = 6 \
-         where nothing else is said. Percentages are of SWIM's sum; ± is half an interval of 95 % confidence, by the \
-         scatter of the runs. Percentages of the paper are from its tables, [F] marks what was read off a figure.",
+        "N = 128. Some members have anomalies. While an anomaly lasts, the messages of the member \
+         do not go out, and no message reaches it; all of them wait. As in the paper, the member's \
+         rounds stop in the first call that sends, until that call ends, and its suspicion timers \
+         run. The driver waits in the first message that does not go out. It reports back-pressure \
+         to the machine, which then starts nothing that sends another message (docs/protocol.md, \
+         back-pressure). An FP is a failure event about a member that never had an anomaly and \
+         never crashed, at any member. An FP- is an FP at a member that never had an anomaly \
+         either. The seed decides which members have anomalies; they are the same for all modes. \
+         SWIM's time-out is alpha log10 N periods with alpha = 5. Lifeguard has alpha = 5 and beta \
+         = 6 unless stated otherwise. Percentages are of SWIM's sum; ± is half of a 95 % \
+         confidence interval, from the scatter of the runs. Percentages of the paper are from its \
+         tables; [F] marks values that were read off a figure.",
     );
     let measure = |mode: Mode| Measured {
         accuracy: anomalies::totals(&mode, settings, anomalies::Condition::Clean),
@@ -45,7 +48,7 @@ pub(super) fn run(settings: &Settings) -> Page {
     accuracy::tables(settings, &measured, &mut page);
     latency::table(settings, &measured, &mut page);
     tuning::table(&measured, &tuned, &mut page);
-    // The quick form checks what is promised; these two promise nothing.
+    // The quick form checks the promises; these two parts have none.
     if !settings.quick {
         accuracy::under_loss(settings, &mut page);
         stress::run(settings, &mut page);

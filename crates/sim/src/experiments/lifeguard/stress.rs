@@ -1,14 +1,16 @@
-//! E5: some members are short of processor time, as the paper's virtual machines under `stress` were.
+//! E5: some members have too little processor time, like the paper's virtual machines under
+//! `stress`.
 //!
-//! Such a member gets to its messages now and then: it is blocked for a time that is exponentially distributed around
-//! [`BLOCKED`], then open for one around [`OPEN`], each drawn anew and for each member by itself.
+//! Such a member processes its messages only sometimes. It is blocked for an exponentially
+//! distributed time with the mean [`BLOCKED`], and then runs for one with the mean [`OPEN`]. Each
+//! time is drawn separately for each member.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kinfolk_core::{Instant, Rng};
 
-use super::super::lab::Mode;
+use super::super::modes::Mode;
 use super::super::{Page, Row, Sample, Settings, Table, side_by_side};
 use crate::faults::Fault;
 use crate::node::NodeIndex;
@@ -21,13 +23,14 @@ const BLOCKED: Duration = Duration::from_secs(4);
 const OPEN: Duration = Duration::from_millis(100);
 const QUIET: Duration = Duration::from_secs(5);
 const LASTS: Duration = Duration::from_secs(305);
-/// The paper's false failures, of all and at healthy members, by mode and number of stressed ones.
+/// The paper's false failures at all members and at healthy members, by mode and number of stressed
+/// members.
 const PAPER: [(&str, [f64; 6], [f64; 6]); 2] = [
     ("SWIM", [10.0, 40.0, 365.0, 955.0, 1_775.0, 3_310.0], [0.0, 0.0, 215.0, 325.0, 365.0, 615.0]),
     ("Lifeguard", [0.0, 0.0, 0.0, 0.0, 95.0, 1_270.0], [0.0, 0.0, 0.0, 0.0, 0.0, 60.0]),
 ];
 
-/// False failures of one run, of all and at healthy members.
+/// The false failures of one run, at all members and at healthy members.
 fn one(mode: &Mode, stressed: usize, seed: u64) -> (u64, u64) {
     let rng = &mut Rng::from_seed(seed);
     let mut all: Vec<NodeIndex> = (0..NODES).map(NodeIndex).collect();
@@ -54,16 +57,19 @@ fn one(mode: &Mode, stressed: usize, seed: u64) -> (u64, u64) {
 }
 
 fn exponential(mean: Duration, rng: &mut Rng) -> Duration {
+    // The inverse of the exponential distribution function; the argument of the logarithm is never
+    // 0.
     mean.mul_f64(-(1.0 - rng.unit()).ln())
 }
 
-/// The table.
+/// Adds the table.
 pub(super) fn run(settings: &Settings, page: &mut Page) {
     let seeds = settings.seeds(3, 1);
     let text = format!(
-        "{NODES} members for 5 minutes, some of them stressed: each of these is blocked for exponentially distributed times \
-         of {} s at the mean, and open between them for such times of {} ms. False failures a run, means of {seeds} \
-         seeds. The paper's stress was another, one of real processors: shapes compare, numbers do not.",
+        "{NODES} members for 5 minutes. Each of the stressed members is blocked for exponentially \
+         distributed times with a mean of {} s, and runs between them for such times with a mean \
+         of {} ms. The table shows the false failures in each run, as means of {seeds} seeds. The \
+         paper used real processor stress: shapes compare, numbers do not.",
         BLOCKED.as_secs(),
         OPEN.as_millis()
     );

@@ -1,20 +1,22 @@
-//! E4: what a shorter suspicion buys and costs, as in the chart of memberlist's authors, in percent of SWIM at alpha 5.
+//! E4: the benefit and the cost of a shorter suspicion, as in the chart of memberlist's authors, in
+//! percent of SWIM at alpha 5.
 
 use super::super::{Page, Row, Table, ratio};
 use super::Measured;
 
-/// Of Lifeguard at alpha 5, 4 and 2: the median of full detection and FP, in percent of SWIM.
+/// For Lifeguard at alpha 5, 4, and 2: the median time of full detection and the FP, in percent of
+/// SWIM.
 const PAPER: [[f64; 2]; 3] = [[100.0, 2.0], [84.5, 5.0], [57.0, 14.0]];
 
-/// The table: `tuned` is Lifeguard at alpha 4 and 2.
+/// Adds the table; `tuned` is Lifeguard at alpha 4 and 2.
 pub(super) fn table(measured: &[Measured], tuned: &[Measured], page: &mut Page) {
     let swim = measured.iter().find(|one| one.mode.name == "SWIM");
     let (Some(swim), Some(lifeguard)) = (swim, measured.iter().find(|one| one.mode.name == "Lifeguard"))
     else {
         return;
     };
-    let text = "Lifeguard with beta = 6 on the runs of E3. *All* is the median time until all healthy members have declared \
-                an anomaly a failure.";
+    let text = "Lifeguard with beta = 6 on the runs of E3. *All* is the median time until all \
+                healthy members have declared the failure of a member with an anomaly.";
     let columns = [
         ("alpha", "alpha"),
         ("full", "all, s"),

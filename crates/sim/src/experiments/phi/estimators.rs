@@ -1,5 +1,6 @@
-//! What the detectors under comparison make of one peer's past: how improbable a silence is, as phi. Ours is the one
-//! that ships; the others stand here only to be compared with.
+//! The detectors that the experiment runs. From the past of one peer, each computes how improbable
+//! a silence is, as phi. The first one is the detector that ships; only the experiment uses the
+//! others.
 
 use std::collections::VecDeque;
 use std::f64::consts::LN_10;
@@ -11,34 +12,35 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::arrivals::MEAN;
 
-/// The window that the paper found to be enough, and that Pekko and Cassandra use.
+/// The window that the paper found sufficient, and that Pekko and Cassandra use.
 const WINDOW: usize = 1_000;
-/// Pekko's least deviation.
+/// Pekko's lowest standard deviation, in seconds.
 const PEKKO_DEVIATION_MIN: f64 = 0.1;
-/// Pekko's pause that is always forgiven.
+/// Pekko's acceptable pause, in seconds.
 const PEKKO_PAUSE: f64 = 3.0;
 
 /// One detector of one peer, at one threshold.
 pub(super) trait Estimator {
-    /// Phi after so long a silence; it never falls as the silence grows.
+    /// Phi after a silence of this length. It never decreases as the silence grows.
     fn phi(&self, silence: Duration) -> f64;
 
-    /// A beat ends a silence that lasted so long.
+    /// A beat arrives after a silence of this length.
     fn beat(&mut self, silence: Duration);
 }
 
-/// Which detector.
+/// The kind of detector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// [`PhiAccrualDetector`] with its defaults.
     Ours,
-    /// The same with the window of the others.
+    /// The same with the window of the other detectors.
     OursLong,
-    /// The paper's: a normal law with the window's mean and deviation, and nothing else.
+    /// The paper's: a normal distribution with the mean and the standard deviation of the window.
     Normal,
     /// Cassandra's: `phi = 0.434 * silence / mean`.
     Exponential,
-    /// Pekko's: a logistic approximation of the normal law, shifted by the pause that is forgiven.
+    /// Pekko's: a logistic approximation of the normal distribution, shifted by the acceptable
+    /// pause.
     Pekko,
     /// The share of the window's intervals that were longer.
     Quantile,
@@ -59,7 +61,7 @@ impl Kind {
         }
     }
 
-    /// A detector with this threshold; `None` if the kind does not take it.
+    /// Creates a detector with this threshold; `None` if the kind does not accept it.
     pub(super) fn at(self, threshold: f64) -> Option<Box<dyn Estimator>> {
         Some(match self {
             Self::Ours => Box::new(Ours::new(threshold, PhiConfig::default().window)?),
@@ -82,6 +84,7 @@ impl Ours {
         let expected_interval = Duration::from_secs_f64(MEAN);
         let config = PhiConfig { threshold, window, expected_interval, ..PhiConfig::default() };
         let mut detector = PhiAccrualDetector::new(config, Instant::ORIGIN).ok()?;
+        // The first beat starts the clock of the detector: phi needs a last heartbeat.
         detector.heartbeat(Instant::ORIGIN);
         Some(Self { detector, last: Instant::ORIGIN })
     }
@@ -103,6 +106,8 @@ struct PlainNormal(Moments);
 impl Estimator for PlainNormal {
     fn phi(&self, silence: Duration) -> f64 {
         let (mean, deviation) = self.0.known();
+        // Without a deviation the normal distribution is a step at its mean, and the division below
+        // fails.
         if deviation == 0.0 {
             return if silence.as_secs_f64() > mean { f64::INFINITY } else { 0.0 };
         }
@@ -136,19 +141,21 @@ impl Estimator for Pekko {
     fn phi(&self, silence: Duration) -> f64 {
         let (mean, deviation) = self.past.known();
         let sigmas = (silence.as_secs_f64() - mean - PEKKO_PAUSE) / deviation.max(PEKKO_DEVIATION_MIN);
+        // The constants of the logistic approximation are those of Pekko's implementation.
         let odds = (-sigmas * (1.597_6 + 0.070_566 * sigmas * sigmas)).exp();
+        // Two equivalent forms: each is accurate on its side of zero, where the other loses digits.
         if sigmas > 0.0 { -(odds / (1.0 + odds)).log10() } else { -(1.0 - 1.0 / (1.0 + odds)).log10() }
     }
 
     fn beat(&mut self, silence: Duration) {
-        // The beat after an outage teaches nothing.
+        // The detector ignores an interval that it took for a failure: it would distort the mean.
         if self.phi(silence) < self.threshold {
             self.past.push(silence);
         }
     }
 }
 
-/// The window twice: as it came, and in order.
+/// The window twice: in the order of arrival, and sorted.
 #[derive(Default)]
 struct Quantile {
     past: VecDeque<Duration>,
@@ -156,13 +163,14 @@ struct Quantile {
 }
 
 impl Estimator for Quantile {
-    /// At most `log10(1,001)`, 3.0: so many intervals say nothing about what is rarer.
+    /// At most `log10(1,001)`, 3.0, because 1,000 intervals say nothing about rarer events.
     fn phi(&self, silence: Duration) -> f64 {
         let longer = self.ordered.len() - self.ordered.partition_point(|known| *known <= silence);
         ((self.ordered.len() + 1) as f64 / (longer + 1) as f64).log10()
     }
 
     fn beat(&mut self, silence: Duration) {
+        // The window is full: the oldest interval must leave both copies.
         if self.past.len() == WINDOW
             && let Some(oldest) = self.past.pop_front()
         {
@@ -173,7 +181,8 @@ impl Estimator for Quantile {
     }
 }
 
-/// Mean and deviation of the latest intervals, by integer sums, which do not drift.
+/// Mean and standard deviation of the latest intervals, from integer sums, which do not accumulate
+/// rounding errors.
 #[derive(Default)]
 struct Moments {
     past: VecDeque<u64>,
@@ -182,7 +191,8 @@ struct Moments {
 }
 
 impl Moments {
-    /// Pekko's first estimate: two intervals, a quarter of the expected one below and above it.
+    /// Pekko's first estimate: two intervals, one a quarter below and one a quarter above the
+    /// expected interval.
     fn with_prior() -> Self {
         let mut moments = Self::default();
         for share in [0.75, 1.25] {
@@ -204,7 +214,8 @@ impl Moments {
         self.squares += u128::from(micros).pow(2);
     }
 
-    /// Mean and deviation in seconds; before the first interval, what is expected and no deviation.
+    /// Mean and standard deviation in seconds; before the first interval the expected mean and
+    /// zero.
     fn known(&self) -> (f64, f64) {
         const MICROS: f64 = 1e6;
         let count = self.past.len() as u128;
@@ -236,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn phi_never_falls_as_the_silence_grows() {
+    fn phi_never_decreases_during_a_silence() {
         for kind in Kind::ALL {
             let estimator = taught(kind, 8.0, &regular());
             let phis: Vec<_> = (0..200).map(|n| estimator.phi(Duration::from_millis(50 * n))).collect();
@@ -245,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn known_values_come_out() {
+    fn detectors_give_known_values() {
         let exponential = taught(Kind::Exponential, 8.0, &[Duration::from_secs(1); 10]);
         assert!((exponential.phi(Duration::from_secs_f64(18.42)) - 8.0).abs() < 0.01, "Cassandra's 18.4 s");
         let pekko = taught(Kind::Pekko, 8.0, &[Duration::from_secs(1); 1_000]);
@@ -258,12 +269,12 @@ mod tests {
     }
 
     #[test]
-    fn ours_takes_no_threshold_below_one() {
+    fn shipped_detector_refuses_thresholds_below_one() {
         assert!(Kind::Ours.at(0.5).is_none() && Kind::Ours.at(1.0).is_some());
     }
 
     #[test]
-    fn an_outage_teaches_pekkos_nothing_and_the_plain_normal_law_much() {
+    fn outage_changes_normal_but_not_pekko() {
         let outage = Duration::from_mins(1);
         let teach = |kind| {
             let mut estimator = taught(kind, 8.0, &regular());

@@ -1,6 +1,7 @@
-//! E6, after the curve of Hayashibara et al. (SRDS 2004): mistake rate against worst detection time, as the threshold
-//! goes from 0.5 to 16, for our phi and for others'. Beats of three laws with one mean and one deviation go through
-//! each; no world and no network is needed for it.
+//! E6, after the curve of Hayashibara et al. (SRDS 2004): mistake rate against worst detection
+//! time, as the threshold grows from 0.5 to 16, for this phi and for others. Each detector gets
+//! heartbeats of three distributions with the same mean and standard deviation. The experiment
+//! needs no world and no network.
 
 mod arrivals;
 mod estimators;
@@ -15,12 +16,13 @@ use super::{Axis, Bar, Page, Plot, Row, Sample, Settings, Share, Table, side_by_
 
 const THRESHOLDS: [f64; 17] =
     [0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0];
-/// What the tables show; the plots show all.
-const TOLD: [f64; 5] = [1.0, 4.0, 8.0, 12.0, 16.0];
-/// Mistakes a second that an application might bear: one in 17 minutes, three hours, a day.
-const BORNE: [(&str, f64); 3] = [("t_at_1e3", 1e-3), ("t_at_1e4", 1e-4), ("t_at_1e5", 1e-5)];
+/// The thresholds in the tables; the plots show all.
+const TABLE_THRESHOLDS: [f64; 5] = [1.0, 4.0, 8.0, 12.0, 16.0];
+/// Mistake rates a second that an application may accept: one mistake in 17 minutes, three hours,
+/// and a day.
+const ACCEPTABLE_RATES: [(&str, f64); 3] = [("t_at_1e3", 1e-3), ("t_at_1e4", 1e-4), ("t_at_1e5", 1e-5)];
 
-/// One point of one curve, of all seeds together.
+/// One point of one curve, over all seeds.
 struct Point {
     shape: Shape,
     kind: Kind,
@@ -37,7 +39,7 @@ pub(super) fn run(settings: &Settings) -> Page {
     let points = measure(beats, seeds);
     let mut page = Page::new("phi", "Phi: mistakes against detection time", settings, text(beats, seeds));
     page.bars = bars(&points);
-    page.tables.push(borne(&points));
+    page.tables.push(acceptable(&points));
     for shape in Shape::ALL {
         page.tables.push(curve(shape, &points));
         page.plots.push(plot(shape, &points));
@@ -47,24 +49,31 @@ pub(super) fn run(settings: &Settings) -> Page {
 
 fn text(beats: usize, seeds: u64) -> String {
     format!(
-        "Hayashibara et al. replayed a week of beats through each detector and drew the mistake rate, on a logarithmic \
-         scale, against the worst detection time. Their trace is not public, so this page reproduces the shape (a sharp \
-         drop, then a plateau about phi 8 to 12), not the digits.\n\n\
-         - **Beats.** {beats} beats from each of {seeds} seed(s), under each of three laws, all with mean {MEAN} s and \
-         deviation {DEVIATION} s: *normal*; *log-normal*; *bursty*, where beats are regular but a burst, which begins \
-         after 0.2 % of them, loses four in the mean (Gilbert and Elliott's channel; 0.8 % of all are lost).\n\
-         - **Mistake.** A silence that ended after phi had reached the threshold. The rate is mistakes a second. A point \
-         without any mistake is not drawn: a logarithm has no zero.\n\
-         - **Detection time.** The worst moment for a crash is right after a beat: the time from that beat until phi \
-         reaches the threshold; its mean over the stream, and the 99th percentile. `-`: no silence ever reaches it.\n\
-         - **Detectors.** *kinfolk*: what ships, with its defaults (window 100), and with the others' window of 1,000. \
-         *normal*: the paper's law and nothing else. *exponential*: Cassandra's formula. *logistic*: Pekko's, with 3 s of \
-         acceptable pause and at least 100 ms of deviation. *empirical quantile*: the share of the window that was \
-         longer; 1,000 intervals cannot tell of anything rarer than one in 1,001, phi 3. All but the first keep the \
-         latest 1,000 intervals. kinfolk takes thresholds from 1 on.\n\n\
-         In kinfolk phi only begins a suspicion, which others must confirm; here each detector stands alone, so that each of \
-         its mistakes counts. Bursts show what that is for: the beats before one say nothing of it, so that only the wait \
-         helps, and phi that learns nothing from outages keeps the wait short."
+        "Hayashibara et al. replayed a week of heartbeats through each detector. They drew the \
+         mistake rate, on a logarithmic scale, against the worst detection time. Their trace is \
+         not public, so this page reproduces the shape (a sharp drop, then a plateau at about phi \
+         8 to 12), not the numbers.\n\n\
+         - **Beats.** {beats} heartbeats from each of {seeds} seed(s), under each of three \
+         distributions, all with mean {MEAN} s and standard deviation {DEVIATION} s: *normal*; \
+         *log-normal*; *bursty*. Bursty beats are regular, but a burst starts after 0.2 % of them \
+         and loses four on average (Gilbert and Elliott's channel; 0.8 % of all are lost).\n\
+         - **Mistake.** A silence that ended after phi had reached the threshold. The rate is \
+         mistakes a second. A point without any mistake is not drawn, because zero has no \
+         logarithm.\n\
+         - **Detection time.** The worst moment for a crash is right after a beat. The detection \
+         time is the time from that beat until phi reaches the threshold: its mean over the \
+         stream, and the 99th percentile. `-` means that no silence reaches the threshold.\n\
+         - **Detectors.** *kinfolk*: this detector with its defaults (window 100), and with the \
+         window of 1,000 of the others. *normal*: the paper's distribution and nothing else. \
+         *exponential*: Cassandra's formula. *logistic*: Pekko's, with 3 s of acceptable pause and \
+         a standard deviation of at least 100 ms. *empirical quantile*: the share of the window \
+         that was longer. 1,000 intervals say nothing about events rarer than one in 1,001, phi 3. \
+         All but the first keep the latest 1,000 intervals. kinfolk accepts thresholds from 1 \
+         on.\n\n\
+         In kinfolk, phi only starts a suspicion, which other members must confirm. Here each \
+         detector works alone, so each of its mistakes counts. Bursts show why this matters. The \
+         beats before a burst do not announce it, so only waiting helps. Since phi learns nothing \
+         from outages, the wait stays short."
     )
 }
 
@@ -72,6 +81,7 @@ fn measure(beats: usize, seeds: u64) -> Vec<Point> {
     let cells = cells();
     let mut outcomes: Vec<Option<Outcome>> = vec![None; cells.len()];
     for seed in 1..=seeds {
+        // All detectors get the same streams, so that differences come from the detectors alone.
         let streams = Shape::ALL.map(|shape| (shape, shape.draw(beats, &mut Rng::from_seed(seed))));
         let of_seed = side_by_side(&cells, |(shape, kind, threshold)| {
             let (_, stream) = streams.iter().find(|(of, _)| of == shape)?;
@@ -80,6 +90,8 @@ fn measure(beats: usize, seeds: u64) -> Vec<Point> {
         for (outcome, more) in outcomes.iter_mut().zip(of_seed) {
             *outcome = match (outcome.take(), more) {
                 (Some(known), Some(more)) => Some(known.and(more)),
+                // The first seed has no earlier outcome. A detector that refuses the threshold has
+                // no outcome for any seed.
                 (known, more) => known.or(more),
             };
         }
@@ -105,6 +117,8 @@ impl Point {
     }
 
     fn row(&self) -> Row {
+        // Mistakes are rare events among the beats, so a share's confidence interval fits, divided
+        // by the mean time between beats.
         let interval = Share { hits: self.mistakes, of: self.beats }.interval();
         Row::new()
             .with("law", self.shape.name())
@@ -120,22 +134,23 @@ impl Point {
     }
 }
 
-/// For each law and detector the least detection time that keeps the mistakes at what is borne.
-fn borne(points: &[Point]) -> Table {
+/// For each distribution and detector, the shortest detection time with an acceptable mistake rate.
+fn acceptable(points: &[Point]) -> Table {
     let columns = [
-        ("law", "law of the beats"),
+        ("law", "distribution"),
         ("detector", "detector"),
-        (BORNE[0].0, "at 1e-3/s"),
-        (BORNE[1].0, "at 1e-4/s"),
-        (BORNE[2].0, "at 1e-5/s"),
+        (ACCEPTABLE_RATES[0].0, "at 1e-3/s"),
+        (ACCEPTABLE_RATES[1].0, "at 1e-4/s"),
+        (ACCEPTABLE_RATES[2].0, "at 1e-5/s"),
     ];
-    let text = "The shortest mean detection time, in seconds, among the thresholds whose mistake rate is at most this.";
-    let mut table = Table::new("borne", "Detection time for a mistake rate that is borne", text, columns);
+    let text = "The shortest mean detection time, in seconds, among the thresholds with at most \
+                this mistake rate.";
+    let mut table = Table::new("borne", "Detection time for an acceptable mistake rate", text, columns);
     for shape in Shape::ALL {
         for kind in Kind::ALL {
             let row = Row::new().with("law", shape.name()).with("detector", kind.name());
             table.push(
-                BORNE
+                ACCEPTABLE_RATES
                     .into_iter()
                     .fold(row, |row, (cell, rate)| row.real(cell, fastest(points, shape, kind, rate), 2)),
             );
@@ -164,8 +179,9 @@ fn curve(shape: Shape, points: &[Point]) -> Table {
         ("detection_p99", "p99, s"),
     ];
     let mut table = Table::new(name, title, "", columns);
-    let told = points.iter().filter(|point| point.shape == shape && TOLD.contains(&point.threshold));
-    told.for_each(|point| table.push(point.row()));
+    let shown =
+        points.iter().filter(|point| point.shape == shape && TABLE_THRESHOLDS.contains(&point.threshold));
+    shown.for_each(|point| table.push(point.row()));
     table
 }
 
@@ -193,11 +209,12 @@ fn bars(points: &[Point]) -> Vec<Bar> {
         points.iter().find(same)
     };
     let rate = |shape, kind, threshold| find(shape, kind, threshold).map_or(f64::NAN, |point| point.rate);
+    // The paper's figure drops up to about phi 8, and its plateau goes up to about 12.
     let rates = [1.0, 8.0, 12.0].map(|threshold| rate(Shape::Bursty, Kind::Normal, threshold));
     let (drop, plateau) = (rates[0] / rates[1], rates[1] / rates[2]);
     let mut bars = vec![Bar::new(
-        "the published shape, with the plain normal law and bursts: a drop of more than 5 times from phi 1 to 8, then a \
-         plateau of less than 2 times from 8 to 12",
+        "the published shape, with the normal distribution and bursts: a drop of more than 5 times \
+         from phi 1 to 8, then a plateau of less than 2 times from 8 to 12",
         format!("{drop:.1} times, then {plateau:.2} times"),
         drop > 5.0 && plateau < 2.0,
     )];
@@ -208,7 +225,7 @@ fn bars(points: &[Point]) -> Vec<Bar> {
         };
         bars.push(Bar::new(
             format!(
-                "at phi 8, {shape} beats: detection in less than a quarter of the exponential law's time"
+                "at phi 8, {shape} beats: detection in less than a quarter of the exponential detector's time"
             ),
             format!("{ours:.2} s against {theirs:.2} s, with {mistakes:.1e} mistakes a second"),
             ours < theirs / 4.0,
@@ -222,14 +239,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_law_and_detector_has_its_curve_on_the_page() {
+    fn every_distribution_and_detector_has_a_curve() {
         let points = measure(5_000, 1);
         assert_eq!(
             points.len(),
             Shape::ALL.len() * (Kind::ALL.len() * THRESHOLDS.len() - 2),
             "0.5 is too low for ours"
         );
-        assert_eq!(borne(&points).rows.len(), 18);
+        assert_eq!(acceptable(&points).rows.len(), 18);
         for shape in Shape::ALL {
             assert!(!curve(shape, &points).rows.is_empty());
             assert!(plot(shape, &points).curves.iter().all(|(_, curve)| !curve.is_empty()), "{shape}");

@@ -1,32 +1,33 @@
-//! One stream of beats, replayed through one detector: how often it is wrong, and how late it would be right.
+//! Replays one stream of beats through one detector, and measures how often the detector is wrong
+//! and how late it detects a crash.
 
 use std::time::Duration;
 
 use super::estimators::{Estimator, Kind};
 
-/// Detection is asked after each so many beats: often enough for a quantile, and cheap.
+/// The detection time is computed after each so many beats: often enough for a quantile, and cheap.
 const ASK_EACH: usize = 100;
-/// Beats that only teach: the longest window and more.
+/// The number of beats before the measurement: as many as the longest window holds.
 const TAUGHT: usize = 1_000;
-/// A silence that does not reach the threshold within this time never does.
+/// A silence that does not reach the threshold within this time counts as never reaching it.
 const NEVER: Duration = Duration::from_hours(24);
 
-/// What one detector made of one stream.
+/// The result of one detector on one stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Outcome {
-    /// How many silences ended.
+    /// The number of silences that ended.
     pub beats: u64,
-    /// How many of them had reached the threshold.
+    /// The number of those that had reached the threshold.
     pub mistakes: u64,
-    /// How long it was watched, in seconds.
+    /// The length of the stream, in seconds.
     pub watched: f64,
-    /// For a crash right after a beat, the time from that beat until phi reaches the threshold, in seconds, once for
-    /// each time it was asked; empty if no silence reaches it.
+    /// For a crash right after a beat: the time from that beat until phi reaches the threshold, in
+    /// seconds, for each computation. Empty if no silence reaches it.
     pub detections: Vec<f64>,
 }
 
 impl Outcome {
-    /// Both together.
+    /// Combines both.
     pub(super) fn and(mut self, other: Self) -> Self {
         self.beats += other.beats;
         self.mistakes += other.mistakes;
@@ -36,7 +37,7 @@ impl Outcome {
     }
 }
 
-/// Replays the intervals; `None` if the detector does not take this threshold.
+/// Replays the intervals; `None` if the detector does not accept this threshold.
 pub(super) fn replay(kind: Kind, threshold: f64, intervals: &[Duration]) -> Option<Outcome> {
     let mut estimator = kind.at(threshold)?;
     let (taught, judged) = intervals.split_at(TAUGHT.min(intervals.len()));
@@ -56,12 +57,12 @@ pub(super) fn replay(kind: Kind, threshold: f64, intervals: &[Duration]) -> Opti
     Some(outcome)
 }
 
-/// The silence at which phi reaches the threshold, in seconds, to a millisecond.
+/// The silence at which phi reaches the threshold, in seconds, with a resolution of a millisecond.
 fn detection(estimator: &dyn Estimator, threshold: f64) -> Option<f64> {
     if estimator.phi(NEVER) < threshold {
         return None;
     }
-    // Doubling from below first: most silences are seconds, not a day.
+    // Double the upper bound first, because most results are seconds, not a day.
     let mut high = Duration::from_secs(1);
     while estimator.phi(high) < threshold {
         high *= 2;
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mistakes_of_the_right_law_are_what_phi_promises() {
+    fn normal_beats_give_the_promised_mistakes() {
         let beats = 200_000;
         let intervals = Shape::Normal.draw(beats, &mut Rng::from_seed(9));
         for threshold in [1.0, 2.0] {
@@ -94,21 +95,21 @@ mod tests {
     }
 
     #[test]
-    fn the_exponential_law_detects_at_18_4_intervals() {
+    fn exponential_detector_detects_at_18_4_intervals() {
         let outcome = replay(Kind::Exponential, 8.0, &vec![Duration::from_secs(1); 2_000]).unwrap();
         assert_eq!((outcome.mistakes, outcome.detections.len()), (0, 10));
         assert!(outcome.detections.iter().all(|time| (time - 18.42).abs() < 0.01));
     }
 
     #[test]
-    fn a_window_of_1_000_never_reaches_a_phi_of_4() {
+    fn quantile_of_1_000_never_reaches_phi_4() {
         let intervals = Shape::Normal.draw(3_000, &mut Rng::from_seed(9));
         assert!(replay(Kind::Quantile, 4.0, &intervals).unwrap().detections.is_empty());
         assert!(!replay(Kind::Quantile, 2.0, &intervals).unwrap().detections.is_empty());
     }
 
     #[test]
-    fn a_higher_threshold_makes_fewer_mistakes_and_detects_later() {
+    fn higher_threshold_is_slower_with_fewer_mistakes() {
         let intervals = Shape::Bursty.draw(50_000, &mut Rng::from_seed(9));
         for kind in Kind::ALL {
             let [low, high] = [1.0, 2.5].map(|threshold| replay(kind, threshold, &intervals).unwrap());

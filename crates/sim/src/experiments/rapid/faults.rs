@@ -1,5 +1,6 @@
-//! E8 and E9: ten of a thousand members go bad. Whether they are out of every view, how soon, and whether they stay out;
-//! whether anybody healthy goes too; and what it costs.
+//! E8 and E9: ten of a thousand members become faulty. Measures whether every view has them as
+//! failed, how soon, and whether permanently; whether healthy members are declared failed too; and
+//! the cost.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,21 +15,21 @@ use crate::seen::{Seen, What};
 use crate::traffic::Traffic;
 use crate::world::World;
 
-/// The group, and how many of it go bad.
+/// The size of the group, and the number of faulty members.
 const NODES: usize = 1_000;
 const NODES_QUICK: usize = 100;
-const BAD: usize = 10;
-/// When they do: the group has formed, and its timers have drifted apart.
+const FAULTY: usize = 10;
+/// The time of the fault. By then the group has formed, and its timers are not in phase any more.
 const BEGIN: Duration = Duration::from_secs(30);
-/// For how long it is watched after that.
+/// The time of measurement after the fault.
 const WATCHED: Duration = Duration::from_mins(5);
-/// Within this time the bad ones are to be out.
-pub(super) const OUT_WITHIN: Duration = Duration::from_mins(1);
-/// How long the loss that comes and goes lasts, and how long it is away.
+/// The time within which the faulty members must be failed.
+pub(super) const FAILED_WITHIN: Duration = Duration::from_mins(1);
+/// The length of each phase with loss, and of each phase without.
 const FLAP: Duration = Duration::from_secs(20);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What happens to the bad ones.
+/// The kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Case {
     Crash,
@@ -54,24 +55,25 @@ impl Case {
             Self::Crash => [
                 ("ZooKeeper", "many views"),
                 ("memberlist", "many views, about 10 s earlier than Rapid"),
-                ("Rapid", "all out in one view change"),
+                ("Rapid", "all removed in one view change"),
             ],
             Self::Flapping => [
                 ("ZooKeeper", "no reaction"),
-                ("memberlist", "never all out, oscillates, views differ"),
-                ("Rapid", "all out, once"),
+                ("memberlist", "never all removed, oscillates, views differ"),
+                ("Rapid", "all removed, once"),
             ],
-            // The text drops what goes out, the caption what comes in.
+            // The paper contradicts itself: by its text the egress is lost, by its caption the
+            // ingress. So both cases run.
             Self::Ingress | Self::Egress => [
                 ("ZooKeeper", "partial, after 200 s"),
                 ("memberlist", "never conclusive, views differ"),
-                ("Rapid", "exactly the 10 out"),
+                ("Rapid", "exactly the 10 removed"),
             ],
         }
     }
 
-    fn script(self, bad: &[NodeIndex], script: &mut Script) {
-        for node in bad.iter().copied() {
+    fn script(self, faulty: &[NodeIndex], script: &mut Script) {
+        for node in faulty.iter().copied() {
             match self {
                 Self::Crash => script.fault(BEGIN, Fault::Crash(node)),
                 Self::Ingress => script.fault(BEGIN, Fault::Ingress { node, loss: 0.8 }),
@@ -87,30 +89,30 @@ impl Case {
     }
 }
 
-/// What the healthy members believe of the bad ones and of each other.
+/// The views that the healthy members have of the faulty members and of each other.
 struct Verdicts {
-    bad: BTreeSet<NodeIndex>,
+    faulty: BTreeSet<NodeIndex>,
     nodes: usize,
-    /// Who holds whom of the bad ones for gone.
-    out: BTreeSet<(NodeIndex, NodeIndex)>,
+    /// The pairs of a healthy member and a faulty one that it has as failed or left.
+    failed: BTreeSet<(NodeIndex, NodeIndex)>,
     first: Option<Instant>,
-    /// When all had all of them out for the first time.
-    all_out: Option<Instant>,
-    /// How often one of them came back into a view that it was out of.
+    /// When all healthy members had all faulty ones as failed for the first time.
+    all_failed: Option<Instant>,
+    /// How often a faulty member returned to a view that had it as failed.
     returns: u64,
-    /// Who of the healthy was declared failed by somebody healthy, and in how many views in all.
+    /// The healthy members that a healthy member declared failed, and the number of such events.
     evicted: BTreeSet<NodeIndex>,
     evictions: u64,
 }
 
 impl Verdicts {
-    fn new(nodes: usize, bad: &[NodeIndex]) -> Self {
+    fn new(nodes: usize, faulty: &[NodeIndex]) -> Self {
         Self {
-            bad: bad.iter().copied().collect(),
+            faulty: faulty.iter().copied().collect(),
             nodes,
-            out: BTreeSet::new(),
+            failed: BTreeSet::new(),
             first: None,
-            all_out: None,
+            all_failed: None,
             returns: 0,
             evicted: BTreeSet::new(),
             evictions: 0,
@@ -119,39 +121,41 @@ impl Verdicts {
 
     fn take(&mut self, seen: &Seen) {
         let Seen { at, node, subject, what } = *seen;
-        if self.bad.contains(&node) {
+        // The view of a faulty member is not judged: messages to it may be lost.
+        if self.faulty.contains(&node) {
             return;
         }
-        let gone = matches!(what, What::Failed(_) | What::Left);
-        if self.bad.contains(&subject) {
-            if gone {
+        let failed = matches!(what, What::Failed(_) | What::Left);
+        if self.faulty.contains(&subject) {
+            if failed {
                 self.first.get_or_insert(at);
-                self.out.insert((node, subject));
-                if self.share_out() >= 1.0 {
-                    self.all_out.get_or_insert(at);
+                self.failed.insert((node, subject));
+                if self.failed_share() >= 1.0 {
+                    self.all_failed.get_or_insert(at);
                 }
+            // A member that returns to a view causes a join event.
             } else if what == What::Joined {
-                self.returns += u64::from(self.out.remove(&(node, subject)));
+                self.returns += u64::from(self.failed.remove(&(node, subject)));
             }
-        } else if gone {
+        } else if failed {
             self.evicted.insert(subject);
             self.evictions += 1;
         }
     }
 
-    /// The share of the views of bad members by healthy ones in which they are out now.
-    fn share_out(&self) -> f64 {
-        self.out.len() as f64 / ((self.nodes - self.bad.len()) * self.bad.len()) as f64
+    /// The share of the healthy members' entries about faulty members that are failed now.
+    fn failed_share(&self) -> f64 {
+        self.failed.len() as f64 / ((self.nodes - self.faulty.len()) * self.faulty.len()) as f64
     }
 }
 
-/// One run; times in seconds from the fault on.
+/// The results of one run; times in seconds since the fault.
 struct Run {
     first: Option<f64>,
-    all_out: Option<f64>,
+    all_failed: Option<f64>,
     returns: u64,
-    /// The least share out, at the end of any second once they are to be out.
-    share_out_min: f64,
+    /// The lowest share of failed entries at the end of any second after the time limit.
+    failed_share_min: f64,
     evicted: usize,
     evictions: u64,
     sizes: usize,
@@ -163,24 +167,28 @@ struct Run {
 fn run(mode: &Mode, case: Case, nodes: usize, seed: u64) -> Run {
     let mut all: Vec<_> = (0..nodes).map(NodeIndex).collect();
     Rng::from_seed(seed).shuffle(&mut all);
-    let (bad, healthy) = all.split_at(BAD.min(nodes / 3));
+    // At most a third of a small group is faulty, so that most members stay healthy.
+    let (faulty, healthy) = all.split_at(FAULTY.min(nodes / 3));
     let mut scenario = mode.group(nodes);
-    case.script(bad, &mut scenario.script);
+    case.script(faulty, &mut scenario.script);
     let mut world = World::light_preformed(&scenario, seed);
     let begin = Instant::ORIGIN + BEGIN;
     world.run_until(begin);
-    let mut verdicts = Verdicts::new(nodes, bad);
-    let (mut sizes, mut share_out_min) = (BTreeSet::new(), 1.0_f64);
+    let mut verdicts = Verdicts::new(nodes, faulty);
+    let (mut sizes, mut failed_share_min) = (BTreeSet::new(), 1.0_f64);
     let mut before: Vec<Traffic> = healthy.iter().map(|node| world.traffic(*node)).collect();
     let (mut received, mut sent) = (Vec::new(), Vec::new());
     for second in (1..).take_while(|second| SECOND * *second <= WATCHED) {
         world.run_until(begin + SECOND * second);
         world.take_seen().iter().for_each(|seen| verdicts.take(seen));
-        if SECOND * second >= OUT_WITHIN {
-            share_out_min = share_out_min.min(verdicts.share_out());
+        // Up to the time limit the share is still growing. From then on it must stay at 1.
+        if SECOND * second >= FAILED_WITHIN {
+            failed_share_min = failed_share_min.min(verdicts.failed_share());
         }
         for (node, before) in healthy.iter().zip(&mut before) {
             sizes.extend(world.registry(*node).map(|registry| registry.member_count()));
+            // The differences between seconds, not the totals: the paper shows percentiles over
+            // seconds.
             let now = world.traffic(*node);
             let passed = now - std::mem::replace(before, now);
             received.push(passed.bytes_received as f64);
@@ -190,9 +198,9 @@ fn run(mode: &Mode, case: Case, nodes: usize, seed: u64) -> Run {
     let after = |at: Option<Instant>| at.map(|at| at.since(begin).as_secs_f64());
     Run {
         first: after(verdicts.first),
-        all_out: after(verdicts.all_out),
+        all_failed: after(verdicts.all_failed),
         returns: verdicts.returns,
-        share_out_min,
+        failed_share_min,
         evicted: verdicts.evicted.len(),
         evictions: verdicts.evictions,
         sizes: sizes.len(),
@@ -201,7 +209,7 @@ fn run(mode: &Mode, case: Case, nodes: usize, seed: u64) -> Run {
     }
 }
 
-/// What came of one case in one mode, all seeds together.
+/// The results of one case in one mode, over all seeds.
 pub(super) struct Outcome {
     pub case: Case,
     pub mode: &'static str,
@@ -227,32 +235,34 @@ pub(super) fn measure(modes: &[Mode], settings: &Settings) -> Vec<Outcome> {
 }
 
 impl Outcome {
-    /// In how many runs the bad ones were out in time, and stayed out.
+    /// The number of runs in which the faulty members were failed in time, and until the end.
     fn conclusive(&self) -> usize {
         let in_time = |run: &&Run| {
-            run.all_out.is_some_and(|at| at <= OUT_WITHIN.as_secs_f64()) && run.share_out_min >= 1.0
+            run.all_failed.is_some_and(|at| at <= FAILED_WITHIN.as_secs_f64()) && run.failed_share_min >= 1.0
         };
         self.runs.iter().filter(in_time).count()
     }
 
-    fn all_out(&self) -> Sample {
-        self.runs.iter().filter_map(|run| run.all_out).collect()
+    fn all_failed(&self) -> Sample {
+        self.runs.iter().filter_map(|run| run.all_failed).collect()
     }
 
     fn evicted(&self) -> usize {
         self.runs.iter().map(|run| run.evicted).sum()
     }
 
-    /// Whether every run did as promised.
+    /// Whether every run met the promise.
     pub(super) fn is_met(&self) -> bool {
         self.conclusive() == self.runs.len() && self.evicted() == 0
     }
 
-    /// What came out, in words.
+    /// The result, in words.
     pub(super) fn found(&self) -> String {
-        let (runs, worst) = (self.runs.len(), self.all_out().max());
-        let worst = worst
-            .map_or_else(|| "never all out".to_owned(), |at| format!("all out after {at:.1} s at the worst"));
+        let (runs, worst) = (self.runs.len(), self.all_failed().max());
+        let worst = worst.map_or_else(
+            || "never all failed".to_owned(),
+            |at| format!("all failed after at most {at:.1} s"),
+        );
         format!("{} of {runs} runs; {worst}; {} healthy members evicted", self.conclusive(), self.evicted())
     }
 
@@ -263,11 +273,11 @@ impl Outcome {
             .with("system", self.mode)
             .with("runs", self.runs.len())
             .real("first", self.runs.iter().filter_map(|run| run.first).collect::<Sample>().median(), 1)
-            .with("ever_out", self.all_out().len())
-            .real("all_out", self.all_out().median(), 1)
-            .real("all_out_max", self.all_out().max(), 1)
+            .with("ever_failed", self.all_failed().len())
+            .real("all_failed", self.all_failed().median(), 1)
+            .real("all_failed_max", self.all_failed().max(), 1)
             .with("conclusive", self.conclusive())
-            .real("share_out_min", of(|run| run.share_out_min * 100.0).mean(), 1)
+            .real("failed_share_min", of(|run| run.failed_share_min * 100.0).mean(), 1)
             .real("returns", of(|run| run.returns as f64).mean(), 0)
             .with("evicted", self.evicted())
             .with("evictions", self.runs.iter().map(|run| run.evictions).sum::<u64>())
@@ -280,27 +290,30 @@ pub(super) fn table(found: &[Outcome]) -> Table {
         ("case", "case"),
         ("system", "system"),
         ("published", "published"),
-        ("all_out", "all out, s"),
-        ("all_out_max", "worst, s"),
-        ("conclusive", "in 60 s and stay"),
+        ("all_failed", "all failed, s"),
+        ("all_failed_max", "worst, s"),
+        ("conclusive", "in 60 s, to the end"),
         ("runs", "of runs"),
-        ("share_out_min", "least out after 60 s, %"),
+        ("failed_share_min", "lowest share after 60 s, %"),
         ("returns", "returns"),
         ("evicted", "healthy evicted"),
         ("sizes", "sizes seen"),
     ];
     let nodes = found.first().map_or(NODES, |one| one.nodes);
     let text = format!(
-        "{nodes} members that have formed a group; after 30 s {} of them go bad, and all is watched for 5 minutes. *All out*: \
-         from the fault until every healthy member holds every bad one for failed, median and worst of the runs in which \
-         that came about. *In 60 s and stay*: in so many runs it came about within a minute, and held at the end of every \
-         later second. *Least out*: of all views that healthy members have of bad ones, the share in which those are out, at \
-         the worst second after the first minute. *Returns*: how often a bad one came back into a view, a run. *Healthy \
-         evicted*: how many healthy members any healthy one declared failed, all runs together. *Sizes seen*: distinct \
-         sizes that healthy members report, once a second, a run.",
-        BAD.min(nodes / 3)
+        "{nodes} members that have formed a group. After 30 s {} of them become faulty, and the \
+         run continues for 5 minutes. *All failed*: the time from the fault until every healthy \
+         member has every faulty one as failed; median and maximum of the runs in which this \
+         happened. *In 60 s, to the end*: the number of runs in which it happened within a minute \
+         and held at the end of every later second. *Lowest share*: of all views that healthy \
+         members have of faulty ones, the share that has them as failed, at the worst second after \
+         the first minute. *Returns*: how often a faulty member returned to a view, in one run. \
+         *Healthy evicted*: the number of healthy members that any healthy one declared failed, in \
+         all runs. *Sizes seen*: the number of distinct sizes that healthy members report once a \
+         second, in one run.",
+        FAULTY.min(nodes / 3)
     );
-    let mut table = Table::new("faults", "E8: ten bad members of a thousand", text, columns);
+    let mut table = Table::new("faults", "E8: ten faulty members of a thousand", text, columns);
     for case in Case::ALL {
         for (system, published) in case.published() {
             table.push(
@@ -312,7 +325,7 @@ pub(super) fn table(found: &[Outcome]) -> Table {
     table
 }
 
-/// E9, from the runs of the crash.
+/// The table of E9, from the runs of the crash.
 pub(super) fn cost(found: &[Outcome]) -> Table {
     let columns = [
         ("system", "system"),
@@ -323,10 +336,11 @@ pub(super) fn cost(found: &[Outcome]) -> Table {
         ("sent_p99", "p99"),
         ("sent_max", "max"),
     ];
-    let text = "KB a second (1,000 bytes) that a process receives and sends in the crash's runs: mean, 99th percentile and \
-                highest of all processes and seconds. Published figures are of whole packets; ours are of messages as \
-                encoded, without what QUIC, UDP and IP add to each.";
-    let mut table = Table::new("cost", "E9: what it costs", text, columns);
+    let text = "KB a second (1,000 bytes) that a process receives and sends in the runs of the \
+                crash: mean, 99th percentile, and maximum of all processes and seconds. Published \
+                figures are of whole packets. The figures of this code are of encoded messages, \
+                without the overhead of QUIC, UDP, and IP.";
+    let mut table = Table::new("cost", "E9: cost", text, columns);
     let published = [
         ("ZooKeeper (published)", [0.43, 17.5, 38.9], [0.01, 0.33, 0.67]),
         ("memberlist (published)", [0.54, 5.61, 7.36], [0.64, 6.40, 8.04]),
@@ -358,7 +372,7 @@ impl Outcome {
         [all.mean(), all.percentile(99.0), all.max()]
     }
 
-    /// KB a second, sent, in the mean of all processes and seconds.
+    /// KB a second that a process sends, on average over all processes and seconds.
     pub(super) fn sent_mean(&self) -> Option<f64> {
         self.kilobytes(|run| &run.sent)[0]
     }
@@ -373,32 +387,33 @@ mod tests {
     const B: NodeIndex = NodeIndex(1);
     const C: NodeIndex = NodeIndex(2);
 
-    fn told(ms: u64, node: NodeIndex, subject: NodeIndex, what: What) -> Seen {
+    fn seen(ms: u64, node: NodeIndex, subject: NodeIndex, what: What) -> Seen {
         Seen { at: Instant::ORIGIN + Duration::from_millis(ms), node, subject, what }
     }
 
     #[test]
-    fn bad_ones_are_out_when_the_last_healthy_member_says_so_and_a_return_counts() {
+    /// A return to a view and an eviction of a healthy member count too.
+    fn faulty_members_fail_when_all_healthy_agree() {
         let failed = What::Failed(Verdict { accuser: None, own: false });
         let mut verdicts = Verdicts::new(3, &[C]);
-        for seen in [told(1, A, C, failed), told(2, C, A, failed), told(3, A, B, What::Recovered)] {
-            verdicts.take(&seen);
+        for event in [seen(1, A, C, failed), seen(2, C, A, failed), seen(3, A, B, What::Recovered)] {
+            verdicts.take(&event);
         }
         assert!(
-            verdicts.all_out.is_none() && verdicts.evicted.is_empty(),
-            "what a bad one believes does not count"
+            verdicts.all_failed.is_none() && verdicts.evicted.is_empty(),
+            "the view of a faulty member does not count"
         );
-        verdicts.take(&told(4, B, C, failed));
-        assert_eq!(verdicts.all_out, Some(Instant::ORIGIN + Duration::from_millis(4)));
-        verdicts.take(&told(5, B, C, What::Joined));
-        verdicts.take(&told(6, B, A, failed));
-        assert!((verdicts.share_out() - 0.5).abs() < 1e-9);
+        verdicts.take(&seen(4, B, C, failed));
+        assert_eq!(verdicts.all_failed, Some(Instant::ORIGIN + Duration::from_millis(4)));
+        verdicts.take(&seen(5, B, C, What::Joined));
+        verdicts.take(&seen(6, B, A, failed));
+        assert!((verdicts.failed_share() - 0.5).abs() < 1e-9);
         assert_eq!((verdicts.returns, verdicts.evictions), (1, 1));
         assert_eq!(verdicts.evicted, BTreeSet::from([A]));
     }
 
     #[test]
-    fn a_crash_in_a_small_group_is_conclusive_in_every_mode_and_costs_something() {
+    fn crash_in_small_group_is_conclusive_in_every_mode() {
         for mode in Mode::all() {
             let outcome = Outcome {
                 case: Case::Crash,

@@ -1,5 +1,5 @@
-//! Rapid's paper (Suresh et al., USENIX ATC 2018): bootstrap, members that go bad in ways that a plain failure detector
-//! cannot place, and what it costs. The set-ups stand in the files of its parts.
+//! Rapid's paper (Suresh et al., USENIX ATC 2018): bootstrap, members with faults that a plain
+//! failure detector cannot locate, and the cost. The set-ups are in the files of the parts.
 
 mod bootstrap;
 mod faults;
@@ -9,25 +9,26 @@ use self::faults::{Case, Outcome};
 use super::large::Mode;
 use super::{Bar, Page, Settings};
 
-/// What Rapid itself needs for the largest bootstrap, in seconds.
+/// The seconds that Rapid itself needs for the largest bootstrap.
 const BOOTSTRAP_MAX: f64 = 53.0;
-/// KB a second that a process may send in the mean.
+/// The KB a second that a process may send on average.
 const SENT_MAX: f64 = 1.0;
 
-/// Runs it.
+/// Runs the experiment.
 pub(super) fn run(settings: &Settings) -> Page {
     let modes = Mode::all();
-    let text = "Rapid (Suresh et al., USENIX ATC 2018) compares itself with memberlist and ZooKeeper on 100 machines. Its set-ups, \
-                for the modes of this code. Lifeguard is set as memberlist sets it for a LAN, which is what the paper ran \
-                (alpha 4, beta 6).";
-    let mut page = Page::new("rapid", "Rapid's paper: bootstrap, bad members, cost", settings, text);
+    let text = "Rapid (Suresh et al., USENIX ATC 2018) compares itself with memberlist and \
+                ZooKeeper on 100 machines. This page has its set-ups for the modes of this code. \
+                Lifeguard has memberlist's settings for a LAN, which the paper used (alpha 4, beta \
+                6).";
+    let mut page = Page::new("rapid", "Rapid's paper: bootstrap, faulty members, cost", settings, text);
     let (formed, faults) = (bootstrap::measure(&modes, settings), faults::measure(&modes, settings));
     page.bars = bars(&formed, &faults);
     page.tables = vec![bootstrap::table(&formed), faults::table(&faults), faults::cost(&faults)];
     page
 }
 
-/// The promises are those of the mode that is meant to be used.
+/// The promises are for the recommended mode.
 fn bars(formed: &[Bootstrap], faults: &[Outcome]) -> Vec<Bar> {
     let mut bars = Vec::new();
     for one in formed.iter().filter(|one| one.mode == Mode::PROMISED) {
@@ -38,12 +39,12 @@ fn bars(formed: &[Bootstrap], faults: &[Outcome]) -> Vec<Bar> {
     }
     for one in faults.iter().filter(|one| one.mode == Mode::PROMISED) {
         let promise = format!(
-            "{}: all bad members out within 60 s and staying out, nobody healthy evicted",
+            "{}: all faulty members failed within 60 s and to the end, no healthy member evicted",
             one.case.name()
         );
         bars.push(Bar::new(promise, one.found(), one.is_met()));
         if let Some(sent) = one.sent_mean().filter(|_| one.case == Case::Crash) {
-            let promise = format!("at most {SENT_MAX} KB a second sent by a process in the mean");
+            let promise = format!("at most {SENT_MAX} KB a second sent by a process on average");
             bars.push(Bar::new(promise, format!("{sent:.2} KB"), sent <= SENT_MAX));
         }
     }

@@ -1,5 +1,5 @@
-//! How soon it is known, first to one and then to all, that a process crashed (its host says that the port is closed) or
-//! that a host fell silent.
+//! The time until the first member, and until all members, know of an end. The end is a crash of a
+//! process, after which its host answers that the port is closed, or a host that becomes silent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::node::NodeIndex;
 use crate::seen::{Seen, What};
 use crate::world::World;
 
-/// The group runs so long before the first one ends.
+/// The time before the first end.
 const SETTLE: Duration = Duration::from_secs(10);
-/// What nobody has heard after so long counts as never heard.
+/// The time after which an end counts as never known.
 const LIMIT: Duration = Duration::from_secs(150);
-/// How often it is asked whether all know.
+/// The interval of the checks whether all members know.
 const TICK: Duration = Duration::from_millis(500);
-/// Those that end in one round do so at chance times within a second, which is a probe interval.
+/// The members of a round end at random times within a second, which is a probe interval.
 const SPREAD: Duration = Duration::from_secs(1);
-/// One in so many ends in a round at the most, so that they hardly meet.
+/// At most one in so many members ends in a round, so that the ends hardly affect each other.
 const APART: usize = 100;
 const ROUND_MAX: usize = 20;
-/// How many rounds one world has at the most.
+/// The highest number of rounds in one world.
 const ROUNDS_MAX: usize = 10;
 
 /// How a member ends.
@@ -59,19 +59,19 @@ impl End {
     }
 }
 
-/// What came of one kind of end in one mode and size; times in seconds since the end.
+/// The results of one kind of end in one mode and size; times in seconds since the end.
 pub(super) struct Detection {
     pub end: End,
     pub mode: &'static str,
     pub nodes: usize,
     ended: usize,
     first: Sample,
-    /// Of those that all came to know.
+    /// The times of the ends that all members learned of.
     pub all: Sample,
     false_failures: u64,
 }
 
-/// One run: of each that ended, when the first and the last knew.
+/// The results of one run: when the first and the last member knew of each end.
 #[derive(Default)]
 struct Run {
     ended: usize,
@@ -80,7 +80,7 @@ struct Run {
     false_failures: u64,
 }
 
-/// How many ends are to be seen in a group of this size; the larger ones take long.
+/// The number of ends to measure in a group of this size; large groups take long.
 fn wanted(nodes: usize, settings: &Settings) -> usize {
     let full = match nodes {
         0..=1_000 => 100,
@@ -94,7 +94,7 @@ fn in_a_round(nodes: usize) -> usize {
     (nodes / APART).clamp(1, ROUND_MAX)
 }
 
-/// How many rounds a world has: never so many that the group becomes much smaller.
+/// The number of rounds in a world: never so many that the group becomes much smaller.
 fn rounds(nodes: usize, wanted: usize) -> usize {
     wanted.div_ceil(in_a_round(nodes)).min(ROUNDS_MAX).min(nodes / 4)
 }
@@ -102,7 +102,7 @@ fn rounds(nodes: usize, wanted: usize) -> usize {
 pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<Detection> {
     let of = |end| super::cells(modes, sizes).map(move |(nodes, mode)| (end, nodes, mode));
     let mut cells: Vec<_> = End::ALL.into_iter().flat_map(of).collect();
-    // The largest first, so that no worker is left with one of them at the end.
+    // The largest first, so that no worker runs one of them alone at the end.
     cells.sort_by_key(|(_, nodes, _)| std::cmp::Reverse(*nodes));
     let worlds = |nodes: usize| {
         let wanted = wanted(nodes, settings);
@@ -125,6 +125,7 @@ pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> V
             )
         })
         .collect();
+    // The jobs ran in the order of their size; the table has the order of the ends.
     found.sort_by_key(|one| (one.end == End::Silence, one.nodes));
     found
 }
@@ -150,7 +151,7 @@ fn run(mode: &Mode, end: End, nodes: usize, rounds: usize, seed: u64) -> Run {
     run
 }
 
-/// Lets the world run until every one of `alive` members knows of all that ended, and says when that was.
+/// Runs the world until every one of `alive` members knows of all ends. Returns the time.
 fn await_all(world: &mut World, due: &[(Instant, NodeIndex)], alive: usize, run: &mut Run) -> Instant {
     let mut waiting: BTreeMap<NodeIndex, (Instant, usize)> =
         due.iter().map(|(at, node)| (*node, (*at, 0))).collect();
@@ -162,10 +163,12 @@ fn await_all(world: &mut World, due: &[(Instant, NodeIndex)], alive: usize, run:
             let runs = |node| world.truth().node(node).running;
             let ended = waiting.get_mut(&seen.subject).filter(|(ended, _)| *ended <= seen.at);
             let Some((ended, known)) = ended else {
+                // A failure of a node that runs is false. One of a node from an earlier round is
+                // only late.
                 run.false_failures += u64::from(runs(seen.subject));
                 continue;
             };
-            // Those that end in the same round need not know.
+            // Members that end in the same round need not know.
             if !runs(seen.node) {
                 continue;
             }
@@ -221,6 +224,7 @@ impl Detection {
             self.end.name(),
             self.nodes
         );
+        // Times of the known ends alone would hide the unknown ones.
         let complete = self.all.len() == self.ended;
         let times = self.all.median().zip(self.all.percentile(99.0)).filter(|_| complete);
         let found = times.map_or_else(
@@ -244,9 +248,10 @@ pub(super) fn table(found: &[Detection]) -> Table {
         ("all_p99", "p99"),
         ("false_failures", "false failures"),
     ];
-    let text = "From the end until the first member, and until every member that runs, holds it for failed. A few end in a round, at \
-                most one in a hundred members, at chance times; the next round begins when all know, or after 150 s, when \
-                what is still unknown counts as never known to all.";
+    let text = "The time from a member's end until the first running member, and until every \
+                running member, has it as failed. A few members end in each round, at most one in \
+                a hundred, at random times. The next round starts when all members know, or after \
+                150 s. An end that is still unknown then counts as never known to all.";
     let mut table = Table::new("detection", "Detection", text, columns);
     table.rows = found.iter().map(Detection::row).collect();
     table
@@ -261,7 +266,7 @@ pub(super) fn bars(found: &[Detection]) -> Vec<Bar> {
             End::Silence => one.bar(pause + 1.5, pause + 3.0),
         })
         .collect();
-    // A crash is promised to be known soon, not after the same time everywhere.
+    // The promise for a crash is an upper limit, not the same time at every size.
     let silences = promised().filter(|one| one.end == End::Silence);
     let medians: Vec<_> = silences.filter_map(|one| Some((one.nodes, one.all.median()?))).collect();
     bars.extend(super::flat("silent host, median until all know", &medians));
@@ -273,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_end_is_known_to_the_first_and_then_to_all_in_every_mode() {
+    fn every_end_becomes_known_to_all_in_every_mode() {
         for (mode, end) in Mode::all().iter().flat_map(|mode| End::ALL.map(|end| (mode, end))) {
             let found = Detection::of(end, mode.name, 20, &[run(mode, end, 20, 3, 1)]);
             assert_eq!(
@@ -287,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_missed_where_somebody_never_came_to_know() {
+    fn bar_is_missed_if_a_member_never_knows() {
         let run = |all: &[f64]| Run { ended: 2, first: vec![0.5, 0.6], all: all.to_vec(), false_failures: 0 };
         let bar = |all| Detection::of(End::Crash, "x", 100, &[run(all)]).bar(1.5, 3.0);
         assert!(bar(&[1.0, 2.0]).met);

@@ -1,4 +1,5 @@
-//! What a member costs while nothing happens: bytes, packets, and with how many others it speaks in a minute.
+//! The cost of a member while nothing happens: bytes, messages, and the number of other members
+//! with which it exchanges messages in a minute.
 
 use std::time::Duration;
 
@@ -10,18 +11,18 @@ use crate::node::NodeIndex;
 use crate::traffic::Traffic;
 use crate::world::World;
 
-/// When counting begins, and for how long it goes on: two of the longest intervals of the protocol.
+/// The start of the counting, and its length: two of the longest intervals of the protocol.
 const BEGIN: Duration = Duration::from_secs(10);
 const COUNTED: Duration = Duration::from_mins(1);
 
-/// What one mode costs in one size; per member.
+/// The cost of one mode in one size, per member.
 pub(super) struct Idle {
     mode: &'static str,
     nodes: usize,
-    /// Sent a second.
+    /// Bytes sent a second.
     bytes: Sample,
     packets: Sample,
-    /// With how many others it exchanged messages: so many connections.
+    /// The number of others with which it exchanged messages; it needs so many connections.
     peers: Sample,
 }
 
@@ -34,6 +35,8 @@ pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> V
 fn run(mode: &Mode, nodes: usize, counted: Duration) -> Idle {
     let mut world = World::light_preformed(&mode.group(nodes), 1);
     world.run_until(Instant::ORIGIN + BEGIN);
+    // Only now: the exchanges while members are new would count peers that an idle member does not
+    // need.
     world.count_peers();
     let all = || (0..nodes).map(NodeIndex);
     let before: Vec<Traffic> = all().map(|node| world.traffic(node)).collect();
@@ -74,10 +77,11 @@ pub(super) fn table(found: &[Idle]) -> Table {
         ("peers", "peers in a minute, mean"),
         ("peers_max", "most"),
     ];
-    let text = "What a member sends while nothing happens, over a minute (half of it in the quick form): the mean of all members, and \
-                the member with the most. *Peers*: with how many others it exchanged a message in that time, each of which \
-                needs a connection.";
-    let mut table = Table::new("idle", "At rest", text, columns);
+    let text = "What a member sends while nothing happens, over a minute (half of it in the quick \
+                form): the mean of all members, and the highest member. *Peers*: the number of \
+                others with which it exchanged a message in that time; each of them needs a \
+                connection.";
+    let mut table = Table::new("idle", "Idle traffic", text, columns);
     table.rows = found.iter().map(Idle::row).collect();
     table
 }
@@ -89,8 +93,8 @@ pub(super) fn bars(found: &[Idle]) -> Vec<Bar> {
         super::flat(what, &values)
     };
     let bars = [
-        flat("bytes a member and second, at rest", |one| &one.bytes),
-        flat("messages a member and second, at rest", |one| &one.packets),
+        flat("idle bytes a member and second", |one| &one.bytes),
+        flat("idle messages a member and second", |one| &one.packets),
     ];
     bars.into_iter().flatten().collect()
 }
@@ -103,7 +107,7 @@ pub(super) fn plot(modes: &[Mode], found: &[Idle]) -> Plot {
     Plot {
         name: "idle",
         after: "idle",
-        title: "Bytes that a member sends a second, at rest".to_owned(),
+        title: "Bytes that an idle member sends a second".to_owned(),
         x: Axis { label: "members", log: true },
         y: Axis { label: "B/s", log: false },
         curves: modes.iter().map(of).collect(),
@@ -115,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_at_rest_speaks_with_some_and_never_with_more_than_there_are() {
+    fn idle_member_exchanges_with_some_peers() {
         for mode in Mode::all() {
             let idle = run(&mode, 20, Duration::from_secs(20));
             assert!(

@@ -1,5 +1,6 @@
-//! How much memory a member takes for each other member that it knows, by how the process grows. It is the one figure
-//! here that is measured and not simulated, so it differs a little from machine to machine.
+//! The memory of a member for each other member that it knows, from the growth of the process. This
+//! is the only figure here that is measured and not simulated, so it differs a little between
+//! machines.
 
 use std::fs;
 
@@ -10,18 +11,20 @@ use super::super::large::Mode;
 use super::super::{Row, Table};
 use crate::node::{Node, NodeIndex};
 
-/// So many entries are made for each size, so that the growth is much larger than a page.
+/// The number of entries for each size, so that the growth is much larger than a page.
 const ENTRIES: usize = 80_000;
 
-/// What one mode takes in one size.
+/// The memory of one mode in one size.
 pub(super) struct Memory {
     mode: &'static str,
     nodes: usize,
-    /// Bytes of a member for each that it knows; `None` where the system does not tell.
+    /// The bytes of a member for each member that it knows; `None` where the system does not report
+    /// memory.
     per_known: Option<f64>,
 }
 
-/// Nothing is given back before all is measured: freed memory would be used again, and growth would not show.
+/// Measures all modes and sizes. Keeps all members until the end: the allocator would reuse freed
+/// memory, and the growth would not show.
 pub(super) fn measure(modes: &[Mode], sizes: &[usize]) -> Vec<Memory> {
     let mut kept = Vec::new();
     let mut found = Vec::new();
@@ -36,7 +39,7 @@ pub(super) fn measure(modes: &[Mode], sizes: &[usize]) -> Vec<Memory> {
     found
 }
 
-/// A member that has learned of all others from messages, so that it shares nothing with them.
+/// A member that has learned of all others from messages, so that it shares no memory with them.
 fn knows_all(mode: &Mode, nodes: usize, member: NodeIndex) -> Machine {
     let registry = SharedNodeRegistry::new();
     let status = |place: usize| {
@@ -45,7 +48,7 @@ fn knows_all(mode: &Mode, nodes: usize, member: NodeIndex) -> Machine {
     };
     for place in (0..nodes).filter(|place| *place != member.0) {
         let change = registry.apply(status(place));
-        assert!(change.after().is_some(), "the registry has room for all");
+        assert!(change.after().is_some(), "the registry has room for all members");
     }
     Machine::new(
         mode.config.clone(),
@@ -56,7 +59,8 @@ fn knows_all(mode: &Mode, nodes: usize, member: NodeIndex) -> Machine {
     )
 }
 
-/// The memory that the process holds, in bytes, where the system tells (Linux).
+/// The memory that the process holds, in bytes; `None` where the system does not report it (other
+/// than Linux).
 fn resident() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -67,9 +71,10 @@ fn resident() -> Option<u64> {
 pub(super) fn table(found: &[Memory]) -> Table {
     let columns =
         [("mode", "mode"), ("n", "N"), ("per_known", "B for each known"), ("total", "KiB a member")];
-    let text = "What a member's protocol and view of the group take in memory, by how the process grows when \
-                members that know all others are made, 80,000 entries of each size (Linux only). The transport's connections are not in it. \
-                These figures, unlike all others here, are of the machine that printed them.";
+    let text = "The memory of a member's protocol and its view of the group. It is measured by the \
+                growth of the process when it creates members that know all others, 80,000 entries \
+                for each size (Linux only). The transport's connections are not included. Unlike \
+                all others here, these figures depend on the machine that printed them.";
     let mut table = Table::new("memory", "Memory", text, columns);
     for one in found {
         let row = Row::new().with("mode", one.mode).with("n", one.nodes).real("per_known", one.per_known, 0);
@@ -83,11 +88,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_that_knows_a_thousand_grows_the_process_where_the_system_tells() {
+    fn members_with_large_views_grow_the_process() {
         let Some(before) = resident() else { return };
         let kept: Vec<_> =
             (0..8).map(|member| knows_all(&Mode::all()[0], 1_000, NodeIndex(member))).collect();
         assert!(kept.iter().all(|machine| machine.registry().len() == 1_000));
-        assert!(before > 0 && resident() > Some(before), "8,000 entries take more than what was free");
+        assert!(before > 0 && resident() > Some(before), "8,000 entries need more than the free memory");
     }
 }

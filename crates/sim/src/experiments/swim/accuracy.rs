@@ -1,8 +1,10 @@
-//! E1, false detections: how often a live member is accused, under loss, against the paper's formula.
+//! E1, false detections: how often a live member is accused under loss, compared with the paper's
+//! formula.
 //!
-//! The formula is without suspicion: nobody is known to be suspect, every member is asked as a helper. So each run ends
-//! when the first probe of each member has ended, in a group in which all know each other at the beginning. Messages
-//! are lost independently, answers too; a probe is a question and an answer, a probe through a helper four messages.
+//! The formula assumes no suspicion: no member is known to be suspect, and every member can be a
+//! helper. So each run ends when the first probe of each member has ended, in a group whose members
+//! know each other from the start. Messages and replies are lost independently. A direct probe
+//! takes two messages, an indirect probe four.
 
 use kinfolk_core::Instant;
 
@@ -15,17 +17,19 @@ use crate::world::World;
 const NODES: usize = 16;
 const LOSSES_PERCENT: [u32; 5] = [1, 2, 5, 10, 20];
 const HELPERS: [usize; 4] = [1, 2, 3, 5];
-/// Only cells of at least this value are judged.
+/// Only cells above this value count for the promise: below it too few accusations happen to
+/// compare a ratio.
 const JUDGED_FROM: f64 = 1e-3;
-/// A cell is run until about so many accusations are expected.
+/// The number of expected accusations for which a cell is run.
 const HITS_WANTED: f64 = 4_000.0;
 
-/// How many of the first probes of a group failed, all members being live.
+/// How many of the first probes of a group failed, although all members run.
 fn first_probes(loss: f64, helpers: usize, seed: u64) -> Share {
     let mut scenario = Scenario { phi: false, ..Scenario::bare(NODES, paper::config(NODES, helpers)) };
     scenario.network.loss = loss;
     let mut world = World::light_preformed(&scenario, seed);
-    // A probe begins within the first period and ends one later: at the end of the second all first ones have ended.
+    // A probe starts within the first period and ends one period later, so all first probes have
+    // ended after the second period.
     world.run_until(Instant::ORIGIN + PERIOD * 2);
     let machines = (0..NODES).filter_map(|node| world.machine(NodeIndex(node)));
     machines
@@ -35,10 +39,11 @@ fn first_probes(loss: f64, helpers: usize, seed: u64) -> Share {
 pub(super) fn run(settings: &Settings, page: &mut Page) {
     let most = settings.seeds(100_000, 4_000);
     let text = format!(
-        "N = {NODES}, no suspicion: each run ends with the first probe of every member, before anybody is known to be \
-         suspect; enough runs for about {HITS_WANTED:.0} accusations, {most} at the most. The formula counts accusations of \
-         a live member within the expected time of a detection, e/(e-1) periods, in which it is probed 1.58 times; what \
-         was measured for each probe is multiplied by that. Judged are cells above 1e-3."
+        "N = {NODES}, no suspicion. Each run ends after the first probe of every member, before \
+         any suspicion is known. There are enough runs for about {HITS_WANTED:.0} accusations, but \
+         at most {most}. The formula counts accusations of a live member within the expected time \
+         of a detection, e/(e-1) periods, in which it is probed 1.58 times. The measured share for \
+         each probe is multiplied by that. Cells above 1e-3 count for the promise."
     );
     let columns = [
         ("loss", "loss, %"),
@@ -67,7 +72,8 @@ pub(super) fn run(settings: &Settings, page: &mut Page) {
             let found = share.value().map(of_time);
             let interval = share.interval();
             if formula > JUDGED_FROM {
-                // So few runs as the quick form has are given the benefit of their interval.
+                // The quick form has so few runs that it uses the value in the confidence interval
+                // that is nearest to the formula.
                 let near = |(low, high): (f64, f64)| formula.clamp(of_time(low), of_time(high));
                 let judged = settings.either(found, interval.map(near));
                 worst = worst.max(judged.map_or(f64::INFINITY, |found| (found / formula - 1.0).abs()));
@@ -99,13 +105,13 @@ pub(super) fn run(settings: &Settings, page: &mut Page) {
     page.tables.push(table);
 }
 
-/// How many runs a cell needs.
+/// The number of runs that a cell needs.
 fn seeds_for(formula: f64, most: u64) -> u64 {
     let each = formula / paper::mean_periods() * NODES as f64;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "positive, and capped by what follows"
+        reason = "the value is positive, and `clamp` bounds it"
     )]
     let wanted = (HITS_WANTED / each).ceil() as u64;
     wanted.clamp(1, most)

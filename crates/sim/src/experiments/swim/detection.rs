@@ -1,7 +1,9 @@
-//! E1, first detection: how many protocol periods pass after a crash until somebody finds it.
+//! E1, first detection: the number of protocol periods from a crash until the first member detects
+//! it.
 //!
-//! Periods count from the first one that the prober begins after the crash to the one whose end is the suspicion, as in
-//! the paper's geometric law: a crash that the first probe after it finds takes one period.
+//! The first counted period is the first one that the prober starts after the crash. The last one
+//! is the period whose end is the suspicion. The paper's geometric distribution counts in this way:
+//! a crash that the first probe after it detects takes one period.
 
 use std::time::Duration;
 
@@ -16,12 +18,12 @@ use crate::seen::{Seen, What};
 use crate::world::World;
 
 const SIZES: [usize; 5] = [8, 16, 32, 56, 128];
-/// From this size on a finite group is near enough to the limit e/(e-1) to be judged by it.
+/// From this size on, a finite group is close enough to the limit e/(e-1) to be compared with it.
 const JUDGED_FROM: usize = 32;
-/// The mean that the paper's figure shows around this size.
+/// The mean that the paper's figure shows near this size.
 const PAPER: [Option<f64>; 5] = [Some(1.1), Some(3.3), Some(1.4), None, None];
 
-/// A group of the paper's protocol, one member of which has just crashed after some periods.
+/// A group of the paper's protocol in which one member has just crashed, after some periods.
 pub(super) fn crashed(nodes: usize, seed: u64) -> (World, NodeIndex) {
     let rng = &mut Rng::from_seed(seed);
     let victim = NodeIndex(rng.below(nodes));
@@ -32,7 +34,8 @@ pub(super) fn crashed(nodes: usize, seed: u64) -> (World, NodeIndex) {
     (world, victim)
 }
 
-/// The time from a crash to the first suspicion, in periods; `None` if there is none within the worst case.
+/// The time from a crash to the first suspicion, in periods; `None` if there is none within the
+/// worst case.
 fn first_suspicion(nodes: usize, seed: u64) -> Option<f64> {
     let (mut world, victim) = crashed(nodes, seed);
     let crash = world.now();
@@ -56,11 +59,12 @@ pub(super) fn run(settings: &Settings, page: &mut Page) {
     let seeds = settings.seeds(10_000, 1_000);
     let sizes = settings.either(&SIZES[..], &SIZES[..4]);
     let text = format!(
-        "One member of N crashes at a random time, k = 1, T' = 2 s, no loss; {seeds} crashes a size, seeds from 1. The mean \
-         counts periods as the paper's geometric law does, from the first one that the prober begins after the crash. \
-         *Drawn* is the law of the paper's section 3.1, in which each period's target is drawn anew; *round-robin* what \
-         its section 4.3, which is the protocol, makes of it. *Time* is that from the crash to the suspicion, the wait \
-         for that first period's beginning included."
+        "One member of N crashes at a random time, k = 1, T' = 2 s, no loss; {seeds} crashes a \
+         size, seeds from 1. The mean counts periods as the paper's geometric distribution does, \
+         from the first period that the prober starts after the crash. *Drawn* is the distribution \
+         of the paper's section 3.1, which draws each period's target at random. *Round-robin* is \
+         that of section 4.3, which is the protocol. *Time* is the time from the crash to the \
+         suspicion, with the wait for that first period."
     );
     let columns = [
         ("n", "N"),
@@ -78,16 +82,17 @@ pub(super) fn run(settings: &Settings, page: &mut Page) {
     for (nodes, published) in sizes.iter().copied().zip(PAPER) {
         let times = side_by_side(&jobs, |seed| first_suspicion(nodes, *seed));
         missed += times.iter().filter(|time| time.is_none()).count();
-        // The last period is the one of the probe that failed; it began one period before its end.
+        // The last period is that of the failed probe, which started one period before its end.
         let periods: Sample = times.iter().flatten().map(|time| (time - 1.0).ceil()).collect();
         let times: Sample = times.into_iter().flatten().collect();
         let mean = periods.mean();
         let within = periods.mean_within();
         if nodes >= JUDGED_FROM {
-            // So few runs as the quick form has are given the benefit of their interval.
-            let doubt = settings.either(0.0, within.unwrap_or(f64::INFINITY));
+            // The quick form has so few runs that half of its confidence interval is allowed in
+            // addition.
+            let allowed = settings.either(0.0, within.unwrap_or(f64::INFINITY));
             let away = mean.map_or(f64::INFINITY, |mean| (mean - paper::mean_periods()).abs());
-            worst = worst.max(away - doubt);
+            worst = worst.max(away - allowed);
         }
         let row = Row::new().with("n", nodes).real("mean", mean, 3).real("within", within, 3);
         let row = row.real("round_robin", paper::round_robin_periods(nodes), 3);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kinfolk_core::Instant;
 use kinfolk_swim::SwimConfig;
 
-use super::super::lab::Mode;
+use super::super::modes::Mode;
 use super::super::{Axis, Bar, Page, Plot, Row, Sample, Settings, Table, side_by_side};
 use super::paper;
 use crate::faults::Step;
@@ -14,13 +14,14 @@ use crate::world::World;
 
 const NODES: usize = 17;
 const LOSS: f64 = 0.1;
-/// They start this far apart: the last one 80 s after the first.
+/// The time between two starts. The last process starts 80 s after the first.
 const APART: Duration = Duration::from_secs(5);
 const JUDGED_AT: usize = 100;
-/// How far the paper's plot goes.
+/// The end of the paper's plot, in seconds.
 const LASTS: usize = 175;
 
-/// The smallest of the views of those that have started, at each second: a member counts when all know it.
+/// The size of the smallest view of the started members, at each second. So a member counts when
+/// all members know it.
 fn smallest_views(mode: &Mode, seed: u64) -> Vec<usize> {
     let mut scenario = mode.group(NODES);
     scenario.network.loss = LOSS;
@@ -29,20 +30,22 @@ fn smallest_views(mode: &Mode, seed: u64) -> Vec<usize> {
     }
     let mut world = World::light(&scenario, seed);
     let second = |_| {
+        // The paper's plot has one value for each second.
         world.run_until(world.now() + Duration::from_secs(1));
         let views = (0..NODES).filter_map(|node| world.registry(NodeIndex(node)));
         views.map(|registry| registry.member_count()).min().unwrap_or(0)
     };
-    assert_eq!(scenario.end, Instant::ORIGIN, "time goes on second by second");
+    assert_eq!(scenario.end, Instant::ORIGIN, "the world runs second by second");
     (0..LASTS).map(second).collect()
 }
 
 pub(super) fn run(settings: &Settings, page: &mut Page) {
     let seeds = settings.seeds(500, 40);
     let text = format!(
-        "{NODES} processes join through the first, {} s apart, so that the last starts at 80 s; {:.0} % of all messages are \
-         lost throughout; {seeds} seeds a mode. The group is as large as the smallest of its members' views. The paper's \
-         variants ended with 2 (basic), 4 (with infection) and 12 (with infection and suspicion, at its best 14) of 17 at \
+        "{NODES} processes join through the first, {} s apart, so the last starts at 80 s. {:.0} % \
+         of all messages are lost during the whole run; {seeds} seeds a mode. The size of the \
+         group is the size of the smallest view of its members. The paper's variants ended with 2 \
+         (basic), 4 (with infection), and 12 (with infection and suspicion, at best 14) of 17 at \
          175 s.",
         APART.as_secs(),
         LOSS * 100.0

@@ -1,4 +1,5 @@
-//! E1, load: how many messages a member sends in one period, whatever the size of the group.
+//! E1, load: the number of messages that a member sends in one period, for different sizes of the
+//! group.
 
 use kinfolk_core::Instant;
 
@@ -11,13 +12,14 @@ use crate::world::World;
 const SIZES: [usize; 6] = [8, 16, 28, 56, 128, 512];
 const PERIODS: u32 = 50;
 
-/// What each member sent in each period of an idle group.
+/// The number of messages that each member sent in each period of an idle group.
 fn sent(nodes: usize, seed: u64) -> Vec<u64> {
     let scenario = Scenario { phi: false, ..Scenario::bare(nodes, paper::config(nodes, 1)) };
     let mut world = World::light_preformed(&scenario, seed);
     let count = |world: &World| -> Vec<u64> {
         (0..nodes).map(|node| world.traffic(NodeIndex(node)).messages_sent).collect()
     };
+    // Skip the first period, in which members start at random times.
     world.run_until(Instant::ORIGIN + PERIOD);
     let mut before = count(&world);
     let mut sent = Vec::new();
@@ -33,8 +35,9 @@ fn sent(nodes: usize, seed: u64) -> Vec<u64> {
 pub(super) fn run(settings: &Settings, page: &mut Page) {
     let seeds = settings.seeds(20, 3);
     let text = format!(
-        "An idle group, no loss: messages that one member sends in one period, over {PERIODS} periods and {seeds} seeds. The \
-         paper: about 2.0 at every size up to 55, and at N = 28 fewer than 5 with a probability of 0.99."
+        "An idle group, no loss. The messages that one member sends in one period, over {PERIODS} \
+         periods and {seeds} seeds. The paper: about 2.0 at every size up to 55, and at N = 28 \
+         fewer than 5 with a probability of 0.99."
     );
     let columns =
         [("n", "N"), ("mean", "sent"), ("below5", "fewer than 5, %"), ("max", "most"), ("paper", "paper")];

@@ -1,5 +1,6 @@
-//! SWIM's paper (Das, Gupta, Motivala, DSN 2002): E1, what one protocol period finds, wrongly finds and costs, and how
-//! news spreads; E2, joins under loss. Each table's set-up stands in its own file.
+//! SWIM's paper (Das, Gupta, Motivala, DSN 2002). E1: what one protocol period detects, wrongly
+//! detects, and costs, and how updates spread. E2: joins under loss. The set-up of each table is in
+//! its own file.
 
 mod accuracy;
 mod detection;
@@ -10,17 +11,19 @@ mod spread;
 
 use super::{Page, Settings};
 
-/// Runs all of it.
+/// Runs all parts.
 pub(super) fn run(settings: &Settings) -> Page {
     let mut page = Page::new(
         "swim",
         "SWIM's paper, measured on this code",
         settings,
-        "The paper's protocol is `SwimConfig::swim()` with gossip beside the probes, the exchange of views and the healer \
-         switched off, so that updates ride on probes, their answers and nothing else, as in the paper. Two constants \
-         are not the paper's: a message carries up to 20 updates, where the paper's had room for 6, and an update is \
-         sent `2 ceil(log2(N + 1))` times, where the paper says `3 ceil(ln(N + 1))`: 12 and 12 at N = 32, 16 and 15 at \
-         N = 128. Intervals are those of 95 % confidence. [F] marks what was read off a published figure.",
+        "The paper's protocol is `SwimConfig::swim()` with gossip beside the probes, the exchange \
+         of views, and contacts with failed members switched off. Then only probes and their \
+         replies carry updates, as in the paper. Two constants differ from the paper. A message \
+         carries up to 20 updates, and in the paper 6. An update is sent `2 ceil(log2(N + 1))` \
+         times, and in the paper `3 ceil(ln(N + 1))` times: 12 and 12 at N = 32, 16 and 15 at N = \
+         128. Intervals have 95 % confidence. [F] marks values that were read off a published \
+         figure.",
     );
     detection::run(settings, &mut page);
     accuracy::run(settings, &mut page);

@@ -1,4 +1,5 @@
-//! E1, spread and removal: from the first suspicion of a crashed member until all know of it and have removed it.
+//! E1, spread and removal: the time from the first suspicion of a crashed member until all members
+//! know of it, and the time until all have removed it.
 
 use std::collections::BTreeMap;
 
@@ -12,27 +13,30 @@ const SIZES: [usize; 9] = [6, 13, 20, 28, 35, 43, 52, 56, 128];
 const PAPER: [Option<f64>; 9] =
     [Some(1.0), Some(1.3), Some(3.0), Some(3.0), Some(2.0), Some(2.5), Some(1.5), Some(2.3), None];
 
-/// What became of one crash, in periods.
+/// The course of one crash, in periods.
 struct Course {
-    /// From the first suspicion until half of the others knew, and until all did.
+    /// From the first suspicion until half of the other members knew, and until all did.
     half: f64,
     all: f64,
-    /// What share of the others knew after `2 ln N` periods.
+    /// The share of the other members that knew after `2 ln N` periods.
     known: f64,
-    /// From the crash until the last of the others had removed it.
+    /// From the crash until the last of the other members had removed it.
     removed: f64,
 }
 
-/// `None` if somebody did not hear of it in time.
+/// Runs one crash; `None` if not all members learned of it in time.
 fn course(nodes: usize, seed: u64) -> Option<Course> {
     let (mut world, victim) = crashed(nodes, seed);
     let crash = world.now();
+    // The longest course: the worst round-robin selection takes about 2 N periods, then comes the
+    // suspicion, and 30 periods are left for dissemination.
     let longest = 2.0 * nodes as f64 + paper::suspicion_periods(nodes) + 30.0;
     let end = crash + PERIOD.mul_f64(longest);
     let (others, mut heard, mut failed) = (nodes - 1, BTreeMap::new(), BTreeMap::new());
     while world.now() < end && failed.len() < others {
         world.run_until(world.now() + PERIOD);
         for seen in world.take_seen().into_iter().filter(|seen| seen.subject == victim) {
+            // A member that learns of the failure first has also learned of the suspicion.
             if matches!(seen.what, What::Suspected(_) | What::Failed(_)) {
                 heard.entry(seen.node).or_insert(seen.at);
             }
@@ -57,10 +61,12 @@ fn course(nodes: usize, seed: u64) -> Option<Course> {
 pub(super) fn run(settings: &Settings, page: &mut Page) {
     let seeds = settings.seeds(500, 50);
     let text = format!(
-        "The same crashes, {seeds} a size, no loss: from the first suspicion until half of the others, and all, had heard of \
-         it; how many had after 2 ln N periods, of which the paper's section 4.1 promises all but N^-2 members with \
-         lambda = 2; and from the crash until the last had removed it, which the time-out of the suspicion (3 ceil(ln(N + 1)) \
-         periods) is the most of. Medians and 99 % over the crashes."
+        "The same crashes, {seeds} a size, no loss. The table shows the time from the first \
+         suspicion until half of the other members knew of it, and until all did. *Known* is the \
+         share that knew after 2 ln N periods; the paper's section 4.1 promises all but N^-2 \
+         members with lambda = 2. *Removed* is the time from the crash until the last member \
+         removed the crashed one; most of it is the time-out of the suspicion (3 ceil(ln(N + 1)) \
+         periods). Values are medians and 99th percentiles over the crashes."
     );
     let columns = [
         ("n", "N"),

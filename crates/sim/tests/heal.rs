@@ -1,4 +1,5 @@
-//! Two groups meet: what each holds of the other's members is old, and nobody is reported failed who is not.
+//! Two parts of a group connect again. Their claims about each other are old, and no running member
+//! is reported failed.
 
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ const CUT: Duration = Duration::from_secs(10);
 const HEALED: Duration = Duration::from_secs(90);
 const END: Duration = Duration::from_mins(3);
 
-/// What `nodes` members were told from the repair on, after they were cut in two halves for longer than the grace.
-fn told_after_the_repair(nodes: usize, seed: u64) -> (World, Vec<Seen>) {
+/// The events that `nodes` members reported from the heal on, after they were cut in halves for
+/// longer than the grace.
+fn events_after_the_heal(nodes: usize, seed: u64) -> (World, Vec<Seen>) {
     let mut scenario = Scenario { phi: true, ..Scenario::bare(nodes, SwimConfig::verified()) };
     let half = (0..nodes / 2).map(NodeIndex).collect();
     scenario.script.fault(CUT, Fault::Partition(half));
@@ -23,7 +25,7 @@ fn told_after_the_repair(nodes: usize, seed: u64) -> (World, Vec<Seen>) {
     assert_eq!(
         world.take_seen().iter().filter(failed).count(),
         other_half,
-        "each declared the other half failed"
+        "each half declared the other failed"
     );
     world.run_until(Instant::ORIGIN + END);
     let seen = world.take_seen();
@@ -31,9 +33,9 @@ fn told_after_the_repair(nodes: usize, seed: u64) -> (World, Vec<Seen>) {
 }
 
 #[test]
-fn when_a_cut_is_mended_nobody_is_told_that_a_member_of_its_own_side_failed() {
+fn heal_reports_no_failure_within_a_side() {
     for (nodes, seed) in [(6, 1), (15, 2), (15, 3), (64, 4)] {
-        let (world, seen) = told_after_the_repair(nodes, seed);
+        let (world, seen) = events_after_the_heal(nodes, seed);
         let wrong: Vec<_> = seen.iter().filter(|seen| matches!(seen.what, What::Failed(_))).collect();
         assert!(
             wrong.is_empty(),
@@ -42,7 +44,11 @@ fn when_a_cut_is_mended_nobody_is_told_that_a_member_of_its_own_side_failed() {
             wrong[0]
         );
         for node in (0..nodes).map(NodeIndex) {
-            assert_eq!(world.registry(node).unwrap().member_count(), nodes, "{node} sees all again");
+            assert_eq!(
+                world.registry(node).unwrap().member_count(),
+                nodes,
+                "{node} has a complete view again"
+            );
         }
     }
 }

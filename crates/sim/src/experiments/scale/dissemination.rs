@@ -1,4 +1,5 @@
-//! How fast a change of one member's tags comes to all, on links of 10 ms, without loss and with 5 %.
+//! How fast a change of one member's tags reaches all members, on links of 10 ms, without loss and
+//! with 5 % loss.
 
 use std::time::Duration;
 
@@ -12,30 +13,30 @@ use crate::node::NodeIndex;
 use crate::seen::What;
 use crate::world::World;
 
-/// Every link takes so long, one way.
+/// The delay of every link, one way.
 const LINK: Duration = Duration::from_millis(10);
 const LOSSES: [f64; 2] = [0.0, 0.05];
-/// The group runs so long before the first change.
+/// The time before the first change.
 const SETTLE: Duration = Duration::from_secs(10);
-/// Whom it has not reached after so long it has not reached.
+/// The time after which a member counts as never reached.
 const LIMIT: Duration = Duration::from_mins(2);
 const TICK: Duration = Duration::from_millis(500);
 
-/// What came of one loss in one mode and size; times in seconds since the change.
-pub(super) struct News {
+/// The results for one loss in one mode and size; times in seconds since the change.
+pub(super) struct Dissemination {
     mode: &'static str,
     nodes: usize,
     loss: f64,
     changes: usize,
-    /// Whom each change had not reached.
+    /// The number of members that the changes had not reached.
     missed: usize,
-    /// Of all members and changes.
+    /// The times of all members and changes.
     reached: Sample,
-    /// Of each change, until the last member it reached.
+    /// The time of each change until the last member that it reached.
     last: Sample,
 }
 
-/// One run: for each change, when each of the others knew.
+/// The results of one run: for each change, when each of the other members knew.
 struct Run {
     reached: Vec<Vec<f64>>,
 }
@@ -49,7 +50,7 @@ fn changes(nodes: usize, settings: &Settings) -> usize {
     settings.either(full, 4)
 }
 
-pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<News> {
+pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> Vec<Dissemination> {
     let of = |loss| super::cells(modes, sizes).map(move |(nodes, mode)| (loss, nodes, mode));
     let cells: Vec<_> = LOSSES.into_iter().flat_map(of).collect();
     let seeds = settings.seeds(1, 1);
@@ -61,7 +62,7 @@ pub(super) fn measure(modes: &[Mode], sizes: &[usize], settings: &Settings) -> V
     cells
         .into_iter()
         .zip(per_cell)
-        .map(|((loss, nodes, mode), runs)| News::of(mode.name, nodes, loss, runs))
+        .map(|((loss, nodes, mode), runs)| Dissemination::of(mode.name, nodes, loss, runs))
         .collect()
 }
 
@@ -76,6 +77,7 @@ fn run(mode: &Mode, nodes: usize, loss: f64, changes: usize, seed: u64) -> Run {
     world.act(&Step::Fault(Fault::Loss(loss)));
     world.run_until(Instant::ORIGIN + SETTLE);
     let reached = order.into_iter().cycle().take(changes).enumerate().map(|(number, node)| {
+        // A random offset, so that changes do not coincide with the members' rounds.
         let at = world.now() + TICK.mul_f64(rng.unit());
         world.run_until(at);
         world.take_seen();
@@ -85,7 +87,7 @@ fn run(mode: &Mode, nodes: usize, loss: f64, changes: usize, seed: u64) -> Run {
     Run { reached: reached.collect() }
 }
 
-/// After how many seconds each of the others knew of it.
+/// The seconds after which each of the other members knew.
 fn await_all(world: &mut World, node: NodeIndex, others: usize) -> Vec<f64> {
     let (begin, mut reached) = (world.now(), Vec::new());
     while reached.len() < others && world.now() < begin + LIMIT {
@@ -102,7 +104,7 @@ fn version(number: usize) -> Tags {
     Tags::new([("version", number.to_string())]).expect("a short tag is within the bounds")
 }
 
-impl News {
+impl Dissemination {
     fn of(mode: &'static str, nodes: usize, loss: f64, runs: &[Run]) -> Self {
         let all = || runs.iter().flat_map(|run| &run.reached);
         Self {
@@ -135,6 +137,7 @@ impl News {
         } else {
             ("99 % of all members", 0.25, self.reached.percentile(99.0))
         };
+        // A percentile over the reached members alone would hide the others.
         let time = time.filter(|_| self.missed == 0);
         let found =
             time.map_or_else(|| format!("{} never reached", self.missed), |time| format!("{time:.3} s"));
@@ -143,7 +146,7 @@ impl News {
     }
 }
 
-pub(super) fn table(found: &[News]) -> Table {
+pub(super) fn table(found: &[Dissemination]) -> Table {
     let columns = [
         ("loss", "loss, %"),
         ("mode", "mode"),
@@ -155,18 +158,19 @@ pub(super) fn table(found: &[News]) -> Table {
         ("last_max", "last, worst"),
         ("missed", "never reached"),
     ];
-    let text = "From a member's change of its tags until each other member knows, on links of exactly 10 ms. p50 and p99 are of all \
-                members and changes together, *last* of the last member of each change. Whom a change has not reached after \
-                2 minutes it has not reached.";
-    let mut table = Table::new("news", "Dissemination", text, columns);
-    table.rows = found.iter().map(News::row).collect();
+    let text = "The time from a member's change of its tags until each other member knows, on \
+                links of exactly 10 ms. p50 and p99 are over all members and changes; *last* is \
+                over the last member of each change. A member that a change has not reached after \
+                2 minutes counts as never reached.";
+    let mut table = Table::new("dissemination", "Dissemination", text, columns);
+    table.rows = found.iter().map(Dissemination::row).collect();
     table
 }
 
-/// The promise is made for 1,000 members; the other sizes are in the table.
-pub(super) fn bars(found: &[News]) -> Vec<Bar> {
+/// The promise is for 1,000 members; the other sizes are in the table.
+pub(super) fn bars(found: &[Dissemination]) -> Vec<Bar> {
     let promised = found.iter().filter(|one| one.mode == Mode::PROMISED && one.nodes == 1_000);
-    promised.map(News::bar).collect()
+    promised.map(Dissemination::bar).collect()
 }
 
 #[cfg(test)]
@@ -174,18 +178,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_reaches_all_after_one_link_at_the_least_in_every_mode() {
+    fn change_reaches_all_after_at_least_one_link() {
         for (mode, loss) in Mode::all().iter().flat_map(|mode| LOSSES.map(|loss| (mode, loss))) {
-            let news = News::of(mode.name, 20, loss, &[run(mode, 20, loss, 3, 1)]);
-            assert_eq!((news.changes, news.missed, news.reached.len()), (3, 0, 57), "{}, {loss}", mode.name);
-            assert!(news.reached.percentile(0.0) >= Some(LINK.as_secs_f64()), "{}, {loss}", mode.name);
+            let found = Dissemination::of(mode.name, 20, loss, &[run(mode, 20, loss, 3, 1)]);
+            assert_eq!(
+                (found.changes, found.missed, found.reached.len()),
+                (3, 0, 57),
+                "{}, {loss}",
+                mode.name
+            );
+            assert!(found.reached.percentile(0.0) >= Some(LINK.as_secs_f64()), "{}, {loss}", mode.name);
         }
     }
 
     #[test]
-    fn a_bar_is_missed_by_whoever_is_never_reached() {
+    fn bar_is_missed_if_a_member_is_never_reached() {
         let bar = |loss, reached: &[f64]| {
-            News::of("x", 3, loss, &[Run { reached: vec![reached.to_vec()] }]).bar().met
+            Dissemination::of("x", 3, loss, &[Run { reached: vec![reached.to_vec()] }]).bar().met
         };
         assert!(bar(0.0, &[0.1, 0.25]) && !bar(0.0, &[0.1, 0.26]) && !bar(0.0, &[0.1]));
         assert!(bar(0.05, &[0.1, 5.0]) && !bar(0.05, &[0.1, 5.1]));

@@ -1,4 +1,5 @@
-//! A piece of news on its way: whom it must still reach, and by when. The invariants about dissemination are made of it.
+//! One dissemination: the members that it must still reach, and its deadline. The invariants about
+//! dissemination use it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,38 +9,43 @@ use kinfolk_core::Instant;
 use crate::node::NodeIndex;
 use crate::observed::Moment;
 
-/// News that each member must have by a deadline. It owes nothing to those who come later or do not stay.
+/// A fact that each member must know by a deadline. It need not reach members that join later or
+/// stop: a join brings the whole view anyway.
 #[derive(Debug)]
-pub(super) struct News {
+pub(super) struct Dissemination {
     what: String,
     deadline: Instant,
-    /// Members in the life in which it is owed to them.
+    /// The members that must still know, each with the instance that ran at the start.
     waiting: BTreeSet<(NodeIndex, u32)>,
 }
 
-impl News {
-    /// News that begins now with `source`.
+impl Dissemination {
+    /// A dissemination that starts now at `source`.
     pub(super) fn new(moment: &Moment<'_>, source: NodeIndex, within: Duration, what: String) -> Self {
         let others = moment.truth.members().filter(|(node, _)| *node != source);
-        let waiting = others.map(|(node, truth)| (node, truth.life)).collect();
+        let waiting = others.map(|(node, truth)| (node, truth.instance)).collect();
         Self { what, deadline: moment.now + within, waiting }
     }
 
-    /// It may take until then.
+    /// Extends the deadline, but never shortens it.
     pub(super) fn extend(&mut self, deadline: Instant) {
         self.deadline = self.deadline.max(deadline);
     }
 
-    /// It has reached `node`.
+    /// Records that `node` knows.
     pub(super) fn reached(&mut self, node: NodeIndex) {
         self.waiting.retain(|(waiting, _)| *waiting != node);
     }
 
-    /// Whether it is all done, or who has been waiting for too long.
+    /// Whether all members know.
+    ///
+    /// # Errors
+    /// The members that still do not know after the deadline.
     pub(super) fn done(&mut self, moment: &Moment<'_>) -> Result<bool, String> {
-        self.waiting.retain(|(node, life)| {
+        // A new instance of a member does not owe what its previous instance owed.
+        self.waiting.retain(|(node, instance)| {
             let truth = moment.truth.node(*node);
-            truth.is_member() && truth.life == *life
+            truth.is_member() && truth.instance == *instance
         });
         match self.waiting.first() {
             None => Ok(true),

@@ -1,50 +1,53 @@
-//! How a world begins: empty, with a script that starts its nodes, or with a group that has formed already.
+//! Builds a world: empty, with a script that starts its nodes, or with a group that has already
+//! formed.
 
 use std::time::Duration;
 
 use kinfolk_core::{Incarnation, Instant, NodeState, NodeStatus, SharedNodeRegistry, Tags};
 
-use super::{
-    Arrival, CHECK_INTERVAL, Checks, Detail, Figures, Happening, Network, Node, NodeIndex, Observed,
-};
+use super::{Arrival, CHECK_INTERVAL, Checks, Detail, Figures, Network, Node, NodeIndex, Observed, SimEvent};
 use super::{Process, Queue, Streams, Trace, Truth, World};
 use crate::scenario::Scenario;
 use crate::tickets::Tickets;
 
-/// When a node's wall clock stood at the origin, since the Unix epoch. Small, so that incarnations are easy to read.
+/// The time of a node's wall clock at the origin, since the Unix epoch. It is small so that
+/// incarnations are easy to read.
 const UNIX_AT_ORIGIN: Duration = Duration::from_secs(1);
 
 impl World {
-    /// The world of this scenario at its origin, in full detail. Nobody has started yet: that is up to the script.
+    /// The world of this scenario at its origin, in full detail. No node runs yet: the script
+    /// starts them.
     pub fn new(scenario: &Scenario, seed: u64, trace: Trace, checks: Checks) -> Self {
         Self::empty(scenario, seed, Detail::Full, trace, checks)
     }
 
-    /// The same, with all nodes running at the origin as a group that has formed: each knows all others, and nothing is
-    /// left to be told. The script must not start them.
+    /// Like [`new`](Self::new), but all nodes run at the origin as a group that has formed. Each
+    /// knows all others, and no update is on its way. The script must not start the nodes.
     pub fn preformed(scenario: &Scenario, seed: u64, trace: Trace, checks: Checks) -> Self {
         let mut world = Self::new(scenario, seed, trace, checks);
         world.form(scenario.nodes, scenario.nodes);
         world
     }
 
-    /// The world of this scenario for experiments with many nodes or runs: without trace, invariants and figures, and
-    /// messages go from machine to machine as they are. What members are told is in [`seen`](Self::seen), what they
-    /// send in [`traffic`](Self::traffic). Machines, network and faults are the same, and so is every run of a seed.
+    /// The world of this scenario for experiments with many nodes or runs. It has no trace,
+    /// invariants, and figures, and messages are not encoded. The reported events are in
+    /// [`seen`](Self::seen), and the number of bytes sent is in [`traffic`](Self::traffic).
+    /// Machines, network, and faults are those of a full world, so a seed gives the same run.
     pub fn light(scenario: &Scenario, seed: u64) -> Self {
         Self::empty(scenario, seed, Detail::Light, Trace::off(), Checks::default())
     }
 
-    /// [`light`](Self::light), with a group that has formed already, as [`preformed`](Self::preformed) has it.
+    /// Like [`light`](Self::light), with a group that has already formed, like
+    /// [`preformed`](Self::preformed).
     pub fn light_preformed(scenario: &Scenario, seed: u64) -> Self {
         let mut world = Self::light(scenario, seed);
         world.form(scenario.nodes, scenario.nodes);
         world
     }
 
-    /// [`light`](Self::light), where the first `running` nodes run as a group that has formed, and
-    /// all nodes from `old` on are tombstones in each of their views. The nodes between are up to
-    /// the script.
+    /// Like [`light`](Self::light), where the first `running` nodes run as a group that has formed.
+    /// All nodes from index `old` on are tombstones in each of their views. The script may start
+    /// the nodes between.
     pub fn light_among_tombstones(scenario: &Scenario, running: usize, old: usize, seed: u64) -> Self {
         let mut world = Self::light(scenario, seed);
         world.form(running, old);
@@ -77,14 +80,15 @@ impl World {
             peers: None,
         };
         for step in 0..world.script.len() {
-            world.schedule(world.script[step].0, Happening::Step(step));
+            world.schedule(world.script[step].0, SimEvent::Step(step));
         }
-        world.schedule(Instant::ORIGIN + CHECK_INTERVAL, Happening::Second);
+        world.schedule(Instant::ORIGIN + CHECK_INTERVAL, SimEvent::Second);
         world
     }
 
-    /// Starts the first `running` nodes at once, each with a view of all of them, in which those
-    /// from `old` on have failed. Equal entries of their views share their memory.
+    /// Starts the first `running` nodes at once. Each has a view of all of them, in which the nodes
+    /// from `old` on have failed. Equal entries of the views share their memory, because thousands
+    /// of separate views would not fit.
     fn form(&mut self, running: usize, old: usize) {
         let incarnation = self.incarnation(NodeIndex(0));
         let all = SharedNodeRegistry::new();
@@ -94,10 +98,10 @@ impl World {
             let known = all.apply(status);
             assert!(known.after().is_some(), "the registry has room for a whole world");
         }
-        // Taken once, it is shared by all until their views change.
+        // All nodes share this snapshot until their views change.
         let snapshot = all.snapshot();
         for node in (0..running).map(NodeIndex) {
-            self.begin_life(node, incarnation, all.duplicate());
+            self.begin_instance(node, incarnation, all.duplicate());
             self.truth.node_mut(node).joined = true;
             let own = snapshot.get(&self.nodes[node.0].id).map(|own| &**own);
             self.observe(Observed::View { node, before: None, after: own });
@@ -109,15 +113,15 @@ impl World {
         self.figures.join = Some(Duration::ZERO);
     }
 
-    /// The incarnation that a node would start with now.
+    /// The incarnation with which a node would start now.
     pub(super) fn incarnation(&self, node: NodeIndex) -> Incarnation {
         let node = &self.nodes[node.0];
         let time_of_day = (UNIX_AT_ORIGIN + self.now.since_origin()).saturating_sub(node.set_back);
         Incarnation::at_start(time_of_day, node.remembered)
     }
 
-    /// The process of a node begins, with what it knows.
-    pub(super) fn begin_life(
+    /// Starts the process of a node with the given view.
+    pub(super) fn begin_instance(
         &mut self,
         node: NodeIndex,
         incarnation: Incarnation,
@@ -125,25 +129,25 @@ impl World {
     ) {
         let truth = self.truth.node_mut(node);
         assert!(!truth.running, "the script starts only what does not run");
-        truth.life += 1;
+        truth.instance += 1;
         (truth.running, truth.silent, truth.left, truth.forgotten) = (true, false, false, false);
         truth.born = incarnation;
-        let life = truth.life;
-        let rng = self.streams.node(node.0, life);
+        let instance = truth.instance;
+        let rng = self.streams.node(node.0, instance);
         let of = &self.nodes[node.0];
         let now = of.clock.shows(self.now);
         let me = own_statement(of, incarnation);
         self.nodes[node.0].process = Some(Process::start(me, registry, &self.config, self.phi, rng, now));
         if self.phi {
-            self.after(node, CHECK_INTERVAL, Arrival::Check { life });
+            self.after(node, CHECK_INTERVAL, Arrival::Check { instance });
         }
     }
 
-    /// Something comes to a node when its clock has gone on by `wait`.
+    /// Schedules an arrival at a node for when its own clock has advanced by `wait`.
     pub(super) fn after(&mut self, node: NodeIndex, wait: Duration, arrival: Arrival) {
         let clock = &self.nodes[node.0].clock;
         let at = clock.when(clock.shows(self.now) + wait);
-        self.schedule(at, Happening::Arrives(node, arrival));
+        self.schedule(at, SimEvent::Arrives(node, arrival));
     }
 }
 

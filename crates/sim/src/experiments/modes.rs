@@ -1,21 +1,21 @@
-//! What the experiments set up alike: the modes that are compared, and a group of one of them.
+//! Shared set-ups of the experiments: the modes that they compare, and a group in one of them.
 
 use kinfolk_detector::SuspicionRule;
 use kinfolk_swim::SwimConfig;
 
 use crate::scenario::Scenario;
 
-/// A protocol that is compared with others.
+/// A protocol that experiments run.
 #[derive(Debug, Clone)]
 pub(super) struct Mode {
-    /// Its name in tables.
+    /// The name in tables.
     pub name: &'static str,
     pub config: SwimConfig,
-    /// Whether members watch each other's silence beside the protocol. The papers know no such thing.
+    /// Whether members also watch each other with phi accrual. The papers do not use it.
     pub phi: bool,
 }
 
-/// A protocol as its paper has it: news travels with its rounds, not as soon as it is there.
+/// A protocol as in its paper: updates spread with its rounds, and are not pushed at once.
 pub(super) fn of_paper(mut config: SwimConfig) -> SwimConfig {
     config.push_delay = None;
     config
@@ -26,23 +26,24 @@ impl Mode {
         Self { name, config: of_paper(config), phi: false }
     }
 
-    /// The one that all others are measured by.
+    /// SWIM, the reference for all other modes.
     pub(super) fn swim() -> Self {
         Self::of_paper("SWIM", SwimConfig::swim())
     }
 
-    /// Lifeguard as its paper has it, with alpha 5 or another, and beta 6.
+    /// Lifeguard as in its paper, with this alpha (5 in the paper) and beta 6.
     pub(super) fn lifeguard(alpha: f64) -> Self {
         let suspicion = SuspicionRule { alpha, beta: 6.0, ..SuspicionRule::lifeguard() };
         Self::of_paper("Lifeguard", SwimConfig { suspicion, ..SwimConfig::lifeguard() })
     }
 
-    /// The default of this code, whole: with phi beside it, as members run it.
+    /// The default mode of this code, with phi accrual beside it, as members run it.
     pub(super) fn verified() -> Self {
+        // Without flap damping, so that the events show every failure.
         Self { name: "Verified", config: SwimConfig { flaps: None, ..SwimConfig::verified() }, phi: true }
     }
 
-    /// All that Lifeguard's paper compares, all at alpha 5, and the default of this code.
+    /// All modes that Lifeguard's paper compares, at alpha 5, and the default mode of this code.
     pub(super) fn all() -> Vec<Self> {
         vec![
             Self::swim(),
@@ -54,7 +55,7 @@ impl Mode {
         ]
     }
 
-    /// A group of it in which nothing happens until a script says so.
+    /// A group in this mode, in which nothing happens until a script adds steps.
     pub(super) fn group(&self, nodes: usize) -> Scenario {
         Scenario { phi: self.phi, ..Scenario::bare(nodes, self.config.clone()) }
     }

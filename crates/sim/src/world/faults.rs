@@ -1,4 +1,4 @@
-//! What goes wrong with nodes and network, and ends again.
+//! Performs faults of nodes and network, and ends them.
 
 use super::{Fault, Input, Node, NodeIndex, Observed, Step, World};
 
@@ -35,7 +35,9 @@ impl World {
             Fault::Duplication(share) => self.network.set_duplication(*share),
             Fault::Reordering(share) => self.network.set_reordering(*share),
         }
-        match fault.sufferer() {
+        match fault.affected() {
+            // Invariants may excuse a false failure shortly after a fault, so the truth records its
+            // time.
             Some(node) => self.truth.node_mut(node).disturbed = Some(self.now),
             None => self.truth.disturb_all(self.now),
         }
@@ -47,23 +49,25 @@ impl World {
         }
     }
 
-    /// A life ends, whether by a crash or after a leave.
+    /// Ends an instance, after a crash or a leave.
     pub(super) fn stop(&mut self, node: NodeIndex) {
         let remembers = self.remembers;
-        let Node { id, process, waiting, held, congested, remembered, .. } = &mut self.nodes[node.0];
+        let Node { id, process, waiting, held, outbox_full, remembered, .. } = &mut self.nodes[node.0];
         let Some(process) = process.take() else { return };
         self.wakes[node.0] = None;
         if remembers {
             *remembered = process.machine.registry().get(id).map(|own| own.incarnation);
         }
+        // The messages that waited were for the process that ended.
         waiting.clear();
         held.clear();
-        *congested = false;
+        *outbox_full = false;
         let truth = self.truth.node_mut(node);
         (truth.running, truth.paused, truth.blocked) = (false, false, false);
     }
 
-    /// What waited while the node paused comes first, in its order; then what is due.
+    /// Handles the messages that waited while the node was paused, in their order, and then the
+    /// timers that are due.
     fn catch_up(&mut self, node: NodeIndex) {
         for arrival in std::mem::take(&mut self.nodes[node.0].waiting) {
             self.arrives(node, arrival);
@@ -71,18 +75,20 @@ impl World {
         self.feed(node, Input::Timeout);
     }
 
-    /// A letter of a blocked node waits to go out, and the node for it.
-    pub(super) fn congests(&mut self, node: NodeIndex) {
+    /// A message of a blocked node waits to go out, so the node's driver waits too.
+    pub(super) fn outbox_fills(&mut self, node: NodeIndex) {
         let stuck = self.truth.node(node).blocked && !self.nodes[node.0].held.is_empty();
-        if stuck && !std::mem::replace(&mut self.nodes[node.0].congested, true) {
+        // The machine learns of a full outbox once, as the driver reports only changes.
+        if stuck && !std::mem::replace(&mut self.nodes[node.0].outbox_full, true) {
             self.feed(node, Input::BackPressure);
         }
     }
 
-    /// What the node was stuck with goes out, of which its machine is told; then what waited comes in.
+    /// Sends the messages that waited, tells the machine that the outbox is free, and handles the
+    /// messages that arrived.
     fn unblock(&mut self, node: NodeIndex) {
         self.release(node);
-        if std::mem::take(&mut self.nodes[node.0].congested) {
+        if std::mem::take(&mut self.nodes[node.0].outbox_full) {
             self.feed(node, Input::BackPressureEnded);
         }
         for arrival in std::mem::take(&mut self.nodes[node.0].waiting) {
