@@ -69,7 +69,8 @@ pub struct Weight(u16);
 impl Weight {
     /// The smallest weight.
     pub const MIN: Self = Self(1);
-    /// The largest weight. It is bounded so that the sum of all weights of a cluster fits in 32 bits.
+    /// The largest weight. It is bounded so that the sum of all weights of a cluster fits in 32
+    /// bits.
     pub const MAX: Self = Self(1_000);
 
     /// A weight; `None` if it is not in 1 to 1,000.
@@ -179,8 +180,8 @@ pub enum Condition {
     /// It is out of service as planned, for at most so many seconds.
     ///
     /// Each member counts them from when it learns of the statement. A statement about the member
-    /// itself has one more effect: within this time the member is not declared failed, even if it is
-    /// silent.
+    /// itself has one more effect: within this time the member is not declared failed, even if it
+    /// is silent.
     Maintenance {
         /// For how many seconds.
         seconds: u32,
@@ -314,8 +315,8 @@ pub struct Services(Option<Arc<BTreeMap<ServiceName, Service>>>);
 impl Services {
     /// How many services a member may offer.
     pub const ENTRIES_MAX: usize = 32;
-    /// How many bytes all services may take together. The largest tags (16 KiB) and these fit behind a
-    /// full page (24 KiB) into the largest message (48 KiB).
+    /// How many bytes all services may take together. The largest tags (16 KiB) and these fit
+    /// behind a full page (24 KiB) into the largest message (48 KiB).
     pub const BYTES_MAX: usize = 4 * 1024;
 
     /// No service.

@@ -14,8 +14,8 @@ use crate::tags::Tags;
 /// *description* (`addr`, `tags`, `services`, `condition`) is the member's own statement, sent with
 /// the Alive statement of the incarnation `described_at`.
 ///
-/// A large description does not fit into a gossip message. Then the verdict arrives first, and the status is
-/// not [complete](Self::is_complete) until the description follows.
+/// A large description does not fit into a gossip message. Then the verdict arrives first, and
+/// the status is not [complete](Self::is_complete) until the description follows.
 /// [`precedence`](crate::precedence) says how two statuses of one member combine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeStatus {
@@ -78,8 +78,8 @@ impl NodeStatus {
         self.described_at <= self.incarnation && self.incarnation > Incarnation::ZERO
     }
 
-    /// The verdict alone, for a message that has no room for the description. The receiver keeps the
-    /// description that it has, or asks for the new one.
+    /// The verdict alone, for a message that has no room for the description. The receiver keeps
+    /// the description that it has, or asks for the new one.
     #[must_use]
     pub fn without_description(&self) -> Self {
         let About { tags, services, condition } = About::default();

@@ -15,9 +15,9 @@ pub(crate) struct Absences {
 impl Absences {
     /// A member's entry in the view has changed.
     ///
-    /// The time counts from when this member learns of the statement: clocks of members may differ
-    /// by hours, and a duration is the same everywhere. A member that joins meanwhile therefore waits
-    /// longer, by at most the length that was announced.
+    /// The time counts from when this member learns of the statement: clocks of members may
+    /// differ by hours, and a duration is the same everywhere. A member that joins meanwhile
+    /// therefore waits longer, by at most the length that was announced.
     pub(crate) fn note(&mut self, now: Instant, node: &NodeStatus) {
         let length = node.condition.maintenance_length().filter(|_| node.state.is_member());
         let Some(length) = length else {

@@ -70,8 +70,8 @@ impl Advice {
     }
 }
 
-/// The text with each link of rustdoc, `[name]` or `[name](path)`, replaced by its name: the page is
-/// not part of the documentation that the link is for.
+/// The text with each link of rustdoc, `[name]` or `[name](path)`, replaced by its name: the page
+/// is not part of the documentation that the link is for.
 fn without_links(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;

@@ -8,7 +8,8 @@
 const OWNERS: &[&str] = &["members", "myself", "detection", "dissemination", "repair", "report", "requests"];
 
 /// What every module of `crates/swim` may import.
-const SHARED: &[&str] = &["interface", "wire", "timer", "purpose", "roster", "absences", "view", "fact", "context"];
+const SHARED: &[&str] =
+    &["interface", "wire", "timer", "purpose", "roster", "absences", "view", "fact", "context"];
 
 /// The table of `crates/swim`. Only `machine` knows the owners, and connects them. Otherwise owners
 /// could call each other in a circle, and the effect of a change would be unclear (decision 13).
