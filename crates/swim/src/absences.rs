@@ -61,7 +61,7 @@ mod tests {
     }
 
     fn maintenance(incarnation: u64) -> NodeStatus {
-        node(incarnation, Condition::maintenance(Duration::from_secs(60), ""))
+        node(incarnation, Condition::maintenance(Duration::from_mins(1), ""))
     }
 
     fn absent(absences: &Absences, second: u64) -> bool {

@@ -32,7 +32,7 @@ fn offering() -> Arc<NodeStatus> {
     let services = Services::none().with(ServiceName::new("db").expect("a valid name"), service);
     let about = About {
         services: services.expect("one small service"),
-        condition: Condition::maintenance(Duration::from_secs(60), "new kernel"),
+        condition: Condition::maintenance(Duration::from_mins(1), "new kernel"),
         ..About::default()
     };
     let addr = NodeAddr::new(([10, 0, 0, 1], 7_946).into());
@@ -83,7 +83,7 @@ fn each_kind_of_message_has_these_bytes() {
         // The first 80 bytes and the length are enough for a long message.
         writeln!(text, "{name} {} {}", bytes.len(), &hex[..hex.len().min(160)]).unwrap();
     }
-    expect![[r#"
+    expect![["
         Ping 56 00effdb6f50d0200057765622d31000a0000018a3e80d8c1a28c34010104726f6c65026462000080d8c1a28c340101620101610703026869
         Ack 6 010100090000
         PingReq 8 020162f403010000
@@ -98,5 +98,5 @@ fn each_kind_of_message_has_these_bytes() {
         Page 40 0b01057765622d31000a0000018a3e80d8c1a28c34010104726f6c65026462000080d8c1a28c3401
         Page 68 0b01057765622d31000a0000018a3e80d8c1a28c34000001026462b82ac8010101760231370109736c6f77206469736b033c0a6e6577206b65726e656c80d8c1a28c3400
         Gossip 15 040102057765622d3180d8c1a28c34
-    "#]].assert_eq(&text);
+    "]].assert_eq(&text);
 }
