@@ -55,7 +55,7 @@ pub(crate) fn names(pool: &Pool) -> Vec<&str> {
     pool.instances().iter().map(|instance| instance.node.as_str()).collect()
 }
 
-pub(crate) fn name<'a>(choice: Option<Choice<'a>>) -> &'a str {
+pub(crate) fn name(choice: Option<Choice<'_>>) -> &str {
     choice.unwrap().instance.node.as_str()
 }
 
