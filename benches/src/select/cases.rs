@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use kinfolk_core::{NodeId, Rng, Tags};
-use kinfolk_select::{Instance, Pool, Weight};
+use kinfolk_core::{NodeId, Rng, Tags, Weight};
+use kinfolk_select::{Instance, Pool};
 
 use crate::case::Case;
 

@@ -1,12 +1,12 @@
 //! A running member. One handle starts, uses, and stops all its parts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_core::{
-    EventBus, Incarnation, NodeAddr, NodeId, NodeStatus, RegistryCloser, RegistryView, RegistryWriter, Rng,
-    Snapshot, Subscription, Tags,
+    About, EventBus, Incarnation, NodeAddr, NodeId, NodeStatus, RegistryCloser, RegistryView, RegistryWriter,
+    Rng, Snapshot, Subscription,
 };
 use kinfolk_detector::{Evidence, HealthChecker, SuspicionStatus};
 use kinfolk_gossip::{Clock, GossipError, LeaveReport, OnForgotten, Parts, Reserve, SwimProtocol};
@@ -16,14 +16,16 @@ use tokio::sync::{OnceCell, watch};
 
 use crate::config::{ClusterConfig, JoinPolicy, ShutdownLimits};
 use crate::contacts::{Contacts, SharedContacts};
+use crate::description::OwnDescription;
 use crate::error::{ClusterError, JoinError};
 use crate::health;
 use crate::join::{self, JoinReport};
 use crate::rejoin::{Rejoin, RejoinLoop};
+use crate::services::Usages;
 use crate::shutdown::ShutdownReport;
 use crate::state_dir::{Disk, Opened, StateDir};
 use crate::stats::ClusterStats;
-use crate::task::BackgroundTask;
+use crate::task::{BackgroundTask, TaskSet};
 
 /// A member of a cluster. Clones share it.
 ///
@@ -53,7 +55,24 @@ pub(crate) struct Inner {
     pub contacts: SharedContacts,
     pub state_dir: Option<StateDir>,
     pub rejoin: Option<Rejoin>,
+    pub description: OwnDescription,
+    pub usages: Usages,
+    /// Checks and planned absences.
+    pub tasks: TaskSet,
     pub shutdown: OnceCell<ShutdownReport>,
+}
+
+/// A member that may have been dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakCluster {
+    inner: Weak<Inner>,
+}
+
+impl WeakCluster {
+    /// The member, if an application still holds it.
+    pub(crate) fn upgrade(&self) -> Option<Cluster> {
+        self.inner.upgrade().map(|inner| Cluster { inner })
+    }
 }
 
 impl Cluster {
@@ -105,7 +124,8 @@ impl Cluster {
         let opened = config.state_dir.as_deref().map(open).transpose().inspect_err(|_| transport.abort())?;
         let at_clock = || Incarnation::at_start(since_epoch, None);
         let incarnation = opened.as_ref().map_or_else(at_clock, |opened| opened.incarnation);
-        let me = NodeStatus::alive(config.identity.id().clone(), addr, incarnation, config.tags);
+        let about = About { tags: config.tags, services: config.services, ..About::default() };
+        let me = NodeStatus::described(config.identity.id().clone(), addr, incarnation, about.clone());
         let health = HealthChecker::new(
             config.swim.adapt(config.health),
             me.id.clone(),
@@ -165,9 +185,17 @@ impl Cluster {
             contacts,
             state_dir,
             rejoin,
+            description: OwnDescription::new(about),
+            usages: Usages::default(),
+            tasks: TaskSet::default(),
             shutdown: OnceCell::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// This member, for a task that must not keep it alive.
+    pub(crate) fn weak(&self) -> WeakCluster {
+        WeakCluster { inner: Arc::downgrade(&self.inner) }
     }
 
     /// The name of this member.
@@ -219,17 +247,6 @@ impl Cluster {
     /// The members whose tag `key` has this `value`, ordered by name.
     pub fn nodes_with_tag(&self, key: &str, value: &str) -> Vec<Arc<NodeStatus>> {
         self.inner.registry.with_tag(key, value)
-    }
-
-    /// Replaces the tags of this member. Other members receive them by gossip.
-    ///
-    /// # Errors
-    /// [`ClusterError::Gossip`] if the member has left or was shut down.
-    ///
-    /// # Cancel safety
-    /// The tags may be replaced even if the future is dropped.
-    pub async fn update_tags(&self, tags: Tags) -> Result<(), ClusterError> {
-        Ok(self.inner.protocol.describe(tags.into(), 0).await?)
     }
 
     /// Subscribes to all events from now on. A subscription holds at most 1,000 unread events.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kinfolk_core::{NodeAddr, Tags};
+use kinfolk_core::{NodeAddr, Services, Tags};
 use kinfolk_detector::HealthConfig;
 use kinfolk_gossip::GossipConfig;
 use kinfolk_swim::SwimConfig;
@@ -22,6 +22,8 @@ pub struct ClusterConfig {
     pub advertise: Option<NodeAddr>,
     /// The first tags of this member. Default: none.
     pub tags: Tags,
+    /// The services that this member offers at first. Default: none.
+    pub services: Services,
     /// The settings of the protocol. They should be the same for all members.
     pub swim: SwimConfig,
     /// The bounds of the driver.
@@ -64,6 +66,7 @@ impl ClusterConfig {
             listen,
             advertise: None,
             tags: Tags::empty(),
+            services: Services::none(),
             swim: SwimConfig::default(),
             gossip: GossipConfig::default(),
             health: HealthConfig::default(),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use kinfolk_core::{NodeId, NodeState};
+use kinfolk_core::{NameError, NodeId, NodeState, OfferError, TagsError};
 use kinfolk_detector::ConfigError as HealthConfigError;
 use kinfolk_gossip::{GossipError, JoinRefusal};
 use kinfolk_swim::ForgetError;
@@ -46,6 +46,15 @@ pub enum ClusterError {
     /// member. Nothing has changed.
     #[error(transparent)]
     Forget(ForgetError),
+    /// A tag exceeds a bound. Nothing has changed.
+    #[error(transparent)]
+    Tags(#[from] TagsError),
+    /// A service exceeds a bound, or this member does not offer it. Nothing has changed.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// The name of a service is not a DNS label in lower case. Nothing has changed.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// The state directory cannot be used. Nothing was started.
     #[error(transparent)]
     State(#[from] StateError),

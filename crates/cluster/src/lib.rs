@@ -43,12 +43,14 @@
 mod cluster;
 mod config;
 mod contacts;
+mod description;
 mod error;
 mod health;
 mod join;
 mod partition;
 mod record;
 mod rejoin;
+mod services;
 mod shutdown;
 mod state_dir;
 mod stats;
@@ -59,19 +61,24 @@ pub use cluster::Cluster;
 pub use config::{ClusterConfig, JoinPolicy, ShutdownLimits};
 pub use error::{ClusterError, JoinError, OpenError, SeedError, SeedFailure};
 pub use join::JoinReport;
+pub use services::{
+    Check, CheckHandle, CheckOutcome, Lease, Maintenance, SelectError, Selector, ServiceEvent,
+    ServiceInstance, ServiceWatch, SnapshotSubscription, Ttl,
+};
 pub use shutdown::{Phase, PhaseOutcome, PhaseReport, ShutdownReport};
 pub use state_dir::StateError;
 pub use stats::ClusterStats;
 
 pub use kinfolk_core::{
-    Cause, ClusterEvent, ClusterId, Incarnation, NameError, NodeAddr, NodeId, NodeState, NodeStatus, Reason,
-    RegistryCloser, RegistryView, RegistryWriter, SharedNodeRegistry, Snapshot, Subscription, Tags,
-    TagsError,
+    About, Cause, ClusterEvent, ClusterId, Condition, Health, Incarnation, NameError, NodeAddr, NodeId,
+    NodeState, NodeStatus, OfferError, Reason, RegistryCloser, RegistryView, RegistryWriter, Service,
+    ServiceName, Services, SharedNodeRegistry, Snapshot, Subscription, Tags, TagsError, Weight,
 };
 pub use kinfolk_detector::{
     Evidence, Finding, FlapPolicy, HealthConfig, PartitionStatus, PhiConfig, Rhythm, Scope, SuspicionStatus,
 };
 pub use kinfolk_gossip::{GossipConfig, GossipError, GossipStats, JoinRefusal, LeaveReport};
+pub use kinfolk_select::{Choice, EjectionPolicy, Instance, Pool, Ring, Why};
 pub use kinfolk_swim::{ForgetError, Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};
 pub use kinfolk_transport::{
     AppStream, ClusterCa, IdentityError, Listener, NodeIdentity, PeerName, PoolConfig, PoolError, PoolStats,

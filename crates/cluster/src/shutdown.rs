@@ -71,6 +71,7 @@ impl Inner {
 
     /// Stops all parts at once. Blocks on nothing, because `Drop` calls it too.
     pub(crate) fn stop_now(&self) {
+        self.tasks.signal_stop();
         self.rejoin.iter().for_each(|rejoin| rejoin.task().signal_stop());
         self.state_dir.iter().for_each(StateDir::signal_stop);
         self.protocol.signal_stop();
@@ -82,7 +83,8 @@ impl Inner {
 
     /// Stops the protocol and the tasks that use it.
     async fn stop_gossip(&self) {
-        // First, so that no contact joins the group again.
+        self.tasks.stop().await;
+        // Before the protocol, so that no contact joins the group again.
         if let Some(rejoin) = &self.rejoin {
             rejoin.task().stop().await;
         }

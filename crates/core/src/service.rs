@@ -60,8 +60,8 @@ impl std::borrow::Borrow<str> for ServiceName {
     }
 }
 
-/// How large a part of the requests an instance takes, relative to the other instances: 1 to
-/// 1,000. Default 100.
+/// The share of the requests that an instance takes, relative to the other instances: 1 to 1,000.
+/// Default 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u16")]
 pub struct Weight(u16);
@@ -104,7 +104,7 @@ pub enum Health {
     /// It works.
     #[default]
     Passing,
-    /// It works, and somebody should look at it. It is chosen like a passing one.
+    /// It works, but an operator should check it. It is chosen like a passing one.
     Warning,
     /// It does not work. It is chosen only when too few others are well.
     Critical,
@@ -173,7 +173,7 @@ pub enum Condition {
     /// It works.
     #[default]
     Passing,
-    /// It works, and somebody should look at it.
+    /// It works, but an operator should check it.
     Warning(Note),
     /// It does not work.
     Critical(Note),
@@ -194,7 +194,7 @@ impl Condition {
     /// The longest maintenance: 24 hours. A member that is silent for longer should leave.
     pub const MAINTENANCE_MAX: Duration = Duration::from_hours(24);
 
-    /// It works, and somebody should look at it.
+    /// It works, but an operator should check it.
     pub fn warning(note: &str) -> Self {
         Self::Warning(Note::new(note))
     }

@@ -24,6 +24,6 @@ mod strategy;
 
 pub use choice::{Choice, Why};
 pub use ejection::{EjectionPolicy, Ejections};
-pub use instance::{Health, Instance, Weight};
+pub use instance::Instance;
 pub use pool::{Pool, PoolBuilder};
 pub use ring::Ring;

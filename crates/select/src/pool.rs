@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::NodeId;
+use kinfolk_core::{Health, NodeId};
 
 use crate::hash;
-use crate::instance::{Health, Instance};
+use crate::instance::Instance;
 
 /// An instance counts as equally near if its round trip is at most this much longer than the
 /// shortest one. Default of [`PoolBuilder::nearest_margin`]: half a millisecond is below the noise
@@ -132,6 +132,11 @@ struct Zone {
 }
 
 impl PoolBuilder {
+    /// The instances that match the filters so far, ordered by name.
+    pub fn instances(&self) -> &[Instance] {
+        &self.instances
+    }
+
     /// Keeps only the instances for which `keep` returns `true`.
     #[must_use]
     pub fn filter(mut self, keep: impl FnMut(&Instance) -> bool) -> Self {

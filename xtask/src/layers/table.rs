@@ -41,7 +41,14 @@ pub(super) const CRATES: &[Crate] = &[
     Crate {
         name: "kinfolk",
         layer: 4,
-        normal: &["kinfolk-core", "kinfolk-detector", "kinfolk-gossip", "kinfolk-swim", "kinfolk-transport"],
+        normal: &[
+            "kinfolk-core",
+            "kinfolk-detector",
+            "kinfolk-gossip",
+            "kinfolk-select",
+            "kinfolk-swim",
+            "kinfolk-transport",
+        ],
         build: &[],
         dev: &[],
     },

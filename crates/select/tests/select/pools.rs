@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use kinfolk_core::Tags;
-use kinfolk_select::{Health, Instance, Pool};
+use kinfolk_core::{Health, Tags};
+use kinfolk_select::{Instance, Pool};
 
 use crate::support::{id, in_zones, instance, name, names, numbered, pool};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kinfolk_core::{NodeId, Tags};
-use kinfolk_select::{Choice, Instance, Pool, Weight};
+use kinfolk_core::{NodeId, Tags, Weight};
+use kinfolk_select::{Choice, Instance, Pool};
 use statrs::distribution::{ChiSquared, ContinuousCDF as _};
 
 pub(crate) fn id(name: &str) -> NodeId {
