@@ -60,7 +60,7 @@ impl Report {
             }
             let cells = measure(cases(instances), rounds);
             rows.extend(
-                cells.into_iter().zip(counted).map(|(cell, allocations)| row(cell, instances, allocations)),
+                cells.into_iter().zip(counted).map(|(cell, allocations)| row(&cell, instances, allocations)),
             );
         }
         Self { host: Host::this(), rounds, rows }
@@ -78,7 +78,7 @@ impl Report {
     }
 }
 
-fn row(cell: Cell, instances: usize, allocations: f64) -> Row {
+fn row(cell: &Cell, instances: usize, allocations: f64) -> Row {
     let strategy = cell.name.split(',').next().unwrap_or_default().to_owned();
     Row { strategy, instances, ns: cell.ns, allocations }
 }

@@ -1,4 +1,5 @@
 //! Invented instances, and the chi-squared test.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see are tests")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -55,7 +56,7 @@ pub(crate) fn names(pool: &Pool) -> Vec<&str> {
     pool.instances().iter().map(|instance| instance.node.as_str()).collect()
 }
 
-pub(crate) fn name<'a>(choice: Option<Choice<'a>>) -> &'a str {
+pub(crate) fn name(choice: Option<Choice<'_>>) -> &str {
     choice.unwrap().instance.node.as_str()
 }
 
