@@ -60,7 +60,7 @@ impl Report {
             }
             let cells = measure(cases(instances), rounds);
             rows.extend(
-                cells.iter().zip(counted).map(|(cell, allocations)| row(cell, instances, allocations)),
+                cells.into_iter().zip(counted).map(|(cell, allocations)| row(&cell, instances, allocations)),
             );
         }
         Self { host: Host::this(), rounds, rows }

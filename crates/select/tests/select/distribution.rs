@@ -108,7 +108,7 @@ fn one_instance_is_chosen_by_every_strategy() {
 }
 
 fn number(name: &str) -> usize {
-    name[1..].parse().unwrap()
+    name[1..].parse().expect("a name is a letter and a number")
 }
 
 #[test]

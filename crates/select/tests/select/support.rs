@@ -1,4 +1,5 @@
 //! Invented instances, and the chi-squared test.
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not see are tests")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
