@@ -1,5 +1,5 @@
-//! What this member says about itself: tags, services, condition. Each change starts from the latest
-//! description, so that no change of several tasks is lost.
+//! What this member says about itself: tags, services, condition. Each change starts from the
+//! latest description, so that no change of several tasks is lost.
 
 use kinfolk_core::About;
 use parking_lot::Mutex;

@@ -77,7 +77,9 @@ impl TaskSet {
     /// Stops all tasks and waits for their end.
     pub(crate) async fn stop(&self) {
         let running = std::mem::take(&mut *self.running.lock());
-        running.iter().for_each(|task| task.signal_stop());
+        for task in &running {
+            task.signal_stop();
+        }
         for task in running {
             task.stop().await;
         }

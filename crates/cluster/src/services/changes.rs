@@ -209,8 +209,8 @@ mod tests {
     }
 
     proptest! {
-        /// A watch that starts at any moment of a history tells the rest of the history, and nothing
-        /// twice: the changes from its first set are those of a watch that saw all.
+        /// A watch that starts at any moment of a history tells the rest of the history, and
+        /// nothing twice: the changes from its first set are those of a watch that saw all.
         #[test]
         fn watch_from_any_moment_misses_and_repeats_nothing(
             steps in prop::collection::vec(any_step(), 1..40),

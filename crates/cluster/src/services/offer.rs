@@ -22,12 +22,12 @@ impl Cluster {
         self.describe(|about| Ok(About { tags, ..about.clone() })).await
     }
 
-    /// Changes the tags by a function of the present ones. It runs once. Other changes wait until it
-    /// has returned, so it must be quick and must not call this member.
+    /// Changes the tags by a function of the present ones. It runs once. Other changes wait until
+    /// it has returned, so it must be quick and must not call this member.
     ///
     /// # Errors
-    /// [`ClusterError::Tags`] if the function fails; [`ClusterError::Gossip`] if this member has left
-    /// or has shut down.
+    /// [`ClusterError::Tags`] if the function fails; [`ClusterError::Gossip`] if this member has
+    /// left or has shut down.
     ///
     /// # Cancel safety
     /// The tags may be changed even if the future is dropped.
@@ -35,8 +35,8 @@ impl Cluster {
     /// # Examples
     /// ```no_run
     /// # async fn count(cluster: &kinfolk::Cluster) -> Result<(), kinfolk::ClusterError> {
-    /// cluster.update_tags_with(|tags| {
-    ///     let shards: u32 = tags.get("shards").and_then(|shards| shards.parse().ok()).unwrap_or(0);
+    /// cluster.update_tags_with(|tags| { let shards: u32 = tags.get("shards").and_then(|shards|
+    /// shards.parse().ok()).unwrap_or(0);
     ///     tags.with("shards", &(shards + 1).to_string())
     /// }).await
     /// # }
@@ -51,8 +51,8 @@ impl Cluster {
     /// Sets one tag.
     ///
     /// # Errors
-    /// [`ClusterError::Tags`] if the tags are over a bound with it; [`ClusterError::Gossip`] if this
-    /// member has left or has shut down.
+    /// [`ClusterError::Tags`] if the tags are over a bound with it; [`ClusterError::Gossip`] if
+    /// this member has left or has shut down.
     ///
     /// # Cancel safety
     /// The tag may be set even if the future is dropped.
@@ -74,8 +74,9 @@ impl Cluster {
     /// Offers a service under this name, or replaces the offer of this name.
     ///
     /// # Errors
-    /// [`ClusterError::Name`] if the name is not a DNS label; [`ClusterError::Offer`] if the services
-    /// are over a bound with it; [`ClusterError::Gossip`] if this member has left or has shut down.
+    /// [`ClusterError::Name`] if the name is not a DNS label; [`ClusterError::Offer`] if the
+    /// services are over a bound with it; [`ClusterError::Gossip`] if this member has left or has
+    /// shut down.
     ///
     /// # Cancel safety
     /// The service may be offered even if the future is dropped.
@@ -109,8 +110,8 @@ impl Cluster {
     /// Sets the condition of a service that this member offers.
     ///
     /// # Errors
-    /// [`ClusterError::Offer`] if this member does not offer the service; [`ClusterError::Gossip`] if
-    /// it has left or has shut down.
+    /// [`ClusterError::Offer`] if this member does not offer the service;
+    /// [`ClusterError::Gossip`] if it has left or has shut down.
     ///
     /// # Cancel safety
     /// The condition may be set even if the future is dropped.

@@ -23,8 +23,8 @@ const RTT_AGE_MAX: Duration = Duration::from_secs(5);
 pub enum SelectError {
     /// No member offers the service.
     ///
-    /// What to do: see whether a member offers it under this name (`Cluster::services`), or wait for
-    /// one (`Cluster::watch_service`).
+    /// What to do: see whether a member offers it under this name (`Cluster::services`), or wait
+    /// for one (`Cluster::watch_service`).
     #[error("no member offers the service {service}; check the name, or wait until a member offers it")]
     NotOffered {
         /// The name of the service.
@@ -164,8 +164,8 @@ impl Selector {
         })
     }
 
-    /// Uses only this many instances, the same ones for as long as they are there: so that a thousand
-    /// clients do not each hold a thousand connections.
+    /// Uses only this many instances, the same ones for as long as they are there: so that a
+    /// thousand clients do not each hold a thousand connections.
     #[must_use]
     pub fn subset(self, size: usize) -> Self {
         let me = self.cluster.id().clone();
@@ -238,8 +238,8 @@ impl Selector {
         self.choose(|cached, pool| pool.for_key_bounded(key, percent, |at| cached.load(at)))
     }
 
-    /// The instances that hold the copies of a key, the best first: `count` of them, or all if there
-    /// are fewer. With `zone`, the name of a tag, the copies are spread over its values.
+    /// The instances that hold the copies of a key, the best first: `count` of them, or all if
+    /// there are fewer. With `zone`, the name of a tag, the copies are spread over its values.
     ///
     /// # Errors
     /// [`SelectError`] if there is no instance to choose.

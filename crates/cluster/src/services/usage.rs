@@ -9,8 +9,8 @@ use kinfolk_core::{Instant, NodeId};
 use kinfolk_select::{EjectionPolicy, Ejections};
 use parking_lot::Mutex;
 
-/// How many services' usage is shared. The names come from the application, which calls few services;
-/// beyond this bound a selector has a usage of its own.
+/// How many services' usage is shared. The names come from the application, which calls few
+/// services; beyond this bound a selector has a usage of its own.
 const SHARED_MAX: usize = 1_024;
 
 /// The usage of each service.

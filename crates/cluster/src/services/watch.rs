@@ -12,8 +12,8 @@ use super::changes::{Change, Instances, Known, status_of};
 use super::instance::ServiceInstance;
 use crate::cluster::Cluster;
 
-/// How often a watch compares with the whole view. Events about a flapping member are withheld, and a
-/// slow subscriber loses events; a second later the watch is right again.
+/// How often a watch compares with the whole view. Events about a flapping member are withheld,
+/// and a slow subscriber loses events; a second later the watch is right again.
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Events after a snapshot, without those that the snapshot holds already. Made by
