@@ -10,9 +10,9 @@ pub(crate) fn run(args: &LeaveArgs) -> Result<(), Failure> {
     let Response::Left(LeftView { notified, confirmed }) =
         control::send_request(args.socket.as_deref(), &Request::Leave)?
     else {
-        return Err(Failure::new(Status::Socket, control::WRONG_RESPONSE));
         // The agent and this command are of different versions. What to do: run the command of the
         // same version as the agent.
+        return Err(Failure::new(Status::Socket, control::WRONG_RESPONSE));
     };
     let text = format!(
         "the agent left permanently and stops; it notified {notified} members directly, and {confirmed} of them confirmed it\n"
