@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use kinfolk::{Cluster, ClusterCa, ClusterConfig, ClusterEvent, ClusterId, NodeId, NodeState, Subscription};
+use kinfolk::{
+    Cluster, ClusterCa, ClusterConfig, ClusterEvent, ClusterId, NodeId, NodeState, Service, Subscription,
+};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -114,6 +116,17 @@ impl Group {
         let waiters = self.await_event(0, |event| matches!(event, ClusterEvent::Broadcast { .. }));
         let begun = Instant::now();
         self.members[0].broadcast("test").await?;
+        waiters.last(begun).await
+    }
+
+    /// The first member offers a service. Returns the time until every other member knows it.
+    pub(super) async fn offer(&self) -> Result<Duration> {
+        let waiters = self.await_event(0, |event| match event {
+            ClusterEvent::NodeUpdated { node } => node.services.get("bench").is_some(),
+            _ => false,
+        });
+        let begun = Instant::now();
+        self.members[0].offer("bench", Service::new(1)).await?;
         waiters.last(begun).await
     }
 

@@ -100,6 +100,8 @@ struct Cell {
     leave_ms: f64,
     /// Milliseconds until all members have the event of a broadcast.
     broadcast_ms: f64,
+    /// Milliseconds until all members know a new service.
+    offer_ms: f64,
 }
 
 /// The cost of a join. All but `seconds` is for one member.
@@ -156,6 +158,7 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
     sleep(BULK_SETTLE_TIME).await;
     let after_bulk = Memory::now()?;
     let broadcast = group.broadcast().await?;
+    let offer = group.offer().await?;
     let leave = group.leave().await?;
     let crash = group.crash().await?;
     group.end();
@@ -193,6 +196,7 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
         bulk_down_mb_s: bulk.down_mb_s,
         bulk_left_kib: after_bulk.resident - at_rest.resident,
         broadcast_ms: broadcast.as_secs_f64() * 1e3,
+        offer_ms: offer.as_secs_f64() * 1e3,
         leave_ms: leave.as_secs_f64() * 1e3,
         crash_s: crash.as_secs_f64(),
     })

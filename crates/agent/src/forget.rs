@@ -12,9 +12,9 @@ pub(crate) fn run(args: &ForgetArgs) -> Result<(), Failure> {
     let Response::Forgotten(ForgottenView { name, addr, state }) =
         control::send_request(args.socket.as_deref(), &request)?
     else {
-        return Err(Failure::new(Status::Socket, control::WRONG_RESPONSE));
         // The agent and this command are of different versions. What to do: run the command of the
         // same version as the agent.
+        return Err(Failure::new(Status::Socket, control::WRONG_RESPONSE));
     };
     let text = format!(
         "{name} at {addr} ({}) is removed here; the other members remove it within seconds, by gossip\n",

@@ -10,6 +10,7 @@ mod forget;
 mod formation;
 mod leave;
 mod loss;
+mod maintenance;
 mod mass_crash;
 mod old_state;
 mod partition;
