@@ -1,5 +1,5 @@
-//! Configuration by tags: one member publishes a version, and all others take each new version once,
-//! also those that start later.
+//! Configuration by tags: one member publishes a version, and all others take each new version
+//! once, also those that start later.
 //!
 //! `cargo run --release -p kinfolk --example config_watcher`
 

@@ -1,5 +1,5 @@
-//! A job queue: a dispatcher gives each job to a worker with few jobs in flight. A worker that fails
-//! its jobs gets none for a while.
+//! A job queue: a dispatcher gives each job to a worker with few jobs in flight. A worker that
+//! fails its jobs gets none for a while.
 //!
 //! `cargo run --release -p kinfolk --example job_queue`
 
