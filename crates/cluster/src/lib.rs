@@ -40,6 +40,11 @@
 //! }
 //! ```
 
+/// The example of the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 mod cluster;
 mod config;
 mod contacts;
