@@ -124,7 +124,7 @@ impl Check {
     }
 
     /// Asks once. The future does not borrow the check, so that the function need not be `Sync`.
-    fn outcome(&self) -> impl Future<Output = CheckOutcome> + Send + use<> {
+    pub(super) fn outcome(&self) -> impl Future<Output = CheckOutcome> + Send + use<> {
         let (asked, limit) = ((self.ask)(), self.timeout);
         let late = move |_| CheckOutcome::Critical(format!("no answer within {limit:?}"));
         async move { timeout(limit, asked).await.unwrap_or_else(late) }

@@ -10,9 +10,12 @@
 //! | `usage.rs` | calls in flight and failed calls, shared by the selectors of a service |
 //! | `lease.rs` | one call to a chosen instance |
 //! | `check.rs` | local health checks that set the condition of a service |
+//! | `check_http.rs` | a check over HTTP (feature `http-check`) |
 
 mod changes;
 mod check;
+#[cfg(feature = "http-check")]
+mod check_http;
 mod instance;
 mod lease;
 mod offer;
