@@ -140,6 +140,12 @@ impl Agent {
         view::ask(&self.socket).await.with_context(|| format!("{} was asked for its view", self.name))
     }
 
+    /// Makes this agent announce a maintenance, as `kinfolk maintenance` does.
+    pub(super) async fn announce_maintenance(&self, length: Duration) -> Result<()> {
+        let asked = view::announce_maintenance(&self.socket, length).await;
+        asked.with_context(|| format!("{} was asked for a maintenance", self.name))
+    }
+
     /// All events of its log. Reads the lines that are new.
     pub(super) fn events(&mut self) -> Result<&[LoggedEvent]> {
         self.log.events()

@@ -16,6 +16,7 @@ use super::command::run;
 use super::event_history::{Kind, unix_ms};
 use super::faults::{Faults, Nodes, port};
 use super::lan::{Lan, first_addr, second_addr};
+use super::outcome::millis;
 use super::truth::{By, Truth};
 use super::view::difference;
 use crate::quota::Quota;
@@ -194,6 +195,17 @@ impl AgentCluster {
     pub(super) fn pause(&mut self, node: usize) -> Result<u64> {
         let at = unix_ms();
         self.silence(node, By::All, at);
+        self.agents[node].signal(Signal::STOP)?;
+        self.paused.insert(node);
+        Ok(at)
+    }
+
+    /// Announces a maintenance of this length, and stops the agent's process with SIGSTOP. Within
+    /// that time no member may report a failure. Returns the time.
+    pub(super) async fn pause_in_maintenance(&mut self, node: usize, length: Duration) -> Result<u64> {
+        self.agents[node].announce_maintenance(length).await?;
+        let at = unix_ms();
+        self.allow(node, Kind::NodeFailed, By::All, at + millis(length));
         self.agents[node].signal(Signal::STOP)?;
         self.paused.insert(node);
         Ok(at)

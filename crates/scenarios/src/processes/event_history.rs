@@ -16,6 +16,7 @@ pub(super) enum Kind {
     /// The agent started an instance.
     Started,
     NodeJoined,
+    NodeSuspected,
     NodeFailed,
     NodeLeft,
     EventsDropped,

@@ -40,16 +40,30 @@ struct Answer {
     members: Vec<Member>,
 }
 
-/// Requests the view of the agent at this socket.
-pub(super) async fn ask(socket: &Path) -> Result<View> {
+/// Sends a request to the agent at this socket. Returns the line of its response.
+async fn exchange(socket: &Path, request: &str) -> Result<String> {
     let exchange = async {
         let mut stream = UnixStream::connect(socket).await?;
-        stream.write_all(b"{\"ask\":\"members\"}\n").await?;
+        stream.write_all(format!("{request}\n").as_bytes()).await?;
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).await?;
         Ok::<_, std::io::Error>(line)
     };
-    let line = timeout(ANSWER_LIMIT, exchange).await.context("it does not respond")??;
+    Ok(timeout(ANSWER_LIMIT, exchange).await.context("it does not respond")??)
+}
+
+/// Makes the agent at this socket announce a maintenance.
+pub(super) async fn announce_maintenance(socket: &Path, length: Duration) -> Result<()> {
+    let seconds = length.as_secs();
+    let request = format!(r#"{{"ask":"maintenance","seconds":{seconds},"note":"chaos"}}"#);
+    let line = exchange(socket, &request).await?;
+    anyhow::ensure!(line.contains(r#""answer":"maintenance""#), "it responds {line:?}");
+    Ok(())
+}
+
+/// Requests the view of the agent at this socket.
+pub(super) async fn ask(socket: &Path) -> Result<View> {
+    let line = exchange(socket, r#"{"ask":"members"}"#).await?;
     // A type of its own, with the few fields that count: the check uses no code of the agent.
     let answer: Answer = serde_json::from_str(&line).with_context(|| format!("it responds {line:?}"))?;
     let members = answer.members.into_iter().filter(|member| matches!(&*member.state, "alive" | "suspect"));

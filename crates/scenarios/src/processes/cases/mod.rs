@@ -6,6 +6,7 @@ mod cut;
 mod kill;
 mod leave;
 mod loss;
+mod maintenance;
 mod overload;
 mod partition;
 mod pause;
@@ -55,6 +56,8 @@ pub enum Case {
     SeedName,
     /// All members have too little CPU, and start again with too little.
     Overload,
+    /// A member is stopped in a maintenance that it announced, and in one that it exceeds.
+    Maintenance,
 }
 
 /// How much a run does.
@@ -108,6 +111,7 @@ impl Case {
             Self::Address => address::run(run).await,
             Self::SeedName => seed_name::run(run).await,
             Self::Overload => overload::run(run).await,
+            Self::Maintenance => maintenance::run(run).await,
         }
     }
 }
