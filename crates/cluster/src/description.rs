@@ -1,29 +1,38 @@
 //! What this member says about itself: tags, services, condition. Each change starts from the
 //! latest description, so that no change of several tasks is lost.
 
-use kinfolk_core::About;
+use kinfolk_core::{About, Condition};
 use parking_lot::Mutex;
 
 /// The description and its revision. The registry is not its source: the protocol may hold a new
 /// description back, for example until an incarnation is written.
 #[derive(Debug)]
 pub(crate) struct OwnDescription {
-    latest: Mutex<(About, u64)>,
+    latest: Mutex<Latest>,
+}
+
+#[derive(Debug)]
+struct Latest {
+    about: About,
+    revision: u64,
+    /// The revision that stated the condition last. The condition itself does not tell: a renewed
+    /// maintenance may have the same length and note as the one before.
+    condition_stated: u64,
 }
 
 impl OwnDescription {
     /// The description of a member that starts.
     pub(crate) fn new(about: About) -> Self {
-        Self { latest: Mutex::new((about, 0)) }
+        Self { latest: Mutex::new(Latest { about, revision: 0, condition_stated: 0 }) }
     }
 
     /// The latest description.
     pub(crate) fn get(&self) -> About {
-        self.latest.lock().0.clone()
+        self.latest.lock().about.clone()
     }
 
-    /// Changes the description. Returns it with its revision; the protocol ignores one with a lower
-    /// revision, should two changes overtake each other on the way to it.
+    /// Changes the description, but not the condition. Returns it with its revision; the protocol
+    /// ignores one with a lower revision, should two changes overtake each other on the way to it.
     ///
     /// # Errors
     /// The error of `change`, which has changed nothing then.
@@ -32,9 +41,30 @@ impl OwnDescription {
         change: impl FnOnce(&About) -> Result<About, E>,
     ) -> Result<(About, u64), E> {
         let mut latest = self.latest.lock();
-        let about = change(&latest.0)?;
-        *latest = (about, latest.1 + 1);
-        Ok(latest.clone())
+        latest.about = change(&latest.about)?;
+        latest.revision += 1;
+        Ok((latest.about.clone(), latest.revision))
+    }
+
+    /// States the condition, even if it is the same as before.
+    pub(crate) fn state_condition(&self, condition: Condition) -> (About, u64) {
+        self.latest.lock().state_condition(condition)
+    }
+
+    /// Replaces the condition that was stated with revision `stated`. `None` if another one was
+    /// stated since; that one stays.
+    pub(crate) fn replace_condition(&self, stated: u64, condition: Condition) -> Option<(About, u64)> {
+        let mut latest = self.latest.lock();
+        (latest.condition_stated == stated).then(|| latest.state_condition(condition))
+    }
+}
+
+impl Latest {
+    fn state_condition(&mut self, condition: Condition) -> (About, u64) {
+        self.about.condition = condition;
+        self.revision += 1;
+        self.condition_stated = self.revision;
+        (self.about.clone(), self.revision)
     }
 }
 
@@ -60,5 +90,19 @@ mod tests {
         let own = OwnDescription::new(About::default());
         assert_eq!(own.change(|_| Err(TagsError::EmptyKey)), Err(TagsError::EmptyKey));
         assert_eq!(own.change(|about| Ok::<_, TagsError>(about.clone())).unwrap().1, 1);
+    }
+
+    #[test]
+    fn condition_that_was_stated_again_stays() {
+        let own = OwnDescription::new(About::default());
+        let busy = || Condition::warning("busy");
+        let (_, first) = own.state_condition(busy());
+        own.change(|about| Ok::<_, TagsError>(about.clone())).unwrap();
+        let (_, second) = own.state_condition(busy());
+        assert_eq!(own.replace_condition(first, Condition::Passing), None);
+        assert_eq!(own.get().condition, busy());
+        own.change(|about| Ok::<_, TagsError>(about.clone())).unwrap();
+        let (about, revision) = own.replace_condition(second, Condition::Passing).unwrap();
+        assert_eq!((about.condition, revision), (Condition::Passing, 5));
     }
 }

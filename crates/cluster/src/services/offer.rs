@@ -134,7 +134,8 @@ impl Cluster {
     /// # Cancel safety
     /// The condition may be set even if the future is dropped.
     pub async fn set_condition(&self, condition: Condition) -> Result<(), ClusterError> {
-        self.describe(|about| Ok(About { condition, ..about.clone() })).await
+        let (about, revision) = self.inner.description.state_condition(condition);
+        Ok(self.inner.protocol.describe(about, revision).await?)
     }
 
     /// Announces a planned absence: for at most `length` no member chooses this one's services, nor
@@ -142,7 +143,8 @@ impl Cluster {
     /// rules hold. The maintenance ends by itself after `length`, when this member
     /// [ends](Maintenance::end) it, and when it starts again.
     ///
-    /// `length` is at most [24 hours](Condition::MAINTENANCE_MAX); more counts as that.
+    /// `length` is at most [24 hours](Condition::MAINTENANCE_MAX); more counts as that. A second
+    /// maintenance replaces the first, whose time then ends nothing.
     ///
     /// # Errors
     /// [`ClusterError::Gossip`] if this member has left or has shut down.
@@ -152,22 +154,26 @@ impl Cluster {
     pub async fn maintenance(&self, length: Duration, note: &str) -> Result<Maintenance, ClusterError> {
         let condition = Condition::maintenance(length, note);
         let length = condition.maintenance_length().unwrap_or_default();
-        self.set_condition(condition.clone()).await?;
-        let (cluster, announced) = (self.weak(), condition.clone());
+        let (about, stated) = self.inner.description.state_condition(condition);
+        self.inner.protocol.describe(about, stated).await?;
+        let cluster = self.weak();
         self.inner.tasks.add(BackgroundTask::start(async move {
             sleep(length).await;
             if let Some(cluster) = cluster.upgrade() {
                 // It fails only if the member has left or has shut down, which ends it as well.
-                let _over = cluster.end_maintenance(&announced).await;
+                let _over = cluster.end_maintenance(stated).await;
             }
         }));
-        Ok(Maintenance { cluster: self.clone(), condition })
+        Ok(Maintenance { cluster: self.clone(), stated })
     }
 
-    /// Ends this maintenance, unless another condition was set meanwhile.
-    async fn end_maintenance(&self, announced: &Condition) -> Result<(), ClusterError> {
-        let changed = self.inner.description.get().condition != *announced;
-        if changed { Ok(()) } else { self.set_condition(Condition::Passing).await }
+    /// Ends the maintenance that was stated with this revision, unless another condition was stated
+    /// since.
+    async fn end_maintenance(&self, stated: u64) -> Result<(), ClusterError> {
+        match self.inner.description.replace_condition(stated, Condition::Passing) {
+            Some((about, revision)) => Ok(self.inner.protocol.describe(about, revision).await?),
+            None => Ok(()),
+        }
     }
 
     async fn describe(
@@ -187,7 +193,8 @@ fn named(name: &str) -> Result<ServiceName, NameError> {
 #[derive(Debug)]
 pub struct Maintenance {
     cluster: Cluster,
-    condition: Condition,
+    /// The revision of the description that announced it.
+    stated: u64,
 }
 
 impl Maintenance {
@@ -199,6 +206,6 @@ impl Maintenance {
     /// # Cancel safety
     /// The maintenance may end even if the future is dropped.
     pub async fn end(self) -> Result<(), ClusterError> {
-        self.cluster.end_maintenance(&self.condition).await
+        self.cluster.end_maintenance(self.stated).await
     }
 }
