@@ -9,14 +9,14 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 /// The variables from which the library takes the store's paths (`X509_STORE_set_default_paths`).
-const STORE: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+pub(crate) const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 const NOTHING: &str = "/dev/null";
 
 /// Starts this program again in the same process, with an empty trust store. If that is already
 /// done, it does nothing. If the restart fails, the agent goes on and the library reads the store.
 pub(crate) fn restart_without() {
     // This test ends the recursion: the restarted program has both variables.
-    if STORE.iter().all(|name| std::env::var_os(name).is_some_and(|value| value == NOTHING)) {
+    if VARIABLES.iter().all(|name| std::env::var_os(name).is_some_and(|value| value == NOTHING)) {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
@@ -28,5 +28,5 @@ pub(crate) fn restart_without() {
     }
     // `exec` keeps the process id, so a service manager sees one process. It returns only on
     // failure.
-    let _failed = restarted.args(args).envs(STORE.map(|name| (name, NOTHING))).exec();
+    let _failed = restarted.args(args).envs(VARIABLES.map(|name| (name, NOTHING))).exec();
 }

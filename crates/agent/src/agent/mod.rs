@@ -2,9 +2,11 @@
 //!
 //! It starts the member, serves the control socket, joins, logs every event, and leaves.
 
+mod command_check;
 mod event_log;
 mod events;
 mod identity;
+mod services;
 mod signals;
 mod state;
 
@@ -63,6 +65,7 @@ async fn run_member(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Re
         node = %cluster.id(), cluster = %id, addr = %cluster.addr(), socket = %config.socket.display(),
         "started"
     );
+    services::start(&cluster, config.services.clone());
     let left = Arc::new(Notify::new());
     let serving = tokio::spawn(control::serve(socket, cluster.clone(), id, Arc::clone(&left)));
 

@@ -10,7 +10,8 @@ use crate::exit::STATUS_TABLE;
 const PRECEDENCE: &str = "\
 Each setting is taken from the first source that has it: the flag, the environment, the file, the default. Tags are merged
 key by key in this order. In the file a setting has the name of its flag with '_' for '-'; `join` is a list, and tags are a
-table [tags]. Paths in the file are relative to the file's folder.
+table [tags]. Only the file has the services that the member offers: tables such as [services.db]. Paths in the file are
+relative to the file's folder.
 
 Logs go to standard output. SIGTERM and Ctrl-C make the agent leave and stop; a second one stops it at once, and the other
 members declare it failed. SIGHUP opens the event log again after it was moved away. SIGUSR1 logs the state.";

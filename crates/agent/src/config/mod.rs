@@ -3,6 +3,7 @@
 
 mod file;
 mod form;
+mod services;
 mod settings;
 mod tags;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use kinfolk::{ClusterConfig, FlapPolicy, NodeAddr, NodeIdentity, SwimConfig, Tags};
 
+pub(crate) use services::{CheckKind, CheckSetting, CommandLine, ServiceTables};
 pub(crate) use settings::Settings;
 
 use crate::control;
@@ -37,6 +39,7 @@ pub(crate) struct AgentConfig {
     pub(crate) log_level: LogLevel,
     pub(crate) log_format: LogFormat,
     pub(crate) event_log: Option<PathBuf>,
+    pub(crate) services: ServiceTables,
     tags: Tags,
     settings: Settings,
 }
@@ -81,6 +84,7 @@ impl AgentConfig {
             log_level: settings.log_level.clone().unwrap_or_default(),
             log_format: settings.log_format.unwrap_or_default(),
             event_log: path(&settings.event_log),
+            services: settings.services.clone(),
             tags,
             settings,
         })
@@ -93,6 +97,7 @@ impl AgentConfig {
         let settings = &self.settings;
         config.advertise = settings.advertise.map(|addr| NodeAddr::new(addr.0));
         config.tags = self.tags.clone();
+        config.services = self.services.offered.clone();
         config.state_dir = settings.state_dir.clone().map(|dir| dir.0);
         set(&mut config.rejoin_after_stop, settings.rejoin_after_stop.map(|rejoins| rejoins.0));
         config.swim = settings.swim();

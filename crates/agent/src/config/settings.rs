@@ -1,5 +1,6 @@
 //! The settings of the agent. [`Settings`] declares each with its flag, its environment variable,
-//! its key in the file, its help and its default; [`Settings::over`] lists all of them again.
+//! its key in the file, its help and its default; [`Settings::over`] lists all of them again. The
+//! services are the exception: they are only in the file.
 
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::form::{Address, Attempts, Bool, FilePath, Number, Seed, in_file, seeds_in_file};
+use super::services::{self, ServiceTables};
 use super::tags::{self, TagList};
 use crate::logs::{LogFormat, LogLevel};
 use crate::span::Span;
@@ -128,6 +130,10 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "DURATION", env = "KINFOLK_LEAVE_TIMEOUT")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) leave_timeout: Option<Span>,
+    /// The services that the member offers. Only the file has them: each is a table of its own.
+    #[arg(skip)]
+    #[serde(deserialize_with = "services::in_file")]
+    pub(crate) services: ServiceTables,
 }
 
 /// The failure detection protocol.
@@ -172,6 +178,7 @@ impl Settings {
             pool_max_total: self.pool_max_total.or(file.pool_max_total),
             pool_idle_timeout: self.pool_idle_timeout.or(file.pool_idle_timeout),
             leave_timeout: self.leave_timeout.or(file.leave_timeout),
+            services: file.services,
         }
     }
 
@@ -189,6 +196,7 @@ impl Settings {
         for path in paths.into_iter().flatten() {
             path.0 = folder.join(&path.0);
         }
+        self.services.relative_to(folder);
         self
     }
 }

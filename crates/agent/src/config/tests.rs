@@ -93,6 +93,14 @@ fn settings_reach_the_member() {
 }
 
 #[test]
+fn services_reach_the_member() {
+    let config = with("[services.db]\nport = 5432\ncheck = { tcp = '127.0.0.1:5432' }");
+    let offered = cluster(&config).services;
+    assert_eq!(offered.get("db"), Some(&kinfolk::Service::new(5432)));
+    assert_eq!((offered.len(), config.services.checks.len()), (1, 1));
+}
+
+#[test]
 fn missing_settings_keep_the_library_defaults() {
     let config = with("");
     let (found, expected) = (cluster(&config), ClusterConfig::new(cluster(&config).identity, config.listen));
