@@ -12,6 +12,7 @@ mod exit;
 mod forget;
 mod leave;
 mod logs;
+mod maintenance;
 mod members;
 mod render;
 mod span;
@@ -44,6 +45,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Ca(args) => ca::run(&args),
         Command::Agent(args) => agent::run(args),
         Command::Members(args) => members::run(&args),
+        Command::Maintenance(args) => maintenance::run(&args),
         Command::Forget(args) => forget::run(&args),
         Command::Leave(args) => leave::run(&args),
     }

@@ -2,12 +2,12 @@
 
 use std::io::Write as _;
 
-use kinfolk::NodeState;
+use kinfolk::{Health, NodeState};
 
 use crate::cli::MembersArgs;
 use crate::control::{self, MemberView, MembersView, PartitionView, Request, Response, SuspicionView};
 use crate::exit::{Failure, Status};
-use crate::render::{Cell, Paint, Tone, table, tags};
+use crate::render::{Cell, Paint, Tone, services as services_line, table, tags};
 
 pub(crate) fn run(args: &MembersArgs) -> Result<(), Failure> {
     let Response::Members(view) = control::send_request(args.socket.as_deref(), &Request::Members)? else {
@@ -29,29 +29,10 @@ pub(crate) fn run(args: &MembersArgs) -> Result<(), Failure> {
 fn as_table(paint: Paint, view: &MembersView, all: bool) -> String {
     let shown = view.members.iter().filter(|member| all || member.state.is_member());
     let shown: Vec<&MemberView> = shown.collect();
-    // The column exists only if it has something to show, because it is wide.
-    let has_suspicion = shown.iter().any(|member| member.suspicion.is_some());
-    let row = |member: &&MemberView| {
-        let is_me = member.name == view.node;
-        let phi = member.phi.map_or_else(|| "-".to_owned(), |phi| format!("{phi:.1}"));
-        let mut row = vec![
-            Cell::new(if is_me { Tone::Strong } else { Tone::Plain }, &member.name),
-            Cell::plain(member.addr),
-            Cell::state(member.state),
-            Cell::plain(member.incarnation.get()),
-            Cell::plain(phi),
-        ];
-        if has_suspicion {
-            row.push(Cell::plain(member.suspicion.as_ref().map_or_else(|| "-".to_owned(), suspicion)));
-        }
-        row.push(Cell::plain(tags(&member.tags)));
-        row
-    };
+    let columns: Vec<&Column> = COLUMNS.iter().filter(|column| column.is_shown(&shown)).collect();
+    let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
+    let row = |member: &&MemberView| columns.iter().map(|column| (column.cell)(member, view)).collect();
     let rows: Vec<Vec<Cell>> = shown.iter().map(row).collect();
-    let mut columns = vec!["name", "address", "state", "incarnation", "phi", "tags"];
-    if has_suspicion {
-        columns.insert(5, "suspicion");
-    }
     let count = view.members.iter().filter(|member| member.state.is_member()).count();
     let members = if count == 1 { "member" } else { "members" };
     let head = format!("{count} {members} of cluster {}, as {} sees it", view.cluster, view.node);
@@ -59,7 +40,65 @@ fn as_table(paint: Paint, view: &MembersView, all: bool) -> String {
     let partition = partition_line(view.partition);
     let partition = partition.map(|text| format!("{}\n", paint.tone(Tone::Bad, &text)));
     let hidden = if all { String::new() } else { hidden(&view.members) };
-    format!("{head}\n{}\n{}{hidden}", partition.unwrap_or_default(), table(paint, &columns, &rows))
+    format!("{head}\n{}\n{}{hidden}", partition.unwrap_or_default(), table(paint, &headings, &rows))
+}
+
+/// A column of the table.
+struct Column {
+    heading: &'static str,
+    /// Whether the column has something to show for this member. Without such a member the table
+    /// has no such column, because these columns are wide. `None` for a column that is always
+    /// there.
+    needed: Option<fn(&MemberView) -> bool>,
+    cell: fn(&MemberView, &MembersView) -> Cell,
+}
+
+impl Column {
+    const fn always(heading: &'static str, cell: fn(&MemberView, &MembersView) -> Cell) -> Self {
+        Self { heading, needed: None, cell }
+    }
+
+    fn is_shown(&self, shown: &[&MemberView]) -> bool {
+        self.needed.is_none_or(|needed| shown.iter().any(|member| needed(member)))
+    }
+}
+
+const COLUMNS: [Column; 9] = [
+    Column::always("name", |member, view| {
+        Cell::new(if member.name == view.node { Tone::Strong } else { Tone::Plain }, &member.name)
+    }),
+    Column::always("address", |member, _| Cell::plain(member.addr)),
+    Column::always("state", |member, _| Cell::state(member.state)),
+    Column { heading: "health", needed: Some(|member| member.health != Health::Passing), cell: health },
+    Column::always("incarnation", |member, _| Cell::plain(member.incarnation.get())),
+    Column::always("phi", |member, _| {
+        Cell::plain(member.phi.map_or_else(|| "-".to_owned(), |phi| format!("{phi:.1}")))
+    }),
+    Column {
+        heading: "suspicion",
+        needed: Some(|member| member.suspicion.is_some()),
+        cell: |member, _| Cell::plain(member.suspicion.as_ref().map_or_else(|| "-".to_owned(), suspicion)),
+    },
+    Column { heading: "services", needed: Some(|member| !member.services.is_empty()), cell: services },
+    Column::always("tags", |member, _| Cell::plain(tags(&member.tags))),
+];
+
+/// The health, with its reason in brackets.
+fn health(member: &MemberView, _: &MembersView) -> Cell {
+    let tone = Tone::of_health(member.health);
+    match member.note.as_str() {
+        "" => Cell::new(tone, member.health),
+        note => Cell::new(tone, format_args!("{} ({note})", member.health)),
+    }
+}
+
+/// The services, or a dash. The colour is that of the worst.
+fn services(member: &MemberView, _: &MembersView) -> Cell {
+    let Some(worst) = member.services.iter().map(|service| service.health).max() else {
+        return Cell::plain("-");
+    };
+    let tone = if worst == Health::Passing { Tone::Plain } else { Tone::of_health(worst) };
+    Cell::new(tone, services_line(&member.services))
 }
 
 /// One line with the numbers of failed and left members. Empty if there are none.
@@ -97,6 +136,7 @@ mod tests {
     use kinfolk::{Incarnation, NodeAddr, Tags};
 
     use super::*;
+    use crate::control::ServiceView;
 
     fn member(name: &str, state: NodeState, phi: Option<f64>, tags: &[(&str, &str)]) -> MemberView {
         MemberView {
@@ -107,7 +147,14 @@ mod tests {
             tags: Tags::new(tags.iter().copied()).unwrap(),
             phi,
             suspicion: None,
+            health: Health::Passing,
+            note: String::new(),
+            services: Vec::new(),
         }
+    }
+
+    fn service(name: &str, port: u16, health: Health) -> ServiceView {
+        ServiceView { name: name.parse().unwrap(), port, health, note: String::new() }
     }
 
     #[test]
@@ -172,5 +219,42 @@ e     10.0.0.1:7946  failed   17           -
         ];
         assert_eq!(rows[1..], expected[1..]);
         assert!(rows[0].starts_with("name") && rows[0].contains("suspicion"), "{}", rows[0]);
+    }
+
+    #[test]
+    fn health_and_services_are_shown_where_needed() {
+        let mut first = member("a", NodeState::Alive, None, &[]);
+        first.services = vec![service("db", 5432, Health::Passing), service("web", 80, Health::Critical)];
+        let mut second = member("bb", NodeState::Alive, None, &[("role", "db")]);
+        (second.health, second.note) = (Health::Maintenance, "new kernel".to_owned());
+        let mut third = member("c", NodeState::Alive, None, &[]);
+        (third.health, third.services) = (Health::Warning, vec![service("files", 0, Health::Passing)]);
+        let mut view = view(vec![first, second, third, member("d", NodeState::Left, None, &[])]);
+        let expected = "\
+name  address        state  health                    incarnation  phi  services                   tags
+a     10.0.0.1:7946  alive  passing                   17           -    db:5432 web:80 (critical)
+bb    10.0.0.1:7946  alive  maintenance (new kernel)  17           -    -                          role=db
+c     10.0.0.1:7946  alive  warning                   17           -    files
+";
+        let table = as_table(Paint::off(), &view, false);
+        assert!(table.contains(expected), "{table}");
+
+        // A column that only a hidden member needs is not shown.
+        view.members.iter_mut().for_each(|member| member.health = Health::Passing);
+        view.members[3].health = Health::Critical;
+        assert!(!as_table(Paint::off(), &view, false).contains("health"));
+        assert!(as_table(Paint::off(), &view, true).contains("health"));
+    }
+
+    /// An agent of an earlier version sends no health and no services.
+    #[test]
+    fn view_without_health_is_read_as_passing() {
+        let mut json = serde_json::to_value(member("a", NodeState::Alive, None, &[])).unwrap();
+        assert_eq!((&json["health"], &json["services"]), (&"passing".into(), &serde_json::json!([])));
+        for field in ["health", "note", "services"] {
+            json.as_object_mut().unwrap().remove(field).unwrap();
+        }
+        let read: MemberView = serde_json::from_value(json).unwrap();
+        assert_eq!(read, member("a", NodeState::Alive, None, &[]));
     }
 }

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::io::{IsTerminal as _, stdout};
 
-use kinfolk::{NodeState, Tags};
+use kinfolk::{Health, NodeState, Tags};
+
+use crate::control::ServiceView;
 
 /// Whether to use colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,16 @@ impl Tone {
             NodeState::Left => Self::Left,
         }
     }
+
+    /// The tone of a member or a service with this health.
+    pub(crate) const fn of_health(health: Health) -> Self {
+        match health {
+            Health::Passing => Self::Good,
+            Health::Warning => Self::Warning,
+            Health::Critical => Self::Bad,
+            Health::Maintenance => Self::Left,
+        }
+    }
 }
 
 /// One cell of a table. Its text takes one line: control characters, which tags may hold, are
@@ -95,6 +107,11 @@ impl Cell {
 /// Tags in one line.
 pub(crate) fn tags(tags: &Tags) -> String {
     tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Services in one line.
+pub(crate) fn services(services: &[ServiceView]) -> String {
+    services.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// `text` with escaped control characters. A member's tags could else send commands to the terminal

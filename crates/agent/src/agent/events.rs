@@ -8,7 +8,8 @@ use std::time::Duration;
 use kinfolk::{ClusterEvent, Subscription};
 
 use super::event_log::EventLog;
-use crate::render::{printable, tags};
+use crate::control::ServiceView;
+use crate::render::{printable, services, tags};
 
 /// Logs events until the member has been shut down and the last event is logged.
 pub(super) async fn log_all(mut events: Subscription, event_log: Option<EventLog>) {
@@ -28,10 +29,16 @@ fn log(event: &ClusterEvent) {
             node = %node.id, addr = %node.addr, incarnation = node.incarnation.get(), tags = tags(&node.tags),
             "a member joined"
         ),
-        // A member has moved or has set new tags. What to do: nothing.
         E::NodeUpdated { node } => {
-            let tags = tags(&node.tags);
-            tracing::info!(node = %node.id, addr = %node.addr, tags, "a member changed its address or tags");
+            let services = services(&ServiceView::of(&node.services));
+            let (health, note) = (node.condition.health(), printable(node.condition.note()));
+            // A member has moved, has set new tags, or says something new about its health or its
+            // services. What to do: nothing; if `health` or a service is critical, check that
+            // member.
+            tracing::info!(
+                node = %node.id, addr = %node.addr, %health, note, services, tags = tags(&node.tags),
+                "a member changed its address, health, services or tags"
+            );
         }
         // A member does not answer. Most suspicions end in a refutation. What to do: nothing; if
         // the same member is suspected often, check its load and its network.

@@ -6,6 +6,7 @@ mod ca;
 mod demo;
 mod forget;
 mod leave;
+mod maintenance;
 mod members;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -16,6 +17,7 @@ pub(crate) use ca::{CaArgs, CaCommand, InitArgs, IssueArgs};
 pub(crate) use demo::DemoArgs;
 pub(crate) use forget::ForgetArgs;
 pub(crate) use leave::LeaveArgs;
+pub(crate) use maintenance::MaintenanceArgs;
 pub(crate) use members::MembersArgs;
 
 use crate::exit::{Failure, STATUS_TABLE, Status};
@@ -37,6 +39,7 @@ pub(crate) enum Command {
     Ca(CaArgs),
     Agent(Box<AgentArgs>),
     Members(MembersArgs),
+    Maintenance(MaintenanceArgs),
     Forget(ForgetArgs),
     Leave(LeaveArgs),
 }
@@ -146,6 +149,7 @@ mod tests {
             ("forget", "refuses to forget"),
             ("leave", "waits for a seed (--join)"),
             ("members", "through its control socket"),
+            ("maintenance", "no member declares this one failed"),
         ] {
             let help = Cli::command().find_subcommand_mut(name).unwrap().render_long_help().to_string();
             let words = help.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) use client::send_request;
 pub(crate) use server::serve;
 pub(crate) use socket::ControlSocket;
-pub(crate) use view::{ForgottenView, LeftView, MemberView, MembersView, PartitionView, SuspicionView};
+pub(crate) use view::{
+    ForgottenView, LeftView, MaintenanceView, MemberView, MembersView, PartitionView, ServiceView,
+    SuspicionView,
+};
 
 /// The message when the agent sends the response to another request.
 pub(crate) const WRONG_RESPONSE: &str =
@@ -33,6 +36,15 @@ pub(crate) enum Request {
         /// The name of that member.
         node: NodeId,
     },
+    /// Announce a planned absence of this member.
+    Maintenance {
+        /// For how many seconds, at least 1 and at most 24 hours.
+        seconds: u32,
+        /// Why; may be empty.
+        note: String,
+    },
+    /// End the planned absence of this member.
+    EndMaintenance,
 }
 
 /// A response.
@@ -45,6 +57,15 @@ pub(crate) enum Response {
     Left(LeftView),
     /// The response to [`Request::Forget`]: it is removed here, and gossip removes it elsewhere.
     Forgotten(ForgottenView),
+    /// The response to [`Request::Maintenance`]: it has begun.
+    Maintenance(MaintenanceView),
+    /// The response to [`Request::EndMaintenance`].
+    MaintenanceEnded {
+        /// The member.
+        name: NodeId,
+        /// Whether it was in maintenance.
+        was: bool,
+    },
     /// The agent does not do what the request asks.
     Refused {
         /// Why, and what to do.

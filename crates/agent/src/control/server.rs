@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk::{Cluster, ClusterId};
+use kinfolk::{Cluster, ClusterId, Condition, Health};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
-use super::{ControlSocket, MembersView, Request, Response};
+use super::{ControlSocket, MaintenanceView, MembersView, Request, Response};
 
 /// The maximum length of a request in bytes. The agent refuses a longer one.
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
@@ -69,6 +69,8 @@ async fn serve_one(
             Ok(known) => Response::Forgotten(known.as_ref().into()),
             Err(error) => Response::Refused { why: error.to_string() },
         },
+        Ok(Request::Maintenance { seconds, note }) => maintenance(cluster, seconds, &note).await,
+        Ok(Request::EndMaintenance) => end_maintenance(cluster).await,
         Err(error) => {
             // The client sent something else than a request of this version. What to do: use the
             // program of the agent's version.
@@ -85,4 +87,35 @@ async fn serve_one(
         left.notify_one();
     }
     written
+}
+
+/// Announces a planned absence. The member ends it after its time, not when the client ends.
+async fn maintenance(cluster: &Cluster, seconds: u32, note: &str) -> Response {
+    let (length, longest) = (Duration::from_secs(seconds.into()), Condition::MAINTENANCE_MAX);
+    if length.is_zero() || length > longest {
+        // The library would shorten it silently, and the operator would rely on the longer time.
+        let longest = longest.as_secs();
+        return Response::Refused {
+            why: format!("a maintenance of {seconds} s is not possible; give 1 to {longest} s"),
+        };
+    }
+    match cluster.maintenance(length, note).await {
+        Ok(_runs_on) => {
+            // The note as the other members see it: a long one is cut.
+            let note = Condition::maintenance(length, note).note().to_owned();
+            Response::Maintenance(MaintenanceView { name: cluster.id().clone(), seconds, note })
+        }
+        Err(error) => Response::Refused { why: error.to_string() },
+    }
+}
+
+/// Ends the planned absence. Without one it changes nothing that the other members see.
+async fn end_maintenance(cluster: &Cluster) -> Response {
+    let members = cluster.members();
+    let mine = members.get(cluster.id());
+    let was = mine.is_some_and(|mine| mine.condition.health() == Health::Maintenance);
+    match cluster.set_condition(Condition::Passing).await {
+        Ok(()) => Response::MaintenanceEnded { name: cluster.id().clone(), was },
+        Err(error) => Response::Refused { why: error.to_string() },
+    }
 }

@@ -2,12 +2,13 @@
 //! `members --json` prints.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk::{
-    Cluster, ClusterId, Finding, Incarnation, LeaveReport, NodeAddr, NodeId, NodeState, NodeStatus,
-    SuspicionStatus, Tags,
+    Cluster, ClusterId, Finding, Health, Incarnation, LeaveReport, NodeAddr, NodeId, NodeState, NodeStatus,
+    Service, ServiceName, Services, SuspicionStatus, Tags,
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,53 @@ pub(crate) struct MemberView {
     /// Why this agent suspects it. None if it does not.
     #[serde(default)]
     pub(crate) suspicion: Option<SuspicionView>,
+    /// What it says about its own health.
+    #[serde(default)]
+    pub(crate) health: Health,
+    /// Why it has this health; may be empty.
+    #[serde(default)]
+    pub(crate) note: String,
+    /// The services that it offers, ordered by name.
+    #[serde(default)]
+    pub(crate) services: Vec<ServiceView>,
+}
+
+/// A service that a member offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServiceView {
+    pub(crate) name: ServiceName,
+    /// 0 for a service that is reached through the streams of the cluster.
+    pub(crate) port: u16,
+    /// What the member says about the health of the service.
+    pub(crate) health: Health,
+    /// Why it has this health; may be empty.
+    #[serde(default)]
+    pub(crate) note: String,
+}
+
+impl ServiceView {
+    /// All services of a member.
+    pub(crate) fn of(services: &Services) -> Vec<Self> {
+        let view = |(name, service): (&ServiceName, &Service)| Self {
+            name: name.clone(),
+            port: service.port,
+            health: service.condition.health(),
+            note: service.condition.note().to_owned(),
+        };
+        services.iter().map(view).collect()
+    }
+}
+
+/// As `db:5432`, with the health behind it if it is not passing.
+impl fmt::Display for ServiceView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, port, health, .. } = self;
+        match port {
+            0 => write!(f, "{name}")?,
+            _ => write!(f, "{name}:{port}")?,
+        }
+        if *health == Health::Passing { Ok(()) } else { write!(f, " ({health})") }
+    }
 }
 
 /// What makes an agent suspect a member that it has not declared failed.
@@ -95,6 +143,17 @@ impl From<LeaveReport> for LeftView {
     }
 }
 
+/// A planned absence that has begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MaintenanceView {
+    /// The member.
+    pub(crate) name: NodeId,
+    /// For how many seconds.
+    pub(crate) seconds: u32,
+    /// Why, as the other members see it; may be empty.
+    pub(crate) note: String,
+}
+
 /// The forgotten member, as the agent knew it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ForgottenView {
@@ -128,6 +187,9 @@ impl MembersView {
             tags: node.tags.clone(),
             phi: cluster.phi(&node.id).filter(|_| node.state.is_member()),
             suspicion: suspicions.remove(&node.id).filter(|_| node.state.is_member()),
+            health: node.condition.health(),
+            note: node.condition.note().to_owned(),
+            services: ServiceView::of(&node.services),
         };
         let members = snapshot.nodes().iter().map(member).collect();
         let status = cluster.partition_status();

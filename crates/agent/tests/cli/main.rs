@@ -10,5 +10,6 @@ mod demo;
 mod field_reports;
 mod operate;
 mod process;
+mod services;
 mod start_failures;
 mod state_dir;
