@@ -55,5 +55,5 @@ fn unusable_input_gives_one_line() {
     run(&["ca", "issue", &cluster.text("."), "a", "--days", "0"]).must_fail(2, &["1..=3650"]);
     run(&["ca", "init", &cluster.text(".")]).must_fail(2, &["--cluster"]);
     fs::write(cluster.path("ca.pem"), "junk").unwrap();
-    run(&["ca", "issue", &cluster.text("."), "a"]).must_fail(4, &["CA certificate cannot be read"]);
+    run(&["ca", "issue", &cluster.text("."), "a"]).must_fail(4, &["cannot read the CA certificate"]);
 }

@@ -92,7 +92,7 @@ fn unreadable_certificate_is_refused() {
     let cluster = cluster_with("a");
     agent(&cluster, "b", &[]).must_fail(4, &["certificate", "b.pem", "kinfolk ca issue"]);
     fs::write(cluster.path("a.pem"), "junk").unwrap();
-    agent(&cluster, "a", &[]).must_fail(4, &["certificate cannot be read", "a.pem"]);
+    agent(&cluster, "a", &[]).must_fail(4, &["cannot read the certificate", "a.pem"]);
 }
 
 #[test]
