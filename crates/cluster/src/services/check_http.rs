@@ -14,8 +14,8 @@ use super::check::{Check, CheckOutcome};
 
 impl Check {
     /// A check that sends a `GET` to this URL, such as `http://127.0.0.1:8080/health`. A status of
-    /// 200 to 299 is passing, 429 (too many requests) is a warning, and any other is critical, as in
-    /// Consul. The body is not read.
+    /// 200 to 299 is passing, 429 (too many requests) is a warning, and any other is critical, as
+    /// in Consul. The body is not read.
     ///
     /// Needs the feature `http-check`.
     ///
