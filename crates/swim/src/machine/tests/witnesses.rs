@@ -60,3 +60,11 @@ fn witnesses_get_more_time_from_a_slow_member() {
     };
     assert!(told.contains("PingReq(a, 550 ms,"), "{told}");
 }
+
+#[test]
+fn silence_alone_accuses_among_two_members() {
+    let mut bench = bench(&["a"]);
+    silent(&mut bench);
+    bench.pass(Duration::from_millis(500));
+    assert_eq!((bench.known("a"), bench.machine.stats().isolated), ((1, NodeState::Suspect), 0));
+}
