@@ -53,7 +53,7 @@ fn exchange_ends_after_4096_pages() {
 }
 
 #[test]
-fn page_that_ends_as_the_last_one_ends_the_exchange() {
+fn repeated_last_name_ends_the_exchange() {
     let mut bench = lifeguard(&[]);
     join(&mut bench);
     welcome(&mut bench);
