@@ -298,3 +298,33 @@ impl Context {
         cx
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The facts that one method makes.
+    fn makes(cx: &mut Context, names: &[&str]) -> usize {
+        for name in names {
+            cx.fact(Fact::CompareWith(NodeId::new(name).unwrap()));
+        }
+        cx.stack_facts()
+    }
+
+    fn next(cx: &mut Context) -> Option<String> {
+        match cx.next_fact()? {
+            Fact::CompareWith(id) => Some(id.to_string()),
+            other => panic!("unexpected: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn facts_of_a_fact_go_before_those_that_wait() {
+        let mut cx = Context::of_others(SwimConfig::verified(), &[]);
+        assert_eq!((makes(&mut cx, &["a", "b"]), cx.waiting_facts()), (2, 2));
+        assert_eq!(next(&mut cx).as_deref(), Some("a"));
+        assert_eq!((cx.waiting_facts(), makes(&mut cx, &["c", "d"])), (1, 3));
+        let rest: String = std::iter::from_fn(|| next(&mut cx)).collect();
+        assert_eq!((rest.as_str(), cx.waiting_facts()), ("cdb", 0));
+    }
+}

@@ -166,4 +166,48 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn removed_next_target_causes_no_skip_and_no_repeat() {
+        let rng = &mut Rng::from_seed(1);
+        let mut roster = roster(10, rng);
+        let mut probed: Vec<_> = (0..5).map(|_| roster.next_target(rng).unwrap()).collect();
+        let removed = roster.order[roster.next].clone();
+        roster.remove(&removed);
+        probed.extend((0..4).map(|_| roster.next_target(rng).unwrap()));
+        assert_eq!(probed.iter().collect::<BTreeSet<_>>().len(), 9);
+        assert!(!probed.contains(&removed));
+    }
+
+    #[test]
+    fn new_member_can_get_each_place() {
+        let place = |seed| {
+            let rng = &mut Rng::from_seed(seed);
+            let mut roster = roster(3, rng);
+            roster.insert(&id(3), rng);
+            roster.order.iter().position(|other| *other == id(3)).unwrap()
+        };
+        assert_eq!((0..100).map(place).collect::<BTreeSet<_>>(), BTreeSet::from([0, 1, 2, 3]));
+    }
+
+    #[test]
+    fn nearly_a_quarter_of_many_members_is_found() {
+        let rng = &mut Rng::from_seed(1);
+        let roster = Roster::of((0..10_000).map(id), rng);
+        assert_eq!(roster.random(2_499, None, rng).len(), 2_499);
+    }
+
+    /// A shuffle costs a random number for each member. That is bounded, or the price of a large
+    /// choice.
+    #[test]
+    fn only_small_rosters_and_large_choices_are_shuffled() {
+        for (size, count, shuffled) in [(64, 1, true), (65, 1, false), (100, 24, false), (100, 25, true)] {
+            let mut rng = Rng::from_seed(1);
+            let roster = Roster::of((0..size).map(id), &mut rng);
+            let mut shuffle = rng.clone();
+            shuffle.shuffle(&mut vec![(); size]);
+            assert_eq!(roster.random(count, None, &mut rng).len(), count);
+            assert_eq!(rng == shuffle, shuffled, "{count} of {size}");
+        }
+    }
 }

@@ -283,4 +283,23 @@ mod tests {
         let due: Vec<_> = std::iter::from_fn(|| timers.pop_due(at(9))).collect();
         assert_eq!(due, [Timer::Probe, Timer::Sync]);
     }
+
+    /// With 100 timers scheduled, up to 232 entries are kept.
+    #[test]
+    fn heap_is_rebuilt_beyond_its_bound_of_entries() {
+        let at = |ms| Instant::ORIGIN + Duration::from_millis(ms);
+        let mut timers = Timers::default();
+        for ms in 0..100 {
+            timers.schedule(at(ms), Timer::Sync);
+        }
+        let mut entries_after = |cancelled: usize| {
+            for _ in 0..cancelled {
+                let key = timers.schedule(at(9_999), Timer::Probe);
+                timers.cancel(key);
+            }
+            timers.sending.entries.len()
+        };
+        assert_eq!([entries_after(132), entries_after(1), entries_after(1)], [232, 100, 101]);
+        assert_eq!(timers.len(), 100);
+    }
 }

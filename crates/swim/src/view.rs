@@ -64,3 +64,16 @@ fn folded(digest: u64) -> u32 {
     let low = (digest ^ (digest >> 32)) & u64::from(u32::MAX);
     u32::try_from(low).expect("the upper half is masked off")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Members of other releases must compute the same digest.
+    #[test]
+    fn folded_digest_is_both_halves_combined() {
+        assert_eq!(folded(0x1234_5678_9ABC_DEF0), 0x8888_8888);
+        assert_eq!(folded(0x0000_0001_0000_0001), 0);
+        assert_eq!(folded(0xFFFF_FFFF_0000_0000), u32::MAX);
+    }
+}

@@ -110,3 +110,34 @@ pub(crate) fn relay_failed(cx: &mut Context, relay: &Relay, closed: bool) {
         cx.reply(relay.reply_to, Message::Nack { closed, lossy: relay.lossy });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::NodeState::Alive;
+
+    use super::*;
+    use crate::interface::config::SwimConfig;
+    use crate::interface::input::RequestId;
+
+    #[test]
+    fn each_subject_has_one_port_check_at_a_time() {
+        let mut cx = Context::of_others(SwimConfig::verified(), &[("a", Alive), ("b", Alive)]);
+        let mut helper = Helper::default();
+        let mut checks_after = |cx: &mut Context, name: &str, relay: Option<u64>| {
+            let id = NodeId::new(name).unwrap();
+            let subject = Checked::Subject(id.clone());
+            helper.check_port(cx, &id, relay.map_or(subject, |number| Checked::Relay(RequestId(number))));
+            if cx.stats.port_checks == 6 {
+                assert!(helper.port_check_ended(cx, CheckId(0)).is_some());
+            }
+            cx.stats.port_checks
+        };
+        assert_eq!([checks_after(&mut cx, "a", None), checks_after(&mut cx, "a", None)], [1, 1]);
+        assert_eq!([checks_after(&mut cx, "b", None), checks_after(&mut cx, "b", None)], [2, 2]);
+        for number in 3..=6 {
+            assert_eq!(checks_after(&mut cx, "a", Some(number)), number, "each relay has its own");
+        }
+        assert_eq!(checks_after(&mut cx, "a", None), 7, "the first check has ended");
+        assert_eq!(checks_after(&mut cx, "stranger", None), 7, "its address is unknown");
+    }
+}

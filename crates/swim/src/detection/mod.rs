@@ -340,3 +340,43 @@ pub(crate) mod peek {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::config::SwimConfig;
+
+    fn context(config: SwimConfig, names: &[String]) -> Context {
+        let others: Vec<_> = names.iter().map(|name| (name.as_str(), NodeState::Alive)).collect();
+        Context::of_others(config, &others)
+    }
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("n{number:02}")).collect()
+    }
+
+    /// About four members of a group of any size do so.
+    #[test]
+    fn four_members_update_a_returned_one_in_round_robin() {
+        for (others, least, most) in [(1, 1_000, 1_000), (4, 1_000, 1_000), (8, 450, 550)] {
+            let mut cx = context(SwimConfig::lifeguard(), &names(others));
+            let detection = Detection::in_turn(&mut cx);
+            let id = NodeId::new("n00").unwrap();
+            let count = (0..1_000).filter(|_| detection.updates_returned_member(&mut cx, &id)).count();
+            assert!((least..=most).contains(&count), "{count} of 1,000 with {others} others");
+        }
+    }
+
+    #[test]
+    fn watchers_update_a_returned_member_in_rings() {
+        let names = names(20);
+        let mut cx = context(SwimConfig::verified(), &names);
+        let mut detection = Detection::in_rings(&mut cx);
+        detection.begin(&mut cx);
+        for name in &names {
+            let id = NodeId::new(name).unwrap();
+            let watches = peek::watches(&mut detection, &id);
+            assert_eq!(detection.updates_returned_member(&mut cx, &id), watches, "{name}");
+        }
+    }
+}

@@ -71,3 +71,53 @@ impl Flood {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kinfolk_core::NodeState::Alive;
+
+    use super::super::tests::broadcast;
+    use super::*;
+    use crate::interface::config::SwimConfig;
+    use crate::interface::priority::Priority;
+
+    /// A queue with one broadcast of this many bytes.
+    fn queue(bytes: usize) -> GossipQueue {
+        let mut queue = GossipQueue::new();
+        queue.push(broadcast(0, bytes), Priority::Low);
+        queue
+    }
+
+    #[test]
+    fn one_flood_is_scheduled_after_the_delay() {
+        let mut cx = Context::of_others(SwimConfig::verified(), &[("a", Alive)]);
+        let mut flood = Flood::default();
+        flood.schedule_fresh(&mut cx, &GossipQueue::new());
+        assert_eq!(cx.timers.len(), 0, "there is nothing to send");
+        for _ in 0..2 {
+            flood.schedule_fresh(&mut cx, &queue(500));
+            assert_eq!((cx.timers.len(), cx.timers.next()), (1, Some(cx.now + Duration::from_millis(5))));
+        }
+    }
+
+    #[test]
+    fn lone_member_schedules_no_flood() {
+        let mut cx = Context::of_others(SwimConfig::verified(), &[]);
+        Flood::default().schedule_fresh(&mut cx, &queue(500));
+        assert_eq!(cx.timers.len(), 0);
+    }
+
+    #[test]
+    fn flood_and_envelope_fill_at_most_one_message() {
+        let mut cx = Context::of_others(SwimConfig::verified(), &[("a", Alive)]);
+        let neighbours = vec![NodeId::new("a").unwrap()];
+        let recipients = Recipients::new(neighbours, std::iter::empty());
+        let room = GOSSIP_BYTES_MAX - ENVELOPE_BYTES;
+        for (bytes, is_sent) in [(room, true), (room + 1, false)] {
+            Flood::default().send(&mut cx, &mut queue(bytes), &recipients);
+            assert_eq!(cx.pop_output().is_some(), is_sent, "{bytes} bytes");
+        }
+    }
+}

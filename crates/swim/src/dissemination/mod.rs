@@ -177,3 +177,38 @@ impl Dissemination {
         &mut self.queue
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::Incarnation;
+
+    use super::*;
+    use crate::interface::config::SwimConfig;
+
+    /// A broadcast of this many bytes as an update.
+    pub(super) fn broadcast(number: u64, bytes: usize) -> Update {
+        let update = |payload: usize| {
+            let (origin, instance) = (NodeId::new("b").unwrap(), Incarnation::new(1));
+            Update::User(UserMessage { origin, instance, number, payload: vec![0; payload].into() })
+        };
+        let update = update(1_000 + bytes - codec::encoded_len(&update(1_000)));
+        assert_eq!(codec::encoded_len(&update), bytes);
+        update
+    }
+
+    #[test]
+    fn updates_and_envelope_fill_at_most_one_message() {
+        let mut cx = Context::of_others(SwimConfig::lifeguard(), &[("a", NodeState::Alive)]);
+        let room = GOSSIP_BYTES_MAX - ENVELOPE_BYTES;
+        let first = || Some(broadcast(0, 500));
+        for (first, bytes, waiting) in
+            [(None, room, 1), (None, room + 1, 0), (first(), room - 500, 1), (first(), room - 499, 0)]
+        {
+            for mut dissemination in [Dissemination::in_rounds(&mut cx), Dissemination::by_flood()] {
+                dissemination.push(broadcast(1, bytes), Priority::Low, None);
+                let sent = dissemination.gossip_beginning_with(&cx, first.clone(), false);
+                assert_eq!(sent.len(), usize::from(first.is_some()) + waiting, "{bytes} bytes");
+            }
+        }
+    }
+}

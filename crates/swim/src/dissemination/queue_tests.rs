@@ -227,3 +227,56 @@ fn piggyback_stays_within_its_bounds() {
     assert_eq!(queue.piggyback(UPDATES_MAX - 1, 4_096, (7, 3), true).len(), 1);
     assert_eq!(queue.piggyback(UPDATES_MAX, 4_096, (7, 3), true), []);
 }
+
+/// A message tries 40 updates.
+#[test]
+fn small_update_behind_39_large_ones_is_sent() {
+    for (large, found) in [(39, 1), (40, 0)] {
+        let mut queue = GossipQueue::new();
+        queue.push(user(999, 1), Priority::Low);
+        (0..large).for_each(|number| queue.push(user(number, 1_000), Priority::Low));
+        assert_eq!(queue.piggyback(0, 500, (8, 3), false).len(), found, "{large}");
+        assert_eq!(queue.take(0, 500, 8, 3).len(), found, "{large}");
+    }
+}
+
+#[test]
+fn sent_broadcasts_make_room_for_others() {
+    let mut queue = GossipQueue::new();
+    for _ in 0..2 {
+        (0..GossipQueue::BROADCASTS_MAX as u64).for_each(|number| queue.push(user(number, 0), Priority::Low));
+        while !queue.take(0, 4_096, 1, 1).is_empty() {}
+        assert_eq!((queue.len(), queue.broadcasts_dropped()), (0, 0));
+    }
+}
+
+#[test]
+fn claim_of_1024_bytes_keeps_its_description() {
+    let tagged = |len: usize| {
+        let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
+        let tags = Tags::new([("k", "v".repeat(len))]).unwrap();
+        NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), tags)
+    };
+    let largest = 900 + INLINE_CLAIM_MAX - codec::encoded_len(&tagged(900));
+    for (len, complete) in [(largest, true), (largest + 1, false)] {
+        let update = inline(Update::Node { status: Arc::new(tagged(len)), accusers: Vec::new() });
+        let Update::Node { status, .. } = update else { panic!("it is a claim") };
+        assert_eq!(status.is_complete(), complete);
+    }
+}
+
+#[test]
+fn fresh_update_that_does_not_fit_waits() {
+    let mut queue = GossipQueue::new();
+    queue.push(user(0, 10), Priority::Low);
+    queue.push(user(1, 1_000), Priority::Low);
+    let fresh = |queue: &mut GossipQueue| {
+        let taken = queue.take_fresh(1, 500, 8, 3);
+        names(&taken.into_iter().map(|(update, _)| update).collect::<Vec<_>>())
+    };
+    assert_eq!(fresh(&mut queue), ["user-0"], "it does not block others");
+    queue.push(user(2, 10), Priority::Low);
+    queue.push(user(3, 1_000), Priority::Low);
+    queue.push(user(4, 10), Priority::Low);
+    assert_eq!(fresh(&mut queue), ["user-4"], "none goes before an update that is newer");
+}

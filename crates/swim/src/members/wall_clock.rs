@@ -58,7 +58,7 @@ impl WallClock {
 
     /// Whether the known incarnation of `id` lay too far ahead when the clock was set back.
     pub(super) fn is_far_ahead(&self, id: &NodeId) -> bool {
-        !self.far_ahead.is_empty() && self.far_ahead.contains(id)
+        self.far_ahead.contains(id)
     }
 
     /// Counts a refusal. Returns the report, unless the last one is too recent.
@@ -97,7 +97,7 @@ impl WallClock {
     /// A claim replaces what is known of `id` now. Returns whether its incarnation lay too far
     /// ahead when the clock was set back.
     pub(super) fn end_far_ahead(&mut self, id: &NodeId) -> bool {
-        !self.far_ahead.is_empty() && self.far_ahead.remove(id)
+        self.far_ahead.remove(id)
     }
 }
 

@@ -70,4 +70,15 @@ mod tests {
         }
         assert_eq!(ids(&guests, Instant::ORIGIN), (1..=GUESTS_MAX).map(id).collect::<Vec<_>>());
     }
+
+    #[test]
+    fn insert_removes_guests_whose_time_is_over() {
+        for (nanos, kept) in [(0, 1), (1, 2)] {
+            let mut guests = Guests::default();
+            guests.insert(Instant::ORIGIN, &id(0));
+            let now = Instant::ORIGIN + GUEST_TIME.saturating_sub(Duration::from_nanos(nanos));
+            guests.insert(now, &id(1));
+            assert_eq!(guests.0.len(), kept);
+        }
+    }
 }

@@ -117,4 +117,21 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn third_address_within_interval_is_an_update() {
+        let mut moves = AddressMoves::default();
+        let soon = Instant::ORIGIN + Duration::from_secs(1);
+        assert_eq!(moves.changed(Instant::ORIGIN, &at_port(1), &at_port(2)), MoveReport::Update);
+        assert_eq!(moves.changed(soon, &at_port(2), &at_port(3)), MoveReport::Update);
+        assert_eq!(moves.changed(soon, &at_port(3), &at_port(2)), MoveReport::Conflict);
+    }
+
+    #[test]
+    fn forgotten_member_has_no_former_address() {
+        let mut moves = AddressMoves::default();
+        assert_eq!(moves.changed(Instant::ORIGIN, &at_port(1), &at_port(2)), MoveReport::Update);
+        moves.forget(&NodeId::new("a").unwrap());
+        assert_eq!(moves.changed(Instant::ORIGIN, &at_port(2), &at_port(1)), MoveReport::Update);
+    }
 }

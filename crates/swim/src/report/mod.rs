@@ -143,3 +143,102 @@ pub(crate) fn finding_of(cx: &Context, change: &Change) -> Option<Finding> {
         after.id != cx.me && was != Some(after.state) && !(was.is_none() && after.state == NodeState::Alive);
     notable.then_some(Finding::State(after.state))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use kinfolk_core::NodeState::{Alive, Failed};
+    use kinfolk_core::{Incarnation, NodeAddr, NodeStatus, Reason, Tags};
+
+    use super::*;
+    use crate::interface::config::SwimConfig;
+
+    fn context() -> Context {
+        Context::of_others(SwimConfig::verified(), &[("a", Alive)])
+    }
+
+    fn id() -> NodeId {
+        NodeId::new("a").unwrap()
+    }
+
+    fn at_port(port: u16) -> Arc<NodeStatus> {
+        let addr = NodeAddr::new(([127, 0, 0, 1], port).into());
+        NodeStatus::alive(id(), addr, Incarnation::new(1), Tags::empty()).into()
+    }
+
+    fn change(report: &mut Report, cx: &mut Context, before: Arc<NodeStatus>, after: Arc<NodeStatus>) {
+        let cause = Cause::by(id(), Reason::Reported);
+        report.emit_events(cx, &Change::Applied { before: Some(before), after }, &cause);
+    }
+
+    /// The member fails and returns. Returns the time of the next timer.
+    fn returns(report: &mut Report, cx: &mut Context) -> Option<kinfolk_core::Instant> {
+        let failed: Arc<NodeStatus> = at_port(1).with_state(Failed).into();
+        change(report, cx, at_port(1), Arc::clone(&failed));
+        change(report, cx, failed, at_port(1));
+        cx.timers.next()
+    }
+
+    fn conflicts(cx: &mut Context) -> Vec<u64> {
+        let outputs = std::iter::from_fn(|| cx.pop_output());
+        let conflict = |output| match output {
+            crate::Output::Event(ClusterEvent::NameConflict { count, .. }) => Some(count),
+            _ => None,
+        };
+        outputs.filter_map(conflict).collect()
+    }
+
+    #[test]
+    fn repeated_finding_is_recorded_once_if_wanted() {
+        let cx = context();
+        let mut report = Report::new(None);
+        let mut count_after = |finding, once| {
+            let cause = Cause::by(id(), Reason::Reported);
+            let at = cx.now;
+            let incarnation = Incarnation::new(1);
+            let evidence =
+                Evidence { at, finding, cause, incarnation, phi: None, round_trip: None, local_health: 0 };
+            report.note(&id(), evidence, once);
+            report.explain(&id()).len()
+        };
+        assert_eq!([count_after(Finding::Held, true), count_after(Finding::Held, true)], [1, 1]);
+        assert_eq!([count_after(Finding::Held, false), count_after(Finding::Isolated, true)], [2, 3]);
+    }
+
+    #[test]
+    fn conflict_report_comes_after_a_minute_with_changes() {
+        let (mut cx, mut report) = (context(), Report::new(None));
+        change(&mut report, &mut cx, at_port(1), at_port(2));
+        assert_eq!((conflicts(&mut cx), cx.timers.next()), (vec![], None));
+        change(&mut report, &mut cx, at_port(2), at_port(1));
+        let next = cx.now + Duration::from_mins(1);
+        assert_eq!((conflicts(&mut cx), cx.timers.next()), (vec![1], Some(next)));
+        report.name_conflict_due(&mut cx, &id());
+        assert_eq!(conflicts(&mut cx), [0; 0], "nothing has changed since the first report");
+        change(&mut report, &mut cx, at_port(1), at_port(2));
+        assert_eq!(conflicts(&mut cx), [0; 0]);
+        report.name_conflict_due(&mut cx, &id());
+        assert_eq!(conflicts(&mut cx), [1]);
+    }
+
+    #[test]
+    fn flapping_member_is_checked_after_its_quiet_time() {
+        let policy = FlapPolicy::default();
+        let (mut cx, mut report) = (context(), Report::new(Some(policy)));
+        assert_eq!([returns(&mut report, &mut cx), returns(&mut report, &mut cx)], [None, None]);
+        assert_eq!(returns(&mut report, &mut cx), Some(cx.now + policy.quiet));
+        assert_eq!(cx.stats.flapping, 1);
+    }
+
+    #[test]
+    fn forgotten_member_starts_with_no_returns() {
+        let (mut cx, mut report) = (context(), Report::new(Some(FlapPolicy::default())));
+        returns(&mut report, &mut cx);
+        returns(&mut report, &mut cx);
+        report.forget(&id());
+        assert_eq!([returns(&mut report, &mut cx), returns(&mut report, &mut cx)], [None, None]);
+        assert!(returns(&mut report, &mut cx).is_some());
+    }
+}

@@ -30,3 +30,35 @@ impl Buckets {
         self.0[bucket / 64] |= 1 << (bucket % 64);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn set_holds_only_the_inserted_buckets() {
+        let mut names = BTreeMap::new();
+        for number in 0.. {
+            let id = NodeId::new(&format!("n{number}")).unwrap();
+            names.entry(usize::from(RegistryView::bucket_of(&id))).or_insert(id);
+            if names.len() == BUCKETS {
+                break;
+            }
+        }
+        let held = |set: &Buckets| -> Vec<usize> {
+            names.iter().filter(|(_, id)| set.hold(id)).map(|(bucket, _)| *bucket).collect()
+        };
+        for bucket in 0..BUCKETS {
+            let mut set = Buckets::NONE;
+            set.insert(bucket);
+            assert_eq!(held(&set), [bucket]);
+            set.insert(255);
+            set.insert(0);
+            assert!(held(&set).iter().all(|held| [0, bucket, 255].contains(held)));
+            assert!([0, bucket, 255].iter().all(|wanted| held(&set).contains(wanted)));
+        }
+        assert_eq!((held(&Buckets::ALL).len(), held(&Buckets::NONE).len()), (BUCKETS, 0));
+    }
+}

@@ -330,4 +330,23 @@ mod tests {
         let largest = PAGE_BYTES_MAX + encoded_len(&status);
         assert!(largest + 256 < MESSAGE_BYTES_MAX);
     }
+
+    /// They are part of the protocol: a member of another release refuses more.
+    #[test]
+    fn largest_page_and_message_have_fixed_sizes() {
+        assert_eq!((PAGE_BYTES_MAX, MESSAGE_BYTES_MAX), (24_576, 49_152));
+    }
+
+    #[test]
+    fn claim_with_more_than_8_accusers_is_refused() {
+        let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
+        let id = NodeId::new("a").unwrap();
+        let status = Arc::new(NodeStatus::alive(id.clone(), addr, Incarnation::new(1), Tags::empty()));
+        let claim = |accusers| {
+            let accusers = vec![id.clone(); accusers];
+            encode(&Message::Gossip { gossip: vec![Update::Node { status: status.clone(), accusers }] })
+        };
+        assert!(claim(Cause::ACCUSERS_MAX).is_ok());
+        assert!(matches!(claim(Cause::ACCUSERS_MAX + 1), Err(CodecError::Rule(_))));
+    }
 }

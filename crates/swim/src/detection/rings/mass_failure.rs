@@ -221,6 +221,7 @@ fn orphans(cx: &Context, subjects: &Subjects) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detection::rings::subject::InFlight;
     use crate::interface::config::SwimConfig;
 
     const TIMES: Times = Times { grace: Duration::from_secs(30), tolerated: Duration::from_secs(5) };
@@ -323,5 +324,96 @@ mod tests {
         let mut hold = Hold::default();
         hold.observe(at(0), (5, 10), Times { grace: Duration::ZERO, ..TIMES });
         assert_eq!(hold, Hold::Armed);
+    }
+
+    fn names() -> Vec<String> {
+        (0..20).map(|number| format!("n{number:02}")).collect()
+    }
+
+    /// A group of 21 in which the others are suspect if `suspect` says so, and the rings of this
+    /// member.
+    fn group(suspect: impl Fn(&str) -> bool) -> (Context, Rings) {
+        let names = names();
+        let state = |name: &String| if suspect(name) { NodeState::Suspect } else { NodeState::Alive };
+        let others: Vec<_> = names.iter().map(|name| (name.as_str(), state(name))).collect();
+        let mut cx = Context::of_others(SwimConfig::verified(), &others);
+        let mut rings = Rings::new(&cx);
+        rings.begin(&mut cx);
+        (cx, rings)
+    }
+
+    /// Eight of 21 are no mass failure, but nine are.
+    #[test]
+    fn member_with_only_silent_watchers_counts_as_silent() {
+        let (mut with_orphans, mut without) = (0, 0);
+        for first in 0..20 {
+            let is_suspect = |name: &str| (0..8).any(|at| names()[(first + 7 * at) % 20] == *name);
+            let (mut cx, mut rings) = group(is_suspect);
+            let orphans = orphans(&cx, &rings.subjects);
+            rings.count_silent(&mut cx);
+            assert_eq!(rings.mass.hold == Hold::Armed, orphans == 0, "{orphans} orphans");
+            if orphans == 0 { without += 1 } else { with_orphans += 1 }
+        }
+        assert!(with_orphans > 0 && without > 0, "{with_orphans} with orphans, {without} without");
+    }
+
+    #[test]
+    fn count_is_repeated_until_all_is_well() {
+        let (mut cx, mut rings) = group(|_| false);
+        assert!(!rings.count_silent(&mut cx));
+        rings.mass.hold = Hold::Released { calm: None };
+        assert!(rings.count_silent(&mut cx), "the hold is not armed again");
+        rings.mass.hold = Hold::Armed;
+        let (mut one_silent, _) = group(|name| name == "n00");
+        assert!(rings.count_silent(&mut one_silent));
+        let names = names();
+        let failed: Vec<_> = names.iter().map(|name| (name.as_str(), NodeState::Failed)).collect();
+        let mut alone = Context::of_others(SwimConfig::verified(), &failed);
+        assert!(rings.count_silent(&mut alone), "all others have failed");
+    }
+
+    #[test]
+    fn closed_rings_hold_a_verdict_for_one_interval() {
+        let (mut cx, mut rings) = group(|name| name == "n00");
+        let limit = cx.config.tolerated_pause + cx.config.probe_interval;
+        let less = limit.saturating_sub(Duration::from_nanos(1));
+        assert!(!rings.holds_verdict(&mut cx, less), "the rings are open");
+        rings.mass.closed = Some(Places::new(&cx.me).into());
+        assert!(rings.holds_verdict(&mut cx, less) && !rings.holds_verdict(&mut cx, limit));
+        assert_eq!(cx.stats.verdicts_held, 1);
+    }
+
+    #[test]
+    fn accused_member_stays_a_subject_of_closed_rings() {
+        let (mut cx, mut rings) = group(|_| false);
+        let watched: Vec<_> = rings.subjects.ids().cloned().collect();
+        let more = |rings: &Rings, cx: &Context| rings.mass.more_neighbours(cx, &rings.subjects).0;
+        let key = cx.timers.schedule(cx.now, crate::timer::Timer::CountSilent);
+        let subject = rings.subjects.get_mut(&watched[0]).unwrap();
+        let request = crate::RequestId(0);
+        subject.sent(InFlight { request, sent: cx.now, timer: key, digest: 0, again: false });
+        subject.missed(&mut cx.timers);
+        rings.mass.closed = Some(Places::new(&cx.me).into());
+        assert_eq!(more(&rings, &cx), [], "it is silent");
+        rings.subjects.get_mut(&watched[0]).unwrap().accuse(key);
+        assert_eq!(more(&rings, &cx), watched[..1]);
+        rings.mass.closed = None;
+        assert_eq!(more(&rings, &cx), []);
+    }
+
+    #[test]
+    fn member_that_hears_nothing_for_5_s_is_isolated() {
+        let (mut cx, mut rings) = group(|_| false);
+        cx.now += cx.config.tolerated_pause.saturating_sub(Duration::from_nanos(1));
+        assert!(!rings.mass.is_isolated(&cx));
+        cx.now += Duration::from_nanos(1);
+        assert!(rings.mass.is_isolated(&cx));
+        rings.mass.paused(cx.now, Duration::from_secs(5));
+        assert!(!rings.mass.is_isolated(&cx), "it could not receive in its pause");
+        cx.now += cx.config.tolerated_pause;
+        assert!(rings.mass.is_isolated(&cx));
+        let mut alone = Context::of_others(SwimConfig::verified(), &[]);
+        alone.now = cx.now;
+        assert!(!rings.mass.is_isolated(&alone), "there is nobody to hear from");
     }
 }

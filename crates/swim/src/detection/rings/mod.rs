@@ -198,3 +198,25 @@ fn note(
     let evidence = subjects.evidence(cx, id, finding, cause).into();
     cx.fact(Fact::Found { id: id.clone(), evidence, once });
 }
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::NodeState::Alive;
+
+    use super::*;
+    use crate::interface::config::SwimConfig;
+
+    #[test]
+    fn up_to_five_members_are_all_watchers() {
+        for (names, all_watch) in [(&["a", "b", "c", "d"][..], true), (&["a", "b", "c", "d", "e"], false)] {
+            let others: Vec<_> = names.iter().map(|name| (*name, Alive)).collect();
+            let cx = Context::of_others(SwimConfig::verified(), &others);
+            for subject in names {
+                let subject = NodeId::new(subject).unwrap();
+                let watchers: BTreeSet<_> = watchers_of(&cx, &subject).into_iter().collect();
+                assert!(!watchers.contains(&subject));
+                assert_eq!(watchers.len() == names.len(), all_watch, "{subject}: {watchers:?}");
+            }
+        }
+    }
+}

@@ -89,7 +89,7 @@ impl Rings {
             cx.stats.late_replies += 1;
         }
         let by = Duration::from_millis(shift.unsigned_abs().into()).min(cycle / 8);
-        let next = if shift < 0 { cycle.saturating_sub(by) } else { cycle + by };
+        let next = if shift.is_negative() { cycle.saturating_sub(by) } else { cycle + by };
         subject.probe_at(&mut cx.timers, id, (sent + next).max(cx.now));
         if subject.is_silent() {
             self.subjects.heard_from(cx, id);
@@ -212,4 +212,111 @@ pub(super) fn timeout_after(cx: &Context, subject: &Subject) -> Duration {
 /// check may wait a second for its answer.
 fn port_check_delay(cx: &Context, trip: RoundTrip) -> Duration {
     trip.smoothed().map_or(cx.config.probe_timeout_min, |trip| (trip * 2).max(PORT_CHECK_DELAY_MIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::NodeState::Alive;
+
+    use super::*;
+    use crate::interface::config::SwimConfig;
+
+    fn id() -> NodeId {
+        NodeId::new("a").unwrap()
+    }
+
+    fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// A member that watches only `a`, ten seconds after its start.
+    fn watching() -> (Context, Rings) {
+        let mut cx = Context::of_others(SwimConfig::verified(), &[("a", Alive)]);
+        let mut rings = Rings::new(&cx);
+        rings.begin(&mut cx);
+        cx.now += Duration::from_secs(10);
+        (cx, rings)
+    }
+
+    /// Sends a probe. Returns its request.
+    fn probed(cx: &mut Context, rings: &mut Rings) -> RequestId {
+        rings.due(cx, &Timer::Watch(id()));
+        rings.subjects.get(&id()).unwrap().probe().unwrap().request
+    }
+
+    /// The time until the next probe is due.
+    fn next_probe(cx: &Context, rings: &Rings) -> Option<u64> {
+        let subject = rings.subjects.get(&id()).unwrap();
+        (0..10_000).find(|after| subject.is_late(&cx.timers, cx.now + millis(*after)))
+    }
+
+    #[test]
+    fn unanswered_probe_is_repeated_after_an_interval() {
+        for late in [false, true] {
+            let (mut cx, mut rings) = watching();
+            let request = probed(&mut cx, &mut rings);
+            cx.now += millis(400);
+            if late {
+                cx.was_late(Duration::from_secs(1));
+            }
+            rings.due(&mut cx, &Timer::ProbeTimeout(request));
+            assert_eq!((cx.stats.probes_failed, cx.stats.probes_void), (u64::from(!late), u64::from(late)));
+            assert_eq!(next_probe(&cx, &rings), Some(600), "late: {late}");
+        }
+    }
+
+    #[test]
+    fn own_limit_and_former_pause_are_no_losses() {
+        let (mut cx, mut rings) = watching();
+        let (before, now) = (Instant::ORIGIN, cx.now);
+        rings.pause_ended = now;
+        let mut latest_after = |sent, why| {
+            rings.unanswered(&mut cx, RequestId(99), (&id(), sent), why);
+            rings.subjects.get(&id()).unwrap().losses.latest()
+        };
+        assert_eq!(latest_after(now, NoReply::Local), (0, 0));
+        assert_eq!(latest_after(before, NoReply::Silent), (0, 0), "this member was paused since");
+        assert_eq!(latest_after(before, NoReply::Local), (0, 0));
+        assert_eq!(latest_after(now, NoReply::Silent), (0, 1));
+        assert_eq!(latest_after(now, NoReply::Refused), (0, 2));
+    }
+
+    /// So does its time-out after the port check.
+    #[test]
+    fn answered_probe_leaves_no_timer() {
+        let (mut cx, mut rings) = watching();
+        let (scheduled, sent) = (cx.timers.len(), cx.now);
+        let request = probed(&mut cx, &mut rings);
+        cx.now += millis(100);
+        let due = cx.timers.pop_due(cx.now);
+        assert_eq!(due, Some(Timer::PortCheck(request)));
+        rings.due(&mut cx, &Timer::PortCheck(request));
+        assert_eq!(cx.timers.len(), scheduled + 1, "the time-out follows");
+        rings.answered(&mut cx, request, (&id(), sent), (0, false), Duration::ZERO);
+        assert_eq!(cx.timers.len(), scheduled);
+    }
+
+    /// A port check that would come after the time-out is left out.
+    #[test]
+    fn port_is_checked_after_two_round_trips() {
+        for (trip, after, is_check) in [
+            (None, 100, true),
+            (Some(1), 25, true),
+            (Some(12), 25, true),
+            (Some(13), 26, true),
+            (Some(45), 90, true),
+            (Some(200), 200, false),
+        ] {
+            let (mut cx, mut rings) = watching();
+            let subject = rings.subjects.get_mut(&id()).unwrap();
+            let answers = if trip.is_some() { 100 } else { 0 };
+            (0..answers).for_each(|_| subject.trip.sample(millis(trip.unwrap_or_default())));
+            let request = probed(&mut cx, &mut rings);
+            let timer = rings.subjects.get(&id()).unwrap().probe().unwrap().timer;
+            let due = cx.timers.due_at(timer).unwrap();
+            assert_eq!(due.since(cx.now).as_millis(), after, "{trip:?}");
+            let is_check_now = |due| due == Some(Timer::PortCheck(request));
+            assert_eq!(is_check_now(cx.timers.pop_due(due)), is_check, "{trip:?}");
+        }
+    }
 }

@@ -55,7 +55,7 @@ impl ProbePhase {
         let shift = before.zip(after).map_or(0, middle).clamp(-most, most);
         let next = now + cycle;
         let by = Duration::from_millis(shift.unsigned_abs());
-        let next = if shift < 0 { next - by } else { next + by };
+        let next = if shift.is_negative() { next - by } else { next + by };
         self.watchers[place].1 = Some(Probed { last: now, next });
         i16::try_from(shift).unwrap_or(0)
     }
@@ -125,5 +125,29 @@ mod tests {
         spacing.watched_by(vec![id(0), id(2)]);
         assert_eq!(spacing.probed(&id(2), CYCLE, soon), 0, "the other watcher is new");
         assert!(spacing.watchers().eq([&id(0), &id(2)]));
+    }
+
+    /// A shift moves the time at which the next probe is expected.
+    #[test]
+    fn other_watchers_see_a_shift_in_advance() {
+        let at = |ms| Instant::ORIGIN + Duration::from_millis(ms);
+        for (second, shift, then) in [(2_200, -200, 100), (1_800, 200, -100)] {
+            let mut spacing = ProbePhase::default();
+            spacing.watched_by(vec![id(0), id(1)]);
+            assert_eq!(spacing.probed(&id(0), CYCLE, at(0)), 0);
+            assert_eq!(spacing.probed(&id(1), CYCLE, at(second)), shift);
+            assert_eq!(spacing.probed(&id(0), CYCLE, at(4_000)), then);
+        }
+    }
+
+    #[test]
+    fn watcher_counts_for_two_cycles_after_its_probe() {
+        for (millis, shift) in [(8_000, -500), (8_001, 0)] {
+            let mut spacing = ProbePhase::default();
+            spacing.watched_by(vec![id(0), id(1)]);
+            spacing.probed(&id(0), CYCLE, Instant::ORIGIN);
+            let now = Instant::ORIGIN + Duration::from_millis(millis);
+            assert_eq!(spacing.probed(&id(1), CYCLE, now), shift, "{millis} ms");
+        }
     }
 }

@@ -358,4 +358,37 @@ mod tests {
         subjects.watch(&mut cx, vec![id("b")]);
         assert!(cx.pop_output().is_none(), "nothing has changed");
     }
+
+    #[test]
+    fn only_overdue_probes_are_spread() {
+        let (mut cx, mut subjects) = watching([Alive; 3]);
+        let due = |subjects: &Subjects, cx: &Context, name: &str| {
+            let subject = subjects.get(&id(name)).unwrap();
+            (0..10_000).find(|ms| subject.is_late(&cx.timers, Instant::ORIGIN + Duration::from_millis(*ms)))
+        };
+        let before = ["a", "b", "c"].map(|name| due(&subjects, &cx, name).unwrap());
+        let now = before.iter().copied().max().unwrap() - 1;
+        cx.now += Duration::from_millis(now);
+        subjects.spread_late_probes(&mut cx);
+        for (name, before) in ["a", "b", "c"].iter().zip(before) {
+            let after = due(&subjects, &cx, name).unwrap();
+            assert_eq!(before > now, after == before, "{name}");
+            assert!((now..=now + 3_000).contains(&after), "{name} is probed within a cycle");
+        }
+    }
+
+    #[test]
+    fn subjects_that_answer_are_at_least_half_or_none() {
+        let (mut cx, mut subjects) = watching([Alive; 3]);
+        let answers = |subjects: &mut Subjects, name: &str| {
+            subjects.get_mut(&id(name)).unwrap().trip.sample(Duration::from_millis(1));
+            subjects.answering_subjects().len()
+        };
+        assert_eq!(subjects.answering_subjects(), [], "no subject has answered yet");
+        assert_eq!(["a", "b", "c"].map(|name| answers(&mut subjects, name)), [0, 2, 3]);
+        subjects.silence(&mut cx, "a");
+        assert_eq!(subjects.answering_subjects(), ["b", "c"].map(id));
+        subjects.silence(&mut cx, "b");
+        assert_eq!(subjects.answering_subjects(), []);
+    }
 }

@@ -149,3 +149,109 @@ fn cause(cx: &Context, mut nacks: Vec<NodeId>, reason: Reason) -> Cause {
     nacks.truncate(Cause::ACCUSERS_MAX);
     Cause { reason, accusers: nacks }
 }
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::Instant;
+    use kinfolk_core::NodeState::Alive;
+
+    use super::*;
+    use crate::detection::rings::subject::InFlight;
+    use crate::interface::config::SwimConfig;
+    use crate::interface::input::RequestId;
+
+    fn id(name: &str) -> NodeId {
+        NodeId::new(name).unwrap()
+    }
+
+    /// A member that watches `a`, `b`, `c`, and `d`. No mass failure holds its verdicts.
+    fn watching() -> (Context, Rings) {
+        let config = SwimConfig { partition_grace: Duration::ZERO, ..SwimConfig::verified() };
+        let mut cx = Context::of_others(config, &["a", "b", "c", "d"].map(|name| (name, Alive)));
+        let mut rings = Rings::new(&cx);
+        rings.begin(&mut cx);
+        (cx, rings)
+    }
+
+    /// The same, and `a` has been silent for this time.
+    fn silent_for(silence: Duration) -> (Context, Rings) {
+        let (mut cx, mut rings) = watching();
+        let timer = cx.timers.schedule(cx.now, Timer::CountSilent);
+        let subject = rings.subjects.get_mut(&id("a")).unwrap();
+        let request = RequestId(0);
+        subject.sent(InFlight { request, sent: cx.now, timer, digest: 0, again: false });
+        subject.missed(&mut cx.timers);
+        cx.now += silence;
+        (cx, rings)
+    }
+
+    fn judge(rings: &mut Rings, cx: &mut Context, found: Found, last: bool) {
+        rings.judge(cx, &id("a"), Outcome { found, asked: 0, nacks: Vec::new(), last });
+    }
+
+    #[test]
+    fn isolated_member_judges_after_tolerated_pause() {
+        let tolerated = SwimConfig::verified().tolerated_pause;
+        let (mut cx, mut rings) = silent_for(tolerated.saturating_sub(Duration::from_nanos(1)));
+        for times in 1..=2 {
+            judge(&mut rings, &mut cx, Found::Isolated, false);
+            assert_eq!((cx.stats.isolated, cx.stats.failures), (times, 0));
+        }
+        let (mut cx, mut rings) = silent_for(tolerated);
+        judge(&mut rings, &mut cx, Found::Isolated, false);
+        assert_eq!((cx.stats.isolated, cx.stats.failures), (0, 1));
+    }
+
+    #[test]
+    fn accused_subject_is_judged_after_tolerated_pause() {
+        let (mut cx, mut rings) = silent_for(Duration::from_secs(1));
+        for _ in 0..2 {
+            judge(&mut rings, &mut cx, Found::Confirmed, false);
+            assert_eq!((cx.stats.suspicions, cx.stats.failures), (1, 0), "it is accused once");
+        }
+        let verdict = rings.subjects.get(&id("a")).unwrap().state().verdict().unwrap();
+        assert_eq!(cx.timers.due_at(verdict), Some(Instant::ORIGIN + cx.config.tolerated_pause));
+        judge(&mut rings, &mut cx, Found::Confirmed, true);
+        assert_eq!((cx.stats.suspicions, cx.stats.failures), (1, 1));
+    }
+
+    #[test]
+    fn unheard_rounds_are_counted() {
+        let (mut cx, mut rings) = silent_for(Duration::from_secs(1));
+        for times in 1..=2 {
+            judge(&mut rings, &mut cx, Found::Unheard, false);
+            assert_eq!(cx.stats.isolated, times);
+        }
+    }
+
+    /// Three of the four watchers are needed: this member and two others.
+    #[test]
+    fn most_watchers_must_find_a_subject_lossy() {
+        for (lossy, late, others, expected) in [
+            (true, false, &["b", "c"][..], true),
+            (true, false, &["b"], false),
+            (false, false, &["b", "c", "d"], false),
+            (true, true, &["b", "c", "d"], false),
+        ] {
+            let (mut cx, mut rings) = watching();
+            let watchers = watchers_of(&cx, &id("a"));
+            let losses = &mut rings.subjects.get_mut(&id("a")).unwrap().losses;
+            for other in others {
+                losses.note_other_watcher(cx.now, &id(other), &watchers);
+            }
+            losses.note_reached(cx.now);
+            for _ in 0..12 {
+                if lossy { losses.note_unanswered(cx.now) } else { losses.note_answered() }
+            }
+            for other in ["b", "c", "d"] {
+                let losses = &mut rings.subjects.get_mut(&id(other)).unwrap().losses;
+                (0..12).for_each(|_| losses.note_answered());
+            }
+            if late {
+                cx.was_late(Duration::from_secs(1));
+            }
+            assert_eq!(judge_losses(&mut cx, &rings.subjects, &id("a")), expected, "{others:?}");
+            assert_eq!((cx.stats.lossy, cx.stats.failures), (u64::from(expected), u64::from(expected)));
+        }
+    }
+}

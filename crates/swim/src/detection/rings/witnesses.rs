@@ -266,6 +266,8 @@ fn witnesses_for(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detection::rings::subject::InFlight;
+    use crate::interface::config::SwimConfig;
     use crate::timer::Timers;
 
     fn round(asked: usize, open: usize) -> Round {
@@ -284,5 +286,61 @@ mod tests {
         assert!(!round(2, 1).is_ready(true), "a witness must find the port closed, too");
         let found = Round { closed: true, ..round(2, 1) };
         assert!(found.is_ready(true) && !found.is_ready(false));
+    }
+
+    fn id(name: &str) -> NodeId {
+        NodeId::new(name).unwrap()
+    }
+
+    /// A member of a group, whose subjects are these. The first two subjects are silent.
+    fn watching(others: &[String], subjects: &[&str]) -> (Context, Subjects) {
+        let others: Vec<_> = others.iter().map(|name| (name.as_str(), NodeState::Alive)).collect();
+        let mut cx = Context::of_others(SwimConfig::verified(), &others);
+        let mut watched = Subjects::default();
+        watched.watch(&mut cx, subjects.iter().map(|name| id(name)).collect());
+        for name in &subjects[..2] {
+            let timer = cx.timers.schedule(cx.now, Timer::CountSilent);
+            let subject = watched.get_mut(&id(name)).unwrap();
+            let request = RequestId(0);
+            subject.sent(InFlight { request, sent: cx.now, timer, digest: 0, again: false });
+            subject.missed(&mut cx.timers);
+        }
+        (cx, watched)
+    }
+
+    #[test]
+    fn neither_subject_nor_silent_member_is_a_witness() {
+        let others = ["a", "b", "c", "d"].map(str::to_owned);
+        for _ in 0..20 {
+            let (mut cx, subjects) = watching(&others, &["a", "b", "c", "d"]);
+            let neighbours = subjects.ids().cloned().chain([cx.me.clone()]).collect();
+            let witnesses = witnesses_for(&mut cx, &subjects, neighbours, &id("a"));
+            let mut names: Vec<_> = witnesses.iter().map(|node| node.id.as_str()).collect();
+            names.sort_unstable();
+            assert_eq!(names, ["c", "d"]);
+        }
+    }
+
+    #[test]
+    fn closed_port_is_confirmed_by_three_random_members() {
+        let others: Vec<_> = (0..40).map(|number| format!("n{number:02}")).collect();
+        let neighbours = ["n00", "n01", "n02", "n03", "n04"];
+        let count = |close: bool| {
+            let (mut cx, mut subjects) = watching(&others, &["n00", "n01", "n02"]);
+            if close {
+                subjects.get_mut(&id("n00")).unwrap().close_port();
+            }
+            let mut near = places::watchers_of(&id("n00"), cx.roster.ids().iter().chain([&cx.me]));
+            near.extend(neighbours.map(id));
+            let mut asked = 0;
+            for _ in 0..100 {
+                let witnesses = witnesses_for(&mut cx, &subjects, neighbours.map(id).into(), &id("n00"));
+                assert_eq!(witnesses.len(), 3);
+                asked += witnesses.iter().filter(|node| near.contains(&node.id)).count();
+            }
+            asked
+        };
+        let (closed, open) = (count(true), count(false));
+        assert!(closed < 100 && open > 250, "of 300 witnesses, {closed} and {open} are near");
     }
 }

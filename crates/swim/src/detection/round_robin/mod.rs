@@ -87,3 +87,49 @@ impl RoundRobin {
         counts.members > counts.live || !self.partition.is_whole()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kinfolk_core::NodeState::{self, Alive, Failed, Suspect};
+
+    use super::*;
+    use crate::interface::config::SwimConfig;
+
+    fn context(others: &[(&str, NodeState)]) -> Context {
+        Context::of_others(SwimConfig::lifeguard(), others)
+    }
+
+    /// Whether the members are counted again after a count.
+    fn counts_again(round_robin: &mut RoundRobin, cx: &mut Context) -> bool {
+        let before = cx.timers.len();
+        round_robin.due(cx, &Timer::CountSilent);
+        cx.timers.len() > before
+    }
+
+    #[test]
+    fn count_is_repeated_while_a_member_is_missing() {
+        let mut healthy = context(&[("a", Alive), ("b", Alive), ("c", Alive)]);
+        let mut round_robin = RoundRobin::new(&mut healthy);
+        assert!(!counts_again(&mut round_robin, &mut healthy));
+        let mut one_suspect = context(&[("a", Alive), ("b", Alive), ("c", Suspect)]);
+        assert!(counts_again(&mut round_robin, &mut one_suspect), "no partition yet, but one is missing");
+        let mut split = context(&[("a", Alive), ("b", Failed), ("c", Failed)]);
+        assert!(counts_again(&mut round_robin, &mut split), "half of the group has failed");
+        split.leave();
+        assert!(!counts_again(&mut round_robin, &mut split));
+        assert!(!counts_again(&mut RoundRobin::new(&mut healthy), &mut healthy));
+    }
+
+    #[test]
+    fn timeout_of_another_probe_asks_no_helper() {
+        let mut cx = context(&[("a", Alive), ("b", Alive), ("c", Alive)]);
+        let mut round_robin = RoundRobin::new(&mut cx);
+        let probe = cx.next_request();
+        round_robin.begin_period(&mut cx);
+        cx.stack_facts();
+        round_robin.due(&mut cx, &Timer::ProbeTimeout(RequestId(99)));
+        assert!(!cx.has_new_facts());
+        round_robin.due(&mut cx, &Timer::ProbeTimeout(probe));
+        assert!(cx.has_new_facts());
+    }
+}

@@ -293,3 +293,24 @@ fn successful_join_counts_as_an_exchange() {
     assert!(bench.outputs.iter().any(|output| matches!(output, Output::Done { .. })));
     assert_eq!(bench.machine.stats().syncs, 1);
 }
+
+/// A late member with one failed member, and what it skips in a minute.
+fn skipped(sync_interval: Duration, heal_interval: Option<Duration>) -> u64 {
+    let config = SwimConfig { sync_interval, heal_interval, ..quiet(&SwimConfig::verified()) };
+    let mut bench = Bench::new(config, &["b"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
+    for _ in 0..300 {
+        bench.now += SECOND / 5;
+        bench.input(Input::Late { by: SECOND });
+        bench.input(Input::Timeout);
+    }
+    bench.machine.stats().anti_entropy_postponed
+}
+
+#[test]
+fn skipped_rounds_and_skipped_contacts_are_counted() {
+    let never = Duration::from_hours(10_000);
+    assert_eq!(skipped(never, None), 0);
+    assert!((4..=12).contains(&skipped(SECOND * 10, None)));
+    assert!((4..=12).contains(&skipped(never, Some(SECOND * 10))));
+}

@@ -350,3 +350,36 @@ fn corrections_without_large_tags_fit_into_a_page() {
     let one = codec::encoded_len(&told[1]);
     assert!((codec::PAGE_BYTES_MAX - 2 * one..=codec::PAGE_BYTES_MAX).contains(&bytes), "{bytes}");
 }
+
+/// The corrections of a peer's page: what the answer holds besides members.
+fn corrections(bench: &mut Bench, claims: Vec<NodeStatus>) -> Vec<Arc<NodeStatus>> {
+    let nodes = claims.into_iter().map(Arc::new).collect();
+    bench.message("b", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL });
+    page(bench)
+}
+
+#[test]
+fn only_an_outranked_claim_is_corrected() {
+    let mut bench = with_tombstone();
+    bench.gossip("a", vec![claim("a", 2, NodeState::Alive, &[])]);
+    let about = |name, incarnation| vec![status(name, incarnation, NodeState::Alive)];
+    assert_eq!(corrections(&mut bench, about("a", 1)), [], "a member needs no tombstone");
+    assert_eq!(corrections(&mut bench, about("x", 5)).len(), 1);
+    assert_eq!(corrections(&mut bench, about("x", 6)), [], "the claim is newer");
+}
+
+#[test]
+fn correction_of_1024_bytes_keeps_its_description() {
+    let tagged = |len: usize| {
+        let mut node = status("y", 5, NodeState::Failed);
+        node.tags = Tags::new([("k", "v".repeat(len))]).unwrap();
+        node
+    };
+    let largest = 900 + codec::INLINE_CLAIM_MAX - codec::encoded_len(&tagged(900));
+    for (len, complete) in [(largest, true), (largest + 1, false)] {
+        let mut bench = with_tombstone();
+        let _ = bench.machine.owners.members.apply(tagged(len));
+        let told = corrections(&mut bench, vec![status("y", 4, NodeState::Alive)]);
+        assert_eq!(told[0].is_complete(), complete);
+    }
+}

@@ -225,3 +225,46 @@ fn peer_that_lacks_this_member_receives_its_statement() {
     let asked = bench.message("unknown", Message::Ping { digest: 0, gossip: Vec::new() });
     assert_eq!(asked, "Ack?[] -> reply 7\n", "an unknown sender learns that it is unknown");
 }
+
+#[test]
+fn described_member_is_not_asked_again() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
+    let node = status("x", 3, NodeState::Alive);
+    let update = Update::Node { status: node.without_description().into(), accusers: Vec::new() };
+    assert_eq!(bench.gossip("a", vec![update]), "event joined x\nDescribe(x) -> a #0\n");
+    let page = Message::Page { nodes: vec![node.into()], more: false };
+    assert_eq!(bench.reply(0, "a", page), "");
+    assert!(bench.machine.registry().get(&id("x")).unwrap().is_complete());
+}
+
+/// With a fan-out of one, two rounds reach two members.
+#[test]
+fn fresh_update_is_pushed_in_two_quick_rounds() {
+    let config = SwimConfig { gossip_fanout: 1, ..without_probes(&SwimConfig::lifeguard()) };
+    let mut bench = Bench::new(config, &["a", "b", "c", "d"]);
+    bench.pass(Duration::from_secs(1));
+    bench.gossip("b", vec![claim("x", 1, NodeState::Alive, &[])]);
+    let pushes = |text: &str| text.matches("Gossip[x i1 alive]").count();
+    assert_eq!(pushes(&bench.pass(Duration::from_millis(20))), 1);
+    assert_eq!(pushes(&bench.pass(Duration::from_millis(20))), 1);
+    assert_eq!(pushes(&bench.pass(Duration::from_millis(199))), 0);
+    assert_eq!(pushes(&bench.pass(Duration::from_millis(1))), 1, "the regular round follows");
+}
+
+#[test]
+fn waiting_refutation_is_not_queued_again() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+    let suspected = || vec![claim("me", 10, NodeState::Suspect, &["b"])];
+    bench.gossip("b", suspected());
+    assert_eq!(bench.machine.queue().take(0, 4_096, 3, 3), [claim("me", 11, NodeState::Alive, &[])]);
+    bench.gossip("a", suspected());
+    assert!(bench.machine.queue().is_waiting(&id("me")) && !bench.machine.queue().has_fresh(1));
+}
+
+#[test]
+fn old_statement_of_this_member_needs_no_answer() {
+    let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a", "b"]);
+    bench.gossip("b", vec![claim("me", 9, NodeState::Alive, &[]), claim("me", 10, NodeState::Alive, &[])]);
+    assert!(bench.machine.queue().is_empty());
+    assert_eq!(bench.known("me"), (10, NodeState::Alive));
+}

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{NodeState, NodeStatus};
+use kinfolk_core::{Incarnation, NodeState, NodeStatus};
 
 use super::bench::{Bench, claim, id, quiet, status};
 use crate::detection::peek;
 use crate::interface::config::SwimConfig;
-use crate::interface::input::{Input, NoReply};
+use crate::interface::input::{Command, Input, NoReply};
 use crate::interface::output::Output;
 use crate::machine::Machine;
 use crate::purpose::INTRODUCTIONS_MAX;
 use crate::wire::buckets::Buckets;
-use crate::wire::message::Message;
+use crate::wire::message::{Message, Reception, Update};
 
 /// A time at which a tombstone from the time of incarnation 1 has been reaped.
 const LATER: Duration = Duration::from_hours(25);
@@ -172,4 +172,59 @@ fn members_that_a_peer_lacks_are_watched() {
         !peek::watches(&mut bench.machine.owners.detection, &id(unwatched)),
         "a member that has answered is not watched any more"
     );
+}
+
+#[test]
+fn far_ahead_introduction_is_refused() {
+    let mut bench = bench(&["a", "b"]);
+    bench.message("a", sync(&["old"], 1));
+    let (request, _) = asked(&bench)[0];
+    bench.reply(request, "old", own_statement("old", u64::MAX, NodeState::Alive));
+    assert!(bench.machine.registry().get(&id("old")).is_none());
+    assert_eq!(bench.machine.stats().claims_refused, 1);
+}
+
+#[test]
+fn member_that_was_forgotten_meanwhile_is_not_introduced() {
+    let mut bench = bench(&["a", "b"]);
+    bench.message("a", sync(&["old"], 1));
+    let (request, _) = asked(&bench)[0];
+    bench.gossip("a", vec![Update::Forget { id: id("old"), incarnation: Incarnation::new(1) }]);
+    bench.reply(request, "old", own_statement("old", 1, NodeState::Alive));
+    assert!(bench.machine.registry().get(&id("old")).is_none());
+}
+
+/// A member that has started at this moment by its wall clock, at 25 h.
+fn started_lately(others: &[&str]) -> Bench {
+    let mut bench = Bench::new(quiet(&SwimConfig::verified()), others);
+    let wrong = Duration::from_hours(75);
+    bench.input(Input::WallClock { since_epoch: wrong });
+    let wrong = u64::try_from(wrong.as_millis()).unwrap();
+    bench.gossip("teller", vec![claim("me", wrong, NodeState::Suspect, &[])]);
+    bench.input(Input::WallClock { since_epoch: LATER });
+    assert_eq!(u128::from(bench.known("me").0), LATER.as_millis());
+    bench
+}
+
+/// Joins through `seed`, which knows a member of incarnation 1.
+fn joins(bench: &mut Bench) -> String {
+    let addr = status("seed", 1, NodeState::Alive).addr;
+    bench.command(Command::Join { id: id("seed"), addr });
+    let last = |bench: &Bench| bench.machine.cx.next_request().0 - 1;
+    let clock = Incarnation::new(u64::try_from(LATER.as_millis()).unwrap());
+    bench.reply(last(bench), "seed", Message::Welcome { clock, reception: Reception::Seen });
+    let nodes = vec![Arc::new(status("old", 1, NodeState::Alive))];
+    bench.reply(last(bench), "seed", Message::Page { nodes, more: false })
+}
+
+#[test]
+fn only_a_lone_newcomer_believes_in_old_members() {
+    let mut newcomer = started_lately(&[]);
+    assert!(joins(&mut newcomer).contains("event joined old"));
+    let mut in_a_group = started_lately(&["a"]);
+    assert!(!joins(&mut in_a_group).contains("event joined old"));
+    assert_eq!(asked(&in_a_group).len(), 1);
+    let mut long_alone = bench(&[]);
+    assert!(!joins(&mut long_alone).contains("event joined old"));
+    assert_eq!(asked(&long_alone).len(), 1);
 }

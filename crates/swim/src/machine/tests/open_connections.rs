@@ -165,3 +165,11 @@ fn probe_of_agreeing_peer_carries_no_claims() {
     let carried = pings(&mut bench, false);
     assert!(carried[0] > 0 && carried[3] == 0, "once each: {carried:?}");
 }
+
+#[test]
+fn rounds_with_random_members_are_counted() {
+    let (mut bench, _) = group();
+    let compared = compared_in(&mut bench, SYNC * 10, |_| false);
+    assert!(compared.len() > 5);
+    assert_eq!(bench.machine.stats().anti_entropy_random, compared.len() as u64);
+}

@@ -157,3 +157,21 @@ fn verdicts_beyond_64_are_dropped_and_counted() {
     assert_eq!((bench.machine.stats().old_verdicts, bench.machine.stats().old_verdicts_dropped), (64, 6));
     assert_eq!(bench.known("s69"), (1, NodeState::Alive));
 }
+
+#[test]
+fn verdict_against_newer_statement_is_ignored() {
+    let mut bench = verified(&["teller", "s", "x"]);
+    bench.gossip("s", vec![claim("s", 2, NodeState::Alive, &[])]);
+    let outputs = told_failed(&mut bench, &["s"]);
+    assert!(!outputs.contains("-> s"), "{outputs}");
+    assert_eq!((bench.known("s"), bench.machine.stats().old_verdicts), ((2, NodeState::Alive), 0));
+}
+
+#[test]
+fn verdict_about_a_left_member_is_believed_at_once() {
+    let mut bench = verified(&["teller", "s", "x"]);
+    bench.gossip("x", vec![claim("s", 1, NodeState::Left, &[])]);
+    let nodes = vec![Arc::new(status("s", 2, NodeState::Failed))];
+    bench.message("teller", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL });
+    assert_eq!((bench.known("s"), bench.machine.stats().old_verdicts), ((2, NodeState::Failed), 0));
+}

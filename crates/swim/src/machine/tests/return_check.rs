@@ -232,3 +232,95 @@ fn lossy_path_of_this_member_evicts_no_subject() {
     assert!(bench.machine.owners.detection.is_lossy(&id("a")), "this member finds the subject lossy");
     assert_eq!((bench.known("a"), bench.machine.stats().lossy), ((1, NodeState::Alive), 0));
 }
+
+#[test]
+fn one_of_eight_probes_may_stay_unanswered() {
+    let mut bench = bench(&["a", "b", "c"]);
+    let probes = declared_failed(&mut bench);
+    bench.no_reply(probes[0].0, NoReply::Silent);
+    answer(&mut bench, &probes[1..7], 6);
+    assert_eq!(bench.known("me").0, 10);
+    answer(&mut bench, &probes[7..], 1);
+    assert_eq!((bench.known("me").0, bench.machine.stats().return_checks_failed), (11, 0));
+    assert_eq!(bench.machine.stats().refutations, 1);
+}
+
+#[test]
+fn probes_without_a_result_fail_at_the_timeout() {
+    let mut bench = bench(&["a", "b", "c"]);
+    declared_failed(&mut bench);
+    bench.pass(Duration::from_millis(499));
+    assert_eq!(bench.machine.stats().return_checks_failed, 0);
+    bench.pass(Duration::from_millis(1));
+    assert_eq!((bench.machine.stats().return_checks_failed, bench.known("me").0), (1, 10));
+}
+
+#[test]
+fn answers_to_an_earlier_trial_do_not_count() {
+    let mut bench = bench(&["a", "b", "c"]);
+    let first = declared_failed(&mut bench);
+    bench.pass(Duration::from_millis(1_501));
+    assert_eq!(bench.machine.stats().return_checks_failed, 1);
+    answer(&mut bench, &first, 8);
+    assert_eq!(bench.known("me").0, 10);
+}
+
+#[test]
+fn return_45_s_ago_costs_no_probation() {
+    for (nanos, probations) in [(0, 0), (1, 1)] {
+        let mut bench = bench(&["a", "b", "c"]);
+        let probes = declared_failed(&mut bench);
+        answer(&mut bench, &probes, 8);
+        bench.now += (SECOND * 45).saturating_sub(Duration::from_nanos(nanos));
+        declared_failed(&mut bench);
+        assert_eq!(bench.machine.stats().probations, probations);
+    }
+}
+
+/// Each trial takes half a second, in which no probe of it is answered.
+#[test]
+fn delay_after_failed_trials_doubles_to_a_minute() {
+    let mut bench = bench(&["a", "b", "c"]);
+    declared_failed(&mut bench);
+    let (end, mut failed, mut gaps) = (bench.now + SECOND * 188, bench.now, Vec::new());
+    while bench.now < end {
+        let before = bench.machine.stats().return_checks_failed;
+        bench.tick();
+        if bench.machine.stats().return_checks_failed > before {
+            gaps.push(bench.now.since(failed).as_millis());
+            failed = bench.now;
+        }
+        for output in bench.outputs.clone() {
+            if let Output::Send {
+                to,
+                message: Message::Ping { digest: 1.., .. },
+                request: Some(request),
+                ..
+            } = output
+            {
+                bench.ack(request.0, to.as_str());
+            }
+        }
+    }
+    assert_eq!(gaps, [500, 1_500, 2_500, 4_500, 8_500, 16_500, 32_500, 60_500, 60_500]);
+}
+
+#[test]
+fn witness_says_whether_it_finds_the_subject_lossy() {
+    let says_lossy = |bench: &mut Bench| {
+        let (target, gossip) = (id("a"), Vec::new());
+        let wanted = Message::PingReq { target, within_ms: 500, nack: true, check_port: false, gossip };
+        bench.message("b", wanted);
+        let (request, _) = pings(bench)[0].clone();
+        bench.no_reply(request, NoReply::Silent);
+        let nack = bench.outputs.iter().find_map(|output| match output {
+            Output::Reply { message: Message::Nack { lossy, .. }, .. } => Some(*lossy),
+            _ => None,
+        });
+        nack.expect("the target did not answer")
+    };
+    let mut bench = bench(&["a", "b", "c", "d"]);
+    assert!(!says_lossy(&mut bench));
+    pass_with_losses(&mut bench, SECOND * 60, false);
+    assert!(says_lossy(&mut bench));
+}

@@ -136,3 +136,25 @@ fn fast_path_port_is_checked_after_25_ms() {
     assert_eq!(bench.now.since(sent), Duration::from_millis(25));
     assert_eq!(bench.machine.stats().probes_failed, 0, "the probe's time-out has not passed");
 }
+
+/// A subject that is suspect or silent is probed at each interval, also if this member could not
+/// send the last probe. A cycle of three subjects takes three seconds.
+#[test]
+fn prevented_probe_of_an_urgent_subject_is_repeated_soon() {
+    for (suspect, silent, after) in [(false, false, 3), (true, false, 1), (false, true, 1)] {
+        let mut bench = bench(&["a", "b", "c"]);
+        // Until the subject is no longer new.
+        probes_of_a(&mut bench, SECOND * 20, Duration::ZERO);
+        if suspect {
+            bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+        }
+        if silent {
+            super::verified::silent(&mut bench);
+        }
+        until_probed(&mut bench);
+        let sent = bench.now;
+        bench.no_reply(requests_to(&bench, "a")[0], NoReply::Local);
+        until_probed(&mut bench);
+        assert_eq!(bench.now.since(sent), SECOND * after, "suspect: {suspect}, silent: {silent}");
+    }
+}

@@ -215,3 +215,41 @@ fn refutation_is_repeated_to_a_late_accuser() {
     assert_eq!(bench.message("b", old), "Ack[me i11 alive] -> reply 7\n");
     assert_eq!(bench.known("me"), (11, NodeState::Alive), "repeating it needs no new incarnation");
 }
+
+#[test]
+fn suspicion_of_a_newer_incarnation_starts_again() {
+    let mut bench = bench(&["a", "b", "c"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    bench.pass(Duration::from_hours(12));
+    bench.gossip("c", vec![claim("a", 2, NodeState::Suspect, &["c"])]);
+    assert_eq!(bench.machine.owners.detection.accusers_of(&id("a")), [id("c")]);
+    bench.pass(Duration::from_hours(23));
+    assert_eq!(bench.known("a"), (2, NodeState::Suspect));
+    bench.pass(Duration::from_hours(2));
+    assert_eq!(bench.known("a"), (2, NodeState::Failed));
+}
+
+/// In a group of 105 the suspicion lasts twice as long as in one of ten: about 48 hours.
+#[test]
+fn suspicion_lasts_longer_in_a_grown_group() {
+    let mut bench = bench(&["a", "b"]);
+    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    bench.gossip("b", (0..102).map(|n| claim(&format!("n{n}"), 1, NodeState::Alive, &[])).collect());
+    bench.pass(Duration::from_hours(47));
+    assert_eq!(bench.known("a"), (1, NodeState::Suspect));
+    bench.pass(Duration::from_hours(3));
+    assert_eq!(bench.known("a"), (1, NodeState::Failed));
+}
+
+/// Another holder of the registry may have changed it.
+#[test]
+fn suspect_that_changed_elsewhere_is_not_judged() {
+    for elsewhere in [status("a", 2, NodeState::Suspect), status("a", 1, NodeState::Left)] {
+        let mut bench = bench(&["a", "b"]);
+        bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+        let _ = bench.machine.owners.members.apply(elsewhere.clone());
+        bench.pass(Duration::from_hours(25));
+        assert_eq!(bench.known("a"), (elsewhere.incarnation.get(), elsewhere.state));
+        assert_eq!(bench.machine.stats().failures, 0);
+    }
+}

@@ -174,3 +174,24 @@ fn clock_set_back_and_corrected_replaces_nothing() {
     bench.gossip("b", vec![claim("a", wrong, NodeState::Left, &[])]);
     assert_eq!(bench.known("a"), (right, NodeState::Alive));
 }
+
+/// It is so if the clock was wrong only after this member had started.
+#[test]
+fn plausible_statement_survives_a_clock_set_back() {
+    let mut bench = bench(&["a", "b"]);
+    bench.input(Input::WallClock { since_epoch: Duration::from_millis(2 * LAST) });
+    bench.gossip("b", vec![claim("a", 2 * LAST, NodeState::Alive, &[])]);
+    bench.input(Input::WallClock { since_epoch: Duration::from_millis(20) });
+    assert_eq!(bench.known("me"), (10, NodeState::Alive));
+    assert!(!bench.machine.queue().is_waiting(&id("me")));
+}
+
+#[test]
+fn left_member_stays_left_after_a_clock_set_back() {
+    let mut bench = bench(&["a", "b"]);
+    bench.input(Input::WallClock { since_epoch: Duration::from_millis(2 * LAST) });
+    bench.gossip("b", vec![claim("me", 2 * LAST, NodeState::Left, &[])]);
+    bench.command(Command::Leave);
+    bench.input(Input::WallClock { since_epoch: Duration::from_millis(20) });
+    assert_eq!(bench.known("me"), (2 * LAST + 1, NodeState::Left));
+}
