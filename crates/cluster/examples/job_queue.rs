@@ -94,7 +94,7 @@ pub(crate) async fn run() -> Result<()> {
     }
     let all_offer = async {
         while dispatcher.services("jobs").len() < 4 {
-            sleep(Duration::from_millis(5)).await
+            sleep(Duration::from_millis(5)).await;
         }
     };
     timeout(LIMIT, all_offer).await?;

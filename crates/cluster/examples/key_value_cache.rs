@@ -117,7 +117,7 @@ pub(crate) async fn run() -> Result<()> {
     };
     timeout(LIMIT, async {
         while !agree(&nodes, 5) {
-            sleep(Duration::from_millis(5)).await
+            sleep(Duration::from_millis(5)).await;
         }
     })
     .await?;
@@ -133,7 +133,7 @@ pub(crate) async fn run() -> Result<()> {
     println!("{} is lost", lost.cluster.id());
     timeout(LIMIT, async {
         while !agree(&nodes, 4) {
-            sleep(Duration::from_millis(5)).await
+            sleep(Duration::from_millis(5)).await;
         }
     })
     .await?;

@@ -1,7 +1,5 @@
 //! The example programs do what they say. Each checks its own results and fails if one is wrong.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot continue should say where")]
-
 #[path = "../examples/config_watcher.rs"]
 #[expect(dead_code, reason = "`main` calls `run`, as the tests do")]
 mod config_watcher;

@@ -13,10 +13,10 @@ const MINUTE: Duration = Duration::from_mins(1);
 async fn in_maintenance(world: World) -> Fleet {
     let fleet = Fleet::formed(world, 5).await;
     for n in 0..5 {
-        fleet.member(n).offer("db", Service::new(1)).await.unwrap();
+        fleet.member(n).offer("db", Service::new(1)).await.expect("the member runs");
     }
     fleet.pass(Duration::from_secs(5)).await;
-    let _ends_by_itself = fleet.member(3).maintenance(MINUTE, "new kernel").await.unwrap();
+    let _ends_by_itself = fleet.member(3).maintenance(MINUTE, "new kernel").await.expect("the member runs");
     fleet.pass(Duration::from_secs(2)).await;
     fleet
 }
