@@ -188,7 +188,7 @@ fn each_event_moves_each_state_as_drawn() {
 acquire          | connecting       | .                | in use           | .                | .                | .                | .                | .\n\
 enter            | .                | .                | in use           | .                | .                | draining, in use | .                | .\n\
 release          | .                | .                | -                | idle             | -                | -                | free             | .\n\
-doubt            | .                | .                | free             | draining, in use | .                | .                | .                | .\n\
+give up          | .                | .                | free             | draining, in use | .                | .                | .                | .\n\
 remove           | .                | .                | free             | free             | free             | free             | free             | .\n\
 dial_ok          | .                | in use           | .                | .                | draining         | .                | .                | free\n\
 dial_failed      | .                | free             | .                | .                | in use           | .                | .                | free\n\
