@@ -97,13 +97,13 @@ pub enum Input {
         /// The time since the Unix epoch.
         since_epoch: Duration,
     },
-    /// Back-pressure: the driver takes no more messages for now. Until [`Clear`](Self::Clear) the
-    /// machine starts nothing that sends a message, and timers that would send one wait. Timers
-    /// that send nothing still run, such as those of suspicions. A second `Congested` changes
-    /// nothing.
+    /// Back-pressure: the driver takes no more messages for now. Until
+    /// [`BackPressureEnded`](Self::BackPressureEnded) the machine starts nothing that sends a
+    /// message, and timers that would send one wait. Timers that send nothing still run, such as
+    /// those of suspicions. A second `BackPressure` changes nothing.
     BackPressure,
-    /// The driver takes messages again. Without a [`Congested`](Self::Congested) before, it changes
-    /// nothing.
+    /// The driver takes messages again. Without a [`BackPressure`](Self::BackPressure) before, it
+    /// changes nothing.
     BackPressureEnded,
     /// A command of the application.
     Command {
