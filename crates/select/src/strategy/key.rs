@@ -70,23 +70,43 @@ impl Pool {
     /// The position of the best instance whose cost is above that of the one `passed`. Of equal
     /// costs the first name wins.
     fn best_after(&self, key: u64, passed: Option<(f64, usize)>) -> Option<usize> {
-        let costs = (0..self.len()).map(|at| (self.cost(key, at), at));
-        let after = costs.filter(|next| passed.is_none_or(|passed| *next > passed));
-        after.reduce(|best, next| if next.0 < best.0 { next } else { best }).map(|(_, at)| at)
+        let mut best: Option<(f64, usize)> = None;
+        for at in 0..self.len() {
+            if best.is_some_and(|(cost, _)| self.costs_at_least(key, at, cost)) {
+                continue;
+            }
+            let next = (self.cost(key, at), at);
+            let is_after = passed.is_none_or(|passed| next > passed);
+            if is_after && best.is_none_or(|best| next.0 < best.0) {
+                best = Some(next);
+            }
+        }
+        best.map(|(_, at)| at)
+    }
+
+    /// Whether the key costs at least this much at an instance, as far as that shows without a
+    /// logarithm: `-ln(u)` is at least `1 - u`. Nearly all instances are ruled out by it, and a
+    /// logarithm takes ten times as long as a draw.
+    pub(super) fn costs_at_least(&self, key: u64, at: usize, cost: f64) -> bool {
+        1.0 - unit(draw(key, self.hashes[at])) >= cost * f64::from(self.instances[at].weight.get())
     }
 
     /// The cost of a key at an instance; the lowest cost wins. It is an exponential draw whose rate
     /// is the weight. So an instance wins with a probability in proportion to its weight.
     pub(crate) fn cost(&self, key: u64, at: usize) -> f64 {
-        let unit = (draw(key, self.hashes[at]) + 1) as f64 * UNIT;
+        let unit = unit(draw(key, self.hashes[at]));
         // The platform's logarithm may differ in the last bit between machines, and members would
         // then place a key differently. `libm` is the same everywhere.
         -libm::log(unit) / f64::from(self.instances[at].weight.get())
     }
 }
 
-/// The factor from a draw to a number above 0 and at most 1.
-const UNIT: f64 = 1.0 / (1_u64 << 53) as f64;
+/// A draw as a number above 0 and at most 1.
+#[inline]
+fn unit(draw: u64) -> f64 {
+    const UNIT: f64 = 1.0 / (1_u64 << 53) as f64;
+    (draw + 1) as f64 * UNIT
+}
 
 /// The draw of a pair of a key and an instance: 53 bits, as many as an `f64` holds exactly.
 #[inline]

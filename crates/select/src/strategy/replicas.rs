@@ -14,21 +14,41 @@ impl Pool {
     /// The first instance is that of [`for_key`](Self::for_key). When a member is removed, one
     /// other instance takes its place. Without zones, the other instances stay the same.
     pub fn replicas(&self, key: impl AsRef<[u8]>, count: usize, zone: Option<&str>) -> Vec<Choice<'_>> {
-        let key = hash::of_key(key.as_ref());
-        let mut ranked: Vec<(f64, usize)> = (0..self.len()).map(|at| (self.cost(key, at), at)).collect();
-        let by_cost = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        let count = count.min(self.len());
-        if zone.is_none() && count < ranked.len() && count > 0 {
-            // Only the best instances need an order, so the others are not sorted.
-            ranked.select_nth_unstable_by(count - 1, by_cost);
-            ranked.truncate(count);
-        }
-        ranked.sort_unstable_by(by_cost);
-        let chosen = match zone {
-            None => (0..count).collect(),
-            Some(tag) => self.spread(&ranked, count, tag),
+        let (key, count) = (hash::of_key(key.as_ref()), count.min(self.len()));
+        let (ranked, chosen) = match zone {
+            None => (self.best_ranked(key, count), (0..count).collect()),
+            Some(tag) => {
+                let ranked = self.all_ranked(key);
+                let chosen = self.spread(&ranked, count, tag);
+                (ranked, chosen)
+            }
         };
         chosen.into_iter().map(|rank: usize| self.choice(ranked[rank].1, Why::Key { rank })).collect()
+    }
+
+    /// All instances with their costs for a key, the best first.
+    fn all_ranked(&self, key: u64) -> Vec<(f64, usize)> {
+        let mut ranked: Vec<(f64, usize)> = (0..self.len()).map(|at| (self.cost(key, at), at)).collect();
+        ranked.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        ranked
+    }
+
+    /// The `count` best instances with their costs for a key, the best first.
+    fn best_ranked(&self, key: u64, count: usize) -> Vec<(f64, usize)> {
+        let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(count + 1);
+        for at in 0..self.len() {
+            let worst = if ranked.len() == count { ranked.last() } else { None };
+            // Once there are enough, a look without a logarithm rules nearly all others out.
+            if worst.is_some_and(|(worst, _)| self.costs_at_least(key, at, *worst)) {
+                continue;
+            }
+            let next = (self.cost(key, at), at);
+            // Of equal costs the first name is better, so the new one goes behind them.
+            let place = ranked.partition_point(|(cost, _)| *cost <= next.0);
+            ranked.insert(place, next);
+            ranked.truncate(count);
+        }
+        ranked
     }
 
     /// The ranks of the chosen instances. Instances with fewer better ones in their own zone come

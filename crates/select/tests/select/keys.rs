@@ -220,6 +220,26 @@ fn ring_of_an_empty_pool_has_no_owner() {
 }
 
 proptest! {
+    /// The holder is found with shortcuts; a ranking of all instances is made without them.
+    #[test]
+    fn holder_is_the_first_of_the_whole_ranking(
+        weights in prop::collection::vec(1..=1_000_u16, 1..40),
+        number in 0..1_000_usize,
+        count in 1..5_usize,
+    ) {
+        let pool = pool(weighted(&weights));
+        // No member has the tag, so all are one zone: all are ranked, and the order stays.
+        let all: Vec<&str> = pool
+            .replicas(key(number), weights.len(), Some("none"))
+            .iter()
+            .map(|copy| copy.instance.node.as_str())
+            .collect();
+        prop_assert_eq!(name(pool.for_key(key(number))), all[0]);
+        let few = pool.replicas(key(number), count, None);
+        let few: Vec<&str> = few.iter().map(|copy| copy.instance.node.as_str()).collect();
+        prop_assert_eq!(&few[..], &all[..count.min(all.len())]);
+    }
+
     #[test]
     fn placement_ignores_the_order_of_instances(count in 1..30_usize, seed: u64, number in 0..1_000_usize) {
         let mut instances = numbered(count);
