@@ -29,6 +29,7 @@ pub(super) fn start(cluster: &Cluster, services: ServiceTables) {
 fn kind(kind: &CheckKind) -> String {
     match kind {
         CheckKind::Tcp(addr) => format!("tcp {addr}"),
+        CheckKind::Http(url) => format!("http {url}"),
         CheckKind::Command(command) => format!("command {}", command.program.display()),
     }
 }
@@ -37,6 +38,7 @@ fn check(setting: CheckSetting) -> Check {
     let CheckSetting { kind, interval, timeout, failures, successes } = setting;
     let mut check = match kind {
         CheckKind::Tcp(addr) => Check::tcp(addr),
+        CheckKind::Http(url) => Check::http(&url).expect("the URL is checked when the file is read"),
         CheckKind::Command(command) => command_check::new(command),
     };
     if let Some(interval) = interval {

@@ -9,12 +9,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kinfolk::{Condition, Service, ServiceName, Services, Tags, Weight};
+use kinfolk::{Check, Condition, Service, ServiceName, Services, Tags, Weight};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::form::{Address, Number, in_file as form_in_file};
+use super::form::{Address, Form, Number, in_file as form_in_file};
 use crate::span::Span;
 
 /// The shortest interval of a check. A command takes some milliseconds of CPU to start, so a
@@ -59,6 +59,8 @@ pub(crate) struct CheckSetting {
 /// What a check does.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum CheckKind {
+    /// Requests this URL.
+    Http(String),
     /// Opens a TCP connection.
     Tcp(SocketAddr),
     /// Runs a program.
@@ -144,6 +146,19 @@ impl<'de> Deserialize<'de> for ServiceTable {
     }
 }
 
+/// The URL of an HTTP check.
+#[derive(Debug)]
+struct HttpUrl(String);
+
+impl Form for HttpUrl {
+    const WANTED: &'static str = "a URL, such as http://127.0.0.1:8080/health";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        // The library reads the URL when it makes the check, and says what is wrong with it.
+        Check::http(text).map(|_| Self(text.to_owned()))
+    }
+}
+
 impl<'de> Deserialize<'de> for CheckSetting {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize, Default)]
@@ -151,6 +166,8 @@ impl<'de> Deserialize<'de> for CheckSetting {
         struct Keys {
             #[serde(deserialize_with = "form_in_file")]
             tcp: Option<Address>,
+            #[serde(deserialize_with = "form_in_file")]
+            http: Option<HttpUrl>,
             #[serde(deserialize_with = "command_in_file")]
             command: Option<CommandLine>,
             #[serde(deserialize_with = "form_in_file")]
@@ -163,16 +180,18 @@ impl<'de> Deserialize<'de> for CheckSetting {
             successes: Option<Number<1, 1_000>>,
         }
 
-        let Keys { tcp, command, interval, timeout, failures, successes } = table(from, CHECK_WANTED)?;
-        let kind = match (tcp, command) {
-            (Some(Address(addr)), None) => CheckKind::Tcp(addr),
-            (None, Some(command)) => CheckKind::Command(command),
-            (None, None) => {
-                let message = "the check has neither `tcp` nor `command`; give one of them";
+        let Keys { tcp, http, command, interval, timeout, failures, successes } = table(from, CHECK_WANTED)?;
+        let tcp = tcp.map(|Address(addr)| CheckKind::Tcp(addr));
+        let http = http.map(|HttpUrl(url)| CheckKind::Http(url));
+        let mut kinds = [tcp, http, command.map(CheckKind::Command)].into_iter().flatten();
+        let kind = match (kinds.next(), kinds.next()) {
+            (Some(kind), None) => kind,
+            (None, _) => {
+                let message = "the check has no `tcp`, `http` or `command`; give one of them";
                 return Err(D::Error::custom(message));
             }
             (Some(_), Some(_)) => {
-                let message = "the check has both `tcp` and `command`; remove one of them";
+                let message = "the check has more than one of `tcp`, `http` and `command`; keep one of them";
                 return Err(D::Error::custom(message));
             }
         };

@@ -104,12 +104,16 @@ fn wrong_service_is_refused_with_its_line() {
 fn wrong_check_is_refused_with_its_key() {
     for (check, said) in [
         ("5", "check: invalid type: integer `5`, expected a table, such as check = { tcp ="),
-        ("{}", "check: the check has neither `tcp` nor `command`; give one of them"),
-        ("{ interval = '1s' }", "check: the check has neither `tcp` nor `command`"),
-        ("{ tcp = '[::1]:1', command = ['a'] }", "check: the check has both `tcp` and `command`; remove one"),
+        ("{}", "check: the check has no `tcp`, `http` or `command`; give one of them"),
+        ("{ interval = '1s' }", "check: the check has no `tcp`, `http` or `command`"),
+        (
+            "{ tcp = '[::1]:1', command = ['a'] }",
+            "check: the check has more than one of `tcp`, `http` and `command`; keep one",
+        ),
+        ("{ http = 'https://a/' }", "http: the URL \"https://a/\" does not begin with http:// and a host"),
         (
             "{ ttl = '10s' }",
-            "there is no setting \"ttl\"; give tcp, command, interval, timeout, failures, successes",
+            "there is no setting \"ttl\"; give tcp, http, command, interval, timeout, failures, successes",
         ),
         (
             "{ tcp = '[::1]:1', intervall = '1s' }",
@@ -169,7 +173,7 @@ fn relative_program_is_in_the_folder_of_the_file() {
         tables.relative_to(Path::new("/etc/kinfolk"));
         match tables.checks.remove("db").unwrap().kind {
             CheckKind::Command(command) => command.program.to_str().unwrap().to_owned(),
-            CheckKind::Tcp(_) => panic!("it is a command"),
+            CheckKind::Tcp(_) | CheckKind::Http(_) => panic!("it is a command"),
         }
     };
     assert_eq!(program("checks/db-ok"), "/etc/kinfolk/checks/db-ok");
