@@ -53,8 +53,10 @@ pub(crate) fn run(benchmark: Benchmark, options: Options) -> Result<String> {
     // The figures of agents and of members in one process differ: each has its own page.
     let report = format!("docs/bench/{name}{}.md", if agents { "-agents" } else { "" });
     let program = if agents { Some(dist::build()?) } else { None };
-    // Figures of a build without optimisations mean nothing.
-    let mut command = shell::cargo(["run", "--release", "--package", "kinfolk-benches"]);
+    // Figures of a build without optimisations mean nothing. Whole members are built as they are
+    // distributed (`cargo xtask dist`): the pages of the program count in their memory.
+    let profile = if matches!(benchmark, Benchmark::Cluster) { "dist" } else { "release" };
+    let mut command = shell::cargo(["run", "--profile", profile, "--package", "kinfolk-benches"]);
     match benchmark {
         // This benchmark counts allocations. The counter slows down every allocation, so it must
         // not be in the program that runs the other benchmarks.
