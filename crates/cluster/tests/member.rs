@@ -207,7 +207,7 @@ async fn shutdown_is_idempotent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn shutdown_phase_ends_at_its_limit() {
+async fn shutdown_phase_timeouts_enforced() {
     let cluster = TestCluster::new();
     let mut config = cluster.config("z");
     config.shutdown = ShutdownLimits { leave: Duration::from_millis(50), ..ShutdownLimits::default() };
@@ -222,7 +222,7 @@ async fn shutdown_phase_ends_at_its_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forced_shutdown_looks_like_a_crash() {
+async fn force_shutdown_is_immediate() {
     let members = TestCluster::new().of(2).await;
     let mut events = members[1].subscribe();
     let addr = members[0].addr().socket();
@@ -245,7 +245,7 @@ async fn forced_shutdown_looks_like_a_crash() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dropped_member_stops() {
+async fn drop_signals_shutdown() {
     let mut members = TestCluster::new().of(2).await;
     let last = members.remove(0);
     let (addr, mut events) = (last.addr().socket(), last.subscribe());
@@ -256,7 +256,7 @@ async fn dropped_member_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn join_fails_if_no_seed_answers() {
+async fn all_seeds_unreachable() {
     let cluster = TestCluster::new();
     let mut config = cluster.config("a");
     config.join.max_delay = Duration::from_millis(4);
@@ -281,7 +281,7 @@ async fn join_fails_if_no_seed_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn join_succeeds_when_the_seed_starts_late() {
+async fn joins_on_nth_attempt() {
     let cluster = TestCluster::new();
     let addr = std::net::UdpSocket::bind(local()).unwrap().local_addr().unwrap();
     let mut config = cluster.config("a");

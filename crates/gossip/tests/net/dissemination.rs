@@ -13,7 +13,7 @@ fn gossip(message: &Message) -> &[Update] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gossip_messages_stay_within_size_limits() {
+async fn gossip_message_size_limit() {
     let group = Group::of(3, fast()).await;
     let (stranger, _incoming) = group.bare("stranger");
     // Updates about 50 members that left come at once. With these tags, eight updates fill a
@@ -47,7 +47,7 @@ async fn gossip_messages_stay_within_size_limits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn broadcast_reaches_each_member_once() {
+async fn updates_disseminate_to_all() {
     let group = Group::of(8, fast()).await;
     let mut readers: Vec<_> = group.nodes[1..].iter().map(|node| node.events.subscribe()).collect();
     let before = group.nodes[0].sent().len();

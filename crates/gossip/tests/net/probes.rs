@@ -13,7 +13,7 @@ fn indirect_probes(node: &Node, of: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn probes_share_one_connection() {
+async fn direct_ping_ack_over_network() {
     let group = Group::of(2, fast()).await;
     for node in &group.nodes {
         node.until(|node| node.protocol.stats().swim.acks >= 3).await;
@@ -26,7 +26,7 @@ async fn probes_share_one_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unanswered_probe_goes_through_three_helpers() {
+async fn indirect_ping_via_intermediaries() {
     let group = Group::of(5, fast()).await;
     let (prober, target) = (&group.nodes[0], "n4");
     let mut events = prober.events.subscribe();
@@ -53,7 +53,7 @@ async fn unanswered_probe_goes_through_three_helpers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn late_ack_triggers_indirect_probe() {
+async fn ack_timeout_triggers_indirect_ping() {
     let swim = fast();
     let late = swim.probe_timeout + (swim.probe_interval.saturating_sub(swim.probe_timeout)) / 4;
     let group = Group::of(3, swim).await;
