@@ -5,7 +5,7 @@
 use super::Finding;
 use super::source::Source;
 
-const PURE: &[&str] = &["crates/core", "crates/detector", "crates/swim"];
+const PURE: &[&str] = &["crates/core", "crates/detector", "crates/select", "crates/swim"];
 
 const BANNED: &[&[&str]] = &[
     &["Instant", ":", ":", "now"],
