@@ -19,11 +19,15 @@ const HEADERS: u64 = 28;
 /// The time between two checks whether all members see all others: the precision of the join times.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
+/// The same for the join of one member, which is faster.
+const FINE_POLL_INTERVAL: Duration = Duration::from_micros(500);
+
 /// The time limit of each wait: longer than any step takes on the slowest machine.
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Members of one cluster.
 pub(super) struct Group {
+    ca: ClusterCa,
     members: Vec<Cluster>,
 }
 
@@ -47,11 +51,32 @@ impl Group {
     /// Starts this many members. They have not joined.
     pub(super) fn start(count: usize) -> Result<Self> {
         let ca = ClusterCa::create(&ClusterId::new("bench")?)?;
-        let start = |n: usize| -> Result<Cluster> {
-            let identity = ca.issue(&NodeId::new(&format!("n{n}"))?, Duration::from_hours(24))?;
-            Ok(Cluster::start(ClusterConfig::new(identity, "127.0.0.1:0".parse()?))?)
+        let members = (0..count).map(|n| start_member(&ca, &format!("n{n}"))).collect::<Result<_>>()?;
+        Ok(Self { ca, members })
+    }
+
+    /// One more member joins the formed group, and leaves again. Returns the time of its join,
+    /// until it sees all others and all others see it.
+    pub(super) async fn join_one(&self, number: usize) -> Result<Duration> {
+        let newcomer = start_member(&self.ca, &format!("newcomer-{number}"))?;
+        let sees_all = |member: &Cluster| count_alive(member) == self.members.len() + 1;
+        let begun = Instant::now();
+        newcomer.join(&[self.members[0].addr().to_string()]).await?;
+        let whole = async {
+            while !(sees_all(&newcomer) && self.members.iter().all(sees_all)) {
+                sleep(FINE_POLL_INTERVAL).await;
+            }
         };
-        Ok(Self { members: (0..count).map(start).collect::<Result<_>>()? })
+        timeout(LIMIT, whole).await.context("a member did not join within a minute")?;
+        let took = begun.elapsed();
+        newcomer.shutdown().await;
+        let gone = async {
+            while !self.is_complete() {
+                sleep(POLL_INTERVAL).await;
+            }
+        };
+        timeout(LIMIT, gone).await.context("the group did not see a leave within a minute")?;
+        Ok(took)
     }
 
     /// All members join at once through the first. Returns the time until each member sees all
@@ -80,10 +105,7 @@ impl Group {
 
     /// Whether each member sees all members as alive.
     fn is_complete(&self) -> bool {
-        let alive = |member: &Cluster| {
-            member.members().members().filter(|node| node.state == NodeState::Alive).count()
-        };
-        self.members.iter().all(|member| alive(member) == self.members.len())
+        self.members.iter().all(|member| count_alive(member) == self.members.len())
     }
 
     /// The sums so far. `since` is the start of the group.
@@ -190,4 +212,14 @@ impl EventWaiters {
         timeout(LIMIT, all).await.context("not all members had the event within a minute")?;
         Ok(begun.elapsed())
     }
+}
+
+fn start_member(ca: &ClusterCa, name: &str) -> Result<Cluster> {
+    let identity = ca.issue(&NodeId::new(name)?, Duration::from_hours(24))?;
+    Ok(Cluster::start(ClusterConfig::new(identity, "127.0.0.1:0".parse()?))?)
+}
+
+/// The number of members that this one sees as alive.
+fn count_alive(member: &Cluster) -> usize {
+    member.members().members().filter(|node| node.state == NodeState::Alive).count()
 }

@@ -102,7 +102,12 @@ struct Cell {
     broadcast_ms: f64,
     /// Milliseconds until all members know a new service.
     offer_ms: f64,
+    /// Milliseconds of the join of one more member: until it sees all, and all see it. The median.
+    join_one_ms: f64,
 }
+
+/// How often one more member joins.
+const JOINS_OF_ONE: usize = 5;
 
 /// The cost of a join. All but `seconds` is for one member.
 #[derive(Debug, Clone, Copy)]
@@ -159,6 +164,10 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
     let after_bulk = Memory::now()?;
     let broadcast = group.broadcast().await?;
     let offer = group.offer().await?;
+    let mut ones = Vec::new();
+    for number in 0..JOINS_OF_ONE {
+        ones.push(group.join_one(number).await?.as_secs_f64() * 1e3);
+    }
     let leave = group.leave().await?;
     let crash = group.crash().await?;
     group.end();
@@ -197,6 +206,7 @@ async fn measure(nodes: usize, plan: &Plan) -> Result<Cell> {
         bulk_left_kib: after_bulk.resident - at_rest.resident,
         broadcast_ms: broadcast.as_secs_f64() * 1e3,
         offer_ms: offer.as_secs_f64() * 1e3,
+        join_one_ms: Spread::of(ones.iter().copied()).median,
         leave_ms: leave.as_secs_f64() * 1e3,
         crash_s: crash.as_secs_f64(),
     })

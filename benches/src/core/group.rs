@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeStatus, Rng, SharedNodeRegistry, Tags};
+use kinfolk_core::signed::simulated::SimulatedKeys;
+use kinfolk_core::{ClusterId, Incarnation, NodeAddr, NodeId, NodeStatus, Rng, SharedNodeRegistry, Tags};
 
 /// The name of a member.
 pub(super) fn id(number: usize) -> NodeId {
@@ -14,7 +15,17 @@ pub(super) fn status(number: usize, incarnation: u64) -> NodeStatus {
     let addr = NodeAddr::new(([10, 0, 0, 1], 7946).into());
     let tags =
         Tags::new([("role", "database"), ("zone", "b")]).expect("two short tags are within the bounds");
-    NodeStatus::alive(id(number), addr, Incarnation::new(incarnation), tags)
+    signed(NodeStatus::alive(id(number), addr, Incarnation::new(incarnation), tags))
+}
+
+/// The keys of the group.
+pub(super) fn keys() -> SimulatedKeys {
+    SimulatedKeys::new(ClusterId::new("bench").expect("a label"), 1)
+}
+
+fn signed(status: NodeStatus) -> NodeStatus {
+    let key = keys().key_of(status.id.clone());
+    status.signed(&key)
 }
 
 /// A registry that knows this many members at incarnation 1.
@@ -50,6 +61,6 @@ impl Claims {
     pub(super) fn next(&mut self) -> Arc<NodeStatus> {
         self.incarnation += 1;
         let incarnation = Incarnation::new(self.incarnation);
-        Arc::new(NodeStatus { incarnation, described_at: incarnation, ..(**self.known()).clone() })
+        signed(NodeStatus { incarnation, described_at: incarnation, ..(**self.known()).clone() }).into()
     }
 }

@@ -1,5 +1,8 @@
 //! Measures one step of the protocol machine: it handles a message and gives all its outputs.
 
+use std::sync::Arc;
+
+use kinfolk_core::signed::{Unverified, Verified};
 use kinfolk_core::{Instant, Rng};
 use kinfolk_swim::{Input, Machine, Message, Output, ReplyId, SwimConfig, Update, codec};
 
@@ -36,13 +39,15 @@ pub(super) fn cases(members: usize) -> [Case; 3] {
 fn machine(members: usize) -> Machine {
     let me = group::status(members, 1);
     let registry = group::registry(members);
-    Machine::new(SwimConfig::default(), me, registry, Rng::from_seed(1), Instant::ORIGIN)
+    let signer = Arc::new(group::keys().key_of(me.id.clone()));
+    Machine::new(SwimConfig::default(), me, signer, registry, Rng::from_seed(1), Instant::ORIGIN)
 }
 
 fn ping(claims: &mut Claims, updates: usize) -> Input {
     let from = claims.known().id.clone();
     let gossip = (0..updates).map(|_| Update::Node { status: claims.next(), accusers: Vec::new() }).collect();
-    Input::Message { from, message: Message::Ping { digest: 0, gossip }, reply_to: Some(ReplyId(1)) }
+    let message = verified(Unverified::new(Message::Ping { digest: 0, gossip }));
+    Input::Message { from, message, reply_to: Some(ReplyId(1)) }
 }
 
 /// A message full of known updates. It is encoded and decoded, so that it has its own memory like a
@@ -53,7 +58,12 @@ fn gossip_known(claims: &mut Claims) -> Input {
     let gossip = (0..codec::UPDATES_MAX).map(|_| update(claims)).collect();
     let bytes = codec::encode(&Message::Gossip { gossip }).expect("the message is within the bounds");
     let message = codec::decode(&bytes).expect("an encoded message can be decoded");
-    Input::Message { from, message, reply_to: None }
+    Input::Message { from, message: verified(message), reply_to: None }
+}
+
+/// The preparation verifies. The cases measure the machine alone.
+fn verified(message: Unverified<Message>) -> Verified<Message> {
+    message.verify(&group::keys()).expect("the claims are signed")
 }
 
 /// Handles one input and takes every output. The time does not advance, so that no timer is due and

@@ -138,7 +138,10 @@ impl Cluster {
         let contacts = SharedContacts::new(Mutex::new(contacts));
         let (wanted, wants) = watch::channel(incarnation);
         let reserve = previous.map(|previous| Reserve { up_to: previous.ceiling, wanted });
+        let certificates = opened.as_ref().map(|opened| opened.certificates.clone()).unwrap_or_default();
         let parts = Parts {
+            identity: config.identity.clone(),
+            certificates,
             registry: writer,
             events: events.clone(),
             health: health.clone(),

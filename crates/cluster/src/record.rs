@@ -1,20 +1,24 @@
 //! The record that one instance of a member leaves for the next, and its encoding: magic bytes, a
 //! version, a checksum, then the record in postcard. The decoder refuses all other bytes.
 
-use kinfolk_core::{ClusterId, Incarnation, NodeAddr, NodeId, NodeState};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kinfolk_core::signed::{Attested, Claims, Unverified};
+use kinfolk_core::{ClusterId, Incarnation, NodeId, NodeStatus};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The magic bytes at the start of the file.
 const MAGIC: &[u8; 7] = b"kinfolk";
 /// The version of the format. A file with a higher version comes from a newer Kinfolk. It is set
-/// aside and not changed.
-const VERSION: u8 = 1;
+/// aside and not changed. Version 2 has signed statements.
+const VERSION: u8 = 2;
 /// The length of the header: the magic bytes, the version, and the CRC-32 of the body in big-endian
 /// order.
 const HEADER: usize = MAGIC.len() + 1 + 4;
 /// At most this many bytes of a file are read, so that a wrong file cannot fill the memory. A
-/// record within its bounds (1,024 members, 64 seeds) is more than 20 times smaller.
+/// record within its bounds (1,024 members with certificates, 64 seeds) takes about 0.7 MiB.
 pub(crate) const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// What one instance of a member leaves for the next.
@@ -30,17 +34,17 @@ pub(crate) struct Record {
     pub left: bool,
     /// The seeds of the member, as the application wrote them.
     pub seeds: Vec<String>,
-    /// The members that it knew, failed and left ones included.
-    pub members: Vec<KnownMember>,
+    /// The members that it knew, failed and left ones included: their last statements, without
+    /// description.
+    pub members: Vec<Arc<NodeStatus>>,
+    /// The certificates of these members in DER. Without them the statements could not be verified.
+    pub certificates: Vec<Bytes>,
 }
 
-/// A member in a record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct KnownMember {
-    pub id: NodeId,
-    pub addr: NodeAddr,
-    pub incarnation: Incarnation,
-    pub state: NodeState,
+impl Claims for Record {
+    fn items(&self) -> Vec<&dyn Attested> {
+        self.members.iter().map(|member| &**member as &dyn Attested).collect()
+    }
 }
 
 /// Why a state file cannot be used. The member sets the file aside and starts without it. In the
@@ -71,6 +75,13 @@ pub(crate) enum Unreadable {
     /// What to do: give the member a seed if it does not find its group. Report the message.
     #[error("its contents are not valid: {0}; please report this")]
     Contents(postcard::Error),
+    /// The file has a statement that its member did not sign. A faulty program wrote the file, or
+    /// somebody changed it.
+    ///
+    /// What to do: check who may write to the state directory. Give the member a seed if it does
+    /// not find its group.
+    #[error("it has a forged statement: {0}; check who may write to this directory")]
+    Forged(kinfolk_core::signed::Refusal),
     /// The file belongs to another member or another cluster.
     ///
     /// What to do: give each member a state directory of its own.
@@ -100,7 +111,7 @@ impl Record {
         bytes: &[u8],
         (cluster, node): (&ClusterId, &NodeId),
         clock: Incarnation,
-    ) -> Result<Self, Unreadable> {
+    ) -> Result<Unverified<Self>, Unreadable> {
         let (version, rest) = match bytes.strip_prefix(MAGIC) {
             Some([version, rest @ ..]) => (*version, rest),
             _ => return Err(Unreadable::Magic),
@@ -135,12 +146,13 @@ impl Record {
             record.ceiling = clock;
         }
         record.members.retain(|known| known.incarnation.is_plausible(clock));
-        Ok(record)
+        Ok(Unverified::new(record))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use kinfolk_core::{NodeAddr, NodeState, Tags};
     use proptest::prelude::*;
 
     use super::*;
@@ -158,29 +170,32 @@ mod tests {
 
     fn any_record() -> impl Strategy<Value = Record> {
         let known = ("[a-z]{1,9}", any::<[u8; 4]>(), any::<u16>(), ..CLOCK.get(), 0..4_usize).prop_map(
-            |(id, ip, port, incarnation, state)| KnownMember {
-                id: NodeId::new(&id).unwrap(),
-                addr: NodeAddr::new((ip, port).into()),
-                incarnation: Incarnation::new(incarnation),
-                state: NodeState::ALL[state],
+            |(id, ip, port, incarnation, state)| {
+                let (id, addr) = (NodeId::new(&id).unwrap(), NodeAddr::new((ip, port).into()));
+                let alive = NodeStatus::alive(id, addr, Incarnation::new(incarnation), Tags::empty());
+                Arc::new(alive.with_state(NodeState::ALL[state]).without_description())
             },
         );
+        let certificates = prop::collection::vec(any::<[u8; 9]>(), 0..3);
         let seeds = prop::collection::vec(".{0,20}", 0..4);
         let members = prop::collection::vec(known, 0..20);
-        (..CLOCK.get(), any::<bool>(), seeds, members).prop_map(|(ceiling, left, seeds, members)| Record {
-            cluster: cluster(),
-            node: me(),
-            ceiling: Incarnation::new(ceiling),
-            left,
-            seeds,
-            members,
-        })
+        (..CLOCK.get(), any::<bool>(), seeds, members, certificates).prop_map(
+            |(ceiling, left, seeds, members, certificates)| Record {
+                cluster: cluster(),
+                node: me(),
+                ceiling: Incarnation::new(ceiling),
+                left,
+                seeds,
+                members,
+                certificates: certificates.into_iter().map(|der| Bytes::copy_from_slice(&der)).collect(),
+            },
+        )
     }
 
     proptest! {
         #[test]
         fn record_decodes_to_the_same_record(record in any_record()) {
-            prop_assert_eq!(Record::from_bytes(&record.to_bytes(), (&cluster(), &me()), CLOCK), Ok(record));
+            prop_assert_eq!(Record::from_bytes(&record.to_bytes(), (&cluster(), &me()), CLOCK), Ok(Unverified::new(record)));
         }
 
         #[test]
@@ -201,7 +216,7 @@ mod tests {
         fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>, body: Vec<u8>) {
             let _ = Record::from_bytes(&bytes, (&cluster(), &me()), CLOCK);
             // Also after a valid header.
-            let mut bytes = b"kinfolk\x01".to_vec();
+            let mut bytes = b"kinfolk\x02".to_vec();
             bytes.extend_from_slice(&crc32fast::hash(&body).to_be_bytes());
             bytes.extend_from_slice(&body);
             let _ = Record::from_bytes(&bytes, (&cluster(), &me()), CLOCK);
@@ -210,25 +225,24 @@ mod tests {
 
     #[test]
     fn incarnations_too_far_ahead_are_dropped() {
-        let known = |name: &str, incarnation| KnownMember {
-            id: NodeId::new(name).unwrap(),
-            addr: NodeAddr::new(([127, 0, 0, 1], 1).into()),
-            incarnation,
-            state: NodeState::Failed,
+        let known = |name: &str, incarnation| {
+            let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
+            let alive = NodeStatus::alive(NodeId::new(name).unwrap(), addr, incarnation, Tags::empty());
+            Arc::new(alive.with_state(NodeState::Failed).without_description())
         };
         let day = Incarnation::CLOCK_ERROR_MAX;
         let members = vec![known("a", CLOCK.later_by(day)), known("b", CLOCK.later_by(day).next())];
         let record = |ceiling| {
-            let (seeds, members) = (Vec::new(), members.clone());
-            Record { cluster: cluster(), node: me(), ceiling, left: false, seeds, members }
+            let (seeds, members, certificates) = (Vec::new(), members.clone(), Vec::new());
+            Record { cluster: cluster(), node: me(), ceiling, left: false, seeds, members, certificates }
         };
         let read = |ceiling| Record::from_bytes(&record(ceiling).to_bytes(), (&cluster(), &me()), CLOCK);
-        assert_eq!(read(CLOCK).unwrap().members, members[..1]);
+        assert_eq!(read(CLOCK).unwrap().peek().members, members[..1]);
         let highest = CLOCK.later_by(day);
-        assert_eq!(read(highest).unwrap().ceiling, highest);
+        assert_eq!(read(highest).unwrap().peek().ceiling, highest);
         for ceiling in [highest.next(), Incarnation::new(u64::MAX)] {
             assert_eq!(
-                read(ceiling).unwrap().ceiling,
+                read(ceiling).unwrap().peek().ceiling,
                 CLOCK,
                 "the ceiling is replaced, and the rest is kept"
             );
@@ -244,6 +258,7 @@ mod tests {
             left: false,
             seeds: Vec::new(),
             members: Vec::new(),
+            certificates: Vec::new(),
         };
         let mut bytes = record.to_bytes();
         let foreign = Unreadable::Foreign { node: me(), cluster: cluster() };

@@ -303,8 +303,8 @@ mod tests {
         let mut moved = NodeStatus::clone(&status(2, NodeState::Alive));
         moved.addr = NodeAddr::new(([127, 0, 0, 1], 2).into());
         assert_eq!(kinds(Some(before.clone()), Arc::new(moved)), ["updated"]);
-        let mut tagged = NodeStatus::clone(&status(2, NodeState::Alive));
-        tagged.tags = Tags::new([("k", "v")]).unwrap();
+        let NodeStatus { id, addr, incarnation, .. } = NodeStatus::clone(&status(2, NodeState::Alive));
+        let tagged = NodeStatus::alive(id, addr, incarnation, Tags::new([("k", "v")]).unwrap());
         assert_eq!(kinds(Some(before.clone()), Arc::new(tagged)), ["updated"]);
         assert_eq!(kinds(Some(before), status(2, NodeState::Alive)), Vec::<&str>::new());
     }

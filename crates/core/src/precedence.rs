@@ -4,12 +4,15 @@
 //!
 //! Each half of a [`NodeStatus`] has a total order. The join takes the larger of each half:
 //!
-//! - the verdict by `(incarnation, state)`: the higher incarnation wins; at equal incarnation
-//!   `Alive < Suspect < Failed < Left` (SWIM, section 4.2);
-//! - the description by `(described_at, addr, tags)`: the younger description wins. Two
-//!   descriptions of one incarnation differ only if the member contradicts itself. Then address and
-//!   tags decide, so that all members still end with one view.
+//! - the statement with its verdict, by `(incarnation, state, addr, description)`: the higher
+//!   incarnation wins; at equal incarnation `Alive < Suspect < Failed < Left` (SWIM, section 4.2).
+//!   Two statements of one incarnation differ only if the member contradicts itself. Then the rest
+//!   decides, so that all members still end with one view;
+//! - the description by `(described_at, described_as)`: the younger description wins.
 
+use crate::incarnation::Incarnation;
+use crate::node::NodeAddr;
+use crate::signed::ContentHash;
 use crate::state::NodeState;
 use crate::status::NodeStatus;
 
@@ -20,43 +23,43 @@ use crate::status::NodeStatus;
 /// If the two are about different members. Only a bug can cause this.
 pub fn join(known: &NodeStatus, claim: &NodeStatus) -> Option<NodeStatus> {
     assert_eq!(known.id, claim.id, "a claim is joined only with what is known of the same member");
-    let (newer_verdict, newer_description) = newer(known, claim);
-    if !newer_verdict && !newer_description {
+    let (newer_statement, newer_description) = newer(known, claim);
+    if !newer_statement && !newer_description {
         return None;
     }
     let mut joined = known.clone();
-    if newer_verdict {
-        // A claim that wins by state alone has the incarnation that is known, so both fields are
+    if newer_statement {
+        // A claim that wins by state alone has the incarnation that is known, so all fields are
         // set.
         joined.state = known.state.after(claim.state, claim.incarnation.cmp(&known.incarnation));
         joined.incarnation = claim.incarnation;
+        joined.addr = claim.addr;
+        joined.description = claim.description;
+        joined.proof = claim.proof.clone();
     }
     if newer_description {
-        joined.addr = claim.addr;
         joined.tags = claim.tags.clone();
         joined.services = claim.services.clone();
         joined.condition = claim.condition.clone();
+        joined.extensions = claim.extensions.clone();
         joined.described_at = claim.described_at;
+        joined.described_as = claim.described_as;
     }
     Some(joined)
 }
 
-/// Whether the verdict, and whether the description, of a claim outranks what is known of the same
-/// member.
+/// Whether the statement with its verdict, and whether the description, of a claim outranks what is
+/// known of the same member.
 pub(crate) fn newer(known: &NodeStatus, claim: &NodeStatus) -> (bool, bool) {
-    (verdict(claim) > verdict(known), description(claim) > description(known))
+    (statement(claim) > statement(known), description(claim) > description(known))
 }
 
-fn verdict(status: &NodeStatus) -> (crate::Incarnation, NodeState) {
-    (status.incarnation, status.state)
+fn statement(status: &NodeStatus) -> (Incarnation, NodeState, NodeAddr, &ContentHash) {
+    (status.incarnation, status.state, status.addr, &status.description)
 }
 
-/// All parts of a description, so that even two descriptions of one incarnation have an order.
-type Description<'a> =
-    (crate::Incarnation, crate::NodeAddr, &'a crate::Tags, &'a crate::Services, &'a crate::Condition);
-
-fn description(status: &NodeStatus) -> Description<'_> {
-    (status.described_at, status.addr, &status.tags, &status.services, &status.condition)
+fn description(status: &NodeStatus) -> (Incarnation, &ContentHash) {
+    (status.described_at, &status.described_as)
 }
 
 #[cfg(test)]
@@ -64,23 +67,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Condition, Incarnation, NodeAddr, NodeId, Note, Service, ServiceName, Services, Tags};
+    use crate::{About, Condition, NodeId, Note, Service, ServiceName, Services, Tags};
 
     fn status(incarnation: u64, state: NodeState) -> NodeStatus {
         described(incarnation, state, incarnation, 1, "")
     }
 
     fn described(incarnation: u64, state: NodeState, at: u64, port: u16, tag: &str) -> NodeStatus {
-        NodeStatus {
-            id: NodeId::new("n").unwrap(),
-            addr: NodeAddr::new(([127, 0, 0, 1], port).into()),
-            incarnation: Incarnation::new(incarnation),
-            state,
-            tags: Tags::new([("tag", tag)]).unwrap(),
-            services: Services::none(),
-            condition: Condition::Passing,
-            described_at: Incarnation::new(at),
-        }
+        about(incarnation, state, at, port, Tags::new([("tag", tag)]).unwrap().into())
+    }
+
+    /// A status whose description is of the incarnation `at`. If that is an older one, the
+    /// statement has another description.
+    fn about(incarnation: u64, state: NodeState, at: u64, port: u16, about: About) -> NodeStatus {
+        let addr = NodeAddr::new(([127, 0, 0, 1], port).into());
+        let whole = NodeStatus::described(NodeId::new("n").unwrap(), addr, Incarnation::new(at), about);
+        let incarnation = Incarnation::new(incarnation);
+        let description =
+            if incarnation == whole.incarnation { whole.description } else { About::default().hash() };
+        NodeStatus { incarnation, state, description, ..whole }
     }
 
     fn joined(a: &NodeStatus, b: &NodeStatus) -> NodeStatus {
@@ -89,19 +94,18 @@ mod tests {
 
     /// Few values for each field, so that equal and neighbouring values meet often.
     fn any_status() -> impl Strategy<Value = NodeStatus> {
-        let about = (1..3_u16, "[ab]", 0..2_u16, 0..2_u32);
-        let any = (0..4_u64, 0..4_usize, 0..4_u64, about);
+        let words = (1..3_u16, "[ab]", 0..2_u16, 0..2_u32);
+        let any = (0..4_u64, 0..4_usize, 0..4_u64, words);
         any.prop_map(|(incarnation, state, at, (port, tag, service, seconds))| {
-            let state = NodeState::ALL[state];
-            let mut status = described(incarnation, state, at.min(incarnation), port, &tag);
+            let mut words = About::from(Tags::new([("tag", tag)]).unwrap());
             if service > 0 {
                 let name = ServiceName::new("db").unwrap();
-                status.services = Services::none().with(name, Service::new(service)).unwrap();
+                words.services = Services::none().with(name, Service::new(service)).unwrap();
             }
             if seconds > 0 {
-                status.condition = Condition::Maintenance { seconds, note: Note::default() };
+                words.condition = Condition::Maintenance { seconds, note: Note::default() };
             }
-            status
+            about(incarnation, NodeState::ALL[state], at.min(incarnation), port, words)
         })
     }
 
@@ -135,7 +139,7 @@ mod tests {
         #[test]
         fn joining_never_lowers_either_half(a in any_status(), b in any_status()) {
             let after = joined(&a, &b);
-            prop_assert!(verdict(&after) >= verdict(&a) && verdict(&after) >= verdict(&b));
+            prop_assert!(statement(&after) >= statement(&a) && statement(&after) >= statement(&b));
             prop_assert!(description(&after) >= description(&a) && description(&after) >= description(&b));
             prop_assert!(after.described_at <= after.incarnation);
         }
@@ -153,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn verdict_without_description_keeps_the_known_description() {
+    fn statement_alone_keeps_the_known_description() {
         let known = described(1, NodeState::Alive, 1, 1, "a");
         let claim = described(2, NodeState::Alive, 2, 2, "b");
         let after = joined(&known, &claim.without_description());

@@ -2,11 +2,13 @@
 //! carrier with faults in front of it.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kinfolk_core::NodeId;
 use kinfolk_swim::{Delivery, Dial, NoReply, Traffic};
-use kinfolk_transport::{Evidence, Need, Peer, RequestError, RequestOptions, Transport};
+use kinfolk_transport::{Certificate, Evidence, Need, Peer, RequestError, RequestOptions, Transport};
 
 /// Why a message has no answer or was not delivered: the evidence for the machine, and a text for
 /// the log.
@@ -49,6 +51,9 @@ pub trait Carrier: Clone + Send + Sync + 'static {
         delivery: Delivery,
     ) -> impl Future<Output = Result<(), NoAnswer>> + Send;
 
+    /// The certificate of a member that has an open connection to this one.
+    fn certificate_of(&self, id: &NodeId) -> Option<Arc<Certificate>>;
+
     /// Sets how late this member is with its own work. The carrier then waits longer before it
     /// closes a connection, because an answer may wait as long in a queue here.
     fn set_lateness(&self, late: Duration);
@@ -69,6 +74,10 @@ impl Carrier for Transport {
 
     async fn send(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<(), NoAnswer> {
         self.send_with(to, body, delivery.within, manner(delivery)).await.map_err(|error| no_answer(&error))
+    }
+
+    fn certificate_of(&self, id: &NodeId) -> Option<Arc<Certificate>> {
+        Transport::certificate_of(self, id)
     }
 
     fn set_lateness(&self, late: Duration) {
@@ -117,7 +126,7 @@ fn no_reply(evidence: Evidence) -> NoReply {
 
 #[cfg(test)]
 mod tests {
-    use kinfolk_core::{NodeAddr, NodeId};
+    use kinfolk_core::NodeAddr;
     use kinfolk_transport::{DialError, Ending, Phase, Target};
 
     use super::*;

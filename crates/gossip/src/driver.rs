@@ -8,7 +8,7 @@ use std::time::Duration;
 use kinfolk_core::{EventBus, Incarnation, Instant, NodeId};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
 use kinfolk_swim::{
-    Command, CommandId, Input, Machine, Outcome, Output, RefusedClaim, RefusedJoin, SwimStats,
+    Command, CommandId, Input, Machine, NoReply, Outcome, Output, RefusedClaim, RefusedJoin, SwimStats,
 };
 use kinfolk_transport::Peer;
 use parking_lot::Mutex;
@@ -17,9 +17,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::carrier::Carrier;
 use crate::clock::Clock;
 use crate::error::date;
-use crate::inbound::{Arrivals, PeerRequests};
-use crate::outbox::Outbox;
+use crate::inbound::{Arrival, Arrivals, PeerRequests, Received};
+use crate::outbox::{End, Outbox};
 use crate::protocol::OnForgotten;
+use crate::verification::{Admitted, Certificates, Checked, Then, Unchecked, Verification, wire};
 
 /// How often the driver passes the wall clock to the machine. After an operator corrects the clock,
 /// the machine uses the new time within 1 s.
@@ -49,6 +50,19 @@ pub(crate) enum Call {
     Suspicions(oneshot::Sender<Vec<SuspicionStatus>>),
 }
 
+/// What the driver waits for.
+enum Woken<A> {
+    /// A timer, or the end of back-pressure.
+    Input(Input),
+    Call(Call),
+    /// A request of this member has ended.
+    Ended(End),
+    /// The verification of a message has ended.
+    Checked(Checked),
+    /// A frame of a peer.
+    Arrived(Arrival<A>),
+}
+
 /// The event loop with all its state.
 pub(crate) struct Driver<C, I: Arrivals> {
     pub machine: Machine,
@@ -62,7 +76,10 @@ pub(crate) struct Driver<C, I: Arrivals> {
     pub arrivals: I,
     pub requests: PeerRequests<I::Answerer>,
     pub outbox: Outbox<C>,
-    pub replies: mpsc::Receiver<Input>,
+    pub replies: mpsc::Receiver<End>,
+    pub verification: Verification,
+    /// The certificates that this member can give to others.
+    pub certificates: Certificates,
     pub calls: mpsc::Receiver<Call>,
     pub commands: PendingCommands,
     /// Receives the incarnation that the machine wants reserved.
@@ -109,45 +126,94 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
         }
     }
 
-    /// Waits for the next input. This member's own work comes before the messages of peers. So a
-    /// flood of messages cannot delay replies, commands, and timers.
+    /// Waits for the next input of the machine.
     async fn next_input(&mut self) -> Option<Input> {
         loop {
-            let due = self.machine.next_timeout().map(|at| self.clock.to_tokio(at));
-            let timer = async {
-                match due {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
+            let input = match self.wait().await? {
+                Woken::Input(input) | Woken::Ended(End::Input(input)) => Some(input),
+                Woken::Call(call) => input_of(self.clock.now(), call, &mut self.commands, &self.machine),
+                Woken::Ended(End::Answered(unchecked)) => self.admit(unchecked),
+                Woken::Checked(checked) => self.checked(checked),
+                Woken::Arrived(arrival) => self.receive(arrival),
             };
-            tokio::select! {
-                biased;
-                _ = self.stop.wait_for(|stop| *stop) => return None,
-                Some(input) = self.replies.recv() => return Some(input),
-                call = self.calls.recv() => {
-                    let now = self.clock.now();
-                    if let Some(input) = input_of(now, call?, &mut self.commands, &self.machine) {
-                        return Some(input);
-                    }
-                }
-                clear = self.outbox.back_pressure_ends() => return Some(clear),
-                () = timer => return Some(Input::Timeout),
-                arrival = self.arrivals.next() => {
-                    let arrival = arrival?;
-                    // Dropping a request declines it, and its sender learns this at once. A
-                    // time-out would look like a failure of this member.
-                    if !*self.awake.borrow() {
-                        continue;
-                    }
-                    let (now, by) = (self.clock.now(), arrival.waited);
-                    if by >= LATE_AFTER {
-                        self.machine.handle(now, Input::Late { by });
-                    }
-                    if let Some(input) = self.requests.accept(now, arrival) {
-                        return Some(input);
-                    }
-                }
+            if input.is_some() {
+                return input;
             }
+        }
+    }
+
+    /// Waits until something happens. This member's own work comes before the messages of peers. So
+    /// a flood of messages cannot delay replies, commands, and timers.
+    async fn wait(&mut self) -> Option<Woken<I::Answerer>> {
+        let due = self.machine.next_timeout().map(|at| self.clock.to_tokio(at));
+        let timer = async {
+            match due {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = self.stop.wait_for(|stop| *stop) => None,
+            Some(checked) = self.verification.next() => Some(Woken::Checked(checked)),
+            Some(end) = self.replies.recv() => Some(Woken::Ended(end)),
+            call = self.calls.recv() => call.map(Woken::Call),
+            clear = self.outbox.back_pressure_ends() => Some(Woken::Input(clear)),
+            () = timer => Some(Woken::Input(Input::Timeout)),
+            arrival = self.arrivals.next() => arrival.map(Woken::Arrived),
+        }
+    }
+
+    /// Takes in a frame. Returns an input for the machine if the frame is a message that has
+    /// nothing to verify.
+    fn receive(&mut self, arrival: Arrival<I::Answerer>) -> Option<Input> {
+        // Dropping a request declines it, and its sender learns this at once. A time-out would look
+        // like a failure of this member.
+        if !*self.awake.borrow() {
+            return None;
+        }
+        let (now, by) = (self.clock.now(), arrival.waited);
+        if by >= LATE_AFTER {
+            self.machine.handle(now, Input::Late { by });
+        }
+        match self.requests.accept(now, arrival)? {
+            Received::Message(unchecked) => self.admit(unchecked),
+            Received::WantCertificates(wanted, answerer) => {
+                let known = wanted.iter().filter_map(|wanted| self.certificates.get(wanted));
+                let answer = wire::certificates(known.map(|known| known.der().clone()));
+                self.outbox.answer_with(answerer, answer);
+                None
+            }
+        }
+    }
+
+    /// Gives a message to the verification. Returns its input if there is nothing to verify.
+    fn admit(&mut self, unchecked: Unchecked) -> Option<Input> {
+        match self.verification.admit(unchecked) {
+            Admitted::Proved(input) => Some(input),
+            Admitted::Waiting => None,
+            // A limit of this member, so nothing is said about the peer.
+            Admitted::Dropped(then) => self.not_taken(then, NoReply::Local),
+        }
+    }
+
+    /// The verification of a message has ended.
+    fn checked(&mut self, checked: Checked) -> Option<Input> {
+        match checked {
+            Checked::Proved(input) => Some(input),
+            Checked::Forged(then) => self.not_taken(then, NoReply::Refused),
+        }
+    }
+
+    /// A message does not reach the machine. A request is declined. An answer ends its request.
+    fn not_taken(&mut self, then: Then, why: NoReply) -> Option<Input> {
+        match then {
+            Then::Message(reply_to) => {
+                // Dropping the answerer declines the request.
+                drop(reply_to.and_then(|to| self.requests.remove(to)));
+                None
+            }
+            Then::Reply(request) => Some(Input::NoReply { request, why }),
         }
     }
 

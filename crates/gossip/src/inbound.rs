@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kinfolk_core::signed::Fingerprint;
 use kinfolk_core::{Instant, NodeId};
-use kinfolk_swim::{Input, ReplyId, codec};
-use kinfolk_transport::{Inbound, Incoming, Responder};
+use kinfolk_swim::{CodecError, ReplyId, codec};
+use kinfolk_transport::{Certificate, Inbound, Incoming, Responder};
 
 use crate::stats::{Counters, count};
+use crate::verification::{Then, Unchecked, wire};
 
 /// A frame of an authenticated peer.
 #[derive(Debug)]
@@ -24,6 +26,17 @@ pub struct Arrival<A> {
     pub waited: Duration,
     /// Set if the peer waits for an answer.
     pub answerer: Option<A>,
+    /// The certificate of the sender, from its connection.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// A decoded frame.
+#[derive(Debug)]
+pub(crate) enum Received<A> {
+    /// A message for the machine, once it is verified.
+    Message(Unchecked),
+    /// A request for certificates, which the driver answers itself.
+    WantCertificates(Vec<Fingerprint>, A),
 }
 
 /// A source of received frames.
@@ -50,8 +63,9 @@ impl Arrivals for Incoming {
 
     async fn next(&mut self) -> Option<Arrival<Responder>> {
         let inbound = self.recv().await?;
-        let Inbound { from, body, arrived, responder } = inbound;
-        Some(Arrival { from, body, waited: arrived.elapsed(), answerer: responder })
+        let Inbound { from, body, arrived, responder, certificate } = inbound;
+        let (waited, certificate) = (arrived.elapsed(), Some(certificate));
+        Some(Arrival { from, body, waited, answerer: responder, certificate })
     }
 }
 
@@ -86,14 +100,26 @@ impl<A> PeerRequests<A> {
         Self { waiting: BTreeMap::new(), accepted: 0, max, counters }
     }
 
-    /// Converts a frame to an input. Returns `None` if the frame is not a valid message, or if it
-    /// is a request beyond the bound.
-    pub(crate) fn accept(&mut self, now: Instant, arrival: Arrival<A>) -> Option<Input> {
-        let Arrival { from, body, answerer, .. } = arrival;
+    /// Decodes a frame. Returns `None` if the frame is not a valid message, or if it is a request
+    /// beyond the bound.
+    pub(crate) fn accept(&mut self, now: Instant, arrival: Arrival<A>) -> Option<Received<A>> {
         // First, so that expired requests do not use up the bound.
         self.drop_expired(now);
+        if codec::kind(&arrival.body) == Ok(wire::WANT_CERTIFICATES) {
+            let wanted = wire::read_want(&arrival.body).ok()?;
+            return arrival.answerer.map(|answerer| Received::WantCertificates(wanted, answerer));
+        }
+        let Arrival { from, body, answerer, certificate, .. } = arrival;
         let message = match codec::decode(&body) {
             Ok(message) => message,
+            Err(CodecError::UnknownKind { kind }) => {
+                count(&self.counters.unknown_kinds);
+                // A member of a later version sent a message that this version does not have. A
+                // request is declined, and the sender goes on without it. What to do: nothing,
+                // while an upgrade of the members is under way.
+                tracing::debug!(%from, kind, "ignored a message of a later version");
+                return None;
+            }
             Err(error) => {
                 count(&self.counters.undecodable);
                 // A member with a valid certificate sent bytes that do not decode. What to do:
@@ -114,7 +140,8 @@ impl<A> PeerRequests<A> {
             Some(answerer) => Some(self.keep(now, answerer)),
         };
         count(&self.counters.received);
-        Some(Input::Message { from, message, reply_to })
+        let then = Then::Message(reply_to);
+        Some(Received::Message(Unchecked { from, message, bytes: body.len(), then, certificate }))
     }
 
     /// Takes out the request that the machine now answers.
@@ -149,7 +176,8 @@ mod tests {
     use super::*;
 
     fn arrival(body: Bytes) -> Arrival<u32> {
-        Arrival { from: NodeId::new("a").unwrap(), body, waited: Duration::ZERO, answerer: Some(7) }
+        let from = NodeId::new("a").unwrap();
+        Arrival { from, body, waited: Duration::ZERO, answerer: Some(7), certificate: None }
     }
 
     fn nack() -> Bytes {
@@ -159,13 +187,13 @@ mod tests {
     #[test]
     fn request_beyond_the_bound_is_declined() {
         let mut requests = PeerRequests::new(2, Arc::default());
-        let reply_to = |input: Option<Input>| match input {
-            Some(Input::Message { reply_to, .. }) => reply_to,
+        let reply_to = |received: Option<Received<u32>>| match received {
+            Some(Received::Message(Unchecked { then: Then::Message(reply_to), .. })) => reply_to,
             _ => None,
         };
         assert_eq!(reply_to(requests.accept(Instant::ORIGIN, arrival(nack()))), Some(ReplyId(0)));
         assert_eq!(reply_to(requests.accept(Instant::ORIGIN, arrival(nack()))), Some(ReplyId(1)));
-        assert_eq!(requests.accept(Instant::ORIGIN, arrival(nack())), None);
+        assert!(requests.accept(Instant::ORIGIN, arrival(nack())).is_none());
         assert_eq!((requests.remove(ReplyId(0)), requests.remove(ReplyId(0))), (Some(7), None));
         assert!(requests.accept(Instant::ORIGIN, arrival(nack())).is_some());
     }
@@ -184,7 +212,18 @@ mod tests {
     fn invalid_message_is_dropped_and_counted() {
         let counters = Arc::new(Counters::default());
         let mut requests = PeerRequests::new(1, Arc::clone(&counters));
-        assert_eq!(requests.accept(Instant::ORIGIN, arrival(Bytes::from_static(b"\xff\xff"))), None);
+        assert!(requests.accept(Instant::ORIGIN, arrival(Bytes::from_static(b"\xff\xff"))).is_none());
         assert_eq!(counters.read(&kinfolk_swim::SwimStats::default()).undecodable, 1);
+    }
+
+    #[test]
+    fn message_of_a_later_version_is_counted_apart() {
+        let counters = Arc::new(Counters::default());
+        let mut requests = PeerRequests::new(1, Arc::clone(&counters));
+        let unknown = Bytes::from_static(b"\x0c later");
+        assert_eq!(codec::kind(&unknown), Ok(codec::KINDS));
+        assert!(requests.accept(Instant::ORIGIN, arrival(unknown)).is_none());
+        let counted = counters.read(&kinfolk_swim::SwimStats::default());
+        assert_eq!((counted.unknown_kinds, counted.undecodable), (1, 0));
     }
 }

@@ -19,6 +19,7 @@ mod inbound;
 mod outbox;
 mod protocol;
 mod stats;
+mod verification;
 
 pub use carrier::{Carrier, NoAnswer};
 pub use clock::Clock;
@@ -27,3 +28,4 @@ pub use error::{GossipError, JoinRefusal};
 pub use inbound::{Answerer, Arrival, Arrivals};
 pub use protocol::{LeaveReport, OnForgotten, Parts, Reserve, SwimProtocol};
 pub use stats::GossipStats;
+pub use verification::{Certificates, Verifier};

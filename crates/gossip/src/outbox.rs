@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_swim::{CheckId, Delivery, Input, Message, NoReply, RequestId, codec};
+use kinfolk_swim::{CheckId, CodecError, Delivery, Input, Message, NoReply, RequestId, codec};
 use kinfolk_transport::Peer;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::carrier::{Carrier, NoAnswer};
 use crate::inbound::Answerer;
 use crate::stats::{Counters, count};
+use crate::verification::{Then, Unchecked};
 
 /// The time limit of a port check. Linux sends "port unreachable" to one address only once a second
 /// after the first few (`icmp_ratelimit`). So 1.2 s: one such interval, plus a round trip.
@@ -34,8 +35,17 @@ pub(crate) struct Outbox<C> {
     tasks: JoinSet<()>,
     /// Carries the ends of requests to the driver. It has as much room as there are permits. A task
     /// that finds it full waits, and keeps its permit.
-    replies: mpsc::Sender<Input>,
+    replies: mpsc::Sender<End>,
     counters: Arc<Counters>,
+}
+
+/// The end of a request.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// An answer, which must be verified.
+    Answered(Unchecked),
+    /// It has no answer, or is no request to a member.
+    Input(Input),
 }
 
 impl<C: Carrier> Outbox<C> {
@@ -46,7 +56,7 @@ impl<C: Carrier> Outbox<C> {
         max: usize,
         answers_max: usize,
         counters: Arc<Counters>,
-    ) -> (Self, mpsc::Receiver<Input>) {
+    ) -> (Self, mpsc::Receiver<End>) {
         let (replies, answers) = mpsc::channel(max.max(1));
         let (permits, answer_permits) =
             (Arc::new(Semaphore::new(max)), Arc::new(Semaphore::new(answers_max)));
@@ -107,9 +117,9 @@ impl<C: Carrier> Outbox<C> {
         self.spawn(async move {
             match request {
                 Some(request) => {
-                    let input = send_request(&carrier, &to, body, request, delivery).await;
+                    let end = send_request(&carrier, &to, body, request, delivery).await;
                     // Fails only when the driver has ended. Then no caller waits for the reply.
-                    let _ = replies.send(input).await;
+                    let _ = replies.send(end).await;
                 }
                 None => send_one_way(&carrier, &to, body, delivery, &counters).await,
             }
@@ -136,7 +146,7 @@ impl<C: Carrier> Outbox<C> {
         self.spawn(async move {
             let closed = carrier.port_is_closed(&to, PORT_CHECK_TIMEOUT).await;
             // Fails only when the driver has ended. Then no caller waits for the result.
-            let _ = replies.send(Input::PortChecked { check, closed }).await;
+            let _ = replies.send(End::Input(Input::PortChecked { check, closed })).await;
             drop(permit);
         });
         None
@@ -145,7 +155,13 @@ impl<C: Carrier> Outbox<C> {
     /// Starts to answer a peer's request. At the bound, drops the answerer: the peer learns at once
     /// that its request was declined.
     pub(crate) fn answer(&mut self, answerer: impl Answerer, message: &Message) {
-        let Some(body) = encode(message) else { return };
+        if let Some(body) = encode(message) {
+            self.answer_with(answerer, body);
+        }
+    }
+
+    /// As [`answer`](Self::answer), with an encoded message.
+    pub(crate) fn answer_with(&mut self, answerer: impl Answerer, body: Bytes) {
         let Ok(permit) = Arc::clone(&self.answer_permits).try_acquire_owned() else {
             return count(&self.counters.answers_full);
         };
@@ -184,20 +200,25 @@ async fn send_request<C: Carrier>(
     body: Bytes,
     request: RequestId,
     delivery: Delivery,
-) -> Input {
+) -> End {
     let answer = carrier.request(to, body, delivery).await;
     let message = answer.and_then(|body| {
         // The peer's process runs, but its answer is not valid. So `Refused`, not `Silent`.
-        codec::decode(&body).map_err(|error| NoAnswer { why: NoReply::Refused, cause: error.to_string() })
+        let refused = |error: CodecError| NoAnswer { why: NoReply::Refused, cause: error.to_string() };
+        Ok((codec::decode(&body).map_err(refused)?, body.len()))
     });
     match message {
-        Ok(message) => Input::Reply { request, from: to.id.clone(), message },
+        Ok((message, bytes)) => {
+            let (from, then) = (to.id.clone(), Then::Reply(request));
+            let certificate = carrier.certificate_of(&to.id);
+            End::Answered(Unchecked { from, message, bytes, then, certificate })
+        }
         Err(NoAnswer { why, cause }) => {
             // A probe or another request to a peer failed. The machine takes it as evidence and
             // goes on: it may ask helpers, or suspect the peer. What to do: nothing. If one peer
             // has many such lines, look at `cause`.
             tracing::debug!(peer = %to, %cause, "a request has no answer");
-            Input::NoReply { request, why }
+            End::Input(Input::NoReply { request, why })
         }
     }
 }
@@ -221,6 +242,7 @@ async fn send_one_way<C: Carrier>(
 mod tests {
     use kinfolk_core::{NodeAddr, NodeId};
     use kinfolk_swim::{Dial, Traffic};
+    use kinfolk_transport::Certificate;
 
     use super::*;
 
@@ -236,6 +258,10 @@ mod tests {
 
         async fn send(&self, to: &Peer, body: Bytes, delivery: Delivery) -> Result<(), NoAnswer> {
             self.request(to, body, delivery).await.map(drop)
+        }
+
+        fn certificate_of(&self, _: &NodeId) -> Option<Arc<Certificate>> {
+            None
         }
 
         fn set_lateness(&self, _: Duration) {}

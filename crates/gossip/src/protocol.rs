@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kinfolk_core::{About, EventBus, Incarnation, NodeId, NodeStatus, RegistryWriter, Rng};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
 use kinfolk_swim::{Command, Input, Machine, Outcome, SwimConfig, SwimStats};
-use kinfolk_transport::Peer;
+use kinfolk_transport::{NodeIdentity, Peer};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -21,6 +21,7 @@ use crate::error::{GossipError, JoinRefusal};
 use crate::inbound::{Arrivals, PeerRequests};
 use crate::outbox::Outbox;
 use crate::stats::{Counters, GossipStats};
+use crate::verification::{Certificates, Verification};
 
 /// What the protocol shares with the layers around it.
 #[derive(Debug)]
@@ -36,6 +37,11 @@ pub struct Parts {
     /// The reservation of incarnations in a state directory. With `None` this member may take any
     /// incarnation.
     pub reserve: Option<Reserve>,
+    /// The identity of this member: it signs what the member states, and verifies what others do.
+    pub identity: NodeIdentity,
+    /// The certificates of other members that are known at the start. The protocol adds those that
+    /// it receives.
+    pub certificates: Certificates,
     /// Whether the protocol declines every message until [`SwimProtocol::wake`]. So a member that
     /// left on purpose stays out of the group when its process starts again.
     pub dormant: bool,
@@ -110,7 +116,8 @@ impl SwimProtocol {
     /// [`GossipError::Config`] if a setting is out of its range.
     ///
     /// # Panics
-    /// If the state of `me` is not alive, or there is no tokio runtime.
+    /// If the state of `me` is not alive, if `me` is not the member of the identity, or there is no
+    /// tokio runtime.
     pub fn start<C: Carrier, I: Arrivals>(
         (swim, config): (SwimConfig, GossipConfig),
         me: NodeStatus,
@@ -119,9 +126,12 @@ impl SwimProtocol {
         parts: Parts,
     ) -> Result<Self, GossipError> {
         swim.validate()?;
-        let Parts { registry, events, health, clock, reserve, dormant, forgotten } = parts;
-        let id = me.id.clone();
-        let mut machine = Machine::new(swim, me, registry, Rng::from_seed(seed), clock.now());
+        assert_eq!(&me.id, parts.identity.id(), "a member starts under the name in its certificate");
+        let Parts { registry, events, health, clock, reserve, identity, certificates, dormant, forgotten } =
+            parts;
+        let (id, view) = (me.id.clone(), registry.view());
+        let signer = Arc::new(identity.signer());
+        let mut machine = Machine::new(swim, me, signer, registry, Rng::from_seed(seed), clock.now());
         let wanted = reserve.map(|Reserve { up_to, wanted }| {
             // Before the first input, so that no claim can raise the incarnation above the written
             // one.
@@ -129,6 +139,13 @@ impl SwimProtocol {
             wanted
         });
         let counters = Arc::new(Counters::default());
+        certificates.insert(identity.certificate(), &view);
+        let verification = Verification::start(
+            &identity,
+            (view, certificates.clone()),
+            carrier.clone(),
+            (clock, Arc::clone(&counters)),
+        );
         let (outbox, replies) =
             Outbox::new(carrier, config.outbox_max, config.answers_max, Arc::clone(&counters));
         let requests = PeerRequests::new(config.answers_max, Arc::clone(&counters));
@@ -149,6 +166,8 @@ impl SwimProtocol {
             requests,
             outbox,
             replies,
+            verification,
+            certificates,
             calls: received,
             commands: PendingCommands::default(),
             wanted,

@@ -19,6 +19,20 @@ pub struct GossipStats {
     pub undelivered: u64,
     /// Received frames that are not a valid message of the protocol.
     pub undecodable: u64,
+    /// Received messages of a kind that only a later version has.
+    pub unknown_kinds: u64,
+    /// Signatures that were checked and matched.
+    pub signatures: u64,
+    /// Messages with a forged statement. Each was refused as a whole.
+    pub forged: u64,
+    /// Statements that were left out of a message: their certificate was missing, or is not valid
+    /// now.
+    pub unverifiable: u64,
+    /// Messages that were dropped before their verification, because their sender had used up its
+    /// share of it.
+    pub unverified_dropped: u64,
+    /// Certificates that this member received from others than their owners.
+    pub certificates_fetched: u64,
     /// Requests of peers that were declined because too many answers were pending.
     pub answers_full: u64,
     /// Requests of peers that the machine never answered.
@@ -36,6 +50,12 @@ pub(crate) struct Counters {
     pub outbox_full: AtomicU64,
     pub undelivered: AtomicU64,
     pub undecodable: AtomicU64,
+    pub unknown_kinds: AtomicU64,
+    pub signatures: AtomicU64,
+    pub forged: AtomicU64,
+    pub unverifiable: AtomicU64,
+    pub unverified_dropped: AtomicU64,
+    pub certificates_fetched: AtomicU64,
     pub answers_full: AtomicU64,
     pub unanswered: AtomicU64,
 }
@@ -49,6 +69,12 @@ impl Counters {
             outbox_full: self.outbox_full.load(Relaxed),
             undelivered: self.undelivered.load(Relaxed),
             undecodable: self.undecodable.load(Relaxed),
+            unknown_kinds: self.unknown_kinds.load(Relaxed),
+            signatures: self.signatures.load(Relaxed),
+            forged: self.forged.load(Relaxed),
+            unverifiable: self.unverifiable.load(Relaxed),
+            unverified_dropped: self.unverified_dropped.load(Relaxed),
+            certificates_fetched: self.certificates_fetched.load(Relaxed),
             answers_full: self.answers_full.load(Relaxed),
             unanswered: self.unanswered.load(Relaxed),
         }

@@ -16,5 +16,9 @@ mod errors;
 mod partitions;
 #[path = "net/probes.rs"]
 mod probes;
+#[path = "net/signed.rs"]
+mod signed;
 #[path = "net/suspicions.rs"]
 mod suspicions;
+#[path = "net/versions.rs"]
+mod versions;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kinfolk_core::signed::Sign;
 use kinfolk_core::{Incarnation, Instant, NodeAddr, NodeId, NodeStatus, Rng, SharedNodeRegistry, Snapshot};
 use kinfolk_detector::{HealthChecker, HealthConfig};
 use kinfolk_swim::{Command, CommandId, Machine, ReplyId, RequestId, SwimConfig};
@@ -159,6 +160,7 @@ impl Process {
     /// others.
     pub(crate) fn start(
         me: NodeStatus,
+        signer: Arc<dyn Sign>,
         registry: SharedNodeRegistry,
         config: &Arc<SwimConfig>,
         phi: bool,
@@ -171,7 +173,7 @@ impl Process {
                 .into()
         });
         Self {
-            machine: Machine::new(Arc::clone(config), me, registry.clone(), rng, now),
+            machine: Machine::new(Arc::clone(config), me, signer, registry.clone(), rng, now),
             registry,
             health,
             seen: Arc::default(),

@@ -36,6 +36,7 @@ pub fn run(scenario: &Scenario, seed: u64, trace: Trace) -> Report {
     // The invariants about the end assume that the run reached it.
     if world.broken().is_none() {
         world.finish();
+        world.expect_nothing_refused();
     }
     let broken = world.broken().cloned();
     let lasted = broken.as_ref().map_or(scenario.end, |broken| broken.at).since(Instant::ORIGIN);

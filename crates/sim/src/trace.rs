@@ -101,7 +101,7 @@ impl fmt::Display for Gossip<'_> {
                         write!(f, " (by {})", accusers.len())?;
                     }
                 }
-                Update::Forget { id, incarnation } => write!(f, "forget {id} @{incarnation}")?,
+                Update::Forget { status, up_to } => write!(f, "forget {} @{up_to}", status.id)?,
                 Update::User(user) => write!(f, "broadcast {} of {}", user.number, user.origin)?,
             }
         }

@@ -14,6 +14,8 @@ pub struct Traffic {
     pub messages_received: u64,
     /// Their encoded bytes.
     pub bytes_received: u64,
+    /// Messages received and dropped, because a statement in them does not verify.
+    pub messages_refused: u64,
 }
 
 impl Traffic {
@@ -35,6 +37,7 @@ impl Sum for Traffic {
             bytes_sent: sum.bytes_sent + one.bytes_sent,
             messages_received: sum.messages_received + one.messages_received,
             bytes_received: sum.bytes_received + one.bytes_received,
+            messages_refused: sum.messages_refused + one.messages_refused,
         })
     }
 }
@@ -48,6 +51,7 @@ impl Sub for Traffic {
             bytes_sent: self.bytes_sent - earlier.bytes_sent,
             messages_received: self.messages_received - earlier.messages_received,
             bytes_received: self.bytes_received - earlier.bytes_received,
+            messages_refused: self.messages_refused - earlier.messages_refused,
         }
     }
 }

@@ -1,15 +1,18 @@
 //! The world: virtual time, one ordered queue of events, and the nodes. This file dispatches.
 //! `world/setup.rs` builds a world, `world/traffic.rs` carries messages, and `world/ports.rs`
-//! checks ports. `world/steps.rs` performs the script's steps, `world/faults.rs` the faults, and
-//! `world/watch.rs` shows changes to the observers.
+//! checks ports. `world/verify.rs` verifies what arrives, and `world/hostile.rs` sends what no
+//! correct member sends. `world/steps.rs` performs the script's steps, `world/faults.rs` the
+//! faults, and `world/watch.rs` shows changes to the observers.
 
 mod faults;
+mod hostile;
 mod load;
 mod peers;
 mod ports;
 mod setup;
 mod steps;
 mod traffic;
+mod verify;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -17,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kinfolk_core::signed::simulated::SimulatedKeys;
 use kinfolk_core::{Instant, NodeId, SharedNodeRegistry};
 use kinfolk_swim::{
     CheckId, CommandId, Delivery, Input, Machine, Message, NoReply, Output, ReplyId, RequestId, SwimConfig,
@@ -37,6 +41,8 @@ use crate::trace::Trace;
 use crate::traffic::Traffic;
 use crate::truth::Truth;
 
+use self::hostile::Hostile;
+pub(crate) use self::setup::keys;
 pub(crate) use self::traffic::Outgoing;
 
 /// The interval of a node's health checker.
@@ -54,6 +60,8 @@ pub struct World {
     remembers: bool,
     script: Vec<(Instant, Step)>,
     streams: Streams,
+    /// The keys with which members sign, and by which they verify.
+    keys: SimulatedKeys,
     network: Network,
     nodes: Vec<Node>,
     /// When each node's machine is woken next. Other wake-ups in the queue are obsolete.
@@ -71,6 +79,8 @@ pub struct World {
     load: Option<Box<Load>>,
     /// The peers of each node, if the world counts them.
     peers: Option<Vec<BTreeSet<NodeIndex>>>,
+    /// The node that changes its messages before it sends them, if there is one.
+    hostile: Option<Hostile>,
 }
 
 /// How much the world observes, which decides its speed.
@@ -187,6 +197,15 @@ impl World {
         });
         let ending = Ending { now: self.now, truth: &self.truth, views: views.collect() };
         self.checks.finish(&ending);
+    }
+
+    /// Checks that the members refused no message. Correct members pass on only what verifies.
+    pub fn expect_nothing_refused(&mut self) {
+        let refused = self.traffic_of_all().messages_refused;
+        if refused > 0 {
+            let how = format!("members refused {refused} messages");
+            self.checks.violate("every message of a correct member verifies", self.now, how);
+        }
     }
 
     /// The current virtual time.

@@ -66,6 +66,7 @@ fn found_after(first: usize, cut: Cut, seed: u64) -> Duration {
     // spread it.
     let known = registry(&world, 0).get(&NodeIndex(0).id()).expect("a member knows itself");
     let newer = NodeStatus { incarnation: known.incarnation.next(), ..(*known).clone() };
+    let newer = newer.signed(&world.key(NodeIndex(0)));
     for one in 0..first {
         let _ = registry(&world, one).apply(newer.clone());
     }

@@ -41,7 +41,8 @@ fn run_without_false_claims_breaks_nothing() {
 fn incarnation_unknown_to_its_owner_is_caught() {
     let found = broken_by(|world, known| {
         let incarnation = known.incarnation.next();
-        plant(world, 1, NodeStatus { incarnation, ..known.clone() });
+        let claim = NodeStatus { incarnation, ..known.clone() };
+        plant(world, 1, claim.signed(&world.key(NodeIndex(3))));
     });
     assert_eq!(found, "an incarnation grows only, and only by its owner");
 }
@@ -108,16 +109,20 @@ fn reaped_member_that_an_old_claim_revives_is_caught() {
 fn nonexistent_member_in_all_views_is_caught() {
     let found = broken_by(|world, known| {
         let nonexistent = NodeStatus { id: NodeIndex(99).id(), ..known.with_state(NodeState::Left) };
+        let nonexistent = nonexistent.signed(&world.key(NodeIndex(99)));
         (0..5).for_each(|node| plant(world, node, nonexistent.clone()));
     });
     assert_eq!(found, "an incarnation grows only, and only by its owner");
 }
 
 #[test]
-/// Earlier in the run the owner of the tags corrects them.
+/// Their owner signed them, as if it contradicted itself. Earlier in the run it corrects them.
 fn different_tags_at_the_end_are_caught() {
     let change = |world: &World, known: &NodeStatus| {
-        plant(world, 1, NodeStatus { tags: Tags::new([("a", "false")]).unwrap(), ..known.clone() });
+        // The hash of these tags outranks the hash of none, so the claim is taken.
+        let tags = Tags::new([("a", "untrue")]).unwrap();
+        let claim = NodeStatus::alive(known.id.clone(), known.addr, known.incarnation, tags);
+        plant(world, 1, claim.signed(&world.key(NodeIndex(3))));
     };
     assert_eq!(broken_by(change), "nothing");
     assert_eq!(broken_by_change_at(Duration::from_secs(70), change), "all views are equal at the end");

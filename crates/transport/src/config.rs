@@ -8,12 +8,11 @@ use kinfolk_core::NodeAddr;
 
 use crate::identity::NodeIdentity;
 use crate::pool::PoolConfig;
+use crate::quic::PROTOCOLS;
 
 /// The most streams of each kind that a peer may have open at a time on one connection.
 ///
 /// This number is part of the protocol: each side keeps its own number of open streams below it.
-/// 15
-/// The settings of a [`Transport`](crate::Transport).
 pub const STREAMS_MAX: u32 = 256;
 
 /// The settings of a [`Transport`](crate::Transport).
@@ -88,6 +87,8 @@ pub struct TransportConfig {
     /// The same limit for one source IP address, so that one address cannot use up `inbound_max`.
     /// Default 256.
     pub inbound_per_ip_max: usize,
+    /// The versions of the protocol, the preferred one first. Only tests change it.
+    pub(crate) protocols: &'static [&'static str],
 }
 
 impl TransportConfig {
@@ -111,6 +112,7 @@ impl TransportConfig {
             inbox_max: 1024,
             inbound_max: 1024,
             inbound_per_ip_max: 256,
+            protocols: PROTOCOLS,
         }
     }
 }

@@ -78,7 +78,7 @@ pub use frame::{
 };
 pub use hello::SERVICE_BYTES_MAX;
 #[cfg(not(kinfolk_loom))]
-pub use identity::{ClusterCa, IdentityError, NodeIdentity, PeerName};
+pub use identity::{Authority, Certificate, ClusterCa, IdentityError, NodeIdentity, NodeSigner, PeerName};
 pub use peer::{Peer, Target};
 pub use pool::{
     CloseReason, ConnId, Connect, Connection, ConnectionPool, ConnectionState, ConnectionStats, DialError,

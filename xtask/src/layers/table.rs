@@ -28,7 +28,8 @@ pub(super) const CRATES: &[Crate] = &[
         layer: 2,
         normal: &["kinfolk-core", "kinfolk-detector"],
         build: &[],
-        dev: &[],
+        // For its feature `simulation`: signatures by a keyed hash.
+        dev: &["kinfolk-core"],
     },
     Crate { name: "kinfolk-transport", layer: 2, normal: &["kinfolk-core"], build: &[], dev: &[] },
     Crate {
@@ -65,7 +66,8 @@ pub(super) const CRATES: &[Crate] = &[
         layer: TOOLS,
         normal: &["kinfolk", "kinfolk-core", "kinfolk-transport"],
         build: &[],
-        dev: &[],
+        // A hostile member that speaks the wire itself.
+        dev: &["kinfolk-swim"],
     },
     Crate {
         name: "kinfolk-benches",

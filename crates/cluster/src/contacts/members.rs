@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Snapshot, Tags};
-
-use crate::record::KnownMember;
+use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Snapshot};
 
 /// How many members are kept. Of more, alive and suspect members are kept before failed and left
 /// ones.
@@ -26,33 +24,32 @@ pub(super) struct Members {
 
 #[derive(Debug)]
 pub(super) struct Remembered {
-    addr: NodeAddr,
-    incarnation: Incarnation,
-    state: NodeState,
+    /// The last statement of the member, as it signed it. So no other address than its own word is
+    /// contacted.
+    status: Arc<NodeStatus>,
     /// Set if the registry does not know the member. The lower the number, the longer it is absent.
     absent: Option<u64>,
 }
 
 impl Remembered {
     pub(super) fn addr(&self) -> NodeAddr {
-        self.addr
+        self.status.addr
     }
 
     pub(super) fn state(&self) -> NodeState {
-        self.state
+        self.status.state
     }
 }
 
 impl Members {
     /// The members that the previous instance knew. The registry knows none of them yet.
-    pub(super) fn from_previous_instance(known: &[KnownMember]) -> Self {
+    pub(super) fn from_previous_instance(known: &[Arc<NodeStatus>]) -> Self {
         let mut members = Self::default();
         // In reverse: the failed members are last in the list. They count as absent for longer, so
         // the bound removes them first.
         for known in known.iter().rev() {
-            let KnownMember { addr, incarnation, state, .. } = *known;
             let absent = Some(members.next_absence());
-            members.by_id.insert(known.id.clone(), Remembered { addr, incarnation, state, absent });
+            members.by_id.insert(known.id.clone(), Remembered { status: Arc::clone(known), absent });
         }
         members
     }
@@ -73,6 +70,8 @@ impl Members {
         for (id, remembered) in &mut self.by_id {
             if remembered.absent.is_none() && view.get(id).is_none() {
                 remembered.absent = Some(self.absences);
+                // Its description is not needed any more, and may be large.
+                remembered.status = remembered.status.without_description().into();
                 self.absences += 1;
             }
         }
@@ -82,16 +81,14 @@ impl Members {
 
     /// Forgets a member up to this incarnation. A later instance of the member stays.
     pub(super) fn forget(&mut self, id: &NodeId, incarnation: Incarnation) {
-        if self.by_id.get(id).is_some_and(|member| member.incarnation <= incarnation) {
+        if self.by_id.get(id).is_some_and(|member| member.status.incarnation <= incarnation) {
             self.by_id.remove(id);
         }
     }
 
     /// The status of a member, as far as it is kept here: without tags.
     pub(super) fn status_of(&self, id: &NodeId) -> Option<Arc<NodeStatus>> {
-        let Remembered { addr, incarnation, state, .. } = *self.by_id.get(id)?;
-        let status = NodeStatus::alive(id.clone(), addr, incarnation, Tags::empty()).with_state(state);
-        Some(status.without_description().into())
+        self.by_id.get(id).map(|member| member.status.without_description().into())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Remembered)> {
@@ -104,14 +101,9 @@ impl Members {
 
     /// All members, for the state directory. Alive members come first, then suspect, failed, and
     /// left ones.
-    pub(super) fn known(&self) -> Vec<KnownMember> {
-        let known = |(id, member): (&NodeId, &Remembered)| KnownMember {
-            id: id.clone(),
-            addr: member.addr,
-            incarnation: member.incarnation,
-            state: member.state,
-        };
-        let mut members: Vec<KnownMember> = self.by_id.iter().map(known).collect();
+    pub(super) fn known(&self) -> Vec<Arc<NodeStatus>> {
+        let known = |member: &Remembered| Arc::new(member.status.without_description());
+        let mut members: Vec<Arc<NodeStatus>> = self.by_id.values().map(known).collect();
         members.sort_by_key(|known| known.state);
         members
     }
@@ -122,12 +114,10 @@ impl Members {
         absence
     }
 
-    fn note_node(&mut self, me: &NodeId, node: &NodeStatus) {
-        if node.id == *me {
-            return;
+    fn note_node(&mut self, me: &NodeId, node: &Arc<NodeStatus>) {
+        if node.id != *me {
+            self.by_id.insert(node.id.clone(), Remembered { status: Arc::clone(node), absent: None });
         }
-        let NodeStatus { addr, incarnation, state, .. } = *node;
-        self.by_id.insert(node.id.clone(), Remembered { addr, incarnation, state, absent: None });
     }
 
     fn bound_absent(&mut self) {
@@ -138,7 +128,7 @@ impl Members {
         }
         // Members that left are removed first: this member contacts them only while it is alone.
         let rank = |(id, member): (&NodeId, &Remembered)| {
-            member.absent.map(|since| (member.state != NodeState::Left, since, id.clone()))
+            member.absent.map(|since| (member.state() != NodeState::Left, since, id.clone()))
         };
         let mut ranks: Vec<_> = self.by_id.iter().filter_map(rank).collect();
         ranks.sort_unstable();
@@ -155,7 +145,7 @@ impl Members {
         // addresses.
         let by_chance = |id: &NodeId| crc32fast::hash(format!("{me} {id}").as_bytes());
         let rank = |(id, member): (&NodeId, &Remembered)| {
-            (member.absent.is_some(), !member.state.is_member(), by_chance(id), id.clone())
+            (member.absent.is_some(), !member.state().is_member(), by_chance(id), id.clone())
         };
         let mut ranks: Vec<_> = self.by_id.iter().map(rank).collect();
         ranks.sort_unstable();
@@ -167,7 +157,7 @@ impl Members {
 
 #[cfg(test)]
 mod tests {
-    use kinfolk_core::SharedNodeRegistry;
+    use kinfolk_core::{SharedNodeRegistry, Tags};
 
     use super::*;
 

@@ -29,6 +29,8 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use kinfolk_core::signed::Fingerprint;
 use kinfolk_core::{Incarnation, NodeId, NodeStatus, Snapshot};
 use parking_lot::Mutex;
 
@@ -138,15 +140,26 @@ impl Contacts {
         (self.members.count(), self.has_left())
     }
 
-    /// The record for the state directory. `written` is the record that is there now.
-    pub(crate) fn record(&self, written: &Record, ceiling: Incarnation) -> Record {
+    /// The record for the state directory. `written` is the record that is there now. It has the
+    /// members whose certificates are known: the next instance could not verify the others.
+    pub(crate) fn record(
+        &self,
+        written: &Record,
+        ceiling: Incarnation,
+        certificate: impl Fn(&Fingerprint) -> Option<Bytes>,
+    ) -> Record {
+        let known = self.members.known().into_iter();
+        let with_certificate =
+            known.filter_map(|member| Some((certificate(&member.proof.certificate)?, member)));
+        let (certificates, members) = with_certificate.unzip();
         Record {
             cluster: written.cluster.clone(),
             node: self.me.clone(),
             ceiling,
             left: self.has_left(),
             seeds: self.seeds.all().to_vec(),
-            members: self.members.known(),
+            members,
+            certificates,
         }
     }
 }

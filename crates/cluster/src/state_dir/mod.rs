@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use kinfolk_core::{Incarnation, RegistryView};
-use kinfolk_gossip::SwimProtocol;
+use kinfolk_gossip::{Certificates, SwimProtocol};
 use kinfolk_transport::NodeIdentity;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -54,6 +54,8 @@ pub(crate) struct Opened {
     disk: Disk,
     /// The record of the previous instance, with the ceiling of this one.
     pub record: Record,
+    /// The certificates in it.
+    pub certificates: Certificates,
     /// The first incarnation of this instance.
     pub incarnation: Incarnation,
 }
@@ -70,7 +72,7 @@ impl Opened {
         let (cluster, node) = (identity.cluster(), identity.id());
         let store = Store::open(dir)?;
         let clock = Incarnation::at_start(since_epoch, None);
-        let previous = store.read((cluster, node), clock)?;
+        let (previous, certificates) = store.read(identity, clock)?.unzip();
         // Above the ceiling, even if the clock was set back since the previous instance.
         let incarnation =
             Incarnation::at_start(since_epoch, previous.as_ref().map(|previous| previous.ceiling));
@@ -81,11 +83,12 @@ impl Opened {
             left: false,
             seeds: Vec::new(),
             members: Vec::new(),
+            certificates: Vec::new(),
         };
         let record = Record { ceiling: incarnation.later_by(AHEAD), ..previous.unwrap_or_else(blank) };
         // Before the member starts: the protocol must not take an incarnation that is not on disk.
         store.write(&record)?;
-        Ok(Self { store, disk, record, incarnation })
+        Ok(Self { store, disk, record, certificates: certificates.unwrap_or_default(), incarnation })
     }
 }
 
@@ -133,6 +136,7 @@ impl StateDir {
             registry,
             protocol,
             written: opened.record,
+            certificates: opened.certificates,
             under_way: None,
             failing: false,
             counters: Arc::clone(&counters),
@@ -180,6 +184,7 @@ struct Writer {
     protocol: SwimProtocol,
     /// The record in the directory.
     written: Record,
+    certificates: Certificates,
     /// A write that took longer than [`WRITE_LIMIT`].
     under_way: Option<JoinHandle<Result<(), StateError>>>,
     /// Whether the last write failed.
@@ -239,7 +244,8 @@ impl Writer {
         // disk. A ceiling far above was written while the wall clock was wrong. It is replaced.
         let enough = highest.later_by(AHEAD / 2) <= written && written.is_plausible(highest);
         let ceiling = if enough { written } else { highest.later_by(AHEAD) };
-        Some(contacts.record(&self.written, ceiling))
+        let der = |fingerprint: &_| Some(self.certificates.get(fingerprint)?.der().clone());
+        Some(contacts.record(&self.written, ceiling, der))
     }
 
     /// Writes the record. Returns whether the write succeeded within [`WRITE_LIMIT`].

@@ -7,7 +7,10 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kinfolk_core::{ClusterId, Incarnation, NodeId};
+use kinfolk_core::signed::{Unverified, verify_item};
+use kinfolk_core::{Incarnation, NodeStatus};
+use kinfolk_gossip::{Certificates, Verifier};
+use kinfolk_transport::NodeIdentity;
 use parking_lot::Mutex;
 
 use super::error::StateError;
@@ -55,14 +58,14 @@ impl Store {
         Ok(Self { dir: dir.to_owned(), lock: Mutex::new(Some(Arc::new(lock))) })
     }
 
-    /// Reads the record. Returns `None` if there is none, or if it cannot be used. In the second
-    /// case the file is set aside with a warning: a damaged file must not keep the member from
-    /// starting.
+    /// Reads the record, and verifies the statements in it. Returns `None` if there is none, or if
+    /// it cannot be used. In the second case the file is set aside with a warning: a damaged file
+    /// must not keep the member from starting.
     pub(super) fn read(
         &self,
-        owner: (&ClusterId, &NodeId),
+        identity: &NodeIdentity,
         clock: Incarnation,
-    ) -> Result<Option<Record>, StateError> {
+    ) -> Result<Option<(Record, Certificates)>, StateError> {
         let path = self.dir.join(FILE);
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -74,13 +77,16 @@ impl Store {
         file.take(BYTES_MAX)
             .read_to_end(&mut bytes)
             .map_err(StateError::io(&self.dir, "reading its file"))?;
-        let why = match Record::from_bytes(&bytes, owner, clock) {
-            Ok(record) => return Ok(Some(record)),
+        let owner = (identity.cluster(), identity.id());
+        let why = match Record::from_bytes(&bytes, owner, clock).and_then(|read| verify(read, identity)) {
+            Ok(verified) => return Ok(Some(verified)),
             Err(why) => why,
         };
         let kind = match &why {
             Unreadable::Foreign { .. } | Unreadable::Version(_) => "foreign",
-            Unreadable::Magic | Unreadable::Checksum | Unreadable::Contents(_) => "corrupt",
+            Unreadable::Magic | Unreadable::Checksum | Unreadable::Contents(_) | Unreadable::Forged(_) => {
+                "corrupt"
+            }
         };
         let aside = self.set_aside(kind).map_err(StateError::io(&self.dir, "setting a file aside"))?;
         // The file is kept as `aside`. The member does not know its seeds and former members. Its
@@ -135,9 +141,42 @@ impl Store {
     }
 }
 
+/// Verifies the statements in a record. Leaves out members whose certificate is missing or not
+/// valid any more: nobody would let them in.
+fn verify(record: Unverified<Record>, identity: &NodeIdentity) -> Result<(Record, Certificates), Unreadable> {
+    let authority = identity.authority();
+    let issued = record.peek().certificates.iter().filter_map(|der| authority.certificate(der).ok());
+    let certificates = Certificates::of(issued.map(Arc::new));
+    let verifier = Verifier::new(identity, certificates.clone());
+    let is_innocent = |item: &Arc<NodeStatus>| match verify_item(&verifier, &**item) {
+        Ok(()) => true,
+        Err(refusal) => !refusal.is_innocent(),
+    };
+    let record = record.map(|mut record| {
+        record.members.retain(is_innocent);
+        record
+    });
+    let verified = record.verify(&verifier).map_err(|(refusal, _)| Unreadable::Forged(refusal))?;
+    Ok((verified.into_inner(), certificates))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use kinfolk_core::{ClusterId, NodeAddr, NodeId, NodeState, Tags};
+    use kinfolk_transport::ClusterCa;
+
     use super::*;
+
+    static CA: LazyLock<ClusterCa> =
+        LazyLock::new(|| ClusterCa::create(&ClusterId::new("test").unwrap()).unwrap());
+
+    fn identity(node: &str) -> NodeIdentity {
+        CA.issue(&NodeId::new(node).unwrap(), Duration::from_hours(1)).unwrap()
+    }
 
     fn record(node: &str, ceiling: u64) -> Record {
         Record {
@@ -147,12 +186,47 @@ mod tests {
             left: false,
             seeds: Vec::new(),
             members: Vec::new(),
+            certificates: Vec::new(),
         }
     }
 
     fn read(store: &Store, node: &str) -> Option<Record> {
-        let owner = (&ClusterId::new("test").unwrap(), &NodeId::new(node).unwrap());
-        store.read(owner, Incarnation::new(1)).unwrap()
+        store.read(&identity(node), Incarnation::new(1)).unwrap().map(|(record, _)| record)
+    }
+
+    /// The last statement of a member, as a record has it, and its certificate.
+    fn member(node: &str) -> (Arc<NodeStatus>, Bytes) {
+        let identity = identity(node);
+        let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
+        let alive = NodeStatus::alive(identity.id().clone(), addr, Incarnation::new(1), Tags::empty());
+        let status = alive.signed(&identity.signer()).with_state(NodeState::Failed).without_description();
+        (status.into(), identity.certificate().der().clone())
+    }
+
+    #[test]
+    fn member_without_a_certificate_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let ((b, certificate), (c, _)) = (member("b"), member("c"));
+        let (members, certificates) = (vec![Arc::clone(&b), c], vec![certificate, "junk".into()]);
+        store.write(&Record { members, certificates, ..record("a", 1) }).unwrap();
+        assert_eq!(read(&store, "a").unwrap().members, [b]);
+    }
+
+    #[test]
+    fn file_with_a_forged_statement_is_set_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let ((b, b_cert), (c, c_cert)) = (member("b"), member("c"));
+        let mut forged = NodeStatus::clone(&c);
+        forged.addr = NodeAddr::new(([10, 0, 0, 9], 9).into());
+        let certificates = vec![b_cert, c_cert];
+        let with = |members| Record { members, certificates: certificates.clone(), ..record("a", 1) };
+        store.write(&with(vec![Arc::clone(&b), forged.into()])).unwrap();
+        assert_eq!(read(&store, "a"), None);
+        assert_eq!(files(dir.path())[1..], [format!("{FILE}.corrupt-1")]);
+        store.write(&with(vec![b, c])).unwrap();
+        assert_eq!(read(&store, "a").unwrap().members.len(), 2);
     }
 
     fn files(dir: &Path) -> Vec<String> {

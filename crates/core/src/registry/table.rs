@@ -46,11 +46,13 @@ impl Table {
 
     /// Computes the mark that [`holds`](Self::holds) looks for.
     pub(super) fn mark(&self, status: &NodeStatus) -> Mark {
-        let NodeStatus { id, addr, incarnation, state, tags, services, condition, described_at } = status;
+        let NodeStatus { id, addr, incarnation, state, description, described_at, described_as, .. } = status;
         let mut hasher = self.seed.build_hasher();
         id.hash(&mut hasher);
         let name = hasher.finish();
-        (addr, incarnation, state, tags, services, condition, described_at).hash(&mut hasher);
+        // The hash of a description stands for its parts. The proof does not count: the same
+        // statement may be signed twice.
+        (addr, incarnation, state, description, described_at, described_as).hash(&mut hasher);
         Mark { name, whole: hasher.finish() }
     }
 

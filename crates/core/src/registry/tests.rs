@@ -86,8 +86,10 @@ fn snapshot_is_shared_while_nothing_changes() {
 #[test]
 fn only_members_are_found_by_tag() {
     let registry = SharedNodeRegistry::new();
-    let tagged =
-        |name, state| NodeStatus { tags: Tags::new([("role", "db")]).unwrap(), ..claim(name, 1, state) };
+    let tagged = |name, state| {
+        let NodeStatus { id, addr, incarnation, .. } = claim(name, 1, state);
+        NodeStatus::alive(id, addr, incarnation, Tags::new([("role", "db")]).unwrap()).with_state(state)
+    };
     let _ = registry.apply(tagged("a", NodeState::Alive));
     let _ = registry.apply(tagged("b", NodeState::Failed));
     let _ = registry.apply(claim("c", 1, NodeState::Alive));

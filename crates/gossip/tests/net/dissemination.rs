@@ -1,6 +1,6 @@
 //! Dissemination of gossip updates over the network, and the size limits of a message.
 
-use kinfolk_core::{ClusterEvent, NodeState, NodeStatus, Tags};
+use kinfolk_core::ClusterEvent;
 use kinfolk_swim::{Message, Update, codec, transmit_limit};
 
 use crate::fixture::{Group, event, fast, id};
@@ -15,27 +15,17 @@ fn gossip(message: &Message) -> &[Update] {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gossip_message_size_limit() {
     let group = Group::of(3, fast()).await;
-    let (stranger, _incoming) = group.bare("stranger");
-    // Updates about 50 members that left come at once. With these tags, eight updates fill a
-    // message.
-    let updates: Vec<_> = (0..50)
-        .map(|number| {
-            let tags = Tags::new([("k", "v".repeat(400))]).unwrap();
-            let addr = stranger.advertised_addr();
-            let name = id(&format!("x{number}"));
-            let status = NodeStatus::alive(name, addr, kinfolk_core::Incarnation::new(1), tags);
-            Update::Node { status: status.with_state(NodeState::Left).into(), accusers: Vec::new() }
-        })
-        .collect();
-    for gossip in updates.chunks(5) {
-        let ping = codec::encode(&Message::Ping { digest: 0, gossip: gossip.to_vec() }).unwrap();
-        // Every member receives the updates directly. On a busy machine gossip loses a message now
-        // and then, and an exchange of views does not carry members that left.
-        for node in &group.nodes {
-            stranger.request(&node.peer(), ping.clone(), crate::fixture::DEADLINE).await.unwrap();
+    let mut readers: Vec<_> = group.nodes[1..].iter().map(|node| node.events.subscribe()).collect();
+    // 50 updates come at once. With 400 bytes each, seven fill a message.
+    for number in 0..50_u8 {
+        group.nodes[0].protocol.broadcast(vec![number; 400].into()).await.unwrap();
+    }
+    for reader in &mut readers {
+        for _ in 0..50 {
+            let is_broadcast = |event: &ClusterEvent| matches!(event, ClusterEvent::Broadcast { .. });
+            event(reader, |event| is_broadcast(event).then_some(())).await;
         }
     }
-    group.settle(|registry| registry.len() == 53).await;
 
     let sent: Vec<_> = group.nodes.iter().flat_map(crate::fixture::Node::sent).collect();
     let with_gossip = || sent.iter().filter(|(_, _, message)| !gossip(message).is_empty());

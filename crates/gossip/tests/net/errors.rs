@@ -35,7 +35,7 @@ async fn broken_connection_is_dialled_again() {
 async fn undecodable_request_is_an_error() {
     let group = Group::of(2, fast()).await;
     let (stranger, _incoming) = group.bare("stranger");
-    let answer = stranger.request(&group.nodes[0].peer(), "\u{ff}nonsense".into(), DEADLINE).await;
+    let answer = stranger.request(&group.nodes[0].peer(), "\0".into(), DEADLINE).await;
     assert!(answer.is_err(), "the request was answered: {answer:?}");
     assert_eq!(group.nodes[0].protocol.stats().undecodable, 1);
     assert_eq!(group.nodes[0].registry.len(), 2, "nothing has changed");

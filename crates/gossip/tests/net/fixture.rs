@@ -11,9 +11,9 @@ use kinfolk_core::{
     RegistryWriter, Subscription, Tags,
 };
 use kinfolk_detector::{HealthChecker, HealthConfig, SuspicionRule};
-use kinfolk_gossip::{Carrier, Clock, GossipConfig, NoAnswer, Parts, SwimProtocol};
+use kinfolk_gossip::{Carrier, Certificates, Clock, GossipConfig, NoAnswer, Parts, SwimProtocol};
 use kinfolk_swim::{Delivery, Message, NoReply, SwimConfig, codec};
-use kinfolk_transport::{ClusterCa, Incoming, Peer, Transport, TransportConfig};
+use kinfolk_transport::{Certificate, ClusterCa, Incoming, NodeIdentity, Peer, Transport, TransportConfig};
 use parking_lot::Mutex;
 
 /// Longer than any step takes on the slowest machine.
@@ -79,6 +79,10 @@ impl Carrier for Faulty {
         Carrier::send(&self.transport, to, body, delivery).await
     }
 
+    fn certificate_of(&self, id: &NodeId) -> Option<Arc<Certificate>> {
+        Carrier::certificate_of(&self.transport, id)
+    }
+
     fn set_lateness(&self, late: Duration) {
         Carrier::set_lateness(&self.transport, late);
     }
@@ -126,13 +130,18 @@ impl Group {
 
     /// A transport with a certificate of the cluster, without the protocol.
     pub(crate) fn bare(&self, name: &str) -> (Transport, Incoming) {
-        let identity = self.ca.issue(&id(name), Duration::from_hours(1)).unwrap();
-        Transport::bind(TransportConfig::new("127.0.0.1:0".parse().unwrap(), identity)).unwrap()
+        bind(&self.identity(name))
+    }
+
+    /// A new identity with a certificate of the cluster.
+    pub(crate) fn identity(&self, name: &str) -> NodeIdentity {
+        self.ca.issue(&id(name), Duration::from_hours(1)).unwrap()
     }
 
     /// Starts a member that knows only itself.
     pub(crate) fn add(&mut self, name: &str) -> &Node {
-        let (transport, incoming) = self.bare(name);
+        let identity = self.identity(name);
+        let (transport, incoming) = bind(&identity);
         let (registry, events, clock) = (RegistryWriter::new(), EventBus::new(), Clock::start());
         let view = registry.view();
         let health =
@@ -141,6 +150,8 @@ impl Group {
         let me = NodeStatus::alive(id(name), transport.advertised_addr(), now, Tags::empty());
         let faulty = Faulty { transport: transport.clone(), faults: Arc::default(), sent: Arc::default() };
         let parts = Parts {
+            identity,
+            certificates: Certificates::default(),
             registry,
             events: events.clone(),
             health,
@@ -189,10 +200,12 @@ impl Node {
         self.transport.abort();
     }
 
-    /// The sent messages: receiver, length in bytes, content.
+    /// The sent messages of the machine: receiver, length in bytes, content.
     pub(crate) fn sent(&self) -> Vec<(NodeId, usize, Message)> {
         let sent = self.faulty.sent.lock();
-        sent.iter().map(|(to, body)| (to.clone(), body.len(), codec::decode(body).unwrap())).collect()
+        let message = |body: &Bytes| codec::decode(body).ok().map(|message| message.peek().clone());
+        // A request for certificates is no message of the machine.
+        sent.iter().filter_map(|(to, body)| Some((to.clone(), body.len(), message(body)?))).collect()
     }
 
     pub(crate) fn state_of(&self, name: &str) -> Option<NodeState> {
@@ -230,6 +243,10 @@ pub(crate) async fn event<T>(events: &mut Subscription, wanted: impl Fn(&Cluster
         }
     };
     tokio::time::timeout(DEADLINE, waiting).await.expect("the event came in time")
+}
+
+pub(crate) fn bind(identity: &NodeIdentity) -> (Transport, Incoming) {
+    Transport::bind(TransportConfig::new("127.0.0.1:0".parse().unwrap(), identity.clone())).unwrap()
 }
 
 pub(crate) fn id(name: &str) -> NodeId {

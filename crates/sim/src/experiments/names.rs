@@ -177,7 +177,7 @@ fn set_back(world: &World, node: NodeIndex, of: NodeIndex) {
     let known = registry.get(&of.id()).expect("all know each other");
     let old = Incarnation::new(known.incarnation.get() - 1);
     let status = NodeStatus { incarnation: old, described_at: old, ..NodeStatus::clone(&known) };
-    assert!(registry.replace(status).after().is_some(), "the entry is older");
+    assert!(registry.replace(status.signed(&world.key(of))).after().is_some(), "the entry is older");
 }
 
 /// The means without and with tombstones, and their ratio.

@@ -1,9 +1,11 @@
 //! Builds a world: empty, with a script that starts its nodes, or with a group that has already
 //! formed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Incarnation, Instant, NodeState, NodeStatus, SharedNodeRegistry, Tags};
+use kinfolk_core::signed::simulated::{SimulatedKey, SimulatedKeys};
+use kinfolk_core::{ClusterId, Incarnation, Instant, NodeState, NodeStatus, SharedNodeRegistry, Tags};
 
 use super::{Arrival, CHECK_INTERVAL, Checks, Detail, Figures, Network, Node, NodeIndex, Observed, SimEvent};
 use super::{Process, Queue, Streams, Trace, Truth, World};
@@ -66,6 +68,7 @@ impl World {
             remembers: scenario.remembers,
             script: scenario.script.steps().to_vec(),
             streams,
+            keys: keys(seed),
             network,
             truth: Truth::new(nodes.iter().map(|node| node.id.clone())),
             wakes: vec![None; nodes.len()],
@@ -78,6 +81,7 @@ impl World {
             seen: Vec::new(),
             load: None,
             peers: None,
+            hostile: None,
         };
         for step in 0..world.script.len() {
             world.schedule(world.script[step].0, SimEvent::Step(step));
@@ -92,8 +96,10 @@ impl World {
     fn form(&mut self, running: usize, old: usize) {
         let incarnation = self.incarnation(NodeIndex(0));
         let all = SharedNodeRegistry::new();
-        let members = self.nodes[..running].iter().map(|node| own_statement(node, incarnation));
-        let failed = |node| own_statement(node, incarnation).with_state(NodeState::Failed);
+        let signed =
+            |node: &Node| own_statement(node, incarnation).signed(&self.keys.key_of(node.id.clone()));
+        let members = self.nodes[..running].iter().map(signed);
+        let failed = |node| signed(node).with_state(NodeState::Failed);
         for status in members.chain(self.nodes[old..].iter().map(failed)) {
             let known = all.apply(status);
             assert!(known.after().is_some(), "the registry has room for a whole world");
@@ -137,10 +143,17 @@ impl World {
         let of = &self.nodes[node.0];
         let now = of.clock.shows(self.now);
         let me = own_statement(of, incarnation);
-        self.nodes[node.0].process = Some(Process::start(me, registry, &self.config, self.phi, rng, now));
+        let signer = Arc::new(self.key(node));
+        let process = Process::start(me, signer, registry, &self.config, self.phi, rng, now);
+        self.nodes[node.0].process = Some(process);
         if self.phi {
             self.after(node, CHECK_INTERVAL, Arrival::Check { instance });
         }
+    }
+
+    /// The key of a node. All its instances have the same. Tests sign with it what they plant.
+    pub fn key(&self, node: NodeIndex) -> SimulatedKey {
+        self.keys.key_of(node.id())
     }
 
     /// Schedules an arrival at a node for when its own clock has advanced by `wait`.
@@ -149,6 +162,11 @@ impl World {
         let at = clock.when(clock.shows(self.now) + wait);
         self.schedule(at, SimEvent::Arrives(node, arrival));
     }
+}
+
+/// The keys of the nodes. They come from the seed alone, so they take no value from any stream.
+pub(crate) fn keys(seed: u64) -> SimulatedKeys {
+    SimulatedKeys::new(ClusterId::new("simulated").expect("letters are a label"), seed)
 }
 
 fn own_statement(node: &Node, incarnation: Incarnation) -> NodeStatus {

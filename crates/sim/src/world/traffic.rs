@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use kinfolk_core::signed::{Unverified, Verified};
 use kinfolk_swim::{Dial, Message, codec};
 
 use super::{
@@ -24,7 +25,7 @@ pub(crate) struct Outgoing {
     pub(super) to: NodeIndex,
     pub(super) arrival: Arrival,
     /// Whether the network may duplicate it.
-    doubles: bool,
+    pub(super) doubles: bool,
     /// What to do if there is no connection.
     pub(super) dial: Dial,
 }
@@ -177,7 +178,9 @@ impl World {
         if let Some(load) = &mut self.load {
             load.request_ended(node, request);
         }
-        let Some(message) = self.unpack(from, node, body) else { return };
+        let Some(message) = self.unpack(from, node, body) else {
+            return self.feed(node, Input::NoReply { request, why: NoReply::Refused });
+        };
         self.heartbeat(node, from);
         self.feed(node, Input::Reply { request, from: self.id(from), message });
     }
@@ -233,7 +236,8 @@ impl World {
 
     /// Encodes a message and counts it. A message that exceeds a bound of the codec is a bug of the
     /// machine, so it is a violation.
-    fn pack(&mut self, from: NodeIndex, to: NodeIndex, message: Message) -> Option<Box<Body>> {
+    pub(super) fn pack(&mut self, from: NodeIndex, to: NodeIndex, message: Message) -> Option<Box<Body>> {
+        let message = self.tampered(from, message);
         if self.detail == Detail::Light {
             let len = codec::encoded_len(&message);
             self.nodes[from.0].traffic.sent(len);
@@ -254,19 +258,21 @@ impl World {
         }
     }
 
-    fn unpack(&mut self, from: NodeIndex, to: NodeIndex, body: Body) -> Option<Message> {
+    /// Decodes a message, counts it, and verifies it. `None` if the receiver drops it.
+    fn unpack(&mut self, from: NodeIndex, to: NodeIndex, body: Body) -> Option<Verified<Message>> {
         let bytes = match body {
             Body::Plain { message, len } => {
                 self.nodes[to.0].traffic.received(len);
-                return Some(message);
+                return self.verify(from, to, Unverified::new(message));
             }
             Body::Encoded(bytes) => bytes,
         };
         match codec::decode(&bytes) {
             Ok(message) => {
                 self.nodes[to.0].traffic.received(bytes.len());
-                self.trace.line(self.now, Some(to), "recv", format_args!("of {from}  {}", OneLine(&message)));
-                Some(message)
+                let said = OneLine(message.peek());
+                self.trace.line(self.now, Some(to), "recv", format_args!("of {from}  {said}"));
+                self.verify(from, to, message)
             }
             Err(error) => {
                 let how = format!("{from} to {to}, {} bytes: {error}", bytes.len());

@@ -86,11 +86,14 @@ impl Numbers {
 
 #[cfg(test)]
 mod tests {
+    use kinfolk_core::signed::Proof;
+
     use super::*;
 
     fn message(origin: &str, instance: u64, number: u64) -> UserMessage {
-        let origin = NodeId::new(origin).unwrap();
-        UserMessage { origin, instance: Incarnation::new(instance), number, payload: bytes::Bytes::new() }
+        let (origin, instance) = (NodeId::new(origin).unwrap(), Incarnation::new(instance));
+        let (payload, proof) = (bytes::Bytes::new(), Proof::default());
+        UserMessage { origin, instance, number, payload, proof }
     }
 
     #[test]

@@ -181,6 +181,7 @@ impl Dissemination {
 #[cfg(test)]
 mod tests {
     use kinfolk_core::Incarnation;
+    use kinfolk_core::signed::Proof;
 
     use super::*;
     use crate::interface::config::SwimConfig;
@@ -189,7 +190,8 @@ mod tests {
     pub(super) fn broadcast(number: u64, bytes: usize) -> Update {
         let update = |payload: usize| {
             let (origin, instance) = (NodeId::new("b").unwrap(), Incarnation::new(1));
-            Update::User(UserMessage { origin, instance, number, payload: vec![0; payload].into() })
+            let (payload, proof) = (vec![0; payload].into(), Proof::default());
+            Update::User(UserMessage { origin, instance, number, payload, proof })
         };
         let update = update(1_000 + bytes - codec::encoded_len(&update(1_000)));
         assert_eq!(codec::encoded_len(&update), bytes);

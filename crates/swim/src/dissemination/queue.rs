@@ -61,7 +61,7 @@ impl GossipQueue {
     }
 
     /// Adds `update`, in place of an older update about the same subject. Its number of sends
-    /// starts at 0. A claim of more than 1,024 bytes goes without its description.
+    /// starts at 0. A claim of more than 1,120 bytes goes without its description.
     pub fn push(&mut self, update: Update, priority: Priority) {
         self.push_received(update, priority, None);
     }
@@ -275,9 +275,8 @@ pub fn transmit_limit(members: usize, retransmit: u32) -> u32 {
 
 fn subject(update: &Update) -> Subject {
     match update {
-        Update::Node { status, .. } => Subject::Node(status.id.clone()),
         // A forget update and a claim about the same member exclude each other.
-        Update::Forget { id, .. } => Subject::Node(id.clone()),
+        Update::Node { status, .. } | Update::Forget { status, .. } => Subject::Node(status.id.clone()),
         Update::User(user) => Subject::User(user.origin.clone(), user.instance, user.number),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap as Map;
 use std::sync::Arc;
 
+use kinfolk_core::signed::{Fingerprint, Proof, Signature};
 use kinfolk_core::{NodeAddr, NodeState, NodeStatus, Tags};
 use proptest::prelude::*;
 
@@ -10,23 +11,39 @@ use super::*;
 use crate::wire::codec::GOSSIP_BYTES_MAX;
 use crate::wire::message::UserMessage;
 
-fn claim(name: &str, incarnation: u64, state: NodeState) -> Update {
+/// A proof of the usual size. The queue does not look at it.
+fn proof() -> Proof {
+    let signature = Signature::new(&[7; 64]).unwrap();
+    Proof { certificate: Fingerprint::of(b"a certificate"), signature }
+}
+
+fn status(name: &str, incarnation: u64, tags: Tags) -> NodeStatus {
     let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
-    let id = NodeId::new(name).unwrap();
-    let status = NodeStatus::alive(id, addr, Incarnation::new(incarnation), Tags::empty()).with_state(state);
+    let alive = NodeStatus::alive(NodeId::new(name).unwrap(), addr, Incarnation::new(incarnation), tags);
+    NodeStatus { proof: proof(), ..alive }
+}
+
+fn claim(name: &str, incarnation: u64, state: NodeState) -> Update {
+    let status = status(name, incarnation, Tags::empty()).with_state(state);
     Update::Node { status: Arc::new(status), accusers: Vec::new() }
 }
 
+fn forget(name: &str) -> Update {
+    let status = status(name, 1, Tags::empty()).with_state(NodeState::Failed).without_description();
+    Update::Forget { up_to: status.incarnation, status: Arc::new(status) }
+}
+
 fn user(number: u64, len: usize) -> Update {
-    let origin = NodeId::new("origin").unwrap();
-    Update::User(UserMessage { origin, instance: Incarnation::new(1), number, payload: vec![0; len].into() })
+    let (origin, instance) = (NodeId::new("origin").unwrap(), Incarnation::new(1));
+    let (payload, proof) = (vec![0; len].into(), Proof::default());
+    Update::User(UserMessage { origin, instance, number, payload, proof })
 }
 
 fn names(updates: &[Update]) -> Vec<String> {
     let name = |update: &Update| match update {
         Update::Node { status, .. } => status.id.to_string(),
         Update::User(user) => format!("user-{}", user.number),
-        Update::Forget { id, .. } => format!("forget-{id}"),
+        Update::Forget { status, .. } => format!("forget-{}", status.id),
     };
     updates.iter().map(name).collect()
 }
@@ -71,7 +88,7 @@ fn message_takes_20_updates_within_the_byte_budget() {
     assert_eq!(queue.take(1, GOSSIP_BYTES_MAX, 8, 3).len(), 19);
     let mut large = GossipQueue::new();
     for number in 0..8 {
-        large.push(user(number, 1_000), Priority::Low);
+        large.push(user(number, 970), Priority::Low);
     }
     let taken = large.take(0, GOSSIP_BYTES_MAX, 8, 3);
     assert_eq!(taken.len(), 4);
@@ -103,9 +120,7 @@ fn broadcast_beyond_the_bound_drops_one_and_is_counted() {
 
 #[test]
 fn claim_with_large_tags_is_sent_without_them() {
-    let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
-    let tags = Tags::new([("k", "v".repeat(2_000))]).unwrap();
-    let status = NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), tags);
+    let status = status("a", 1, Tags::new([("k", "v".repeat(2_000))]).unwrap());
     let mut queue = GossipQueue::new();
     queue.push(Update::Node { status: Arc::new(status), accusers: Vec::new() }, Priority::Medium);
     let Some(Update::Node { status, .. }) = queue.take(0, 4_096, 8, 3).pop() else {
@@ -128,14 +143,14 @@ proptest! {
             queue.push(claim(&name, round as u64 + 1, NodeState::Alive), priorities[priority]);
             sent.insert(name, 0);
             if take {
-                for name in names(&queue.take(0, 200, 5, 2)) {
+                for name in names(&queue.take(0, 1_000, 5, 2)) {
                     *sent.get_mut(&name).unwrap() += 1;
                 }
             }
             prop_assert!(queue.len() <= 12);
         }
         while !queue.is_empty() {
-            for name in names(&queue.take(0, 200, 5, 2)) {
+            for name in names(&queue.take(0, 1_000, 5, 2)) {
                 *sent.get_mut(&name).unwrap() += 1;
             }
         }
@@ -173,7 +188,7 @@ fn update_is_unsent_until_sent_and_only_a_forget_is_withdrawn() {
     let id = |name: &str| NodeId::new(name).unwrap();
     let mut queue = GossipQueue::new();
     queue.push(claim("a", 1, NodeState::Alive), Priority::Medium);
-    queue.push(Update::Forget { id: id("b"), incarnation: Incarnation::new(1) }, Priority::Medium);
+    queue.push(forget("b"), Priority::Medium);
     assert!(queue.is_waiting(&id("a")) && queue.is_unsent(&id("a")));
     assert!(!queue.is_waiting(&id("c")) && !queue.is_unsent(&id("c")));
     queue.take(0, GOSSIP_BYTES_MAX, 8, 3);
@@ -201,9 +216,8 @@ fn piggyback_before_the_flood_is_not_counted() {
 fn claims_are_not_sent_to_a_member_whose_view_agrees() {
     let mut queue = GossipQueue::new();
     queue.push(claim("fresh", 1, NodeState::Failed), Priority::Critical);
-    let forget = Update::Forget { id: NodeId::new("left").unwrap(), incarnation: Incarnation::new(1) };
     queue.push(claim("a", 1, NodeState::Alive), Priority::Medium);
-    queue.push(forget, Priority::Medium);
+    queue.push(forget("left"), Priority::Medium);
     queue.push(user(0, 10), Priority::Low);
     while queue.has_fresh(1) {
         queue.take_fresh(1, 4_096, 7, 3);
@@ -252,11 +266,7 @@ fn sent_broadcasts_make_room_for_others() {
 
 #[test]
 fn claim_of_1024_bytes_keeps_its_description() {
-    let tagged = |len: usize| {
-        let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
-        let tags = Tags::new([("k", "v".repeat(len))]).unwrap();
-        NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), tags)
-    };
+    let tagged = |len: usize| status("a", 1, Tags::new([("k", "v".repeat(len))]).unwrap());
     let largest = 900 + INLINE_CLAIM_MAX - codec::encoded_len(&tagged(900));
     for (len, complete) in [(largest, true), (largest + 1, false)] {
         let update = inline(Update::Node { status: Arc::new(tagged(len)), accusers: Vec::new() });

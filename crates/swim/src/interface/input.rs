@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kinfolk_core::signed::Verified;
 use kinfolk_core::{About, Cause, Incarnation, NodeAddr, NodeId, NodeStatus};
 
 use bytes::Bytes;
@@ -35,8 +36,8 @@ pub enum Input {
     Message {
         /// The sender: the name in the certificate of its connection.
         from: NodeId,
-        /// The message.
-        message: Message,
+        /// The message. Each statement in it is verified.
+        message: Verified<Message>,
         /// Set if the sender waits for an answer.
         reply_to: Option<ReplyId>,
     },
@@ -46,8 +47,8 @@ pub enum Input {
         request: RequestId,
         /// The sender: the name in the certificate of its connection.
         from: NodeId,
-        /// The answer.
-        message: Message,
+        /// The answer. Each statement in it is verified.
+        message: Verified<Message>,
     },
     /// A request of this member ended without an answer.
     NoReply {
@@ -156,7 +157,8 @@ pub enum Command {
         /// The name of the member to forget.
         id: NodeId,
         /// The member's status from another source than the registry, which may have removed the
-        /// tombstone already. It is used if the registry does not know the member.
+        /// tombstone already. It is used if the registry does not know the member. Other members
+        /// refuse the forget update if its member has not signed it.
         remembered: Option<Arc<NodeStatus>>,
     },
 }

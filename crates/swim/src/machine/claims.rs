@@ -41,7 +41,7 @@ impl Owners {
                         self.claimed(cx, status, accusers.clone(), Spread::AllBut(from));
                     }
                 }
-                Update::Forget { id, incarnation } => self.receive_forget(cx, from, (id, *incarnation)),
+                Update::Forget { status, up_to } => self.receive_forget(cx, from, (status, *up_to)),
                 // A higher instance of an origin replaces the lower ones. A false instance far
                 // ahead would make all members ignore the origin's real broadcasts.
                 Update::User(message) => {
@@ -73,17 +73,21 @@ impl Owners {
     }
 
     /// Takes in a forget update from `from`.
-    fn receive_forget(&mut self, cx: &mut Context, from: &NodeId, (id, incarnation): (&NodeId, Incarnation)) {
-        if self.admission.refuses(cx, from, (id, incarnation)) {
+    fn receive_forget(
+        &mut self,
+        cx: &mut Context,
+        from: &NodeId,
+        (status, up_to): (&Arc<NodeStatus>, Incarnation),
+    ) {
+        if self.admission.refuses(cx, from, (&status.id, up_to)) {
             return;
         }
-        match cx.mine().filter(|mine| mine.id == *id) {
+        if status.id == cx.me {
             // A forget update about this member is a claim that it failed. It refutes that.
-            Some(mine) => {
-                let claim = NodeStatus { incarnation, ..mine.with_state(NodeState::Failed) };
-                self.claimed_of_us(cx, &claim);
-            }
-            None => self.members.receive_forget(cx, from, (id, incarnation)),
+            let claim = NodeStatus { incarnation: up_to, ..status.with_state(NodeState::Failed) };
+            self.claimed_of_us(cx, &claim);
+        } else {
+            self.members.receive_forget(cx, from, (status, up_to));
         }
     }
 

@@ -65,7 +65,9 @@ impl Owners {
             }
             Fact::ClockSetBack(clock) => {
                 self.myself.restart_instance(clock);
-                self.members.restate(cx, clock);
+                if let Some(statement) = self.myself.statement_at(cx, clock) {
+                    self.members.restate(cx, statement);
+                }
             }
             Fact::ReturnCheckWanted => self.myself.begin_return_check(cx, &self.detection.neighbours()),
             Fact::Returned => self.repair.contact_failed_member(cx),

@@ -21,11 +21,11 @@ impl Owners {
         match input {
             Input::Message { from, message, reply_to } => {
                 self.message_arrived(cx);
-                self.message(cx, &from, message, reply_to);
+                self.message(cx, &from, message.into_inner(), reply_to);
             }
             Input::Reply { request, from, message } => {
                 self.message_arrived(cx);
-                replies::reply(self, cx, request, &from, message);
+                replies::reply(self, cx, request, &from, message.into_inner());
             }
             Input::NoReply { request, why } => {
                 if let Some(purpose) = self.requests.take(request) {

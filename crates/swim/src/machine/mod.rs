@@ -35,6 +35,7 @@ mod start;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kinfolk_core::signed::Sign;
 use kinfolk_core::{Instant, NodeId, NodeStatus, RegistryView, RegistryWriter, Rng};
 use kinfolk_detector::{Evidence, PartitionStatus, SuspicionStatus};
 
@@ -86,20 +87,21 @@ struct Owners {
 }
 
 impl Machine {
-    /// Makes a machine for the member `me`, which must be the statement that it is alive. Enters
-    /// `me` into `registry`, which may already have other members. Many machines may share one
-    /// configuration.
+    /// Makes a machine for the member `me`, which must be the statement that it is alive. Signs
+    /// `me`, as all later statements, with `signer`. Enters it into `registry`, which may already
+    /// have other members. Many machines may share one configuration.
     ///
     /// # Panics
     /// If `me` is not alive and complete ([`NodeStatus::alive`] makes such a status).
     pub fn new(
         config: impl Into<Arc<SwimConfig>>,
         me: NodeStatus,
+        signer: Arc<dyn Sign>,
         registry: impl Into<RegistryWriter>,
         rng: Rng,
         now: Instant,
     ) -> Self {
-        let (cx, owners) = start::start(config.into(), me, registry.into(), rng, now);
+        let (cx, owners) = start::start(config.into(), me, signer, registry.into(), rng, now);
         Self { cx, owners, back_pressure: BackPressure::default() }
     }
 

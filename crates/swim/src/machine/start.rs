@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use kinfolk_core::signed::Sign;
 use kinfolk_core::{Change, Instant, NodeState, NodeStatus, RegistryWriter, Rng};
 
 use super::Owners;
@@ -23,11 +24,13 @@ use crate::view::View;
 pub(super) fn start(
     config: Arc<SwimConfig>,
     me: NodeStatus,
+    signer: Arc<dyn Sign>,
     registry: RegistryWriter,
     rng: Rng,
     now: Instant,
 ) -> (Context, Owners) {
     assert!(me.state == NodeState::Alive && me.is_complete(), "a member starts with its own Alive statement");
+    let me = me.signed(&*signer);
     let mut cx = Context::new(config, me.id.clone(), View::of(&registry), rng, now);
     let started = me.incarnation;
     let (repair, detection, dissemination, myself) = match cx.config.mode {
@@ -35,13 +38,13 @@ pub(super) fn start(
             Repair::by_exchange(&mut cx),
             Detection::in_turn(&mut cx),
             Dissemination::in_rounds(&mut cx),
-            Myself::refuting_at_once(started),
+            Myself::refuting_at_once(started, signer),
         ),
         Mode::Verified => (
             Repair::by_digest(&mut cx),
             Detection::in_rings(&mut cx),
             Dissemination::by_flood(),
-            Myself::checking_its_return(started),
+            Myself::checking_its_return(started, signer),
         ),
     };
     // The registry may already have other members.

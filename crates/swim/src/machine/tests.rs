@@ -22,6 +22,7 @@ mod probes;
 mod reserve;
 mod return_check;
 mod round_robin;
+mod statements;
 mod subject_probes;
 mod suspicions;
 mod verified;

@@ -17,9 +17,10 @@
 //! (`Members::corrections`), so that a live member refutes it and is a member again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Incarnation, Instant, NodeId, NodeState, NodeStatus};
+use kinfolk_core::{Incarnation, Instant, NodeId, NodeStatus};
 
 use crate::wire::message::Update;
 
@@ -44,11 +45,12 @@ pub(crate) struct Forgotten {
     replies: Vec<(NodeId, Update)>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
-    pub(super) incarnation: Incarnation,
-    /// The state of the tombstone; `Failed` if this member had no tombstone.
-    pub(super) state: NodeState,
+    /// Claims up to this incarnation are ignored.
+    up_to: Incarnation,
+    /// The tombstone, without description. It is the proof of the forget update.
+    pub(super) tombstone: Arc<NodeStatus>,
     at: Instant,
     number: u64,
 }
@@ -79,43 +81,43 @@ impl Forgotten {
 
     /// The entry about that member, if it has not expired.
     pub(super) fn about(&self, now: Instant, ttl: Duration, id: &NodeId) -> Option<Entry> {
-        self.entries.get(id).filter(|entry| now.since(entry.at) < ttl).copied()
+        self.entries.get(id).filter(|entry| now.since(entry.at) < ttl).cloned()
     }
 
     /// The entry that covers this claim: about its member, up to its incarnation or a later one.
     pub(super) fn covering(&self, now: Instant, ttl: Duration, claim: &NodeStatus) -> Option<Entry> {
-        self.about(now, ttl, &claim.id).filter(|entry| claim.incarnation <= entry.incarnation)
+        self.about(now, ttl, &claim.id).filter(|entry| claim.incarnation <= entry.up_to)
     }
 
-    /// Records a forgotten member. `state` is the state of the tombstone that is removed, `None` if
-    /// there is none. At the bound only the removal of a tombstone replaces the oldest entry.
-    /// Otherwise entries could push each other out, and their forget updates would be new again and
-    /// circulate for ever.
+    /// Records a forgotten member, up to an incarnation. `removes`: its tombstone is removed here.
+    /// At the bound only the removal of a tombstone replaces the oldest entry. Otherwise entries
+    /// could push each other out, and their forget updates would be new again and circulate for
+    /// ever.
     ///
     /// Returns the result, and the names that are remembered no more.
     pub(super) fn note(
         &mut self,
         (now, ttl): (Instant, Duration),
-        id: &NodeId,
-        incarnation: Incarnation,
-        state: Option<NodeState>,
+        tombstone: Arc<NodeStatus>,
+        up_to: Incarnation,
+        removes: bool,
     ) -> (Noted, Vec<NodeId>) {
         let mut dropped = self.drop_expired(now, ttl);
-        if self.entries.get(id).is_some_and(|entry| entry.incarnation >= incarnation) {
+        let id = &tombstone.id.clone();
+        if self.entries.get(id).is_some_and(|entry| entry.up_to >= up_to) {
             return (Noted::Known, dropped);
         }
         self.remove(id);
         if self.entries.len() >= Self::NAMES_MAX {
             self.dropped += 1;
-            if state.is_none() {
+            if !removes {
                 return (Noted::Full, dropped);
             }
             dropped.extend(self.drop_oldest());
         }
         let number = self.noted;
         self.noted += 1;
-        let state = state.unwrap_or(NodeState::Failed);
-        self.entries.insert(id.clone(), Entry { incarnation, state, at: now, number });
+        self.entries.insert(id.clone(), Entry { up_to, tombstone, at: now, number });
         self.by_age.insert(number, id.clone());
         (Noted::New, dropped)
     }
@@ -169,20 +171,21 @@ impl Forgotten {
     /// The forget updates since `then`, the latest first, at most [`MISSED_MAX`].
     pub(super) fn since(&self, then: Instant) -> Vec<Update> {
         let latest = self.by_age.values().rev().take(MISSED_MAX);
-        let entries = latest.filter_map(|id| Some((id, self.entries.get(id)?)));
-        entries.take_while(|(_, entry)| entry.at >= then).map(|(id, entry)| entry.update(id)).collect()
+        let entries = latest.filter_map(|id| self.entries.get(id));
+        entries.take_while(|entry| entry.at >= then).map(Entry::update).collect()
     }
 }
 
 impl Entry {
-    pub(super) fn update(&self, id: &NodeId) -> Update {
-        Update::Forget { id: id.clone(), incarnation: self.incarnation }
+    /// The forget update.
+    pub(super) fn update(&self) -> Update {
+        Update::Forget { status: Arc::clone(&self.tombstone), up_to: self.up_to }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use kinfolk_core::{NodeAddr, Tags};
+    use kinfolk_core::{NodeAddr, NodeState, Tags};
 
     use super::*;
 
@@ -190,6 +193,12 @@ mod tests {
 
     fn id(number: usize) -> NodeId {
         NodeId::new(&format!("n{number}")).unwrap()
+    }
+
+    fn tombstone(number: usize) -> Arc<NodeStatus> {
+        let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
+        let alive = NodeStatus::alive(id(number), addr, Incarnation::new(5), Tags::empty());
+        alive.with_state(NodeState::Failed).without_description().into()
     }
 
     fn covers(memory: &Forgotten, now: Instant, number: usize, incarnation: u64) -> bool {
@@ -204,8 +213,7 @@ mod tests {
         number: usize,
         removes: bool,
     ) -> (Noted, Vec<NodeId>) {
-        let state = removes.then_some(NodeState::Failed);
-        memory.note((now, TTL), &id(number), Incarnation::new(5), state)
+        memory.note((now, TTL), tombstone(number), Incarnation::new(5), removes)
     }
 
     #[test]
@@ -236,7 +244,7 @@ mod tests {
         let later = now + Duration::from_secs(9);
         let _ = note(&mut memory, now, 1, true);
         let _ = note(&mut memory, later, 2, true);
-        let update = |number| Update::Forget { id: id(number), incarnation: Incarnation::new(5) };
+        let update = |number| Update::Forget { status: tombstone(number), up_to: Incarnation::new(5) };
         assert_eq!(memory.since(now), [update(2), update(1)]);
         assert_eq!(memory.since(later), [update(2)]);
         (3..3 + MISSED_MAX).for_each(|number| drop(note(&mut memory, later, number, true)));

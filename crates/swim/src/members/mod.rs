@@ -31,8 +31,8 @@ use crate::interface::error::ForgetError;
 use crate::interface::output::Output;
 use crate::interface::priority::Priority;
 use crate::timer::{Timer, TimerKey};
-use crate::wire::codec::{self, INLINE_CLAIM_MAX, PAGE_BYTES_MAX, UPDATES_MAX};
-use crate::wire::message::Update;
+use crate::wire::codec::{self, GOSSIP_BYTES_MAX, INLINE_CLAIM_MAX, PAGE_BYTES_MAX, UPDATES_MAX};
+use crate::wire::message::{Message, Update};
 pub(crate) use admission::Admission;
 pub(crate) use description::{ask_for_description, lacks_description};
 pub(crate) use forgotten::Forgotten;
@@ -79,11 +79,9 @@ impl Members {
         self.registry.replace(claim)
     }
 
-    /// States this member at a lower incarnation, because a wrong wall clock gave it the current
-    /// one.
-    pub(crate) fn restate(&mut self, cx: &mut Context, incarnation: Incarnation) {
-        let Some(mine) = cx.mine() else { return };
-        let statement = NodeStatus::described(mine.id.clone(), mine.addr, incarnation, mine.about());
+    /// Enters a statement of this member at a lower incarnation, because a wrong wall clock gave it
+    /// the current one.
+    pub(crate) fn restate(&mut self, cx: &mut Context, statement: NodeStatus) {
         if let Some(status) = self.registry.replace(statement).after() {
             let update = Update::Node { status: Arc::clone(status), accusers: Vec::new() };
             cx.disseminate(update, Priority::Critical, None);
@@ -145,23 +143,24 @@ impl Members {
         }
         // Others refuse a forget update far ahead of the clock. And it would cover the next
         // instance of the member, too.
-        let is_plausible = tombstone.incarnation.is_plausible(clock);
-        self.forget_up_to(cx, id, if is_plausible { tombstone.incarnation } else { clock }, None);
+        let up_to = tombstone.incarnation;
+        let up_to = if up_to.is_plausible(clock) { up_to } else { clock };
+        self.forget_up_to(cx, &tombstone, up_to, None);
         Ok(tombstone)
     }
 
-    /// A peer sent a forget update about another member.
+    /// A peer sent a forget update about another member, with its last statement.
     pub(crate) fn receive_forget(
         &mut self,
         cx: &mut Context,
         from: &NodeId,
-        (id, incarnation): (&NodeId, Incarnation),
+        (status, up_to): (&Arc<NodeStatus>, Incarnation),
     ) {
-        match self.registry.get(id) {
-            Some(known) if known.state.is_member() || known.incarnation > incarnation => {
+        match self.registry.get(&status.id) {
+            Some(known) if known.state.is_member() || known.incarnation > up_to => {
                 cx.stats.forgets_ignored += 1;
             }
-            _ => self.forget_up_to(cx, id, incarnation, Some(from)),
+            _ => self.forget_up_to(cx, status, up_to, Some(from)),
         }
     }
 
@@ -169,29 +168,31 @@ impl Members {
     fn forget_up_to(
         &mut self,
         cx: &mut Context,
-        id: &NodeId,
-        incarnation: Incarnation,
+        status: &Arc<NodeStatus>,
+        up_to: Incarnation,
         source: Option<&NodeId>,
     ) {
+        let id = &status.id;
         let known = self.registry.get(id);
         // A forget of this member's own application counts as a removal even without a tombstone
         // here: it is no old update that circulates.
-        let ours = source.is_none().then_some(NodeState::Failed);
-        let state = known.as_ref().map(|known| known.state).or(ours);
+        let removes = known.is_some() || source.is_none();
         let time = (cx.now, cx.config.tombstone_ttl);
-        let (noted, dropped) = self.forgotten.note(time, id, incarnation, state);
+        let state = if status.state.is_member() { NodeState::Failed } else { status.state };
+        let tombstone = Arc::new(NodeStatus { state, ..status.without_description() });
+        let update = Update::Forget { status: Arc::clone(&tombstone), up_to };
+        let (noted, dropped) = self.forgotten.note(time, tombstone, up_to, removes);
         for name in dropped {
             cx.fact(Fact::ForgetDropped(name));
         }
         if noted != Noted::New {
             return;
         }
-        cx.output(Output::Forgotten { id: id.clone(), incarnation });
-        if let Some(tombstone) = known {
+        cx.output(Output::Forgotten { id: id.clone(), incarnation: up_to });
+        if let Some(known) = known {
             cx.stats.forgotten += 1;
-            self.reap(cx, id, tombstone.incarnation);
+            self.reap(cx, id, known.incarnation);
         }
-        let update = Update::Forget { id: id.clone(), incarnation };
         cx.disseminate(update, Priority::Medium, source.cloned());
     }
 
@@ -200,7 +201,7 @@ impl Members {
     pub(crate) fn is_forgotten(&mut self, cx: &Context, from: &NodeId, claim: &NodeStatus) -> bool {
         let Some(entry) = self.entry_covering(cx, claim) else { return false };
         if !claim.state.is_member() {
-            self.forgotten.queue_reply(from, entry.update(&claim.id));
+            self.forgotten.queue_reply(from, entry.update());
         }
         true
     }
@@ -208,7 +209,7 @@ impl Members {
     /// The forget update about `id`, which sends messages to this member and is in no view here. If
     /// it is alive, it refutes the update.
     pub(crate) fn forget_update_about(&self, cx: &Context, id: &NodeId) -> Option<Update> {
-        self.forgotten.about(cx.now, cx.config.tombstone_ttl, id).map(|entry| entry.update(id))
+        self.forgotten.about(cx.now, cx.config.tombstone_ttl, id).map(|entry| entry.update())
     }
 
     fn entry_covering(&self, cx: &Context, claim: &NodeStatus) -> Option<Entry> {
@@ -268,8 +269,7 @@ impl Members {
         }
         let Some(known) = self.registry.get(&claim.id) else {
             // The tombstone that the member would have if it were not forgotten.
-            let Entry { incarnation, state, .. } = self.entry_covering(cx, claim)?;
-            return Some(Arc::new(NodeStatus { incarnation, state, ..claim.without_description() }));
+            return self.entry_covering(cx, claim).map(|Entry { tombstone, .. }| tombstone);
         };
         let outranks = (known.incarnation, known.state) > (claim.incarnation, claim.state);
         if known.state.is_member() || !outranks {
@@ -304,7 +304,17 @@ impl Members {
 }
 
 fn send_forget_updates(cx: &mut Context, to: &NodeStatus, updates: &[Update]) {
-    for updates in updates.chunks(UPDATES_MAX) {
-        cx.send_gossip(to, updates.to_vec(), Dial::Later);
+    let mut rest = updates;
+    while !rest.is_empty() {
+        // Long names and signatures of large keys: fewer updates than `UPDATES_MAX` may fit.
+        let mut bytes = codec::encoded_len(&Message::Gossip { gossip: Vec::new() });
+        let fits = |update: &&Update| {
+            bytes += codec::encoded_len(*update);
+            bytes <= GOSSIP_BYTES_MAX
+        };
+        let count = rest.iter().take(UPDATES_MAX).take_while(fits).count();
+        let (now, later) = rest.split_at(count.max(1));
+        cx.send_gossip(to, now.to_vec(), Dial::Later);
+        rest = later;
     }
 }

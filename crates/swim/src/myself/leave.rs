@@ -36,7 +36,7 @@ impl Myself {
         let mine = cx.mine()?;
         self.leave = Some(Leave { command, notified: 0, confirmed: 0, waiting: 0 });
         cx.leave();
-        Some(mine.with_state(NodeState::Left))
+        Some(mine.with_state(NodeState::Left).signed(&*self.signer))
     }
 
     /// Sends the leave to up to [`LEAVE_RECEIVERS_MAX`] members. Waiting updates go along,

@@ -1,9 +1,9 @@
 //! Encodes messages to bytes and decodes them. Decoding checks every bound before a message reaches
-//! the machine. So a hostile peer can send false claims, but no malformed message.
+//! the machine. It cannot check signatures: a decoded message is [`Unverified`].
 
+use kinfolk_core::signed::Unverified;
 use kinfolk_core::{Cause, NodeStatus};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use bytes::Bytes;
 
@@ -16,16 +16,19 @@ pub const UPDATES_MAX: usize = 20;
 pub const GOSSIP_BYTES_MAX: usize = 4_096;
 /// The most bytes of nodes in a page, unless its last node exceeds it.
 pub const PAGE_BYTES_MAX: usize = 24 * 1024;
+/// The number of kinds of messages. A message of a higher kind comes from a later version.
+pub const KINDS: u32 = 12;
 /// The number of buckets in which two views are compared.
 pub const BUCKETS: usize = 256;
 /// The largest payload of a broadcast, in bytes.
 pub const USER_PAYLOAD_MAX: usize = 1_024;
 /// The largest message of any kind, in bytes: a full page, and as its last node a node with the
-/// largest tags (16 KiB) and services (4 KiB), fit into it.
+/// largest tags (16 KiB), services (4 KiB), and fields of a later version (2 KiB), fit into it.
 pub const MESSAGE_BYTES_MAX: usize = 48 * 1024;
-/// A claim of more bytes than this is sent without its description, so that large tags leave room
-/// for other updates. The receiver asks for the description (`Message::Describe`).
-pub(crate) const INLINE_CLAIM_MAX: usize = 1_024;
+/// A claim of more bytes than this, its proof of about 96 bytes included, is sent without its
+/// description, so that large tags leave room for other updates. The receiver asks for the
+/// description (`Message::Describe`).
+pub(crate) const INLINE_CLAIM_MAX: usize = 1_120;
 
 /// Encodes a message.
 ///
@@ -38,18 +41,31 @@ pub fn encode(message: &Message) -> Result<Bytes, CodecError> {
     Ok(bytes)
 }
 
-/// Decodes a message and checks every rule that the types cannot hold.
+/// Decodes a message and checks every rule that the types cannot hold. Bytes after the message are
+/// fields of a later version, and are ignored. So are updates of unknown kinds.
 ///
 /// # Errors
 /// [`CodecError`], which says what is wrong. The caller must not use any part of the message then.
-pub fn decode(bytes: &[u8]) -> Result<Message, CodecError> {
+pub fn decode(bytes: &[u8]) -> Result<Unverified<Message>, CodecError> {
     // Checked before decoding, so that a large input costs no memory.
     if bytes.len() > MESSAGE_BYTES_MAX {
         return Err(CodecError::Rule("it is larger than 48 KiB"));
     }
-    let message = from_bytes(bytes)?;
+    let kind = kind(bytes)?;
+    if kind >= KINDS {
+        return Err(CodecError::UnknownKind { kind });
+    }
+    let (message, _later): (Message, _) = postcard::take_from_bytes(bytes).map_err(CodecError::Malformed)?;
     check(&message, bytes.len())?;
-    Ok(message)
+    Ok(Unverified::new(message))
+}
+
+/// The kind of an encoded message: the number with which it begins.
+///
+/// # Errors
+/// [`CodecError::Malformed`] if the bytes do not begin with a number.
+pub fn kind(bytes: &[u8]) -> Result<u32, CodecError> {
+    postcard::take_from_bytes(bytes).map(|(kind, _)| kind).map_err(CodecError::Malformed)
 }
 
 /// The number of bytes of `value` in a message, or as a message.
@@ -62,14 +78,6 @@ pub fn encoded_len<T: Serialize + ?Sized>(value: &T) -> usize {
 
 fn to_bytes<T: Serialize>(value: &T) -> Result<Bytes, CodecError> {
     postcard::to_stdvec(value).map(Bytes::from).map_err(CodecError::Encode)
-}
-
-fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((value, [])) => Ok(value),
-        Ok((_, rest)) => Err(CodecError::TrailingBytes(rest.len())),
-        Err(error) => Err(CodecError::Malformed(error)),
-    }
 }
 
 fn check(message: &Message, len: usize) -> Result<(), CodecError> {
@@ -102,13 +110,18 @@ fn check_gossip(gossip: &[Update], len: usize) -> Result<(), CodecError> {
         Update::User(user) => {
             rule(user.payload.len() <= USER_PAYLOAD_MAX, "a broadcast in it is larger than 1,024 bytes")
         }
-        // The name's type bounds it, and the machine checks the incarnation against its clock.
-        Update::Forget { .. } => Ok(()),
+        Update::Forget { status, up_to } => {
+            rule(
+                *up_to <= status.incarnation && !status.state.is_member(),
+                "a forget update in it is about a member, or beyond its statement",
+            )?;
+            check_status(status)
+        }
     })
 }
 
 fn check_status(status: &NodeStatus) -> Result<(), CodecError> {
-    rule(status.is_well_formed(), "a claim in it has a description newer than its verdict, or no incarnation")
+    rule(status.is_well_formed(), "a claim in it has no incarnation")
 }
 
 fn rule(holds: bool, broken: &'static str) -> Result<(), CodecError> {
@@ -119,9 +132,10 @@ fn rule(holds: bool, broken: &'static str) -> Result<(), CodecError> {
 mod tests {
     use std::sync::Arc;
 
+    use kinfolk_core::signed::{Fingerprint, Proof, Signature};
     use kinfolk_core::{
-        About, Condition, Incarnation, NodeAddr, NodeId, NodeState, Note, Service, ServiceName, Services,
-        Tags, Weight,
+        About, Condition, Extensions, Incarnation, NodeAddr, NodeId, NodeState, Note, Service, ServiceName,
+        Services, Tags, Weight,
     };
     use proptest::prelude::*;
 
@@ -141,18 +155,21 @@ mod tests {
     fn any_about() -> impl Strategy<Value = About> {
         let service = (any::<u16>(), 1..=1_000_u16, "[a-z]{0,9}", any_condition());
         let services = prop::collection::btree_map("[a-z]{1,8}", service, 0..4);
-        ("[a-z]{0,20}", services, any_condition()).prop_map(|(tag, offered, condition)| {
-            let tags = Tags::new([("tag", tag)]).unwrap();
-            let service = |(port, weight, meta, condition)| {
-                let meta = Tags::new([("meta", meta)]).unwrap();
-                let service = Service::new(port).with_weight(Weight::new(weight).unwrap());
-                service.with_meta(meta).with_condition(condition)
-            };
-            let services = offered.into_iter().fold(Services::none(), |services, (name, of)| {
-                services.with(ServiceName::new(&name).unwrap(), service(of)).unwrap()
-            });
-            About { tags, services, condition }
-        })
+        ("[a-z]{0,20}", services, any_condition(), any::<u32>()).prop_map(
+            |(tag, offered, condition, seconds)| {
+                let tags = Tags::new([("tag", tag.clone())]).unwrap();
+                let service = |(port, weight, meta, condition)| {
+                    let meta = Tags::new([("meta", meta)]).unwrap();
+                    let service = Service::new(port).with_weight(Weight::new(weight).unwrap());
+                    service.with_meta(meta).with_condition(condition)
+                };
+                let services = offered.into_iter().fold(Services::none(), |services, (name, of)| {
+                    services.with(ServiceName::new(&name).unwrap(), service(of)).unwrap()
+                });
+                let extensions = Extensions::new(u64::from(seconds), tag.as_bytes()).unwrap();
+                About { tags, services, condition, extensions }
+            },
+        )
     }
 
     fn any_status() -> impl Strategy<Value = NodeStatus> {
@@ -177,12 +194,13 @@ mod tests {
                     instance: Incarnation::new(number),
                     number,
                     payload: payload.into(),
+                    proof: Proof::default(),
                 })
             },
         );
-        let forget = ("[a-z]{1,8}", any::<u64>()).prop_map(|(id, incarnation)| Update::Forget {
-            id: NodeId::new(&id).unwrap(),
-            incarnation: Incarnation::new(incarnation),
+        let forget = any_status().prop_map(|status| {
+            let status = status.with_state(NodeState::Failed).without_description();
+            Update::Forget { up_to: status.incarnation, status: Arc::new(status) }
         });
         prop_oneof![node, user, forget]
     }
@@ -231,7 +249,7 @@ mod tests {
         fn encoded_message_decodes_to_the_same(message in any_message()) {
             let bytes = encode(&message).unwrap();
             prop_assert_eq!(bytes.len(), encoded_len(&message));
-            prop_assert_eq!(decode(&bytes), Ok(message));
+            prop_assert_eq!(decode(&bytes), Ok(Unverified::new(message)));
         }
 
         #[test]
@@ -252,7 +270,8 @@ mod tests {
     fn user(len: usize) -> Update {
         let origin = NodeId::new("a").unwrap();
         let payload = vec![0; len].into();
-        Update::User(UserMessage { origin, instance: Incarnation::new(1), number: 0, payload })
+        let proof = Proof::default();
+        Update::User(UserMessage { origin, instance: Incarnation::new(1), number: 0, payload, proof })
     }
 
     #[test]
@@ -283,36 +302,40 @@ mod tests {
         assert!(matches!(encode(&message(vec![user(0); UPDATES_MAX + 1])), Err(CodecError::Rule(_))));
         assert!(encode(&message(vec![user(USER_PAYLOAD_MAX)])).is_ok());
         assert!(matches!(encode(&message(vec![user(USER_PAYLOAD_MAX + 1)])), Err(CodecError::Rule(_))));
-        let name = "n".repeat(63);
-        let forget =
-            Update::Forget { id: NodeId::new(&name).unwrap(), incarnation: Incarnation::new(u64::MAX) };
-        assert!(
-            encode(&message(vec![forget.clone(); UPDATES_MAX])).is_ok(),
-            "the longest forget updates fit"
-        );
-        assert!(matches!(encode(&message(vec![forget; UPDATES_MAX + 1])), Err(CodecError::Rule(_))));
-        assert!(encode(&message(vec![user(1_000); 4])).is_ok());
-        assert!(matches!(encode(&message(vec![user(1_020); 4])), Err(CodecError::Rule(_))));
+        // 40: what a broadcast has beside its payload, without a signature.
+        let largest = (GOSSIP_BYTES_MAX - 2) / 4 - 40;
+        assert!(encode(&message(vec![user(largest); 4])).is_ok());
+        assert!(matches!(encode(&message(vec![user(largest + 1); 4])), Err(CodecError::Rule(_))));
     }
 
     #[test]
     fn serialization_failure_is_an_error() {
-        let bytes = encode(&Message::Nack { closed: false, lossy: false }).unwrap();
-        let mut longer = bytes.to_vec();
-        longer.push(0);
-        assert_eq!(decode(&longer), Err(CodecError::TrailingBytes(1)));
-        assert!(matches!(decode(&[200]), Err(CodecError::Malformed(_))));
+        assert_eq!(decode(&[12]), Err(CodecError::UnknownKind { kind: 12 }));
+        assert!(matches!(decode(&[200]), Err(CodecError::Malformed(_))), "half a number");
         assert!(matches!(decode(&[]), Err(CodecError::Malformed(_))));
     }
 
     #[test]
-    fn description_newer_than_its_verdict_is_refused() {
+    fn statement_at_incarnation_zero_is_refused() {
         let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
-        let mut status =
-            NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(1), Tags::empty());
-        status.described_at = Incarnation::new(2);
+        let status = NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::ZERO, Tags::empty());
         let bytes = to_bytes(&Message::Page { nodes: vec![Arc::new(status)], more: false }).unwrap();
         assert!(matches!(decode(&bytes), Err(CodecError::Rule(_))));
+    }
+
+    #[test]
+    fn forget_update_beyond_its_statement_is_refused() {
+        let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
+        let alive = NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::new(5), Tags::empty());
+        let forget = |state, up_to| {
+            let status = alive.with_state(state).without_description().into();
+            let update = Update::Forget { status, up_to: Incarnation::new(up_to) };
+            encode(&Message::Gossip { gossip: vec![update] })
+        };
+        assert!(forget(NodeState::Failed, 5).is_ok() && forget(NodeState::Left, 4).is_ok());
+        for (state, up_to) in [(NodeState::Failed, 6), (NodeState::Alive, 5), (NodeState::Suspect, 5)] {
+            assert!(matches!(forget(state, up_to), Err(CodecError::Rule(_))), "{state} {up_to}");
+        }
     }
 
     #[test]
@@ -323,11 +346,14 @@ mod tests {
         let service = Service::new(u16::MAX).with_meta(meta);
         let services = Services::none().with(ServiceName::new("db").unwrap(), service).unwrap();
         let condition = Condition::critical(&"n".repeat(Note::BYTES_MAX));
-        let about = About { tags: largest(Tags::BYTES_MAX), services, condition };
-        let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
-        let id = NodeId::new("a").unwrap();
-        let status = Arc::new(NodeStatus::described(id, addr, Incarnation::new(1), about));
-        let largest = PAGE_BYTES_MAX + encoded_len(&status);
+        let extensions = Extensions::new(u64::MAX, &[7; Extensions::BYTES_MAX]).unwrap();
+        let about = About { tags: largest(Tags::BYTES_MAX), services, condition, extensions };
+        let addr = NodeAddr::new(([u16::MAX; 8], u16::MAX).into());
+        let id = NodeId::new(&"n".repeat(63)).unwrap();
+        let signature = Signature::new(&[7; Signature::BYTES_MAX]).unwrap();
+        let proof = Proof { certificate: Fingerprint::default(), signature };
+        let status = NodeStatus::described(id, addr, Incarnation::new(u64::MAX), about);
+        let largest = PAGE_BYTES_MAX + encoded_len(&NodeStatus { proof, ..status });
         assert!(largest + 256 < MESSAGE_BYTES_MAX);
     }
 

@@ -11,11 +11,14 @@ pub enum CodecError {
     /// What to do: run the same version on all members. If they do, report a bug.
     #[error("the bytes are not a message of this protocol: {0}; check that all members run the same version")]
     Malformed(postcard::Error),
-    /// The message ends before its bytes end. The sender has a bug or runs another version.
+    /// A later version sent a message of a kind that this version does not have.
     ///
-    /// What to do: run the same version on all members. If they do, report a bug.
-    #[error("{0} bytes follow the end of the message; check that all members run the same version")]
-    TrailingBytes(usize),
+    /// What to do: nothing, while an upgrade of the members is under way.
+    #[error("the message is of kind {kind}, which this version does not have; a later version sent it")]
+    UnknownKind {
+        /// The number of the kind.
+        kind: u32,
+    },
     /// The message breaks a bound or a rule that its types cannot express. A received message was
     /// not used. A message to send is a bug of the caller.
     ///

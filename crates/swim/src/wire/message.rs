@@ -1,14 +1,16 @@
 //! The messages between members. The wire format is these types in postcard's encoding.
-//! `docs/protocol.md` has the rules, and [`codec`](crate::codec) checks what the types cannot
-//! express.
+//! `docs/protocol.md` has the rules, also for members of other versions, and
+//! [`codec`](crate::codec) checks what the types cannot express.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kinfolk_core::signed::{Attested, Claims, Kind, Proof};
 use kinfolk_core::{Incarnation, NodeId, NodeStatus};
 use serde::{Deserialize, Serialize};
 
 use super::buckets::Buckets;
+use super::updates;
 
 /// A message from one member to another. It does not name its sender: the receiver knows the sender
 /// from the certificate of the connection.
@@ -21,6 +23,7 @@ pub enum Message {
         /// The digest of the sender's view. 0 if the receiver should not compare it.
         digest: u32,
         /// The updates that piggyback on this message.
+        #[serde(deserialize_with = "updates::known")]
         gossip: Vec<Update>,
     },
     /// The sender is alive. From a helper: the target answered the helper.
@@ -37,6 +40,7 @@ pub enum Message {
         /// gives it more time to answer.
         late_ms: u16,
         /// The updates that piggyback on this message.
+        #[serde(deserialize_with = "updates::known")]
         gossip: Vec<Update>,
     },
     /// Asks a helper to probe `target`. Answered by [`Ack`](Self::Ack) if the target answers. If it
@@ -52,6 +56,7 @@ pub enum Message {
         /// Whether the helper should also check the target's port.
         check_port: bool,
         /// The updates that piggyback on this message.
+        #[serde(deserialize_with = "updates::known")]
         gossip: Vec<Update>,
     },
     /// The helper is healthy, but the target did not answer it.
@@ -64,6 +69,7 @@ pub enum Message {
     /// Updates alone. Not answered.
     Gossip {
         /// The updates.
+        #[serde(deserialize_with = "updates::known")]
         gossip: Vec<Update>,
     },
     /// Asks to join the group through the receiver. Answered by [`Welcome`](Self::Welcome).
@@ -124,6 +130,29 @@ impl Message {
         Self::Ack { stranger: false, differs: false, shift_ms: 0, late_ms: 0, gossip }
     }
 
+    /// The message without the signed items that `keep` refuses: updates and the nodes of a page.
+    #[must_use]
+    pub fn retain(mut self, keep: impl Fn(&dyn Attested) -> bool) -> Self {
+        if let Some(gossip) = self.gossip_mut() {
+            gossip.retain(|update| keep(update.item()));
+        }
+        if let Self::Sync { nodes, .. } | Self::Page { nodes, .. } = &mut self {
+            nodes.retain(|node| keep(&**node));
+        }
+        self
+    }
+
+    /// The updates that piggyback on the message. `None` for a kind that carries no updates.
+    pub fn gossip(&self) -> Option<&[Update]> {
+        match self {
+            Self::Ping { gossip, .. }
+            | Self::Ack { gossip, .. }
+            | Self::PingReq { gossip, .. }
+            | Self::Gossip { gossip } => Some(gossip),
+            _ => None,
+        }
+    }
+
     /// The updates that piggyback on the message. `None` for a kind that carries no updates.
     pub(crate) fn gossip_mut(&mut self) -> Option<&mut Vec<Update>> {
         match self {
@@ -152,25 +181,26 @@ pub enum Reception {
     Leaving,
 }
 
-/// A gossip update.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A gossip update. `updates.rs` decodes it, and skips the kinds of later versions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Update {
     /// A claim about a member.
     Node {
-        /// The claim. A claim that is too large has no description
-        /// ([`NodeStatus::without_description`]).
+        /// The claim. Its statement has the signature of its member; the verdict has none. A claim
+        /// that is too large has no description ([`NodeStatus::without_description`]).
         status: Arc<NodeStatus>,
         /// The accusers, if the claim is that the member is suspect or failed.
         accusers: Vec<NodeId>,
     },
     /// A broadcast of an application.
     User(UserMessage),
-    /// A failed or left member is forgotten, up to this incarnation.
+    /// A failed or left member is forgotten.
     Forget {
-        /// The member.
-        id: NodeId,
-        /// The highest incarnation that is forgotten.
-        incarnation: Incarnation,
+        /// Its last statement, without description. So nobody can have a member forgotten beyond
+        /// what the member itself has said.
+        status: Arc<NodeStatus>,
+        /// The highest incarnation that is forgotten; never above that of the statement.
+        up_to: Incarnation,
     },
 }
 
@@ -186,4 +216,55 @@ pub struct UserMessage {
     pub number: u64,
     /// The payload.
     pub payload: Bytes,
+    /// The proof that the origin sent it.
+    pub proof: Proof,
+}
+
+impl Attested for UserMessage {
+    fn kind(&self) -> Kind {
+        Kind::Broadcast
+    }
+
+    fn signer(&self) -> &NodeId {
+        &self.origin
+    }
+
+    fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    fn write_content(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.instance.get().to_be_bytes());
+        bytes.extend_from_slice(&self.number.to_be_bytes());
+        bytes.extend_from_slice(&self.payload);
+    }
+}
+
+impl Update {
+    /// What a member signed in it.
+    pub fn item(&self) -> &dyn Attested {
+        match self {
+            Self::Node { status, .. } | Self::Forget { status, .. } => &**status,
+            Self::User(message) => message,
+        }
+    }
+}
+
+impl Claims for Message {
+    fn items(&self) -> Vec<&dyn Attested> {
+        match self {
+            Self::Ping { .. } | Self::Ack { .. } | Self::PingReq { .. } | Self::Gossip { .. } => {
+                self.gossip().into_iter().flatten().map(Update::item).collect()
+            }
+            Self::Sync { nodes, .. } | Self::Page { nodes, .. } => {
+                nodes.iter().map(|node| &**node as &dyn Attested).collect()
+            }
+            Self::Join { me, .. } => vec![&**me],
+            Self::Nack { .. }
+            | Self::Welcome { .. }
+            | Self::Compare { .. }
+            | Self::Differ { .. }
+            | Self::Describe { .. } => Vec::new(),
+        }
+    }
 }

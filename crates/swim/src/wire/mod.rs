@@ -4,3 +4,4 @@ pub(crate) mod buckets;
 pub mod codec;
 pub(crate) mod error;
 pub(crate) mod message;
+mod updates;

@@ -20,6 +20,15 @@ pub enum IdentityError {
         /// The error text of the parser.
         cause: String,
     },
+    /// A node sent bytes that are not a certificate in DER, or not in its only valid encoding.
+    ///
+    /// What to do: check which program the sender runs. A correct node sends its certificate as its
+    /// authority issued it.
+    #[error("cannot read the certificate: {cause}; check which program its sender runs")]
+    BadDer {
+        /// What is wrong with the bytes.
+        cause: String,
+    },
     /// The key is of an unsupported kind. Kinfolk uses only ECDSA P-256.
     ///
     /// What to do: issue the certificate again with `kinfolk ca issue`.

@@ -7,7 +7,6 @@ use std::str::FromStr;
 use kinfolk_core::{ClusterId, NodeId};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::FromDer as _;
 
 use super::IdentityError;
 
@@ -51,13 +50,6 @@ impl PeerName {
             [GeneralName::DNSName(name)] => name.parse(),
             names => Err(IdentityError::NameCount { found: names.len() }),
         }
-    }
-
-    /// Reads the name from a certificate in DER, as a peer sends it.
-    pub(crate) fn of_der(der: &[u8]) -> Result<Self, IdentityError> {
-        let (_, cert) =
-            X509Certificate::from_der(der).map_err(|fault| IdentityError::parse("certificate", &fault))?;
-        Self::of_certificate(&cert)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use kinfolk_core::{ClusterId, NodeId};
 use time::OffsetDateTime;
 
-use super::{IdentityError, PeerName, ca, check};
+use super::{Authority, Certificate, IdentityError, NodeSigner, PeerName, check};
 
 /// The identity of a node. With it the node proves its name and verifies the names of its peers.
 /// Cloning is cheap.
@@ -22,7 +22,9 @@ struct Parts {
     cert_pem: String,
     key_pem: String,
     ca_pem: String,
-    expires: OffsetDateTime,
+    authority: Authority,
+    certificate: Arc<Certificate>,
+    signer: NodeSigner,
 }
 
 impl NodeIdentity {
@@ -48,31 +50,31 @@ impl NodeIdentity {
         let (leaf_block, ca_block) =
             (check::first_certificate(cert, "certificate")?, check::first_certificate(ca, "CA certificate")?);
         let leaf = check::x509(&leaf_block, "certificate")?;
-        let authority = check::x509(&ca_block, "CA certificate")?;
-        if !authority.is_ca() {
-            return Err(IdentityError::NotACa);
-        }
+        let ca_cert = check::x509(&ca_block, "CA certificate")?;
+        let authority = Authority::of_certificate(&ca_cert)?;
         let name = PeerName::of_certificate(&leaf)?;
         let key = check::key_of(key, &leaf, "node")?;
-        let cluster = ca::cluster_of(&authority)?;
-        if name.cluster != cluster {
-            return Err(IdentityError::WrongCluster { expected: cluster, found: name.cluster });
-        }
-        if !check::is_signed_by(&leaf, &authority) {
-            return Err(IdentityError::WrongCa { name: name.to_string() });
-        }
-        check::is_current(&authority, "the CA", now)?;
+        let certificate = Arc::new(authority.certificate(&leaf_block.contents)?);
+        check::is_current(&ca_cert, "the CA", now)?;
         check::is_current(&leaf, &name.to_string(), now)?;
-        let expires = leaf.validity().not_after.to_datetime();
+        let signer = NodeSigner::new(&certificate, &key.serialize_der())?;
         // Write the key again in PKCS #8, the form that the TLS library reads in every case.
-        let key_pem = key.serialize_pem();
-        Ok(Self(Arc::new(Parts { name, cert_pem: cert.to_owned(), key_pem, ca_pem: ca.to_owned(), expires })))
+        let (cert_pem, key_pem, ca_pem) = (cert.to_owned(), key.serialize_pem(), ca.to_owned());
+        Ok(Self(Arc::new(Parts { name, cert_pem, key_pem, ca_pem, authority, certificate, signer })))
     }
 
     /// An identity without any check, for tests with certificates that no correct node has.
     #[cfg(test)]
     pub(crate) fn unchecked(name: PeerName, cert_pem: String, key_pem: String, ca_pem: String) -> Self {
-        Self(Arc::new(Parts { name, cert_pem, key_pem, ca_pem, expires: OffsetDateTime::now_utc() }))
+        let block = |pem, what| check::first_certificate(pem, what).expect("a test gives a certificate");
+        let ca_block = block(&ca_pem, "CA certificate");
+        let ca_cert = check::x509(&ca_block, "CA certificate").expect("a test gives a certificate");
+        let authority = Authority::of_certificate(&ca_cert).expect("a test gives an authority");
+        let leaf = bytes::Bytes::from(block(&cert_pem, "certificate").contents);
+        let certificate = Arc::new(Certificate::unchecked(name.clone(), &leaf));
+        let key = rcgen::KeyPair::from_pem(&key_pem).expect("a test gives a key");
+        let signer = NodeSigner::new(&certificate, &key.serialize_der()).expect("a test gives a P-256 key");
+        Self(Arc::new(Parts { name, cert_pem, key_pem, ca_pem, authority, certificate, signer }))
     }
 
     /// The node that the certificate names.
@@ -107,7 +109,22 @@ impl NodeIdentity {
 
     /// The last second of the certificate's validity, in seconds since the Unix epoch.
     pub fn expires_unix_secs(&self) -> i64 {
-        self.0.expires.unix_timestamp()
+        self.0.certificate.expires()
+    }
+
+    /// Signs in the name of this node.
+    pub fn signer(&self) -> NodeSigner {
+        self.0.signer.clone()
+    }
+
+    /// The authority of the cluster. It verifies the certificates of the other nodes.
+    pub fn authority(&self) -> Authority {
+        self.0.authority.clone()
+    }
+
+    /// The certificate of this node.
+    pub fn certificate(&self) -> Arc<Certificate> {
+        Arc::clone(&self.0.certificate)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Records what QUIC's events say about each connection: the handshake's progress, the peer's
-//! certificates, the source address, the round trip, and the end. Other modules decide what
+//! certificate, the source address, the round trip, and the end. Other modules decide what
 //! follows from it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use s2n_quic::connection;
 use s2n_quic::provider::event::{ConnectionInfo, ConnectionMeta, Subscriber, events};
 use tokio::sync::watch;
@@ -34,8 +35,8 @@ pub(super) struct Facts {
     /// Whether the status is `Closed`. It only changes from false to true. The pool reads it at
     /// each look-up while it holds its own lock, so it may not take the lock in `status`.
     closed: AtomicBool,
-    /// The peer's certificates in DER, its own first.
-    chain: OnceLock<Vec<Vec<u8>>>,
+    /// The peer's own certificate in DER, without those of authorities.
+    certificate: OnceLock<Bytes>,
     source: OnceLock<SocketAddr>,
     /// Why the TLS library of this node refused the peer.
     tls_fault: OnceLock<String>,
@@ -71,7 +72,7 @@ impl Facts {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             status: watch::Sender::new(Status::Handshaking),
-            chain: OnceLock::new(),
+            certificate: OnceLock::new(),
             source: OnceLock::new(),
             tls_fault: OnceLock::new(),
             latest_use: AtomicU8::new(Use::Handshake as u8),
@@ -107,8 +108,8 @@ impl Facts {
     }
 
     /// The peer's own certificate in DER. `None` if the peer sent none; the caller must refuse it.
-    pub(super) fn certificate(&self) -> Option<&[u8]> {
-        self.chain.get()?.first().map(Vec::as_slice)
+    pub(super) fn certificate(&self) -> Option<&Bytes> {
+        self.certificate.get()
     }
 
     pub(super) fn tls_fault(&self) -> Option<&str> {
@@ -206,8 +207,9 @@ impl Subscriber for Events {
         _: &ConnectionMeta,
         event: &events::TlsExporterReady<'_>,
     ) {
-        if let Ok(chain) = event.session.peer_cert_chain_der() {
-            let _first = cx.facts.chain.set(chain);
+        let chain = event.session.peer_cert_chain_der().unwrap_or_default();
+        if let Some(own) = chain.into_iter().next() {
+            let _first = cx.facts.certificate.set(own.into());
         }
     }
 
@@ -253,7 +255,7 @@ impl Subscriber for Events {
         let before = cx.facts.status.send_replace(Status::Closed(event.error));
         cx.counted.uncount();
         if before == Status::Handshaking && cx.facts.tls_fault().is_none() {
-            self.refusals.ended_by_peer(self.side, cx.facts.source(), event.error);
+            self.refusals.ended(self.side, cx.facts.source(), event.error);
         }
     }
 

@@ -28,6 +28,7 @@ use crate::config::TransportConfig;
 use crate::error::TransportError;
 use crate::frame;
 use crate::hello;
+use crate::identity::Certificate;
 use crate::peer::{Peer, Target};
 use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Route, Side, Taken};
 use crate::request::{Ending, Phase, RequestError, RequestOptions};
@@ -286,6 +287,11 @@ impl Transport {
     /// The smoothed round trip to a peer. `None` without a ready connection or a measurement.
     pub fn rtt(&self, peer: &NodeId) -> Option<Duration> {
         self.0.pool.peek(peer)?.rtt()
+    }
+
+    /// The certificate of a peer's connection. `None` without a ready connection. Never dials.
+    pub fn certificate_of(&self, peer: &NodeId) -> Option<Arc<Certificate>> {
+        Some(Arc::clone(self.0.pool.peek(peer)?.certificate()))
     }
 
     /// Ends the transport gracefully, within `limit`. Calling it again does no harm.

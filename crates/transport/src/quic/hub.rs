@@ -18,7 +18,7 @@ use super::refusal::Refusals;
 use super::serve;
 use super::streams::Services;
 use crate::config::TransportConfig;
-use crate::identity::PeerName;
+use crate::identity::Certificate;
 use crate::pool::{ConnId, ConnectionPool, DialError, Lane, Side, WeakPool};
 use crate::stats::Counters;
 
@@ -108,8 +108,8 @@ impl Hub {
         id: ConnId,
         expected: Option<&NodeId>,
     ) -> Result<PeerConnection, DialError> {
-        let name = match self.check_identity(&facts, expected) {
-            Ok(name) => name,
+        let certificate = match self.check_identity(&facts, expected) {
+            Ok(certificate) => Arc::new(certificate),
             Err((code, error)) => {
                 connection.close(code.into());
                 self.refusals.name_refused(side, facts.source(), &error);
@@ -117,7 +117,7 @@ impl Hub {
             }
         };
         let (handle, streams) = connection.split();
-        let peer = PeerConnection::new(id, name.node, lane, handle, facts, &self.config);
+        let peer = PeerConnection::new(id, certificate, lane, handle, facts, &self.config);
         self.connections.lock().insert(id, peer.clone());
         tokio::spawn(serve::run(Arc::clone(self), peer.clone(), streams, side));
         if self.stage() == Stage::Stopped {
@@ -131,25 +131,22 @@ impl Hub {
         &self,
         facts: &Facts,
         expected: Option<&NodeId>,
-    ) -> Result<PeerName, (CloseCode, DialError)> {
+    ) -> Result<Certificate, (CloseCode, DialError)> {
         let bad_name = |reason: String| (CloseCode::BadName, DialError::PeerRefused { reason });
         let der = facts
             .certificate()
             .ok_or_else(|| bad_name("it sent no certificate; check which program runs there".to_owned()))?;
-        let name = PeerName::of_der(der).map_err(|fault| bad_name(fault.to_string()))?;
-        if name.cluster != *self.config.identity.cluster() {
-            return Err(bad_name(format!(
-                "its certificate is for cluster {}; issue one for this cluster",
-                name.cluster
-            )));
-        }
-        if name.node == *self.id() {
+        // TLS has verified it already. Here it becomes a value that can verify signatures.
+        let authority = self.config.identity.authority();
+        let certificate = authority.certificate_from(der).map_err(|fault| bad_name(fault.to_string()))?;
+        let node = certificate.node();
+        if node == self.id() {
             return Err((CloseCode::OwnName, DialError::OwnName));
         }
-        if expected.is_some_and(|expected| *expected != name.node) {
-            return Err((CloseCode::WrongPeer, DialError::WrongPeer { found: name.node }));
+        if expected.is_some_and(|expected| expected != node) {
+            return Err((CloseCode::WrongPeer, DialError::WrongPeer { found: node.clone() }));
         }
-        Ok(name)
+        Ok(certificate)
     }
 
     /// Removes a connection that has ended.

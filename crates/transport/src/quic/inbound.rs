@@ -15,6 +15,7 @@ use super::dialer::Dialer;
 use super::hub::{Stage, stopped};
 use super::outcome::Fault;
 use crate::frame::encode;
+use crate::identity::Certificate;
 use crate::peer::Target;
 use crate::pool::Lease;
 use crate::request::{Phase, RequestError};
@@ -29,6 +30,8 @@ const RESPOND_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Inbound {
     /// The sender: the name in the certificate of its connection.
     pub from: NodeId,
+    /// The certificate of its connection.
+    pub certificate: Arc<Certificate>,
     /// The body of the frame.
     pub body: Bytes,
     /// When the frame was complete.

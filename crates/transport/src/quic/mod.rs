@@ -35,9 +35,13 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[cfg(test)]
+mod version_tests;
+mod versions;
 
 pub use dialer::Dialer;
 pub use endpoint::Transport;
 pub use inbound::{Inbound, Incoming, Responder};
 pub use peer::PeerConnection;
 pub use streams::{AppStream, Listener, StreamReader, StreamWriter};
+pub(crate) use tls::PROTOCOLS;

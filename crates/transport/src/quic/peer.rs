@@ -22,6 +22,7 @@ use super::kept::KeptStream;
 use super::outcome::{Fault, ending};
 use crate::config::TransportConfig;
 use crate::frame::{Beginning, FrameError, FrameReader, StreamKind, encode};
+use crate::identity::Certificate;
 use crate::pool::{CloseReason, ConnId, Connection, Lane};
 use crate::request::Ending;
 use crate::traffic::{Traffic, Use};
@@ -50,7 +51,7 @@ pub struct PeerConnection(Arc<Inner>);
 
 struct Inner {
     id: ConnId,
-    peer: NodeId,
+    certificate: Arc<Certificate>,
     lane: Lane,
     handle: Handle,
     facts: Arc<Facts>,
@@ -74,7 +75,7 @@ struct Inner {
 impl PeerConnection {
     pub(super) fn new(
         id: ConnId,
-        peer: NodeId,
+        certificate: Arc<Certificate>,
         lane: Lane,
         handle: Handle,
         facts: Arc<Facts>,
@@ -82,7 +83,7 @@ impl PeerConnection {
     ) -> Self {
         Self(Arc::new(Inner {
             id,
-            peer,
+            certificate,
             lane,
             handle,
             facts,
@@ -104,7 +105,12 @@ impl PeerConnection {
 
     /// The node that the peer's certificate names.
     pub fn peer(&self) -> &NodeId {
-        &self.0.peer
+        self.0.certificate.node()
+    }
+
+    /// The certificate of the peer.
+    pub fn certificate(&self) -> &Arc<Certificate> {
+        &self.0.certificate
     }
 
     /// The lane: what the connection is for.
@@ -278,7 +284,7 @@ impl fmt::Debug for PeerConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeerConnection")
             .field("id", &self.0.id)
-            .field("peer", &self.0.peer)
+            .field("peer", self.peer())
             .finish_non_exhaustive()
     }
 }

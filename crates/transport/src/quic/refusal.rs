@@ -24,6 +24,13 @@ const LINES_A_SECOND: u32 = 10;
 /// QUIC's error codes for TLS alerts: 0x100 plus the alert's number (RFC 9001, section 4.8).
 const CRYPTO_ERROR: std::ops::RangeInclusive<u64> = 0x100..=0x1ff;
 
+/// The alert with which s2n-quic ends a handshake without a common version of the protocol
+/// (`missing_extension`). The standard has 120 for that, `no_application_protocol`.
+const MISSING_EXTENSION: u64 = 109;
+
+/// What both nodes report if they have no version in common.
+const OTHER_VERSION: &str = "it speaks another version of the protocol; run compatible versions";
+
 /// QUIC's `CONNECTION_REFUSED` (RFC 9000, section 20.1): the listener has reached its limit.
 const CONNECTION_REFUSED: u64 = 0x2;
 
@@ -89,10 +96,7 @@ impl Refusals {
             "S2N_ERR_CERT_NOT_YET_VALID" => {
                 (CertFault::Expired, "its certificate is not valid yet; compare the clocks".to_owned())
             }
-            "S2N_ERR_NO_APPLICATION_PROTOCOL" => (
-                CertFault::Other,
-                "it speaks another version of the protocol; run compatible versions".to_owned(),
-            ),
+            "S2N_ERR_NO_APPLICATION_PROTOCOL" => (CertFault::Other, OTHER_VERSION.to_owned()),
             _ => (CertFault::Other, format!("the handshake failed ({error}); see the log of that node")),
         };
         TlsFault { fault, text }
@@ -109,12 +113,24 @@ impl Refusals {
         self.record(counter, Refuser::ThisNode, side, source, &fault.text);
     }
 
+    /// Counts and logs the end of a handshake in which the TLS library of this node found no fault,
+    /// if one of the nodes refused the other one.
+    pub(super) fn ended(&self, side: Side, source: Option<SocketAddr>, error: connection::Error) {
+        // s2n-quic finds this fault itself, after the TLS library.
+        if is_other_version(error) {
+            let fault = TlsFault { fault: CertFault::Other, text: OTHER_VERSION.to_owned() };
+            self.refused_here(side, source, &fault);
+        } else {
+            self.ended_by_peer(side, source, error);
+        }
+    }
+
     /// Counts and logs that the peer refused this node, if `error` says so. This node found no
     /// fault.
     ///
     /// A cancelled dial and a silent peer are not refusals. The caller of the dial receives them as
     /// errors.
-    pub(super) fn ended_by_peer(&self, side: Side, source: Option<SocketAddr>, error: connection::Error) {
+    fn ended_by_peer(&self, side: Side, source: Option<SocketAddr>, error: connection::Error) {
         if let Some(text) = refusal_by_peer(error) {
             self.record(&self.counters.refused_by_peer, Refuser::Peer, side, source, &text);
         }
@@ -181,10 +197,17 @@ impl Refusals {
     }
 }
 
+/// Whether this node ended the handshake because the peer speaks no version of the protocol that
+/// this node speaks.
+fn is_other_version(error: connection::Error) -> bool {
+    let connection::Error::Transport { code, initiator, .. } = error else { return false };
+    initiator.is_local() && code.as_u64() == CRYPTO_ERROR.start() + MISSING_EXTENSION
+}
+
 /// Why the peer refused this node during the handshake. `None` for any other error.
 ///
-/// The error carries only a TLS alert. s2n-tls sends the same alert, 40, for every fault of a
-/// certificate, so the text cannot say which one it was.
+/// The error carries only a TLS alert. s2n-quic sends the same alert, 40, for every fault of a
+/// certificate and for another version, so the text cannot say which one it was.
 fn refusal_by_peer(error: connection::Error) -> Option<String> {
     let connection::Error::Transport { code, initiator, .. } = error else { return None };
     let code = code.as_u64();
@@ -193,10 +216,11 @@ fn refusal_by_peer(error: connection::Error) -> Option<String> {
     }
     let text = match code - CRYPTO_ERROR.start() {
         40 | 42 | 46 | 48 => {
-            "it does not accept this node's certificate (another CA, another cluster, or expired); its log says which"
+            "it does not accept this node's certificate (another CA, another cluster, or expired), or speaks another \
+             version of the protocol; its log says which"
         }
         45 => "this node's certificate has expired or is not valid yet; issue a new one",
-        120 => "it speaks another version of the protocol; run compatible versions",
+        120 => OTHER_VERSION,
         alert => return Some(format!("it sent TLS alert {alert}; see its log")),
     };
     Some(text.to_owned())

@@ -181,8 +181,8 @@ impl InboundStream {
         self.conn.used_for(traffic);
         let counters = &self.hub.counters;
         counters.frame_received(body.len());
-        let (from, arrived) = (self.conn.peer().clone(), Instant::now());
-        let inbound = Inbound { from, body, arrived, responder };
+        let (from, certificate) = (self.conn.peer().clone(), Arc::clone(self.conn.certificate()));
+        let inbound = Inbound { from, certificate, body, arrived: Instant::now(), responder };
         if let Err(TrySendError::Full(inbound)) = self.hub.inbox.try_send(inbound) {
             add(&counters.inbox_full, 1);
             if let Some(responder) = inbound.responder {

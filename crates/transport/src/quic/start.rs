@@ -76,7 +76,7 @@ pub(super) fn server(
     limiter: ConnectionLimiter,
     io: Io,
 ) -> Result<Server, TransportError> {
-    let Ok(builder) = Server::builder().with_tls(tls::server(&config.identity)?);
+    let Ok(builder) = Server::builder().with_tls(tls::server(&config.identity, config.protocols)?);
     let Ok(builder) = builder.with_limits(of_connection(config)?);
     let Ok(builder) = builder.with_endpoint_limits(limiter);
     let Ok(builder) = builder.with_stateless_reset_token(ResetTokens::of(&config.identity));
@@ -99,7 +99,7 @@ pub(super) fn server(
 
 /// Builds the dialling endpoint.
 pub(super) fn client(config: &TransportConfig, events: Events, io: Io) -> Result<Client, TransportError> {
-    let Ok(builder) = Client::builder().with_tls(tls::client(&config.identity)?);
+    let Ok(builder) = Client::builder().with_tls(tls::client(&config.identity, config.protocols)?);
     let Ok(builder) = builder.with_limits(of_connection(config)?);
     let Ok(builder) = builder.with_event(events);
     let Ok(builder) = builder.with_mtu(MTU);

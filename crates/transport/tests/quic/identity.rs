@@ -1,9 +1,10 @@
 //! Which peers a node accepts, and what a refused peer learns.
 
 use bytes::Bytes;
-use kinfolk_transport::{DialError, Evidence, RequestError};
+use kinfolk_core::signed::Sign as _;
+use kinfolk_transport::{DialError, Evidence, RequestError, Transport};
 
-use crate::support::{LONG, bind, ca, echo, id, named, peer, until};
+use crate::support::{LONG, bind, ca, config, echo, id, named, peer, soon, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn identify_gives_the_name_and_keeps_the_connection() {
@@ -12,6 +13,24 @@ async fn identify_gives_the_name_and_keeps_the_connection() {
     assert_eq!(a.identify(b.local_addr().socket(), LONG).await.unwrap(), id("b"));
     a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
     assert_eq!(a.pool().stats().dials, 0, "the request used the connection of `identify`");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_side_gets_the_certificate_of_the_other() {
+    let ca = ca("c");
+    let (config_a, config_b) = (config(&ca, "a"), config(&ca, "b"));
+    let (own_a, own_b) = (config_a.identity.certificate(), config_b.identity.certificate());
+    let signature = config_a.identity.signer().sign_bytes(b"text");
+    let (a, (b, mut incoming)) = (Transport::bind(config_a).unwrap().0, Transport::bind(config_b).unwrap());
+    assert!(a.certificate_of(b.id()).is_none(), "there is no connection yet");
+    a.send(&peer(&b), Bytes::new(), LONG).await.unwrap();
+    let of_a = soon(incoming.recv()).await.unwrap().certificate;
+    assert_eq!((of_a.node(), of_a.fingerprint()), (a.id(), own_a.fingerprint()));
+    assert!(of_a.verifies(b"text", &signature));
+    assert_eq!(a.certificate_of(b.id()).unwrap().fingerprint(), own_b.fingerprint());
+    assert_eq!(b.certificate_of(a.id()).unwrap().fingerprint(), own_a.fingerprint());
+    assert!(a.certificate_of(a.id()).is_none());
+    assert_eq!(a.pool().stats().dials, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 //! machines.
 
 use std::fs;
+use std::sync::Arc;
 
 use kinfolk_core::{Incarnation, Instant, NodeStatus, Rng, SharedNodeRegistry, Tags};
 use kinfolk_swim::Machine;
@@ -10,6 +11,7 @@ use kinfolk_swim::Machine;
 use super::super::large::Mode;
 use super::super::{Row, Table};
 use crate::node::{Node, NodeIndex};
+use crate::world::keys;
 
 /// The number of entries for each size, so that the growth is much larger than a page.
 const ENTRIES: usize = 80_000;
@@ -42,9 +44,13 @@ pub(super) fn measure(modes: &[Mode], sizes: &[usize]) -> Vec<Memory> {
 /// A member that has learned of all others from messages, so that it shares no memory with them.
 fn knows_all(mode: &Mode, nodes: usize, member: NodeIndex) -> Machine {
     let registry = SharedNodeRegistry::new();
+    let keys = keys(1);
+    let key = |place: usize| keys.key_of(NodeIndex(place).id());
     let status = |place: usize| {
-        let node = Node::new(NodeIndex(place));
-        NodeStatus::alive(node.id, node.addr, Incarnation::new(1_700_000_000_000), Tags::empty())
+        let Node { id, addr, .. } = Node::new(NodeIndex(place));
+        let status = NodeStatus::alive(id, addr, Incarnation::new(1_700_000_000_000), Tags::empty());
+        // Signed, because each member also keeps the signatures.
+        status.signed(&key(place))
     };
     for place in (0..nodes).filter(|place| *place != member.0) {
         let change = registry.apply(status(place));
@@ -53,6 +59,7 @@ fn knows_all(mode: &Mode, nodes: usize, member: NodeIndex) -> Machine {
     Machine::new(
         mode.config.clone(),
         status(member.0),
+        Arc::new(key(member.0)),
         registry,
         Rng::from_seed(member.0 as u64),
         Instant::ORIGIN,

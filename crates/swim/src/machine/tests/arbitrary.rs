@@ -5,12 +5,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use kinfolk_core::signed::simulated::assume_verified;
+use kinfolk_core::signed::{Claims as _, Proof, prove, verify_item};
 use kinfolk_core::{Cause, Incarnation, NodeId, NodeState, NodeStatus, Reason, Tags};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
-use super::bench::{Bench, id, status};
+use super::bench::{Bench, id, keys, signer, status, tagged};
 use crate::detection::peek;
 use crate::dissemination::GossipQueue;
 use crate::interface::config::{Mode, SwimConfig};
@@ -39,17 +41,16 @@ fn any_incarnation() -> impl Strategy<Value = Incarnation> {
     prop_oneof![0..40_u64, Just(u64::MAX), Just(90_000_000)].prop_map(Incarnation::new)
 }
 
+/// A status that its member has signed.
 fn any_status() -> impl Strategy<Value = NodeStatus> {
     let incarnation = prop_oneof![1..20_u64, Just(u64::MAX), Just(90_000_000)];
     (any_name(), incarnation, 0..4_usize, 0..3_usize).prop_map(|(name, incarnation, state, form)| {
-        let mut node = status(name.as_str(), incarnation, NodeState::ALL[state]);
+        let state = NodeState::ALL[state];
+        let node = status(name.as_str(), incarnation, state);
         match form {
             0 => node.without_description(),
             1 => node,
-            _ => {
-                node.tags = Tags::new([("k", "v".repeat(2_000))]).unwrap();
-                node
-            }
+            _ => tagged(name.as_str(), incarnation, state, &[("k", &"v".repeat(2_000))]),
         }
     })
 }
@@ -59,16 +60,20 @@ fn any_update() -> impl Strategy<Value = Update> {
         .prop_map(|(node, accusers)| Update::Node { status: Arc::new(node), accusers });
     let user = (any_name(), prop_oneof![0..4_u64, Just(u64::MAX)], 0..300_u64).prop_map(
         |(origin, instance, number)| {
-            Update::User(UserMessage {
-                origin,
-                instance: Incarnation::new(instance),
-                number,
-                payload: "x".into(),
-            })
+            let (signer, proof) = (signer(origin.as_str()), Proof::default());
+            let (instance, payload) = (Incarnation::new(instance), "x".into());
+            let unsigned = UserMessage { origin, instance, number, payload, proof };
+            Update::User(UserMessage { proof: prove(&*signer, &unsigned), ..unsigned })
         },
     );
-    let forget = (any_name(), prop_oneof![1..20_u64, Just(u64::MAX), Just(90_000_000)])
-        .prop_map(|(id, incarnation)| Update::Forget { id, incarnation: Incarnation::new(incarnation) });
+    let forget =
+        (any_name(), prop_oneof![1..20_u64, Just(u64::MAX), Just(90_000_000)], 0..3_u64, any::<bool>())
+            .prop_map(|(id, incarnation, beyond, left)| {
+                let state = if left { NodeState::Left } else { NodeState::Failed };
+                let status =
+                    status(id.as_str(), incarnation.saturating_add(beyond), state).without_description();
+                Update::Forget { status: Arc::new(status), up_to: Incarnation::new(incarnation) }
+            });
     prop_oneof![4 => node, 1 => user, 1 => forget]
 }
 
@@ -115,7 +120,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         }),
         4 => (0..2_000_usize).prop_map(|len| Command::Broadcast(vec![0; len].into())),
         4 => (any_name(), prop::option::of(any_status())).prop_map(|(id, remembered)| {
-            let remembered = remembered.map(|status| Arc::new(NodeStatus { id: id.clone(), ..status }));
+            let of_that_name = |status| NodeStatus { id: id.clone(), ..status }.signed(&*signer(id.as_str()));
+            let remembered = remembered.map(|status| Arc::new(of_that_name(status)));
             Command::Forget { id, remembered }
         }),
     ]
@@ -137,10 +143,11 @@ pub(super) fn any_step() -> impl Strategy<Value = (u64, Step)> {
         prop_oneof![Just(NoReply::Silent), Just(NoReply::Late), Just(NoReply::Refused), Just(NoReply::Local)];
     let input = prop_oneof![
         6 => (any_name(), any_message(), any::<bool>()).prop_map(|(from, message, answer)| Input::Message {
-            from, message, reply_to: answer.then_some(ReplyId(1)),
+            from, message: assume_verified(message), reply_to: answer.then_some(ReplyId(1)),
         }),
-        6 => (request(), any_name(), any_message())
-            .prop_map(|(request, from, message)| Input::Reply { request, from, message }),
+        6 => (request(), any_name(), any_message()).prop_map(|(request, from, message)| {
+            Input::Reply { request, from, message: assume_verified(message) }
+        }),
         2 => (request(), why).prop_map(|(request, why)| Input::NoReply { request, why }),
         6 => Just(Input::Timeout),
         1 => (0..2_000_u64).prop_map(|ms| Input::Late { by: Duration::from_millis(ms) }),
@@ -190,6 +197,9 @@ fn check(bench: &Bench, highest: &mut HashMap<NodeId, (Incarnation, NodeState)>)
     for output in &bench.outputs {
         if let Output::Send { message, .. } | Output::Reply { message, .. } = output {
             crate::wire::codec::encode(message).expect("what the machine sends keeps the codec's bounds");
+            for item in message.items() {
+                verify_item(&keys(), item).expect("what is passed on verifies, if what came in did");
+            }
         }
     }
 }
@@ -300,8 +310,8 @@ fn every_message_and_input_occurs_in_every_mode() {
                 let input = run.take(step);
                 inputs.insert(variant(&input));
                 match &input {
-                    Input::Message { message, .. } => asked.insert(variant(message)),
-                    Input::Reply { message, .. } => answered.insert(variant(message)),
+                    Input::Message { message, .. } => asked.insert(variant(&**message)),
+                    Input::Reply { message, .. } => answered.insert(variant(&**message)),
                     _ => false,
                 };
             }

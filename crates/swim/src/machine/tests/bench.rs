@@ -2,11 +2,14 @@
 //! clock that the test sets.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
+use kinfolk_core::signed::Sign;
+use kinfolk_core::signed::simulated::{SimulatedKeys, assume_verified};
 use kinfolk_core::{
-    ClusterEvent, Incarnation, Instant, NodeAddr, NodeId, NodeState, NodeStatus, Rng, SharedNodeRegistry,
-    Tags,
+    About, ClusterEvent, ClusterId, Incarnation, Instant, NodeAddr, NodeId, NodeState, NodeStatus, Rng,
+    SharedNodeRegistry, Tags,
 };
 
 use crate::dissemination::GossipQueue;
@@ -37,15 +40,36 @@ pub(super) fn quiet(config: &SwimConfig) -> SwimConfig {
     }
 }
 
+/// The keys of the group.
+pub(super) fn keys() -> SimulatedKeys {
+    SimulatedKeys::new(ClusterId::new("test").unwrap(), 1)
+}
+
+/// The key of a member.
+pub(super) fn signer(name: &str) -> Arc<dyn Sign> {
+    Arc::new(keys().key_of(id(name)))
+}
+
 pub(super) fn id(name: &str) -> NodeId {
     NodeId::new(name).unwrap()
 }
 
-/// The statement that `name` is in `state` at `incarnation`. Its port is the code of the name's
-/// first letter.
+/// The statement that `name` is in `state` at `incarnation`, signed. Its port is the code of the
+/// name's first letter.
 pub(super) fn status(name: &str, incarnation: u64, state: NodeState) -> NodeStatus {
+    described(name, incarnation, state, About::default())
+}
+
+/// A status with these tags.
+pub(super) fn tagged(name: &str, incarnation: u64, state: NodeState, tags: &[(&str, &str)]) -> NodeStatus {
+    described(name, incarnation, state, Tags::new(tags.iter().copied()).unwrap().into())
+}
+
+/// A status with this description.
+pub(super) fn described(name: &str, incarnation: u64, state: NodeState, about: About) -> NodeStatus {
     let addr = NodeAddr::new(([127, 0, 0, 1], u16::from(name.as_bytes()[0])).into());
-    NodeStatus::alive(id(name), addr, Incarnation::new(incarnation), Tags::empty()).with_state(state)
+    let alive = NodeStatus::described(id(name), addr, Incarnation::new(incarnation), about);
+    alive.with_state(state).signed(&*signer(name))
 }
 
 pub(super) fn claim(name: &str, incarnation: u64, state: NodeState, accusers: &[&str]) -> Update {
@@ -79,7 +103,8 @@ impl Bench {
             let _ = registry.apply(status(other, 1, NodeState::Alive));
         }
         let me = status("me", 10, NodeState::Alive);
-        let mut machine = Machine::new(config, me, registry, Rng::from_seed(1), Instant::ORIGIN);
+        let (signer, rng) = (signer("me"), Rng::from_seed(1));
+        let mut machine = Machine::new(config, me, signer, registry, rng, Instant::ORIGIN);
         // These tests do not look at this member's first statement.
         while !machine.queue().is_empty() {
             machine.queue().take(0, 4_096, 1, 1);
@@ -113,14 +138,17 @@ impl Bench {
     }
 
     pub(super) fn gossip(&mut self, from: &str, gossip: Vec<Update>) -> String {
-        self.input(Input::Message { from: id(from), message: Message::Gossip { gossip }, reply_to: None })
+        let message = assume_verified(Message::Gossip { gossip });
+        self.input(Input::Message { from: id(from), message, reply_to: None })
     }
 
     pub(super) fn message(&mut self, from: &str, message: Message) -> String {
+        let message = assume_verified(message);
         self.input(Input::Message { from: id(from), message, reply_to: Some(ReplyId(7)) })
     }
 
     pub(super) fn reply(&mut self, request: u64, from: &str, message: Message) -> String {
+        let message = assume_verified(message);
         self.input(Input::Reply { request: RequestId(request), from: id(from), message })
     }
 
@@ -198,7 +226,7 @@ fn updates(gossip: &[Update]) -> String {
             format!("{} {:?} {} by {accusers:?}", status.id, status.incarnation, status.state)
         }
         Update::User(user) => format!("user {} {}", user.origin, user.number),
-        Update::Forget { id, incarnation } => format!("forget {id} {incarnation:?}"),
+        Update::Forget { status, up_to } => format!("forget {} {up_to:?}", status.id),
     };
     format!("[{}]", gossip.iter().map(text).collect::<Vec<_>>().join("; "))
 }

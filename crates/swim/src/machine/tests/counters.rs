@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kinfolk_core::signed::simulated::assume_verified;
 use kinfolk_core::{Cause, Incarnation, NodeState, NodeStatus, Reason, Rng, SharedNodeRegistry};
 
-use super::bench::{Bench, claim, id, quiet, status};
+use super::bench::{Bench, claim, id, quiet, signer, status};
 use crate::dissemination::GossipQueue;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{CheckId, Command, Input, NoReply};
@@ -73,7 +74,7 @@ fn misplaced_message_is_counted_as_unexpected() {
     bench.message("a", Message::Nack { closed: false, lossy: false });
     is_one_more(&bench);
     let ping = Message::Ping { digest: 0, gossip: Vec::new() };
-    bench.input(Input::Message { from: id("a"), message: ping, reply_to: None });
+    bench.input(Input::Message { from: id("a"), message: assume_verified(ping), reply_to: None });
     is_one_more(&bench);
     let (clock, me) = (Incarnation::new(10), Arc::new(status("b", 1, NodeState::Alive)));
     assert_eq!(bench.message("a", Message::Join { clock, me }), "", "a member speaks only for itself");
@@ -117,7 +118,8 @@ fn claim_beyond_a_full_registry_is_counted() {
     let _ = registry.apply(status("a", 1, NodeState::Alive));
     let mut bench = lifeguard(&[]);
     let me = status("me", 10, NodeState::Alive);
-    bench.machine = Machine::new(quiet(&SwimConfig::lifeguard()), me, registry, Rng::from_seed(1), bench.now);
+    let (config, rng) = (quiet(&SwimConfig::lifeguard()), Rng::from_seed(1));
+    bench.machine = Machine::new(config, me, signer("me"), registry, rng, bench.now);
     bench.gossip("a", vec![claim("x", 1, NodeState::Alive, &[])]);
     assert_eq!(bench.machine.stats().registry_full, 1);
     let (clock, me) = (Incarnation::new(10), Arc::new(status("y", 1, NodeState::Alive)));

@@ -12,6 +12,7 @@ use crate::interface::input::Command;
 use crate::interface::output::Output;
 use crate::purpose::{JOINS_MAX, Purpose};
 use crate::wire::buckets::Buckets;
+use crate::wire::codec;
 use crate::wire::message::{Message, Reception, Update};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -131,4 +132,29 @@ fn page_of_a_left_member_has_its_statement() {
     };
     let told: Vec<_> = nodes.iter().map(|node| (node.id.as_str(), node.state)).collect();
     assert_eq!(told, [("a", NodeState::Alive), ("me", NodeState::Left)]);
+}
+
+/// A forget update holds a signed statement, so 20 of them with long names are too large for one
+/// message.
+#[test]
+fn missed_forget_updates_fit_into_their_messages() {
+    let mut bench = lifeguard(&["a", "b"]);
+    bench.gossip("a", vec![claim("b", 1, NodeState::Failed, &["a"])]);
+    for number in 0..60 {
+        let status = status(&format!("{number:0>63}"), 1_000_000, NodeState::Failed).without_description();
+        let update = Update::Forget { up_to: status.incarnation, status: Arc::new(status) };
+        bench.gossip("a", vec![update]);
+    }
+    bench.gossip("a", vec![claim("b", 2, NodeState::Alive, &[])]);
+    let sent = bench.outputs.iter().filter_map(|output| match output {
+        Output::Send { message: Message::Gossip { gossip }, to, .. } if *to == id("b") => {
+            Some(gossip.clone())
+        }
+        _ => None,
+    });
+    let sent: Vec<_> = sent.collect();
+    assert_eq!(sent.iter().map(Vec::len).sum::<usize>(), 60);
+    for gossip in sent {
+        codec::encode(&Message::Gossip { gossip }).expect("it fits");
+    }
 }

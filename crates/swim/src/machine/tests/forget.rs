@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{Incarnation, NodeState, NodeStatus, Tags};
+use kinfolk_core::{Incarnation, NodeState, NodeStatus};
 
-use super::bench::{Bench, claim, id, quiet, status};
+use super::bench::{Bench, claim, id, quiet, signer, status, tagged};
 use crate::interface::config::SwimConfig;
 use crate::interface::error::ForgetError;
 use crate::interface::input::{Command, Input};
@@ -35,7 +35,11 @@ fn forgotten() -> Bench {
 }
 
 fn forget_update(name: &str, incarnation: u64) -> Update {
-    Update::Forget { id: id(name), incarnation: Incarnation::new(incarnation) }
+    forget_update_of(&status(name, incarnation, NodeState::Failed), incarnation)
+}
+
+fn forget_update_of(tombstone: &NodeStatus, up_to: u64) -> Update {
+    Update::Forget { status: tombstone.without_description().into(), up_to: Incarnation::new(up_to) }
 }
 
 fn knows(bench: &Bench, name: &str) -> bool {
@@ -77,7 +81,8 @@ fn forget_command_removes_the_tombstone_and_is_sent() {
         let text = bench.command(command("x"));
         assert!(text.starts_with("forgotten x up to i5\nevent reaped x\ndone Forgotten(Ok("), "{text}");
         assert!(!knows(&bench, "x") && bench.machine.owners.members.tombstones() == 0);
-        assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&forget_update("x", 5)));
+        let update = forget_update_of(&status("x", 5, state), 5);
+        assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&update));
         let stats = bench.machine.stats();
         assert_eq!((stats.forgotten, stats.forgotten_names), (1, 1));
     }
@@ -171,7 +176,8 @@ fn far_ahead_tombstone_is_forgotten_to_the_clock() {
     bench.gossip("a", vec![claim("x", ahead, NodeState::Failed, &["a"])]);
     bench.input(Input::WallClock { since_epoch: since_epoch(1_000) });
     assert!(end(&mut bench, command("x")).is_ok());
-    assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&forget_update("x", 1_000)));
+    let update = forget_update_of(&status("x", ahead, NodeState::Failed), 1_000);
+    assert!(bench.machine.queue().take(0, 4_096, 3, 3).contains(&update));
     bench.gossip("b", vec![claim("x", 1_001, NodeState::Alive, &[])]);
     assert_eq!(bench.known("x"), (1_001, NodeState::Alive));
 }
@@ -290,7 +296,7 @@ fn initial_tombstones_are_reaped_too() {
     let me = NodeStatus::clone(&registry.get(&id("me")).unwrap());
     let rng = kinfolk_core::Rng::from_seed(1);
     let config = quiet(&SwimConfig::lifeguard());
-    bench.machine = crate::machine::Machine::new(config, me, registry, rng, bench.now);
+    bench.machine = crate::machine::Machine::new(config, me, signer("me"), registry, rng, bench.now);
     assert!(bench.pass(DAY).contains("event reaped x"));
 }
 
@@ -334,9 +340,7 @@ fn unsent_forget_update_is_kept_at_the_bound() {
 fn corrections_without_large_tags_fit_into_a_page() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["b"]);
     let tagged = |number: usize, bytes: usize| {
-        let mut node = status(&format!("x{number}"), 5, NodeState::Failed);
-        node.tags = Tags::new([("k", "v".repeat(bytes))]).unwrap();
-        node
+        tagged(&format!("x{number}"), 5, NodeState::Failed, &[("k", &"v".repeat(bytes))])
     };
     for number in 0..1_000 {
         let node = tagged(number, if number == 0 { 9_000 } else { 400 });
@@ -370,11 +374,7 @@ fn only_an_outranked_claim_is_corrected() {
 
 #[test]
 fn correction_of_1024_bytes_keeps_its_description() {
-    let tagged = |len: usize| {
-        let mut node = status("y", 5, NodeState::Failed);
-        node.tags = Tags::new([("k", "v".repeat(len))]).unwrap();
-        node
-    };
+    let tagged = |len: usize| tagged("y", 5, NodeState::Failed, &[("k", &"v".repeat(len))]);
     let largest = 900 + codec::INLINE_CLAIM_MAX - codec::encoded_len(&tagged(900));
     for (len, complete) in [(largest, true), (largest + 1, false)] {
         let mut bench = with_tombstone();

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use expect_test::expect;
-use kinfolk_core::{NodeState, NodeStatus, Tags};
+use kinfolk_core::{NodeState, NodeStatus};
 
-use super::bench::{Bench, claim, id, quiet, status};
+use super::bench::{Bench, claim, id, quiet, status, tagged};
 use crate::interface::config::SwimConfig;
 use crate::interface::output::Output;
 use crate::purpose::DESCRIBES_MAX;
@@ -60,8 +60,7 @@ fn fresh_updates_are_pushed_together_after_20_ms() {
 fn message_limits_hold_with_50_waiting_updates() {
     let mut bench = Bench::new(without_probes(&SwimConfig::lifeguard()), &["a", "b", "c"]);
     for number in 0..50 {
-        let mut node = status(&format!("n{number}"), 1, NodeState::Alive);
-        node.tags = Tags::new([("k", "v".repeat(200))]).unwrap();
+        let node = tagged(&format!("n{number}"), 1, NodeState::Alive, &[("k", &"v".repeat(100))]);
         bench.gossip("b", vec![Update::Node { status: node.into(), accusers: Vec::new() }]);
     }
     bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
@@ -115,8 +114,7 @@ fn broadcast_over_the_limit_is_refused() {
 
 #[test]
 fn large_tags_are_requested_and_stored() {
-    let mut node = status("x", 3, NodeState::Alive);
-    node.tags = Tags::new([("k", "v".repeat(9_000))]).unwrap();
+    let node = tagged("x", 3, NodeState::Alive, &[("k", &"v".repeat(9_000))]);
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     let told = vec![Update::Node { status: node.without_description().into(), accusers: Vec::new() }];
     expect![[r"

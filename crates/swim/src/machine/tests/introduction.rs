@@ -189,7 +189,8 @@ fn member_that_was_forgotten_meanwhile_is_not_introduced() {
     let mut bench = bench(&["a", "b"]);
     bench.message("a", sync(&["old"], 1));
     let (request, _) = asked(&bench)[0];
-    bench.gossip("a", vec![Update::Forget { id: id("old"), incarnation: Incarnation::new(1) }]);
+    let status = status("old", 1, NodeState::Failed).without_description().into();
+    bench.gossip("a", vec![Update::Forget { status, up_to: Incarnation::new(1) }]);
     bench.reply(request, "old", own_statement("old", 1, NodeState::Alive));
     assert!(bench.machine.registry().get(&id("old")).is_none());
 }

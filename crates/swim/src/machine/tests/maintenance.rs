@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{Condition, NodeState, NodeStatus};
+use kinfolk_core::{About, Condition, NodeState};
 use kinfolk_detector::Finding;
 
-use super::bench::{Bench, claim, id, quiet, status};
+use super::bench::{Bench, claim, described, id, quiet};
 use crate::interface::config::SwimConfig;
 use crate::interface::output::Output;
 use crate::wire::message::{Message, Update};
@@ -16,7 +16,8 @@ const SECOND: Duration = Duration::from_secs(1);
 fn bench(config: &SwimConfig) -> Bench {
     let mut bench = Bench::new(quiet(config), &["a", "b", "c", "d"]);
     let condition = Condition::maintenance(60 * SECOND, "new kernel");
-    let claim = NodeStatus { condition, ..status("a", 2, NodeState::Alive) };
+    let about = About { condition, ..About::default() };
+    let claim = described("a", 2, NodeState::Alive, about);
     bench.gossip("b", vec![Update::Node { status: claim.into(), accusers: Vec::new() }]);
     bench
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{NodeAddr, NodeState, Tags};
+use kinfolk_core::{NodeAddr, NodeState};
 
-use super::bench::{Bench, quiet, status};
+use super::bench::{Bench, quiet, status, tagged};
 use crate::interface::config::SwimConfig;
 use crate::wire::message::Update;
 
@@ -30,8 +30,7 @@ fn events(outputs: &str) -> Vec<&str> {
 fn former_instance_is_outranked_at_once() {
     let mut bench = bench();
     for (claimed, stated) in [(20, 21), (30, 31)] {
-        let mut claim = status("me", claimed, NodeState::Alive);
-        claim.tags = Tags::new([("role", "db")]).unwrap();
+        let claim = tagged("me", claimed, NodeState::Alive, &[("role", "db")]);
         let gossip = vec![Update::Node { status: claim.into(), accusers: Vec::new() }];
         assert_eq!(bench.gossip("b", gossip), "");
         assert_eq!(bench.known("me"), (stated, NodeState::Alive));

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kinfolk_core::signed::Proof;
 use kinfolk_core::{Incarnation, NodeState, NodeStatus};
 
 use super::bench::{Bench, claim, id, quiet, status};
@@ -99,7 +100,8 @@ fn far_ahead_instance_does_not_block_broadcasts() {
     let mut bench = bench(&["a", "liar"]);
     let broadcast = |instance, number| {
         let (origin, instance) = (id("a"), Incarnation::new(instance));
-        vec![Update::User(UserMessage { origin, instance, number, payload: "x".into() })]
+        let (payload, proof) = ("x".into(), Proof::default());
+        vec![Update::User(UserMessage { origin, instance, number, payload, proof })]
     };
     assert_eq!(bench.gossip("liar", broadcast(u64::MAX, 0)).matches("Broadcast").count(), 0);
     assert_eq!(bench.gossip("a", broadcast(1, 0)).matches("Broadcast").count(), 1);
