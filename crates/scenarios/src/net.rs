@@ -79,6 +79,8 @@ struct State {
     /// the fates of its datagrams.
     rngs: BTreeMap<(IpAddr, IpAddr), Rng>,
     stats: NetStats,
+    /// The number of datagrams and port checks of each machine to each address.
+    contacts: BTreeMap<(IpAddr, SocketAddr), u64>,
     trace: DefaultHasher,
     posted: u64,
 }
@@ -104,6 +106,7 @@ impl Net {
             cuts: BTreeSet::new(),
             rngs: BTreeMap::new(),
             stats: NetStats::default(),
+            contacts: BTreeMap::new(),
             trace: DefaultHasher::new(),
             posted: 0,
         })))
@@ -140,6 +143,12 @@ impl Net {
     /// The number of datagrams of each fate so far.
     pub fn stats(&self) -> NetStats {
         self.0.lock().stats
+    }
+
+    /// The number of datagrams and port checks of a machine to an address so far, whatever became
+    /// of them.
+    pub fn contacts(&self, from: IpAddr, to: SocketAddr) -> u64 {
+        self.0.lock().contacts.get(&(from, to)).copied().unwrap_or(0)
     }
 
     /// A digest of all datagrams so far: the time, sender, receiver and fate of each.
@@ -270,6 +279,7 @@ impl State {
     fn note(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, fate: Fate) {
         // Not the payload: TLS draws its own random numbers, which differ from run to run.
         (now.duration_since(self.origin), from, to, fate).hash(&mut self.trace);
+        *self.contacts.entry((from.ip(), to)).or_default() += 1;
         let stats = &mut self.stats;
         *match fate {
             Fate::Sent => &mut stats.sent,

@@ -1,5 +1,5 @@
-//! Signed statements. What a member says of itself counts only with its signature, whoever passes
-//! it on.
+//! Signed statements. What a member says of itself counts only with its signature. It does not
+//! matter which member passes it on.
 //!
 //! ```text
 //!   the member:  statement ── Sign ──> Proof            goes along wherever the statement goes

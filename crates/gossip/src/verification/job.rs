@@ -83,8 +83,8 @@ impl Job {
     }
 
     /// Takes out the updates whose certificates are missing, as a message of their own. So a probe
-    /// or other updates do not wait for them. `None` if the message must wait as a whole: a page is of
-    /// use only with its nodes, and gossip without a verified update has nothing else.
+    /// or other updates do not wait for them. `None` if the message must wait as a whole: a page is
+    /// of use only with its nodes, and gossip without a verified update has nothing else.
     pub(super) fn split(&mut self) -> Option<Self> {
         let gossip = self.unchecked.message.peek().gossip()?;
         if self.proved.is_empty() && matches!(self.unchecked.message.peek(), Message::Gossip { .. }) {

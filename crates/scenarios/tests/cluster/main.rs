@@ -8,6 +8,7 @@ mod crash;
 mod field_reports;
 mod forget;
 mod formation;
+mod hostile;
 mod leave;
 mod loss;
 mod maintenance;

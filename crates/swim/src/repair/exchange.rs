@@ -103,6 +103,9 @@ impl Repair {
         mut session: Session,
         (last, more): (Option<NodeId>, bool),
     ) {
+        // This answer is to a request that had only corrections. There is one such request at most:
+        // a peer that never takes a correction must not keep the exchange alive.
+        let had_corrections_alone = session.sent == Cursor::End && session.received == Cursor::End;
         // A page whose last name does not advance ends this direction: it would repeat for ever.
         session.received = match (session.received, last) {
             (Cursor::After(before), Some(last)) if more && Some(&last) > before.as_ref() => {
@@ -110,8 +113,8 @@ impl Repair {
             }
             _ => Cursor::End,
         };
-        let through =
-            session.sent == Cursor::End && session.received == Cursor::End && session.corrections.is_empty();
+        let all_pages = session.sent == Cursor::End && session.received == Cursor::End;
+        let through = all_pages && (session.corrections.is_empty() || had_corrections_alone);
         if !through && session.pages_left > 0 {
             return next_page(cx, session);
         }
