@@ -9,6 +9,7 @@ mod phi;
 mod queue;
 mod registry;
 mod report;
+mod signed;
 
 pub use expectations::Expectation;
 pub use report::{FULL, QUICK, Report};
@@ -32,6 +33,7 @@ pub fn cases(members: &[usize]) -> Vec<Case> {
         cases.extend(queue::cases(members));
     }
     cases.extend(phi::cases());
+    cases.extend(signed::cases());
     for &members in members {
         cases.extend(machine::cases(members));
     }

@@ -80,6 +80,13 @@ pub enum Reason {
     },
     /// Another member reported it.
     Reported,
+    /// The member's accusations of others were refuted again and again.
+    FalseAccusations {
+        /// How many were refuted, as far as this member knows.
+        refuted: u64,
+        /// How many turned out to be true.
+        confirmed: u64,
+    },
     /// The subject was suspected and did not refute in time.
     SuspicionExpired {
         /// For how long this member has known of the suspicion.
@@ -130,6 +137,9 @@ impl fmt::Display for Reason {
                 write!(f, "answered {answered} of {probes} probes, as most of its watchers found")
             }
             Self::Reported => write!(f, "reported"),
+            Self::FalseAccusations { refuted, confirmed } => {
+                write!(f, "{refuted} of its accusations were refuted, and {confirmed} were true")
+            }
             Self::SuspicionExpired { suspected_for } => {
                 write!(f, "suspected for {} without refuting", Readable(*suspected_for))
             }

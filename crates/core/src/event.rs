@@ -145,6 +145,16 @@ pub enum ClusterEvent {
         #[serde(rename = "quiet_ms", serialize_with = "crate::time::as_millis")]
         quiet: Duration,
     },
+    /// A member accused others falsely, again and again: they refuted it. It is sick, or it lies.
+    /// Its accusations do not count for some minutes.
+    MemberDistrusted {
+        /// The accuser.
+        id: NodeId,
+        /// How many of its accusations were refuted, as far as this member knows.
+        refuted: u64,
+        /// How many of them turned out to be true.
+        confirmed: u64,
+    },
     /// The state of a [flapping](Self::NodeFlapping) member has not changed for long enough. `node`
     /// holds its state. From now on its changes cause events again.
     NodeSettled {
@@ -175,7 +185,8 @@ impl ClusterEvent {
             | Self::HealthCheckRecovered { id, .. }
             | Self::Broadcast { from: id, .. }
             | Self::NameConflict { id, .. }
-            | Self::NodeFlapping { id, .. } => Some(id),
+            | Self::NodeFlapping { id, .. }
+            | Self::MemberDistrusted { id, .. } => Some(id),
             Self::PartitionDetected { .. } | Self::PartitionHealed { .. } | Self::EventsDropped { .. } => {
                 None
             }
@@ -283,6 +294,7 @@ mod tests {
             ClusterEvent::Broadcast { from: id(), payload: Bytes::new() },
             ClusterEvent::NameConflict { id: id(), addr: node().addr, count: 1 },
             ClusterEvent::NodeFlapping { id: id(), returns: 3, quiet: silence },
+            ClusterEvent::MemberDistrusted { id: id(), refuted: 5, confirmed: 0 },
         ];
         for event in about_a {
             assert_eq!(event.node(), Some(&id()), "{event:?}");

@@ -49,6 +49,9 @@ pub enum Finding {
     InMaintenance,
     /// The subject was heard from again, and this member withdrew its accusation.
     Withdrawn,
+    /// The subject accused others falsely, again and again. Its accusations do not count for some
+    /// minutes.
+    Distrusted,
     /// The subject is believed to be in this state from now on.
     State(NodeState),
 }
@@ -61,7 +64,7 @@ impl Finding {
             Self::Isolated => Some("no member at all answers this member"),
             Self::Held => Some("more than two fifths of the group are silent"),
             Self::InMaintenance => Some("the member is in maintenance"),
-            Self::PathAtFault | Self::Withdrawn | Self::State(_) => None,
+            Self::PathAtFault | Self::Withdrawn | Self::Distrusted | Self::State(_) => None,
         }
     }
 }
@@ -91,6 +94,7 @@ impl fmt::Display for Finding {
             Self::Held => f.pad("held back"),
             Self::InMaintenance => f.pad("in maintenance"),
             Self::Withdrawn => f.pad("withdrawn"),
+            Self::Distrusted => f.pad("distrusted"),
             Self::State(state) => f.pad(state.as_str()),
         }
     }
@@ -109,6 +113,7 @@ mod tests {
             (Finding::Held, "held back", Some("more than two fifths of the group are silent")),
             (Finding::InMaintenance, "in maintenance", Some("the member is in maintenance")),
             (Finding::Withdrawn, "withdrawn", None),
+            (Finding::Distrusted, "distrusted", None),
             (Finding::State(NodeState::Suspect), "suspect", None),
         ];
         for (finding, name, why) in table {

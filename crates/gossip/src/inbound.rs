@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn nack() -> Bytes {
-        codec::encode(&Message::Nack { closed: false, lossy: false }).unwrap()
+        codec::encode(&Message::Nack { closed: false, lossy: false, accusation: None }).unwrap()
     }
 
     #[test]

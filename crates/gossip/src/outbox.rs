@@ -311,7 +311,7 @@ mod tests {
         let (mut outbox, _replies) = Outbox::new(carrier.clone(), 1, 2, Arc::clone(&counters));
         send_gossip(&mut outbox);
         assert_eq!(outbox.back_pressure_begins(), Some(Input::BackPressure));
-        let nack = Message::Nack { closed: false, lossy: false };
+        let nack = Message::Nack { closed: false, lossy: false, accusation: None };
         let (go, answered) = (Stuck(Arc::new(Semaphore::new(0))), Arc::new(Semaphore::new(0)));
         for _ in 0..3 {
             outbox.answer(Answers(go.clone(), Arc::clone(&answered)), &nack);
@@ -327,7 +327,7 @@ mod tests {
     async fn answer_causes_no_back_pressure() {
         let carrier = Stuck(Arc::new(Semaphore::new(0)));
         let (mut outbox, _replies) = Outbox::new(carrier.clone(), 1, 1, Arc::default());
-        let nack = Message::Nack { closed: false, lossy: false };
+        let nack = Message::Nack { closed: false, lossy: false, accusation: None };
         outbox.answer(Answers(carrier, Arc::new(Semaphore::new(0))), &nack);
         assert_eq!(outbox.back_pressure_begins(), None);
     }

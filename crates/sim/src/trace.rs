@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
+use kinfolk_core::signed::Accusation;
 use kinfolk_core::{Instant, NodeState, NodeStatus};
 use kinfolk_swim::{Message, Update};
 
@@ -62,7 +63,7 @@ impl fmt::Display for OneLine<'_> {
                 let nack = if *nack { ", nack" } else { "" };
                 write!(f, "ping-req {target} ({within_ms} ms{nack}){}", Gossip(gossip))
             }
-            Message::Nack { closed, lossy } => {
+            Message::Nack { closed, lossy, .. } => {
                 let say = |what: bool, text: &'static str| if what { text } else { "" };
                 write!(f, "nack{}{}", say(*closed, ", port closed"), say(*lossy, ", lossy"))
             }
@@ -95,6 +96,10 @@ impl fmt::Display for Gossip<'_> {
         for (at, update) in self.0.iter().enumerate() {
             write!(f, "{}", if at == 0 { ": " } else { ", " })?;
             match update {
+                Update::Accusation(accusation) => {
+                    let Accusation { accuser, subject, incarnation, charge, .. } = accusation;
+                    write!(f, "{accuser} accuses {subject}@{incarnation} {charge:?}")?;
+                }
                 Update::Node { status, accusers } => {
                     write!(f, "{} {}", status.id, View(Some(status)))?;
                     if !accusers.is_empty() {

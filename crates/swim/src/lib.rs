@@ -9,6 +9,7 @@
 //! So the driver, the simulator, and the tests run the same code. `cargo xtask layers` checks it.
 
 mod absences;
+mod accusations;
 mod context;
 mod detection;
 mod dissemination;

@@ -118,6 +118,8 @@ pub(crate) struct Describe {
 /// A probe for another member, the requester.
 #[derive(Debug)]
 pub(crate) struct Relay {
+    /// The member that is probed.
+    pub target: NodeId,
     /// The requester's request.
     pub reply_to: ReplyId,
     /// Whether the requester wants a nack if the target does not answer.

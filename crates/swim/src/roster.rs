@@ -12,6 +12,8 @@ use kinfolk_core::{NodeId, Rng};
 pub(crate) struct Roster {
     order: Vec<NodeId>,
     next: usize,
+    /// The number of members that came or went.
+    changes: u64,
 }
 
 impl Roster {
@@ -23,13 +25,14 @@ impl Roster {
     pub(crate) fn of(members: impl Iterator<Item = NodeId>, rng: &mut Rng) -> Self {
         let mut order: Vec<_> = members.collect();
         rng.shuffle(&mut order);
-        Self { order, next: 0 }
+        Self { order, next: 0, changes: 0 }
     }
 
     /// Adds a new member at a random place.
     pub(crate) fn insert(&mut self, id: &NodeId, rng: &mut Rng) {
         let place = rng.below(self.order.len() + 1);
         self.order.insert(place, id.clone());
+        self.changes += 1;
         // The next target stays the same, so that no member is skipped or probed twice in a round.
         self.next += usize::from(place < self.next);
     }
@@ -38,8 +41,14 @@ impl Roster {
     pub(crate) fn remove(&mut self, id: &NodeId) {
         if let Some(place) = self.order.iter().position(|other| other == id) {
             self.order.remove(place);
+            self.changes += 1;
             self.next -= usize::from(place < self.next);
         }
+    }
+
+    /// A number that changes with the members.
+    pub(crate) fn generation(&self) -> u64 {
+        self.changes
     }
 
     /// All members other than this member, in no particular order.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::signed::simulated::{SimulatedKey, SimulatedKeys};
-use kinfolk_core::signed::{Proof, Sign as _, prove};
+use kinfolk_core::signed::{Accusation, Charge, Proof, Sign as _, prove};
 use kinfolk_core::{
     About, ClusterId, Condition, Extensions, Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Service,
     ServiceName, Services, Tags, Weight,
@@ -100,6 +100,17 @@ fn forget(state: NodeState, up_to: Incarnation) -> Update {
     Update::Forget { status: without_description(state), up_to }
 }
 
+fn accusation(charge: Charge) -> Accusation {
+    let (subject, accuser, proof) = (id("web-1"), id("b"), Proof::default());
+    let (incarnation, accuser_incarnation) = (incarnation(), Incarnation::new(9));
+    let unsigned = Accusation { subject, incarnation, accuser, accuser_incarnation, charge, proof };
+    Accusation { proof: prove(&key_of(&id("b")), &unsigned), ..unsigned }
+}
+
+fn accuses(charge: Charge) -> Update {
+    Update::Accusation(accusation(charge))
+}
+
 /// Messages of each kind, with a name for each.
 fn messages() -> Vec<(&'static str, Message)> {
     use NodeState::{Alive, Failed, Left, Suspect};
@@ -134,7 +145,11 @@ fn messages() -> Vec<(&'static str, Message)> {
                 gossip: vec![claim(tagged(Alive), &[])],
             },
         ),
-        ("nack", Message::Nack { closed: true, lossy: false }),
+        ("nack", Message::Nack { closed: true, lossy: false, accusation: None }),
+        (
+            "nack-accusation",
+            Message::Nack { closed: false, lossy: true, accusation: Some(accusation(Charge::Lossy)) },
+        ),
         ("gossip-claim-alive", gossip(vec![claim(tagged(Alive), &[])])),
         ("gossip-claim-suspect", gossip(vec![claim(tagged(Suspect), &["a", "b"])])),
         ("gossip-claim-failed", gossip(vec![claim(tagged(Failed), &["a"])])),
@@ -145,6 +160,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("gossip-claim-extensions", gossip(vec![claim(later(), &[])])),
         ("gossip-claim-extensions-hash", gossip(vec![claim(later().without_description().into(), &[])])),
         ("gossip-broadcast", gossip(vec![broadcast()])),
+        ("gossip-accusation-silent", gossip(vec![accuses(Charge::Silent { for_ms: 2_500 })])),
+        ("gossip-accusation-port-closed", gossip(vec![accuses(Charge::PortClosed)])),
         ("gossip-forget-failed", gossip(vec![forget(Failed, clock)])),
         ("gossip-forget-left", gossip(vec![forget(Left, Incarnation::new(7))])),
         ("join", Message::Join { clock, me: tagged(Alive) }),
@@ -264,6 +281,7 @@ fn golden_file_has_every_kind_of_message_and_update() {
     assert!(update(|update| matches!(update, Update::Node { .. })));
     assert!(update(|update| matches!(update, Update::User(_))));
     assert!(update(|update| matches!(update, Update::Forget { .. })));
+    assert!(update(|update| matches!(update, Update::Accusation(_))));
 }
 
 fn kind(message: &Message) -> u32 {

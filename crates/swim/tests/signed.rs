@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use kinfolk_core::signed::simulated::SimulatedKeys;
-use kinfolk_core::signed::{Attested, Claims as _, Kind, Proof, Unverified, prove};
+use kinfolk_core::signed::{Accusation, Attested, Charge, Claims as _, Kind, Proof, Unverified, prove};
 use kinfolk_core::{
     About, ClusterId, Condition, Extensions, Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Tags,
 };
@@ -87,7 +87,28 @@ fn any_item() -> impl Strategy<Value = Item> {
         let unsigned = UserMessage { origin, instance, number, payload, proof: Proof::default() };
         Item { update: Update::User(UserMessage { proof: prove(&key, &unsigned), ..unsigned }), is_honest }
     });
-    prop_oneof![node, forget, user]
+    let accusation = any_accusation()
+        .prop_map(|(accusation, is_honest)| Item { update: Update::Accusation(accusation), is_honest });
+    prop_oneof![node, forget, user, accusation]
+}
+
+fn any_accusation() -> impl Strategy<Value = (Accusation, bool)> {
+    let charge = prop_oneof![
+        any::<u32>().prop_map(|for_ms| Charge::Silent { for_ms }),
+        Just(Charge::PortClosed),
+        Just(Charge::Lossy),
+    ];
+    let pair = (any_name(), any_name()).prop_filter("nobody accuses itself", |(one, other)| one != other);
+    (pair, any::<[u64; 2]>(), charge, any_signer()).prop_map(
+        |((subject, accuser), incarnations, charge, (signer, cluster))| {
+            let is_honest = cluster == "here" && signer.as_ref().is_none_or(|signer| *signer == accuser);
+            let key = keys_of(cluster).key_of(signer.unwrap_or_else(|| accuser.clone()));
+            let [incarnation, accuser_incarnation] = incarnations.map(Incarnation::new);
+            let proof = Proof::default();
+            let unsigned = Accusation { subject, incarnation, accuser, accuser_incarnation, charge, proof };
+            (Accusation { proof: prove(&key, &unsigned), ..unsigned }, is_honest)
+        },
+    )
 }
 
 /// A message, and whether all its items are honest.
@@ -120,7 +141,13 @@ fn any_message() -> impl Strategy<Value = (Message, bool)> {
     let join = any_status().prop_map(|(status, is_honest)| {
         (Message::Join { clock: Incarnation::new(7), me: status.into() }, is_honest)
     });
-    prop_oneof![4 => gossip, 2 => pages, 1 => join]
+    let nack =
+        (prop::option::of(any_accusation()), any::<[bool; 2]>()).prop_map(|(accusation, [closed, lossy])| {
+            let is_honest = accusation.as_ref().is_none_or(|(_, is_honest)| *is_honest);
+            let accusation = accusation.map(|(accusation, _)| accusation);
+            (Message::Nack { closed, lossy, accusation }, is_honest)
+        });
+    prop_oneof![4 => gossip, 2 => pages, 1 => join, 1 => nack]
 }
 
 /// A message in which each item is honest.
@@ -151,7 +178,7 @@ fn statuses(message: &Message) -> Vec<&NodeStatus> {
         | Message::Gossip { gossip } => {
             let status = |update| match update {
                 &Update::Node { ref status, .. } | &Update::Forget { ref status, .. } => Some(&**status),
-                &Update::User(_) => None,
+                &Update::User(_) | &Update::Accusation(_) => None,
             };
             gossip.iter().filter_map(status).collect()
         }

@@ -112,6 +112,14 @@ fn log_of_group(event: &ClusterEvent) {
             "a member fails and returns repeatedly; its events are withheld until its state has been the same for \
              quiet_ms"
         ),
+        // The member accused others that answered. It is sick, or its program is not a correct
+        // member. Its accusations do not count for some minutes. What to do: check its load, its
+        // clock, and its network link. If they are well, check which program it runs, and take its
+        // certificate away.
+        E::MemberDistrusted { id, refuted, confirmed } => tracing::warn!(
+            node = %id, refuted, confirmed,
+            "a member accuses others falsely, again and again; its accusations do not count for some minutes"
+        ),
         // The flapping member has kept one state for `quiet_ms`. What to do: nothing.
         E::NodeSettled { node } => {
             tracing::info!(node = %node.id, state = %node.state, "a flapping member is stable again");

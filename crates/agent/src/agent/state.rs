@@ -29,6 +29,8 @@ pub(super) async fn log(cluster: &Cluster, event_log_lost: u64) {
         probes_failed = swim.probes_failed,
         refutations = swim.refutations,
         claims_refused = swim.claims_refused,
+        distrusted = swim.distrusted,
+        forged = stats.gossip.forged,
         name_conflicts = swim.name_conflicts,
         outbox_full = stats.gossip.outbox_full,
         undecodable = stats.gossip.undecodable,

@@ -130,6 +130,7 @@ impl Settings {
         set(&mut swim.tombstone_ttl, self.tombstone_ttl.map(|span| span.0));
         set(&mut swim.partition_grace, self.partition_grace.map(|span| span.0));
         set(&mut swim.quorum_percent, self.quorum_percent.map(|percent| u32::from(percent.0)));
+        set(&mut swim.accusers_required, self.accusers_required.map(|count| usize::from(count.0)));
         set(&mut swim.flaps, self.flap_damping.map(|damps| damps.0.then(FlapPolicy::default)));
         // A gossip update must not wait for longer than the probe that could have carried it.
         swim.gossip_interval = swim.gossip_interval.min(swim.probe_interval).max(Duration::from_millis(1));

@@ -109,6 +109,11 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "N", env = "KINFOLK_QUORUM_PERCENT")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) quorum_percent: Option<Number<1, 100>>,
+    /// How many members must accuse a member before others believe that it has failed, 1 to 4
+    /// [default: 2]
+    #[arg(long, value_name = "N", env = "KINFOLK_ACCUSERS_REQUIRED")]
+    #[serde(deserialize_with = "in_file")]
+    pub(crate) accusers_required: Option<Number<1, 4>>,
     /// Whether the events of a member that fails and returns repeatedly are withheld [default:
     /// true; false in the modes lifeguard and swim]
     #[arg(long, value_name = "BOOL", env = "KINFOLK_FLAP_DAMPING")]
@@ -173,6 +178,7 @@ impl Settings {
             probe_timeout: self.probe_timeout.or(file.probe_timeout),
             partition_grace: self.partition_grace.or(file.partition_grace),
             quorum_percent: self.quorum_percent.or(file.quorum_percent),
+            accusers_required: self.accusers_required.or(file.accusers_required),
             flap_damping: self.flap_damping.or(file.flap_damping),
             tombstone_ttl: self.tombstone_ttl.or(file.tombstone_ttl),
             pool_max_total: self.pool_max_total.or(file.pool_max_total),

@@ -52,7 +52,7 @@ fn flag_outranks_file_and_file_outranks_default() {
 const ALL: &str = "cert = '1'\nkey = '2'\nca = '3'\nlisten = '127.0.0.1:4'\nadvertise = '127.0.0.1:5'\n\
     join = ['h:6', 'i:6']\njoin_attempts = 7\nstate_dir = '17'\nrejoin_after_stop = false\nsocket = '9'\nlog_level = 'warn'\nlog_format = 'json'\n\
     event_log = '10'\nmode = 'swim'\ntolerated_pause = '30s'\nprobe_interval = '12s'\nprobe_timeout = '13ms'\n\
-    partition_grace = '17s'\nquorum_percent = 51\nflap_damping = true\ntombstone_ttl = '18h'\npool_max_total = 14\n\
+    partition_grace = '17s'\nquorum_percent = 51\naccusers_required = 3\nflap_damping = true\ntombstone_ttl = '18h'\npool_max_total = 14\n\
     pool_idle_timeout = '15m'\nleave_timeout = '16s'\n[tags]\nk = '8'\nl = 'm'";
 
 #[test]
@@ -62,7 +62,7 @@ fn flag_and_file_give_the_same_settings() {
         "--cert", "1", "--key", "2", "--ca", "3", "--listen", "127.0.0.1:4", "--advertise", "127.0.0.1:5",
         "--join", "h:6,i:6", "--join-attempts", "7", "--tag", "k=8", "--tag", "l=m", "--state-dir", "17", "--rejoin-after-stop", "false", "--socket", "9",
         "--log-level", "warn", "--log-format", "json", "--event-log", "10", "--mode", "swim", "--tolerated-pause", "30s", "--probe-interval", "12s",
-        "--probe-timeout", "13ms", "--partition-grace", "17s", "--quorum-percent", "51", "--flap-damping", "true", "--tombstone-ttl", "18h",
+        "--probe-timeout", "13ms", "--partition-grace", "17s", "--quorum-percent", "51", "--accusers-required", "3", "--flap-damping", "true", "--tombstone-ttl", "18h",
         "--pool-max-total", "14", "--pool-idle-timeout", "15m", "--leave-timeout", "16s",
     ]);
     let in_pairs = |settings: &Settings| SourceTags::of(settings.tags.clone()).unwrap();
@@ -84,6 +84,7 @@ fn settings_reach_the_member() {
     assert_eq!(cluster.swim.mode, Mode::Swim);
     assert_eq!((cluster.swim.probe_interval.as_secs(), cluster.swim.probe_timeout.as_millis()), (12, 13));
     assert_eq!((cluster.swim.partition_grace.as_secs(), cluster.swim.quorum_percent), (17, 51));
+    assert_eq!(cluster.swim.accusers_required, 3);
     assert!(cluster.swim.flaps.is_some());
     assert_eq!(cluster.health.phi.expected_interval.as_secs(), 12);
     assert_eq!((cluster.pool.max_total, cluster.pool.idle_timeout.as_secs()), (14, 900));
@@ -161,7 +162,7 @@ fn fault_in_the_file_names_line_key_and_form() {
 
 /// For each setting: wrong values, and a part of the message for each.
 #[rustfmt::skip]
-const WRONG: [(&str, &[(&str, &str)]); 24] = [
+const WRONG: [(&str, &[(&str, &str)]); 25] = [
     ("cert", &[("", "empty")]),
     ("key", &[("", "empty")]),
     ("ca", &[("", "empty")]),
@@ -188,6 +189,7 @@ const WRONG: [(&str, &[(&str, &str)]); 24] = [
     ("probe_timeout", &[("500", "has no unit")]),
     ("partition_grace", &[("-1s", "is not a duration")]),
     ("quorum_percent", &[("0", "give 1 to 100"), ("101", "give 1 to 100"), ("half", "is not a whole number")]),
+    ("accusers_required", &[("0", "give 1 to 4"), ("5", "give 1 to 4")]),
     ("flap_damping", &[("1", "give true or false")]),
     ("tombstone_ttl", &[("1", "has no unit")]),
     ("pool_max_total", &[("0", "give 1 to 65535"), ("65536", "give 1 to 65535"), ("many", "is not a whole number")]),

@@ -23,6 +23,8 @@ pub enum Kind {
     Statement = 1,
     /// A broadcast of an application.
     Broadcast = 2,
+    /// An accusation of another member.
+    Accusation = 3,
 }
 
 /// Something that one member signed.

@@ -9,6 +9,7 @@
 //! This module says which bytes are signed ([`bytes`]) and what must hold. It computes no
 //! signatures: the program that runs the protocol implements [`Sign`] and [`Verify`].
 
+mod accusation;
 mod bytes;
 mod hash;
 mod proof;
@@ -20,6 +21,7 @@ pub mod simulated;
 #[cfg(not(kinfolk_loom))]
 mod tests;
 
+pub use accusation::{Accusation, Charge};
 pub use bytes::{Attested, Kind, is_same};
 pub use hash::{ContentHash, Fingerprint};
 pub use proof::{Proof, Signature};

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::simulated::SimulatedKeys;
-use super::{Claims, Refusal, Unverified, verify_item};
+use super::{Accusation, Charge, Claims, Proof, Refusal, Unverified, prove, verify_item};
 use crate::{
     About, ClusterId, Condition, Extensions, Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Tags,
 };
@@ -33,6 +33,27 @@ fn any_statement() -> impl Strategy<Value = NodeStatus> {
     })
 }
 
+fn any_accusation() -> impl Strategy<Value = Accusation> {
+    let charge = prop_oneof![
+        any::<u32>().prop_map(|for_ms| Charge::Silent { for_ms }),
+        Just(Charge::PortClosed),
+        Just(Charge::Lossy),
+    ];
+    ("[a-z]{1,9}", "[a-z]{1,9}", any::<[u64; 2]>(), charge).prop_map(
+        |(subject, accuser, incarnations, charge)| {
+            let [incarnation, accuser_incarnation] = incarnations.map(Incarnation::new);
+            let (subject, accuser) = (NodeId::new(&subject).unwrap(), NodeId::new(&accuser).unwrap());
+            let proof = Proof::default();
+            let unsigned = Accusation { subject, incarnation, accuser, accuser_incarnation, charge, proof };
+            signed_by(&unsigned.accuser.clone(), unsigned)
+        },
+    )
+}
+
+fn signed_by(signer: &NodeId, accusation: Accusation) -> Accusation {
+    Accusation { proof: prove(&keys().key_of(signer.clone()), &accusation), ..accusation }
+}
+
 impl Claims for NodeStatus {
     fn items(&self) -> Vec<&dyn super::Attested> {
         vec![self]
@@ -50,6 +71,33 @@ proptest! {
         prop_assert_eq!(verify_item(&keys(), &forged).is_ok(), signer == statement.id);
         let elsewhere = SimulatedKeys::new(ClusterId::new("d").unwrap(), 7);
         prop_assert!(verify_item(&elsewhere, &statement).is_err(), "another cluster");
+    }
+
+    #[test]
+    fn accusation_verifies_exactly_if_its_accuser_signed(
+        accusation in any_accusation(), signer in "[a-z]{1,9}",
+    ) {
+        prop_assert_eq!(verify_item(&keys(), &accusation), Ok(()));
+        let signer = NodeId::new(&signer).unwrap();
+        for signer in [&signer, &accusation.subject] {
+            let forged = signed_by(signer, accusation.clone());
+            prop_assert_eq!(verify_item(&keys(), &forged).is_ok(), *signer == accusation.accuser);
+        }
+        let elsewhere = SimulatedKeys::new(ClusterId::new("d").unwrap(), 7);
+        prop_assert!(verify_item(&elsewhere, &accusation).is_err(), "another cluster");
+    }
+
+    #[test]
+    fn every_changed_bit_of_an_accusation_is_refused(accusation in any_accusation()) {
+        let bytes = postcard::to_stdvec(&accusation).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let Ok((read, [])) = postcard::take_from_bytes::<Accusation>(&changed) else { continue };
+            // Some bits have no meaning.
+            let is_same = read == accusation;
+            prop_assert_eq!(verify_item(&keys(), &read).is_ok(), is_same, "bit {}", bit);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kinfolk_core::NodeId;
+use kinfolk_core::signed::Accusation;
 
 use crate::context::Context;
 use crate::interface::input::{CheckId, ReplyId};
@@ -60,12 +61,13 @@ impl Helper {
             // The nack goes out in any case. That this member cannot help says nothing about the
             // requester's local health.
             cx.stats.relays_refused += 1;
-            return cx.reply(reply_to, Message::Nack { closed: false, lossy: false });
+            return cx.reply(reply_to, Message::Nack { closed: false, lossy: false, accusation: None });
         };
         cx.stats.relays += 1;
         let within = Duration::from_millis(within_ms.into()).min(RELAY_TIME_MAX).mul_f64(NACK_AT);
         let timer = cx.timers.schedule(cx.now + within, Timer::Nack(cx.next_request()));
-        let relay = Purpose::Relay(Relay { reply_to, nack, lossy, timer });
+        let relay = Relay { target: target.id.clone(), reply_to, nack, lossy, timer };
+        let relay = Purpose::Relay(relay);
         let request = cx.ask(&target, Message::Ping { digest: 0, gossip: Vec::new() }, relay, within);
         if check_port {
             self.check_port(cx, &target.id, Checked::Relay(request));
@@ -103,11 +105,12 @@ pub(crate) fn relay_acked(cx: &mut Context, relay: &Relay, gossip: Vec<Update>) 
     cx.reply(relay.reply_to, Message::ack(gossip));
 }
 
-/// A relay failed, or its time is over. `closed`: the target's port was found closed.
-pub(crate) fn relay_failed(cx: &mut Context, relay: &Relay, closed: bool) {
+/// A relay failed, or its time is over. `closed`: the target's port was found closed. `accusation`:
+/// what this member itself holds against the target.
+pub(crate) fn relay_failed(cx: &mut Context, relay: &Relay, closed: bool, accusation: Option<Accusation>) {
     cx.timers.cancel(relay.timer);
     if relay.nack {
-        cx.reply(relay.reply_to, Message::Nack { closed, lossy: relay.lossy });
+        cx.reply(relay.reply_to, Message::Nack { closed, lossy: relay.lossy, accusation });
     }
 }
 

@@ -21,6 +21,7 @@ mod suspicions;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use kinfolk_core::signed::Charge;
 use kinfolk_core::{Cause, Instant, NodeId, NodeState, NodeStatus, Reason};
 use kinfolk_detector::{Evidence, Finding, PartitionStatus, SuspicionStatus};
 
@@ -28,7 +29,7 @@ use crate::context::Context;
 use crate::timer::Timer;
 pub(crate) use helper::{Helper, PingReq, relay_acked, relay_failed};
 use partition::Partition;
-pub(crate) use rings::{Rings, WitnessAnswer};
+pub(crate) use rings::{Rings, WitnessAnswer, may_watch};
 pub(crate) use round_robin::{ProbeAnswer, RoundRobin};
 use suspicions::Suspicions;
 
@@ -224,6 +225,23 @@ impl Detection {
         matches!(&self.method, Method::Rings(rings) if rings.subjects.agrees(cx, id))
     }
 
+    /// What this member itself holds against a member that it watches, if that is grave enough for
+    /// a failure. `closed`: its port was found closed just now.
+    pub(crate) fn testimony(&self, cx: &Context, id: &NodeId, closed: bool) -> Option<Charge> {
+        let Method::Rings(rings) = &self.method else { return None };
+        if !rings.subjects.contains(id) {
+            return None;
+        }
+        if closed {
+            return Some(Charge::PortClosed);
+        }
+        if rings.subjects.is_lossy(id) {
+            return Some(Charge::Lossy);
+        }
+        let silence = cx.now.since(rings.subjects.silent_since(id)?);
+        (silence >= grave_silence(cx)).then(|| Charge::Silent { for_ms: whole_millis(silence) })
+    }
+
     /// Whether this member finds `id` lossy: reachable only now and then.
     pub(crate) fn is_lossy(&self, id: &NodeId) -> bool {
         matches!(&self.method, Method::Rings(rings) if rings.subjects.is_lossy(id))
@@ -288,6 +306,30 @@ impl Detection {
         };
         ids.into_iter().map(status).collect()
     }
+}
+
+/// The silence from which on an accusation may prove a failure. Half of the tolerated pause: the
+/// accusers notice a crash up to a cycle of probes apart.
+pub(crate) fn grave_silence(cx: &Context) -> Duration {
+    cx.config.tolerated_pause / 2
+}
+
+/// The charge for a reason of this member's own.
+pub(crate) fn charge_of(reason: Reason) -> Option<Charge> {
+    match reason {
+        Reason::Silent { silence, .. } | Reason::Phi { silence, .. } => {
+            Some(Charge::Silent { for_ms: whole_millis(silence) })
+        }
+        Reason::ProbeUnanswered { .. } => Some(Charge::Silent { for_ms: 0 }),
+        Reason::PortClosed { .. } => Some(Charge::PortClosed),
+        Reason::Lossy { .. } => Some(Charge::Lossy),
+        // No evidence of this member's own.
+        _ => None,
+    }
+}
+
+fn whole_millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// A finding about `id`. `phi` and `round_trip` are `None` where they are not known.

@@ -102,15 +102,15 @@ impl Dissemination {
         self.push(Update::User(message.clone()), Priority::Low, Some(teller));
     }
 
-    /// The update `first`, then waiting updates, as many as fit into one message. `agrees` says
+    /// The updates `first`, then waiting updates, as many as fit into one message. `agrees` says
     /// whether the receiver's view agrees with the own view.
     pub(crate) fn gossip_beginning_with(
         &mut self,
         cx: &Context,
-        first: Option<Update>,
+        first: Vec<Update>,
         agrees: bool,
     ) -> Vec<Update> {
-        let mut gossip: Vec<Update> = first.map(queue::inline).into_iter().collect();
+        let mut gossip: Vec<Update> = first.into_iter().map(queue::inline).collect();
         // Most messages carry no updates, so this case stays cheap.
         if self.queue.is_empty() {
             return gossip;
@@ -123,9 +123,9 @@ impl Dissemination {
             Sending::Rounds(_) => self.queue.take(reserved, budget, members, retransmit),
             Sending::Flood(_) => self.queue.piggyback(reserved, budget, (members, retransmit), agrees),
         };
-        // The queue may hold `first` too. One copy is enough.
-        let again = gossip.first().cloned();
-        gossip.extend(waiting.into_iter().filter(|update| Some(update) != again.as_ref()));
+        // The queue may hold those of `first` too. One copy is enough.
+        let again = gossip.clone();
+        gossip.extend(waiting.into_iter().filter(|update| !again.contains(update)));
         gossip
     }
 
@@ -208,7 +208,8 @@ mod tests {
         {
             for mut dissemination in [Dissemination::in_rounds(&mut cx), Dissemination::by_flood()] {
                 dissemination.push(broadcast(1, bytes), Priority::Low, None);
-                let sent = dissemination.gossip_beginning_with(&cx, first.clone(), false);
+                let sent =
+                    dissemination.gossip_beginning_with(&cx, first.clone().into_iter().collect(), false);
                 assert_eq!(sent.len(), usize::from(first.is_some()) + waiting, "{bytes} bytes");
             }
         }

@@ -44,6 +44,8 @@ struct Waiting {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Subject {
     Node(NodeId),
+    /// An accusation: its subject, and its accuser.
+    Accusation(NodeId, NodeId),
     User(NodeId, Incarnation, u64),
 }
 
@@ -277,6 +279,9 @@ fn subject(update: &Update) -> Subject {
     match update {
         // A forget update and a claim about the same member exclude each other.
         Update::Node { status, .. } | Update::Forget { status, .. } => Subject::Node(status.id.clone()),
+        Update::Accusation(accusation) => {
+            Subject::Accusation(accusation.subject.clone(), accusation.accuser.clone())
+        }
         Update::User(user) => Subject::User(user.origin.clone(), user.instance, user.number),
     }
 }

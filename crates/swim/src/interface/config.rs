@@ -10,6 +10,9 @@ use super::error::ConfigError;
 /// Four watchers, each probing once in four intervals, give one probe an interval at any size.
 pub(crate) const RINGS: usize = 4;
 
+/// The most accusers that a failure may need: a member has about four watchers.
+const ACCUSERS_REQUIRED_MAX: usize = RINGS;
+
 /// Which protocol the machine runs. All modes share one wire format, and members of different modes
 /// can be in one cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,6 +81,14 @@ pub struct SwimConfig {
     /// lower value finds a crash sooner on a fast network, and asks witnesses more often without
     /// need.
     pub probe_timeout_min: Duration,
+    /// How many members must accuse a member before others believe that it has failed
+    /// ([`Mode::Verified`]). Default 2; 1 to 4. If there are fewer other members, all of them.
+    ///
+    /// Only members that may watch the failed one count, by each receiver's own view. With `n`, up
+    /// to `n - 1` lying members cannot have an honest one removed. A crash is known as fast with 2
+    /// as with 1, because the witnesses' answers are accusations too. With more, the accusations of
+    /// further watchers may be needed.
+    pub accusers_required: usize,
     /// How many helpers, or witnesses, are asked for an indirect probe (SWIM's k). Default 3. 0
     /// turns indirect probes off. [`Mode::Verified`] does not allow 0, because it accuses no member
     /// without a witness. More helpers make false suspicions under loss rarer. They cost one more
@@ -164,6 +175,7 @@ impl SwimConfig {
             probe_timeout_min: Duration::from_millis(100),
             probe_interval: Duration::from_secs(1),
             probe_timeout: Duration::from_millis(500),
+            accusers_required: 2,
             indirect_probes: 3,
             suspicion: SuspicionRule::lifeguard(),
             local_health_max: 8,
@@ -228,6 +240,9 @@ impl SwimConfig {
                 pause: self.tolerated_pause,
                 interval: self.probe_interval,
             });
+        }
+        if !(1..=ACCUSERS_REQUIRED_MAX).contains(&self.accusers_required) {
+            return Err(ConfigError::Accusers { found: self.accusers_required });
         }
         if !(1..=100).contains(&self.quorum_percent) {
             return Err(ConfigError::Quorum { found: self.quorum_percent });
@@ -305,6 +320,17 @@ mod tests {
         let swim = adapted(SwimConfig::swim());
         assert_eq!(swim.phi.expected_interval, interval);
         assert_eq!((swim.rhythm, swim.scope), (Rhythm::RoundRobin, Scope::Members));
+    }
+
+    #[test]
+    fn quorum_of_accusers_is_one_to_four() {
+        assert_eq!(SwimConfig::verified().accusers_required, 2);
+        for (accusers_required, is_valid) in [(0, false), (1, true), (4, true), (5, false)] {
+            let config = SwimConfig { accusers_required, ..SwimConfig::verified() };
+            let expected =
+                if is_valid { Ok(()) } else { Err(ConfigError::Accusers { found: accusers_required }) };
+            assert_eq!(config.validate(), expected);
+        }
     }
 
     #[test]

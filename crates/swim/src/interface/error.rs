@@ -52,6 +52,14 @@ pub enum ConfigError {
         /// The configured value.
         found: u32,
     },
+    /// The number of required accusers is out of its range.
+    ///
+    /// What to do: set `accusers_required` to a value from 1 to 4.
+    #[error("accusers_required is {found}; it must be from 1 to 4")]
+    Accusers {
+        /// The configured value.
+        found: usize,
+    },
     /// A value of the policy for flapping members is out of its range.
     ///
     /// What to do: correct the value that the rest of the message names.

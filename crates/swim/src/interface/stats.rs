@@ -28,6 +28,17 @@ pub struct SwimStats {
     /// Times that neither a silent member nor any witness answered. This member was isolated or
     /// overloaded, so it accused no member.
     pub isolated: u64,
+    /// Accusations of other members that this member has heard of, each once.
+    pub accusations: u64,
+    /// Of these: their subject refuted them.
+    pub accusations_refuted: u64,
+    /// Claims that a member is suspect or failed without enough accusations. They changed nothing.
+    pub claims_unproved: u64,
+    /// Claims against this member without proof that it did not answer, because it had answered
+    /// their accusers a moment before.
+    pub unproved_unanswered: u64,
+    /// Members whose accusations do not count at the moment.
+    pub distrusted: usize,
     /// Pauses of this member that voided its open probes and verdicts.
     pub pauses: u64,
     /// Times that this member became late with its timers and messages. It judges no member until

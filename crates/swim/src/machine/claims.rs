@@ -1,5 +1,6 @@
 //! Claims about members: whether this member believes them, and what a change of the view causes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kinfolk_core::{Cause, Change, Incarnation, NodeId, NodeState, NodeStatus, Reason};
@@ -24,11 +25,16 @@ impl Owners {
         }
         let claims = gossip.iter().filter_map(|update| match update {
             Update::Node { status, .. } => Some(&**status),
-            Update::User(_) | Update::Forget { .. } => None,
+            Update::User(_) | Update::Forget { .. } | Update::Accusation(_) => None,
         });
         let mut are_new = cx.members.are_new(claims.clone()).into_iter();
+        let mut accused: BTreeSet<&NodeId> = BTreeSet::new();
         for update in gossip {
             match update {
+                Update::Node { status, .. } if self.needs_proof() && is_verdict(status) => {
+                    are_new.next();
+                    self.receive_verdict(cx, from, status, Spread::AllBut(from));
+                }
                 Update::Node { status, accusers } => {
                     let is_new = are_new.next().unwrap_or(true);
                     // A known suspicion may have a further accuser. A claim about this member may
@@ -42,6 +48,11 @@ impl Owners {
                     }
                 }
                 Update::Forget { status, up_to } => self.receive_forget(cx, from, (status, *up_to)),
+                Update::Accusation(accusation) => {
+                    if self.receive_accusation(cx, from, accusation) {
+                        accused.insert(&accusation.subject);
+                    }
+                }
                 // A higher instance of an origin replaces the lower ones. A false instance far
                 // ahead would make all members ignore the origin's real broadcasts.
                 Update::User(message) => {
@@ -52,11 +63,68 @@ impl Owners {
             }
             self.settle(cx);
         }
+        // Only now, because the accusations of one proof come together. The first one alone would
+        // be a suspicion, and this member would refute it without the check of its return.
+        for subject in accused {
+            self.weigh(cx, subject, Some(from));
+            self.settle(cx);
+        }
         // Mostly no member lacks its description. Then there is no look-up for each claim.
         if cx.members.incomplete_count() > 0 {
             for status in claims {
                 self.complete(cx, from, &status.id);
             }
+        }
+    }
+
+    /// Takes in a claim that a member is suspect or failed, where that needs a proof. The statement
+    /// in it is the member's own word, and counts if it is newer. The verdict counts for nothing.
+    fn receive_verdict(
+        &mut self,
+        cx: &mut Context,
+        from: &NodeId,
+        claim: &Arc<NodeStatus>,
+        spread: Spread<'_>,
+    ) {
+        if claim.id == cx.me {
+            return self.receive_verdict_on_us(cx, from, claim);
+        }
+        let known = cx.members.get(&claim.id);
+        if let Some(known) = &known
+            && known.incarnation >= claim.incarnation
+        {
+            // Higher states are worse. Another member may have the proof of what is known here.
+            let is_worse = known.incarnation == claim.incarnation && known.state < claim.state;
+            cx.stats.claims_unproved += u64::from(is_worse);
+            return;
+        }
+        let statement = Arc::new(claim.with_state(NodeState::Alive));
+        // An unknown member that others hold for failed is none here.
+        let is_news = known.is_some() || claim.state == NodeState::Suspect;
+        let is_believed = is_news
+            && !(self.admission.refuses(cx, from, (&claim.id, claim.incarnation))
+                || self.members.is_forgotten(cx, from, claim)
+                || self.admission.asks_for_introduction(cx, from, &statement));
+        if is_believed {
+            self.claimed(cx, &statement, Vec::new(), spread);
+        }
+    }
+
+    /// Takes in a claim that this member is suspect or failed.
+    fn receive_verdict_on_us(&mut self, cx: &mut Context, from: &NodeId, claim: &NodeStatus) {
+        let Some(mine) = cx.mine() else { return };
+        if claim.incarnation < mine.incarnation {
+            return self.claimed_of_us(cx, claim);
+        }
+        if self.admission.refuses(cx, from, (&claim.id, claim.incarnation)) {
+            return;
+        }
+        if claim.incarnation > mine.incarnation {
+            // A former instance of this member stated that, with a clock further ahead. Whatever
+            // became of it, this instance must outrank it, or nobody hears of it.
+            self.claimed_of_us(cx, &claim.with_state(NodeState::Suspect));
+        } else {
+            self.claimed_without_proof(cx, from);
         }
     }
 
@@ -85,7 +153,11 @@ impl Owners {
         if status.id == cx.me {
             // A forget update about this member is a claim that it failed. It refutes that.
             let claim = NodeStatus { incarnation: up_to, ..status.with_state(NodeState::Failed) };
-            self.claimed_of_us(cx, &claim);
+            if self.needs_proof() {
+                self.receive_verdict_on_us(cx, from, &claim);
+            } else {
+                self.claimed_of_us(cx, &claim);
+            }
         } else {
             self.members.receive_forget(cx, from, (status, up_to));
         }
@@ -102,10 +174,19 @@ impl Owners {
         // A member that just started knows no other, and believes the member that it joins through.
         let is_newcomer = matches!(spread, Spread::Nobody) && self.admission.has_started_lately(cx);
         for status in nodes {
+            if self.needs_proof() && is_verdict(status) {
+                // The proof may come in a message of its own. If not, this member finds out by
+                // itself, and a healthy subject refutes.
+                if !self.admission.refuses(cx, from, (&status.id, status.incarnation)) {
+                    self.repair.question(cx, from, status);
+                    self.receive_verdict(cx, from, status, spread);
+                }
+                self.settle(cx);
+                continue;
+            }
             let is_believed = !(self.admission.refuses(cx, from, (&status.id, status.incarnation))
                 || self.members.is_forgotten(cx, from, status)
                 || self.members.is_unknown_tombstone(status)
-                || self.repair.holds_back(cx, from, status)
                 || !is_newcomer && self.admission.asks_for_introduction(cx, from, status));
             if is_believed {
                 // A member that reports a suspicion is no accuser of its own. Otherwise each
@@ -221,7 +302,7 @@ impl Owners {
     }
 
     /// Takes in a claim about this member, which may refute it.
-    fn claimed_of_us(&mut self, cx: &mut Context, claim: &NodeStatus) {
+    pub(super) fn claimed_of_us(&mut self, cx: &mut Context, claim: &NodeStatus) {
         let known = (self.detection.reaches_few(), self.dissemination.is_waiting(&cx.me));
         self.myself.claimed(cx, claim, known);
         self.settle(cx);
@@ -250,9 +331,20 @@ impl Owners {
             self.detection.left();
         }
         self.detection.recount(cx);
+        self.settle_accusations(cx, after);
         // What follows from the change is queued first, so this update gets the newest rank.
         self.settle(cx);
-        self.dissemination.pass_on(Arc::clone(after), &cause.accusers, spread);
+        // A verdict that needs a proof spreads by its accusations alone.
+        if !(self.needs_proof() && is_verdict(after)) {
+            self.dissemination.pass_on(Arc::clone(after), &cause.accusers, spread);
+        }
+        if let Some(accusations) = &mut self.accusations {
+            let was = before.as_ref().filter(|before| !before.state.is_member());
+            if let Some(was) = was.filter(|_| after.state.is_member()) {
+                accusations.returned(&after.id, was.incarnation);
+            }
+            accusations.view_changed(&after.id);
+        }
     }
 
     /// Updates the roster, probes, suspicions, and tombstones after a change of another member.
@@ -279,4 +371,9 @@ impl Owners {
             self.members.keep_tombstone(cx, after);
         }
     }
+}
+
+/// Whether this is what others believe of a member, and not its own word.
+fn is_verdict(status: &NodeStatus) -> bool {
+    matches!(status.state, NodeState::Suspect | NodeState::Failed)
 }

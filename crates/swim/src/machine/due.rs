@@ -4,7 +4,6 @@ use kinfolk_core::Instant;
 
 use super::Owners;
 use crate::context::Context;
-use crate::detection::relay_failed;
 use crate::dissemination::Recipients;
 use crate::purpose::Purpose;
 use crate::timer::Timer;
@@ -37,7 +36,7 @@ fn due(owners: &mut Owners, cx: &mut Context, timer: &Timer) {
         // If the request is not open any more, the target has answered and nothing is to be done.
         Timer::Nack(request) => {
             if let Some(Purpose::Relay(relay)) = owners.requests.take(*request) {
-                relay_failed(cx, &relay, false);
+                owners.relay_failed(cx, &relay, false);
             }
         }
         Timer::Gossip => {

@@ -51,6 +51,7 @@ impl Owners {
             }
             Fact::ForgetDropped(id) => self.dissemination.withdraw_forget(&id),
             Fact::Judged { status, cause } => {
+                self.accuse(cx, &status, cause.reason);
                 let change = self.members.apply(status);
                 self.changed(cx, &change, &cause, Spread::All);
             }
@@ -81,6 +82,9 @@ impl Owners {
             Fact::CompareWith(id) => compare::begin_with(cx, &id),
             Fact::Reaped { id, known } => {
                 self.report.forget(&id);
+                if let Some(accusations) = &mut self.accusations {
+                    accusations.forget(&id);
+                }
                 if known {
                     cx.event(ClusterEvent::NodeReaped { id });
                     self.detection.recount(cx);
@@ -100,7 +104,7 @@ impl Owners {
             Piggyback::OwnStatement => {
                 let ours = cx.mine().map(|status| self.update_about(status));
                 // `false`: the receiver's view may not have this statement yet.
-                Some(self.dissemination.gossip_beginning_with(cx, ours, false))
+                Some(self.dissemination.gossip_beginning_with(cx, ours.into_iter().collect(), false))
             }
         };
         if let Some(piggyback) = piggyback
@@ -125,8 +129,15 @@ impl Owners {
             NodeState::Failed | NodeState::Left => true,
         };
         let against = if sends_claim { cx.members.get(&to.id) } else { None };
-        let against = against.map(|status| self.update_about(status));
-        self.dissemination.gossip_beginning_with(cx, against, agrees)
+        let mut updates = Vec::new();
+        if let Some(status) = against {
+            updates = self.proof_of(&status);
+            // Without a proof the claim alone asks for a refutation.
+            if updates.is_empty() {
+                updates.push(self.update_about(status));
+            }
+        }
+        self.dissemination.gossip_beginning_with(cx, updates, agrees)
     }
 
     /// The known status of a member as an update, with the known accusers.

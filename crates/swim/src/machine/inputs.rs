@@ -6,7 +6,7 @@ use kinfolk_core::{Cause, Change, NodeId, NodeStatus, Reason};
 
 use super::{Owners, replies};
 use crate::context::Context;
-use crate::detection::{PingReq, relay_failed};
+use crate::detection::PingReq;
 use crate::fact::Spread;
 use crate::interface::input::{CheckId, Command, CommandId, Input, ReplyId};
 use crate::interface::output::Outcome;
@@ -39,6 +39,9 @@ impl Owners {
                 let claim = claim.filter(|claim| claim.id == id && id != cx.me);
                 let change = claim.map_or(Change::None, |claim| self.members.apply(claim));
                 cx.stats.suspicions += u64::from(change.after().is_some());
+                if let Some(after) = change.after() {
+                    self.accuse(cx, after, cause.reason);
+                }
                 self.changed(cx, &change, &cause, Spread::All);
                 self.detection.phi_crossed(cx, &id, cause.reason);
             }
@@ -85,6 +88,7 @@ impl Owners {
                 } else {
                     Page { nodes: corrections, more: false }
                 };
+                self.send_proofs(cx, from, &page.nodes);
                 cx.reply(to, Message::Page { nodes: page.nodes, more: page.more });
             }
             // A peer can only join under the name in its certificate.
@@ -133,7 +137,7 @@ impl Owners {
         } else {
             // The peer may have been forgotten here. It refutes the forget update if it is alive.
             let forget = self.members.forget_update_about(cx, from);
-            self.dissemination.gossip_beginning_with(cx, forget, agrees)
+            self.dissemination.gossip_beginning_with(cx, forget.into_iter().collect(), agrees)
         };
         let late_ms = u16::try_from(cx.lateness.at(cx.now).as_millis()).unwrap_or(u16::MAX);
         cx.reply(to, Message::Ack { stranger, differs, shift_ms, late_ms, gossip });
@@ -149,7 +153,7 @@ impl Owners {
             }
             Some(Checked::Relay(request)) => {
                 if let Some(Purpose::Relay(relay)) = self.requests.take(request) {
-                    relay_failed(cx, &relay, true);
+                    self.relay_failed(cx, &relay, true);
                 }
             }
             None => {}

@@ -20,10 +20,12 @@
 //! | [`Dissemination`] | the updates that wait to be sent |
 //! | [`Repair`] | exchanges of views |
 //! | [`Report`] | what the application is told, and why |
+//! | [`Accusations`] | who accuses which member, and what that proves |
 //! | [`Requests`] | the open requests and their purposes |
 //!
 //! Each owner's method gets a [`Context`], which has what all owners may use.
 
+mod accusations;
 mod back_pressure;
 mod claims;
 mod due;
@@ -39,6 +41,7 @@ use kinfolk_core::signed::Sign;
 use kinfolk_core::{Instant, NodeId, NodeStatus, RegistryView, RegistryWriter, Rng};
 use kinfolk_detector::{Evidence, PartitionStatus, SuspicionStatus};
 
+use crate::accusations::Accusations;
 use crate::context::Context;
 use crate::detection::{Detection, Helper};
 use crate::dissemination::Dissemination;
@@ -84,6 +87,8 @@ struct Owners {
     myself: Myself,
     repair: Repair,
     report: Report,
+    /// `None` in the papers' modes, which believe every claim.
+    accusations: Option<Accusations>,
 }
 
 impl Machine {
@@ -125,6 +130,7 @@ impl Machine {
             }
             input => owners.take(cx, input),
         }
+        owners.weigh_due(cx);
         // Only now are all updates known that the sender of the input lacks.
         owners.members.send_owed_forgets(cx);
         owners.settle(cx);
@@ -158,13 +164,15 @@ impl Machine {
 
     /// The counters and gauges.
     pub fn stats(&self) -> SwimStats {
-        let Owners { dissemination, members, admission, .. } = &self.owners;
+        let Owners { dissemination, members, admission, accusations, .. } = &self.owners;
+        let now = self.cx.now;
         SwimStats {
             local_health: self.cx.health.score(),
             queued: dissemination.waiting(),
             forgotten_names: members.forgotten_names(),
             forgets_dropped: members.forgets_dropped(),
             claims_refused: admission.refused(),
+            distrusted: accusations.as_ref().map_or(0, |accusations| accusations.distrusted(now)),
             broadcasts_dropped: dissemination.broadcasts_dropped(),
             ..self.cx.stats
         }

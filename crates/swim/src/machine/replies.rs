@@ -7,7 +7,7 @@ use kinfolk_core::{NodeId, NodeStatus};
 
 use super::Owners;
 use crate::context::Context;
-use crate::detection::{ProbeAnswer, WitnessAnswer, relay_acked, relay_failed};
+use crate::detection::{ProbeAnswer, WitnessAnswer, relay_acked};
 use crate::fact::Spread;
 use crate::interface::delivery::Dial;
 use crate::interface::input::{NoReply, RequestId};
@@ -40,12 +40,15 @@ pub(super) fn reply(
                 compare::begin_with(cx, from);
             }
             introduce_to(owners, cx, from, stranger);
+            owners.answered_after_testimony(cx, from);
         }
         (Some(Purpose::Witness { id, round }), Message::Ack { gossip, .. }) => {
             witness(owners, cx, request, (&id, round), &WitnessAnswer::Ack);
             owners.receive_gossip(cx, from, &gossip);
         }
-        (Some(Purpose::Witness { id, round }), Message::Nack { closed, lossy }) => {
+        (Some(Purpose::Witness { id, round }), Message::Nack { closed, lossy, accusation }) => {
+            // First, because the nack may be what the verdict waits for.
+            owners.testimony_arrived(cx, accusation.as_ref());
             let answer = WitnessAnswer::Nack { witness: from.clone(), closed, lossy };
             witness(owners, cx, request, (&id, round), &answer);
         }
@@ -139,7 +142,7 @@ pub(super) fn without_answer(
         Purpose::PendingVerdict(id) => end_verdict(owners, cx, &id, Some(why)),
         // The target's process acknowledges packets, so it runs. That counts as an answer.
         Purpose::Relay(relay) if why == NoReply::Late => relay_acked(cx, &relay, Vec::new()),
-        Purpose::Relay(relay) => relay_failed(cx, &relay, false),
+        Purpose::Relay(relay) => owners.relay_failed(cx, &relay, false),
         Purpose::Join(joining) => {
             join::failed(cx, joining.command, JoinFailure::NoAnswer(why));
         }
@@ -196,6 +199,7 @@ fn page(
 ) {
     let last = nodes.last().map(|node| node.id.clone());
     session.corrections = owners.members.corrections(cx, nodes);
+    owners.send_proofs(cx, from, &session.corrections);
     if let Cursor::After(before) = &session.received
         && let Some(rings) = owners.detection.rings()
     {
@@ -238,13 +242,14 @@ fn described(owners: &mut Owners, cx: &mut Context, asked: &Describe) {
 
 /// The ping to the subject of an old verdict has ended. `unanswered` says why there is no answer.
 ///
-/// If a limit of this member prevented the ping, or the subject is late, nothing is known. Then the
-/// verdict is dropped, and the next exchange of views brings it again.
+/// The verdict has no proof, or it would be known. So this member finds out by itself whether a
+/// silent subject has failed. If a limit of this member prevented the ping, or the subject is late,
+/// nothing is known, and the next exchange of views brings the verdict again.
 fn end_verdict(owners: &mut Owners, cx: &mut Context, id: &NodeId, unanswered: Option<NoReply>) {
-    let Some((verdict, teller)) = owners.repair.end_verdict(id) else { return };
-    if !matches!(unanswered, Some(NoReply::Local | NoReply::Late))
-        && !owners.members.is_forgotten(cx, &teller, &verdict)
+    if owners.repair.end_verdict(cx, id)
+        && let Some(NoReply::Silent | NoReply::Refused) = unanswered
+        && let Some(rings) = owners.detection.rings()
     {
-        owners.claimed(cx, &verdict, vec![teller.clone()], Spread::AllBut(&teller));
+        rings.watch_extra(cx, vec![id.clone()]);
     }
 }

@@ -7,6 +7,7 @@ use kinfolk_core::signed::Sign;
 use kinfolk_core::{Change, Instant, NodeState, NodeStatus, RegistryWriter, Rng};
 
 use super::Owners;
+use crate::accusations::Accusations;
 use crate::context::Context;
 use crate::detection::{Detection, Helper};
 use crate::dissemination::Dissemination;
@@ -33,18 +34,20 @@ pub(super) fn start(
     let me = me.signed(&*signer);
     let mut cx = Context::new(config, me.id.clone(), View::of(&registry), rng, now);
     let started = me.incarnation;
-    let (repair, detection, dissemination, myself) = match cx.config.mode {
+    let (repair, detection, dissemination, myself, accusations) = match cx.config.mode {
         Mode::Swim | Mode::Lifeguard => (
             Repair::by_exchange(&mut cx),
             Detection::in_turn(&mut cx),
             Dissemination::in_rounds(&mut cx),
             Myself::refuting_at_once(started, signer),
+            None,
         ),
         Mode::Verified => (
             Repair::by_digest(&mut cx),
             Detection::in_rings(&mut cx),
             Dissemination::by_flood(),
             Myself::checking_its_return(started, signer),
+            Some(Accusations::default()),
         ),
     };
     // The registry may already have other members.
@@ -64,6 +67,7 @@ pub(super) fn start(
         myself,
         repair,
         report: Report::new(cx.config.flaps),
+        accusations,
     };
     if let Change::Applied { after, .. } = owners.members.apply(me) {
         owners.dissemination.pass_on(after, &[], Spread::All);

@@ -1,6 +1,8 @@
 //! Tests of the machine without a driver: each test gives inputs and asserts the whole sequence of
 //! outputs.
 
+mod accusations;
+mod accused;
 mod arbitrary;
 mod back_pressure;
 mod bench;
@@ -25,6 +27,7 @@ mod round_robin;
 mod statements;
 mod subject_probes;
 mod suspicions;
+mod testimonies;
 mod verified;
 mod views;
 mod wall_clock;

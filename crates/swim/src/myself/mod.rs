@@ -10,6 +10,7 @@
 //!
 //! This module does not know how other members are probed and judged.
 
+mod answers;
 mod contention;
 mod leave;
 mod reserve;
@@ -18,8 +19,8 @@ mod return_check;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kinfolk_core::signed::{Proof, Sign, prove};
-use kinfolk_core::{About, ClusterEvent, Incarnation, NodeState, NodeStatus};
+use kinfolk_core::signed::{Accusation, Charge, Proof, Sign, prove};
+use kinfolk_core::{About, ClusterEvent, Incarnation, NodeId, NodeState, NodeStatus};
 
 use crate::context::Context;
 use crate::fact::Fact;
@@ -27,6 +28,7 @@ use crate::interface::error::CommandError;
 use crate::interface::priority::Priority;
 use crate::wire::codec::USER_PAYLOAD_MAX;
 use crate::wire::message::{Update, UserMessage};
+use answers::Answers;
 use contention::Contention;
 use leave::Leave;
 use reserve::{Held, Reserve};
@@ -50,6 +52,8 @@ pub(crate) struct Myself {
     reserve: Reserve,
     /// Conflicts with other processes of the same name.
     contention: Contention,
+    /// The members that accused this one, and when it answered each.
+    answers: Answers,
     /// Set when the leave starts.
     leave: Option<Leave>,
     return_check: ReturnCheck,
@@ -76,6 +80,7 @@ impl Myself {
             revision: 0,
             reserve: Reserve::default(),
             contention: Contention::default(),
+            answers: Answers::default(),
             leave: None,
             return_check: ReturnCheck::default(),
             checks_return,
@@ -194,6 +199,23 @@ impl Myself {
         let message = UserMessage { proof: prove(&*self.signer, &unsigned), ..unsigned };
         cx.disseminate(Update::User(message), Priority::Low, None);
         Ok(())
+    }
+
+    /// Signs an accusation of another member's statement.
+    pub(crate) fn accuse(&self, cx: &Context, status: &NodeStatus, charge: Charge) -> Option<Accusation> {
+        let accuser_incarnation = cx.mine()?.incarnation;
+        let (subject, incarnation) = (status.id.clone(), status.incarnation);
+        let (accuser, proof) = (cx.me.clone(), Proof::default());
+        let unsigned = Accusation { subject, incarnation, accuser, accuser_incarnation, charge, proof };
+        Some(Accusation { proof: prove(&*self.signer, &unsigned), ..unsigned })
+    }
+
+    /// Whether a claim of these members, which may be unproved, is answered now. Each is answered
+    /// once in some time, and less often if its accusations do not count.
+    pub(crate) fn answers_any(&mut self, cx: &mut Context, accusers: &[NodeId], count: bool) -> bool {
+        let answers = self.answers.may_answer_any(cx.now, accusers, count);
+        cx.stats.unproved_unanswered += u64::from(!answers);
+        answers
     }
 
     /// The wall clock was wrong at the start: this instance gets another incarnation.

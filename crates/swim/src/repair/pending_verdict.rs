@@ -10,7 +10,7 @@
 //!     ├─ refuted within a second ───────> the verdict was old
 //!     └─ else a ping to the subject
 //!          ├─ its answer refutes ───────> the verdict was old
-//!          └─ else ─────────────────────> the verdict is believed
+//!          └─ no answer ────────────────> this member watches the subject itself
 //! ```
 
 use std::sync::Arc;
@@ -40,27 +40,23 @@ pub(super) struct PendingVerdict {
 }
 
 impl Repair {
-    /// Holds back a claim that came by an exchange, if it is a verdict about a member here. Sends
-    /// it to its subject. Returns whether the claim is held back, and must not be believed yet.
-    pub(crate) fn holds_back(&mut self, cx: &mut Context, from: &NodeId, claim: &Arc<NodeStatus>) -> bool {
-        if !self.compares_digests || claim.state != NodeState::Failed || claim.id == cx.me {
-            return false;
+    /// Sends a claim that came by an exchange to its subject, if it is a verdict about a member
+    /// here.
+    pub(crate) fn question(&mut self, cx: &mut Context, from: &NodeId, claim: &Arc<NodeStatus>) {
+        if claim.state != NodeState::Failed || claim.id == cx.me {
+            return;
         }
         let known = cx.members.get(&claim.id).filter(|known| contradicts(known, claim));
-        let Some(known) = known else { return false };
-        if self.pending.contains_key(&claim.id) {
-            return true;
-        }
+        let Some(known) = known.filter(|_| !self.pending.contains_key(&claim.id)) else { return };
         if self.pending.len() >= PENDING_MAX {
             cx.stats.old_verdicts_dropped += 1;
-            return true;
+            return;
         }
         cx.stats.old_verdicts += 1;
         let pending = PendingVerdict { verdict: claim.clone(), teller: from.clone() };
         cx.send_gossip(&known, vec![pending.update()], Dial::Later);
         cx.timers.schedule(cx.now + ANSWERED_WITHIN, Timer::PendingVerdict(claim.id.clone()));
         self.pending.insert(claim.id.clone(), pending);
-        true
     }
 
     /// The subject's time to refute is over. Its refutation may not have reached this member. So
@@ -77,10 +73,10 @@ impl Repair {
         }
     }
 
-    /// Ends an open verdict after the ping. Returns the verdict and the member that sent it. The
-    /// registry drops the verdict if the subject has refuted it meanwhile.
-    pub(crate) fn end_verdict(&mut self, id: &NodeId) -> Option<(Arc<NodeStatus>, NodeId)> {
-        self.pending.remove(id).map(|PendingVerdict { verdict, teller }| (verdict, teller))
+    /// Ends an open verdict after the ping. Returns whether it still contradicts what is known.
+    pub(crate) fn end_verdict(&mut self, cx: &Context, id: &NodeId) -> bool {
+        let Some(PendingVerdict { verdict, .. }) = self.pending.remove(id) else { return false };
+        cx.members.get(id).is_some_and(|known| contradicts(&known, &verdict))
     }
 
     #[cfg(test)]

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   change ──┬─ flap damper        no events of its coming and going while it flaps
+//!            ├─ shown.rs           not more than one suspicion of each accuser and minute
 //!            ├─ address_moves.rs   no updates of its address while two processes have its name
 //!            └─ findings.rs        the reasons
 //! ```
@@ -11,6 +12,7 @@
 
 mod address_moves;
 mod findings;
+mod shown;
 
 use kinfolk_core::{Cause, Change, ClusterEvent, NodeId, NodeState};
 use kinfolk_detector::{EventDamping, Evidence, Finding, FlapDamper, FlapPolicy};
@@ -19,6 +21,7 @@ use crate::context::Context;
 use crate::timer::Timer;
 use address_moves::{AddressMoves, ConflictState, MoveReport};
 use findings::Findings;
+use shown::ShownSuspicions;
 
 /// What was reported, and what is to be reported later.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub(crate) struct Report {
     flaps: Option<FlapDamper>,
     moves: AddressMoves,
     findings: Findings,
+    shown: ShownSuspicions,
 }
 
 impl Report {
@@ -35,6 +39,7 @@ impl Report {
             flaps: flaps.map(FlapDamper::new),
             moves: AddressMoves::default(),
             findings: Findings::default(),
+            shown: ShownSuspicions::default(),
         }
     }
 
@@ -49,6 +54,7 @@ impl Report {
             // member.
             events.retain(|event| matches!(event, ClusterEvent::NodeUpdated { .. }));
         }
+        events.retain(|event| self.shown.is_shown(cx.now, &cx.me, event));
         if !self.emits_update(cx, change) {
             events.retain(|event| !matches!(event, ClusterEvent::NodeUpdated { .. }));
         }

@@ -1,7 +1,7 @@
 //! Encodes messages to bytes and decodes them. Decoding checks every bound before a message reaches
 //! the machine. It cannot check signatures: a decoded message is [`Unverified`].
 
-use kinfolk_core::signed::Unverified;
+use kinfolk_core::signed::{Accusation, Unverified};
 use kinfolk_core::{Cause, NodeStatus};
 use serde::Serialize;
 
@@ -92,10 +92,8 @@ fn check(message: &Message, len: usize) -> Result<(), CodecError> {
         }
         Message::Compare { buckets } => rule(buckets.len() == BUCKETS, "it does not have 256 bucket digests"),
         Message::Join { me, .. } => check_status(me),
-        Message::Nack { .. }
-        | Message::Welcome { .. }
-        | Message::Describe { .. }
-        | Message::Differ { .. } => Ok(()),
+        Message::Nack { accusation, .. } => accusation.iter().try_for_each(check_accusation),
+        Message::Welcome { .. } | Message::Describe { .. } | Message::Differ { .. } => Ok(()),
     }
 }
 
@@ -110,6 +108,7 @@ fn check_gossip(gossip: &[Update], len: usize) -> Result<(), CodecError> {
         Update::User(user) => {
             rule(user.payload.len() <= USER_PAYLOAD_MAX, "a broadcast in it is larger than 1,024 bytes")
         }
+        Update::Accusation(accusation) => check_accusation(accusation),
         Update::Forget { status, up_to } => {
             rule(
                 *up_to <= status.incarnation && !status.state.is_member(),
@@ -118,6 +117,10 @@ fn check_gossip(gossip: &[Update], len: usize) -> Result<(), CodecError> {
             check_status(status)
         }
     })
+}
+
+fn check_accusation(accusation: &Accusation) -> Result<(), CodecError> {
+    rule(accusation.subject != accusation.accuser, "a member accuses itself in it")
 }
 
 fn check_status(status: &NodeStatus) -> Result<(), CodecError> {
@@ -132,7 +135,7 @@ fn rule(holds: bool, broken: &'static str) -> Result<(), CodecError> {
 mod tests {
     use std::sync::Arc;
 
-    use kinfolk_core::signed::{Fingerprint, Proof, Signature};
+    use kinfolk_core::signed::{Charge, Fingerprint, Proof, Signature};
     use kinfolk_core::{
         About, Condition, Extensions, Incarnation, NodeAddr, NodeId, NodeState, Note, Service, ServiceName,
         Services, Tags, Weight,
@@ -202,7 +205,23 @@ mod tests {
             let status = status.with_state(NodeState::Failed).without_description();
             Update::Forget { up_to: status.incarnation, status: Arc::new(status) }
         });
-        prop_oneof![node, user, forget]
+        prop_oneof![node, user, forget, any_accusation().prop_map(Update::Accusation)]
+    }
+
+    fn any_accusation() -> impl Strategy<Value = Accusation> {
+        let charge = prop_oneof![
+            any::<u32>().prop_map(|for_ms| Charge::Silent { for_ms }),
+            Just(Charge::PortClosed),
+            Just(Charge::Lossy),
+        ];
+        let name = |name: &str| NodeId::new(name).unwrap();
+        ("[a-m]{1,8}", "[n-z]{1,8}", any::<[u64; 2]>(), charge).prop_map(
+            move |(subject, accuser, incarnations, charge)| {
+                let [incarnation, accuser_incarnation] = incarnations.map(Incarnation::new);
+                let (subject, accuser, proof) = (name(&subject), name(&accuser), Proof::default());
+                Accusation { subject, incarnation, accuser, accuser_incarnation, charge, proof }
+            },
+        )
     }
 
     fn any_message() -> impl Strategy<Value = Message> {
@@ -226,7 +245,8 @@ mod tests {
                     Message::PingReq { target, within_ms, nack, check_port, gossip }
                 }
             ),
-            any::<[bool; 2]>().prop_map(|[closed, lossy]| Message::Nack { closed, lossy }),
+            (any::<[bool; 2]>(), prop::option::of(any_accusation()))
+                .prop_map(|([closed, lossy], accusation)| Message::Nack { closed, lossy, accusation }),
             (any::<u64>(), any_status())
                 .prop_map(|(clock, me)| Message::Join { clock: Incarnation::new(clock), me: Arc::new(me) }),
             any::<u64>().prop_map(|clock| Message::Welcome {
@@ -321,6 +341,27 @@ mod tests {
         let status = NodeStatus::alive(NodeId::new("a").unwrap(), addr, Incarnation::ZERO, Tags::empty());
         let bytes = to_bytes(&Message::Page { nodes: vec![Arc::new(status)], more: false }).unwrap();
         assert!(matches!(decode(&bytes), Err(CodecError::Rule(_))));
+    }
+
+    #[test]
+    fn accusation_of_oneself_is_refused() {
+        let accusation = |accuser: &str| Accusation {
+            subject: NodeId::new("a").unwrap(),
+            incarnation: Incarnation::new(1),
+            accuser: NodeId::new(accuser).unwrap(),
+            accuser_incarnation: Incarnation::new(1),
+            charge: Charge::Lossy,
+            proof: Proof::default(),
+        };
+        for (accuser, is_refused) in [("a", true), ("b", false)] {
+            let accusation = Some(accusation(accuser));
+            let gossip = accusation.clone().into_iter().map(Update::Accusation).collect();
+            let nack = Message::Nack { closed: true, lossy: false, accusation };
+            for message in [Message::Gossip { gossip }, nack] {
+                let bytes = to_bytes(&message).unwrap();
+                assert_eq!(matches!(decode(&bytes), Err(CodecError::Rule(_))), is_refused, "{message:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kinfolk_core::signed::{Attested, Claims, Kind, Proof};
+use kinfolk_core::signed::{Accusation, Attested, Claims, Kind, Proof};
 use kinfolk_core::{Incarnation, NodeId, NodeStatus};
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,9 @@ pub enum Message {
         closed: bool,
         /// Whether the sender watches the target and finds it lossy: reachable only now and then.
         lossy: bool,
+        /// What the sender itself holds against the target, if that is grave. So the receiver has
+        /// the proof of a failure after one round trip.
+        accusation: Option<Accusation>,
     },
     /// Updates alone. Not answered.
     Gossip {
@@ -139,6 +142,9 @@ impl Message {
         if let Self::Sync { nodes, .. } | Self::Page { nodes, .. } = &mut self {
             nodes.retain(|node| keep(&**node));
         }
+        if let Self::Nack { accusation, .. } = &mut self {
+            *accusation = accusation.take().filter(|accusation| keep(accusation));
+        }
         self
     }
 
@@ -202,6 +208,9 @@ pub enum Update {
         /// The highest incarnation that is forgotten; never above that of the statement.
         up_to: Incarnation,
     },
+    /// A member accuses another one (`Mode::Verified`). Suspicions and failures follow from these
+    /// alone.
+    Accusation(Accusation),
 }
 
 /// A broadcast of an application to all members. Each member passes it on once.
@@ -246,6 +255,7 @@ impl Update {
         match self {
             Self::Node { status, .. } | Self::Forget { status, .. } => &**status,
             Self::User(message) => message,
+            Self::Accusation(accusation) => accusation,
         }
     }
 }
@@ -260,11 +270,10 @@ impl Claims for Message {
                 nodes.iter().map(|node| &**node as &dyn Attested).collect()
             }
             Self::Join { me, .. } => vec![&**me],
-            Self::Nack { .. }
-            | Self::Welcome { .. }
-            | Self::Compare { .. }
-            | Self::Differ { .. }
-            | Self::Describe { .. } => Vec::new(),
+            Self::Nack { accusation, .. } => accusation.iter().map(|one| one as &dyn Attested).collect(),
+            Self::Welcome { .. } | Self::Compare { .. } | Self::Differ { .. } | Self::Describe { .. } => {
+                Vec::new()
+            }
         }
     }
 }

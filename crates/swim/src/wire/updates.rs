@@ -58,6 +58,7 @@ impl<'de> Deserialize<'de> for Slot {
                         let (status, up_to) = content.newtype_variant()?;
                         Update::Forget { status, up_to }
                     }
+                    3 => Update::Accusation(content.newtype_variant()?),
                     _ => {
                         let Skipped = content.newtype_variant()?;
                         return Ok(Slot(None));

@@ -5,7 +5,16 @@
 //! row whose module does not exist has no effect.
 
 /// Who keeps a part of the state of `crates/swim`.
-const OWNERS: &[&str] = &["members", "myself", "detection", "dissemination", "repair", "report", "requests"];
+const OWNERS: &[&str] = &[
+    "members",
+    "myself",
+    "detection",
+    "dissemination",
+    "repair",
+    "report",
+    "requests",
+    "accusations",
+];
 
 /// What every module of `crates/swim` may import.
 const SHARED: &[&str] =
@@ -25,6 +34,7 @@ pub(super) const SWIM: Table = Table {
         Row { module: "repair", imports: &[SHARED] },
         Row { module: "report", imports: &[SHARED] },
         Row { module: "requests", imports: &[SHARED] },
+        Row { module: "accusations", imports: &[SHARED] },
         // Every module may import these, and they import no owner: otherwise one owner could reach
         // another one through them.
         Row { module: "wire", imports: &[] },

@@ -186,6 +186,14 @@ fn watchers_of(cx: &Context, id: &NodeId) -> Vec<NodeId> {
     places::watchers_of(id, others.iter().chain([&cx.me]))
 }
 
+/// Whether `accuser` may watch `subject`, by the view of this member with room for views that
+/// differ a little. `gone` are members that may be dead: they do not stand between the two.
+pub(crate) fn may_watch(cx: &Context, accuser: &NodeId, subject: &NodeId, gone: &BTreeSet<&NodeId>) -> bool {
+    let others = cx.roster.ids();
+    others.len() < ALL_WATCH_ALL
+        || places::may_watch(accuser, subject, others.iter().chain([&cx.me]).filter(|id| !gone.contains(id)))
+}
+
 /// Records a finding about a subject. With `once`, only if the last finding was another one.
 fn note(
     cx: &mut Context,

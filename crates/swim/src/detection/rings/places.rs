@@ -15,6 +15,11 @@ use crate::interface::config::RINGS;
 /// has four others, which is what the rings give at most.
 pub(super) const ALL_WATCH_ALL: usize = RINGS + 1;
 
+/// How many members may stand between a member and one that accuses it. The views of two members
+/// differ by a few that have just joined or failed, so another member may hold the accuser for a
+/// watcher although it is none here (`docs/decisions/0019`).
+pub(super) const SLACK: usize = 3;
+
 /// The two neighbours of this member in each ring.
 #[derive(Debug)]
 pub(super) struct Places {
@@ -72,6 +77,24 @@ pub(super) fn watchers_of<'a>(subject: &NodeId, members: impl Iterator<Item = &'
     let mut rings = Places::new(subject);
     members.filter(|id| *id != subject).for_each(|id| rings.insert(id));
     rings.watchers()
+}
+
+/// Whether `accuser` may watch `subject`, by this list of members: in some ring at most
+/// [`SLACK`] others stand between them. Costs O(N).
+pub(super) fn may_watch<'a>(
+    accuser: &NodeId,
+    subject: &NodeId,
+    members: impl Iterator<Item = &'a NodeId>,
+) -> bool {
+    let (accusers, subjects) = (places(accuser), places(subject));
+    let distance = |place: u64, ring: usize| subjects[ring].wrapping_sub(place);
+    let mut between = [0_usize; RINGS];
+    for place in members.filter(|id| *id != accuser && *id != subject).map(places) {
+        for (ring, count) in between.iter_mut().enumerate() {
+            *count += usize::from(distance(place[ring], ring) < distance(accusers[ring], ring));
+        }
+    }
+    between.iter().any(|count| *count <= SLACK)
 }
 
 /// The number of live members that only silent members watch, without `me`. Nobody is left who
@@ -214,7 +237,47 @@ mod tests {
         assert_eq!(others, expected - 1, "this member knows that it is alive itself");
     }
 
+    /// The members of this group that may watch `subject`.
+    fn entitled(subject: &NodeId, members: &[NodeId]) -> BTreeSet<NodeId> {
+        let may = |accuser: &&NodeId| *accuser != subject && may_watch(accuser, subject, members.iter());
+        members.iter().filter(may).cloned().collect()
+    }
+
+    #[test]
+    fn few_members_of_a_large_group_may_watch_another() {
+        let members: Vec<_> = (0..300).map(id).collect();
+        let counts: Vec<_> = members.iter().take(50).map(|me| entitled(me, &members).len()).collect();
+        let most = RINGS * (SLACK + 1);
+        assert!(counts.iter().all(|count| (SLACK + 1..=most).contains(count)), "{counts:?}");
+    }
+
     proptest! {
+        #[test]
+        fn real_watchers_may_watch_and_few_others(size in 2..60_usize, from in 0..1_000_usize) {
+            let members: Vec<_> = (from..from + size).map(id).collect();
+            let subject = &members[0];
+            let entitled = entitled(subject, &members);
+            let watchers: BTreeSet<_> = watchers_of(subject, members.iter()).into_iter().collect();
+            prop_assert!(entitled.is_superset(&watchers), "{:?} and {:?}", entitled, watchers);
+            prop_assert!(entitled.len() <= RINGS * (SLACK + 1));
+        }
+
+        /// Two members may have views that differ by so many that have just joined or failed.
+        #[test]
+        fn watcher_in_a_view_that_differs_a_little_may_watch(
+            size in 2..60_usize,
+            joined in prop::collection::btree_set(100..400_usize, 0..=SLACK),
+            lost in prop::collection::btree_set(1..60_usize, 0..60),
+        ) {
+            let there: Vec<_> = (0..size).map(id).collect();
+            let subject = &there[0];
+            // Here some more are known, and some that the accuser knows are not.
+            let here: Vec<_> = (0..size).chain(joined).filter(|number| !lost.contains(number)).map(id).collect();
+            for watcher in watchers_of(subject, there.iter()) {
+                prop_assert!(may_watch(&watcher, subject, here.iter()), "{} in {:?}", watcher, here);
+            }
+        }
+
         #[test]
         fn rings_after_any_changes_equal_fresh_rings(
             steps in prop::collection::vec((any::<bool>(), 1..30_usize), 0..80),

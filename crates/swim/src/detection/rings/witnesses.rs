@@ -249,12 +249,13 @@ fn witnesses_for(
     other_watchers.truncate(if may_be_lossy { wanted } else { OTHER_WATCHERS_MAX.min(wanted) });
     // Twice as many as wanted, because some of them are not suitable.
     let anybody = cx.roster.random(wanted * 2, Some(id), &mut cx.rng);
-    // A host limits how often it reports a closed port to the same address. Its watchers may have
-    // used that up. Other members get the report at once.
+    // The other watchers first, because only their accusations count for others. A host limits how
+    // often it reports a closed port to the same address, and its neighbours may have used that up.
+    // Other members get the report at once.
     let closed = subjects.get(id).is_some_and(|subject| subject.state().is_port_closed());
-    let (first, last) = if closed { (&anybody, &other_watchers) } else { (&other_watchers, &anybody) };
+    let (second, last) = if closed { (&anybody, &neighbours) } else { (&neighbours, &anybody) };
     let mut chosen: Vec<Arc<NodeStatus>> = Vec::new();
-    for candidate in first.iter().chain(&neighbours).chain(last) {
+    for candidate in other_watchers.iter().chain(second).chain(last) {
         let fits = *candidate != *id && *candidate != cx.me && !subjects.is_silent(candidate);
         if chosen.len() < wanted && fits && chosen.iter().all(|node| node.id != *candidate) {
             chosen.extend(cx.members.get(candidate).filter(|node| node.state == NodeState::Alive));
@@ -322,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_port_is_confirmed_by_three_random_members() {
+    fn closed_port_is_confirmed_by_watchers_and_random_members() {
         let others: Vec<_> = (0..40).map(|number| format!("n{number:02}")).collect();
         let neighbours = ["n00", "n01", "n02", "n03", "n04"];
         let count = |close: bool| {
@@ -330,17 +331,19 @@ mod tests {
             if close {
                 subjects.get_mut(&id("n00")).unwrap().close_port();
             }
-            let mut near = places::watchers_of(&id("n00"), cx.roster.ids().iter().chain([&cx.me]));
-            near.extend(neighbours.map(id));
-            let mut asked = 0;
+            let watchers = places::watchers_of(&id("n00"), cx.roster.ids().iter().chain([&cx.me]));
+            let (mut watching, mut near) = (0, 0);
             for _ in 0..100 {
                 let witnesses = witnesses_for(&mut cx, &subjects, neighbours.map(id).into(), &id("n00"));
                 assert_eq!(witnesses.len(), 3);
-                asked += witnesses.iter().filter(|node| near.contains(&node.id)).count();
+                // The watchers first, because only their accusations count for others.
+                watching += witnesses[..2].iter().filter(|node| watchers.contains(&node.id)).count();
+                near += usize::from(neighbours.contains(&witnesses[2].id.as_str()));
             }
-            asked
+            (watching, near)
         };
-        let (closed, open) = (count(true), count(false));
-        assert!(closed < 100 && open > 250, "of 300 witnesses, {closed} and {open} are near");
+        let ((closed, few), (open, many)) = (count(true), count(false));
+        assert!(closed > 150 && open > 150, "of 200 witnesses, {closed} and {open} are watchers");
+        assert!(few < 40 && many > 90, "of 100 last witnesses, {few} and {many} are neighbours");
     }
 }

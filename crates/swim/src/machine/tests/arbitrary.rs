@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::signed::simulated::assume_verified;
-use kinfolk_core::signed::{Claims as _, Proof, prove, verify_item};
+use kinfolk_core::signed::{Accusation, Charge, Claims as _, Proof, prove, verify_item};
 use kinfolk_core::{Cause, Incarnation, NodeId, NodeState, NodeStatus, Reason, Tags};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
-use super::bench::{Bench, id, keys, signer, status, tagged};
+use super::bench::{Bench, accusation, id, keys, signer, status, tagged};
 use crate::detection::peek;
 use crate::dissemination::GossipQueue;
 use crate::interface::config::{Mode, SwimConfig};
@@ -36,6 +36,9 @@ fn any_name() -> impl Strategy<Value = NodeId> {
 
 const RECEPTIONS: [Reception; 5] =
     [Reception::Seen, Reception::ClocksDiffer, Reception::FarAhead, Reception::Full, Reception::Leaving];
+
+const CHARGES: [Charge; 4] =
+    [Charge::Silent { for_ms: 9 }, Charge::Silent { for_ms: 9_000 }, Charge::PortClosed, Charge::Lossy];
 
 fn any_incarnation() -> impl Strategy<Value = Incarnation> {
     prop_oneof![0..40_u64, Just(u64::MAX), Just(90_000_000)].prop_map(Incarnation::new)
@@ -74,7 +77,19 @@ fn any_update() -> impl Strategy<Value = Update> {
                     status(id.as_str(), incarnation.saturating_add(beyond), state).without_description();
                 Update::Forget { status: Arc::new(status), up_to: Incarnation::new(incarnation) }
             });
-    prop_oneof![4 => node, 1 => user, 1 => forget]
+    let accusation = any_accusation().prop_map(Update::Accusation);
+    prop_oneof![4 => node, 1 => user, 1 => forget, 4 => accusation]
+}
+
+/// An accusation that its accuser has signed.
+fn any_accusation() -> impl Strategy<Value = Accusation> {
+    let pair = (any_name(), any_name()).prop_filter("nobody accuses itself", |(one, other)| one != other);
+    (pair, any_incarnation(), prop::sample::select(&CHARGES[..])).prop_map(
+        |((subject, accuser), incarnation, charge)| {
+            let incarnation = incarnation.get();
+            accusation(subject.as_str(), incarnation, accuser.as_str(), charge)
+        },
+    )
 }
 
 fn any_message() -> impl Strategy<Value = Message> {
@@ -95,7 +110,8 @@ fn any_message() -> impl Strategy<Value = Message> {
         (any_name(), any::<u32>(), any::<bool>(), gossip()).prop_map(|(target, within_ms, nack, gossip)| {
             Message::PingReq { target, within_ms, nack, check_port: nack, gossip }
         }),
-        any::<[bool; 2]>().prop_map(|[closed, lossy]| Message::Nack { closed, lossy }),
+        (any::<[bool; 2]>(), prop::option::of(any_accusation()))
+            .prop_map(|([closed, lossy], accusation)| Message::Nack { closed, lossy, accusation }),
         any_name().prop_map(|id| Message::Describe { id }),
         any::<u32>().prop_map(|digest| Message::Compare { buckets: vec![digest; BUCKETS] }),
         any::<bool>()

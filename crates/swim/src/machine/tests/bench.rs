@@ -1,17 +1,19 @@
 //! A test bench for the machine: it takes inputs, prints outputs as short lines, and runs on a
 //! clock that the test sets.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::signed::Sign;
 use kinfolk_core::signed::simulated::{SimulatedKeys, assume_verified};
+use kinfolk_core::signed::{Accusation, Charge, Proof, Sign, prove};
 use kinfolk_core::{
     About, ClusterEvent, ClusterId, Incarnation, Instant, NodeAddr, NodeId, NodeState, NodeStatus, Rng,
     SharedNodeRegistry, Tags,
 };
 
+use crate::detection::may_watch;
 use crate::dissemination::GossipQueue;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{Command, CommandId, Input, NoReply, ReplyId, RequestId};
@@ -75,6 +77,33 @@ pub(super) fn described(name: &str, incarnation: u64, state: NodeState, about: A
 pub(super) fn claim(name: &str, incarnation: u64, state: NodeState, accusers: &[&str]) -> Update {
     let accusers = accusers.iter().map(|name| id(name)).collect();
     Update::Node { status: status(name, incarnation, state).into(), accusers }
+}
+
+/// The accusation of this statement of `subject`, signed.
+pub(super) fn accusation(subject: &str, incarnation: u64, accuser: &str, charge: Charge) -> Accusation {
+    let (subject, incarnation) = (id(subject), Incarnation::new(incarnation));
+    let accuser_incarnation = Incarnation::new(1);
+    let (signer, accuser, proof) = (signer(accuser), id(accuser), Proof::default());
+    let unsigned = Accusation { subject, incarnation, accuser, accuser_incarnation, charge, proof };
+    Accusation { proof: prove(&*signer, &unsigned), ..unsigned }
+}
+
+/// The update in which `accuser` suspects `subject`: not grave enough for a failure.
+pub(super) fn suspicion(subject: &str, incarnation: u64, accuser: &str) -> Update {
+    Update::Accusation(accusation(subject, incarnation, accuser, Charge::Silent { for_ms: 1_000 }))
+}
+
+/// The updates that prove a failure of `subject` in `Mode::Verified`, if these accusers are a
+/// quorum and may watch it.
+pub(super) fn proof(subject: &str, incarnation: u64, accusers: &[&str]) -> Vec<Update> {
+    let grave = |accuser: &&str| accusation(subject, incarnation, accuser, Charge::PortClosed);
+    accusers.iter().map(grave).map(Update::Accusation).collect()
+}
+
+/// The updates that make a member of either mode believe a failure: the claim, and the proof.
+pub(super) fn failure(subject: &str, incarnation: u64, accusers: &[&str]) -> Vec<Update> {
+    let claim = claim(subject, incarnation, NodeState::Failed, accusers);
+    proof(subject, incarnation, accusers).into_iter().chain([claim]).collect()
 }
 
 /// The command that sets these tags.
@@ -164,6 +193,14 @@ impl Bench {
         self.input(Input::Command { id: CommandId(1), command })
     }
 
+    /// The members that may watch `subject`, by this member's view.
+    pub(super) fn entitled(&self, subject: &str) -> Vec<NodeId> {
+        let Machine { cx, .. } = &self.machine;
+        let may_watch =
+            |other: &&NodeId| **other != id(subject) && may_watch(cx, other, &id(subject), &BTreeSet::new());
+        cx.roster.ids().iter().filter(may_watch).cloned().collect()
+    }
+
     pub(super) fn known(&self, name: &str) -> (u64, NodeState) {
         let node = self.machine.registry().get(&id(name)).unwrap();
         (node.incarnation.get(), node.state)
@@ -226,6 +263,10 @@ fn updates(gossip: &[Update]) -> String {
             format!("{} {:?} {} by {accusers:?}", status.id, status.incarnation, status.state)
         }
         Update::User(user) => format!("user {} {}", user.origin, user.number),
+        Update::Accusation(accusation) => {
+            let Accusation { subject, incarnation, accuser, charge, .. } = accusation;
+            format!("{accuser} accuses {subject} {incarnation:?}: {charge:?}")
+        }
         Update::Forget { status, up_to } => format!("forget {} {up_to:?}", status.id),
     };
     format!("[{}]", gossip.iter().map(text).collect::<Vec<_>>().join("; "))

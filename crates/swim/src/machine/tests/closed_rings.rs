@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kinfolk_core::{NodeId, NodeState};
 
-use super::bench::{claim, id};
+use super::bench::{claim, id, suspicion};
 use super::mass_failure::Group;
 use crate::detection::peek;
 
@@ -20,14 +20,16 @@ impl Group {
         NAMES.into_iter().map(id).filter(|id| peek::watches(detection, id)).collect()
     }
 
-    /// Makes these members silent. The last member that answers suspects those that this member
-    /// does not watch.
+    /// Makes these members silent. A member that may watch it suspects each that this member does
+    /// not watch.
     fn fall_silent(&mut self, silent: &[&'static str]) {
         let subjects = self.subjects();
         self.silent = silent.to_vec();
-        let teller = *NAMES.iter().rfind(|name| !silent.contains(name)).unwrap();
         for name in silent.iter().filter(|name| !subjects.contains(&id(name))) {
-            self.bench.gossip(teller, vec![claim(name, 1, NodeState::Suspect, &[teller])]);
+            let entitled = self.bench.entitled(name);
+            let accuser = entitled.iter().rfind(|accuser| !silent.contains(&accuser.as_str())).unwrap();
+            self.bench.gossip(accuser.as_str(), vec![suspicion(name, 1, accuser.as_str())]);
+            assert_eq!(self.bench.known(name).1, NodeState::Suspect);
         }
     }
 

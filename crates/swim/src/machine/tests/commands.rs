@@ -5,7 +5,7 @@ use std::time::Duration;
 use expect_test::expect;
 use kinfolk_core::{NodeState, Tags};
 
-use super::bench::{Bench, claim, describe, quiet};
+use super::bench::{Bench, claim, describe, failure, quiet};
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{Command, NoReply};
 use crate::wire::message::Message;
@@ -80,8 +80,9 @@ fn leave_during_a_probe_accuses_no_member() {
 #[test]
 fn left_member_starts_no_exchange_of_views() {
     for config in [SwimConfig::lifeguard(), SwimConfig::verified()] {
-        let mut bench = Bench::new(config, &["a", "b"]);
-        bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
+        let mut bench = Bench::new(config, &["a", "b", "c"]);
+        bench.gossip("b", failure("a", 1, &["b", "c"]));
+        assert_eq!(bench.known("a").1, NodeState::Failed);
         bench.command(Command::Leave);
         let text = bench.pass(Duration::from_mins(5));
         assert!(!text.contains("Sync(") && !text.contains("-> a"), "{text}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kinfolk_core::signed::simulated::assume_verified;
 use kinfolk_core::{Cause, Incarnation, NodeState, NodeStatus, Reason, Rng, SharedNodeRegistry};
 
-use super::bench::{Bench, claim, id, quiet, signer, status};
+use super::bench::{Bench, claim, failure, id, quiet, signer, status};
 use crate::dissemination::GossipQueue;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{CheckId, Command, Input, NoReply};
@@ -71,7 +71,7 @@ fn misplaced_message_is_counted_as_unexpected() {
     bench.input(Input::PortChecked { check: CheckId(9), closed: false });
     is_one_more(&bench);
     bench.gossip("a", Vec::new());
-    bench.message("a", Message::Nack { closed: false, lossy: false });
+    bench.message("a", Message::Nack { closed: false, lossy: false, accusation: None });
     is_one_more(&bench);
     let ping = Message::Ping { digest: 0, gossip: Vec::new() };
     bench.input(Input::Message { from: id("a"), message: assume_verified(ping), reply_to: None });
@@ -89,7 +89,7 @@ fn answer_to_a_finished_request_counts_as_late() {
     let mut bench = lifeguard(&["a"]);
     bench.ack(77, "a");
     assert_eq!(bench.machine.stats().late_replies, 1);
-    bench.reply(78, "a", Message::Nack { closed: false, lossy: false });
+    bench.reply(78, "a", Message::Nack { closed: false, lossy: false, accusation: None });
     assert_eq!(bench.machine.stats().late_replies, 2);
 }
 
@@ -154,8 +154,11 @@ fn lateness_is_counted_once_and_raises_local_health() {
 fn late_member_postpones_rounds_and_contacts() {
     let heal_interval = Some(SECOND * 30);
     let config = SwimConfig { sync_interval: SECOND * 30, heal_interval, ..quiet(&SwimConfig::verified()) };
-    let mut bench = Bench::new(config, &[]);
-    bench.gossip("b", vec![claim("a", 1, NodeState::Failed, &["b"])]);
+    let mut bench = Bench::new(config, &["a", "b", "c"]);
+    bench.gossip("b", failure("a", 1, &["b", "c"]));
+    assert_eq!(bench.known("a").1, NodeState::Failed);
+    // This member is alone with the failed one.
+    bench.gossip("b", vec![claim("b", 1, NodeState::Left, &[]), claim("c", 1, NodeState::Left, &[])]);
     let mut postponed = 0;
     let end = bench.now + SECOND * 180;
     while bench.machine.next_timeout().is_some_and(|at| at <= end) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kinfolk_core::{Incarnation, NodeState, NodeStatus};
 
-use super::bench::{Bench, claim, id, quiet, signer, status, tagged};
+use super::bench::{Bench, claim, failure, id, quiet, signer, status, tagged};
 use crate::interface::config::SwimConfig;
 use crate::interface::error::ForgetError;
 use crate::interface::input::{Command, Input};
@@ -241,10 +241,10 @@ fn forget_update_expires_after_a_day() {
 #[test]
 fn returning_member_receives_missed_forget_updates() {
     for config in [SwimConfig::lifeguard(), SwimConfig::verified()] {
-        let mut bench = Bench::new(quiet(&config), &["a", "b"]);
+        let mut bench = Bench::new(quiet(&config), &["a", "b", "c"]);
         bench.gossip("a", vec![forget_update("old", 1)]);
         bench.now += Duration::from_hours(1);
-        bench.gossip("a", vec![claim("b", 1, NodeState::Failed, &["a"])]);
+        bench.gossip("a", failure("b", 1, &["a", "c"]));
         bench.gossip("a", vec![forget_update("x", 5), forget_update("y", 5)]);
         let text = bench.gossip("a", vec![claim("b", 2, NodeState::Alive, &[])]);
         assert!(text.contains("Gossip[forget y i5; forget x i5] -> b\n"), "{text}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kinfolk_core::{Incarnation, NodeState, NodeStatus};
 
-use super::bench::{Bench, claim, id, quiet, status};
+use super::bench::{Bench, claim, id, quiet, status, tagged};
 use crate::detection::peek;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{Command, Input, NoReply};
@@ -110,11 +110,11 @@ fn old_members_are_asked_in_bounded_batches() {
 #[test]
 fn claim_about_known_old_member_is_believed() {
     let mut bench = bench(&["a", "b"]);
-    let nodes = vec![Arc::new(status("b", 1, NodeState::Suspect))];
+    let nodes = vec![Arc::new(tagged("b", 2, NodeState::Suspect, &[("role", "db")]))];
     let told = bench.message("a", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL });
-    assert!(told.contains("event suspected b"), "{told}");
+    assert!(told.contains("event updated b"), "{told}");
     assert_eq!(asked(&bench), []);
-    assert_eq!(bench.known("b"), (1, NodeState::Suspect));
+    assert_eq!(bench.known("b"), (2, NodeState::Alive), "its own word counts, the suspicion has no proof");
 }
 
 #[test]

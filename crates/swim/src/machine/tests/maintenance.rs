@@ -32,9 +32,11 @@ fn silent_for(bench: &mut Bench, time: Duration, closed: bool) -> Vec<String> {
             let Output::Send { to, request: Some(request), message, .. } = output else { continue };
             text += &match message {
                 _ if to == id("a") => String::new(),
-                Message::PingReq { .. } => {
-                    bench.reply(request.0, to.as_str(), Message::Nack { closed, lossy: false })
-                }
+                Message::PingReq { .. } => bench.reply(
+                    request.0,
+                    to.as_str(),
+                    Message::Nack { closed, lossy: false, accusation: None },
+                ),
                 _ => bench.ack(request.0, to.as_str()),
             };
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use kinfolk_core::{NodeState, NodeStatus};
 
-use super::bench::{Bench, claim, id, quiet, status};
+use super::bench::{Bench, claim, id, proof, quiet, status};
+use crate::detection::peek;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::NoReply;
 use crate::interface::output::Output;
@@ -59,7 +60,8 @@ fn only_a_failure_of_another_waits_for_refutation() {
     let suspect = Arc::new(status("x", 1, NodeState::Suspect));
     let nodes = vec![left, suspect];
     bench.message("teller", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL });
-    assert_eq!((bench.known("s").1, bench.known("x").1), (NodeState::Left, NodeState::Suspect));
+    assert_eq!((bench.known("s").1, bench.known("x").1), (NodeState::Left, NodeState::Alive));
+    assert_eq!(bench.machine.stats().claims_unproved, 1, "the suspicion has no proof");
     told_failed(&mut bench, &["me"]);
     assert_eq!(bench.machine.stats().old_verdicts, 0);
 }
@@ -108,20 +110,47 @@ fn missed_refutation_arrives_with_the_answer() {
     assert_eq!(bench.known("s"), (2, NodeState::Alive));
 }
 
-/// This holds if the subject is silent, and if it answers without a refutation.
+/// The verdict has no proof. A subject that answers is alive, whatever others claim.
 #[test]
-fn verdict_stands_without_a_refutation() {
-    for answers in [false, true] {
-        let mut bench = verified(&["teller", "s", "x"]);
-        told_failed(&mut bench, &["s"]);
-        let request = asked(&mut bench, "s");
-        assert_eq!(bench.known("s").1, NodeState::Alive);
-        let outputs =
-            if answers { bench.ack(request, "s") } else { bench.no_reply(request, NoReply::Silent) };
-        assert!(outputs.contains("event failed s: reported; accused by teller"), "{outputs}");
-        assert_eq!(bench.known("s"), (1, NodeState::Failed));
-        assert!(bench.machine.queue().is_waiting(&id("s")), "the verdict is passed on now");
+fn silent_subject_of_an_old_verdict_is_watched() {
+    let names: Vec<String> = (0..20).map(|number| format!("n{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for unanswered in [None, Some(NoReply::Silent), Some(NoReply::Refused), Some(NoReply::Late)] {
+        let is_watched = matches!(unanswered, Some(NoReply::Silent | NoReply::Refused));
+        let mut bench = verified(&[&["teller"], &names[..]].concat());
+        let watches = |bench: &mut Bench, name| peek::watches(&mut bench.machine.owners.detection, &id(name));
+        let subject = names.iter().find(|name| !watches(&mut bench, name)).unwrap();
+        told_failed(&mut bench, &[subject]);
+        let request = asked(&mut bench, subject);
+        let outputs = match unanswered {
+            None => bench.ack(request, subject),
+            Some(why) => bench.no_reply(request, why),
+        };
+        assert!(!outputs.contains("event"), "{outputs}");
+        assert_eq!(bench.known(subject), (1, NodeState::Alive));
+        assert_eq!(watches(&mut bench, subject), is_watched, "it finds out by itself: {unanswered:?}");
+        assert!(!bench.machine.queue().is_waiting(&id(subject)), "nothing is passed on");
     }
+}
+
+/// The accusations of the proof are about the statement in the verdict, which is newer.
+#[test]
+fn verdict_on_a_newer_statement_brings_the_statement() {
+    let mut bench = verified(&["teller", "s", "x"]);
+    let nodes = vec![Arc::new(status("s", 3, NodeState::Failed))];
+    bench.message("teller", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL });
+    assert_eq!((bench.known("s"), bench.machine.stats().old_verdicts), ((3, NodeState::Alive), 1));
+    bench.gossip("teller", proof("s", 3, &["teller", "x"]));
+    assert_eq!(bench.known("s"), (3, NodeState::Failed));
+}
+
+#[test]
+fn proof_that_follows_an_old_verdict_counts_at_once() {
+    let mut bench = verified(&["teller", "s", "x"]);
+    told_failed(&mut bench, &["s"]);
+    let outputs = bench.gossip("teller", proof("s", 1, &["teller", "x"]));
+    assert!(outputs.contains("event failed s: reported; accused by teller, x"), "{outputs}");
+    assert_eq!(bench.known("s"), (1, NodeState::Failed));
 }
 
 #[test]
@@ -136,11 +165,13 @@ fn locally_prevented_question_decides_nothing() {
     assert!(told_failed(&mut bench, &["s"]).contains("-> s\n"), "the next exchange brings the verdict again");
 }
 
-/// In the modes of the papers an exchanged failure is believed at once too.
+/// In the modes of the papers every claim is believed at once, also an exchanged one.
 #[test]
-fn gossiped_failure_is_believed_at_once() {
+fn only_a_proved_failure_is_believed_at_once() {
     let mut bench = verified(&["teller", "s", "x"]);
     bench.gossip("teller", vec![claim("s", 1, NodeState::Failed, &["teller"])]);
+    assert_eq!((bench.known("s"), bench.machine.stats().claims_unproved), ((1, NodeState::Alive), 1));
+    bench.gossip("teller", proof("s", 1, &["teller", "x"]));
     assert_eq!(bench.known("s"), (1, NodeState::Failed));
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["teller", "s", "x"]);
     told_failed(&mut bench, &["s"]);
@@ -167,11 +198,12 @@ fn verdict_against_newer_statement_is_ignored() {
     assert_eq!((bench.known("s"), bench.machine.stats().old_verdicts), ((2, NodeState::Alive), 0));
 }
 
+/// The statement in it is the member's own: it came back after it left.
 #[test]
-fn verdict_about_a_left_member_is_believed_at_once() {
+fn verdict_about_a_left_member_brings_its_new_statement() {
     let mut bench = verified(&["teller", "s", "x"]);
     bench.gossip("x", vec![claim("s", 1, NodeState::Left, &[])]);
     let nodes = vec![Arc::new(status("s", 2, NodeState::Failed))];
     bench.message("teller", Message::Sync { nodes, after: None, want: false, only: Buckets::ALL });
-    assert_eq!((bench.known("s"), bench.machine.stats().old_verdicts), ((2, NodeState::Failed), 0));
+    assert_eq!((bench.known("s"), bench.machine.stats().old_verdicts), ((2, NodeState::Alive), 0));
 }

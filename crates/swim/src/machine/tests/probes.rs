@@ -44,7 +44,10 @@ fn silent_target_is_suspected_after_three_helpers() {
     "]]
     .assert_eq(&bench.tick());
     for (request, helper) in [(1, "b"), (2, "d"), (3, "c")] {
-        assert_eq!(bench.reply(request, helper, Message::Nack { closed: false, lossy: false }), "");
+        assert_eq!(
+            bench.reply(request, helper, Message::Nack { closed: false, lossy: false, accusation: None }),
+            ""
+        );
     }
     expect![[r"
         event suspected e: answered neither our probe nor 3 indirect ones (3 nacks); accused by me
@@ -60,7 +63,7 @@ fn answer_through_one_helper_clears_the_target() {
     bench.tick();
     bench.tick();
     bench.ack(1, "a");
-    bench.reply(2, "c", Message::Nack { closed: false, lossy: false });
+    bench.reply(2, "c", Message::Nack { closed: false, lossy: false, accusation: None });
     let next = bench.tick();
     assert!(!next.contains("suspected"), "{next}");
     assert_eq!(bench.machine.stats().indirect_acks, 1);

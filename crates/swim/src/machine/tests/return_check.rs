@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kinfolk_core::{NodeState, Reason};
 
-use super::bench::{Bench, claim, describe, id, quiet};
+use super::bench::{Bench, claim, describe, id, proof, quiet, suspicion};
 use crate::interface::config::SwimConfig;
 use crate::interface::input::NoReply;
 use crate::interface::output::Output;
@@ -35,11 +35,11 @@ fn pings(bench: &Bench) -> Vec<(u64, String)> {
     requests(bench, |message| matches!(message, Message::Ping { .. }))
 }
 
-/// Another member claims that this member failed, at its present incarnation. Returns the probes
-/// that follow.
+/// Other members prove that this member failed, at its present incarnation. Returns the probes that
+/// follow.
 fn declared_failed(bench: &mut Bench) -> Vec<(u64, String)> {
     let (incarnation, _) = bench.known("me");
-    bench.gossip("b", vec![claim("me", incarnation, NodeState::Failed, &["b"])]);
+    bench.gossip("b", proof("me", incarnation, &["b", "c"]));
     pings(bench)
 }
 
@@ -112,7 +112,8 @@ fn locally_prevented_probes_do_not_fail_the_trial() {
         bench.no_reply(*request, NoReply::Local);
     }
     assert_eq!(bench.known("me").0, 11);
-    let mut alone = self::bench(&[]);
+    let mut alone = self::bench(&["b", "c"]);
+    alone.gossip("b", ["b", "c"].map(|name| claim(name, 1, NodeState::Left, &[])).into());
     assert!(declared_failed(&mut alone).is_empty());
     assert_eq!(alone.known("me").0, 11);
 }
@@ -142,10 +143,10 @@ fn second_failure_within_45_s_costs_45_s() {
 fn suspicion_after_long_silence_needs_a_trial() {
     let mut bench = bench(&["a", "b", "c"]);
     pass_well(&mut bench, SECOND * 5);
-    bench.gossip("b", vec![claim("me", 10, NodeState::Suspect, &["b"])]);
+    bench.gossip("b", vec![suspicion("me", 10, "b")]);
     assert_eq!(bench.known("me").0, 11, "refuted at once while others are heard from");
     bench.pass(SECOND * 6);
-    bench.gossip("b", vec![claim("me", 11, NodeState::Suspect, &["b"])]);
+    bench.gossip("b", vec![suspicion("me", 11, "b")]);
     assert!(bench.known("me").0 == 11 && bench.machine.is_declared_failed());
 }
 
@@ -160,13 +161,13 @@ fn member_with_few_answers_refutes_after_a_trial() {
         let probes = pings(&few);
         answer(&mut few, &probes, one_in_four);
     }
-    few.gossip("b", vec![claim("me", 10, NodeState::Suspect, &["b"])]);
+    few.gossip("b", vec![suspicion("me", 10, "b")]);
     assert!(few.known("me").0 == 10 && few.machine.is_declared_failed());
 
     let mut out = bench(&["a", "b", "c"]);
     pass_well(&mut out, SECOND * 5);
     let probes = declared_failed(&mut out);
-    out.gossip("b", vec![claim("me", 10, NodeState::Suspect, &["b"])]);
+    out.gossip("b", vec![suspicion("me", 10, "b")]);
     assert_eq!(out.known("me").0, 10);
     answer(&mut out, &probes, 8);
     assert_eq!(out.known("me").0, 11);
@@ -207,7 +208,7 @@ fn pass_with_losses(bench: &mut Bench, time: Duration, lossy: bool) {
         }
         if let Some(((request, to), nacks)) = witnesses.split_last() {
             for (request, to) in nacks {
-                bench.reply(*request, to, Message::Nack { closed: false, lossy });
+                bench.reply(*request, to, Message::Nack { closed: false, lossy, accusation: None });
             }
             bench.ack(*request, to);
         }

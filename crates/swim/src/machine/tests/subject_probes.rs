@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kinfolk_core::NodeState;
 
-use super::bench::{Bench, claim, id};
+use super::bench::{Bench, claim, id, suspicion};
 use super::verified::{bench, requests_to, until_probed, until_sent};
 use crate::interface::input::{CheckId, Input, NoReply};
 use crate::interface::output::Output;
@@ -62,7 +62,7 @@ fn probe_on_a_closed_connection_is_repeated_once() {
 fn running_probe_is_not_replaced_by_the_next() {
     let mut bench = bench(&["a", "b", "c"]);
     // A suspect is probed each interval.
-    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    bench.gossip("b", vec![suspicion("a", 1, "b")]);
     bench.tick();
     let (first, sent) = (requests_to(&bench, "a")[0], bench.now);
     bench.now += Duration::from_millis(50);
@@ -146,7 +146,7 @@ fn prevented_probe_of_an_urgent_subject_is_repeated_soon() {
         // Until the subject is no longer new.
         probes_of_a(&mut bench, SECOND * 20, Duration::ZERO);
         if suspect {
-            bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+            bench.gossip("b", vec![suspicion("a", 1, "b")]);
         }
         if silent {
             super::verified::silent(&mut bench);

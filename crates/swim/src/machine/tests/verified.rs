@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kinfolk_core::NodeState;
 
-use super::bench::{Bench, claim, id, quiet};
+use super::bench::{Bench, claim, id, quiet, suspicion};
 use crate::detection::peek;
 use crate::interface::config::SwimConfig;
 use crate::interface::input::{CheckId, Input, NoReply};
@@ -71,7 +71,7 @@ pub(super) fn silent(bench: &mut Bench) -> String {
 }
 
 pub(super) fn nack(closed: bool) -> Message {
-    Message::Nack { closed, lossy: false }
+    Message::Nack { closed, lossy: false, accusation: None }
 }
 
 /// `a` does not answer this member, and the witnesses report that it did not answer them either.
@@ -275,13 +275,13 @@ fn old_claim_of_failure_is_refuted_again() {
 #[test]
 fn received_suspicion_starts_a_probe_at_once() {
     let mut bench = bench(&["a", "b", "c"]);
-    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b"])]);
+    bench.gossip("b", vec![suspicion("a", 1, "b")]);
     let told = bench.pass(Duration::from_millis(1));
-    assert!(told.contains("Ping[a i1 suspect by [b]] -> a"), "{told}");
+    assert!(told.contains("Ping[b accuses a i1: Silent { for_ms: 1000 }] -> a"), "{told}");
     let ack = requests_to(&bench, "a").first().copied().unwrap_or_default();
     bench.ack(ack, "a");
     let mut bench = self::bench(&["a", "b", "c"]);
-    bench.gossip("b", vec![claim("a", 1, NodeState::Suspect, &["b", "c"])]);
+    bench.gossip("b", vec![suspicion("a", 1, "b"), suspicion("a", 1, "c")]);
     peek::watch_nobody(&mut bench.machine.owners.detection, &mut bench.machine.cx);
     bench.pass(SECOND * 100);
     assert_eq!(bench.known("a").1, NodeState::Suspect);

@@ -1,0 +1,414 @@
+//! Signed accusations (`Mode::Verified`): who accuses which member, and whether that proves a
+//! failure. One liar must not evict a member, so a failure that others claim needs several accusers
+//! that may watch the member.
+//!
+//! ```text
+//!   an accusation ──> kept, while its subject has not refuted it
+//!        │
+//!        └─> of entitled and trusted accusers ──┬─ one ────────────> the subject is suspect
+//!                                               └─ several, grave ──> the subject has failed
+//!   the subject refutes ──> record.rs: each accuser has accused falsely, once more
+//! ```
+//!
+//! This module does not know who watches which member: its caller says who is entitled. The papers'
+//! modes do not use it. There every claim is believed, as in the papers.
+
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use kinfolk_core::signed::{Accusation, Charge};
+use kinfolk_core::{Incarnation, Instant, NodeId, NodeState, NodeStatus};
+
+use crate::context::Context;
+pub(crate) use record::AccuserRecord;
+use record::Records;
+
+/// How many accusations of one member are kept: one of each accuser. At most 4 are needed.
+const PER_SUBJECT_MAX: usize = 8;
+/// How many members have accusations at a time, tombstones included. One more replaces the one that
+/// was accused first. If it is still silent, its watchers accuse it again.
+const SUBJECTS_MAX: usize = 4_096;
+/// An instance starts with the milliseconds of its clock as its incarnation, and refutations raise
+/// it by one. So an incarnation this much higher is that of a new instance.
+const NEW_INSTANCE_AFTER: Duration = Duration::from_secs(1);
+/// How many accusers a failure needs at least if some of them reach the subject now and then. One
+/// bad path makes a member lossy for one honest watcher. Most of its watchers must agree, as in
+/// this member's own verdict.
+const LOSSY_NEEDED: usize = 3;
+/// How many accusations of members that are unknown here are kept. Names can be invented, and must
+/// not push out the accusations of members.
+pub(crate) const OF_UNKNOWN_MAX: usize = 256;
+/// How many accused members are weighed again after one change of the view.
+const WEIGHED_AT_ONCE: usize = 8;
+/// A silence of less than twice this is no reason to send an accusation again. With short probe
+/// intervals a few hundred milliseconds are grave already.
+const MINIMAL_SILENCE_MS: u32 = 50;
+/// How many accusations of one statement are passed on: as many as a failure may need.
+pub(crate) const SENT_MAX: usize = 4;
+
+/// The accusations that this member knows.
+#[derive(Debug, Default)]
+pub(crate) struct Accusations {
+    of: BTreeMap<NodeId, Accused>,
+    /// Counts the subjects, so that the oldest can be found.
+    numbers: u64,
+    records: Records,
+    /// The accused members that are to be weighed again.
+    due: BTreeSet<NodeId>,
+    /// The members that returned from a failure, with the incarnation that had failed. What they
+    /// accused before proves nothing: they may have been on the other side of a partition.
+    returned: BTreeMap<NodeId, Incarnation>,
+    /// The accused member that became due last.
+    weighed_last: Option<NodeId>,
+    /// The subjects that this member accused as a witness, with their incarnation. A subject that
+    /// answers again must raise it, so that the accusation cannot be used later.
+    untold: BTreeMap<NodeId, Incarnation>,
+}
+
+/// The accusations of one member: one of each accuser, its latest. They may be about different
+/// incarnations, so that an accusation of a future one does not push out the others.
+#[derive(Debug)]
+struct Accused {
+    number: u64,
+    accusations: Vec<Kept>,
+}
+
+/// An accusation, and whether this member has passed it on.
+#[derive(Debug)]
+struct Kept {
+    accusation: Accusation,
+    passed_on: bool,
+    /// Whether the accuser was entitled in this generation of the view.
+    entitled: Option<(u64, bool)>,
+}
+
+/// What a refutation means for the accusers.
+#[derive(Debug, Default)]
+pub(crate) struct Refuted {
+    /// How many accusations were refuted.
+    pub(crate) count: u64,
+    /// The accusers whose accusations do not count from now on.
+    pub(crate) distrusted: Vec<NodeId>,
+}
+
+/// What the accusations of a member prove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Proved {
+    /// Nothing: no entitled and trusted member accuses it.
+    Nothing,
+    /// It is suspect.
+    Suspicion,
+    /// It has failed.
+    Failure,
+}
+
+impl Accusations {
+    /// Keeps an accusation in place of an earlier one of the same accuser, if it is about a higher
+    /// incarnation or is graver. Returns whether it is kept.
+    pub(crate) fn add(&mut self, now: Instant, accusation: &Accusation) -> bool {
+        let Accusation { subject, accuser, .. } = accusation;
+        self.make_room(subject);
+        let numbers = &mut self.numbers;
+        let accused = self.of.entry(subject.clone()).or_insert_with(|| {
+            *numbers += 1;
+            Accused { number: *numbers, accusations: Vec::new() }
+        });
+        let is_full = accused.accusations.len() >= PER_SUBJECT_MAX;
+        let kept = Kept { accusation: accusation.clone(), passed_on: false, entitled: None };
+        let failed = self.returned.get(accuser);
+        match accused.accusations.iter_mut().find(|known| known.accusation.accuser == *accuser) {
+            Some(known) if !replaces(accusation, &known.accusation, failed) => return false,
+            Some(known) => {
+                let is_other = known.accusation.incarnation != accusation.incarnation;
+                *known = kept;
+                if is_other {
+                    self.records.accused(now, accuser);
+                }
+            }
+            None if is_full => return false,
+            None => {
+                accused.accusations.push(kept);
+                self.records.accused(now, accuser);
+            }
+        }
+        true
+    }
+
+    fn make_room(&mut self, subject: &NodeId) {
+        if self.of.len() >= SUBJECTS_MAX && !self.of.contains_key(subject) {
+            let oldest = self.of.iter().min_by_key(|(_, accused)| accused.number).map(|(id, _)| id.clone());
+            oldest.map(|id| self.of.remove(&id));
+        }
+    }
+
+    /// The accusations against this statement.
+    fn against(&self, id: &NodeId, incarnation: Incarnation) -> impl Iterator<Item = &Accusation> {
+        let kept = self.of.get(id).into_iter().flat_map(|accused| &accused.accusations);
+        kept.map(|kept| &kept.accusation).filter(move |accusation| accusation.incarnation == incarnation)
+    }
+
+    /// The accusers of this statement, in the order in which this member heard of them.
+    pub(crate) fn accusers(&self, id: &NodeId, incarnation: Incarnation) -> Vec<NodeId> {
+        self.against(id, incarnation).map(|accusation| accusation.accuser.clone()).collect()
+    }
+
+    /// The accusations that go with a claim about this statement: the gravest first.
+    pub(crate) fn proof_of(&self, status: &NodeStatus) -> Vec<Accusation> {
+        let mut all: Vec<Accusation> = self.against(&status.id, status.incarnation).cloned().collect();
+        all.sort_by_key(|accusation| std::cmp::Reverse(weight(accusation.charge)));
+        all.truncate(SENT_MAX);
+        all
+    }
+
+    /// What the accusations of this statement prove. `is_entitled` says who may watch the subject,
+    /// `needed` is how many a failure needs, and a silence is grave from `grave` on.
+    pub(crate) fn prove(
+        &self,
+        (now, id, incarnation): (Instant, &NodeId, Incarnation),
+        is_entitled: impl Fn(&NodeId) -> bool,
+        (needed, grave): (usize, Duration),
+    ) -> Proved {
+        let counts =
+            |accusation: &&Accusation| self.counts(now, accusation) && is_entitled(&accusation.accuser);
+        let counting: Vec<&Accusation> = self.against(id, incarnation).filter(counts).collect();
+        let is_lossy = |accusation: &&&Accusation| accusation.charge == Charge::Lossy;
+        let is_down = |accusation: &&&Accusation| match accusation.charge {
+            Charge::PortClosed => true,
+            Charge::Silent { for_ms } => Duration::from_millis(for_ms.into()) >= grave,
+            Charge::Lossy => false,
+        };
+        let down = counting.iter().filter(is_down).count();
+        let with_lossy = down + counting.iter().filter(is_lossy).count();
+        if down >= needed || with_lossy >= needed.max(LOSSY_NEEDED) {
+            Proved::Failure
+        } else if counting.is_empty() {
+            Proved::Nothing
+        } else {
+            Proved::Suspicion
+        }
+    }
+
+    /// Whether an accusation counts, if its accuser is entitled.
+    fn counts(&self, now: Instant, accusation: &Accusation) -> bool {
+        let Accusation { accuser, accuser_incarnation, .. } = accusation;
+        !is_from_before(*accuser_incarnation, self.returned.get(accuser))
+            && !self.records.is_distrusted(now, accuser)
+    }
+
+    /// A member has returned. This incarnation of it had failed.
+    pub(crate) fn returned(&mut self, id: &NodeId, failed: Incarnation) {
+        if self.returned.len() >= SUBJECTS_MAX {
+            self.returned.pop_first();
+        }
+        self.returned.insert(id.clone(), failed);
+    }
+
+    /// Whether accusations of a further member that is unknown here may be kept.
+    pub(crate) fn has_room_for_unknown(&self, id: &NodeId) -> bool {
+        self.of.len() < OF_UNKNOWN_MAX || self.of.contains_key(id)
+    }
+
+    /// The accusers of this statement for which `is_entitled` holds. Asks it once for each
+    /// accuser, and again when `generation` changes: it costs time for each member of the group.
+    pub(crate) fn entitled(
+        &mut self,
+        (id, incarnation): (&NodeId, Incarnation),
+        generation: u64,
+        is_entitled: impl Fn(&NodeId) -> bool,
+    ) -> Vec<NodeId> {
+        let Some(accused) = self.of.get_mut(id) else { return Vec::new() };
+        let present = accused.accusations.iter_mut().filter(|kept| kept.accusation.incarnation == incarnation);
+        let mut entitled = Vec::new();
+        for kept in present {
+            let accuser = &kept.accusation.accuser;
+            let known = kept.entitled.filter(|(at, _)| *at == generation);
+            let (_, may) = *kept.entitled.insert(known.unwrap_or_else(|| (generation, is_entitled(accuser))));
+            if may {
+                entitled.push(accuser.clone());
+            }
+        }
+        entitled
+    }
+
+    /// Takes the accusations of this statement that were not passed on yet, and that `counts`
+    /// selects. At most [`SENT_MAX`] accusations of a statement are passed on.
+    pub(crate) fn take_fresh(
+        &mut self,
+        id: &NodeId,
+        incarnation: Incarnation,
+        counts: impl Fn(&NodeId) -> bool,
+    ) -> Vec<Accusation> {
+        let Some(accused) = self.of.get_mut(id) else { return Vec::new() };
+        let is_present = |kept: &&mut Kept| kept.accusation.incarnation == incarnation;
+        let present: Vec<&mut Kept> = accused.accusations.iter_mut().filter(is_present).collect();
+        let mut passed_on = present.iter().filter(|kept| kept.passed_on).count();
+        let mut fresh = Vec::new();
+        for kept in present {
+            if !kept.passed_on && passed_on < SENT_MAX && counts(&kept.accusation.accuser) {
+                kept.passed_on = true;
+                passed_on += 1;
+                fresh.push(kept.accusation.clone());
+            }
+        }
+        fresh
+    }
+
+    /// The same, of entitled and trusted accusers.
+    pub(crate) fn take_fresh_counting(
+        &mut self,
+        (now, id, incarnation): (Instant, &NodeId, Incarnation),
+        is_entitled: impl Fn(&NodeId) -> bool,
+    ) -> Vec<Accusation> {
+        let counting: Vec<NodeId> = self
+            .against(id, incarnation)
+            .filter(|accusation| self.counts(now, accusation) && is_entitled(&accusation.accuser))
+            .map(|accusation| accusation.accuser.clone())
+            .collect();
+        self.take_fresh(id, incarnation, |accuser| counting.contains(accuser))
+    }
+
+    /// The view has changed in this member. Its accusations are weighed again: the statement that
+    /// they are about may have arrived. So are those of a few other members: other accusers may be
+    /// entitled now.
+    pub(crate) fn view_changed(&mut self, id: &NodeId) {
+        if self.of.is_empty() {
+            return;
+        }
+        if self.of.contains_key(id) {
+            self.due.insert(id.clone());
+        }
+        let after = self.weighed_last.take();
+        let rest = self.of.keys().filter(|id| Some(*id) > after.as_ref());
+        let some: Vec<NodeId> = rest.take(WEIGHED_AT_ONCE).cloned().collect();
+        self.weighed_last = some.last().filter(|_| some.len() == WEIGHED_AT_ONCE).cloned();
+        self.due.extend(some);
+    }
+
+    /// The next member whose accusations are to be weighed again.
+    pub(crate) fn next_due(&mut self) -> Option<NodeId> {
+        self.due.pop_first()
+    }
+
+    /// The members other than `id` that are accused and suspect: they may be dead, so they do not
+    /// stand between a member and its watcher.
+    pub(crate) fn suspects(&self, cx: &Context, id: &NodeId) -> BTreeSet<NodeId> {
+        let is_suspect = |other: &&NodeId| {
+            *other != id && cx.members.get(other).is_some_and(|node| node.state == NodeState::Suspect)
+        };
+        self.of.keys().filter(is_suspect).cloned().collect()
+    }
+
+    /// Whether the accusations of this member do not count.
+    pub(crate) fn distrusts(&self, now: Instant, id: &NodeId) -> bool {
+        self.records.is_distrusted(now, id)
+    }
+
+    /// The number of members whose accusations do not count.
+    pub(crate) fn distrusted(&self, now: Instant) -> usize {
+        self.records.distrusted(now)
+    }
+
+    /// A member has stated itself with this incarnation. That refutes the accusations of earlier
+    /// ones, unless a new instance of the member says it: then the former one may have crashed.
+    pub(crate) fn refuted(&mut self, now: Instant, id: &NodeId, incarnation: Incarnation) -> Refuted {
+        let mut refuted = Refuted::default();
+        let Some(accused) = self.of.get_mut(id) else { return refuted };
+        let records = &mut self.records;
+        let mut accusers_of: BTreeMap<Incarnation, usize> = BTreeMap::new();
+        for Kept { accusation, .. } in &accused.accusations {
+            *accusers_of.entry(accusation.incarnation).or_default() += 1;
+        }
+        accused.accusations.retain(|Kept { accusation, .. }| {
+            let is_earlier = accusation.incarnation < incarnation;
+            if is_earlier && incarnation <= accusation.incarnation.later_by(NEW_INSTANCE_AFTER) {
+                refuted.count += 1;
+                // What several members found was most likely true. Otherwise a member that stalls
+                // now and then would discredit its watchers.
+                let is_alone = accusers_of.get(&accusation.incarnation) == Some(&1);
+                if is_alone && records.refuted(now, &accusation.accuser) {
+                    refuted.distrusted.push(accusation.accuser.clone());
+                }
+            }
+            !is_earlier
+        });
+        if accused.accusations.is_empty() {
+            self.of.remove(id);
+        }
+        refuted
+    }
+
+    /// A member has failed: its accusers were right.
+    pub(crate) fn confirmed(&mut self, now: Instant, id: &NodeId, incarnation: Incarnation) {
+        for accuser in self.accusers(id, incarnation) {
+            self.records.confirmed(now, &accuser);
+        }
+    }
+
+    /// A tombstone was removed, or a member left: nothing is left to prove.
+    pub(crate) fn forget(&mut self, id: &NodeId) {
+        self.of.remove(id);
+        self.untold.remove(id);
+    }
+
+    /// This member has accused a subject as a witness.
+    pub(crate) fn testified(&mut self, id: &NodeId, incarnation: Incarnation) {
+        if self.untold.len() < SUBJECTS_MAX {
+            self.untold.insert(id.clone(), incarnation);
+        }
+    }
+
+    /// A member answers. Returns whether it must learn that this member accused its present
+    /// statement. That is so until it raises its incarnation, because a notice may be lost.
+    pub(crate) fn owes_notice(&mut self, id: &NodeId, incarnation: Incarnation) -> bool {
+        // Mostly nothing is owed.
+        let Some(accused) = self.untold.get(id) else { return false };
+        let is_present = *accused == incarnation;
+        if !is_present {
+            self.untold.remove(id);
+        }
+        is_present
+    }
+
+    /// What is known of an accuser.
+    pub(crate) fn record(&self, id: &NodeId) -> Option<&AccuserRecord> {
+        self.records.get(id)
+    }
+}
+
+/// Whether an accusation replaces one of the same accuser. `failed`: the incarnation of the accuser
+/// that had failed before its return.
+fn replaces(accusation: &Accusation, known: &Accusation, failed: Option<&Incarnation>) -> bool {
+    let is_void = |accusation: &Accusation| is_from_before(accusation.accuser_incarnation, failed);
+    accusation.incarnation > known.incarnation
+        || accusation.incarnation == known.incarnation
+            && (is_graver(accusation.charge, known.charge) || is_void(known) && !is_void(accusation))
+}
+
+/// Whether the accuser stated this incarnation before it failed and returned.
+fn is_from_before(accuser_incarnation: Incarnation, failed: Option<&Incarnation>) -> bool {
+    failed.is_some_and(|failed| accuser_incarnation <= *failed)
+}
+
+/// Whether a charge is graver than one that is known: of another kind, or a silence of at least
+/// twice the time. So an accuser has a bounded number of charges against one statement.
+fn is_graver(charge: Charge, known: Charge) -> bool {
+    match (charge, known) {
+        (Charge::Silent { for_ms }, Charge::Silent { for_ms: before }) => {
+            u64::from(for_ms) >= u64::from(before.max(MINIMAL_SILENCE_MS)) * 2
+        }
+        _ => weight(charge) > weight(known),
+    }
+}
+
+/// How grave a charge is. A longer silence is graver.
+fn weight(charge: Charge) -> u64 {
+    match charge {
+        Charge::Silent { for_ms } => u64::from(for_ms),
+        Charge::Lossy => u64::from(u32::MAX) + 1,
+        Charge::PortClosed => u64::from(u32::MAX) + 2,
+    }
+}
