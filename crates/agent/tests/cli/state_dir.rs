@@ -128,7 +128,7 @@ fn damaged_state_file_is_set_aside_with_a_warning() {
     let cluster = TestCluster::new();
     let dir = dir(&cluster, "alpha");
     fs::create_dir(&dir).unwrap();
-    fs::write(Path::new(&dir).join("kinfolk.state"), "kinfolk\x01what is this").unwrap();
+    fs::write(Path::new(&dir).join("kinfolk.state"), "kinfolk\x02what is this").unwrap();
     let args = cluster.args("alpha", &["--state-dir", &dir]);
     cluster.issue("alpha");
     let args: Vec<&str> = args.iter().map(String::as_str).collect();

@@ -36,8 +36,8 @@ fn ports(targets: &Targets) -> Vec<u16> {
 }
 
 /// A certificate for each member: these tests do not read it.
-fn any_certificate(fingerprint: &Fingerprint) -> Option<Bytes> {
-    Some(Bytes::copy_from_slice(fingerprint.as_bytes()))
+fn certificate(fingerprint: &Fingerprint) -> Bytes {
+    Bytes::copy_from_slice(fingerprint.as_bytes())
 }
 
 fn blank() -> Record {
@@ -91,7 +91,7 @@ fn lonely_member_contacts_left_members() {
     let registry = registry(&[status("a", 2, NodeState::Left)]);
     let contacts = noted(&registry);
     assert_eq!(ports(&contacts.targets(&registry.snapshot())), [2]);
-    let record = contacts.record(&blank(), Incarnation::new(9), any_certificate);
+    let record = contacts.record(&blank(), Incarnation::new(9), |fingerprint| Some(certificate(fingerprint)));
     let again = self::registry(&[]);
     let mut contacts = Contacts::new(id("me"), Some(&record));
     contacts.note(&again.snapshot());
@@ -129,7 +129,7 @@ fn left_member_contacts_none_until_a_seed_is_given() {
     contacts.leave();
     contacts.note(&registry.snapshot());
     contacts.add_seeds(&["late:1".to_owned()]);
-    let record = contacts.record(&blank(), Incarnation::new(9), any_certificate);
+    let record = contacts.record(&blank(), Incarnation::new(9), |fingerprint| Some(certificate(fingerprint)));
     assert!(record.left && record.members.len() == 1, "{record:?}");
 
     let again = self::registry(&[]);
@@ -147,7 +147,7 @@ fn stopped_member_contacts_others_after_restart() {
     let mut contacts = noted(&registry);
     let _ = registry.apply(status("me", 1, NodeState::Left));
     contacts.note(&registry.snapshot());
-    let record = contacts.record(&blank(), Incarnation::new(9), any_certificate);
+    let record = contacts.record(&blank(), Incarnation::new(9), |fingerprint| Some(certificate(fingerprint)));
     assert!(!record.left);
     let contacts = Contacts::new(id("me"), Some(&record));
     assert_eq!(ports(&contacts.targets(&self::registry(&[]).snapshot())), [2]);
@@ -204,11 +204,15 @@ fn member_without_certificate_is_not_recorded() {
 #[test]
 fn record_restores_the_members() {
     let nodes = [status("a", 2, NodeState::Failed), status("b", 3, NodeState::Alive)];
-    let record = noted(&registry(&nodes)).record(&blank(), Incarnation::new(9), any_certificate);
+    let record = noted(&registry(&nodes))
+        .record(&blank(), Incarnation::new(9), |fingerprint| Some(certificate(fingerprint)));
     assert_eq!(record.members[0].id, id("b"), "alive members come first");
     let contacts = Contacts::new(id("me"), Some(&record));
     assert_eq!(ports(&contacts.targets(&registry(&[]).snapshot())), [2, 3]);
-    assert_eq!(contacts.record(&record, record.ceiling, any_certificate), record);
+    assert_eq!(
+        contacts.record(&record, record.ceiling, |fingerprint| Some(certificate(fingerprint))),
+        record
+    );
 }
 
 #[test]
@@ -223,7 +227,10 @@ fn seeds_are_not_contacted_during_a_join() {
     drop(first);
     assert!(seeds().is_empty(), "another join is under way");
     assert_eq!(
-        contacts.lock().record(&blank(), Incarnation::ZERO, any_certificate).seeds,
+        contacts
+            .lock()
+            .record(&blank(), Incarnation::ZERO, |fingerprint| Some(certificate(fingerprint)))
+            .seeds,
         ["a:1"],
         "the record has the seed all the same"
     );

@@ -6,7 +6,7 @@
 //!   a receiver:  Unverified<T> ── Verify ──> Verified<T>     or a Refusal, and nothing changes
 //! ```
 //!
-//! This module says which bytes are signed ([`bytes`]) and what must hold. It computes no
+//! This module says which bytes are signed (`bytes.rs`) and what must hold. It computes no
 //! signatures: the program that runs the protocol implements [`Sign`] and [`Verify`].
 
 mod accusation;

@@ -148,7 +148,7 @@ impl Liar {
         let _answer = self.ask(by, &ask).await;
     }
 
-    /// Makes the peers ask the liar for its description: it states itself anew, without one. The
+    /// Makes the peers ask the liar for its description: it states itself again, without one. The
     /// page has its lies.
     pub(crate) async fn be_described(&self, by: &[Peer]) {
         let gossip = vec![update(self.restate(|_| {}).without_description())];

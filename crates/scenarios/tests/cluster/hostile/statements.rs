@@ -48,7 +48,7 @@ fn address_of_an_honest_member_as_ones_own_does_not_harm_it() {
 }
 
 /// The victim's tags are too large for gossip. So its statement comes without them, and the members
-/// ask for them whoever told them of the statement: here the liar.
+/// ask the member for them that told them of the statement: here the liar.
 #[test]
 fn description_that_does_not_match_the_signed_hash_is_refused() {
     with_scenes(async |scene| {
