@@ -11,7 +11,7 @@ const OPTIMISED: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-swim",
 
 /// The commands of the experiments that the gate runs. Their quick form is quick in debug builds
 /// too, and checks enough to be useful.
-const EXPERIMENTS: &[&str] = &["swim"];
+const EXPERIMENTS: &[&str] = &["swim", "hostile"];
 
 /// Runs the smoke test, or compares runs with the recorded checksums.
 ///

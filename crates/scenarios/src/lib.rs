@@ -11,6 +11,7 @@
 
 mod fleet;
 mod history;
+pub mod liar;
 mod link;
 mod net;
 pub mod overload;

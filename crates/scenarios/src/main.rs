@@ -1,5 +1,6 @@
 //! The scenarios as a program. `cargo xtask storm`, `chaos` and `soak` run it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -7,7 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 use kinfolk_scenarios::overload::{OverloadOptions, group, overload};
-use kinfolk_scenarios::processes::{Case, ChaosOptions, Completion, SoakOptions, chaos, soak};
+use kinfolk_scenarios::processes::{
+    AttackOptions, Case, ChaosOptions, Completion, SoakOptions, attack, chaos, soak,
+};
 use kinfolk_scenarios::run;
 use kinfolk_scenarios::storm::{Tally, storm};
 
@@ -32,6 +35,9 @@ enum Command {
     ///
     /// It needs root and CPU control groups. Build it with `--release`.
     Overload(OverloadArgs),
+    /// Attack the agents of the scenario `liar`
+    #[command(hide = true)]
+    Attack(AttackArgs),
     /// Start the members for `overload`
     #[command(hide = true)]
     OverloadGroup {
@@ -61,7 +67,7 @@ struct ChaosArgs {
     /// Run only this scenario; repeat it for more
     #[arg(long, value_name = "NAME")]
     only: Vec<Case>,
-    /// The number of agents, 3 to 99 [default: 15, with --quick 6]
+    /// The number of agents, 3 to 99 [default: 15, with --quick 6, for `liar` 5]
     #[arg(long, value_parser = clap::value_parser!(u8).range(3..=99))]
     agents: Option<u8>,
     /// How long the partition of the full form lasts, in seconds
@@ -81,6 +87,20 @@ struct SoakArgs {
     agents: u8,
     #[command(flatten)]
     run: RunArgs,
+}
+
+#[derive(Args)]
+struct AttackArgs {
+    #[arg(long)]
+    cert: PathBuf,
+    #[arg(long)]
+    key: PathBuf,
+    #[arg(long)]
+    ca: PathBuf,
+    #[arg(long)]
+    listen: SocketAddr,
+    #[arg(long)]
+    victim: Vec<String>,
 }
 
 #[derive(Args)]
@@ -129,6 +149,7 @@ fn main() -> ExitCode {
         }
         Command::Chaos(args) => args.options().and_then(|options| chaos(&options)),
         Command::Soak(args) => args.options().and_then(|options| soak(&options)),
+        Command::Attack(args) => attack(&args.options()).map(|()| Completion::Complete),
         Command::Overload(args) => overload(&args.options()).map(|()| Completion::Complete),
         Command::OverloadGroup { members } => group(members).map(|()| Completion::Complete),
     };
@@ -167,6 +188,13 @@ impl SoakArgs {
             json: self.run.json,
             keep: self.run.keep,
         })
+    }
+}
+
+impl AttackArgs {
+    fn options(self) -> AttackOptions {
+        let Self { cert, key, ca, listen, victim } = self;
+        AttackOptions { cert, key, ca, listen, victims: victim }
     }
 }
 

@@ -4,9 +4,12 @@
 mod bounded;
 mod crash_known;
 mod dissemination;
+mod honest_stay;
 mod incarnations;
 mod no_false_failure;
 mod no_resurrection;
+mod nothing_forged;
+mod nothing_invented;
 mod partition;
 mod pause_tolerated;
 mod precedence;
@@ -18,9 +21,12 @@ mod views_true;
 
 pub use bounded::Bounded;
 pub use crash_known::CrashKnown;
+pub use honest_stay::HonestStay;
 pub use incarnations::Incarnations;
 pub use no_false_failure::NoFalseFailure;
 pub use no_resurrection::NoResurrection;
+pub use nothing_forged::NothingForged;
+pub use nothing_invented::NothingInvented;
 pub use partition::PartitionHeld;
 pub use pause_tolerated::PauseTolerated;
 pub use precedence::Precedence;

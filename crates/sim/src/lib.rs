@@ -19,6 +19,7 @@ mod clock;
 pub mod experiments;
 mod faults;
 mod figures;
+pub mod hostile;
 pub mod invariants;
 mod load;
 mod network;

@@ -87,6 +87,8 @@ enum Command {
     /// Too little CPU: joins, lost connections, and CPU that is taken away, with the cost of a
     /// handshake.
     Overload(Options),
+    /// Members that lie: one with each strategy, and colluders against each quorum of accusers.
+    Hostile(Options),
 }
 
 #[derive(Args)]
@@ -124,6 +126,7 @@ fn main() -> ExitCode {
         Command::Scale(options) => experiment_command::run("scale", &options),
         Command::Names(options) => experiment_command::run("names", &options),
         Command::Overload(options) => experiment_command::run("overload", &options),
+        Command::Hostile(options) => experiment_command::run("hostile", &options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

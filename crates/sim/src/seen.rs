@@ -42,6 +42,8 @@ pub enum What {
 pub struct Verdict {
     /// The first accuser, if any is known.
     pub accuser: Option<NodeIndex>,
+    /// Whether no other accuser is known.
+    pub alone: bool,
     /// Whether the member found it by its own evidence; otherwise another member reported it.
     pub own: bool,
 }
@@ -51,6 +53,7 @@ impl Seen {
     pub(crate) fn of(at: Instant, node: NodeIndex, event: &ClusterEvent) -> Option<Self> {
         let verdict = |cause: &kinfolk_core::Cause| Verdict {
             accuser: cause.accusers.first().and_then(NodeIndex::of),
+            alone: cause.accusers.len() <= 1,
             own: !matches!(cause.reason, Reason::Reported),
         };
         let what = match event {

@@ -41,7 +41,7 @@ use crate::trace::Trace;
 use crate::traffic::Traffic;
 use crate::truth::Truth;
 
-use self::hostile::Hostile;
+use self::hostile::{Hostile, Spies};
 pub(crate) use self::setup::keys;
 pub(crate) use self::traffic::Outgoing;
 
@@ -81,6 +81,8 @@ pub struct World {
     peers: Option<Vec<BTreeSet<NodeIndex>>>,
     /// The node that changes its messages before it sends them, if there is one.
     hostile: Option<Hostile>,
+    /// The hostile nodes that keep what they hear.
+    spies: Spies,
 }
 
 /// How much the world observes, which decides its speed.

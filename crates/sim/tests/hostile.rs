@@ -1,12 +1,13 @@
-//! A member with a valid certificate sends forged statements about others. Nobody believes them,
-//! each such message is refused, and the members go on as before.
+//! Members with valid certificates send forged statements about others, and attack by strategies.
+//! Nobody believes what is forged, and fewer liars than the quorum remove no honest member.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::signed::{Proof, prove};
 use kinfolk_core::{Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Tags};
-use kinfolk_sim::{Fault, Kind, NodeIndex, Scenario, Step, Trace, World, checks};
+use kinfolk_sim::hostile::{self, Attack, Collusion, Form, Schedule, Strategy};
+use kinfolk_sim::{Fault, Kind, NodeIndex, Scenario, Step, Streams, Trace, World, checks, side_by_side};
 use kinfolk_swim::{Buckets, Message, SwimConfig, Update, UserMessage};
 
 /// The member that sends forged statements. It runs the protocol, too.
@@ -166,5 +167,87 @@ fn light_world_of_correct_members_refuses_nothing() {
             world.run_until(scenario.end);
             assert_eq!(world.traffic_of_all().messages_refused, 0, "{kind}, {}", scenario.mode());
         }
+    }
+}
+
+/// Runs an attack with all invariants, from before it until all views are true again. Returns how
+/// many grave accusations of honest members the liars kept.
+fn attack(strategy: Strategy, nodes: usize, quorum: usize, seed: u64) -> usize {
+    let config = SwimConfig { accusers_required: quorum, ..SwimConfig::verified() };
+    let first = Streams::new(seed).faults.below(nodes);
+    let liars: Vec<_> = (0..quorum - 1).map(|liar| NodeIndex((first + liar) % nodes)).collect();
+    let scenario = Scenario::bare(nodes, config);
+    let checks = hostile::checks(&scenario.config, &liars);
+    let mut world = World::preformed(&scenario, seed, Trace::off(), checks);
+    run_for(&mut world, Duration::from_secs(5));
+    let mut attack = Attack::begin(&mut world, nodes, strategy, &liars, seed);
+    attack.run(&mut world, Duration::from_secs(50), |_, _| ());
+    world.run_until(world.now() + Duration::from_secs(40));
+    world.finish();
+    assert_eq!(world.broken(), None, "{strategy}, {nodes} members, quorum {quorum}, seed {seed}");
+    attack.kept_grave()
+}
+
+/// Each with these sizes, with one liar fewer than the quorum, and with these seeds.
+fn assert_harmless(strategies: &[Strategy], sizes: &[usize], seeds: u64) -> usize {
+    let mut jobs = Vec::new();
+    for strategy in strategies {
+        for nodes in sizes {
+            for quorum in [2, 3] {
+                jobs.extend((1..=seeds).map(|seed| (*strategy, *nodes, quorum, seed)));
+            }
+        }
+    }
+    let run = |job: &(Strategy, usize, usize, u64)| attack(job.0, job.1, job.2, job.3);
+    side_by_side(&jobs, run).into_iter().sum()
+}
+
+#[test]
+fn false_verdicts_of_fewer_liars_than_the_quorum_remove_nobody() {
+    let forms = [Form::Claim, Form::Accusation, Form::InventedAccuser];
+    let slow = [Schedule::Once, Schedule::EachSecond];
+    let strategies: Vec<_> =
+        forms.into_iter().flat_map(|form| slow.map(|schedule| Strategy::Condemn(form, schedule))).collect();
+    assert_harmless(&strategies, &[8, 32], 1);
+    assert_harmless(&[Strategy::Suspect, Strategy::Forge], &[8, 32], 1);
+    let floods = forms.map(|form| Strategy::Condemn(form, Schedule::Flood));
+    assert_harmless(&floods, &[8], 1);
+}
+
+#[test]
+fn repeated_accusations_of_honest_members_remove_nobody() {
+    let kept = assert_harmless(&[Strategy::ReplayRefuted, Strategy::ReplayRestarted], &[8, 32], 2);
+    assert!(kept > 0, "some were grave");
+}
+
+#[test]
+fn false_witnesses_and_kept_testimonies_remove_nobody() {
+    let kept = assert_harmless(&[Strategy::KeptTestimony], &[8, 32], 2);
+    assert!(kept > 0, "some testimonies were grave");
+    assert_harmless(&[Strategy::FalseWitness], &[8, 32], 1);
+}
+
+#[test]
+fn member_that_is_made_to_forget_others_learns_of_them_again() {
+    assert_harmless(&[Strategy::ForgetAtJoin], &[8, 32], 2);
+}
+
+#[test]
+fn fewer_colluders_than_the_quorum_remove_nobody() {
+    for (colluders, quorum) in [(1, 2), (2, 3), (3, 4)] {
+        for nodes in [8, 32] {
+            let collusion = Collusion { nodes, colluders, quorum, seed: 1 };
+            let (one, all) = (collusion.one_by_one(4), collusion.all_at_once());
+            assert_eq!((one.anywhere, all.anywhere), (0, 0), "{collusion:?}");
+        }
+    }
+}
+
+#[test]
+fn quorum_of_colluders_removes_whom_the_rings_allow() {
+    for (colluders, quorum) in [(1, 1), (2, 2), (3, 2)] {
+        let removed = Collusion { nodes: 32, colluders, quorum, seed: 2 }.one_by_one(20);
+        assert!(removed.able > 0);
+        assert_eq!((removed.anywhere, removed.everywhere), (removed.able, removed.able), "{removed:?}");
     }
 }

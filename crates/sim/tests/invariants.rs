@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use kinfolk_core::{Change, Instant, NodeState, NodeStatus, SharedNodeRegistry, Tags};
+use kinfolk_sim::hostile;
 use kinfolk_sim::{Fault, Kind, NodeIndex, Scenario, Step, Trace, World, checks};
 use kinfolk_swim::SwimConfig;
 
@@ -126,4 +127,37 @@ fn different_tags_at_the_end_are_caught() {
     };
     assert_eq!(broken_by(change), "nothing");
     assert_eq!(broken_by_change_at(Duration::from_secs(70), change), "all views are equal at the end");
+}
+
+/// A group of five with the invariants about liars, of which n0000 is one. `plant` changes the view
+/// of n0001 after 5 s. Returns the invariant that is broken then.
+fn broken_despite_liar(plant: impl Fn(&World, &NodeStatus)) -> &'static str {
+    let scenario = Scenario::bare(5, SwimConfig::verified());
+    let checks = hostile::checks(&scenario.config, &[NodeIndex(0)]);
+    let mut world = World::preformed(&scenario, 1, Trace::off(), checks);
+    world.run_until(Instant::ORIGIN + Duration::from_secs(5));
+    assert_eq!(world.broken(), None);
+    let known = registry(&world, 1).get(&NodeIndex(3).id()).expect("all know each other");
+    plant(&world, &known);
+    world.run_until(Instant::ORIGIN + Duration::from_secs(10));
+    world.broken().map_or("nothing", |broken| broken.invariant)
+}
+
+#[test]
+fn what_a_liar_must_not_cause_is_caught() {
+    let removed = broken_despite_liar(|world, known| plant(world, 1, known.with_state(NodeState::Failed)));
+    assert_eq!(removed, "fewer liars than the quorum remove no honest member");
+    let of_liar = broken_despite_liar(|world, known| plant(world, 0, known.with_state(NodeState::Failed)));
+    assert_eq!(of_liar, "nothing", "a liar may believe what it wants");
+    let forged = broken_despite_liar(|world, known| {
+        let tags = Tags::new([("a", "forged")]).expect("short tags");
+        let claim = NodeStatus::alive(known.id.clone(), known.addr, known.incarnation.next(), tags);
+        plant(world, 1, claim.signed(&world.key(NodeIndex(3))));
+    });
+    assert_eq!(forged, "no forged field is visible");
+    let invented = broken_despite_liar(|world, known| {
+        let nobody = NodeStatus { id: NodeIndex(99).id(), ..known.clone() };
+        plant(world, 1, nobody.signed(&world.key(NodeIndex(99))));
+    });
+    assert_eq!(invented, "no view holds an invented member");
 }

@@ -19,6 +19,9 @@ use super::view::{self, View};
 /// The port of all agents. Each has an address of its own.
 pub(super) const PORT: u16 = 7946;
 
+/// Linux gives CPU times to programs in hundredths of a second.
+const MILLIS_PER_TICK: u64 = 10;
+
 /// The settings that all agents share.
 #[derive(Debug)]
 pub(super) struct Program {
@@ -169,6 +172,20 @@ impl Agent {
         let descriptors = fs::read_dir(process.join("fd"))?.count();
         Ok(Usage { resident_kib: kib("VmRSS:")?, anonymous_kib: kib("RssAnon:")?, descriptors })
     }
+
+    /// The CPU time that it has used so far.
+    pub(super) fn cpu_time(&self) -> Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process()?))?;
+        cpu_time(&stat).with_context(|| format!("{} has no CPU times", self.name))
+    }
+}
+
+/// The CPU time in a line of `/proc/PID/stat`: the time in user mode and that in the kernel.
+fn cpu_time(stat: &str) -> Option<Duration> {
+    // The name of the program comes second, in parentheses, and may hold anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().ok());
+    ticks.sum::<Option<u64>>().map(|ticks| Duration::from_millis(ticks * MILLIS_PER_TICK))
 }
 
 impl Drop for Agent {
@@ -178,5 +195,17 @@ impl Drop for Agent {
             let _ended = child.kill();
             let _status = child.wait();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_is_the_sum_of_the_fields_14_and_15() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 12 30 5 6 20 0 3 0 99";
+        assert_eq!(cpu_time(stat), Some(Duration::from_millis(420)));
+        assert_eq!(cpu_time("7 (a"), None);
     }
 }

@@ -54,7 +54,7 @@ fn check_one(by: &str, events: &[LoggedEvent], truth: &Truth, findings: &mut Fin
             Kind::NodeFlapping | Kind::NodeSettled => {
                 is_member.remove(&*event.subject);
             }
-            Kind::NodeSuspected | Kind::Other => {}
+            Kind::NodeSuspected | Kind::MemberDistrusted | Kind::Other => {}
         }
     }
 }

@@ -10,7 +10,8 @@ use kinfolk_core::Rng;
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep};
 
-use super::agent::{Agent, Program};
+use super::agent::{Agent, PORT, Program};
+use super::attacker::Attacker;
 use super::checker::{Findings, check, only_event};
 use super::command::run;
 use super::event_history::{Kind, unix_ms};
@@ -138,6 +139,20 @@ impl AgentCluster {
 
     fn enter_quota(&self, node: usize) -> Result<()> {
         self.quota.as_ref().map_or(Ok(()), |quota| quota.take(self.agents[node].process()?))
+    }
+
+    /// Starts a process that lies about all agents, in a namespace of its own and with a
+    /// certificate of the cluster. It may fail or leave at any time.
+    pub(super) fn start_attacker(&mut self, name: &str) -> Result<Attacker> {
+        let (kinfolk, folder) = (self.program.path.to_string_lossy(), &self.program.folder);
+        run(&kinfolk, &["ca", "issue", &folder.to_string_lossy(), name], "")?;
+        let node = self.lan.add_node()?;
+        let listen = format!("{}:{PORT}", first_addr(node));
+        for kind in [Kind::NodeFailed, Kind::NodeLeft] {
+            self.truth.allow(kind, name, By::All, unix_ms());
+        }
+        let victims = self.agents.iter().map(|agent| format!("{}={}", agent.name, agent.listens_at()));
+        Attacker::start(name, (self.lan.namespace(node), &listen), folder, victims)
     }
 
     /// Starts all agents and waits until each sees all of them.

@@ -22,6 +22,7 @@ pub(super) enum Kind {
     EventsDropped,
     /// From now on the agent withholds the events of the subject.
     NodeFlapping,
+    MemberDistrusted,
     /// The agent reports the events of the subject again.
     NodeSettled,
     #[serde(other)]

@@ -38,6 +38,13 @@ impl Lan {
         Ok(lan)
     }
 
+    /// Adds one more node. Returns its number.
+    pub(super) fn add_node(&mut self) -> Result<usize> {
+        let node = self.nodes.len();
+        self.add(node, &format!("{PREFIX}{}-{}", std::process::id(), port(node)))?;
+        Ok(node)
+    }
+
     fn add(&mut self, node: usize, name: &str) -> Result<()> {
         let (hub, port) = (&self.hub, port(node));
         ip(&format!("netns add {name}"))?;

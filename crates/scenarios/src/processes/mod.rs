@@ -2,10 +2,13 @@
 //! SIGSTOP, links that go down, dropped packets. Afterwards a checker reads the event logs of all
 //! agents. It needs root; `cargo xtask chaos` and `cargo xtask soak` run it.
 //!
-//! Nothing here runs in virtual time. Of the product it uses only the random numbers. It judges the
-//! agents by their event logs and by the responses of their control sockets.
+//! Nothing here runs in virtual time. Of the product it uses only the random numbers, except for
+//! the attacker of the case `liar`, which speaks the real wire. It judges the agents by their event
+//! logs and by the responses of their control sockets.
 
 mod agent;
+mod attack;
+mod attacker;
 mod cases;
 mod checker;
 mod cluster;
@@ -26,6 +29,7 @@ use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
+pub use attack::{AttackOptions, attack};
 pub use cases::Case;
 use cases::{CaseRun, Extent};
 use cluster::AgentCluster;
@@ -42,7 +46,7 @@ pub struct ChaosOptions {
     pub quick: bool,
     /// Run only these scenarios. If it is empty, run all scenarios of the form.
     pub only: Vec<Case>,
-    /// The number of agents. `None` for the number of the form: 6 or 15.
+    /// The number of agents. `None` for the number of the form: 6 or 15, and for `liar` 5.
     pub agents: Option<usize>,
     /// How long a partition lasts in the full form.
     pub partition: Duration,
@@ -128,7 +132,7 @@ fn until_interrupted(work: impl Future<Output = Result<Completion>>) -> Result<C
 
 async fn run_case(case: Case, options: &ChaosOptions) -> Result<Outcome> {
     let (name, begun) = (case.name(), Instant::now());
-    let usual = if options.quick { AGENTS_QUICK } else { AGENTS_FULL };
+    let usual = case.agents().unwrap_or(if options.quick { AGENTS_QUICK } else { AGENTS_FULL });
     let agents = options.agents.unwrap_or(usual);
     let folder = folder(&name)?;
     let cluster = AgentCluster::new(&options.agent, folder.path().to_owned(), agents, options.seed)?;

@@ -10,6 +10,7 @@
 //! ```
 
 mod bar;
+mod hostile;
 mod large;
 mod lifeguard;
 mod modes;
@@ -74,7 +75,7 @@ impl Settings {
 
 impl Experiment {
     /// Every experiment.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self { name: "swim", run: swim::run },
         Self { name: "lifeguard", run: lifeguard::run },
         Self { name: "phi", run: phi::run },
@@ -82,6 +83,7 @@ impl Experiment {
         Self { name: "scale", run: scale::run },
         Self { name: "names", run: names::run },
         Self { name: "overload", run: overload::run },
+        Self { name: "hostile", run: hostile::run },
     ];
 
     /// The experiment of this name.

@@ -1,6 +1,7 @@
 //! Builds a world: empty, with a script that starts its nodes, or with a group that has already
 //! formed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +83,7 @@ impl World {
             load: None,
             peers: None,
             hostile: None,
+            spies: BTreeMap::default(),
         };
         for step in 0..world.script.len() {
             world.schedule(world.script[step].0, SimEvent::Step(step));

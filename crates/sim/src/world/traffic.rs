@@ -54,6 +54,9 @@ impl World {
 
     pub(super) fn reply(&mut self, from: NodeIndex, to: ReplyId, message: Message) {
         let Requester { node, instance, request } = Requester::of(to);
+        if self.is_for_spy(node, request, &message) {
+            return;
+        }
         // The requester may have given up, or its instance may have ended.
         let waits = |process: &mut super::Process| process.waits(request);
         if !self.runs_instance(node, instance) || !self.process(node).is_some_and(waits) {
@@ -167,6 +170,7 @@ impl World {
 
     fn message(&mut self, node: NodeIndex, from: NodeIndex, body: Body, reply_to: Option<ReplyId>) {
         let Some(message) = self.unpack(from, node, body) else { return };
+        self.spied(node, &message, reply_to);
         self.heartbeat(node, from);
         self.feed(node, Input::Message { from: self.id(from), message, reply_to });
     }
@@ -181,6 +185,7 @@ impl World {
         let Some(message) = self.unpack(from, node, body) else {
             return self.feed(node, Input::NoReply { request, why: NoReply::Refused });
         };
+        self.overhear(node, &message);
         self.heartbeat(node, from);
         self.feed(node, Input::Reply { request, from: self.id(from), message });
     }

@@ -44,15 +44,14 @@ const LOSSY_NEEDED: usize = 3;
 pub(crate) const OF_UNKNOWN_MAX: usize = 256;
 /// How many accused members are weighed again after one change of the view.
 const WEIGHED_AT_ONCE: usize = 8;
-/// A silence of less than twice this is no reason to send an accusation again. With short probe
-/// intervals a few hundred milliseconds are grave already.
-const MINIMAL_SILENCE_MS: u32 = 50;
 /// How many accusations of one statement are passed on: as many as a failure may need.
 pub(crate) const SENT_MAX: usize = 4;
 
 /// The accusations that this member knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Accusations {
+    /// How long a member may stall without being declared failed.
+    tolerated_pause: Duration,
     of: BTreeMap<NodeId, Accused>,
     /// Counts the subjects, so that the oldest can be found.
     numbers: u64,
@@ -77,6 +76,12 @@ struct Accused {
     accusations: Vec<Kept>,
 }
 
+impl Accused {
+    fn of(&self, accuser: &NodeId) -> Option<&Accusation> {
+        self.accusations.iter().map(|kept| &kept.accusation).find(|known| known.accuser == *accuser)
+    }
+}
+
 /// An accusation, and whether this member has passed it on.
 #[derive(Debug)]
 struct Kept {
@@ -95,6 +100,20 @@ pub(crate) struct Refuted {
     pub(crate) distrusted: Vec<NodeId>,
 }
 
+/// How much a charge proves. A graver one replaces an earlier one of the same accuser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// A silence shorter than half of the tolerated pause.
+    Slight,
+    /// Half of the accuser's probes are lost.
+    Lossy,
+    /// A silence of half of the tolerated pause: enough for a witness, since the watchers notice a
+    /// crash up to a cycle of probes apart.
+    Grave,
+    /// A silence of the whole tolerated pause, or a closed port: enough for a verdict.
+    Full,
+}
+
 /// What the accusations of a member prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Proved {
@@ -106,12 +125,41 @@ pub(crate) enum Proved {
     Failure,
 }
 
+impl Weight {
+    fn of(charge: Charge, tolerated_pause: Duration) -> Self {
+        let whole = tolerated_pause.as_millis();
+        match charge {
+            Charge::PortClosed => Self::Full,
+            Charge::Lossy => Self::Lossy,
+            Charge::Silent { for_ms } if u128::from(for_ms) >= whole => Self::Full,
+            Charge::Silent { for_ms } if u128::from(for_ms) * 2 >= whole => Self::Grave,
+            Charge::Silent { .. } => Self::Slight,
+        }
+    }
+}
+
 impl Accusations {
+    pub(crate) fn new(tolerated_pause: Duration) -> Self {
+        Self {
+            tolerated_pause,
+            of: BTreeMap::new(),
+            numbers: 0,
+            records: Records::default(),
+            due: BTreeSet::new(),
+            returned: BTreeMap::new(),
+            weighed_last: None,
+            untold: BTreeMap::new(),
+        }
+    }
+
     /// Keeps an accusation in place of an earlier one of the same accuser, if it is about a higher
     /// incarnation or is graver. Returns whether it is kept.
     pub(crate) fn add(&mut self, now: Instant, accusation: &Accusation) -> bool {
         let Accusation { subject, accuser, .. } = accusation;
         self.make_room(subject);
+        let weight = self.weight(accusation.charge);
+        let earlier = self.of.get(subject).and_then(|accused| accused.of(accuser));
+        let is_graver = earlier.is_some_and(|known| self.weight(known.charge) < weight);
         let numbers = &mut self.numbers;
         let accused = self.of.entry(subject.clone()).or_insert_with(|| {
             *numbers += 1;
@@ -121,7 +169,7 @@ impl Accusations {
         let kept = Kept { accusation: accusation.clone(), passed_on: false, entitled: None };
         let failed = self.returned.get(accuser);
         match accused.accusations.iter_mut().find(|known| known.accusation.accuser == *accuser) {
-            Some(known) if !replaces(accusation, &known.accusation, failed) => return false,
+            Some(known) if !replaces(accusation, &known.accusation, is_graver, failed) => return false,
             Some(known) => {
                 let is_other = known.accusation.incarnation != accusation.incarnation;
                 *known = kept;
@@ -159,37 +207,38 @@ impl Accusations {
     /// The accusations that go with a claim about this statement: the gravest first.
     pub(crate) fn proof_of(&self, status: &NodeStatus) -> Vec<Accusation> {
         let mut all: Vec<Accusation> = self.against(&status.id, status.incarnation).cloned().collect();
-        all.sort_by_key(|accusation| std::cmp::Reverse(weight(accusation.charge)));
+        all.sort_by_key(|accusation| std::cmp::Reverse(self.weight(accusation.charge)));
         all.truncate(SENT_MAX);
         all
     }
 
     /// What the accusations of this statement prove. `is_entitled` says who may watch the subject,
-    /// `needed` is how many a failure needs, and a silence is grave from `grave` on.
+    /// and `needed` is how many a failure needs.
     pub(crate) fn prove(
         &self,
         (now, id, incarnation): (Instant, &NodeId, Incarnation),
         is_entitled: impl Fn(&NodeId) -> bool,
-        (needed, grave): (usize, Duration),
+        needed: usize,
     ) -> Proved {
         let counts =
             |accusation: &&Accusation| self.counts(now, accusation) && is_entitled(&accusation.accuser);
-        let counting: Vec<&Accusation> = self.against(id, incarnation).filter(counts).collect();
-        let is_lossy = |accusation: &&&Accusation| accusation.charge == Charge::Lossy;
-        let is_down = |accusation: &&&Accusation| match accusation.charge {
-            Charge::PortClosed => true,
-            Charge::Silent { for_ms } => Duration::from_millis(for_ms.into()) >= grave,
-            Charge::Lossy => false,
-        };
-        let down = counting.iter().filter(is_down).count();
-        let with_lossy = down + counting.iter().filter(is_lossy).count();
-        if down >= needed || with_lossy >= needed.max(LOSSY_NEEDED) {
+        let counting = self.against(id, incarnation).filter(counts);
+        let weights: Vec<Weight> = counting.map(|accusation| self.weight(accusation.charge)).collect();
+        let number = |least| weights.iter().filter(|weight| **weight >= least).count();
+        // Witnesses alone prove nothing: they testify before the tolerated pause is over.
+        let is_verdict = weights.iter().any(|weight| matches!(weight, Weight::Full | Weight::Lossy));
+        let enough = number(Weight::Grave) >= needed || number(Weight::Lossy) >= needed.max(LOSSY_NEEDED);
+        if is_verdict && enough {
             Proved::Failure
-        } else if counting.is_empty() {
+        } else if weights.is_empty() {
             Proved::Nothing
         } else {
             Proved::Suspicion
         }
+    }
+
+    fn weight(&self, charge: Charge) -> Weight {
+        Weight::of(charge, self.tolerated_pause)
     }
 
     /// Whether an accusation counts, if its accuser is entitled.
@@ -221,7 +270,8 @@ impl Accusations {
         is_entitled: impl Fn(&NodeId) -> bool,
     ) -> Vec<NodeId> {
         let Some(accused) = self.of.get_mut(id) else { return Vec::new() };
-        let present = accused.accusations.iter_mut().filter(|kept| kept.accusation.incarnation == incarnation);
+        let present =
+            accused.accusations.iter_mut().filter(|kept| kept.accusation.incarnation == incarnation);
         let mut entitled = Vec::new();
         for kept in present {
             let accuser = &kept.accusation.accuser;
@@ -235,20 +285,24 @@ impl Accusations {
     }
 
     /// Takes the accusations of this statement that were not passed on yet, and that `counts`
-    /// selects. At most [`SENT_MAX`] accusations of a statement are passed on.
+    /// selects. At most [`SENT_MAX`] accusations of a statement are passed on. A slight one is if it
+    /// is the first: a suspicion needs no more.
     pub(crate) fn take_fresh(
         &mut self,
         id: &NodeId,
         incarnation: Incarnation,
         counts: impl Fn(&NodeId) -> bool,
     ) -> Vec<Accusation> {
+        let pause = self.tolerated_pause;
         let Some(accused) = self.of.get_mut(id) else { return Vec::new() };
         let is_present = |kept: &&mut Kept| kept.accusation.incarnation == incarnation;
         let present: Vec<&mut Kept> = accused.accusations.iter_mut().filter(is_present).collect();
         let mut passed_on = present.iter().filter(|kept| kept.passed_on).count();
         let mut fresh = Vec::new();
         for kept in present {
-            if !kept.passed_on && passed_on < SENT_MAX && counts(&kept.accusation.accuser) {
+            let is_slight = Weight::of(kept.accusation.charge, pause) == Weight::Slight;
+            let max = if is_slight { 1 } else { SENT_MAX };
+            if !kept.passed_on && passed_on < max && counts(&kept.accusation.accuser) {
                 kept.passed_on = true;
                 passed_on += 1;
                 fresh.push(kept.accusation.clone());
@@ -379,36 +433,21 @@ impl Accusations {
     }
 }
 
-/// Whether an accusation replaces one of the same accuser. `failed`: the incarnation of the accuser
-/// that had failed before its return.
-fn replaces(accusation: &Accusation, known: &Accusation, failed: Option<&Incarnation>) -> bool {
+/// Whether an accusation replaces one of the same accuser. `is_graver`: its charge is.
+/// `failed`: the incarnation of the accuser that had failed before its return.
+fn replaces(
+    accusation: &Accusation,
+    known: &Accusation,
+    is_graver: bool,
+    failed: Option<&Incarnation>,
+) -> bool {
     let is_void = |accusation: &Accusation| is_from_before(accusation.accuser_incarnation, failed);
     accusation.incarnation > known.incarnation
         || accusation.incarnation == known.incarnation
-            && (is_graver(accusation.charge, known.charge) || is_void(known) && !is_void(accusation))
+            && (is_graver || is_void(known) && !is_void(accusation))
 }
 
 /// Whether the accuser stated this incarnation before it failed and returned.
 fn is_from_before(accuser_incarnation: Incarnation, failed: Option<&Incarnation>) -> bool {
     failed.is_some_and(|failed| accuser_incarnation <= *failed)
-}
-
-/// Whether a charge is graver than one that is known: of another kind, or a silence of at least
-/// twice the time. So an accuser has a bounded number of charges against one statement.
-fn is_graver(charge: Charge, known: Charge) -> bool {
-    match (charge, known) {
-        (Charge::Silent { for_ms }, Charge::Silent { for_ms: before }) => {
-            u64::from(for_ms) >= u64::from(before.max(MINIMAL_SILENCE_MS)) * 2
-        }
-        _ => weight(charge) > weight(known),
-    }
-}
-
-/// How grave a charge is. A longer silence is graver.
-fn weight(charge: Charge) -> u64 {
-    match charge {
-        Charge::Silent { for_ms } => u64::from(for_ms),
-        Charge::Lossy => u64::from(u32::MAX) + 1,
-        Charge::PortClosed => u64::from(u32::MAX) + 2,
-    }
 }

@@ -235,6 +235,10 @@ impl Detection {
         if closed {
             return Some(Charge::PortClosed);
         }
+        // Many members are silent at once, so the fault may be this member's own.
+        if rings.is_holding() {
+            return None;
+        }
         if rings.subjects.is_lossy(id) {
             return Some(Charge::Lossy);
         }
@@ -308,9 +312,9 @@ impl Detection {
     }
 }
 
-/// The silence from which on an accusation may prove a failure. Half of the tolerated pause: the
+/// The silence from which on a witness accuses. Half of the tolerated pause: the
 /// accusers notice a crash up to a cycle of probes apart.
-pub(crate) fn grave_silence(cx: &Context) -> Duration {
+fn grave_silence(cx: &Context) -> Duration {
     cx.config.tolerated_pause / 2
 }
 

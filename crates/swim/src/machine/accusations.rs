@@ -14,7 +14,7 @@ use kinfolk_detector::Finding;
 use super::Owners;
 use crate::accusations::{Accusations, Proved};
 use crate::context::Context;
-use crate::detection::{charge_of, grave_silence, may_watch, relay_failed};
+use crate::detection::{charge_of, may_watch, relay_failed};
 use crate::fact::Spread;
 use crate::interface::delivery::Dial;
 use crate::interface::priority::Priority;
@@ -95,7 +95,7 @@ impl Owners {
         let is_entitled = |accuser: &NodeId| entitled.contains(accuser);
         let needed = cx.config.accusers_required.min(cx.roster.len()).max(1);
         let about = (cx.now, id, known.incarnation);
-        let proved = accusations.prove(about, is_entitled, (needed, grave_silence(cx)));
+        let proved = accusations.prove(about, is_entitled, needed);
         let counting = accusations.take_fresh_counting(about, is_entitled);
         let accusers = accusations.accusers(id, known.incarnation);
         let state = match proved {
@@ -241,8 +241,8 @@ impl Owners {
 /// How many members are weighed again after one input. The rest waits for the next input.
 const WEIGHED_MAX: usize = 64;
 
-/// A number that changes when other members may be entitled: with the members, and with the suspects
-/// among them.
+/// A number that changes when other members may be entitled: with the members, and with
+/// the suspects among them.
 fn generation(cx: &Context, gone: &BTreeSet<&NodeId>) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     (cx.roster.generation(), gone).hash(&mut hasher);

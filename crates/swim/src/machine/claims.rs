@@ -100,8 +100,8 @@ impl Owners {
         }
         let statement = Arc::new(claim.with_state(NodeState::Alive));
         // An unknown member that others hold for failed is none here.
-        let is_news = known.is_some() || claim.state == NodeState::Suspect;
-        let is_believed = is_news
+        let says_something = known.is_some() || claim.state == NodeState::Suspect;
+        let is_believed = says_something
             && !(self.admission.refuses(cx, from, (&claim.id, claim.incarnation))
                 || self.members.is_forgotten(cx, from, claim)
                 || self.admission.asks_for_introduction(cx, from, &statement));

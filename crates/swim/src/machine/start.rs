@@ -47,7 +47,7 @@ pub(super) fn start(
             Detection::in_rings(&mut cx),
             Dissemination::by_flood(),
             Myself::checking_its_return(started, signer),
-            Some(Accusations::default()),
+            Some(Accusations::new(cx.config.tolerated_pause)),
         ),
     };
     // The registry may already have other members.

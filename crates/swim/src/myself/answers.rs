@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use kinfolk_core::{Instant, NodeId};
 
-/// Each accuser is answered at most once in this time. A refutation has reached all members by then.
+/// Each accuser is answered at most once in this time. A refutation reaches all members by
+/// then.
 const ONCE_IN: Duration = Duration::from_secs(2);
 /// The same for an accuser whose accusations do not count. It may be sick and no liar, and without
 /// an answer it would suspect this member for ever.

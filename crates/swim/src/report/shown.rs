@@ -1,6 +1,6 @@
 //! Which suspicions the application is told. A member that accuses all others again and again must
-//! not fill the event stream: each accuser has one suspicion a minute shown. The suspicions count all
-//! the same.
+//! not fill the event stream: each accuser has one suspicion a minute shown. All suspicions still
+//! count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

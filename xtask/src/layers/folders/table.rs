@@ -5,16 +5,8 @@
 //! row whose module does not exist has no effect.
 
 /// Who keeps a part of the state of `crates/swim`.
-const OWNERS: &[&str] = &[
-    "members",
-    "myself",
-    "detection",
-    "dissemination",
-    "repair",
-    "report",
-    "requests",
-    "accusations",
-];
+const OWNERS: &[&str] =
+    &["members", "myself", "detection", "dissemination", "repair", "report", "requests", "accusations"];
 
 /// What every module of `crates/swim` may import.
 const SHARED: &[&str] =

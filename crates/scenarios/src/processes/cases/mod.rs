@@ -5,6 +5,7 @@ mod address;
 mod cut;
 mod kill;
 mod leave;
+mod liar;
 mod loss;
 mod maintenance;
 mod overload;
@@ -21,6 +22,9 @@ use clap::ValueEnum;
 use super::cluster::{AgentCluster, DEADLINE};
 use super::event_history::unix_ms;
 use super::outcome::Outcome;
+
+/// The number of agents that the liar attacks.
+const AGENTS_OF_LIAR: usize = 5;
 
 /// A scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,6 +62,8 @@ pub enum Case {
     Overload,
     /// A member is stopped in a maintenance that it announced, and in one that it exceeds.
     Maintenance,
+    /// A process with a certificate of the cluster claims and accuses all agents failed.
+    Liar,
 }
 
 /// How much a run does.
@@ -86,6 +92,11 @@ impl Case {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// The number of agents, if it is not that of the form.
+    pub(super) fn agents(self) -> Option<usize> {
+        (self == Self::Liar).then_some(AGENTS_OF_LIAR)
+    }
+
     /// Runs the scenario.
     pub(super) async fn run(self, run: &mut CaseRun) -> Result<()> {
         if self == Self::Memory
@@ -112,6 +123,7 @@ impl Case {
             Self::SeedName => seed_name::run(run).await,
             Self::Overload => overload::run(run).await,
             Self::Maintenance => maintenance::run(run).await,
+            Self::Liar => liar::run(run).await,
         }
     }
 }

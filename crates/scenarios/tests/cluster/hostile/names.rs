@@ -50,6 +50,7 @@ async fn tell(scene: &Scene, names: &[Arc<NodeStatus>], certificates: Certificat
             gossip: gossip(updates[number]),
             nodes: page.to_vec(),
             certificates: certificates.clone(),
+            ..Lies::default()
         };
         scene.liar.set_lies(lies);
         let sync = Message::Sync { nodes: page.to_vec(), after: None, want: true, only: Buckets::ALL };

@@ -5,21 +5,25 @@ use std::time::Duration;
 
 use kinfolk::{Cluster, NodeAddr, NodeId, NodeStatus, Service, ServiceName, Services, Tags};
 use kinfolk_scenarios::{Fleet, World, run, until};
-use kinfolk_swim::Message;
+use kinfolk_swim::{Message, Update, codec};
 use kinfolk_transport::Peer;
 use kinfolk_transport::simulation::{Network as _, Socket};
 use tokio::time::{sleep, timeout};
 
 use super::liar::{Liar, Lies, update};
-use super::watch::{Seen, Watch};
+use super::watch::{EVERY, Seen, Watch};
 use crate::twice::LONG;
 
 /// The sizes of the clusters that are attacked.
 pub(crate) const SIZES: [usize; 2] = [5, 9];
+/// How many accusers a failure needs. The first is the default.
+const ACCUSERS: [usize; 2] = [2, 3];
 /// How long the views are watched after an attack.
 const AFTERWARDS: Duration = Duration::from_secs(20);
 /// The first machine whose address the liar invents. No member runs there.
 const NOWHERE: usize = 200;
+/// How many updates the liar sends in one message. They fit in any case.
+const UPDATES_AT_ONCE: usize = 10;
 /// How long each lie is told before the next one.
 const EACH_LIE: Duration = Duration::from_millis(60);
 
@@ -31,6 +35,8 @@ pub(crate) struct Scene {
     pub honest: Vec<usize>,
     /// The members that do not run any more.
     pub gone: Vec<NodeId>,
+    /// The members that really failed at some time.
+    pub failed: Vec<NodeId>,
     _listeners: Vec<Socket>,
 }
 
@@ -41,14 +47,34 @@ pub(crate) fn with_scenes(scenario: impl AsyncFn(Scene)) {
     }
 }
 
+/// Does the same. The larger cluster needs more accusers for a failure.
+pub(crate) fn with_each_quorum(scenario: impl AsyncFn(Scene)) {
+    for (size, accusers) in SIZES.into_iter().zip(ACCUSERS) {
+        run(1, async |world| scenario(Scene::with_accusers(world, size, accusers).await).await);
+    }
+}
+
+/// Does the same, with each size and each number of accusers.
+pub(crate) fn with_all_quorums(scenario: impl AsyncFn(Scene)) {
+    for (size, accusers) in SIZES.into_iter().flat_map(|size| ACCUSERS.map(|accusers| (size, accusers))) {
+        run(1, async |world| scenario(Scene::with_accusers(world, size, accusers).await).await);
+    }
+}
+
 impl Scene {
     /// Forms a cluster, each of whose members has a tag and a service. Then the liar joins it.
     pub(crate) async fn new(world: World, size: usize) -> Self {
+        Self::with_accusers(world, size, ACCUSERS[0]).await
+    }
+
+    /// Does the same. A failure needs this many accusers.
+    pub(crate) async fn with_accusers(world: World, size: usize, accusers: usize) -> Self {
         let listeners = (0..size).map(|n| world.net.bind(nowhere(n).socket()).expect("it is free")).collect();
         let mut fleet = Fleet::new(world, size);
         for n in 0..size {
             let (name, service) = (ServiceName::new("db").expect("a label"), Service::new(5_432));
             let config = fleet.config(n);
+            config.swim.accusers_required = accusers;
             config.tags = Tags::new([("role", format!("r{n}"))]).expect("a short tag");
             config.services = Services::none().with(name, service).expect("there is room");
         }
@@ -57,7 +83,7 @@ impl Scene {
         fleet.settle(LONG).await;
         let peers: Vec<Peer> = honest.iter().map(|n| peer(&fleet, *n)).collect();
         let liar = Liar::join(&fleet.world, size, &peers).await;
-        let scene = Self { fleet, liar, honest, gone: Vec::new(), _listeners: listeners };
+        let scene = Self { fleet, liar, honest, gone: Vec::new(), failed: Vec::new(), _listeners: listeners };
         assert!(until(LONG, || scene.know_the_liar()).await, "the liar is a member");
         scene
     }
@@ -102,6 +128,24 @@ impl Scene {
         NodeStatus::clone(member.members().get(member.id()).expect("it knows itself"))
     }
 
+    /// The names of the honest members that run.
+    pub(crate) fn names(&self) -> Vec<NodeId> {
+        self.fleet.ids(&self.honest)
+    }
+
+    /// Sends gossip to all members, in as many messages as it needs. Does not wait until they
+    /// arrive.
+    pub(crate) fn gossip_to_all(&self, gossip: &[Update]) {
+        for some in gossip.chunks(UPDATES_AT_ONCE) {
+            let body =
+                codec::encode(&Message::Gossip { gossip: some.to_vec() }).expect("it is within the bounds");
+            for to in self.peers() {
+                let (liar, body) = (self.liar.clone(), body.clone());
+                tokio::spawn(async move { liar.send_bytes(&to, body).await });
+            }
+        }
+    }
+
     /// The sum of a counter of all honest members.
     pub(crate) fn sum(&self, counter: impl Fn(&kinfolk::GossipStats) -> u64) -> u64 {
         self.members().iter().map(|member| counter(&member.stats().gossip)).sum()
@@ -116,15 +160,25 @@ impl Scene {
     /// Runs an attack and watches all honest views, until 20 s after it. Asserts that no view was
     /// ever wrong, and that nobody contacted an invented address.
     pub(crate) async fn attack(&self, attack: impl AsyncFnOnce(&Self)) -> Seen {
+        self.attack_and_watch(AFTERWARDS, attack).await
+    }
+
+    /// Does the same, and watches for this time after the attack.
+    pub(crate) async fn attack_and_watch(
+        &self,
+        afterwards: Duration,
+        attack: impl AsyncFnOnce(&Self),
+    ) -> Seen {
         let watch = Watch::begin(self.members(), self.liar.id().clone(), self.gone.clone());
         tokio::select! {
             () = attack(self) => {}
             () = watch.problem() => {}
         }
         self.liar.set_lies(Lies::default());
-        let ended = timeout(AFTERWARDS, watch.problem()).await;
+        let ended = timeout(afterwards, watch.problem()).await;
         let seen = watch.end().await;
-        assert!(ended.is_ok() || seen.samples >= 400, "{} samples", seen.samples);
+        let enough = afterwards.as_millis() / EVERY.as_millis();
+        assert!(ended.is_ok() || u128::from(seen.samples) >= enough, "{} samples", seen.samples);
         assert!(seen.problems.is_empty(), "{} members: {:#?}", self.honest.len(), seen.problems);
         for n in 0..self.honest.len() + self.gone.len() {
             assert_eq!(self.contacts(nowhere(n)), 0, "somebody contacted {}", nowhere(n));
@@ -157,15 +211,15 @@ impl Scene {
         }
     }
 
-    /// The liar leaves. Asserts that no honest member was declared failed, and that the honest ones
-    /// work: all views are equal, and a change reaches all.
+    /// The liar leaves. Asserts that no honest member was declared failed, except those that really
+    /// failed, and that the honest ones work: all views are equal, and a change reaches all.
     pub(crate) async fn end(self) {
         let peers = self.peers();
-        let Self { fleet, liar, honest, .. } = self;
+        let Self { fleet, liar, honest, failed, .. } = self;
         liar.leave(&peers).await;
-        let names = fleet.ids(&honest);
+        let names: Vec<NodeId> = fleet.ids(&honest).into_iter().filter(|id| !failed.contains(id)).collect();
         let failures = fleet.history.failures();
-        assert!(failures.iter().all(|(_, failed)| !names.contains(failed)), "{failures:?}");
+        assert!(failures.iter().all(|(_, id)| !names.contains(id)), "{failures:?}");
         fleet.settle(LONG).await;
         fleet.member(honest[1]).set_tag("after", "it").await.expect("it runs");
         let changed = || honest.iter().all(|n| !fleet.member(*n).nodes_with_tag("after", "it").is_empty());

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 /// The time between two samples.
-const EVERY: Duration = Duration::from_millis(50);
+pub(crate) const EVERY: Duration = Duration::from_millis(50);
 /// How many problems are kept for the message.
 const PROBLEMS_MAX: usize = 12;
 
@@ -29,6 +29,8 @@ pub(crate) struct Seen {
     /// What each honest member has stated about itself since the watch began.
     stated: BTreeMap<NodeId, Vec<Arc<NodeStatus>>>,
     began: Instant,
+    /// The views of the last sample.
+    last: Vec<Arc<Snapshot>>,
     pub samples: u64,
     pub problems: Vec<String>,
 }
@@ -37,7 +39,8 @@ impl Watch {
     /// Starts to watch. All honest members must know each other.
     pub(crate) fn begin(honest: Vec<Cluster>, liar: NodeId, gone: Vec<NodeId>) -> Self {
         let (stated, problems) = (BTreeMap::new(), Vec::new());
-        let seen = Seen { honest, liar, gone, stated, began: Instant::now(), samples: 0, problems };
+        let (began, last) = (Instant::now(), Vec::new());
+        let seen = Seen { honest, liar, gone, stated, began, last, samples: 0, problems };
         let seen = Arc::new(Mutex::new(seen));
         let watched = Arc::clone(&seen);
         let task = tokio::spawn(async move {
@@ -66,6 +69,11 @@ impl Watch {
 }
 
 impl Seen {
+    /// How often each honest member has stated itself again.
+    pub(crate) fn restatements_of_each(&self) -> impl Iterator<Item = usize> {
+        self.stated.values().map(|stated| stated.len() - 1)
+    }
+
     /// How often honest members have stated themselves again.
     pub(crate) fn restatements(&self) -> usize {
         self.stated.values().map(|stated| stated.len() - 1).sum()
@@ -76,6 +84,13 @@ impl Seen {
         self.samples += 1;
         let views: Vec<(NodeId, Arc<Snapshot>)> =
             self.honest.iter().map(|member| (member.id().clone(), member.members())).collect();
+        // Mostly nothing has changed since the last sample.
+        let is_same =
+            |(before, (_, view)): (&Arc<Snapshot>, &(NodeId, Arc<Snapshot>))| Arc::ptr_eq(before, view);
+        if self.last.len() == views.len() && self.last.iter().zip(&views).all(is_same) {
+            return;
+        }
+        self.last = views.iter().map(|(_, view)| Arc::clone(view)).collect();
         for (id, view) in &views {
             let own = view.get(id).expect("a member knows itself");
             let stated = self.stated.entry(id.clone()).or_default();

@@ -394,7 +394,7 @@ mod tests {
     #[test]
     /// A return to a view and an eviction of a healthy member count too.
     fn faulty_members_fail_when_all_healthy_agree() {
-        let failed = What::Failed(Verdict { accuser: None, own: false });
+        let failed = What::Failed(Verdict { accuser: None, alone: true, own: false });
         let mut verdicts = Verdicts::new(3, &[C]);
         for event in [seen(1, A, C, failed), seen(2, C, A, failed), seen(3, A, B, What::Recovered)] {
             verdicts.take(&event);

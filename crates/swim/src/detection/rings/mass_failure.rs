@@ -166,6 +166,11 @@ impl MassFailure {
 }
 
 impl Rings {
+    /// Whether this member holds its verdicts now.
+    pub(crate) fn is_holding(&self) -> bool {
+        matches!(self.mass.hold, Hold::Held { .. })
+    }
+
     /// Whether the verdict about a member with this silence is held now. If a quarter is silent,
     /// but not nearly half, it is held for one interval more: reports of more silent members may be
     /// on their way.
