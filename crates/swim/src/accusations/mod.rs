@@ -285,8 +285,8 @@ impl Accusations {
     }
 
     /// Takes the accusations of this statement that were not passed on yet, and that `counts`
-    /// selects. At most [`SENT_MAX`] accusations of a statement are passed on. A slight one is if it
-    /// is the first: a suspicion needs no more.
+    /// selects. At most [`SENT_MAX`] accusations of a statement are passed on. Of the slight ones
+    /// only the first is: a suspicion needs no more.
     pub(crate) fn take_fresh(
         &mut self,
         id: &NodeId,
