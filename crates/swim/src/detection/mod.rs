@@ -235,15 +235,18 @@ impl Detection {
         if closed {
             return Some(Charge::PortClosed);
         }
-        // Many members are silent at once, so the fault may be this member's own.
-        if rings.is_holding() {
-            return None;
-        }
         if rings.subjects.is_lossy(id) {
             return Some(Charge::Lossy);
         }
         let silence = cx.now.since(rings.subjects.silent_since(id)?);
-        (silence >= grave_silence(cx)).then(|| Charge::Silent { for_ms: whole_millis(silence) })
+        if silence < grave_silence(cx) {
+            return None;
+        }
+        // Many members are silent at once, so the fault may be this member's own. It testifies to
+        // less than a verdict.
+        let less = cx.config.tolerated_pause.saturating_sub(Duration::from_millis(1));
+        let silence = if rings.is_holding() { silence.min(less) } else { silence };
+        Some(Charge::Silent { for_ms: whole_millis(silence) })
     }
 
     /// Whether this member finds `id` lossy: reachable only now and then.
