@@ -16,9 +16,11 @@ use crate::observed::{Moment, Observed};
 use crate::truth::Truth;
 
 /// For how long after the grace, and after the heal, views may still differ. The verdicts need some
-/// probe intervals, and their dissemination needs more. A second accuser may first have to become a
+/// probe intervals, and their dissemination needs more.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+/// How much longer it may take after the grace. A second accuser may first have to become a
 /// watcher, and then waits for the tolerated pause.
-const SETTLED_WITHIN: Duration = Duration::from_secs(18);
+const SECOND_ACCUSER_WITHIN: Duration = Duration::from_secs(8);
 
 /// Checks partitions against the configured grace; see the module.
 #[derive(Debug)]
@@ -117,7 +119,7 @@ impl Cut {
     fn is_check_due(&self, now: Instant, verdicts: Duration) -> bool {
         match self.healed {
             Some(healed) => now >= healed + SETTLED_WITHIN,
-            None => !self.settled && now >= self.at + verdicts + SETTLED_WITHIN,
+            None => !self.settled && now >= self.at + verdicts + SETTLED_WITHIN + SECOND_ACCUSER_WITHIN,
         }
     }
 
@@ -269,7 +271,7 @@ mod tests {
             at(&mut rule, 35, Observed::Event { node, event: &healed }).unwrap();
         }
         sees(&mut rule, 36, A, C, Failed).unwrap();
-        assert!(at(&mut rule, 47, Observed::Second).is_ok());
-        assert!(at(&mut rule, 48, Observed::Second).is_err());
+        assert!(at(&mut rule, 39, Observed::Second).is_ok());
+        assert!(at(&mut rule, 40, Observed::Second).is_err());
     }
 }
