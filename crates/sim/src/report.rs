@@ -54,7 +54,7 @@ pub fn checks(scenario: &Scenario) -> Checks {
         Box::new(NoResurrection::default()),
         Box::new(Bounded),
         Box::new(no_false_failure),
-        Box::new(CrashKnown::within(scenario.crash_within, scenario.mass_failure_delay())),
+        Box::new(CrashKnown::within(scenario.crash_within, scenario.config.partition_grace)),
         Box::new(ReachesAll::within(scenario.spread_within)),
         Box::new(ViewsAgree),
         Box::new(ViewsTrue),

@@ -224,16 +224,6 @@ impl Scenario {
         }
     }
 
-    /// How much later than other crashes a crash is known if many members fall silent at once:
-    /// verdicts wait for the grace. In `Verified` mode a silent member may then have one watcher
-    /// left. A second accuser first becomes its watcher when others have failed, and waits as long.
-    /// If its accusation does not reach all, anti-entropy brings it in about as much time.
-    pub(crate) fn mass_failure_delay(&self) -> Duration {
-        let second_accuser =
-            if self.config.mode == Mode::Verified { self.crash_within * 2 } else { Duration::ZERO };
-        self.config.partition_grace + second_accuser
-    }
-
     /// Adds the steps after the group has formed. Returns how long views may take to settle after
     /// the last step.
     fn add(&mut self, kind: Kind, rng: &mut Rng) -> Duration {
@@ -305,7 +295,7 @@ impl Scenario {
                 for node in half(self.nodes, rng) {
                     script.fault(start, Fault::Silence(node));
                 }
-                self.crash_within + self.mass_failure_delay()
+                self.crash_within + self.config.partition_grace
             }
             Kind::Return => {
                 script.fault(start, Fault::Crash(one));

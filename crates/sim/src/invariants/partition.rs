@@ -18,9 +18,6 @@ use crate::truth::Truth;
 /// For how long after the grace, and after the heal, views may still differ. The verdicts need some
 /// probe intervals, and their dissemination needs more.
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
-/// How much longer it may take after the grace. A second accuser may first have to become a
-/// watcher, and then waits for the tolerated pause.
-const SECOND_ACCUSER_WITHIN: Duration = Duration::from_secs(8);
 
 /// Checks partitions against the configured grace; see the module.
 #[derive(Debug)]
@@ -119,7 +116,7 @@ impl Cut {
     fn is_check_due(&self, now: Instant, verdicts: Duration) -> bool {
         match self.healed {
             Some(healed) => now >= healed + SETTLED_WITHIN,
-            None => !self.settled && now >= self.at + verdicts + SETTLED_WITHIN + SECOND_ACCUSER_WITHIN,
+            None => !self.settled && now >= self.at + verdicts + SETTLED_WITHIN,
         }
     }
 
@@ -253,8 +250,8 @@ mod tests {
             if failed {
                 fail_each_other(&mut rule, 45);
             }
-            assert!(at(&mut rule, 62, Observed::Second).is_ok(), "the deadline is not over");
-            at(&mut rule, 63, Observed::Second).is_ok()
+            assert!(at(&mut rule, 54, Observed::Second).is_ok(), "the deadline is not over");
+            at(&mut rule, 55, Observed::Second).is_ok()
         };
         assert!(settled(true, true));
         assert!(!settled(false, true));

@@ -93,7 +93,7 @@ impl Owners {
             *accuser == cx.me || is_known(accuser) && may_watch(cx, accuser, id, &gone)
         });
         let is_entitled = |accuser: &NodeId| entitled.contains(accuser);
-        let needed = cx.config.accusers_required.min(cx.roster.len()).max(1);
+        let needed = accusers_needed(cx);
         let about = (cx.now, id, known.incarnation);
         let proved = accusations.prove(about, is_entitled, needed);
         let counting = accusations.take_fresh_counting(about, is_entitled);
@@ -206,6 +206,19 @@ impl Owners {
         }
     }
 
+    /// The witnesses of a member that watches `id` only since a moment ago may have seen enough. Less
+    /// than a proof waits for this member's own verdict, which is then passed on with it.
+    pub(super) fn weigh_testimonies(&mut self, cx: &mut Context, id: &NodeId) {
+        let Some(known) = cx.members.member(id) else { return };
+        let needed = accusers_needed(cx);
+        let is_enough = self.accusations.as_ref().is_some_and(|accusations| {
+            accusations.prove((cx.now, id, known.incarnation), |_| true, needed) == Proved::Failure
+        });
+        if is_enough {
+            self.weigh(cx, id, None);
+        }
+    }
+
     /// A subject answers. If this member accused it as a witness, the subject must raise its
     /// incarnation. Otherwise a liar could keep the accusation and use it later.
     pub(super) fn answered_after_testimony(&mut self, cx: &mut Context, id: &NodeId) {
@@ -240,6 +253,11 @@ impl Owners {
 
 /// How many members are weighed again after one input. The rest waits for the next input.
 const WEIGHED_MAX: usize = 64;
+
+/// How many accusers a failure needs: all other members if there are fewer.
+fn accusers_needed(cx: &Context) -> usize {
+    cx.config.accusers_required.min(cx.roster.len()).max(1)
+}
 
 /// A number that changes when other members may be entitled: with the members, and with
 /// the suspects among them.

@@ -103,7 +103,7 @@ impl Owners {
         let says_something = known.is_some() || claim.state == NodeState::Suspect;
         let is_believed = says_something
             && !(self.admission.refuses(cx, from, (&claim.id, claim.incarnation))
-                || self.members.is_forgotten(cx, from, claim)
+                || self.is_forgotten(cx, from, claim)
                 || self.admission.asks_for_introduction(cx, from, &statement));
         if is_believed {
             self.claimed(cx, &statement, Vec::new(), spread);
@@ -131,7 +131,7 @@ impl Owners {
     /// Whether this member takes in a claim that came by gossip.
     fn believes(&mut self, cx: &mut Context, from: &NodeId, claim: &Arc<NodeStatus>) -> bool {
         if self.admission.refuses(cx, from, (&claim.id, claim.incarnation))
-            || self.members.is_forgotten(cx, from, claim)
+            || self.is_forgotten(cx, from, claim)
         {
             return false;
         }
@@ -163,6 +163,16 @@ impl Owners {
         }
     }
 
+    /// Whether the claim of `from` is about a forgotten member. If this member never had its
+    /// tombstone, a liar may have invented that it was gone. Then the member itself is asked.
+    fn is_forgotten(&mut self, cx: &mut Context, from: &NodeId, claim: &Arc<NodeStatus>) -> bool {
+        let is_forgotten = self.members.is_forgotten(cx, from, claim);
+        if is_forgotten && self.needs_proof() && self.members.is_forgotten_by_hearsay(cx, claim) {
+            self.admission.ask_itself(cx, from, claim);
+        }
+        is_forgotten
+    }
+
     /// Takes in a page of nodes from `from`, and passes changes on as `spread` says.
     pub(super) fn take_in(
         &mut self,
@@ -185,7 +195,7 @@ impl Owners {
                 continue;
             }
             let is_believed = !(self.admission.refuses(cx, from, (&status.id, status.incarnation))
-                || self.members.is_forgotten(cx, from, status)
+                || self.is_forgotten(cx, from, status)
                 || self.members.is_unknown_tombstone(status)
                 || !is_newcomer && self.admission.asks_for_introduction(cx, from, status));
             if is_believed {

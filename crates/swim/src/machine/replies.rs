@@ -51,6 +51,7 @@ pub(super) fn reply(
             owners.testimony_arrived(cx, accusation.as_ref());
             let answer = WitnessAnswer::Nack { witness: from.clone(), closed, lossy };
             witness(owners, cx, request, (&id, round), &answer);
+            owners.weigh_testimonies(cx, &id);
         }
         (Some(Purpose::ReturnCheck(trial)), Message::Ack { gossip, .. }) => {
             owners.receive_gossip(cx, from, &gossip);
@@ -221,6 +222,9 @@ fn introduced(owners: &mut Owners, cx: &mut Context, from: &NodeId, nodes: &[Arc
     let Some(teller) = owners.admission.introduced(from) else { return };
     // Only the member's own statement counts here, not what it says about others.
     for own in nodes.iter().filter(|node| node.id == *from) {
+        if owners.needs_proof() {
+            owners.members.contradict_hearsay(cx, own);
+        }
         if !owners.admission.refuses(cx, from, (from, own.incarnation))
             && !owners.members.is_forgotten(cx, from, own)
         {

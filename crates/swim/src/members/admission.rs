@@ -105,6 +105,12 @@ impl Admission {
         if !may_be_gone || claim.id == cx.me || cx.members.get(&claim.id).is_some() {
             return false;
         }
+        self.ask_itself(cx, from, claim);
+        true
+    }
+
+    /// Asks the node of a claim by `from` for its own statement.
+    pub(crate) fn ask_itself(&mut self, cx: &mut Context, from: &NodeId, claim: &Arc<NodeStatus>) {
         // Without a description the address is unknown. The next exchange of views brings the claim
         // again.
         if claim.is_complete() {
@@ -113,7 +119,6 @@ impl Admission {
             }
             self.introduce_next(cx);
         }
-        true
     }
 
     /// A member that waits for its introduction stated itself. Returns the source of the first

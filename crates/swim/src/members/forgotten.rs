@@ -51,6 +51,9 @@ pub(super) struct Entry {
     up_to: Incarnation,
     /// The tombstone, without description. It is the proof of the forget update.
     pub(super) tombstone: Arc<NodeStatus>,
+    /// Whether its tombstone was removed here. If not, this member knows only by hearsay that the
+    /// other one was gone.
+    removed: bool,
     at: Instant,
     number: u64,
 }
@@ -117,7 +120,7 @@ impl Forgotten {
         }
         let number = self.noted;
         self.noted += 1;
-        self.entries.insert(id.clone(), Entry { up_to, tombstone, at: now, number });
+        self.entries.insert(id.clone(), Entry { up_to, tombstone, removed: removes, at: now, number });
         self.by_age.insert(number, id.clone());
         (Noted::New, dropped)
     }
@@ -177,6 +180,11 @@ impl Forgotten {
 }
 
 impl Entry {
+    /// Whether this member never saw the other one fail or leave.
+    pub(super) fn is_hearsay(&self) -> bool {
+        !self.removed
+    }
+
     /// The forget update.
     pub(super) fn update(&self) -> Update {
         Update::Forget { status: Arc::clone(&self.tombstone), up_to: self.up_to }

@@ -206,6 +206,19 @@ impl Members {
         true
     }
 
+    /// Whether this claim that a node is a member is forgotten by hearsay alone: this member had no
+    /// tombstone. Any member can say so of one that this member does not know yet.
+    pub(crate) fn is_forgotten_by_hearsay(&self, cx: &Context, claim: &NodeStatus) -> bool {
+        claim.state.is_member() && self.entry_covering(cx, claim).is_some_and(|entry| entry.is_hearsay())
+    }
+
+    /// A member that is forgotten by hearsay alone has stated itself that it is here.
+    pub(crate) fn contradict_hearsay(&mut self, cx: &Context, own: &NodeStatus) {
+        if self.is_forgotten_by_hearsay(cx, own) {
+            self.forgotten.remove(&own.id);
+        }
+    }
+
     /// The forget update about `id`, which sends messages to this member and is in no view here. If
     /// it is alive, it refutes the update.
     pub(crate) fn forget_update_about(&self, cx: &Context, id: &NodeId) -> Option<Update> {

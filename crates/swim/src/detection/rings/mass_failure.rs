@@ -29,6 +29,10 @@ use crate::context::Context;
 use crate::detection::partition::counts;
 use crate::fact::Fact;
 
+/// How many suspects a member watches in place of watchers that may be dead. If there are more, the
+/// rest waits until some have failed.
+const SUSPECTS_MAX: usize = 64;
+
 /// Whether verdicts by silence are held. Pure: its caller passes the counts and the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Hold {
@@ -96,9 +100,19 @@ pub(super) struct MassFailure {
     hold: Hold,
     /// When this member last received a message.
     heard: Instant,
-    /// The rings of the live members, while so many members are silent that some may have no other
-    /// watcher.
-    closed: Option<Box<Places>>,
+    closed: Option<Closed>,
+}
+
+/// Rings around the silent members, while so many are silent that some members may have too few
+/// live watchers.
+#[derive(Debug)]
+struct Closed {
+    /// The rings of the live members.
+    live: Box<Places>,
+    /// The suspects that this member watches in place of watchers that may be dead. A failure needs
+    /// several accusers. If the others began to watch only when the dead ones have failed, the
+    /// silence that they find would be too short for long.
+    suspects: Vec<NodeId>,
 }
 
 impl MassFailure {
@@ -125,14 +139,14 @@ impl MassFailure {
     }
 
     /// The subjects and watchers beyond those in the rings of all members, if many are silent.
-    /// These are the neighbours in the closed rings, and the members that this member accuses
-    /// already.
+    /// These are the neighbours in the closed rings, the suspects before them, and the members that
+    /// this member accuses already.
     pub(super) fn more_neighbours(&self, cx: &Context, subjects: &Subjects) -> (Vec<NodeId>, Vec<NodeId>) {
         let Some(rings) = &self.closed else { return Default::default() };
-        let mut more = rings.subjects();
-        more.extend(subjects.accused().cloned());
+        let mut more = rings.live.subjects();
+        more.extend(rings.suspects.iter().chain(subjects.accused()).cloned());
         more.retain(|id| cx.members.member(id).is_some());
-        (more, rings.watchers())
+        (more, rings.live.watchers())
     }
 
     /// Closes the rings around the silent members, or opens them again. Returns `Some(true)` if
@@ -144,10 +158,14 @@ impl MassFailure {
         let begins = self.closed.is_none();
         self.closed = close.then(|| {
             let snapshot = cx.members.snapshot();
-            let mut rings = Places::new(&cx.me);
+            let mut live = Places::new(&cx.me);
+            let is_live = |node: &NodeStatus| node.state == NodeState::Alive;
             let others = snapshot.members().filter(|node| node.id != cx.me);
-            others.filter(|node| node.state == NodeState::Alive).for_each(|node| rings.insert(&node.id));
-            Box::new(rings)
+            others.filter(|node| is_live(node)).for_each(|node| live.insert(&node.id));
+            let states = snapshot.members().map(|node| (&node.id, is_live(node) || node.id == cx.me));
+            let mut suspects = places::suspects_of(&cx.me, states, cx.config.accusers_required);
+            suspects.truncate(SUSPECTS_MAX);
+            Closed { live: live.into(), suspects }
         });
         Some(begins)
     }
@@ -156,7 +174,7 @@ impl MassFailure {
     /// may not have reached them, or this member.
     fn catch_up(&self, cx: &mut Context) {
         let Some(rings) = &self.closed else { return };
-        let mut neighbours = [rings.subjects(), rings.watchers()].concat();
+        let mut neighbours = [rings.live.subjects(), rings.live.watchers()].concat();
         neighbours.sort_unstable();
         neighbours.dedup();
         for id in neighbours {
@@ -335,6 +353,11 @@ mod tests {
         (0..20).map(|number| format!("n{number:02}")).collect()
     }
 
+    /// Closed rings in which this member is alone.
+    fn nobody(cx: &Context) -> Closed {
+        Closed { live: Places::new(&cx.me).into(), suspects: Vec::new() }
+    }
+
     /// A group of 21 in which the others are suspect if `suspect` says so, and the rings of this
     /// member.
     fn group(suspect: impl Fn(&str) -> bool) -> (Context, Rings) {
@@ -383,7 +406,7 @@ mod tests {
         let limit = cx.config.tolerated_pause + cx.config.probe_interval;
         let less = limit.saturating_sub(Duration::from_nanos(1));
         assert!(!rings.holds_verdict(&mut cx, less), "the rings are open");
-        rings.mass.closed = Some(Places::new(&cx.me).into());
+        rings.mass.closed = Some(nobody(&cx));
         assert!(rings.holds_verdict(&mut cx, less) && !rings.holds_verdict(&mut cx, limit));
         assert_eq!(cx.stats.verdicts_held, 1);
     }
@@ -398,7 +421,7 @@ mod tests {
         let request = crate::RequestId(0);
         subject.sent(InFlight { request, sent: cx.now, timer: key, digest: 0, again: false });
         subject.missed(&mut cx.timers);
-        rings.mass.closed = Some(Places::new(&cx.me).into());
+        rings.mass.closed = Some(nobody(&cx));
         assert_eq!(more(&rings, &cx), [], "it is silent");
         rings.subjects.get_mut(&watched[0]).unwrap().accuse(key);
         assert_eq!(more(&rings, &cx), watched[..1]);

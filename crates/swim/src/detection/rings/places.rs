@@ -7,6 +7,8 @@
 //! failure of a few members isolates nobody. An update that each member passes on to its neighbours
 //! reaches all members in `O(log N)` hops (as in Rapid, ATC 2018, section 4.1).
 
+use std::collections::{BTreeSet, VecDeque};
+
 use kinfolk_core::NodeId;
 
 use crate::interface::config::RINGS;
@@ -118,6 +120,44 @@ pub(super) fn orphans<'a>(me: &NodeId, members: impl Iterator<Item = (&'a NodeId
         .count()
 }
 
+/// The suspects that `me` watches so that each has at least `least` live watchers, as long as there
+/// are so many live members. The nearest live member before a suspect in each ring watches it. If
+/// one is the nearest in several rings, the next nearest do so too. `members` are all members, each
+/// with whether it is live; `me` is. Costs `O(N log N)`.
+pub(super) fn suspects_of<'a>(
+    me: &NodeId,
+    members: impl Iterator<Item = (&'a NodeId, bool)>,
+    least: usize,
+) -> Vec<NodeId> {
+    let members: Vec<_> = members.map(|(id, is_live)| (places(id), is_live, id)).collect();
+    let is_live = |at: usize| members[at].1;
+    // For each suspect and ring, the nearest live members before it: the nearest first.
+    let mut before = vec![[const { Vec::new() }; RINGS]; members.len()];
+    for ring in 0..RINGS {
+        let mut order: Vec<usize> = (0..members.len()).collect();
+        order.sort_unstable_by_key(|at| (members[*at].0[ring], members[*at].2));
+        let mut nearest: VecDeque<usize> = VecDeque::new();
+        // The first time around finds the live members before the first suspect.
+        for at in order.iter().chain(&order).copied() {
+            if is_live(at) {
+                nearest.retain(|other| *other != at);
+                nearest.push_front(at);
+                nearest.truncate(least);
+            } else {
+                before[at][ring] = nearest.iter().copied().collect();
+            }
+        }
+    }
+    let watches = |of: &[Vec<usize>; RINGS]| {
+        let some = |depth| of.iter().flat_map(move |ring| ring.iter().take(depth).copied());
+        let distinct = |depth| some(depth).collect::<BTreeSet<usize>>().len();
+        let depth = (1..least).find(|depth| distinct(*depth) >= least).unwrap_or(least);
+        some(depth).any(|at| members[at].2 == me)
+    };
+    let suspects = (0..members.len()).filter(|at| !is_live(*at) && watches(&before[*at]));
+    suspects.map(|at| members[at].2.clone()).collect()
+}
+
 fn each_once(side: &[Option<Neighbour>; RINGS]) -> Vec<NodeId> {
     let mut ids: Vec<_> = side.iter().flatten().map(|neighbour| neighbour.id.clone()).collect();
     ids.sort_unstable();
@@ -151,7 +191,7 @@ fn places(id: &NodeId) -> [u64; RINGS] {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
@@ -235,6 +275,40 @@ mod tests {
             members.iter().zip(0..).find(|(id, number)| is_live(*number) && is_orphan(id)).unwrap().0;
         let others = orphans(orphan, members.iter().zip(0..).map(|(id, number)| (id, is_live(number))));
         assert_eq!(others, expected - 1, "this member knows that it is alive itself");
+    }
+
+    /// How many live members watch each suspect, if every member that `is_live` denies is suspect.
+    fn watchers_of_suspects(size: usize, is_live: impl Fn(usize) -> bool, least: usize) -> Vec<usize> {
+        let members: Vec<_> = (0..size).map(id).collect();
+        let states = || members.iter().zip(0..).map(|(id, number)| (id, is_live(number)));
+        let mut watchers: BTreeMap<_, usize> =
+            states().filter(|(_, is_live)| !is_live).map(|(id, _)| (id.clone(), 0)).collect();
+        for (me, _) in states().filter(|(_, is_live)| *is_live) {
+            for suspect in suspects_of(me, states(), least) {
+                *watchers.get_mut(&suspect).expect("only suspects are returned") += 1;
+            }
+        }
+        watchers.into_values().collect()
+    }
+
+    #[test]
+    fn suspect_has_enough_live_watchers_when_many_are_suspect() {
+        for size in [6, 7, 20, 100] {
+            for (least, share) in [(1, 2), (2, 2), (2, 3), (3, 2), (4, 5)] {
+                let watchers = watchers_of_suspects(size, |number| number % share == 0, least);
+                let live = size.div_ceil(share);
+                let most = RINGS.max(least * RINGS);
+                let is_enough = |count: &usize| (least.min(live)..=most).contains(count);
+                assert!(watchers.iter().all(is_enough), "{size}, {share}, {least}: {watchers:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn suspect_in_a_large_group_has_four_live_watchers() {
+        let watchers = watchers_of_suspects(300, |number| number % 2 == 0, 2);
+        assert!(watchers.iter().all(|count| (2..=RINGS).contains(count)), "{watchers:?}");
+        assert!(watchers.iter().sum::<usize>() > 3 * watchers.len(), "{watchers:?}");
     }
 
     /// The members of this group that may watch `subject`.

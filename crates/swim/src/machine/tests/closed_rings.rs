@@ -59,11 +59,12 @@ fn rings_close_while_a_quarter_is_silent() {
     group.fall_silent(&silent);
     let told = group.pass(SECOND * 5);
     let closed = group.subjects();
-    let more: Vec<_> = closed.difference(&usual).collect();
-    assert!(closed.is_superset(&usual) && !more.is_empty(), "{closed:?}");
-    assert!(more.iter().all(|name| !silent.contains(&name.as_str())), "{more:?} speak");
+    let more = closed.difference(&usual);
+    let (suspects, live): (Vec<_>, Vec<_>) = more.partition(|name| silent.contains(&name.as_str()));
+    assert!(closed.is_superset(&usual) && !live.is_empty(), "{closed:?}");
+    assert!(!suspects.is_empty(), "a suspect may have lost other watchers: {closed:?}");
     assert!(
-        told.contains(&format!("Compare -> {}", more[0])),
+        told.contains(&format!("Compare -> {}", live[0])),
         "a new subject may have missed updates: {told}"
     );
 

@@ -184,15 +184,44 @@ fn far_ahead_introduction_is_refused() {
     assert_eq!(bench.machine.stats().claims_refused, 1);
 }
 
+fn forget(name: &str, up_to: u64) -> Update {
+    let status = status(name, up_to, NodeState::Failed).without_description().into();
+    Update::Forget { status, up_to: Incarnation::new(up_to) }
+}
+
+/// Any member can say that one is forgotten which this member does not know yet.
 #[test]
-fn member_that_was_forgotten_meanwhile_is_not_introduced() {
+fn forget_update_about_an_unknown_member_yields_to_its_own_statement() {
     let mut bench = bench(&["a", "b"]);
+    let now = u64::try_from(LATER.as_millis()).unwrap();
+    bench.gossip("a", vec![forget("new", now)]);
+    let told = bench.message("b", sync(&["new"], now));
+    let [(request, to)] = &asked(&bench)[..] else { panic!("{told}") };
+    assert_eq!((to.as_str(), bench.machine.registry().get(&id("new"))), ("new", None));
+    bench.reply(*request, "new", own_statement("new", now, NodeState::Alive));
+    assert_eq!(bench.known("new"), (now, NodeState::Alive));
+}
+
+#[test]
+fn member_that_answers_as_left_stays_forgotten() {
+    let mut bench = bench(&["a", "b"]);
+    bench.gossip("a", vec![forget("old", 1)]);
     bench.message("a", sync(&["old"], 1));
     let (request, _) = asked(&bench)[0];
-    let status = status("old", 1, NodeState::Failed).without_description().into();
-    bench.gossip("a", vec![Update::Forget { status, up_to: Incarnation::new(1) }]);
-    bench.reply(request, "old", own_statement("old", 1, NodeState::Alive));
+    bench.reply(request, "old", own_statement("old", 1, NodeState::Left));
     assert!(bench.machine.registry().get(&id("old")).is_none());
+}
+
+/// This member has seen that it was gone, so an old claim does not make it dial a dead address.
+#[test]
+fn member_whose_tombstone_was_forgotten_here_is_not_asked() {
+    let mut bench = bench(&["a", "b", "gone"]);
+    bench.gossip("gone", vec![claim("gone", 1, NodeState::Left, &[])]);
+    bench.gossip("a", vec![forget("gone", 1)]);
+    assert!(bench.machine.registry().get(&id("gone")).is_none());
+    bench.message("a", sync(&["gone"], 1));
+    assert_eq!(asked(&bench), []);
+    assert!(bench.machine.registry().get(&id("gone")).is_none());
 }
 
 /// A member that has started at this moment by its wall clock, at 25 h.

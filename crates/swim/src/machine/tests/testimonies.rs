@@ -148,6 +148,25 @@ fn own_verdict_spreads_with_the_testimony_of_its_witness() {
     assert_eq!(third.known("a"), (1, Failed));
 }
 
+/// A new watcher would otherwise wait for its own verdict, although the same accusations prove the
+/// failure to everybody else.
+#[test]
+fn testimonies_of_two_witnesses_prove_a_failure_to_the_watcher_that_asked() {
+    let silent_for = |for_ms| Charge::Silent { for_ms };
+    for (first, second, state) in [(5_000, 2_500, Failed), (4_999, 2_500, Suspect)] {
+        let mut bench = bench(&["a", "b", "c"]);
+        silent(&mut bench);
+        let (b, c) = (requests_to(&bench, "b")[0], requests_to(&bench, "c")[0]);
+        let testimony = |by, for_ms| {
+            let accusation = Some(accusation("a", 1, by, silent_for(for_ms)));
+            Message::Nack { closed: false, lossy: false, accusation }
+        };
+        bench.reply(b, "b", testimony("b", first));
+        bench.reply(c, "c", testimony("c", second));
+        assert_eq!(bench.known("a"), (1, state), "{first} ms and {second} ms");
+    }
+}
+
 #[test]
 fn own_suspicion_spreads_as_one_accusation() {
     let mut bench = bench(&["a", "b", "c"]);
