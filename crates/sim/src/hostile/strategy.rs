@@ -96,10 +96,6 @@ impl Strategy {
                 "after a pause, a member under loss refutes only when its return check passes; until \
                  then one liar can use the accusations of honest witnesses",
             ),
-            Self::ForgetAtJoin => Some(
-                "a forget update about an unknown member is remembered without proof, until that member \
-                 raises its incarnation",
-            ),
             _ => None,
         }
     }

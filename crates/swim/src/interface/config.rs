@@ -85,9 +85,9 @@ pub struct SwimConfig {
     /// ([`Mode::Verified`]). Default 2; 1 to 4. If there are fewer other members, all of them.
     ///
     /// Only members that may watch the failed one count, by each receiver's own view. With `n`, up
-    /// to `n - 1` lying members cannot have an honest one removed. A crash is known as fast with 2
-    /// as with 1, because the witnesses' answers are accusations too. With more, the accusations of
-    /// further watchers may be needed.
+    /// to `n - 1` lying members cannot have an honest one removed. A crash is known as fast with 3
+    /// as with 1, because the witnesses' answers are accusations too, and each member has so many
+    /// watchers. With 4 it takes up to half a second longer. All members need the same number.
     pub accusers_required: usize,
     /// How many helpers, or witnesses, are asked for an indirect probe (SWIM's k). Default 3. 0
     /// turns indirect probes off. [`Mode::Verified`] does not allow 0, because it accuses no member

@@ -1,10 +1,10 @@
 //! One, two, or three colluders, against each quorum.
 
 use super::super::{Bar, Row, Settings, Share, Table, side_by_side};
+use super::QUORUMS;
 use crate::hostile::{Collusion, Removed};
 
 const COLLUDERS: [usize; 3] = [1, 2, 3];
-const QUORUMS: [usize; 4] = [1, 2, 3, 4];
 
 /// The results of so many colluders against one quorum, over all seeds.
 pub(super) struct Outcome {

@@ -159,11 +159,13 @@ impl MassFailure {
         self.closed = close.then(|| {
             let snapshot = cx.members.snapshot();
             let mut live = Places::new(&cx.me);
-            let is_live = |node: &NodeStatus| node.state == NodeState::Alive;
-            let others = snapshot.members().filter(|node| node.id != cx.me);
-            others.filter(|node| is_live(node)).for_each(|node| live.insert(&node.id));
-            let states = snapshot.members().map(|node| (&node.id, is_live(node) || node.id == cx.me));
-            let mut suspects = places::suspects_of(&cx.me, states, cx.config.accusers_required);
+            let others = |state| {
+                let others = snapshot.members().filter(|node| node.id != cx.me);
+                others.filter(move |node| node.state == state).map(|node| &node.id)
+            };
+            others(NodeState::Alive).for_each(|id| live.insert(id));
+            let (alive, suspect) = (others(NodeState::Alive), others(NodeState::Suspect));
+            let mut suspects = places::subjects_of(&cx.me, alive, suspect, cx.config.accusers_required);
             suspects.truncate(SUSPECTS_MAX);
             Closed { live: live.into(), suspects }
         });

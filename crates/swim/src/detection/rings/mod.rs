@@ -60,6 +60,10 @@ pub(crate) use witnesses::WitnessAnswer;
 /// members that found no room.
 const EXTRA_SUBJECTS_MAX: usize = 64;
 
+/// In a group of so many others each member has as many watchers as a failure needs accusers. In a
+/// larger one the four rings nearly always give that, and to find out costs O(N) for each change.
+const FEW: usize = 64;
+
 /// The subjects and watchers of this member, and what its probes have shown.
 #[derive(Debug)]
 pub(crate) struct Rings {
@@ -117,6 +121,12 @@ impl Rings {
             (all.clone(), all)
         } else {
             let (mut subjects, mut watchers) = (self.places.subjects(), self.places.watchers());
+            if cx.roster.len() <= FEW {
+                // A subject may have fewer watchers than a failure needs accusers.
+                let (ids, least) = (cx.roster.ids(), cx.config.accusers_required);
+                subjects.extend(places::subjects_of(&cx.me, ids.iter(), ids.iter(), least));
+                watchers.extend(places::watchers_of(&cx.me, ids.iter(), least));
+            }
             let (more_subjects, more_watchers) = self.mass.more_neighbours(cx, &self.subjects);
             subjects.extend(more_subjects);
             self.extra.retain(|id| cx.members.member(id).is_some());
@@ -183,7 +193,8 @@ fn watchers_of(cx: &Context, id: &NodeId) -> Vec<NodeId> {
     if others.len() < ALL_WATCH_ALL {
         return others.iter().filter(|other| *other != id).chain([&cx.me]).cloned().collect();
     }
-    places::watchers_of(id, others.iter().chain([&cx.me]))
+    let least = if others.len() <= FEW { cx.config.accusers_required } else { 1 };
+    places::watchers_of(id, others.iter().chain([&cx.me]), least)
 }
 
 /// Whether `accuser` may watch `subject`, by the view of this member with room for views that

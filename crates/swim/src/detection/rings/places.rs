@@ -7,7 +7,7 @@
 //! failure of a few members isolates nobody. An update that each member passes on to its neighbours
 //! reaches all members in `O(log N)` hops (as in Rapid, ATC 2018, section 4.1).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use kinfolk_core::NodeId;
 
@@ -74,11 +74,74 @@ impl Places {
     }
 }
 
-/// The watchers of `subject` among `members`: the previous one in each ring, each once. Costs O(N).
-pub(super) fn watchers_of<'a>(subject: &NodeId, members: impl Iterator<Item = &'a NodeId>) -> Vec<NodeId> {
-    let mut rings = Places::new(subject);
-    members.filter(|id| *id != subject).for_each(|id| rings.insert(id));
-    rings.watchers()
+/// The watchers of `subject` among `members`, ordered by name: the previous one in each ring. If
+/// these are fewer than `least` members, then also those before them, until they are enough. Costs
+/// O(N).
+pub(super) fn watchers_of<'a>(
+    subject: &NodeId,
+    members: impl Iterator<Item = &'a NodeId>,
+    least: usize,
+) -> Vec<NodeId> {
+    let all: Vec<_> = members.map(|id| (id, places(id))).collect();
+    let mut ids: Vec<_> = nearest_before(subject, &all, least).into_iter().cloned().collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// The members of `candidates` of which `me` is a watcher, if `members` are all others that watch,
+/// and each has at least `least` watchers: the counterpart of [`watchers_of`]. Costs O(N) for each
+/// of the few candidates that stand near enough.
+pub(super) fn subjects_of<'a>(
+    me: &'a NodeId,
+    members: impl Iterator<Item = &'a NodeId>,
+    candidates: impl Iterator<Item = &'a NodeId>,
+    least: usize,
+) -> Vec<NodeId> {
+    let watching: Vec<_> = members.chain([me]).map(|id| (id, places(id))).collect();
+    let mine = places(me);
+    let after = |place: &[u64; RINGS], ring: usize| place[ring].wrapping_sub(mine[ring]);
+    // A member behind the next `least` watching ones has enough watchers without `me`.
+    let limits: [u64; RINGS] = std::array::from_fn(|ring| {
+        let mut distances: Vec<u64> =
+            watching.iter().filter(|(id, _)| *id != me).map(|(_, place)| after(place, ring)).collect();
+        distances.sort_unstable();
+        distances.get(least.saturating_sub(1)).copied().unwrap_or(u64::MAX)
+    });
+    let is_near = |id: &&NodeId| {
+        let place = places(id);
+        *id != me && (0..RINGS).any(|ring| after(&place, ring) <= limits[ring])
+    };
+    candidates
+        .filter(is_near)
+        .filter(|id| nearest_before(id, &watching, least).contains(me))
+        .cloned()
+        .collect()
+}
+
+/// The nearest of `members` before `subject` in the rings: one in each, or more, until there are
+/// `least` of them.
+fn nearest_before<'a>(
+    subject: &NodeId,
+    members: &[(&'a NodeId, [u64; RINGS])],
+    least: usize,
+) -> BTreeSet<&'a NodeId> {
+    let place = places(subject);
+    let mut rings: [Vec<(u64, &NodeId)>; RINGS] = Default::default();
+    for (id, other) in members.iter().filter(|(id, _)| *id != subject) {
+        for (ring, nearest) in rings.iter_mut().enumerate() {
+            let one = (place[ring].wrapping_sub(other[ring]), *id);
+            nearest.insert(nearest.partition_point(|known| *known < one), one);
+            nearest.truncate(least.max(1));
+        }
+    }
+    let mut found = BTreeSet::new();
+    for depth in 0..least.max(1) {
+        found.extend(rings.iter().filter_map(|ring| ring.get(depth)).map(|(_, id)| *id));
+        if found.len() >= least {
+            break;
+        }
+    }
+    found
 }
 
 /// Whether `accuser` may watch `subject`, by this list of members: in some ring at most
@@ -118,44 +181,6 @@ pub(super) fn orphans<'a>(me: &NodeId, members: impl Iterator<Item = (&'a NodeId
         .zip(watched)
         .filter(|((_, is_live, other), watched)| *is_live && *other && !watched)
         .count()
-}
-
-/// The suspects that `me` watches so that each has at least `least` live watchers, as long as there
-/// are so many live members. The nearest live member before a suspect in each ring watches it. If
-/// one is the nearest in several rings, the next nearest do so too. `members` are all members, each
-/// with whether it is live; `me` is. Costs `O(N log N)`.
-pub(super) fn suspects_of<'a>(
-    me: &NodeId,
-    members: impl Iterator<Item = (&'a NodeId, bool)>,
-    least: usize,
-) -> Vec<NodeId> {
-    let members: Vec<_> = members.map(|(id, is_live)| (places(id), is_live, id)).collect();
-    let is_live = |at: usize| members[at].1;
-    // For each suspect and ring, the nearest live members before it: the nearest first.
-    let mut before = vec![[const { Vec::new() }; RINGS]; members.len()];
-    for ring in 0..RINGS {
-        let mut order: Vec<usize> = (0..members.len()).collect();
-        order.sort_unstable_by_key(|at| (members[*at].0[ring], members[*at].2));
-        let mut nearest: VecDeque<usize> = VecDeque::new();
-        // The first time around finds the live members before the first suspect.
-        for at in order.iter().chain(&order).copied() {
-            if is_live(at) {
-                nearest.retain(|other| *other != at);
-                nearest.push_front(at);
-                nearest.truncate(least);
-            } else {
-                before[at][ring] = nearest.iter().copied().collect();
-            }
-        }
-    }
-    let watches = |of: &[Vec<usize>; RINGS]| {
-        let some = |depth| of.iter().flat_map(move |ring| ring.iter().take(depth).copied());
-        let distinct = |depth| some(depth).collect::<BTreeSet<usize>>().len();
-        let depth = (1..least).find(|depth| distinct(*depth) >= least).unwrap_or(least);
-        some(depth).any(|at| members[at].2 == me)
-    };
-    let suspects = (0..members.len()).filter(|at| !is_live(*at) && watches(&before[*at]));
-    suspects.map(|at| members[at].2.clone()).collect()
 }
 
 fn each_once(side: &[Option<Neighbour>; RINGS]) -> Vec<NodeId> {
@@ -227,7 +252,7 @@ mod tests {
         for me in &members {
             let believed: BTreeSet<_> = rings_of(me, &members).watchers().into_iter().collect();
             assert_eq!(watched_by[me], believed);
-            assert_eq!(believed, watchers_of(me, members.iter()).into_iter().collect());
+            assert_eq!(believed, watchers_of(me, members.iter(), 1).into_iter().collect());
         }
     }
 
@@ -263,7 +288,7 @@ mod tests {
         let is_live = |number: usize| number.is_multiple_of(3);
         let count = orphans(&id(200), members.iter().zip(0..).map(|(id, number)| (id, is_live(number))));
         let is_orphan = |me: &NodeId| {
-            let watchers = watchers_of(me, members.iter());
+            let watchers = watchers_of(me, members.iter(), 1);
             members.iter().zip(0..).all(|(id, number)| !watchers.contains(id) || !is_live(number))
         };
         let expected =
@@ -280,11 +305,13 @@ mod tests {
     /// How many live members watch each suspect, if every member that `is_live` denies is suspect.
     fn watchers_of_suspects(size: usize, is_live: impl Fn(usize) -> bool, least: usize) -> Vec<usize> {
         let members: Vec<_> = (0..size).map(id).collect();
-        let states = || members.iter().zip(0..).map(|(id, number)| (id, is_live(number)));
-        let mut watchers: BTreeMap<_, usize> =
-            states().filter(|(_, is_live)| !is_live).map(|(id, _)| (id.clone(), 0)).collect();
-        for (me, _) in states().filter(|(_, is_live)| *is_live) {
-            for suspect in suspects_of(me, states(), least) {
+        let (live, suspects): (Vec<_>, Vec<_>) = (0..size).partition(|number| is_live(*number));
+        let ids = |numbers: Vec<usize>| numbers.into_iter().map(|at| &members[at]).collect::<Vec<_>>();
+        let (live, suspects) = (ids(live), ids(suspects));
+        let mut watchers: BTreeMap<_, usize> = suspects.iter().map(|id| ((*id).clone(), 0)).collect();
+        for me in &live {
+            let others = live.iter().filter(|id| *id != me).copied();
+            for suspect in subjects_of(me, others, suspects.iter().copied(), least) {
                 *watchers.get_mut(&suspect).expect("only suspects are returned") += 1;
             }
         }
@@ -311,6 +338,22 @@ mod tests {
         assert!(watchers.iter().sum::<usize>() > 3 * watchers.len(), "{watchers:?}");
     }
 
+    #[test]
+    fn subjects_and_watchers_agree_for_each_number_of_watchers() {
+        for (size, least) in [(6, 1), (6, 3), (8, 2), (8, 4), (30, 4)] {
+            let members: Vec<_> = (0..size).map(id).collect();
+            for me in &members {
+                let others = || members.iter().filter(|id| *id != me);
+                let subjects = subjects_of(me, others(), others(), least);
+                for subject in others() {
+                    let watchers = watchers_of(subject, members.iter(), least);
+                    assert!(watchers.len() >= least, "{size}, {least}: {watchers:?}");
+                    assert_eq!(subjects.contains(subject), watchers.contains(me), "{size}, {least}");
+                }
+            }
+        }
+    }
+
     /// The members of this group that may watch `subject`.
     fn entitled(subject: &NodeId, members: &[NodeId]) -> BTreeSet<NodeId> {
         let may = |accuser: &&NodeId| *accuser != subject && may_watch(accuser, subject, members.iter());
@@ -331,7 +374,7 @@ mod tests {
             let members: Vec<_> = (from..from + size).map(id).collect();
             let subject = &members[0];
             let entitled = entitled(subject, &members);
-            let watchers: BTreeSet<_> = watchers_of(subject, members.iter()).into_iter().collect();
+            let watchers: BTreeSet<_> = watchers_of(subject, members.iter(), SLACK + 1).into_iter().collect();
             prop_assert!(entitled.is_superset(&watchers), "{:?} and {:?}", entitled, watchers);
             prop_assert!(entitled.len() <= RINGS * (SLACK + 1));
         }
@@ -347,7 +390,7 @@ mod tests {
             let subject = &there[0];
             // Here some more are known, and some that the accuser knows are not.
             let here: Vec<_> = (0..size).chain(joined).filter(|number| !lost.contains(number)).map(id).collect();
-            for watcher in watchers_of(subject, there.iter()) {
+            for watcher in watchers_of(subject, there.iter(), 1) {
                 prop_assert!(may_watch(&watcher, subject, here.iter()), "{} in {:?}", watcher, here);
             }
         }

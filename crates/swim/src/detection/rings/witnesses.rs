@@ -13,11 +13,10 @@ use std::sync::Arc;
 
 use kinfolk_core::{NodeId, NodeState, NodeStatus};
 
-use super::Rings;
-use super::places;
 use super::subject::Subject;
 use super::subjects::Subjects;
 use super::verdict::watcher_finds_lossy;
+use super::{Rings, watchers_of};
 use crate::context::Context;
 use crate::fact::Fact;
 use crate::interface::input::RequestId;
@@ -241,12 +240,13 @@ fn witnesses_for(
     id: &NodeId,
 ) -> Vec<Arc<NodeStatus>> {
     let wanted = cx.config.indirect_probes;
-    let mut other_watchers = places::watchers_of(id, cx.roster.ids().iter().chain([&cx.me]));
+    let mut other_watchers = watchers_of(cx, id);
     cx.rng.shuffle(&mut other_watchers);
     cx.rng.shuffle(&mut neighbours);
     // If the subject may be lossy, only its watchers can tell.
     let may_be_lossy = subjects.get(id).is_some_and(|subject| subject.losses.has_many_misses());
-    other_watchers.truncate(if may_be_lossy { wanted } else { OTHER_WATCHERS_MAX.min(wanted) });
+    let needed = OTHER_WATCHERS_MAX.max(cx.config.accusers_required - 1).min(wanted);
+    other_watchers.truncate(if may_be_lossy { wanted } else { needed });
     // Twice as many as wanted, because some of them are not suitable.
     let anybody = cx.roster.random(wanted * 2, Some(id), &mut cx.rng);
     // The other watchers first, because only their accusations count for others. A host limits how
@@ -331,7 +331,7 @@ mod tests {
             if close {
                 subjects.get_mut(&id("n00")).unwrap().close_port();
             }
-            let watchers = places::watchers_of(&id("n00"), cx.roster.ids().iter().chain([&cx.me]));
+            let watchers = watchers_of(&cx, &id("n00"));
             let (mut watching, mut near) = (0, 0);
             for _ in 0..100 {
                 let witnesses = witnesses_for(&mut cx, &subjects, neighbours.map(id).into(), &id("n00"));
