@@ -206,7 +206,7 @@ impl Owners {
         }
     }
 
-    /// The witnesses of a member that watches `id` only since a moment ago may have seen enough. Less
+    /// If this member has watched `id` only for a moment, its witnesses may have seen enough. Less
     /// than a proof waits for this member's own verdict, which is then passed on with it.
     pub(super) fn weigh_testimonies(&mut self, cx: &mut Context, id: &NodeId) {
         let Some(known) = cx.members.member(id) else { return };

@@ -88,9 +88,9 @@ fn run(end: End, nodes: usize, quorum: usize, seed: u64) -> Option<f64> {
         let next = world.now() + Duration::from_millis(100);
         world.run_until(next);
         for seen in world.take_seen() {
-            let is_news =
+            let knows_now =
                 seen.subject == node && matches!(seen.what, What::Failed(_)) && know.insert(seen.node);
-            if is_news && know.len() == nodes - 1 {
+            if knows_now && know.len() == nodes - 1 {
                 return Some(seen.at.since(at).as_secs_f64());
             }
         }

@@ -1,5 +1,6 @@
 //! Hostile members: one liar with each strategy, colluders against each quorum, and what the quorum
-//! costs. No published figures exist. The promise is that fewer liars than the quorum remove no honest member.
+//! costs. No published figures exist. The promise is that fewer liars than the quorum remove no
+//! honest member.
 
 mod alone;
 mod colluders;
