@@ -1,19 +1,17 @@
 //! The `kinfolk` program. It parses the command line and runs the command. A failure ends it with
-//! one line on standard error and a documented exit status. Each command is in the file of its
-//! name.
+//! one line on standard error and a documented exit status. Each command is in a file of its
+//! name; those that ask a running agent are in `commands/`.
 
 mod agent;
+mod api;
 mod ca;
 mod cli;
+mod client;
+mod commands;
 mod config;
-mod control;
 mod demo;
 mod exit;
-mod forget;
-mod leave;
 mod logs;
-mod maintenance;
-mod members;
 mod render;
 mod span;
 mod trust_store;
@@ -44,9 +42,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args),
         Command::Ca(args) => ca::run(&args),
         Command::Agent(args) => agent::run(args),
-        Command::Members(args) => members::run(&args),
-        Command::Maintenance(args) => maintenance::run(&args),
-        Command::Forget(args) => forget::run(&args),
-        Command::Leave(args) => leave::run(&args),
+        Command::Members(args) => commands::members::run(&args),
+        Command::Maintenance(args) => commands::maintenance::run(&args),
+        Command::Forget(args) => commands::forget::run(&args),
+        Command::Leave(args) => commands::leave::run(&args),
     }
 }

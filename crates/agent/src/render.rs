@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, stdout};
 
 use kinfolk::{Health, NodeState, Tags};
 
-use crate::control::ServiceView;
+use crate::api::views::OfferView;
 
 /// Whether to use colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +110,7 @@ pub(crate) fn tags(tags: &Tags) -> String {
 }
 
 /// Services in one line.
-pub(crate) fn services(services: &[ServiceView]) -> String {
+pub(crate) fn services(services: &[OfferView]) -> String {
     services.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 

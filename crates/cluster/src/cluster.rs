@@ -335,6 +335,11 @@ impl Cluster {
         Ok(self.inner.protocol.explain(id.clone()).await?)
     }
 
+    /// How long ago this member found what [`explain`](Self::explain) returned.
+    pub fn age_of(&self, evidence: &Evidence) -> Duration {
+        self.inner.clock.now().since(evidence.at)
+    }
+
     /// The members that do not answer the probes of this one, or that are suspect in its view,
     /// ordered by name. Failed members are not included. Each entry says why this member delays its
     /// verdict, if it does.

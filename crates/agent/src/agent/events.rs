@@ -8,7 +8,7 @@ use std::time::Duration;
 use kinfolk::{ClusterEvent, Subscription};
 
 use super::event_log::EventLog;
-use crate::control::ServiceView;
+use crate::api::views::OfferView;
 use crate::render::{printable, services, tags};
 
 /// Logs events until the member has been shut down and the last event is logged.
@@ -30,7 +30,7 @@ fn log(event: &ClusterEvent) {
             "a member joined"
         ),
         E::NodeUpdated { node } => {
-            let services = services(&ServiceView::of(&node.services));
+            let services = services(&OfferView::of(&node.services));
             let (health, note) = (node.condition.health(), printable(node.condition.note()));
             // A member has moved, has set new tags, or says something new about its health or its
             // services. What to do: nothing; if `health` or a service is critical, check that

@@ -1,6 +1,6 @@
 //! `kinfolk agent`: runs a member until a signal or `kinfolk leave` stops it.
 //!
-//! It starts the member, serves the control socket, joins, logs every event, and leaves.
+//! It starts the member, serves its API, joins, logs every event, and leaves.
 
 mod command_check;
 mod event_log;
@@ -16,9 +16,9 @@ use std::time::Duration;
 use kinfolk::{Cluster, ClusterError, TransportError};
 use tokio::sync::Notify;
 
+use crate::api::{AppState, ControlSocket, Reload, Server, TcpPort};
 use crate::cli::AgentArgs;
 use crate::config::AgentConfig;
-use crate::control::{self, ControlSocket};
 use crate::exit::{Failure, Status};
 use crate::logs;
 use crate::trust_store;
@@ -51,28 +51,36 @@ async fn run_member(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Re
     // The socket before the member: a second agent with the same settings stops here, before it can
     // claim the name in the cluster.
     let socket = ControlSocket::bind(&config.socket).await?;
-    let id = identity.cluster().clone();
-    let cluster = Cluster::start(config.cluster(identity)).map_err(start_failure)?;
+    let port = match config.http.clone() {
+        Some(http) => Some(TcpPort::bind(http, names_of(&identity)).await?),
+        None => None,
+    };
+    let cluster = Cluster::start(config.cluster(identity.clone())).map_err(start_failure)?;
     // Subscribe before the join, so that the log has the first event.
     let events = cluster.subscribe();
     let opened =
         config.event_log.as_deref().map(|path| EventLog::open(path, cluster.id().clone(), cluster.addr()));
     let event_log = opened.transpose()?;
-    let rotation = event_log.as_ref().map(EventLog::rotation);
+    let rotation = event_log.as_ref().map(EventLog::rotation).map(Arc::new);
     let logging = tokio::spawn(events::log_all(events, event_log));
+    let left = Arc::new(Notify::new());
+    let reload = reload(rotation.clone(), port.as_ref());
+    let state = AppState::new(cluster.clone(), identity.clone(), Arc::clone(&left), reload);
+    let followed = (state.clone(), cluster.subscribe());
+    let following = tokio::spawn(async move { followed.0.follow(followed.1).await });
     // The member runs and serves its socket; it has not joined yet. What to do: nothing.
     tracing::info!(
-        node = %cluster.id(), cluster = %id, addr = %cluster.addr(), socket = %config.socket.display(),
+        node = %cluster.id(), cluster = %identity.cluster(), addr = %cluster.addr(),
+        socket = %config.socket.display(), http = port.as_ref().map(|port| port.addr().to_string()),
         "started"
     );
     services::start(&cluster, config.services.clone());
-    let left = Arc::new(Notify::new());
-    let serving = tokio::spawn(control::serve(socket, cluster.clone(), id, Arc::clone(&left)));
+    let server = Server::start(socket, port, state.clone());
 
     let stopped = tokio::select! {
         // Signals win over the other branches, so that a stop is never delayed by them.
         biased;
-        signal = handle_signals(&mut signals, &cluster, rotation.as_ref()) => {
+        signal = handle_signals(&mut signals, &state, rotation.as_deref()) => {
             // SIGTERM or SIGINT arrived; the member leaves gracefully. What to do: nothing; a
             // second signal ends the agent at once.
             tracing::info!(signal, "stopping; a second signal stops at once");
@@ -84,7 +92,7 @@ async fn run_member(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Re
             tracing::info!("left permanently, as `kinfolk leave` asked; stopping");
             Ok(())
         }
-        failure = join_and_stay(&cluster, &config.join) => Err(failure),
+        failure = join_and_stay(&state, &config.join) => Err(failure),
     };
     let ended = tokio::select! {
         biased;
@@ -104,10 +112,10 @@ async fn run_member(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Re
             Ok(())
         }
     };
-    // Ending the serving task removes the socket's file. Then wait for the log: its last event
-    // comes when the member has stopped.
-    serving.abort();
-    let _aborted = serving.await;
+    // Ending the server removes the socket's file. Wait for the events first: the last one comes when
+    // the member has stopped, and clients of the API get it.
+    let _ended = following.await;
+    server.stop().await;
     let _ended = logging.await;
     stopped.and(ended)
 }
@@ -115,28 +123,62 @@ async fn run_member(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Re
 /// Does what the signals ask for. Returns the name of the signal that asks to stop.
 async fn handle_signals(
     signals: &mut Signals,
-    cluster: &Cluster,
+    state: &AppState,
     rotation: Option<&Rotation>,
 ) -> &'static str {
     loop {
         match signals.next().await {
             Action::Stop(name) => return name,
-            Action::Reopen => rotation.map_or_else(no_event_log, Rotation::reopen),
-            Action::LogState => state::log(cluster, rotation.map_or(0, Rotation::lost)).await,
+            Action::Reload => log_reload(state),
+            Action::LogState => state::log(state.cluster(), rotation.map_or(0, Rotation::lost)).await,
         }
     }
 }
 
-fn no_event_log() {
-    // The agent runs without --event-log. What to do: nothing, or start it with --event-log.
-    tracing::info!(
-        "received SIGHUP, but there is no event log to open again; start with --event-log to have one"
-    );
+/// What SIGHUP and `/v1/reload` read again.
+fn reload(rotation: Option<Arc<Rotation>>, port: Option<&TcpPort>) -> Reload {
+    let access = port.map(TcpPort::access);
+    Reload::new(move || {
+        let mut reloaded = Vec::new();
+        if let Some(rotation) = &rotation {
+            rotation.reopen();
+            reloaded.push("event_log".to_owned());
+        }
+        if let Some(access) = &access {
+            reloaded.extend(access.reload()?);
+        }
+        Ok(reloaded)
+    })
+}
+
+fn log_reload(state: &AppState) {
+    match state.reload() {
+        // SIGHUP arrived, and no setting has a file that can be read again: the agent runs without
+        // --event-log, --http-tokens and --http-cert. What to do: nothing.
+        Ok(reloaded) if reloaded.is_empty() => {
+            tracing::info!("received SIGHUP, but no setting has a file to open or read again");
+        }
+        // SIGHUP arrived, and these files were opened or read again. What to do: nothing.
+        Ok(reloaded) => tracing::info!(settings = reloaded.join(" "), "received SIGHUP; reloaded"),
+        // A file of the HTTP port cannot be used. Its settings stay as they are. What to do: as the
+        // error says, then send SIGHUP again.
+        Err(error) => tracing::warn!(error, "received SIGHUP, but cannot read a file again"),
+    }
+}
+
+/// The names under which clients may reach the HTTP port of this node.
+fn names_of(identity: &kinfolk::NodeIdentity) -> Vec<String> {
+    vec![identity.id().to_string(), identity.name().to_string()]
 }
 
 /// Joins, and then waits forever. It returns only if the join failed.
-async fn join_and_stay(cluster: &Cluster, seeds: &[String]) -> Failure {
-    match cluster.join(seeds).await {
+async fn join_and_stay(state: &AppState, seeds: &[String]) -> Failure {
+    let cluster = state.cluster();
+    let joined = cluster.join(seeds).await;
+    if joined.is_ok() {
+        state.set_joined();
+    }
+    match joined {
         // No seed answered, and no member known from the state directory either: the view holds
         // only this member. What to do: the error names each seed and why it failed.
         Err(error) if cluster.members().members().nth(1).is_none() => {

@@ -20,8 +20,8 @@ pub(super) struct Signals {
 pub(super) enum Action {
     /// Stop the agent. Holds the name of the signal.
     Stop(&'static str),
-    /// SIGHUP: open the event log again.
-    Reopen,
+    /// SIGHUP: open and read files again.
+    Reload,
     /// SIGUSR1: log the state.
     LogState,
 }
@@ -51,7 +51,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Action::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Action::Stop("SIGINT"),
-            _ = self.hang_up.recv() => Action::Reopen,
+            _ = self.hang_up.recv() => Action::Reload,
             _ = self.user.recv() => Action::LogState,
         }
     }

@@ -2,7 +2,7 @@
 
 use kinfolk::{Cluster, NodeState};
 
-use crate::control::SuspicionView;
+use crate::api::views::SuspicionView;
 
 /// Logs the state of the member and of its group: one line for the agent, and one line for each
 /// member that is suspect or silent.

@@ -1,10 +1,9 @@
 //! The arguments of `kinfolk forget`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use kinfolk::NodeId;
 
+use super::ConnectArgs;
 use crate::exit::STATUS_TABLE;
 
 /// Removes a failed or left member from the views of all members.
@@ -17,7 +16,6 @@ pub(crate) struct ForgetArgs {
     /// The name of the member, as `kinfolk members --all` shows it
     #[arg(value_name = "NAME")]
     pub(crate) node: NodeId,
-    /// The agent's control socket [default: `$XDG_RUNTIME_DIR/kinfolk.sock`, or /run/kinfolk.sock]
-    #[arg(long, value_name = "PATH", env = "KINFOLK_SOCKET")]
-    pub(crate) socket: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
 }

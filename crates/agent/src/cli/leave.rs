@@ -1,9 +1,8 @@
 //! The arguments of `kinfolk leave`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
+use super::ConnectArgs;
 use crate::exit::STATUS_TABLE;
 
 /// Makes the agent on this machine leave its cluster permanently, and stop.
@@ -13,7 +12,6 @@ use crate::exit::STATUS_TABLE;
 #[derive(Debug, Args)]
 #[command(after_help = STATUS_TABLE)]
 pub(crate) struct LeaveArgs {
-    /// The agent's control socket [default: `$XDG_RUNTIME_DIR/kinfolk.sock`, or /run/kinfolk.sock]
-    #[arg(long, value_name = "PATH", env = "KINFOLK_SOCKET")]
-    pub(crate) socket: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
 }

@@ -1,10 +1,9 @@
 //! The arguments of `kinfolk maintenance`.
 
-use std::path::PathBuf;
-
 use clap::{ArgGroup, Args};
 use kinfolk::Condition;
 
+use super::ConnectArgs;
 use crate::exit::STATUS_TABLE;
 use crate::span::Span;
 
@@ -28,9 +27,8 @@ pub(crate) struct MaintenanceArgs {
     /// End the maintenance now
     #[arg(long)]
     pub(crate) end: bool,
-    /// The agent's control socket [default: `$XDG_RUNTIME_DIR/kinfolk.sock`, or /run/kinfolk.sock]
-    #[arg(long, value_name = "PATH", env = "KINFOLK_SOCKET")]
-    pub(crate) socket: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
 }
 
 /// The length of a maintenance in whole seconds, from 1 to 24 hours.

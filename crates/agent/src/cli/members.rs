@@ -1,9 +1,8 @@
 //! The arguments of `kinfolk members`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
+use super::ConnectArgs;
 use crate::exit::STATUS_TABLE;
 
 /// Shows the members as the agent on this machine sees them.
@@ -13,9 +12,8 @@ use crate::exit::STATUS_TABLE;
 #[derive(Debug, Args)]
 #[command(after_help = STATUS_TABLE)]
 pub(crate) struct MembersArgs {
-    /// The agent's control socket [default: `$XDG_RUNTIME_DIR/kinfolk.sock`, or /run/kinfolk.sock]
-    #[arg(long, value_name = "PATH", env = "KINFOLK_SOCKET")]
-    pub(crate) socket: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
     /// Also show the members that failed or left, each on a line of its own
     #[arg(long)]
     pub(crate) all: bool,

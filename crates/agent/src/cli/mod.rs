@@ -3,6 +3,7 @@
 
 mod agent;
 mod ca;
+mod connect;
 mod demo;
 mod forget;
 mod leave;
@@ -14,6 +15,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use ca::{CaArgs, CaCommand, InitArgs, IssueArgs};
+pub(crate) use connect::ConnectArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use forget::ForgetArgs;
 pub(crate) use leave::LeaveArgs;

@@ -15,6 +15,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize as _, Deserializer};
 
 use super::settings::ModeSetting;
+use crate::api::Role;
 use crate::logs::{LogFormat, LogLevel};
 use crate::span::Span;
 
@@ -228,6 +229,31 @@ impl Form for ModeSetting {
     }
 }
 
+/// The name of a host in a `Host` header, without a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostName(pub String);
+
+impl Form for HostName {
+    const WANTED: &'static str = "the name of a host without a port, such as web-1.example.com";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        if !text.is_empty() && text.chars().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(wrong::<Self>(text))
+        }
+    }
+}
+
+impl Form for Role {
+    const WANTED: &'static str = "read, write or admin";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
 impl Form for LogLevel {
     const WANTED: &'static str = Self::WANTED;
 
@@ -256,7 +282,7 @@ macro_rules! from_str_by_form {
     )*};
 }
 
-from_str_by_form!(FilePath, Address, Seed, Attempts, Bool);
+from_str_by_form!(FilePath, Address, Seed, Attempts, Bool, HostName);
 
 impl<const MIN: u16, const MAX: u16> FromStr for Number<MIN, MAX> {
     type Err = String;
@@ -268,15 +294,28 @@ impl<const MIN: u16, const MAX: u16> FromStr for Number<MIN, MAX> {
 
 /// Reads the seeds in the file: there they are a list, not one text with commas.
 pub(super) fn seeds_in_file<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Seed>>, D::Error> {
-    const WANTED: &str = "a list, such as join = [\"10.0.0.1:7946\", \"10.0.0.2:7946\"]";
+    list_in_file(from, "a list, such as join = [\"10.0.0.1:7946\", \"10.0.0.2:7946\"]")
+}
+
+/// Reads the names of hosts in the file, which are a list there.
+pub(super) fn host_names_in_file<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Vec<HostName>>, D::Error> {
+    list_in_file(from, "a list, such as http_hosts = [\"web-1.example.com\"]")
+}
+
+fn list_in_file<'de, D: Deserializer<'de>, T: Form>(
+    from: D,
+    wanted: &'static str,
+) -> Result<Option<Vec<T>>, D::Error> {
     // Read any value first, so that the message can show what is there.
     let value = toml::Value::deserialize(from)?;
     let toml::Value::Array(list) = value else {
-        return Err(D::Error::custom(format_args!("{value} is not a list; give {WANTED}")));
+        return Err(D::Error::custom(format_args!("{value} is not a list; give {wanted}")));
     };
-    let seed = |value: toml::Value| match value {
-        toml::Value::String(text) => Seed::from_text(&text).map_err(D::Error::custom),
-        other => Err(D::Error::custom(format_args!("{other} in the list is not in quotes; give {WANTED}"))),
+    let item = |value: toml::Value| match value {
+        toml::Value::String(text) => T::from_text(&text).map_err(D::Error::custom),
+        other => Err(D::Error::custom(format_args!("{other} in the list is not in quotes; give {wanted}"))),
     };
-    list.into_iter().map(seed).collect::<Result<_, _>>().map(Some)
+    list.into_iter().map(item).collect::<Result<_, _>>().map(Some)
 }

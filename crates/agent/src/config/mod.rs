@@ -3,6 +3,7 @@
 
 mod file;
 mod form;
+mod http;
 mod services;
 mod settings;
 mod tags;
@@ -16,7 +17,7 @@ use kinfolk::{ClusterConfig, FlapPolicy, NodeAddr, NodeIdentity, SwimConfig, Tag
 pub(crate) use services::{CheckKind, CheckSetting, CommandLine, ServiceTables};
 pub(crate) use settings::Settings;
 
-use crate::control;
+use crate::api::{self, TcpConfig};
 use crate::exit::{Failure, Status};
 use crate::logs::{LogFormat, LogLevel};
 use form::FilePath;
@@ -36,6 +37,8 @@ pub(crate) struct AgentConfig {
     pub(crate) listen: SocketAddr,
     pub(crate) join: Vec<String>,
     pub(crate) socket: PathBuf,
+    /// The TCP port of the API; `None` for no port.
+    pub(crate) http: Option<TcpConfig>,
     pub(crate) log_level: LogLevel,
     pub(crate) log_format: LogFormat,
     pub(crate) event_log: Option<PathBuf>,
@@ -80,7 +83,8 @@ impl AgentConfig {
             ca: required(path(&settings.ca), "the certificate of the cluster's CA", "ca")?,
             listen: required(settings.listen, "the address to listen on", "listen")?.0,
             join: settings.join.iter().flatten().map(|seed| seed.0.clone()).collect(),
-            socket: path(&settings.socket).unwrap_or_else(control::default_path),
+            socket: path(&settings.socket).unwrap_or_else(api::default_socket),
+            http: http::check(&settings).map_err(|why| Failure::new(Status::Config, why))?,
             log_level: settings.log_level.clone().unwrap_or_default(),
             log_format: settings.log_format.unwrap_or_default(),
             event_log: path(&settings.event_log),

@@ -7,9 +7,12 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
-use super::form::{Address, Attempts, Bool, FilePath, Number, Seed, in_file, seeds_in_file};
+use super::form::{
+    Address, Attempts, Bool, FilePath, HostName, Number, Seed, host_names_in_file, in_file, seeds_in_file,
+};
 use super::services::{self, ServiceTables};
 use super::tags::{self, TagList};
+use crate::api::Role;
 use crate::logs::{LogFormat, LogLevel};
 use crate::span::Span;
 
@@ -68,6 +71,40 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "PATH", env = "KINFOLK_SOCKET")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) socket: Option<FilePath>,
+    /// The TCP address of the HTTP API, such as `127.0.0.1:8946`; any other than a loopback address
+    /// needs --http-tokens, and uses TLS [default: no TCP port]
+    #[arg(long, value_name = "IP:PORT", env = "KINFOLK_HTTP")]
+    #[serde(deserialize_with = "in_file")]
+    pub(crate) http: Option<Address>,
+    /// The certificate of the HTTP port; with it a loopback address uses TLS too [default: that of
+    /// --cert]
+    #[arg(long, value_name = "FILE", env = "KINFOLK_HTTP_CERT")]
+    #[serde(deserialize_with = "in_file")]
+    pub(crate) http_cert: Option<FilePath>,
+    /// The private key of --http-cert
+    #[arg(long, value_name = "FILE", env = "KINFOLK_HTTP_KEY")]
+    #[serde(deserialize_with = "in_file")]
+    pub(crate) http_key: Option<FilePath>,
+    /// A CA whose certificates clients of the HTTP port may show; --http-tokens gives their names
+    /// roles [default: none]
+    #[arg(long, value_name = "FILE", env = "KINFOLK_HTTP_CLIENT_CA")]
+    #[serde(deserialize_with = "in_file")]
+    pub(crate) http_client_ca: Option<FilePath>,
+    /// A file with a role (read, write or admin) and a token on each line, or a role and
+    /// `cert:NAME`; mode 0600 [default: none]
+    #[arg(long, value_name = "FILE", env = "KINFOLK_HTTP_TOKENS")]
+    #[serde(deserialize_with = "in_file")]
+    pub(crate) http_tokens: Option<FilePath>,
+    /// What a client of a loopback port may do without a token: read, write or admin [default:
+    /// read, or nothing with --http-tokens]
+    #[arg(long, value_name = "ROLE", env = "KINFOLK_HTTP_ROLE")]
+    #[serde(deserialize_with = "in_file")]
+    pub(crate) http_role: Option<Role>,
+    /// Names of this host that clients of the HTTP port use; repeat it, or separate them by commas
+    /// [default: localhost, IP addresses, and the name of the node]
+    #[arg(long, value_name = "NAME", env = "KINFOLK_HTTP_HOSTS", value_delimiter = ',')]
+    #[serde(deserialize_with = "host_names_in_file")]
+    pub(crate) http_hosts: Option<Vec<HostName>>,
     /// The levels to log: off, error, warn, info, debug, trace, or a list such as
     /// `info,kinfolk_gossip=debug` [default: info]
     #[arg(long, value_name = "LEVEL", env = "KINFOLK_LOG_LEVEL")]
@@ -169,6 +206,13 @@ impl Settings {
             state_dir: self.state_dir.or(file.state_dir),
             rejoin_after_stop: self.rejoin_after_stop.or(file.rejoin_after_stop),
             socket: self.socket.or(file.socket),
+            http: self.http.or(file.http),
+            http_cert: self.http_cert.or(file.http_cert),
+            http_key: self.http_key.or(file.http_key),
+            http_client_ca: self.http_client_ca.or(file.http_client_ca),
+            http_tokens: self.http_tokens.or(file.http_tokens),
+            http_role: self.http_role.or(file.http_role),
+            http_hosts: self.http_hosts.or(file.http_hosts),
             log_level: self.log_level.or(file.log_level),
             log_format: self.log_format.or(file.log_format),
             event_log: self.event_log.or(file.event_log),
@@ -197,6 +241,10 @@ impl Settings {
             &mut self.ca,
             &mut self.state_dir,
             &mut self.socket,
+            &mut self.http_cert,
+            &mut self.http_key,
+            &mut self.http_client_ca,
+            &mut self.http_tokens,
             &mut self.event_log,
         ];
         for path in paths.into_iter().flatten() {

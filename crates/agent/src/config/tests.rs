@@ -50,7 +50,7 @@ fn flag_outranks_file_and_file_outranks_default() {
 
 /// Every setting, in the order of its declaration.
 const ALL: &str = "cert = '1'\nkey = '2'\nca = '3'\nlisten = '127.0.0.1:4'\nadvertise = '127.0.0.1:5'\n\
-    join = ['h:6', 'i:6']\njoin_attempts = 7\nstate_dir = '17'\nrejoin_after_stop = false\nsocket = '9'\nlog_level = 'warn'\nlog_format = 'json'\n\
+    join = ['h:6', 'i:6']\njoin_attempts = 7\nstate_dir = '17'\nrejoin_after_stop = false\nsocket = '9'\nhttp = '127.0.0.1:19'\nhttp_cert = '20'\nhttp_key = '21'\nhttp_client_ca = '22'\nhttp_tokens = '23'\nhttp_role = 'write'\nhttp_hosts = ['h', 'i']\nlog_level = 'warn'\nlog_format = 'json'\n\
     event_log = '10'\nmode = 'swim'\ntolerated_pause = '30s'\nprobe_interval = '12s'\nprobe_timeout = '13ms'\n\
     partition_grace = '17s'\nquorum_percent = 51\naccusers_required = 3\nflap_damping = true\ntombstone_ttl = '18h'\npool_max_total = 14\n\
     pool_idle_timeout = '15m'\nleave_timeout = '16s'\n[tags]\nk = '8'\nl = 'm'";
@@ -61,6 +61,7 @@ fn flag_and_file_give_the_same_settings() {
     let from_flags = flags(&[
         "--cert", "1", "--key", "2", "--ca", "3", "--listen", "127.0.0.1:4", "--advertise", "127.0.0.1:5",
         "--join", "h:6,i:6", "--join-attempts", "7", "--tag", "k=8", "--tag", "l=m", "--state-dir", "17", "--rejoin-after-stop", "false", "--socket", "9",
+        "--http", "127.0.0.1:19", "--http-cert", "20", "--http-key", "21", "--http-client-ca", "22", "--http-tokens", "23", "--http-role", "write", "--http-hosts", "h,i",
         "--log-level", "warn", "--log-format", "json", "--event-log", "10", "--mode", "swim", "--tolerated-pause", "30s", "--probe-interval", "12s",
         "--probe-timeout", "13ms", "--partition-grace", "17s", "--quorum-percent", "51", "--accusers-required", "3", "--flap-damping", "true", "--tombstone-ttl", "18h",
         "--pool-max-total", "14", "--pool-idle-timeout", "15m", "--leave-timeout", "16s",
@@ -162,7 +163,7 @@ fn fault_in_the_file_names_line_key_and_form() {
 
 /// For each setting: wrong values, and a part of the message for each.
 #[rustfmt::skip]
-const WRONG: [(&str, &[(&str, &str)]); 25] = [
+const WRONG: [(&str, &[(&str, &str)]); 32] = [
     ("cert", &[("", "empty")]),
     ("key", &[("", "empty")]),
     ("ca", &[("", "empty")]),
@@ -180,6 +181,13 @@ const WRONG: [(&str, &[(&str, &str)]); 25] = [
     ("state_dir", &[("", "empty")]),
     ("rejoin_after_stop", &[("yes", "give true or false")]),
     ("socket", &[("", "empty")]),
+    ("http", &[("8946", "is wrong"), (":8946", "has no IP address"), ("localhost:8946", "is a name")]),
+    ("http_cert", &[("", "empty")]),
+    ("http_key", &[("", "empty")]),
+    ("http_client_ca", &[("", "empty")]),
+    ("http_tokens", &[("", "empty")]),
+    ("http_role", &[("root", "give read, write or admin")]),
+    ("http_hosts", &[("a b", "the name of a host"), ("a:1", "without a port"), ("", "empty")]),
     ("log_level", &[("inof", "is not a log level; give off, error, warn"), ("kinfolk_gosip=info", "give one of"), ("", "is not a log level")]),
     ("log_format", &[("xml", "give text or json")]),
     ("event_log", &[("", "empty")]),
@@ -215,7 +223,7 @@ fn wrong_value_is_refused_with_the_valid_form() {
         }
         for (value, said) in values {
             let text = match name {
-                "join" => format!("join = ['{value}']"),
+                "join" | "http_hosts" => format!("{name} = ['{value}']"),
                 _ => format!("{name} = '{value}'"),
             };
             let in_file = file::parse(&text).unwrap_err();

@@ -1,4 +1,4 @@
-//! The cluster as one agent sees it, from its control socket, and the differences between
+//! The cluster as one agent sees it, from its API, and the differences between
 //! several views.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
@@ -40,30 +40,37 @@ struct Answer {
     members: Vec<Member>,
 }
 
-/// Sends a request to the agent at this socket. Returns the line of its response.
-async fn exchange(socket: &Path, request: &str) -> Result<String> {
+/// Sends an HTTP request to the agent at this socket. Returns the body of its response.
+///
+/// With HTTP 1.0 the body is all that comes until the agent closes the connection.
+async fn exchange(socket: &Path, request: &str, body: &str) -> Result<String> {
     let exchange = async {
         let mut stream = UnixStream::connect(socket).await?;
-        stream.write_all(format!("{request}\n").as_bytes()).await?;
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).await?;
-        Ok::<_, std::io::Error>(line)
+        let length = body.len();
+        let head =
+            format!("{request} HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: {length}");
+        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await?;
+        Ok::<_, std::io::Error>(response)
     };
-    Ok(timeout(ANSWER_LIMIT, exchange).await.context("it does not respond")??)
+    let response = timeout(ANSWER_LIMIT, exchange).await.context("it does not respond")??;
+    let (head, body) = response.split_once("\r\n\r\n").context("it does not respond with HTTP")?;
+    let status = head.split(' ').nth(1).unwrap_or_default();
+    anyhow::ensure!(status == "200", "it responds {response:?}");
+    Ok(body.to_owned())
 }
 
 /// Makes the agent at this socket announce a maintenance.
 pub(super) async fn announce_maintenance(socket: &Path, length: Duration) -> Result<()> {
     let seconds = length.as_secs();
-    let request = format!(r#"{{"ask":"maintenance","seconds":{seconds},"note":"chaos"}}"#);
-    let line = exchange(socket, &request).await?;
-    anyhow::ensure!(line.contains(r#""answer":"maintenance""#), "it responds {line:?}");
-    Ok(())
+    let request = format!(r#"{{"seconds":{seconds},"note":"chaos"}}"#);
+    exchange(socket, "PUT /v1/maintenance", &request).await.map(|_| ())
 }
 
 /// Requests the view of the agent at this socket.
 pub(super) async fn ask(socket: &Path) -> Result<View> {
-    let line = exchange(socket, r#"{"ask":"members"}"#).await?;
+    let line = exchange(socket, "GET /v1/members", "").await?;
     // A type of its own, with the few fields that count: the check uses no code of the agent.
     let answer: Answer = serde_json::from_str(&line).with_context(|| format!("it responds {line:?}"))?;
     let members = answer.members.into_iter().filter(|member| matches!(&*member.state, "alive" | "suspect"));

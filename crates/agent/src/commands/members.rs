@@ -1,20 +1,17 @@
 //! `kinfolk members`: prints the group as the agent on this machine sees it.
 
-use std::io::Write as _;
-
 use kinfolk::{Health, NodeState};
 
+use super::print;
+use crate::api::views::{MemberView, MembersView, PartitionView, SuspicionView};
 use crate::cli::MembersArgs;
-use crate::control::{self, MemberView, MembersView, PartitionView, Request, Response, SuspicionView};
+use crate::client::{Client, block_on};
 use crate::exit::{Failure, Status};
 use crate::render::{Cell, Paint, Tone, services as services_line, table, tags};
 
 pub(crate) fn run(args: &MembersArgs) -> Result<(), Failure> {
-    let Response::Members(view) = control::send_request(args.socket.as_deref(), &Request::Members)? else {
-        // The agent and this command are of different versions. What to do: run the command of the
-        // same version as the agent.
-        return Err(Failure::new(Status::Socket, control::WRONG_RESPONSE));
-    };
+    let client = Client::new(&args.connect)?;
+    let view: MembersView = block_on(client.get("/v1/members"))?;
     let text = if args.json {
         // The view does not serialise, which is a defect of Kinfolk. What to do: report it.
         let json = serde_json::to_string(&view).map_err(|error| Failure::new(Status::Failed, error))?;
@@ -22,7 +19,7 @@ pub(crate) fn run(args: &MembersArgs) -> Result<(), Failure> {
     } else {
         as_table(Paint::of_stdout(), &view, args.all)
     };
-    std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))
+    print(&text)
 }
 
 /// The table of the members. Failed and left members are only counted, unless `all` is set.
@@ -35,9 +32,9 @@ fn as_table(paint: Paint, view: &MembersView, all: bool) -> String {
     let rows: Vec<Vec<Cell>> = shown.iter().map(row).collect();
     let count = view.members.iter().filter(|member| member.state.is_member()).count();
     let members = if count == 1 { "member" } else { "members" };
-    let head = format!("{count} {members} of cluster {}, as {} sees it", view.cluster, view.node);
+    let head = format!("{count} {members} of cluster {}, as {} sees it", view.head.cluster, view.head.node);
     let head = paint.tone(Tone::Strong, &head);
-    let partition = partition_line(view.partition);
+    let partition = partition_line(view.head.partition);
     let partition = partition.map(|text| format!("{}\n", paint.tone(Tone::Bad, &text)));
     let hidden = if all { String::new() } else { hidden(&view.members) };
     format!("{head}\n{}\n{}{hidden}", partition.unwrap_or_default(), table(paint, &headings, &rows))
@@ -65,7 +62,7 @@ impl Column {
 
 const COLUMNS: [Column; 9] = [
     Column::always("name", |member, view| {
-        Cell::new(if member.name == view.node { Tone::Strong } else { Tone::Plain }, &member.name)
+        Cell::new(if member.name == view.head.node { Tone::Strong } else { Tone::Plain }, &member.name)
     }),
     Column::always("address", |member, _| Cell::plain(member.addr)),
     Column::always("state", |member, _| Cell::state(member.state)),
@@ -136,7 +133,7 @@ mod tests {
     use kinfolk::{Incarnation, NodeAddr, Tags};
 
     use super::*;
-    use crate::control::ServiceView;
+    use crate::api::views::{MembersHead, OfferView};
 
     fn member(name: &str, state: NodeState, phi: Option<f64>, tags: &[(&str, &str)]) -> MemberView {
         MemberView {
@@ -146,6 +143,7 @@ mod tests {
             incarnation: Incarnation::new(17),
             tags: Tags::new(tags.iter().copied()).unwrap(),
             phi,
+            rtt_us: None,
             suspicion: None,
             health: Health::Passing,
             note: String::new(),
@@ -153,8 +151,8 @@ mod tests {
         }
     }
 
-    fn service(name: &str, port: u16, health: Health) -> ServiceView {
-        ServiceView { name: name.parse().unwrap(), port, health, note: String::new() }
+    fn service(name: &str, port: u16, health: Health) -> OfferView {
+        OfferView { name: name.parse().unwrap(), port, health, note: String::new() }
     }
 
     #[test]
@@ -171,7 +169,8 @@ mod tests {
     fn view(members: Vec<MemberView>) -> MembersView {
         let partition =
             PartitionView { live: 1, known: 3, partitioned: true, minority: true, read_only: false };
-        MembersView { node: "a".parse().unwrap(), cluster: "prod".parse().unwrap(), members, partition }
+        let head = MembersHead { node: "a".parse().unwrap(), cluster: "prod".parse().unwrap(), partition };
+        MembersView { head, members }
     }
 
     #[test]

@@ -1,25 +1,26 @@
 //! `kinfolk maintenance`: announces a planned absence of the agent on this machine, or ends it.
 
-use std::io::Write as _;
+use hyper::Method;
 
+use super::print;
+use crate::api::views::{MaintenanceEndedView, MaintenanceRequest, MaintenanceView};
 use crate::cli::MaintenanceArgs;
-use crate::control::{self, MaintenanceView, Request, Response};
-use crate::exit::{Failure, Status};
+use crate::client::{Client, block_on};
+use crate::exit::Failure;
+
+const PATH: &str = "/v1/maintenance";
 
 pub(crate) fn run(args: &MaintenanceArgs) -> Result<(), Failure> {
-    let request = match args.length {
-        Some(length) => Request::Maintenance { seconds: length.0, note: args.note.clone() },
-        None => Request::EndMaintenance,
+    let client = Client::new(&args.connect)?;
+    let Some(length) = args.length else {
+        let MaintenanceEndedView { name, was } = block_on(client.send(Method::DELETE, PATH, None::<&()>))?;
+        return print(&match was {
+            true => format!("the maintenance of {name} has ended\n"),
+            false => format!("{name} was not in maintenance\n"),
+        });
     };
-    let text = match control::send_request(args.socket.as_deref(), &request)? {
-        Response::Maintenance(view) => begun(&view),
-        Response::MaintenanceEnded { name, was: true } => format!("the maintenance of {name} has ended\n"),
-        Response::MaintenanceEnded { name, was: false } => format!("{name} was not in maintenance\n"),
-        // The agent and this command are of different versions. What to do: run the command of the
-        // same version as the agent.
-        _ => return Err(Failure::new(Status::Socket, control::WRONG_RESPONSE)),
-    };
-    std::io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::output(&error))
+    let request = MaintenanceRequest { seconds: length.0, note: args.note.clone() };
+    print(&begun(&block_on(client.send(Method::PUT, PATH, Some(&request)))?))
 }
 
 fn begun(MaintenanceView { name, seconds, note }: &MaintenanceView) -> String {
