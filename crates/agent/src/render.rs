@@ -1,9 +1,14 @@
 //! Text for people: colours on a terminal, and tables whose columns line up.
 
 use std::fmt::Display;
-use std::io::{IsTerminal as _, stdout};
+use std::io::stdout;
 
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
 use kinfolk::{Health, NodeState, Tags};
+
+use tabled::builder::Builder;
+use tabled::settings::{Padding, Style as Lines};
 
 use crate::api::views::OfferView;
 
@@ -26,8 +31,7 @@ pub(crate) enum Tone {
 impl Paint {
     /// Colours if standard output is a terminal and `NO_COLOR` is not set.
     pub(crate) fn of_stdout() -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self(stdout().is_terminal() && !refused)
+        Self(AutoStream::choice(&stdout()) != ColorChoice::Never)
     }
 
     /// No colours.
@@ -42,16 +46,16 @@ impl Paint {
 
     /// `text` in the colour of `tone`.
     pub(crate) fn tone(self, tone: Tone, text: &str) -> String {
-        let code = match tone {
-            Tone::Plain => return text.to_owned(),
-            Tone::Strong => "1",
-            Tone::Faint => "2",
-            Tone::Good => "32",
-            Tone::Warning => "33",
-            Tone::Bad => "31",
-            Tone::Left => "34",
+        let style = match tone {
+            Tone::Plain => Style::new(),
+            Tone::Strong => Style::new().bold(),
+            Tone::Faint => Style::new().dimmed(),
+            Tone::Good => AnsiColor::Green.on_default(),
+            Tone::Warning => AnsiColor::Yellow.on_default(),
+            Tone::Bad => AnsiColor::Red.on_default(),
+            Tone::Left => AnsiColor::Blue.on_default(),
         };
-        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
 
@@ -97,11 +101,6 @@ impl Cell {
     pub(crate) fn state(state: NodeState) -> Self {
         Self::new(Tone::of(state), state)
     }
-
-    /// The width without colours: escape sequences take no columns.
-    fn width(&self) -> usize {
-        self.text.chars().count()
-    }
 }
 
 /// Tags in one line.
@@ -140,29 +139,16 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
 
 /// A table with headings. Two spaces separate the columns. The text ends with a line break.
 pub(crate) fn table(paint: Paint, headings: &[&str], rows: &[Vec<Cell>]) -> String {
-    // A column is as wide as its longest cell, headings included.
-    let headings: Vec<Cell> = headings.iter().map(|heading| Cell::new(Tone::Faint, heading)).collect();
-    let all = || std::iter::once(&headings).chain(rows);
-    let width = |column: usize| all().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..headings.len()).map(width).collect();
-    all().map(|row| line(paint, row, &widths)).collect()
-}
-
-fn line(paint: Paint, row: &[Cell], widths: &[usize]) -> String {
-    // Padding is written only before the next text, so that no line ends in spaces.
-    let (mut line, mut padding) = (String::new(), 0);
-    for (cell, width) in row.iter().zip(widths) {
-        if cell.width() > 0 {
-            line.push_str(&" ".repeat(padding));
-            // Colour only the text: padding must not be coloured, and its width is of the text
-            // alone.
-            line.push_str(&paint.tone(cell.tone, &cell.text));
-            padding = 0;
-        }
-        padding += width - cell.width() + 2;
+    let painted = |cell: &Cell| paint.tone(cell.tone, &cell.text);
+    let mut builder = Builder::new();
+    builder.push_record(headings.iter().map(|heading| painted(&Cell::new(Tone::Faint, heading))));
+    for row in rows {
+        builder.push_record(row.iter().map(painted));
     }
-    line.push('\n');
-    line
+    let mut table = builder.build();
+    table.with(Lines::empty()).with(Padding::new(0, 2, 0, 0));
+    // The library fills each line up to the width of the table.
+    table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Durations in settings: `500ms`, `2s`, `5m`, `1h`.
+//! Durations in settings: `500ms`, `2s`, `5m`, `1h 30m`.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A duration in a setting: a whole number and one of the units `ms`, `s`, `m`, `h`. At most 30
-/// days (720 h).
+/// A duration in a setting: numbers with their units, such as `500ms` or `1h 30m`. At most 30 days
+/// (720 h).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span(pub Duration);
 
@@ -15,17 +15,15 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(unit_at);
-        let millis_each = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return Err(advice(text)),
+        // The library reads "0" alone, without a unit. A setting always has one.
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(advice(text));
+        }
+        let duration = match humantime::parse_duration(text) {
+            Ok(duration) => duration,
+            Err(humantime::DurationError::NumberOverflow) => Duration::MAX,
+            Err(_) => return Err(advice(text)),
         };
-        let number: u64 = number.parse().map_err(|_| advice(text))?;
-        let duration = Duration::from_millis(number.saturating_mul(millis_each));
         if duration > LONGEST {
             return Err(format!("{text:?} is too long; give at most 720h"));
         }
@@ -35,7 +33,7 @@ impl FromStr for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}ms", self.0.as_millis())
+        humantime::format_duration(self.0).fmt(f)
     }
 }
 
@@ -45,7 +43,7 @@ fn advice(text: &str) -> String {
         _ if text.bytes().all(|byte| byte.is_ascii_digit()) => format!("{text:?} has no unit"),
         _ => format!("{text:?} is not a duration"),
     };
-    format!("{why}; give a whole number with its unit, such as 500ms, 2s, 5m or 1h")
+    format!("{why}; give a number with its unit, such as 500ms, 2s, 5m or 1h")
 }
 
 #[cfg(test)]
@@ -59,8 +57,11 @@ mod tests {
         assert_eq!(read("2s"), Ok(2_000));
         assert_eq!(read("5m"), Ok(300_000));
         assert_eq!(read("720h"), Ok(2_592_000_000));
-        for bad in ["", "2", "s", "-1s", "1.5s", "2 s", "2d", "721h", "99999999999999999999s"] {
+        assert_eq!((read("1.5s"), read("1h 30m"), read("2d")), (Ok(1_500), Ok(5_400_000), Ok(172_800_000)));
+        for bad in ["", "0", "2", "s", "-1s", "2 x", "721h", "99999999999999999999s"] {
             assert!(read(bad).is_err(), "{bad:?} was accepted");
         }
+        assert!(read("99999999999999999999s").unwrap_err().contains("too long"));
+        assert_eq!(Span(Duration::from_millis(5_400_100)).to_string(), "1h 30m 100ms");
     }
 }

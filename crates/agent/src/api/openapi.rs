@@ -8,6 +8,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, SecurityRe
 use utoipa_axum::router::OpenApiRouter;
 
 use super::access::Role;
+use super::handlers::services::Strategy;
 use super::problem::{MEDIA_TYPE, Problem};
 use super::state::AppState;
 use super::views::{EventView, LostView};
@@ -22,7 +23,7 @@ const TOKEN: &str = "token";
         description = "The API of `kinfolk agent`, over its Unix socket and, with `--http`, over TCP. All errors are \
                        `application/problem+json`.",
     ),
-    components(schemas(Problem, EventView, LostView)),
+    components(schemas(Problem, EventView, LostView, Strategy)),
     tags(
         (name = "members", description = "The group as this agent sees it"),
         (name = "services", description = "The services of all members"),

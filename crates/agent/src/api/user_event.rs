@@ -11,6 +11,8 @@ pub(crate) struct UserEvent {
 
 /// The longest name in bytes, as for nodes and services.
 const NAME_BYTES_MAX: usize = 63;
+/// The longest payload in bytes: what a broadcast has left beside the longest name.
+const PAYLOAD_BYTES_MAX: usize = kinfolk::USER_PAYLOAD_MAX - NAME_BYTES_MAX - 1;
 
 impl UserEvent {
     /// Makes an event, after checking its name and its length.
@@ -24,11 +26,11 @@ impl UserEvent {
                  0-9, '.', '_' and '-', and a letter or digit first"
             ));
         }
-        let (len, max) = (name.len() + 1 + payload.len(), kinfolk::USER_PAYLOAD_MAX);
+        let (len, max) = (payload.len(), PAYLOAD_BYTES_MAX);
         if len > max {
             return Err(format!(
-                "the event takes {len} bytes with its name, and the limit is {max}; send a key, and let the members \
-                 get the value from where it is stored"
+                "the payload takes {len} bytes, and the limit is {max}; send a key, and let the members get the value \
+                 from where it is stored"
             ));
         }
         Ok(Self { name: name.to_owned(), payload: payload.to_owned() })
@@ -70,8 +72,7 @@ mod tests {
         for name in ["", "a b", "-a", "\u{e4}", &"a".repeat(64)] {
             assert!(UserEvent::new(name, "").unwrap_err().contains("give 1 to 63 characters"), "{name}");
         }
-        let longest = kinfolk::USER_PAYLOAD_MAX - 2;
-        assert!(UserEvent::new("a", &"x".repeat(longest)).is_ok());
-        assert!(UserEvent::new("a", &"x".repeat(longest + 1)).unwrap_err().contains("the limit is 1024"));
+        assert!(UserEvent::new("a", &"x".repeat(960)).is_ok());
+        assert!(UserEvent::new("a", &"x".repeat(961)).unwrap_err().contains("the limit is 960"));
     }
 }

@@ -1,34 +1,68 @@
 //! The arguments of `kinfolk maintenance`.
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
 use kinfolk::Condition;
 
 use super::ConnectArgs;
-use crate::exit::STATUS_TABLE;
+use crate::exit::{Failure, STATUS_TABLE, Status};
 use crate::span::Span;
 
-/// Announces a planned absence of the agent on this machine, or ends it.
+/// Announces a planned absence of an agent's member, or ends it.
 ///
 /// During a maintenance no member declares this one failed, even if it is silent or its process has
 /// ended, and none chooses its services. Afterwards the ordinary rules hold. The maintenance ends
-/// after its time, with --end, and when the agent starts again.
+/// after its time, with `off`, and when the agent starts again.
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("action").args(["length", "end"]).required(true),
+    group = ArgGroup::new("action").args(["switch", "length", "end"]).multiple(true).required(true),
     after_help = STATUS_TABLE
 )]
 pub(crate) struct MaintenanceArgs {
+    /// Whether to begin or to end it
+    #[arg(value_name = "on|off", requires_if("on", "length"))]
+    pub(crate) switch: Option<Switch>,
     /// How long it lasts, such as 10m; at most 24h. A second one replaces the first
-    #[arg(long = "for", value_name = "DURATION", value_parser = length)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = length, conflicts_with = "end")]
     pub(crate) length: Option<Seconds>,
     /// Why, in a few words that the other members show (at most 120 bytes)
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, conflicts_with = "end")]
     pub(crate) note: String,
-    /// End the maintenance now
-    #[arg(long)]
-    pub(crate) end: bool,
+    /// The same as `off`
+    #[arg(long, hide = true, conflicts_with = "switch")]
+    end: bool,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
+}
+
+/// Whether to begin or to end a maintenance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// Begin it; needs --for
+    On,
+    /// End it now
+    Off,
+}
+
+impl MaintenanceArgs {
+    /// The length to announce. `None` to end the maintenance.
+    ///
+    /// # Errors
+    /// The arguments contradict each other.
+    pub(crate) fn length(&self) -> Result<Option<Seconds>, Failure> {
+        match (self.switch, self.length) {
+            // `off` ends the maintenance at once, so it takes no length. What to do: leave out one
+            // of the two.
+            (Some(Switch::Off), Some(_)) => {
+                Err(Failure::new(Status::Usage, "`off` takes no --for; leave it out, or give `on`"))
+            }
+            // `off` ends the maintenance, so it needs no reason. What to do: leave out one of the
+            // two.
+            (Some(Switch::Off), None) if !self.note.is_empty() => {
+                Err(Failure::new(Status::Usage, "`off` takes no --note; leave it out, or give `on`"))
+            }
+            (_, length) => Ok(length),
+        }
+    }
 }
 
 /// The length of a maintenance in whole seconds, from 1 to 24 hours.

@@ -3,24 +3,30 @@
 
 mod agent;
 mod ca;
+mod change;
 mod connect;
 mod demo;
 mod forget;
+mod inspect;
 mod leave;
 mod maintenance;
 mod members;
+mod output;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use ca::{CaArgs, CaCommand, InitArgs, IssueArgs};
+pub(crate) use change::{EventArgs, ReloadArgs, TagsArgs, TagsCommand};
 pub(crate) use connect::ConnectArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use forget::ForgetArgs;
+pub(crate) use inspect::{ExplainArgs, InfoArgs, MonitorArgs, SelectArgs, ServicesArgs, StatsArgs};
 pub(crate) use leave::LeaveArgs;
 pub(crate) use maintenance::MaintenanceArgs;
-pub(crate) use members::MembersArgs;
+pub(crate) use members::{MembersArgs, SortBy};
+pub(crate) use output::Output;
 
 use crate::exit::{Failure, STATUS_TABLE, Status};
 
@@ -41,8 +47,17 @@ pub(crate) enum Command {
     Ca(CaArgs),
     Agent(Box<AgentArgs>),
     Members(MembersArgs),
+    Info(InfoArgs),
+    Explain(ExplainArgs),
+    Services(ServicesArgs),
+    Select(SelectArgs),
+    Monitor(MonitorArgs),
+    Stats(StatsArgs),
+    Tags(TagsArgs),
+    Event(EventArgs),
     Maintenance(MaintenanceArgs),
     Forget(ForgetArgs),
+    Reload(ReloadArgs),
     Leave(LeaveArgs),
 }
 
@@ -152,6 +167,15 @@ mod tests {
             ("leave", "waits for a seed (--join)"),
             ("members", "through its control socket"),
             ("maintenance", "no member declares this one failed"),
+            ("info", "what the agent measures of it"),
+            ("explain", "why a verdict waits"),
+            ("services", "by their health"),
+            ("select", "while enough others are there"),
+            ("monitor", "how many events it has missed"),
+            ("stats", "the API itself"),
+            ("tags", "A change lasts until the agent starts again"),
+            ("event", "Members that join later do not receive it"),
+            ("reload", "opens the event log again"),
         ] {
             let help = Cli::command().find_subcommand_mut(name).unwrap().render_long_help().to_string();
             let words = help.split_whitespace().collect::<Vec<_>>().join(" ");

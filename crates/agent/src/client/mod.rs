@@ -45,6 +45,14 @@ pub(crate) fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> 
     runtime.block_on(command)
 }
 
+/// A path with this query.
+pub(crate) fn query(path: &str, query: &impl Serialize) -> Result<String, Failure> {
+    // The arguments cannot be part of a query, which is a defect of Kinfolk. What to do: report it.
+    let query = serde_html_form::to_string(query)
+        .map_err(|error| Failure::new(Status::Failed, format_args!("cannot write the query: {error}")))?;
+    Ok(if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") })
+}
+
 impl Client {
     /// A client of the agent that the arguments name.
     pub(crate) fn new(args: &ConnectArgs) -> Result<Self, Failure> {

@@ -12,7 +12,7 @@ const PATH: &str = "/v1/maintenance";
 
 pub(crate) fn run(args: &MaintenanceArgs) -> Result<(), Failure> {
     let client = Client::new(&args.connect)?;
-    let Some(length) = args.length else {
+    let Some(length) = args.length()? else {
         let MaintenanceEndedView { name, was } = block_on(client.send(Method::DELETE, PATH, None::<&()>))?;
         return print(&match was {
             true => format!("the maintenance of {name} has ended\n"),
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &MaintenanceArgs) -> Result<(), Failure> {
 fn begun(MaintenanceView { name, seconds, note }: &MaintenanceView) -> String {
     let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
     let length = length(*seconds);
-    format!("{name} is in maintenance for {length}{note}; `kinfolk maintenance --end` ends it earlier\n")
+    format!("{name} is in maintenance for {length}{note}; `kinfolk maintenance off` ends it earlier\n")
 }
 
 /// The length in the form of `--for`, in the largest unit that needs no fraction.
@@ -47,7 +47,7 @@ mod tests {
         let line = |seconds, note: &str| {
             begun(&MaintenanceView { name: "a".parse().unwrap(), seconds, note: note.to_owned() })
         };
-        let end = "; `kinfolk maintenance --end` ends it earlier\n";
+        let end = "; `kinfolk maintenance off` ends it earlier\n";
         assert_eq!(line(600, "new kernel"), format!("a is in maintenance for 10m (new kernel){end}"));
         assert_eq!(line(90, ""), format!("a is in maintenance for 90s{end}"));
         assert_eq!(line(7_200, ""), format!("a is in maintenance for 2h{end}"));

@@ -1,32 +1,113 @@
 //! `kinfolk members`: prints the group as the agent on this machine sees it.
 
-use kinfolk::{Health, NodeState};
+use std::io::IsTerminal as _;
+use std::time::Duration;
 
-use super::print;
+use kinfolk::{Health, NodeState, ServiceName};
+use serde::Serialize;
+use tokio::time::{sleep, timeout};
+
+use super::{json, json_lines, print, rtt};
 use crate::api::views::{MemberView, MembersView, PartitionView, SuspicionView};
-use crate::cli::MembersArgs;
-use crate::client::{Client, block_on};
-use crate::exit::{Failure, Status};
+use crate::cli::{MembersArgs, Output, SortBy};
+use crate::client::{Client, block_on, query};
+use crate::exit::Failure;
 use crate::render::{Cell, Paint, Tone, services as services_line, table, tags};
+
+/// How long the members are shown before they are shown again, if no event comes.
+const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+/// Clears the terminal, and goes to its first line.
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+/// The filters of the request.
+#[derive(Serialize)]
+struct Filters<'a> {
+    state: &'a [String],
+    health: &'a [String],
+    tag: &'a [String],
+    service: Option<&'a str>,
+    name: Option<&'a str>,
+}
 
 pub(crate) fn run(args: &MembersArgs) -> Result<(), Failure> {
     let client = Client::new(&args.connect)?;
-    let view: MembersView = block_on(client.get("/v1/members"))?;
-    let text = if args.json {
-        // The view does not serialise, which is a defect of Kinfolk. What to do: report it.
-        let json = serde_json::to_string(&view).map_err(|error| Failure::new(Status::Failed, error))?;
-        format!("{json}\n")
-    } else {
-        as_table(Paint::of_stdout(), &view, args.all)
+    let filters = Filters {
+        state: &args.state,
+        health: &args.health,
+        tag: &args.tag,
+        service: args.service.as_ref().map(ServiceName::as_str),
+        name: args.name.as_deref(),
     };
-    print(&text)
+    let path = query("/v1/members", &filters)?;
+    block_on(async {
+        if args.watch {
+            return watch(&client, &path, args).await;
+        }
+        print(&shown(client.get(&path).await?, args)?)
+    })
 }
 
-/// The table of the members. Failed and left members are only counted, unless `all` is set.
-fn as_table(paint: Paint, view: &MembersView, all: bool) -> String {
+/// Shows the members again at each event, until the program is stopped.
+async fn watch(client: &Client, path: &str, args: &MembersArgs) -> Result<(), Failure> {
+    let mut events = Some(client.events(None).await?);
+    let clear = if std::io::stdout().is_terminal() { CLEAR } else { "" };
+    loop {
+        print(&format!("{clear}{}", shown(client.get(path).await?, args)?))?;
+        match &mut events {
+            Some(followed) => {
+                if let Ok(None) = timeout(WATCH_INTERVAL, followed.next()).await {
+                    // The agent closed the stream. The next request says whether it still runs.
+                    events = None;
+                }
+            }
+            None => {
+                sleep(WATCH_INTERVAL).await;
+                events = client.events(None).await.ok();
+            }
+        }
+    }
+}
+
+/// The members in the form that the arguments ask for.
+fn shown(mut view: MembersView, args: &MembersArgs) -> Result<String, Failure> {
+    sort(&mut view.members, args.sort);
+    // Who asks for a state wants to see the members in it.
+    let all = args.all || !args.state.is_empty();
+    let paint = Paint::of_stdout();
+    match args.output {
+        _ if args.json => json(&view),
+        Output::Json => json(&view),
+        Output::Jsonl => json_lines(&view.members),
+        Output::Table => Ok(as_table(paint, &view, all, false)),
+        Output::Wide => Ok(as_table(paint, &view, all, true)),
+    }
+}
+
+/// Sorts the members, which come ordered by name. Equal ones keep that order.
+fn sort(members: &mut [MemberView], by: SortBy) {
+    match by {
+        SortBy::Name => {}
+        SortBy::Address => members.sort_by_key(|member| member.addr),
+        SortBy::State => members.sort_by_key(|member| match member.state {
+            NodeState::Suspect => 0,
+            NodeState::Failed => 1,
+            NodeState::Left => 2,
+            NodeState::Alive => 3,
+        }),
+        SortBy::Health => members.sort_by_key(|member| std::cmp::Reverse(member.health)),
+        SortBy::Phi => {
+            members.sort_by(|one, other| other.phi.unwrap_or(-1.0).total_cmp(&one.phi.unwrap_or(-1.0)))
+        }
+        SortBy::Rtt => members.sort_by_key(|member| member.rtt_us.unwrap_or(u64::MAX)),
+    }
+}
+
+/// The table of the members. Failed and left members are only counted, unless `all` is set. A wide
+/// table has all columns.
+fn as_table(paint: Paint, view: &MembersView, all: bool, wide: bool) -> String {
     let shown = view.members.iter().filter(|member| all || member.state.is_member());
     let shown: Vec<&MemberView> = shown.collect();
-    let columns: Vec<&Column> = COLUMNS.iter().filter(|column| column.is_shown(&shown)).collect();
+    let columns: Vec<&Column> = COLUMNS.iter().filter(|column| wide || column.is_shown(&shown)).collect();
     let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
     let row = |member: &&MemberView| columns.iter().map(|column| (column.cell)(member, view)).collect();
     let rows: Vec<Vec<Cell>> = shown.iter().map(row).collect();
@@ -60,7 +141,7 @@ impl Column {
     }
 }
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     Column::always("name", |member, view| {
         Cell::new(if member.name == view.head.node { Tone::Strong } else { Tone::Plain }, &member.name)
     }),
@@ -71,6 +152,7 @@ const COLUMNS: [Column; 9] = [
     Column::always("phi", |member, _| {
         Cell::plain(member.phi.map_or_else(|| "-".to_owned(), |phi| format!("{phi:.1}")))
     }),
+    Column { heading: "rtt", needed: Some(|_| false), cell: |member, _| Cell::plain(rtt(member.rtt_us)) },
     Column {
         heading: "suspicion",
         needed: Some(|member| member.suspicion.is_some()),
@@ -108,7 +190,7 @@ fn hidden(members: &[MemberView]) -> String {
 }
 
 /// Why the agent suspects a member, and why it delays the verdict.
-fn suspicion(SuspicionView { silent_ms, suspect_ms, held }: &SuspicionView) -> String {
+pub(super) fn suspicion(SuspicionView { silent_ms, suspect_ms, held }: &SuspicionView) -> String {
     let seconds = |millis: u64| format!("{}.{} s", millis / 1_000, millis % 1_000 / 100);
     let silent = silent_ms.map(|millis| format!("silent for {}", seconds(millis)));
     let suspect = suspect_ms.map(|millis| format!("suspect for {}", seconds(millis)));
@@ -191,13 +273,13 @@ a     10.0.0.1:7946  alive    17           -    role=db zone=1
 bb    10.0.0.1:7946  suspect  17           9.3
 ";
         let hidden = "\nnot shown: 2 failed, 1 left (--all shows them)\n";
-        assert_eq!(as_table(Paint::off(), &view, false), format!("{live}{hidden}"));
+        assert_eq!(as_table(Paint::off(), &view, false, false), format!("{live}{hidden}"));
         let others = "\
 c     10.0.0.1:7946  failed   17           -
 d     10.0.0.1:7946  left     17           -
 e     10.0.0.1:7946  failed   17           -
 ";
-        assert_eq!(as_table(Paint::off(), &view, true), format!("{live}{others}"));
+        assert_eq!(as_table(Paint::off(), &view, true, false), format!("{live}{others}"));
     }
 
     #[test]
@@ -208,7 +290,7 @@ e     10.0.0.1:7946  failed   17           -
         let mut suspect = member("c", NodeState::Suspect, None, &[]);
         suspect.suspicion = Some(SuspicionView { silent_ms: None, suspect_ms: Some(900), held: None });
         let view = view(vec![member("a", NodeState::Alive, None, &[]), silent, suspect]);
-        let table = as_table(Paint::off(), &view, false);
+        let table = as_table(Paint::off(), &view, false, false);
         let rows: Vec<&str> = table.lines().skip(3).collect();
         let expected = [
             "name  address        state    incarnation  phi    suspicion                                                                   tags",
@@ -235,14 +317,53 @@ a     10.0.0.1:7946  alive  passing                   17           -    db:5432 
 bb    10.0.0.1:7946  alive  maintenance (new kernel)  17           -    -                          role=db
 c     10.0.0.1:7946  alive  warning                   17           -    files
 ";
-        let table = as_table(Paint::off(), &view, false);
+        let table = as_table(Paint::off(), &view, false, false);
         assert!(table.contains(expected), "{table}");
 
         // A column that only a hidden member needs is not shown.
         view.members.iter_mut().for_each(|member| member.health = Health::Passing);
         view.members[3].health = Health::Critical;
-        assert!(!as_table(Paint::off(), &view, false).contains("health"));
-        assert!(as_table(Paint::off(), &view, true).contains("health"));
+        assert!(!as_table(Paint::off(), &view, false, false).contains("health"));
+        assert!(as_table(Paint::off(), &view, true, false).contains("health"));
+    }
+
+    #[test]
+    fn wide_table_has_all_columns() {
+        let mut with_rtt = member("b", NodeState::Alive, None, &[]);
+        with_rtt.rtt_us = Some(850);
+        let table = as_table(
+            Paint::off(),
+            &view(vec![member("a", NodeState::Alive, None, &[]), with_rtt]),
+            false,
+            true,
+        );
+        let rows: Vec<&str> = table.lines().skip(3).collect();
+        assert_eq!(
+            rows,
+            [
+                "name  address        state  health   incarnation  phi  rtt     suspicion  services  tags",
+                "a     10.0.0.1:7946  alive  passing  17           -    -       -          -",
+                "b     10.0.0.1:7946  alive  passing  17           -    850 us  -          -",
+            ]
+        );
+    }
+
+    #[test]
+    fn members_are_sorted_by_the_column() {
+        let names = |by| {
+            let mut members = vec![
+                member("a", NodeState::Alive, Some(1.0), &[]),
+                member("b", NodeState::Suspect, Some(9.0), &[]),
+                member("c", NodeState::Alive, None, &[]),
+            ];
+            members[0].rtt_us = Some(9);
+            members[2].rtt_us = Some(3);
+            members[2].health = Health::Critical;
+            sort(&mut members, by);
+            members.iter().map(|member| member.name.to_string()).collect::<String>()
+        };
+        let sorted = [SortBy::Name, SortBy::State, SortBy::Health, SortBy::Phi, SortBy::Rtt].map(names);
+        assert_eq!(sorted, ["abc", "bac", "cab", "bac", "cab"]);
     }
 
     /// An agent of an earlier version sends no health and no services.

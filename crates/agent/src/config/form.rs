@@ -213,7 +213,7 @@ impl Form for Bool {
 
 impl Form for Span {
     const NUMBER_FAULT: &'static str = "has no unit";
-    const WANTED: &'static str = "a whole number with its unit, such as \"500ms\", \"2s\", \"5m\" or \"1h\"";
+    const WANTED: &'static str = "a number with its unit, such as \"500ms\", \"2s\", \"5m\" or \"1h\"";
 
     fn from_text(text: &str) -> Result<Self, String> {
         text.parse()

@@ -3,11 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod access;
 mod agents;
+mod api;
 mod ca;
 mod cluster;
+mod commands;
 mod demo;
 mod field_reports;
+mod http;
 mod operate;
 mod process;
 mod services;

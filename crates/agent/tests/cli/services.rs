@@ -87,7 +87,7 @@ fn maintenance_is_announced_until_its_end() {
     let socket = cluster.text("b.sock");
     let maintenance = |args: &[&str]| run(&[&["maintenance", "--socket", &socket], args].concat());
 
-    let begun = maintenance(&["--for", "10m", "--note", "new kernel"]);
+    let begun = maintenance(&["on", "--for", "10m", "--note", "new kernel"]);
     begun.must_succeed();
     assert!(begun.stdout.starts_with("b is in maintenance for 10m (new kernel)"), "{}", begun.stdout);
     // The command has ended; the maintenance goes on.
@@ -97,12 +97,12 @@ fn maintenance_is_announced_until_its_end() {
     let table = run(&["members", "--socket", &cluster.text("a.sock")]);
     assert!(table.stdout.contains("maintenance (new kernel)"), "{}", table.stdout);
 
-    let ended = maintenance(&["--end"]);
+    let ended = maintenance(&["off"]);
     ended.must_succeed();
     assert_eq!(ended.stdout, "the maintenance of b has ended\n");
     wait_for_change(&a, "health", "passing");
     assert_eq!(member(&cluster, "a.sock", "b")["health"], "passing");
-    assert_eq!(maintenance(&["--end"]).stdout, "b was not in maintenance\n");
+    assert_eq!(maintenance(&["off"]).stdout, "b was not in maintenance\n");
 
     // It ends by itself, too.
     maintenance(&["--for", "1s"]).must_succeed();
@@ -113,7 +113,10 @@ fn maintenance_is_announced_until_its_end() {
 #[test]
 fn wrong_maintenance_is_refused() {
     for (args, said) in [
-        (&[][..], "<--for <DURATION>|--end>"),
+        (&[][..], "on|off"),
+        (&["on"], "--for <DURATION>"),
+        (&["off", "--for", "10m"], "`off` takes no --for"),
+        (&["off", "--note", "x"], "`off` takes no --note"),
         (&["--for", "10m", "--end"], "cannot be used with"),
         (&["--end", "--note", "x"], "cannot be used with"),
         (&["--for", "25h"], "\"25h\" is too long; give at most 24h"),

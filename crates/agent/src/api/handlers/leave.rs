@@ -13,7 +13,10 @@ use crate::api::views::LeftView;
 /// for a seed.
 #[utoipa::path(
     post, path = "/v1/leave", operation_id = "leave", tag = "agent",
-    responses((status = 200, description = "The member has left, and the agent stops", body = LeftView)),
+    responses(
+        (status = 200, description = "The member has left, and the agent stops", body = LeftView),
+        (status = 409, description = "This member has left already", body = Problem, content_type = "application/problem+json"),
+    ),
 )]
 pub(in crate::api) async fn leave(State(state): State<AppState>) -> Result<ApiJson<LeftView>, Problem> {
     let cluster = state.cluster.clone();

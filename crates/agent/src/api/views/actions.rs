@@ -32,7 +32,6 @@ pub(crate) struct MaintenanceRequest {
     pub(crate) seconds: u32,
     /// Why; may be empty. The other members show its first 120 bytes.
     #[serde(default)]
-    #[schema(max_length = 1_000)]
     pub(crate) note: String,
 }
 
@@ -89,7 +88,10 @@ pub(crate) struct TagsView {
 /// Tags to change: a text sets the tag, and null removes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-pub(crate) struct TagChanges(pub(crate) BTreeMap<String, Option<String>>);
+pub(crate) struct TagChanges(
+    /// The changes, by key.
+    pub(crate) BTreeMap<String, Option<String>>,
+);
 
 /// The value of one tag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -106,9 +108,9 @@ pub(crate) struct NewEvent {
     /// The name of the event.
     #[schema(min_length = 1, max_length = 63, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "deploy")]
     pub(crate) name: String,
-    /// What the event carries; may be empty. The name and this text take at most 1,023 bytes.
+    /// What the event carries; may be empty. At most 960 bytes in UTF-8.
     #[serde(default)]
-    #[schema(max_length = 1_022)]
+    #[schema(max_length = 960)]
     pub(crate) payload: String,
 }
 

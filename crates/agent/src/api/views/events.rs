@@ -4,13 +4,9 @@ use kinfolk::{Cause, ClusterEvent, NodeAddr, NodeId, NodeStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::members::{MemberView, MembersView};
+use super::members::MemberView;
 use super::millis;
 use crate::api::user_event::UserEvent;
-
-/// The first event, `snapshot`: all nodes that the agent knows. The members have no `phi`, `rtt_us`
-/// and `suspicion` here.
-pub(crate) type SnapshotView = MembersView;
 
 /// The event `lost`: events that this client cannot get any more. A `snapshot` follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -24,7 +24,7 @@ pub(crate) use members::{
     Viewer,
 };
 pub(crate) use round_trips::{RoundTripView, RoundTripsView};
-pub(crate) use services::{ChoiceView, ServiceCountView, ServiceView, ServicesView};
+pub(crate) use services::{ChoiceView, InstanceView, ServiceCountView, ServiceView, ServicesView};
 pub(crate) use stats::{ApiView, StatsView};
 
 /// A time in whole milliseconds.

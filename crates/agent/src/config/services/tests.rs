@@ -131,13 +131,13 @@ fn wrong_check_is_refused_with_its_key() {
         ("{ command = ['a', 5] }", "command: 5 in the list is not in quotes; give a list of the program"),
         ("{ command = [] }", "command: the program is missing; give a list of the program"),
         ("{ command = [''] }", "command: the program is missing"),
-        ("{ tcp = '[::1]:1', interval = 10 }", "interval: 10 has no unit; give a whole number with its unit"),
+        ("{ tcp = '[::1]:1', interval = 10 }", "interval: 10 has no unit; give a number with its unit"),
         (
             "{ tcp = '[::1]:1', interval = '99ms' }",
             "check: the interval 99ms is too short; give at least 100ms",
         ),
         ("{ tcp = '[::1]:1', timeout = '0s' }", "check: the timeout is 0; give at least 1ms"),
-        ("{ tcp = '[::1]:1', timeout = '2 s' }", "timeout: \"2 s\" is not a duration; give a whole number"),
+        ("{ tcp = '[::1]:1', timeout = '2 x' }", "timeout: \"2 x\" is not a duration; give a number"),
         ("{ tcp = '[::1]:1', failures = 0 }", "failures: 0 is out of range; give 1 to 1000"),
         ("{ tcp = '[::1]:1', successes = 1001 }", "successes: 1001 is out of range; give 1 to 1000"),
     ] {

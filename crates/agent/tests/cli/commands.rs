@@ -1,0 +1,187 @@
+//! Tests of the commands that ask an agent: their output, filters, and errors.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::cluster::TestCluster;
+use crate::process::{Run, command, run};
+
+fn ask(cluster: &TestCluster, node: &str, args: &[&str]) -> Run {
+    let socket = cluster.text(&format!("{node}.sock"));
+    run(&[args, &["--socket", &socket]].concat())
+}
+
+#[track_caller]
+fn shown(cluster: &TestCluster, node: &str, args: &[&str]) -> String {
+    let run = ask(cluster, node, args);
+    run.must_succeed();
+    run.stdout
+}
+
+#[test]
+fn members_are_filtered_sorted_and_written_in_each_form() {
+    let cluster = TestCluster::new();
+    let a = cluster.start("a", &["--tag", "role=db"]);
+    let _b = cluster.start("b", &["--join", &a.addr, "--tag", "role=web"]);
+    let c = cluster.start("c", &["--join", &a.addr]);
+    a.wait_for_event("a member joined", "b");
+    a.wait_for_event("a member joined", "c");
+    c.signal(Signal::TERM);
+    a.wait_for_event("a member left", "c");
+    let members = |args: &[&str]| shown(&cluster, "a", &[&["members"], args].concat());
+    assert!(
+        members(&["--tag", "role=web"]).contains("\nb ") && !members(&["--tag", "role=web"]).contains("\na ")
+    );
+    assert!(members(&["--state", "left"]).contains("\nc "), "a chosen state is shown without --all");
+    assert!(members(&["-o", "wide"]).contains("rtt"));
+    let lines = members(&["-o", "jsonl", "--sort", "address"]);
+    let names: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["name"].clone()).collect();
+    assert_eq!(names.len(), 3, "{lines}");
+    let json: Value = serde_json::from_str(&members(&["-o", "json"])).unwrap();
+    assert_eq!(
+        json,
+        serde_json::from_str::<Value>(&members(&["--json"]))
+            .map(|mut other| {
+                // What the agent measures changes between the two.
+                for (one, other) in
+                    json["members"].as_array().unwrap().iter().zip(other["members"].as_array_mut().unwrap())
+                {
+                    other["phi"] = one["phi"].clone();
+                    other["rtt_us"] = one["rtt_us"].clone();
+                }
+                other
+            })
+            .unwrap()
+    );
+    ask(&cluster, "a", &["members", "--state", "dead"]).must_fail(2, &["'dead'", "alive"]);
+
+    let info = shown(&cluster, "a", &["info", "b"]);
+    assert!(info.contains("state        alive") && info.contains("role=web"), "{info}");
+    ask(&cluster, "a", &["info", "nobody"])
+        .must_fail(1, &["no member named nobody", "kinfolk members --all"]);
+    let explained = shown(&cluster, "a", &["explain", "b"]);
+    assert!(explained.starts_with("b is alive"), "{explained}");
+}
+
+#[test]
+fn killed_member_is_explained_with_its_accusers() {
+    let cluster = TestCluster::new();
+    let a = cluster.start("a", &[]);
+    let b = cluster.start("b", &["--join", &a.addr]);
+    let mut c = cluster.start("c", &["--join", &a.addr]);
+    a.wait_for_event("a member joined", "b");
+    a.wait_for_event("a member joined", "c");
+    b.wait_for_event("a member joined", "c");
+    c.signal(Signal::KILL);
+    c.end();
+    a.wait_for_event("a member failed", "c");
+    let explained = shown(&cluster, "a", &["explain", "c"]);
+    assert!(explained.starts_with("c is failed") && explained.contains("accusers"), "{explained}");
+    let json: Value = serde_json::from_str(&shown(&cluster, "a", &["explain", "c", "-o", "json"])).unwrap();
+    let findings = json["findings"].as_array().unwrap();
+    assert_eq!(findings.last().unwrap()["finding"], "failed", "{json}");
+}
+
+#[test]
+fn tags_are_set_and_unset() {
+    let cluster = TestCluster::new();
+    let _a = cluster.start("a", &["--tag", "role=db"]);
+    let table = shown(&cluster, "a", &["tags", "set", "zone=1", "note=a=b"]);
+    assert_eq!(table, "tag   value\nnote  a=b\nrole  db\nzone  1\n");
+    assert_eq!(shown(&cluster, "a", &["tags", "unset", "note", "role", "none"]), "tag   value\nzone  1\n");
+    assert_eq!(shown(&cluster, "a", &["tags", "list", "-o", "json"]), "{\"tags\":{\"zone\":\"1\"}}\n");
+    ask(&cluster, "a", &["tags", "set", "zone"]).must_fail(2, &["KEY=VALUE"]);
+    ask(&cluster, "a", &["tags", "set"]).must_fail(2, &["KEY=VALUE"]);
+}
+
+#[test]
+fn services_are_listed_and_selected() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
+    std::fs::write(cluster.path("a.toml"), "[services.db]\nport = 5432\nmeta = { version = '17' }\n")
+        .unwrap();
+    let _a = cluster.start("a", &["--config", &cluster.text("a.toml")]);
+    assert!(shown(&cluster, "a", &["services"]).contains("db       1          1"));
+    assert!(shown(&cluster, "a", &["services", "db", "-o", "wide"]).contains("version=17"));
+    assert_eq!(shown(&cluster, "a", &["select", "db"]), "127.0.0.1:5432\n");
+    assert!(shown(&cluster, "a", &["select", "db", "--key", "x", "-o", "wide"]).contains("for the key"));
+    assert_eq!(shown(&cluster, "a", &["select", "db", "--meta", "version=17"]), "127.0.0.1:5432\n");
+    ask(&cluster, "a", &["select", "db", "--meta", "version=16"]).must_fail(1, &["loosen the filters"]);
+    ask(&cluster, "a", &["select", "web"])
+        .must_fail(1, &["no member offers the service", "kinfolk services"]);
+    ask(&cluster, "a", &["select", "db", "--strategy", "key"]).must_fail(1, &["needs a key"]);
+    ask(&cluster, "a", &["services", "web"]).must_fail(1, &["no member offers the service"]);
+}
+
+#[test]
+fn monitor_shows_events_as_they_come() {
+    let cluster = TestCluster::new();
+    let a = cluster.start("a", &[]);
+    let socket = cluster.text("a.sock");
+    let mut monitor = command(&[
+        "monitor",
+        "-o",
+        "jsonl",
+        "--kind",
+        "user_event",
+        "--kind",
+        "snapshot",
+        "--socket",
+        &socket,
+    ])
+    .stdout(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let mut lines = BufReader::new(monitor.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(next()["event"], "snapshot");
+    let _b = cluster.start("b", &["--join", &a.addr]);
+    a.wait_for_event("a member joined", "b");
+    assert_eq!(
+        shown(&cluster, "a", &["event", "deploy", "v1"]),
+        "the event deploy is on its way to 1 other member\n"
+    );
+    let event = next();
+    assert_eq!(
+        (&event["event"], &event["name"], &event["payload"]),
+        (&"user_event".into(), &"deploy".into(), &"v1".into())
+    );
+    ask(&cluster, "a", &["event", "a b"]).must_fail(1, &["\"a b\"", "letter or digit first"]);
+    ask(&cluster, "a", &["event", "a", &"x".repeat(961)]).must_fail(1, &["the limit is 960"]);
+    monitor.kill().unwrap();
+    monitor.wait().unwrap();
+}
+
+#[test]
+fn stats_leave_out_what_is_zero() {
+    let cluster = TestCluster::new();
+    let _a = cluster.start("a", &[]);
+    let short = shown(&cluster, "a", &["stats"]);
+    assert!(short.contains("api") && !short.contains("forgotten_names"), "{short}");
+    assert!(shown(&cluster, "a", &["stats", "--all"]).contains("forgotten_names"));
+    let json: Value = serde_json::from_str(&shown(&cluster, "a", &["stats", "-o", "json"])).unwrap();
+    assert!(json["pool"]["total"].is_u64(), "{json}");
+}
+
+#[test]
+fn reload_names_what_was_read() {
+    let cluster = TestCluster::new();
+    let _a = cluster.start("a", &[]);
+    assert!(shown(&cluster, "a", &["reload"]).starts_with("no setting of the agent has a file"));
+    let log = cluster.text("events");
+    let _b = cluster.start("b", &["--event-log", &log]);
+    assert_eq!(shown(&cluster, "b", &["reload"]), "the agent reloaded event_log\n");
+}
+
+#[test]
+fn wrong_url_is_refused() {
+    for url in ["127.0.0.1:1", "ftp://127.0.0.1", "http://127.0.0.1/v1", "nonsense"] {
+        run(&["members", "--url", url]).must_fail(2, &[url, "give one such as http://127.0.0.1:8946"]);
+    }
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    run(&["members", "--url", &format!("http://{closed}")]).must_fail(7, &[&closed, "--http"]);
+}
