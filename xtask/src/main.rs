@@ -1,6 +1,7 @@
 //! The project's own tasks, run as `cargo xtask <task>`. This file only reads the command line and
 //! calls the task.
 
+mod api;
 mod bench;
 mod cargo_steps;
 mod chaos;
@@ -105,6 +106,13 @@ enum Task {
     /// Runs the quick form of `kinfolk-sim swim`, the experiments of the SWIM paper. Fails if one
     /// does not keep its promise.
     Experiments,
+    /// Tests the agent's API: schemathesis against its `OpenAPI` document, and a thousand clients of
+    /// its events, half of which stop reading. Needs python3 and the network. Not part of the gate.
+    Api {
+        /// The number of requests that schemathesis makes for each operation and phase.
+        #[arg(long, default_value_t = 50)]
+        examples: u32,
+    },
     /// Builds each crate by itself, with only the features that it asks for.
     Alone,
     /// Measures, prints a table, and writes it to `docs/bench/`. Not part of the gate.
@@ -155,6 +163,7 @@ fn main() -> ExitCode {
         Task::Chaos { args } => chaos::chaos(&args),
         Task::Soak { args } => chaos::soak(&args),
         Task::Experiments => sim::experiments(),
+        Task::Api { examples } => api::check(examples),
         Task::Alone => cargo_steps::alone(),
         Task::Bench { what, quick, json, nodes, baseline, agents } => {
             bench::run(what, bench::Options { quick, json, nodes, baseline, agents })

@@ -148,7 +148,8 @@ pub(crate) fn table(paint: Paint, headings: &[&str], rows: &[Vec<Cell>]) -> Stri
     let mut table = builder.build();
     table.with(Lines::empty()).with(Padding::new(0, 2, 0, 0));
     // The library fills each line up to the width of the table.
-    table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let text = table.to_string();
+    text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
 #[cfg(test)]

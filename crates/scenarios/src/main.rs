@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
+use kinfolk_scenarios::event_clients::{EventClientsOptions, event_clients};
 use kinfolk_scenarios::overload::{OverloadOptions, group, overload};
 use kinfolk_scenarios::processes::{
     AttackOptions, Case, ChaosOptions, Completion, SoakOptions, attack, chaos, soak,
@@ -35,6 +36,8 @@ enum Command {
     ///
     /// It needs root and CPU control groups. Build it with `--release`.
     Overload(OverloadArgs),
+    /// Follow the events of a real agent with many clients, half of which stop reading
+    EventClients(EventClientsArgs),
     /// Attack the agents of the scenario `liar`
     #[command(hide = true)]
     Attack(AttackArgs),
@@ -87,6 +90,19 @@ struct SoakArgs {
     agents: u8,
     #[command(flatten)]
     run: RunArgs,
+}
+
+#[derive(Args)]
+struct EventClientsArgs {
+    /// The number of clients, 2 to 1000
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(2..=1_000))]
+    clients: u16,
+    /// The number of events that are sent meanwhile
+    #[arg(long, default_value_t = 2_000)]
+    events: usize,
+    /// The program `kinfolk` to test [default: the one beside this program]
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -149,6 +165,7 @@ fn main() -> ExitCode {
         }
         Command::Chaos(args) => args.options().and_then(|options| chaos(&options)),
         Command::Soak(args) => args.options().and_then(|options| soak(&options)),
+        Command::EventClients(args) => args.run(),
         Command::Attack(args) => attack(&args.options()).map(|()| Completion::Complete),
         Command::Overload(args) => overload(&args.options()).map(|()| Completion::Complete),
         Command::OverloadGroup { members } => group(members).map(|()| Completion::Complete),
@@ -188,6 +205,17 @@ impl SoakArgs {
             json: self.run.json,
             keep: self.run.keep,
         })
+    }
+}
+
+impl EventClientsArgs {
+    fn run(self) -> Result<Completion> {
+        let options = EventClientsOptions {
+            agent: agent(self.agent)?,
+            clients: usize::from(self.clients),
+            events: self.events,
+        };
+        event_clients(&options).map(|_| Completion::Complete)
     }
 }
 

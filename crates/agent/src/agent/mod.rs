@@ -112,8 +112,8 @@ async fn run_member(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Re
             Ok(())
         }
     };
-    // Ending the server removes the socket's file. Wait for the events first: the last one comes when
-    // the member has stopped, and clients of the API get it.
+    // Ending the server removes the socket's file. Wait for the events first: the last one comes
+    // when the member has stopped, and clients of the API get it.
     let _ended = following.await;
     server.stop().await;
     let _ended = logging.await;

@@ -5,8 +5,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// The most clients of the socket, and the most of the TCP port: all clients that may read events,
 /// and some for other requests.
 const CLIENTS_MAX: u64 = 1_100;
-/// The descriptors that the member itself may need: its own sockets, port checks, health checks, and
-/// files.
+/// The descriptors that the member itself may need: its own sockets, port checks, health checks,
+/// and files.
 const RESERVED: u64 = 256;
 
 /// The number of clients that each of two listeners may serve at a time. Raises the limit of open

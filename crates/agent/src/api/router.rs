@@ -97,17 +97,14 @@ async fn document(State(state): State<AppState>) -> ApiJson<utoipa::openapi::Ope
 /// Ends a request that takes too long. The body of a stream is not part of it.
 async fn limit_time(State(state): State<AppState>, request: Request, next: Next) -> Response {
     add(&state.counters.requests, 1);
-    match timeout(REQUEST_LIMIT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            add(&state.counters.timed_out, 1);
-            let seconds = REQUEST_LIMIT.as_secs();
-            let detail = format!(
-                "the request did not end within {seconds} s; check the load of the agent, and try again"
-            );
-            Problem::new(Code::TimedOut, detail).into_response()
-        }
+    if let Ok(response) = timeout(REQUEST_LIMIT, next.run(request)).await {
+        return response;
     }
+    add(&state.counters.timed_out, 1);
+    let seconds = REQUEST_LIMIT.as_secs();
+    let detail =
+        format!("the request did not end within {seconds} s; check the load of the agent, and try again");
+    Problem::new(Code::TimedOut, detail).into_response()
 }
 
 async fn not_found(request: Request) -> Problem {

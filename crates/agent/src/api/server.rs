@@ -32,7 +32,7 @@ use super::tcp::{TcpAccess, TcpPort};
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
 /// How long a client may read nothing. A client that follows the events loses its connection then,
 /// and gets what it missed when it connects again.
-const WRITE_LIMIT: Duration = Duration::from_secs(60);
+const WRITE_LIMIT: Duration = Duration::from_mins(1);
 /// The time limit of a TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How many bytes wait for a client, and how long the head of a request may be.

@@ -22,7 +22,9 @@ pub(crate) use change::{EventArgs, ReloadArgs, TagsArgs, TagsCommand};
 pub(crate) use connect::ConnectArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use forget::ForgetArgs;
-pub(crate) use inspect::{ExplainArgs, InfoArgs, MonitorArgs, SelectArgs, ServicesArgs, StatsArgs};
+pub(crate) use inspect::{
+    ExplainArgs, InfoArgs, MonitorArgs, SelectArgs, ServicesArgs, StatsArgs, StrategyArg,
+};
 pub(crate) use leave::LeaveArgs;
 pub(crate) use maintenance::MaintenanceArgs;
 pub(crate) use members::{MembersArgs, SortBy};

@@ -94,8 +94,8 @@ impl Target {
             Self::Tcp { authority, tls } => {
                 let connected = timeout(CONNECT_LIMIT, connect_tcp(authority, tls.as_ref())).await;
                 let result = connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
-                // Nothing listens there, or the TLS handshake failed. What to do: check the URL, and
-                // that the agent has `http`; for https check --url-ca and --url-name.
+                // Nothing listens there, or the TLS handshake failed. What to do: check the URL,
+                // and that the agent has `http`; for https check --url-ca and --url-name.
                 result.map_err(|error| {
                     let advice = "check the URL, and that the agent runs with --http";
                     let message = format_args!("no agent answers at {authority} ({error}); {advice}");

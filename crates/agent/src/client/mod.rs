@@ -58,8 +58,8 @@ impl Client {
     pub(crate) fn new(args: &ConnectArgs) -> Result<Self, Failure> {
         let token = args.token.as_ref().map(|token| {
             let value = HeaderValue::from_str(&format!("Bearer {token}"));
-            // The token has characters that no token has. What to do: give the token as it stands in
-            // the file of the agent.
+            // The token has characters that no token has. What to do: give the token as it stands
+            // in the file of the agent.
             value.map_err(|_| {
                 Failure::new(Status::Usage, "the token has a character that no token has; check --token")
             })
@@ -79,18 +79,16 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, Failure> {
-        match timeout(RESPONSE_LIMIT, self.exchange(method, path, body)).await {
-            Ok(done) => done,
-            Err(_) => {
-                // The agent's process is stopped (SIGSTOP) or has no CPU. What to do: check the
-                // process with `ps`, and the load of the machine.
-                let message = format!(
-                    "the agent at {} did not respond within {RESPONSE_LIMIT:?}; check that it is not stopped",
-                    self.target
-                );
-                Err(Failure::new(Status::Socket, message))
-            }
-        }
+        let exchanged = timeout(RESPONSE_LIMIT, self.exchange(method, path, body)).await;
+        exchanged.unwrap_or_else(|_| {
+            // The agent's process is stopped (SIGSTOP) or has no CPU. What to do: check the process
+            // with `ps`, and the load of the machine.
+            let message = format!(
+                "the agent at {} did not respond within {RESPONSE_LIMIT:?}; check that it is not stopped",
+                self.target
+            );
+            Err(Failure::new(Status::Socket, message))
+        })
     }
 
     /// Follows the events, after the one with the id `last` if there is one.

@@ -24,16 +24,13 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
 /// A sentence on the present state, then the findings.
 fn as_text(paint: Paint, view: &ExplainView, wide: bool) -> String {
     let state = paint.tone(Tone::of(view.state), view.state.as_str());
-    let mut head = format!("{} is {state}", view.name);
-    if let Some(silence) = view.silence_ms {
-        head += &format!("; the last message from it came {} ago", time(Duration::from_millis(silence)));
-    }
-    if let Some(phi) = view.phi {
-        head += &format!(" (phi {phi:.1})");
-    }
-    if let Some(suspected) = &view.suspicion {
-        head += &format!("; {}", suspicion(suspected));
-    }
+    let silence = view.silence_ms.map(|silence| {
+        format!("; the last message from it came {} ago", time(Duration::from_millis(silence)))
+    });
+    let phi = view.phi.map(|phi| format!(" (phi {phi:.1})"));
+    let suspected = view.suspicion.as_ref().map(|suspected| format!("; {}", suspicion(suspected)));
+    let more: String = [silence, phi, suspected].into_iter().flatten().collect();
+    let head = format!("{} is {state}{more}", view.name);
     if view.findings.is_empty() {
         return format!(
             "{head}\nthis agent has found nothing about it; ask another agent, which may watch it\n"
@@ -69,7 +66,7 @@ fn as_text(paint: Paint, view: &ExplainView, wide: bool) -> String {
 mod tests {
     use super::*;
 
-    fn view(findings: serde_json::Value) -> ExplainView {
+    fn view(findings: &serde_json::Value) -> ExplainView {
         serde_json::from_value(serde_json::json!({
             "name": "b", "state": "failed", "phi": null, "silence_ms": 12_300, "suspicion": null, "findings": findings,
         }))
@@ -82,7 +79,7 @@ mod tests {
             "ago_ms": 4_200, "finding": "failed", "why": "silent for 5.0 s", "accusers": ["a", "c"], "incarnation": 3,
             "phi": 9.1, "round_trip_us": 500, "local_health": 0,
         }]);
-        let text = as_text(Paint::off(), &view(finding.clone()), false);
+        let text = as_text(Paint::off(), &view(&finding), false);
         let expected = "\
 b is failed; the last message from it came 12.3 s ago
 
@@ -90,8 +87,8 @@ ago    finding  why               accusers
 4.2 s  failed   silent for 5.0 s  a c
 ";
         assert_eq!(text, expected);
-        let wide = as_text(Paint::off(), &view(finding), true);
+        let wide = as_text(Paint::off(), &view(&finding), true);
         assert!(wide.ends_with("a c       3            9.1  500 us      0\n"), "{wide}");
-        assert!(as_text(Paint::off(), &view(serde_json::json!([])), false).contains("ask another agent"));
+        assert!(as_text(Paint::off(), &view(&serde_json::json!([])), false).contains("ask another agent"));
     }
 }

@@ -14,9 +14,10 @@ pub(crate) fn run(args: &MaintenanceArgs) -> Result<(), Failure> {
     let client = Client::new(&args.connect)?;
     let Some(length) = args.length()? else {
         let MaintenanceEndedView { name, was } = block_on(client.send(Method::DELETE, PATH, None::<&()>))?;
-        return print(&match was {
-            true => format!("the maintenance of {name} has ended\n"),
-            false => format!("{name} was not in maintenance\n"),
+        return print(&if was {
+            format!("the maintenance of {name} has ended\n")
+        } else {
+            format!("{name} was not in maintenance\n")
         });
     };
     let request = MaintenanceRequest { seconds: length.0, note: args.note.clone() };

@@ -53,17 +53,14 @@ async fn watch(client: &Client, path: &str, args: &MembersArgs) -> Result<(), Fa
     let clear = if std::io::stdout().is_terminal() { CLEAR } else { "" };
     loop {
         print(&format!("{clear}{}", shown(client.get(path).await?, args)?))?;
-        match &mut events {
-            Some(followed) => {
-                if let Ok(None) = timeout(WATCH_INTERVAL, followed.next()).await {
-                    // The agent closed the stream. The next request says whether it still runs.
-                    events = None;
-                }
-            }
-            None => {
-                sleep(WATCH_INTERVAL).await;
-                events = client.events(None).await.ok();
-            }
+        let Some(followed) = &mut events else {
+            sleep(WATCH_INTERVAL).await;
+            events = client.events(None).await.ok();
+            continue;
+        };
+        if let Ok(None) = timeout(WATCH_INTERVAL, followed.next()).await {
+            // The agent closed the stream. The next request says whether it still runs.
+            events = None;
         }
     }
 }
@@ -96,7 +93,7 @@ fn sort(members: &mut [MemberView], by: SortBy) {
         }),
         SortBy::Health => members.sort_by_key(|member| std::cmp::Reverse(member.health)),
         SortBy::Phi => {
-            members.sort_by(|one, other| other.phi.unwrap_or(-1.0).total_cmp(&one.phi.unwrap_or(-1.0)))
+            members.sort_by(|one, other| other.phi.unwrap_or(-1.0).total_cmp(&one.phi.unwrap_or(-1.0)));
         }
         SortBy::Rtt => members.sort_by_key(|member| member.rtt_us.unwrap_or(u64::MAX)),
     }

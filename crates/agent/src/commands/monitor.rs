@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    fn line(name: &str, data: Value) -> String {
+    fn line(name: &str, data: &Value) -> String {
         let event = SseEvent { name: name.to_owned(), data: data.to_string(), id: Some("x-1".to_owned()) };
         as_line(Paint::off(), Output::Table, &event).unwrap()
     }
@@ -125,18 +125,18 @@ mod tests {
     fn each_event_is_one_line() {
         let member = json!({ "name": "b", "addr": "10.0.0.2:1", "health": "passing" });
         let why = json!({ "reason": "silent for 5.0 s", "accusers": ["a"] });
-        let failed = line("node_failed", json!({ "kind": "node_failed", "member": member, "why": why }));
+        let failed = line("node_failed", &json!({ "kind": "node_failed", "member": member, "why": why }));
         assert_eq!(failed, "node_failed            b at 10.0.0.2:1  health=passing  silent for 5.0 s\n");
         let sent = line(
             "user_event",
-            json!({ "kind": "user_event", "from": "a", "name": "deploy", "payload": "x\ny" }),
+            &json!({ "kind": "user_event", "from": "a", "name": "deploy", "payload": "x\ny" }),
         );
         assert_eq!(sent, "user_event             from=a  name=deploy  payload=x\\ny\n");
         let first =
-            line("snapshot", json!({ "node": "a", "members": [{ "state": "alive" }, { "state": "left" }] }));
+            line("snapshot", &json!({ "node": "a", "members": [{ "state": "alive" }, { "state": "left" }] }));
         assert!(first.ends_with("1 of 2 known nodes are alive, as a sees it\n"), "{first}");
-        assert!(line("lost", json!({ "count": 3 })).contains("3 events were missed"));
-        assert!(line("lost", json!({ "count": null })).contains("started again"));
+        assert!(line("lost", &json!({ "count": 3 })).contains("3 events were missed"));
+        assert!(line("lost", &json!({ "count": null })).contains("started again"));
     }
 
     #[test]

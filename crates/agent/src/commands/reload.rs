@@ -11,8 +11,9 @@ use crate::exit::Failure;
 pub(crate) fn run(args: &ReloadArgs) -> Result<(), Failure> {
     let client = Client::new(&args.connect)?;
     let ReloadedView { reloaded } = block_on(client.send(Method::POST, "/v1/reload", None::<&()>))?;
-    print(&match reloaded.is_empty() {
-        true => "no setting of the agent has a file to open or read again\n".to_owned(),
-        false => format!("the agent reloaded {}\n", reloaded.join(", ")),
+    print(&if reloaded.is_empty() {
+        "no setting of the agent has a file to open or read again\n".to_owned()
+    } else {
+        format!("the agent reloaded {}\n", reloaded.join(", "))
     })
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{json, print};
 use crate::api::views::ChoiceView;
-use crate::cli::{Output, SelectArgs};
+use crate::cli::{Output, SelectArgs, StrategyArg};
 use crate::client::{Client, block_on, query};
 use crate::exit::Failure;
 
@@ -20,7 +20,7 @@ struct Query<'a> {
 pub(crate) fn run(args: &SelectArgs) -> Result<(), Failure> {
     let client = Client::new(&args.connect)?;
     let asked = Query {
-        strategy: args.strategy.map(|strategy| strategy.as_str()),
+        strategy: args.strategy.map(StrategyArg::as_str),
         key: args.key.as_deref(),
         tag: &args.tag,
         meta: &args.meta,

@@ -107,9 +107,9 @@ web-1   10.0.0.1:80  warning (slow)  100     1.2 ms
     #[test]
     fn services_are_counted_by_health() {
         let mut count = ServiceCountView::new("db");
-        [Health::Passing, Health::Passing, Health::Critical]
-            .into_iter()
-            .for_each(|health| count.count(health));
+        for health in [Health::Passing, Health::Passing, Health::Critical] {
+            count.count(health);
+        }
         let text = all(Paint::off(), &ServicesView { services: vec![count] });
         let expected = "\
 service  instances  passing  warning  critical  maintenance

@@ -23,18 +23,18 @@ pub(crate) fn run(args: &TagsArgs) -> Result<(), Failure> {
         }
         TagsCommand::Set(args) => {
             let set = args.tags.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
-            change(&args.connect, TagChanges(set.collect()))
+            change(&args.connect, &TagChanges(set.collect()))
         }
         TagsCommand::Unset(args) => {
-            change(&args.connect, TagChanges(args.keys.iter().map(|key| (key.clone(), None)).collect()))
+            change(&args.connect, &TagChanges(args.keys.iter().map(|key| (key.clone(), None)).collect()))
         }
     }
 }
 
 /// Changes the tags, and shows all of them.
-fn change(connect: &ConnectArgs, changes: TagChanges) -> Result<(), Failure> {
+fn change(connect: &ConnectArgs, changes: &TagChanges) -> Result<(), Failure> {
     let client = Client::new(connect)?;
-    let view: TagsView = block_on(client.send(Method::PATCH, PATH, Some(&changes)))?;
+    let view: TagsView = block_on(client.send(Method::PATCH, PATH, Some(changes)))?;
     print(&as_table(Paint::of_stdout(), &view))
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn tcp(addr: &str) -> TcpStream {
 
 /// Sends a request. With HTTP 1.0 the response ends with the connection.
 pub(crate) fn ask(mut stream: impl Stream, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: String = headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
     let length = body.len();
     let request = format!("{line} HTTP/1.0\r\n{headers}content-length: {length}\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).unwrap();

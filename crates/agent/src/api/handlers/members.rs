@@ -40,7 +40,7 @@ pub(in crate::api) async fn list(
 /// One member
 #[utoipa::path(
     get, path = "/v1/members/{name}", operation_id = "get_member", tag = "members",
-    params(("name" = String, Path, description = "The name of the member", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")),
+    params(("name" = String, Path, description = "The name of the member", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", example = "web-1")),
     responses(
         (status = 200, description = "The member", body = MemberView),
         (status = 404, description = "No node of this name is known", body = Problem, content_type = "application/problem+json"),
@@ -60,7 +60,7 @@ pub(in crate::api) async fn get(
 /// The latest findings of this agent about the member, with their evidence.
 #[utoipa::path(
     get, path = "/v1/members/{name}/explain", operation_id = "explain_member", tag = "members",
-    params(("name" = String, Path, description = "The name of the member", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")),
+    params(("name" = String, Path, description = "The name of the member", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", example = "web-1")),
     responses(
         (status = 200, description = "The findings", body = ExplainView),
         (status = 404, description = "No node of this name is known", body = Problem, content_type = "application/problem+json"),
@@ -86,7 +86,7 @@ pub(in crate::api) async fn explain(
 /// refused.
 #[utoipa::path(
     delete, path = "/v1/members/{name}", operation_id = "forget_member", tag = "members",
-    params(("name" = String, Path, description = "The name of the member", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")),
+    params(("name" = String, Path, description = "The name of the member", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", example = "web-1")),
     responses(
         (status = 200, description = "The member is forgotten here, and gossip removes it elsewhere", body = ForgottenView),
         (status = 404, description = "No node of this name is known", body = Problem, content_type = "application/problem+json"),

@@ -35,7 +35,7 @@ pub(in crate::api) async fn list(State(state): State<AppState>) -> ApiJson<Servi
 /// The instances of a service
 #[utoipa::path(
     get, path = "/v1/services/{name}", operation_id = "get_service", tag = "services",
-    params(("name" = String, Path, description = "The name of the service", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")),
+    params(("name" = String, Path, description = "The name of the service", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", example = "db")),
     responses(
         (status = 200, description = "The instances", body = ServiceView),
         (status = 404, description = "No member offers the service", body = Problem, content_type = "application/problem+json"),
@@ -110,7 +110,7 @@ impl TryFrom<String> for Pair {
 #[utoipa::path(
     get, path = "/v1/services/{name}/select", operation_id = "select_instance", tag = "services",
     params(
-        ("name" = String, Path, description = "The name of the service", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+        ("name" = String, Path, description = "The name of the service", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", example = "db"),
         SelectQuery,
     ),
     responses(

@@ -1,5 +1,7 @@
 //! The events that `/v1/events` sends.
 
+use std::fmt::Write as _;
+
 use kinfolk::{Cause, ClusterEvent, NodeAddr, NodeId, NodeStatus};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -186,7 +188,10 @@ impl EventView {
             (Some(UserEvent { name, payload }), _) => Self::UserEvent { from, name, payload },
             (None, Ok(text)) => Self::Broadcast { from, text: Some(text.to_owned()), hex: None },
             (None, Err(_)) => {
-                let hex = payload.iter().map(|byte| format!("{byte:02x}")).collect();
+                let mut hex = String::with_capacity(2 * payload.len());
+                for byte in payload {
+                    write!(hex, "{byte:02x}").expect("a text takes all that is written");
+                }
                 Self::Broadcast { from, text: None, hex: Some(hex) }
             }
         }
