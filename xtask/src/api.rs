@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::shell;
 
-/// The version of schemathesis (PyPI).
+/// The version of schemathesis, from the Python package index.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 /// A token with all rights on the tested agent, which lives for the time of the test.
 const TOKEN: &str = "admin-token-of-the-test";

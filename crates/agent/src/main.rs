@@ -51,6 +51,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Stats(args) => commands::stats::run(&args),
         Command::Tags(args) => commands::tags::run(&args),
         Command::Event(args) => commands::event::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Reload(args) => commands::reload::run(&args),
         Command::Maintenance(args) => commands::maintenance::run(&args),
         Command::Forget(args) => commands::forget::run(&args),

@@ -63,18 +63,19 @@ async fn run_member(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Re
     let event_log = opened.transpose()?;
     let rotation = event_log.as_ref().map(EventLog::rotation).map(Arc::new);
     let logging = tokio::spawn(events::log_all(events, event_log));
-    let left = Arc::new(Notify::new());
-    let reload = reload(rotation.clone(), port.as_ref());
-    let state = AppState::new(cluster.clone(), identity.clone(), Arc::clone(&left), reload);
-    let followed = (state.clone(), cluster.subscribe());
-    let following = tokio::spawn(async move { followed.0.follow(followed.1).await });
+    let for_clients = cluster.subscribe();
     // The member runs and serves its socket; it has not joined yet. What to do: nothing.
     tracing::info!(
         node = %cluster.id(), cluster = %identity.cluster(), addr = %cluster.addr(),
         socket = %config.socket.display(), http = port.as_ref().map(|port| port.addr().to_string()),
         "started"
     );
-    services::start(&cluster, config.services.clone());
+    let ttls = services::start(&cluster, config.services.clone());
+    let left = Arc::new(Notify::new());
+    let reload = reload(rotation.clone(), port.as_ref());
+    let state = AppState::new(cluster.clone(), identity, Arc::clone(&left), (reload, ttls));
+    let followed = state.clone();
+    let following = tokio::spawn(async move { followed.follow(for_clients).await });
     let server = Server::start(socket, port, state.clone());
 
     let stopped = tokio::select! {

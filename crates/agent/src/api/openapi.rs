@@ -5,12 +5,10 @@ use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, SecurityRequirement};
-use utoipa_axum::router::OpenApiRouter;
 
 use super::access::Role;
 use super::handlers::services::Strategy;
 use super::problem::{MEDIA_TYPE, Problem};
-use super::state::AppState;
 use super::views::{EventView, LostView};
 
 /// The name of the security scheme.
@@ -57,8 +55,8 @@ pub(super) fn require(document: &mut utoipa::openapi::OpenApi, role: Role) {
 }
 
 /// Adds the errors that any path can answer with.
-pub(super) fn complete(mut router: OpenApiRouter<AppState>) -> OpenApiRouter<AppState> {
-    for item in router.get_openapi_mut().paths.paths.values_mut() {
+pub(super) fn complete(document: &mut utoipa::openapi::OpenApi) {
+    for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
             if operation.parameters.is_some() || operation.request_body.is_some() {
                 add(operation, "400", "A part of the request has a wrong value or form");
@@ -72,7 +70,6 @@ pub(super) fn complete(mut router: OpenApiRouter<AppState>) -> OpenApiRouter<App
             add(operation, "503", "The agent is not ready, stops, or did not finish in time");
         }
     }
-    router
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

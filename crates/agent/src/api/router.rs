@@ -7,7 +7,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tokio::time::timeout;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use super::access::{self, Role};
@@ -26,10 +26,48 @@ const BODY_BYTES_MAX: usize = 128 * 1024;
 /// The time limit from the head of a request to the head of its response.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
+/// Makes a path: its handlers and its documentation. A function and not a value, because the
+/// documentation of all paths takes a megabyte, and few agents are asked for it.
+type Route = fn() -> UtoipaMethodRouter<AppState>;
+
+/// Paths that need no role.
+const OPEN: &[Route] = &[|| routes!(health::healthz), || routes!(health::readyz), || routes!(document)];
+
+/// The other paths, with the role that they need.
+const GUARDED: [(Role, &[Route]); 3] = [(Role::Read, READ), (Role::Write, WRITE), (Role::Admin, ADMIN)];
+
+const READ: &[Route] = &[
+    || routes!(agent::get),
+    || routes!(members::list),
+    || routes!(members::get),
+    || routes!(members::explain),
+    || routes!(services::list),
+    || routes!(services::get),
+    || routes!(services::select),
+    || routes!(events::follow),
+    || routes!(round_trips::list),
+    || routes!(partition::get),
+    || routes!(stats::get),
+    || routes!(certificates::get),
+    || routes!(maintenance::get),
+    || routes!(tags::get),
+];
+
+const WRITE: &[Route] = &[
+    || routes!(tags::patch),
+    || routes!(tags::set, tags::remove),
+    || routes!(events::send),
+    || routes!(services::report),
+    || routes!(maintenance::begin, maintenance::end),
+];
+
+const ADMIN: &[Route] = &[|| routes!(members::forget), || routes!(leave::leave), || routes!(reload::reload)];
+
 /// All paths, ready to serve.
 pub(crate) fn router(state: AppState) -> Router {
-    let (router, _document) = documented(&state).split_for_parts();
-    router
+    let guarded = GUARDED.into_iter().map(|(role, routes)| guard(served(routes), role, state.clone()));
+    guarded
+        .fold(served(OPEN), Router::merge)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -38,50 +76,37 @@ pub(crate) fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// All paths, and their documentation.
-fn documented(state: &AppState) -> OpenApiRouter<AppState> {
-    let open = OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .routes(routes!(document));
-    let read = OpenApiRouter::new()
-        .routes(routes!(agent::get))
-        .routes(routes!(members::list))
-        .routes(routes!(members::get))
-        .routes(routes!(members::explain))
-        .routes(routes!(services::list))
-        .routes(routes!(services::get))
-        .routes(routes!(services::select))
-        .routes(routes!(events::follow))
-        .routes(routes!(round_trips::list))
-        .routes(routes!(partition::get))
-        .routes(routes!(stats::get))
-        .routes(routes!(certificates::get))
-        .routes(routes!(maintenance::get))
-        .routes(routes!(tags::get));
-    let write = OpenApiRouter::new()
-        .routes(routes!(tags::patch))
-        .routes(routes!(tags::set, tags::remove))
-        .routes(routes!(events::send))
-        .routes(routes!(maintenance::begin, maintenance::end));
-    let admin = OpenApiRouter::new()
-        .routes(routes!(members::forget))
-        .routes(routes!(leave::leave))
-        .routes(routes!(reload::reload));
-    let guarded = [(read, Role::Read), (write, Role::Write), (admin, Role::Admin)]
-        .into_iter()
-        .map(|(router, role)| guard(router, role, state.clone()))
-        .fold(open, OpenApiRouter::merge);
-    openapi::complete(guarded)
+/// The handlers of these paths. The documentation of each is dropped at once.
+fn served(routes: &[Route]) -> Router<AppState> {
+    routes.iter().fold(Router::new(), |router, route| {
+        let (_, documented, handlers) = route();
+        let (path, _) = documented.paths.first_key_value().expect("a route has a path");
+        router.route(path, handlers)
+    })
 }
 
-/// Adds the check of the role, and its documentation.
-fn guard(mut router: OpenApiRouter<AppState>, role: Role, state: AppState) -> OpenApiRouter<AppState> {
-    openapi::require(router.get_openapi_mut(), role);
+/// Adds the check of the role.
+fn guard(router: Router<AppState>, role: Role, state: AppState) -> Router<AppState> {
     router.route_layer(middleware::from_fn(move |request: Request, next: Next| {
         let state = state.clone();
         async move { access::require(&state, role, request, next).await }
     }))
+}
+
+/// The OpenAPI document of all paths.
+fn documentation() -> utoipa::openapi::OpenApi {
+    let of = |routes: &[Route], base| {
+        let all = OpenApiRouter::<AppState>::with_openapi(base);
+        routes.iter().fold(all, |router, route| router.routes(route())).into_openapi()
+    };
+    let mut document = of(OPEN, openapi::base());
+    for (role, routes) in GUARDED {
+        let mut part = of(routes, utoipa::openapi::OpenApi::default());
+        openapi::require(&mut part, role);
+        document.merge(part);
+    }
+    openapi::complete(&mut document);
+    document
 }
 
 /// This document
@@ -89,9 +114,8 @@ fn guard(mut router: OpenApiRouter<AppState>, role: Role, state: AppState) -> Op
     get, path = "/v1/openapi.json", operation_id = "get_openapi", tag = "agent",
     responses((status = 200, description = "The OpenAPI document of this API", body = Object)),
 )]
-async fn document(State(state): State<AppState>) -> ApiJson<utoipa::openapi::OpenApi> {
-    // Made for each request: it takes half a megabyte, and few clients ask for it.
-    ApiJson(documented(&state).into_openapi())
+async fn document() -> ApiJson<utoipa::openapi::OpenApi> {
+    ApiJson(documentation())
 }
 
 /// Ends a request that takes too long. The body of a stream is not part of it.

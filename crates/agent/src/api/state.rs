@@ -1,11 +1,12 @@
 //! What the handlers share: the member, its events, and the counters of the API.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use kinfolk::{Cluster, NodeIdentity};
+use kinfolk::{Cluster, NodeIdentity, ServiceName, Ttl};
 use tokio::sync::{Notify, Semaphore};
 
 use super::events::EventHub;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(super) left: Arc<Notify>,
     /// Reads files again.
     pub(super) reload: Reload,
+    /// Where programs report for services whose checks wait for it.
+    pub(super) ttls: BTreeMap<ServiceName, Ttl>,
     pub(super) started: Instant,
     joined: AtomicBool,
 }
@@ -69,7 +72,12 @@ pub(crate) struct Counters {
 }
 
 impl AppState {
-    pub(crate) fn new(cluster: Cluster, identity: NodeIdentity, left: Arc<Notify>, reload: Reload) -> Self {
+    pub(crate) fn new(
+        cluster: Cluster,
+        identity: NodeIdentity,
+        left: Arc<Notify>,
+        (reload, ttls): (Reload, BTreeMap<ServiceName, Ttl>),
+    ) -> Self {
         Self(Arc::new(Shared {
             events: EventHub::new(),
             event_clients: Arc::new(Semaphore::new(EVENT_CLIENTS_MAX)),
@@ -80,6 +88,7 @@ impl AppState {
             identity,
             left,
             reload,
+            ttls,
         }))
     }
 

@@ -1,8 +1,11 @@
-//! The arguments of the commands that change something small: `tags`, `event`, `reload`.
+//! The arguments of the commands that change something small: `tags`, `event`, `report`, `reload`.
 
 use clap::{Args, Subcommand};
 
+use kinfolk::ServiceName;
+
 use super::{ConnectArgs, Output};
+use crate::api::views::ReportedHealth;
 use crate::exit::STATUS_TABLE;
 
 /// Shows, sets, or removes tags of the agent's own member.
@@ -75,6 +78,25 @@ pub(crate) struct EventArgs {
     /// What the event carries, at most 960 bytes
     #[arg(value_name = "PAYLOAD", default_value = "", hide_default_value = true)]
     pub(crate) payload: String,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+/// Reports the health of a service whose check is `ttl`.
+///
+/// Run it at least once in the time of the check, or the service becomes critical.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_TABLE)]
+pub(crate) struct ReportArgs {
+    /// The name of the service
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: ServiceName,
+    /// Its health
+    #[arg(value_name = "HEALTH")]
+    pub(crate) health: ReportedHealth,
+    /// Why, in a few words that the other members show (at most 120 bytes)
+    #[arg(value_name = "NOTE", default_value = "", hide_default_value = true)]
+    pub(crate) note: String,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 }

@@ -18,7 +18,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use ca::{CaArgs, CaCommand, InitArgs, IssueArgs};
-pub(crate) use change::{EventArgs, ReloadArgs, TagsArgs, TagsCommand};
+pub(crate) use change::{EventArgs, ReloadArgs, ReportArgs, TagsArgs, TagsCommand};
 pub(crate) use connect::ConnectArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use forget::ForgetArgs;
@@ -57,6 +57,7 @@ pub(crate) enum Command {
     Stats(StatsArgs),
     Tags(TagsArgs),
     Event(EventArgs),
+    Report(ReportArgs),
     Maintenance(MaintenanceArgs),
     Forget(ForgetArgs),
     Reload(ReloadArgs),
@@ -177,6 +178,7 @@ mod tests {
             ("stats", "the API itself"),
             ("tags", "A change lasts until the agent starts again"),
             ("event", "Members that join later do not receive it"),
+            ("report", "or the service becomes critical"),
             ("reload", "opens the event log again"),
         ] {
             let help = Cli::command().find_subcommand_mut(name).unwrap().render_long_help().to_string();

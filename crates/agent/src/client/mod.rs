@@ -36,6 +36,10 @@ pub(crate) struct Client {
     token: Option<HeaderValue>,
 }
 
+/// The body of a response without one.
+#[derive(serde::Deserialize)]
+struct Nothing;
+
 /// Runs a command that needs the async runtime.
 pub(crate) fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     // The system refused what the runtime needs. What to do: raise the limits of this user.
@@ -91,6 +95,17 @@ impl Client {
         })
     }
 
+    /// Sends a request whose response has no body.
+    pub(crate) async fn send_for_status(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<(), Failure> {
+        let Nothing = self.send(method, path, Some(body)).await?;
+        Ok(())
+    }
+
     /// Follows the events, after the one with the id `last` if there is one.
     pub(crate) async fn events(&self, last: Option<&str>) -> Result<Events, Failure> {
         let mut request = self.request(Method::GET, "/v1/events", Bytes::new())?;
@@ -124,7 +139,8 @@ impl Client {
             return Err(self.refusal(response).await);
         }
         let body = self.read(response).await?;
-        serde_json::from_slice(&body).map_err(|error| self.unreadable(&error))
+        let text: &[u8] = if body.is_empty() { b"null" } else { &body };
+        serde_json::from_slice(text).map_err(|error| self.unreadable(&error))
     }
 
     fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Request<Full<Bytes>>, Failure> {

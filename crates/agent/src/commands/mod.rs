@@ -9,6 +9,7 @@ pub(crate) mod maintenance;
 pub(crate) mod members;
 pub(crate) mod monitor;
 pub(crate) mod reload;
+pub(crate) mod report;
 pub(crate) mod select;
 pub(crate) mod services;
 pub(crate) mod stats;

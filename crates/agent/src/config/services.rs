@@ -20,6 +20,8 @@ use crate::span::Span;
 /// The shortest interval of a check. A command takes some milliseconds of CPU to start, so a
 /// shorter interval would load the machine that it watches.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// The shortest time between two reports of a program. The check runs four times in it.
+const TTL_MIN: Duration = Duration::from_secs(1);
 /// The valid form of all services, after "expected".
 const SERVICES_WANTED: &str = "a table for each service, such as [services.db] with port = 5432";
 /// The valid form of one service, after "expected".
@@ -65,6 +67,8 @@ pub(crate) enum CheckKind {
     Tcp(SocketAddr),
     /// Runs a program.
     Command(CommandLine),
+    /// Waits for reports of a program, which may be this long apart.
+    Ttl(Duration),
 }
 
 /// A program and its arguments.
@@ -171,6 +175,8 @@ impl<'de> Deserialize<'de> for CheckSetting {
             #[serde(deserialize_with = "command_in_file")]
             command: Option<CommandLine>,
             #[serde(deserialize_with = "form_in_file")]
+            ttl: Option<Span>,
+            #[serde(deserialize_with = "form_in_file")]
             interval: Option<Span>,
             #[serde(deserialize_with = "form_in_file")]
             timeout: Option<Span>,
@@ -180,21 +186,38 @@ impl<'de> Deserialize<'de> for CheckSetting {
             successes: Option<Number<1, 1_000>>,
         }
 
-        let Keys { tcp, http, command, interval, timeout, failures, successes } = table(from, CHECK_WANTED)?;
+        let Keys { tcp, http, command, ttl, interval, timeout, failures, successes } =
+            table(from, CHECK_WANTED)?;
+        let takes_runs = ttl.is_none();
+        let has_runs = interval.is_some() || timeout.is_some() || failures.is_some() || successes.is_some();
         let tcp = tcp.map(|Address(addr)| CheckKind::Tcp(addr));
         let http = http.map(|HttpUrl(url)| CheckKind::Http(url));
-        let mut kinds = [tcp, http, command.map(CheckKind::Command)].into_iter().flatten();
+        let command = command.map(CheckKind::Command);
+        let ttl = ttl.map(|Span(ttl)| CheckKind::Ttl(ttl));
+        let mut kinds = [tcp, http, command, ttl].into_iter().flatten();
         let kind = match (kinds.next(), kinds.next()) {
             (Some(kind), None) => kind,
             (None, _) => {
-                let message = "the check has no `tcp`, `http` or `command`; give one of them";
+                let message = "the check has no `tcp`, `http`, `command` or `ttl`; give one of them";
                 return Err(D::Error::custom(message));
             }
             (Some(_), Some(_)) => {
-                let message = "the check has more than one of `tcp`, `http` and `command`; keep one of them";
+                let message =
+                    "the check has more than one of `tcp`, `http`, `command` and `ttl`; keep one of them";
                 return Err(D::Error::custom(message));
             }
         };
+        if let CheckKind::Ttl(ttl) = kind
+            && ttl < TTL_MIN
+        {
+            let (ttl, least) = (Span(ttl), Span(TTL_MIN));
+            return Err(D::Error::custom(format_args!("the ttl {ttl} is too short; give at least {least}")));
+        }
+        if has_runs && !takes_runs {
+            let message = "a check with `ttl` waits for reports, and runs nothing; leave out `interval`, `timeout`, \
+                           `failures` and `successes`";
+            return Err(D::Error::custom(message));
+        }
         if let Some(interval) = interval.filter(|interval| interval.0 < INTERVAL_MIN) {
             let least = Span(INTERVAL_MIN);
             let message = format_args!("the interval {interval} is too short; give at least {least}");

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::cluster::TestCluster;
-use crate::process::{Run, command, run};
+use crate::process::{Run, command, message, run};
 
 fn ask(cluster: &TestCluster, node: &str, args: &[&str]) -> Run {
     let socket = cluster.text(&format!("{node}.sock"));
@@ -29,6 +29,7 @@ fn members_are_filtered_sorted_and_written_in_each_form() {
     let c = cluster.start("c", &["--join", &a.addr]);
     a.wait_for_event("a member joined", "b");
     a.wait_for_event("a member joined", "c");
+    c.wait_for("that it joined", |line| message(line) == "joined");
     c.signal(Signal::TERM);
     a.wait_for_event("a member left", "c");
     let members = |args: &[&str]| shown(&cluster, "a", &[&["members"], args].concat());
@@ -115,6 +116,37 @@ fn services_are_listed_and_selected() {
         .must_fail(1, &["no member offers the service", "kinfolk services"]);
     ask(&cluster, "a", &["select", "db", "--strategy", "key"]).must_fail(1, &["needs a key"]);
     ask(&cluster, "a", &["services", "web"]).must_fail(1, &["no member offers the service"]);
+}
+
+/// The check waits for reports. Each counts for its time.
+#[test]
+fn reported_health_is_that_of_the_service() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
+    let text = "[services.db]\nport = 5432\ncheck = { ttl = '1h' }\n[services.web]\nport = 80\n";
+    std::fs::write(cluster.path("a.toml"), text).unwrap();
+    let a = cluster.start("a", &["--config", &cluster.text("a.toml")]);
+    let offered = a.wait_for("the service", |line| line["service"] == "db");
+    assert_eq!(offered["check"], "ttl 1h");
+    let report = |args: &[&str]| ask(&cluster, "a", &[&["report"], args].concat());
+    report(&["db", "warning", "slow disk"]).must_succeed();
+    report(&["web", "passing"]).must_fail(1, &["no service \"web\"", "ttl"]);
+    report(&["db", "good"]).must_fail(2, &["'good'", "passing"]);
+}
+
+/// A program that does not report makes its service critical.
+#[test]
+fn missing_report_makes_a_service_critical() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
+    std::fs::write(cluster.path("a.toml"), "[services.db]\nport = 5432\ncheck = { ttl = '1s' }\n").unwrap();
+    let a = cluster.start("a", &["--config", &cluster.text("a.toml")]);
+    a.wait_for("the missing report", |line| {
+        line["services"].as_str().is_some_and(|services| services.contains("db:5432 (critical)"))
+    });
+    assert!(shown(&cluster, "a", &["services", "db"]).contains("no report for 1s"));
+    ask(&cluster, "a", &["report", "db", "passing"]).must_succeed();
+    a.wait_for("the report", |line| line["services"] == "db:5432");
 }
 
 #[test]

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use kinfolk::{Health, NodeState, Selector};
+use axum::http::StatusCode;
+use kinfolk::{CheckOutcome, Health, NodeState, Selector};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::extract::{ApiJson, ApiQuery, PathText};
 use crate::api::problem::{Code, Problem};
 use crate::api::state::AppState;
-use crate::api::views::{ChoiceView, HealthName, ServiceCountView, ServiceView, ServicesView};
+use crate::api::views::{
+    ChoiceView, HealthName, Report, ReportedHealth, ServiceCountView, ServiceView, ServicesView,
+};
 
 /// The services of all members
 #[utoipa::path(
@@ -51,6 +54,39 @@ pub(in crate::api) async fn get(
     }
     let instances = instances.into_iter().map(Into::into).collect();
     Ok(ApiJson(ServiceView { name, instances }))
+}
+
+/// Report the health of a service
+///
+/// For a service of this agent whose check is `ttl`: a program reports at least once in that time,
+/// or the service is critical.
+#[utoipa::path(
+    put, path = "/v1/services/{name}/report", operation_id = "report_service", tag = "services",
+    params(("name" = String, Path, description = "The name of the service", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", example = "db")),
+    request_body = Report,
+    responses(
+        (status = 204, description = "The report counts from now on"),
+        (status = 404, description = "This agent has no such service with a check `ttl`", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(in crate::api) async fn report(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    ApiJson(Report { health, note }): ApiJson<Report>,
+) -> Result<StatusCode, Problem> {
+    let ttl = state.ttls.get(name.as_str()).ok_or_else(|| {
+        let detail = format!(
+            "this agent has no service {name:?} whose check waits for reports; give it `check = {{ ttl = \"30s\" }}` in \
+             the configuration"
+        );
+        Problem::new(Code::NotFound, detail)
+    })?;
+    ttl.report(match health {
+        ReportedHealth::Passing => CheckOutcome::Passing,
+        ReportedHealth::Warning => CheckOutcome::Warning(note),
+        ReportedHealth::Critical => CheckOutcome::Critical(note),
+    });
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// How an instance is chosen.

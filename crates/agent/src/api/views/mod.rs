@@ -24,7 +24,9 @@ pub(crate) use members::{
     Viewer,
 };
 pub(crate) use round_trips::{RoundTripView, RoundTripsView};
-pub(crate) use services::{ChoiceView, InstanceView, ServiceCountView, ServiceView, ServicesView};
+pub(crate) use services::{
+    ChoiceView, InstanceView, Report, ReportedHealth, ServiceCountView, ServiceView, ServicesView,
+};
 pub(crate) use stats::{ApiView, StatsView};
 
 /// A time in whole milliseconds.

@@ -1,5 +1,6 @@
 //! Services, their instances, and the choice of one.
 
+use clap::ValueEnum;
 use kinfolk::{Health, Lease, NodeId, ServiceInstance, Tags};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -106,6 +107,29 @@ impl From<ServiceInstance> for InstanceView {
             rtt_us: instance.rtt.map(micros),
         }
     }
+}
+
+/// What a program says about its service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Report {
+    /// Its health.
+    pub(crate) health: ReportedHealth,
+    /// Why; may be empty. The members show its first 120 bytes.
+    #[serde(default)]
+    pub(crate) note: String,
+}
+
+/// The health that a program may report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ReportedHealth {
+    /// It works
+    Passing,
+    /// It works, and an operator should look at it
+    Warning,
+    /// It does not work
+    Critical,
 }
 
 /// A chosen instance.

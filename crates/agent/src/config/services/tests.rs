@@ -104,17 +104,19 @@ fn wrong_service_is_refused_with_its_line() {
 fn wrong_check_is_refused_with_its_key() {
     for (check, said) in [
         ("5", "check: invalid type: integer `5`, expected a table, such as check = { tcp ="),
-        ("{}", "check: the check has no `tcp`, `http` or `command`; give one of them"),
-        ("{ interval = '1s' }", "check: the check has no `tcp`, `http` or `command`"),
+        ("{}", "check: the check has no `tcp`, `http`, `command` or `ttl`; give one of them"),
+        ("{ interval = '1s' }", "check: the check has no `tcp`, `http`, `command` or `ttl`"),
         (
             "{ tcp = '[::1]:1', command = ['a'] }",
-            "check: the check has more than one of `tcp`, `http` and `command`; keep one",
+            "check: the check has more than one of `tcp`, `http`, `command` and `ttl`; keep one",
         ),
         ("{ http = 'https://a/' }", "http: the URL \"https://a/\" does not begin with http:// and a host"),
         (
-            "{ ttl = '10s' }",
-            "there is no setting \"ttl\"; give tcp, http, command, interval, timeout, failures, successes",
+            "{ udp = '10s' }",
+            "there is no setting \"udp\"; give tcp, http, command, ttl, interval, timeout, failures, successes",
         ),
+        ("{ ttl = '999ms' }", "check: the ttl 999ms is too short; give at least 1s"),
+        ("{ ttl = '10s', interval = '1s' }", "check: a check with `ttl` waits for reports, and runs nothing"),
         (
             "{ tcp = '[::1]:1', intervall = '1s' }",
             "there is no setting \"intervall\"; did you mean \"interval\"?",
@@ -173,7 +175,7 @@ fn relative_program_is_in_the_folder_of_the_file() {
         tables.relative_to(Path::new("/etc/kinfolk"));
         match tables.checks.remove("db").unwrap().kind {
             CheckKind::Command(command) => command.program.to_str().unwrap().to_owned(),
-            CheckKind::Tcp(_) | CheckKind::Http(_) => panic!("it is a command"),
+            CheckKind::Tcp(_) | CheckKind::Http(_) | CheckKind::Ttl(_) => panic!("it is a command"),
         }
     };
     assert_eq!(program("checks/db-ok"), "/etc/kinfolk/checks/db-ok");
