@@ -95,6 +95,14 @@ fn document_has_every_path_and_its_errors() {
             );
         }
     }
+    // The page for operators has each path with its methods.
+    let page = include_str!("../../../../docs/operations.md");
+    for (path, item) in paths {
+        for method in item.as_object().unwrap().keys() {
+            let named = format!("`{} {path}`", method.to_uppercase());
+            assert!(page.contains(&named), "{named} is not in docs/operations.md");
+        }
+    }
     let tags = paths["/v1/tags"].as_object().unwrap();
     assert!(tags.contains_key("get") && tags.contains_key("patch"), "a path with two roles has both methods");
     // Each reference leads to a part of the document.
