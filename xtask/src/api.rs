@@ -43,8 +43,8 @@ pub(crate) fn check(examples: u32) -> Result<String> {
     test.arg("run").arg(format!("http://{}/v1/openapi.json", agent.addr));
     test.args(["--header", &format!("Authorization: Bearer {TOKEN}")]);
     test.args(LEFT_OUT.iter().flat_map(|operation| ["--exclude-operation-id", operation]));
-    // A schema cannot say that a text is limited in bytes, or that a number has no fraction as it is
-    // written. So the agent may refuse what the schema allows.
+    // A schema cannot say that a text is limited in bytes, or that a number has no fraction as it
+    // is written. So the agent may refuse what the schema allows.
     test.args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"]);
     test.args(["--max-examples", &examples.to_string(), "--request-timeout", "20"]);
     test.current_dir(&agent.folder);

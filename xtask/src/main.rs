@@ -106,7 +106,7 @@ enum Task {
     /// Runs the quick form of `kinfolk-sim swim`, the experiments of the SWIM paper. Fails if one
     /// does not keep its promise.
     Experiments,
-    /// Tests the agent's API: schemathesis against its `OpenAPI` document, and a thousand clients of
+    /// Tests the agent's API: schemathesis against its OpenAPI document, and a thousand clients of
     /// its events, half of which stop reading. Needs python3 and the network. Not part of the gate.
     Api {
         /// The number of requests that schemathesis makes for each operation and phase.

@@ -15,7 +15,7 @@ Exit status:
   4  a certificate, key or CA cannot be read or does not fit
   5  an address or port cannot be used
   6  no seed let the agent join
-  7  no agent answers at the control socket, or another agent holds it";
+  7  no agent answers at the control socket or the URL, or another agent holds the socket";
 
 /// The reason for the end of the program, as the number that its caller sees. Scripts rely on the
 /// numbers, so a number never changes its meaning.

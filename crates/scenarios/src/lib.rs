@@ -7,8 +7,8 @@
 //! because a program runs it too.
 //!
 //! [`processes`] runs real agents, in real time, on real networks with faults. [`overload`] limits
-//! the CPU of members in one process. [`event_clients`] follows the events of a real agent with many
-//! clients.
+//! the CPU of members in one process. [`event_clients`] follows the events of a real agent with
+//! many clients.
 
 pub mod event_clients;
 mod fleet;

@@ -83,3 +83,51 @@ fn write(text: &mut Vec<u8>, value: &impl Serialize) {
     serde_json::to_writer(text, value)
         .expect("the views have only names as keys, and memory takes all bytes");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use kinfolk::{Cluster, ClusterCa, ClusterConfig};
+
+    use super::*;
+    use crate::api::filter::MembersQuery;
+    use crate::api::state::Reload;
+    use crate::api::views::MembersView;
+
+    async fn state() -> AppState {
+        let ca = ClusterCa::create(&"test".parse().unwrap()).unwrap();
+        let identity = ca.issue(&"a".parse().unwrap(), Duration::from_hours(1)).unwrap();
+        let config = ClusterConfig::new(identity.clone(), ([127, 0, 0, 1], 0).into());
+        let cluster = Cluster::start(config).unwrap();
+        let seeds: [&str; 0] = [];
+        cluster.join(&seeds).await.unwrap();
+        let reload = Reload::new(|| Ok(Vec::new()));
+        AppState::new(cluster, identity, Arc::default(), (reload, BTreeMap::new()))
+    }
+
+    fn together(mut chunks: MembersChunks, bytes: usize) -> MembersView {
+        let mut text = Vec::new();
+        while let Some(chunk) = chunks.next_chunk(bytes) {
+            text.extend_from_slice(&chunk);
+        }
+        assert!(chunks.next_chunk(bytes).is_none(), "the end comes once");
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn pieces_of_any_size_are_one_view() {
+        let state = state().await;
+        for bytes in [1, 50, 1_000_000] {
+            let view = together(MembersChunks::stated(&state), bytes);
+            assert_eq!((view.head.node.as_str(), view.members.len()), ("a", 1));
+            let viewed = MembersChunks::viewed(&state, MemberFilter::default()).await;
+            assert_eq!(together(viewed, bytes).members[0].name.as_str(), "a");
+        }
+        let failed = MemberFilter::from(serde_html_form::from_str::<MembersQuery>("state=failed").unwrap());
+        assert_eq!(together(MembersChunks::viewed(&state, failed).await, 1).members, []);
+        state.cluster.shutdown_now();
+    }
+}

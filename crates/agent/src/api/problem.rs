@@ -95,8 +95,6 @@ impl Problem {
     /// The problem of a request with this status that axum refused.
     pub(crate) fn of_rejection(status: StatusCode, detail: String) -> Self {
         let code = match status {
-            StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
             status if status.is_server_error() => Code::Failed,
             _ => Code::Invalid,
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tokio::time::timeout;
@@ -20,9 +20,6 @@ use super::openapi;
 use super::problem::{Code, Problem};
 use super::state::{AppState, add};
 
-/// The longest body in bytes. The longest useful one has all tags that a member may have (16 KiB),
-/// and JSON may write a byte as six.
-const BODY_BYTES_MAX: usize = 128 * 1024;
 /// The time limit from the head of a request to the head of its response.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
@@ -70,7 +67,6 @@ pub(crate) fn router(state: AppState) -> Router {
         .fold(served(OPEN), Router::merge)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(state.clone(), access::check_site))
         .layer(middleware::from_fn_with_state(state.clone(), limit_time))
         .with_state(state)

@@ -1,4 +1,5 @@
-//! `kinfolk report SERVICE HEALTH [NOTE]`: reports the health of a service whose check waits for it.
+//! `kinfolk report SERVICE HEALTH [NOTE]`: reports the health of a service whose check waits for
+//! it.
 
 use hyper::Method;
 

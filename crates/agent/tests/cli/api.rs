@@ -196,6 +196,28 @@ fn late_client_learns_what_it_lost() {
     assert!(lost >= Some(1_030), "{lost:?}");
 }
 
+/// 1,024 clients may follow events. One more is refused until a place is free.
+#[test]
+fn one_client_too_many_is_refused() {
+    let cluster = TestCluster::new();
+    let _a = cluster.start("a", &[]);
+    let path = cluster.path("a.sock");
+    // The usual soft limit of files is too low for so many connections.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).unwrap();
+    let mut clients: Vec<_> = (0..1_024).map(|_| Events::follow(socket(&path), "")).collect();
+    ask_socket(&path, "GET /v1/events", "").must_be_problem(503, "busy");
+    let api = get(&path, "/v1/stats")["api"].clone();
+    assert_eq!((&api["event_clients"], &api["event_clients_refused"]), (&json!(1_024), &json!(1)));
+    clients.pop();
+    let deadline = Instant::now() + DEADLINE;
+    while get(&path, "/v1/stats")["api"]["event_clients"] != 1_023 {
+        assert!(Instant::now() < deadline, "the place does not become free");
+    }
+    assert_eq!(Events::follow(socket(&path), "").next().unwrap().name, "snapshot");
+}
+
 #[test]
 fn agent_without_its_seed_is_not_ready() {
     let cluster = TestCluster::new();
