@@ -26,8 +26,8 @@ const LEFT_OUT: [&str; 2] = ["leave", "follow_events"];
 
 /// The name of the agent, and below its service: those of the examples in the document.
 const NODE: &str = "web-1";
-/// A service, so that there is one to select.
-const SERVICES: &str = "[services.db]\nport = 5432\nmeta = { version = '17' }\n";
+/// A service, so that there is one to select, and to report for.
+const SERVICES: &str = "[services.db]\nport = 5432\nmeta = { version = '17' }\ncheck = { ttl = '1h' }\n";
 
 /// Runs both parts.
 ///

@@ -189,6 +189,21 @@ fn monitor_shows_events_as_they_come() {
 }
 
 #[test]
+fn watched_members_are_shown_again_at_each_event() {
+    let cluster = TestCluster::new();
+    let a = cluster.start("a", &[]);
+    let socket = cluster.text("a.sock");
+    let mut watch =
+        command(&["members", "--watch", "--socket", &socket]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().unwrap(), "1 member of cluster test, as a sees it");
+    let _b = cluster.start("b", &["--join", &a.addr]);
+    assert!(lines.any(|line| line == "2 members of cluster test, as a sees it"));
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+}
+
+#[test]
 fn stats_leave_out_what_is_zero() {
     let cluster = TestCluster::new();
     let _a = cluster.start("a", &[]);
