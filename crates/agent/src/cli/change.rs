@@ -12,15 +12,17 @@ use crate::exit::STATUS_TABLE;
 ///
 /// A change lasts until the agent starts again: then the tags of its configuration apply.
 #[derive(Debug, Args)]
-#[command(after_help = STATUS_TABLE)]
+#[command(args_conflicts_with_subcommands = true, after_help = STATUS_TABLE)]
 pub(crate) struct TagsArgs {
     #[command(subcommand)]
-    pub(crate) command: TagsCommand,
+    pub(crate) command: Option<TagsCommand>,
+    #[command(flatten)]
+    pub(crate) list: ListTagsArgs,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TagsCommand {
-    /// Show all tags
+    /// Show all tags, as without a command
     List(ListTagsArgs),
     /// Set tags; the others stay
     Set(SetTagsArgs),

@@ -18,7 +18,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use agent::AgentArgs;
 pub(crate) use ca::{CaArgs, CaCommand, InitArgs, IssueArgs};
-pub(crate) use change::{EventArgs, ReloadArgs, ReportArgs, TagsArgs, TagsCommand};
+pub(crate) use change::{EventArgs, ListTagsArgs, ReloadArgs, ReportArgs, TagsArgs, TagsCommand};
 pub(crate) use connect::ConnectArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use forget::ForgetArgs;

@@ -4,7 +4,7 @@ use hyper::Method;
 
 use super::{json, print};
 use crate::api::views::{TagChanges, TagsView};
-use crate::cli::{ConnectArgs, Output, TagsArgs, TagsCommand};
+use crate::cli::{ConnectArgs, ListTagsArgs, Output, TagsArgs, TagsCommand};
 use crate::client::{Client, block_on};
 use crate::exit::Failure;
 use crate::render::{Cell, Paint, Tone, table};
@@ -13,22 +13,25 @@ const PATH: &str = "/v1/tags";
 
 pub(crate) fn run(args: &TagsArgs) -> Result<(), Failure> {
     match &args.command {
-        TagsCommand::List(args) => {
-            let client = Client::new(&args.connect)?;
-            let view: TagsView = block_on(client.get(PATH))?;
-            print(&match args.output {
-                Output::Json | Output::Jsonl => json(&view)?,
-                Output::Table | Output::Wide => as_table(Paint::of_stdout(), &view),
-            })
-        }
-        TagsCommand::Set(args) => {
+        None => list(&args.list),
+        Some(TagsCommand::List(args)) => list(args),
+        Some(TagsCommand::Set(args)) => {
             let set = args.tags.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
             change(&args.connect, &TagChanges(set.collect()))
         }
-        TagsCommand::Unset(args) => {
+        Some(TagsCommand::Unset(args)) => {
             change(&args.connect, &TagChanges(args.keys.iter().map(|key| (key.clone(), None)).collect()))
         }
     }
+}
+
+fn list(args: &ListTagsArgs) -> Result<(), Failure> {
+    let client = Client::new(&args.connect)?;
+    let view: TagsView = block_on(client.get(PATH))?;
+    print(&match args.output {
+        Output::Json | Output::Jsonl => json(&view)?,
+        Output::Table | Output::Wide => as_table(Paint::of_stdout(), &view),
+    })
 }
 
 /// Changes the tags, and shows all of them.

@@ -94,6 +94,7 @@ fn tags_are_set_and_unset() {
     let table = shown(&cluster, "a", &["tags", "set", "zone=1", "note=a=b"]);
     assert_eq!(table, "tag   value\nnote  a=b\nrole  db\nzone  1\n");
     assert_eq!(shown(&cluster, "a", &["tags", "unset", "note", "role", "none"]), "tag   value\nzone  1\n");
+    assert_eq!(shown(&cluster, "a", &["tags"]), "tag   value\nzone  1\n");
     assert_eq!(shown(&cluster, "a", &["tags", "list", "-o", "json"]), "{\"tags\":{\"zone\":\"1\"}}\n");
     ask(&cluster, "a", &["tags", "set", "zone"]).must_fail(2, &["KEY=VALUE"]);
     ask(&cluster, "a", &["tags", "set"]).must_fail(2, &["KEY=VALUE"]);
