@@ -10,11 +10,8 @@ use kinfolk::{Cluster, NodeIdentity, ServiceName, Ttl};
 use tokio::sync::{Notify, Semaphore};
 
 use super::events::EventHub;
+use super::limits;
 use super::views::ApiView;
-
-/// The most clients that read events at a time. Each has a task and a socket, and holds about
-/// 20 KiB if it stops reading.
-const EVENT_CLIENTS_MAX: usize = 1_024;
 
 /// What the handlers share. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -27,6 +24,7 @@ pub(crate) struct Shared {
     pub(super) events: EventHub,
     /// A place for each client that reads events.
     pub(super) event_clients: Arc<Semaphore>,
+    event_clients_max: usize,
     pub(super) counters: Counters,
     /// Notified when a request made the agent leave.
     pub(super) left: Arc<Notify>,
@@ -78,9 +76,11 @@ impl AppState {
         left: Arc<Notify>,
         (reload, ttls): (Reload, BTreeMap<ServiceName, Ttl>),
     ) -> Self {
+        let event_clients_max = limits::event_clients_max();
         Self(Arc::new(Shared {
             events: EventHub::new(),
-            event_clients: Arc::new(Semaphore::new(EVENT_CLIENTS_MAX)),
+            event_clients: Arc::new(Semaphore::new(event_clients_max)),
+            event_clients_max,
             counters: Counters::default(),
             started: Instant::now(),
             joined: AtomicBool::new(false),
@@ -132,8 +132,8 @@ impl AppState {
 
     /// The counters of the API.
     pub(super) fn api_view(&self) -> ApiView {
-        let Shared { counters, event_clients, .. } = &*self.0;
-        let clients = EVENT_CLIENTS_MAX - event_clients.available_permits();
+        let Shared { counters, event_clients, event_clients_max, .. } = &*self.0;
+        let clients = event_clients_max - event_clients.available_permits();
         ApiView {
             requests: counters.requests.load(Relaxed),
             refused: counters.refused.load(Relaxed),
