@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_core::{NodeAddr, NodeId};
+use kinfolk_core::{Fill, NodeAddr, NodeId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -274,9 +274,10 @@ impl Transport {
         &self.0.pool
     }
 
-    /// The counters since [`bind`](Self::bind).
+    /// The counters since [`bind`](Self::bind), and the inbox now.
     pub fn stats(&self) -> TransportStats {
-        self.0.hub.counters.stats()
+        let inbox = &self.0.hub.inbox;
+        self.0.hub.counters.stats(Fill::with_room(inbox.max_capacity(), inbox.capacity()))
     }
 
     /// The number of open connections in both directions, in the pool and outside it.
