@@ -1,7 +1,7 @@
 //! Three members in one process, and the metrics of one of them after it has probed the others.
 //!
 //! `cargo run -p kinfolk --features metrics --example metrics` prints the text format of
-//! Prometheus. With `-- openmetrics` it prints OpenMetrics.
+//! Prometheus. With `-- openmetrics` it prints `OpenMetrics`.
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //! the dashboard, and the alerts agree with them.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![expect(clippy::float_cmp, reason = "a float holds each of these whole numbers exactly")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -195,7 +196,7 @@ async fn registry_of_a_program_takes_several_members() {
     }
 }
 
-/// Both formats have the same samples, and OpenMetrics has the units.
+/// Both formats have the same samples, and `OpenMetrics` has the units.
 #[tokio::test]
 async fn open_metrics_names_units_and_ends() {
     let cluster = start(&ca(), "a");

@@ -8,14 +8,14 @@ pub enum Format {
     /// The text format of Prometheus, version 0.0.4. Every tool reads it.
     #[default]
     Prometheus,
-    /// OpenMetrics 1.0, which Prometheus prefers: it has units.
+    /// `OpenMetrics` 1.0, which Prometheus prefers: it has units.
     OpenMetrics,
 }
 
 impl Format {
-    /// The format for an `Accept` header: OpenMetrics 1.0 if the header names it, and otherwise the
-    /// format of Prometheus. A quality of 0 refuses OpenMetrics; other qualities do not matter,
-    /// because a scrape that reads OpenMetrics gets nothing less with it.
+    /// The format for an `Accept` header: `OpenMetrics` 1.0 if the header names it, and otherwise
+    /// the format of Prometheus. A quality of 0 refuses `OpenMetrics`; other qualities do not matter,
+    /// because a scrape that reads `OpenMetrics` gets nothing less with it.
     pub fn accepted(accept: &str) -> Self {
         if accept.split(',').any(wants_open_metrics) { Self::OpenMetrics } else { Self::Prometheus }
     }
@@ -29,7 +29,8 @@ impl Format {
     }
 }
 
-/// Whether one entry of an `Accept` header is OpenMetrics 1.0, or OpenMetrics without a version.
+/// Whether one entry of an `Accept` header is `OpenMetrics` 1.0, or `OpenMetrics` without a
+/// version.
 fn wants_open_metrics(entry: &str) -> bool {
     let mut parts = entry.split(';').map(str::trim);
     let named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/openmetrics-text"));

@@ -42,7 +42,12 @@ impl<'a> Page<'a> {
     }
 
     /// A gauge.
-    pub(super) fn gauge(&mut self, name: &str, help: &str, value: impl EncodeGaugeValue) -> fmt::Result {
+    pub(super) fn gauge<V: EncodeGaugeValue + Copy>(
+        &mut self,
+        name: &str,
+        help: &str,
+        value: V,
+    ) -> fmt::Result {
         let (name, unit) = split(name);
         self.0.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?.encode_gauge(&value)
     }

@@ -1,4 +1,5 @@
-//! The histogram of round trips, with fixed buckets: its size and the cost of a sample are constant.
+//! The histogram of round trips, with fixed buckets: its size, and the cost of a sample, are
+//! constant.
 
 use std::time::Duration;
 

@@ -63,7 +63,8 @@ pub struct SwimStats {
     pub anti_entropy_random: u64,
     /// Times of back-pressure: the driver took no more messages, and due timers waited.
     pub back_pressures: u64,
-    /// What happened to the other members in the view of this one, by its own findings and those of others.
+    /// What happened to the other members in the view of this one, by its own findings and those of
+    /// others.
     pub changes: ViewChanges,
     /// Suspicions that this member raised by its own evidence.
     pub suspicions: u64,
@@ -87,8 +88,8 @@ pub struct SwimStats {
     /// Claims that were refused because their incarnation is more than 24 h ahead of the wall
     /// clock: about this member, about other members, and in broadcasts.
     pub claims_refused: u64,
-    /// Times that the wall clock went ahead by 1 s or more between two readings, beyond the time that
-    /// passed. So it does when an operator corrects it, or when a suspended machine continues.
+    /// Times that the wall clock went ahead by 1 s or more between two readings, beyond the time
+    /// that passed. So it does when an operator corrects it, or when a suspended machine continues.
     pub clock_jumps_ahead: u64,
     /// Times that the wall clock went back by 1 s or more between two readings.
     pub clock_jumps_back: u64,

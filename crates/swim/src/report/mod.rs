@@ -45,8 +45,8 @@ impl Report {
         }
     }
 
-    /// Emits the events of a change, and counts the change. A flapping member only emits updates of its address and tags.
-    /// An address conflict emits no update for each change.
+    /// Emits the events of a change, and counts the change. A flapping member only emits updates of
+    /// its address and tags. An address conflict emits no update for each change.
     pub(crate) fn emit_events(&mut self, cx: &mut Context, change: &Change, cause: &Cause) {
         let Some(after) = change.after() else { return };
         tally::count(&mut cx.stats.changes, &cx.me, change, &cause.reason);
