@@ -11,6 +11,7 @@ use kinfolk_core::{Fill, NodeAddr, NodeId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
+use tracing::field::Empty;
 use tracing::{Instrument as _, debug, debug_span};
 
 use super::context::Events;
@@ -179,7 +180,7 @@ impl Transport {
         deadline: Duration,
         manner: RequestOptions,
     ) -> Result<Bytes, RequestError> {
-        let span = debug_span!("request", %peer);
+        let span = debug_span!("request", %peer, traffic = ?manner.traffic, trace = Empty);
         let exchange = self.exchange(peer, Exchange::Request, &body, (deadline, manner)).instrument(span);
         let outcome = self.counted(|| peer.into(), exchange).await;
         // `exchange` returns a reply for each successful request.
