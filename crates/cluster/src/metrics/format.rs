@@ -14,8 +14,8 @@ pub enum Format {
 
 impl Format {
     /// The format for an `Accept` header: `OpenMetrics` 1.0 if the header names it, and otherwise
-    /// the format of Prometheus. A quality of 0 refuses `OpenMetrics`; other qualities do not matter,
-    /// because a scrape that reads `OpenMetrics` gets nothing less with it.
+    /// the format of Prometheus. A quality of 0 refuses `OpenMetrics`. Other qualities do not
+    /// matter, because a scrape that reads `OpenMetrics` gets nothing less with it.
     pub fn accepted(accept: &str) -> Self {
         if accept.split(',').any(wants_open_metrics) { Self::OpenMetrics } else { Self::Prometheus }
     }

@@ -178,8 +178,8 @@ impl InboundStream {
         Responder::new(send, to, self.hub.config.frame_bytes_max, Arc::clone(&self.hub.counters), lease)
     }
 
-    /// Puts a frame into the inbox: request `number` of this stream, or a message. Rejects a request
-    /// as busy if the inbox is full.
+    /// Puts a frame into the inbox: request `number` of this stream, or a message. Rejects a
+    /// request as busy if the inbox is full.
     fn enqueue(&self, (traffic, number): (Traffic, u64), body: Bytes, mut responder: Option<Responder>) {
         if let Some(responder) = &mut responder {
             let span = debug_span!(parent: None, "serve", peer = %self.conn.peer(), ?traffic, trace = Empty);
