@@ -43,7 +43,7 @@ mod resources;
 mod traffic;
 
 pub use format::Format;
-/// The library of the [`Registry`](prometheus_client::registry::Registry), in the version that
+/// The library of the [`Registry`], in the version that
 /// [`register`] takes.
 pub use prometheus_client;
 
