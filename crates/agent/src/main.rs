@@ -12,6 +12,8 @@ mod config;
 mod demo;
 mod exit;
 mod logs;
+#[cfg(feature = "otel")]
+mod otel;
 mod render;
 mod span;
 mod trust_store;

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 use super::access::{self, Role};
 use super::extract::ApiJson;
 use super::handlers::{
-    agent, certificates, events, health, leave, maintenance, members, partition, reload, round_trips,
-    services, stats, tags,
+    agent, certificates, events, health, leave, maintenance, members, metrics, partition, reload,
+    round_trips, services, stats, tags,
 };
 use super::openapi;
 use super::problem::{Code, Problem};
@@ -45,6 +45,7 @@ const READ: &[Route] = &[
     || routes!(round_trips::list),
     || routes!(partition::get),
     || routes!(stats::get),
+    || routes!(metrics::get),
     || routes!(certificates::get),
     || routes!(maintenance::get),
     || routes!(tags::get),

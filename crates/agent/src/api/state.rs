@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
+use kinfolk::metrics::Metrics;
 use kinfolk::{Cluster, NodeIdentity, ServiceName, Ttl};
 use tokio::sync::{Notify, Semaphore};
 
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(super) event_clients: Arc<Semaphore>,
     event_clients_max: usize,
     pub(super) counters: Counters,
+    /// What `/metrics` shows.
+    pub(super) metrics: Metrics,
     /// Notified when a request made the agent leave.
     pub(super) left: Arc<Notify>,
     /// Reads files again.
@@ -82,6 +85,7 @@ impl AppState {
             event_clients: Arc::new(Semaphore::new(event_clients_max)),
             event_clients_max,
             counters: Counters::default(),
+            metrics: Metrics::new(&cluster),
             started: Instant::now(),
             joined: AtomicBool::new(false),
             cluster,

@@ -37,6 +37,9 @@ fn each_path_answers_with_its_view() {
     assert!(get(&path, "/v1/stats")["api"]["requests"].as_u64().unwrap() > 5);
     assert!(get(&path, "/v1/certificates")["own"]["expires_in_seconds"].as_i64().unwrap() > 86_400 * 364);
     assert_eq!(get(&path, "/v1/maintenance")["seconds"], 0);
+    let metrics = ask_socket(&path, "GET /metrics", "");
+    assert!(metrics.head.contains("content-type: text/plain; version=0.0.4"), "{metrics:#?}");
+    assert!(metrics.body.contains("kinfolk_members{state=\"alive\"} 2\n"), "{metrics:#?}");
     assert_eq!(
         (get(&path, "/healthz"), get(&path, "/readyz")),
         (json!({"status": "ok"}), json!({"status": "ok"}))

@@ -7,6 +7,7 @@ pub(super) mod health;
 pub(super) mod leave;
 pub(super) mod maintenance;
 pub(super) mod members;
+pub(super) mod metrics;
 pub(super) mod partition;
 pub(super) mod reload;
 pub(super) mod round_trips;
