@@ -1,6 +1,7 @@
 //! The code that the benchmarks share: the measured operations, and the loops that measure them.
 //!
-//! `cargo xtask bench` runs the programs `kinfolk-bench` and `kinfolk-bench-select`. They compare
+//! `cargo xtask bench` runs the programs `kinfolk-bench` and `kinfolk-bench-select`.
+//! `kinfolk-bench-metrics` runs by itself. They compare
 //! variants within one run and print ratios. The criterion benchmarks in `benches/` follow the same
 //! code over time.
 //!

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use crate::{cargo_steps, chaos, deny, layers, loom, setup, sim, tidy};
+use crate::{cargo_steps, chaos, deny, layers, loom, metrics, setup, sim, tidy};
 
 /// The word in the line of a step that left out a part of its checks.
 pub(crate) const SKIPPED: &str = "SKIPPED";
@@ -28,6 +28,7 @@ const GATE: &[Step] = &[
     Step { name: "clippy", run: cargo_steps::clippy },
     NEXTEST,
     DOCTEST,
+    Step { name: "metrics", run: metrics::check },
     Step { name: "rustdoc", run: cargo_steps::rustdoc },
     Step { name: "loom", run: || loom::check(false) },
     Step { name: "sim", run: || sim::smoke(&[]) },

@@ -10,6 +10,7 @@ mod dist;
 mod layers;
 mod loom;
 mod messages;
+mod metrics;
 mod same;
 mod setup;
 mod shell;
@@ -52,6 +53,9 @@ enum Task {
     /// Writes `docs/messages.md`, the table of all errors and log lines, from the code. `tidy`
     /// fails when the page does not match the code.
     Messages,
+    /// Checks the metrics of a running member, the alerts with their tests, and the queries of the
+    /// dashboard with Prometheus' promtool, if it is installed.
+    Metrics,
     /// Checks dependencies: licences, no crate twice, crates.io only; and known advisories, if
     /// their database can be fetched.
     Deny,
@@ -144,6 +148,7 @@ fn main() -> ExitCode {
         Task::Layers => layers::check(),
         Task::Tidy => tidy::check(),
         Task::Messages => messages::write(),
+        Task::Metrics => metrics::check(),
         Task::Deny => deny::check(),
         Task::Clippy => cargo_steps::clippy(),
         Task::Nextest => cargo_steps::nextest(),

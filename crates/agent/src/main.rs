@@ -14,6 +14,8 @@ mod leave;
 mod logs;
 mod maintenance;
 mod members;
+#[cfg(feature = "otel")]
+mod otel;
 mod render;
 mod span;
 mod trust_store;

@@ -10,7 +10,7 @@ use kinfolk_core::{
 };
 use kinfolk_detector::{Evidence, HealthChecker, SuspicionStatus};
 use kinfolk_gossip::{Clock, GossipError, LeaveReport, OnForgotten, Parts, Reserve, SwimProtocol};
-use kinfolk_transport::{Incoming, Transport, TransportConfig, TransportError};
+use kinfolk_transport::{Incoming, NodeIdentity, Transport, TransportConfig, TransportError};
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, watch};
 
@@ -38,6 +38,7 @@ pub struct Cluster {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
+    pub identity: NodeIdentity,
     pub transport: Transport,
     pub protocol: SwimProtocol,
     pub registry: RegistryView,
@@ -171,6 +172,7 @@ impl Cluster {
         let every = config.health.check_interval;
         let health_loop = health::start(health.clone(), every, clock, protocol.clone(), events.clone());
         let inner = Inner {
+            identity: config.identity,
             transport,
             protocol,
             registry,

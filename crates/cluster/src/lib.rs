@@ -52,6 +52,8 @@ mod description;
 mod error;
 mod health;
 mod join;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod partition;
 mod record;
 mod rejoin;

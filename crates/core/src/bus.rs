@@ -110,6 +110,14 @@ impl EventBus {
         self.0.dropped.load(Ordering::Relaxed)
     }
 
+    /// The number of unread events of the subscriber that has the most. Subscriptions that the
+    /// application has dropped do not count.
+    pub fn longest_queue(&self) -> usize {
+        let subscribers = self.0.subscribers.lock();
+        let held = subscribers.list.iter().filter(|subscriber| subscriber.waiting.strong_count() > 0);
+        held.map(|subscriber| subscriber.sender.len()).max().unwrap_or_default()
+    }
+
     /// The number of subscribers.
     pub fn subscriber_count(&self) -> usize {
         let mut subscribers = self.0.subscribers.lock();

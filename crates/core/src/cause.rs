@@ -95,6 +95,34 @@ pub enum Reason {
     },
 }
 
+impl Reason {
+    /// The names of all reasons, as they are serialized, in the order of [`index`](Self::index).
+    pub const NAMES: [&'static str; 8] = [
+        "probe_unanswered",
+        "phi",
+        "silent",
+        "port_closed",
+        "lossy",
+        "reported",
+        "false_accusations",
+        "suspicion_expired",
+    ];
+
+    /// The place of this reason in [`NAMES`](Self::NAMES), for counters by reason.
+    pub const fn index(&self) -> usize {
+        match self {
+            Self::ProbeUnanswered { .. } => 0,
+            Self::Phi { .. } => 1,
+            Self::Silent { .. } => 2,
+            Self::PortClosed { .. } => 3,
+            Self::Lossy { .. } => 4,
+            Self::Reported => 5,
+            Self::FalseAccusations { .. } => 6,
+            Self::SuspicionExpired { .. } => 7,
+        }
+    }
+}
+
 /// A duration for people: milliseconds below a second, then seconds with one decimal.
 struct Readable(Duration);
 
@@ -195,6 +223,26 @@ mod tests {
         ];
         for (reason, text) in table {
             assert_eq!(reason.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn each_reason_has_the_name_that_it_is_serialized_with() {
+        let long = Duration::from_secs(1);
+        let all = [
+            Reason::ProbeUnanswered { helpers: 0, nacks: 0 },
+            Reason::Phi { phi: 8.0, silence: long },
+            Reason::Silent { silence: long, witnesses: 0, nacks: 0 },
+            Reason::PortClosed { silence: long, witnesses: 0 },
+            Reason::Lossy { answered: 2, probes: 12 },
+            Reason::Reported,
+            Reason::FalseAccusations { refuted: 5, confirmed: 0 },
+            Reason::SuspicionExpired { suspected_for: long },
+        ];
+        for (at, reason) in all.iter().enumerate() {
+            assert_eq!(reason.index(), at);
+            let json = serde_json::to_value(reason).unwrap();
+            assert_eq!(json["reason"], Reason::NAMES[at]);
         }
     }
 

@@ -174,6 +174,7 @@ mod tests {
     use kinfolk_swim::Message;
 
     use super::*;
+    use crate::stats::GossipQueues;
 
     fn arrival(body: Bytes) -> Arrival<u32> {
         let from = NodeId::new("a").unwrap();
@@ -205,7 +206,7 @@ mod tests {
         requests.accept(Instant::ORIGIN, arrival(nack()));
         let later = Instant::ORIGIN + PeerRequests::<u32>::EXPIRES_AFTER;
         assert!(requests.accept(later, arrival(nack())).is_some());
-        assert_eq!(counters.read(&kinfolk_swim::SwimStats::default()).unanswered, 1);
+        assert_eq!(counters.read(&kinfolk_swim::SwimStats::default(), GossipQueues::default()).unanswered, 1);
     }
 
     #[test]
@@ -213,7 +214,10 @@ mod tests {
         let counters = Arc::new(Counters::default());
         let mut requests = PeerRequests::new(1, Arc::clone(&counters));
         assert!(requests.accept(Instant::ORIGIN, arrival(Bytes::from_static(b"\xff\xff"))).is_none());
-        assert_eq!(counters.read(&kinfolk_swim::SwimStats::default()).undecodable, 1);
+        assert_eq!(
+            counters.read(&kinfolk_swim::SwimStats::default(), GossipQueues::default()).undecodable,
+            1
+        );
     }
 
     #[test]
@@ -223,7 +227,7 @@ mod tests {
         let unknown = Bytes::from_static(b"\x0c later");
         assert_eq!(codec::kind(&unknown), Ok(codec::KINDS));
         assert!(requests.accept(Instant::ORIGIN, arrival(unknown)).is_none());
-        let counted = counters.read(&kinfolk_swim::SwimStats::default());
+        let counted = counters.read(&kinfolk_swim::SwimStats::default(), GossipQueues::default());
         assert_eq!((counted.unknown_kinds, counted.undecodable), (1, 0));
     }
 }

@@ -27,5 +27,5 @@ pub use config::GossipConfig;
 pub use error::{GossipError, JoinRefusal};
 pub use inbound::{Answerer, Arrival, Arrivals};
 pub use protocol::{LeaveReport, OnForgotten, Parts, Reserve, SwimProtocol};
-pub use stats::GossipStats;
+pub use stats::{GossipQueues, GossipStats};
 pub use verification::{Certificates, Verifier};

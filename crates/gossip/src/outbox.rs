@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kinfolk_core::Fill;
 use kinfolk_swim::{CheckId, CodecError, Delivery, Input, Message, NoReply, RequestId, codec};
 use kinfolk_transport::Peer;
 use tokio::sync::{Semaphore, mpsc};
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::carrier::{Carrier, NoAnswer};
 use crate::inbound::Answerer;
-use crate::stats::{Counters, count};
+use crate::stats::{Counters, GossipQueues, count};
 use crate::verification::{Then, Unchecked};
 
 /// The time limit of a port check. Linux sends "port unreachable" to one address only once a second
@@ -23,10 +24,7 @@ const PORT_CHECK_TIMEOUT: Duration = Duration::from_millis(1_200);
 #[derive(Debug)]
 pub(crate) struct Outbox<C> {
     carrier: C,
-    permits: Arc<Semaphore>,
-    /// Permits for answers only. If this member's own messages could use them up, a member under
-    /// back-pressure would not answer probes, and its peers would declare it failed.
-    answer_permits: Arc<Semaphore>,
+    permits: Permits,
     /// Back-pressure ends when this many permits are free: a quarter of the bound. With a single
     /// permit, back-pressure would begin and end with each message.
     free_at_end: u32,
@@ -37,6 +35,34 @@ pub(crate) struct Outbox<C> {
     /// that finds it full waits, and keeps its permit.
     replies: mpsc::Sender<End>,
     counters: Arc<Counters>,
+}
+
+/// The permits of an outbox. A clone shows how many are taken.
+#[derive(Debug, Clone)]
+pub(crate) struct Permits {
+    messages: Arc<Semaphore>,
+    messages_max: usize,
+    /// Permits for answers only. If this member's own messages could use them up, a member under
+    /// back-pressure would not answer probes, and its peers would declare it failed.
+    answers: Arc<Semaphore>,
+    answers_max: usize,
+}
+
+impl Permits {
+    fn new(messages_max: usize, answers_max: usize) -> Self {
+        let (messages, answers) =
+            (Arc::new(Semaphore::new(messages_max)), Arc::new(Semaphore::new(answers_max)));
+        Self { messages, messages_max, answers, answers_max }
+    }
+
+    /// How many messages and answers are on their way, in the queues of the driver.
+    pub(crate) fn queues(&self) -> GossipQueues {
+        GossipQueues {
+            outbox: Fill::with_room(self.messages_max, self.messages.available_permits()),
+            answers: Fill::with_room(self.answers_max, self.answers.available_permits()),
+            ..GossipQueues::default()
+        }
+    }
 }
 
 /// The end of a request.
@@ -58,13 +84,11 @@ impl<C: Carrier> Outbox<C> {
         counters: Arc<Counters>,
     ) -> (Self, mpsc::Receiver<End>) {
         let (replies, answers) = mpsc::channel(max.max(1));
-        let (permits, answer_permits) =
-            (Arc::new(Semaphore::new(max)), Arc::new(Semaphore::new(answers_max)));
+        let permits = Permits::new(max, answers_max);
         let free_at_end = u32::try_from(max.div_ceil(4)).unwrap_or(u32::MAX);
         let outbox = Self {
             carrier,
             permits,
-            answer_permits,
             free_at_end,
             back_pressure: false,
             tasks: JoinSet::new(),
@@ -74,10 +98,15 @@ impl<C: Carrier> Outbox<C> {
         (outbox, answers)
     }
 
+    /// The permits, to see how many are taken.
+    pub(crate) fn permits(&self) -> Permits {
+        self.permits.clone()
+    }
+
     /// Returns an input once when all permits are taken, and not again until
     /// [back-pressure ends](Self::back_pressure_ends).
     pub(crate) fn back_pressure_begins(&mut self) -> Option<Input> {
-        let full = self.permits.available_permits() == 0;
+        let full = self.permits.messages.available_permits() == 0;
         (full && !std::mem::replace(&mut self.back_pressure, true)).then_some(Input::BackPressure)
     }
 
@@ -88,7 +117,7 @@ impl<C: Carrier> Outbox<C> {
     /// # Cancel safety
     /// Dropping the future returns the permits that it holds.
     pub(crate) async fn back_pressure_ends(&mut self) -> Input {
-        if !self.back_pressure || self.permits.acquire_many(self.free_at_end).await.is_err() {
+        if !self.back_pressure || self.permits.messages.acquire_many(self.free_at_end).await.is_err() {
             // The error does not occur: nothing closes the semaphore while the outbox exists.
             return std::future::pending().await;
         }
@@ -107,7 +136,7 @@ impl<C: Carrier> Outbox<C> {
     ) -> Option<Input> {
         let local = request.map(|request| Input::NoReply { request, why: NoReply::Local });
         let Some(body) = encode(message) else { return local };
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.permits.messages).try_acquire_owned() else {
             count(&self.counters.outbox_full);
             return local;
         };
@@ -138,7 +167,7 @@ impl<C: Carrier> Outbox<C> {
     /// Starts to check a member's port. Returns the end of a check that could not start because the
     /// outbox is full. `closed: false` proves nothing.
     pub(crate) fn check_port(&mut self, to: Peer, check: CheckId) -> Option<Input> {
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.permits.messages).try_acquire_owned() else {
             count(&self.counters.outbox_full);
             return Some(Input::PortChecked { check, closed: false });
         };
@@ -162,7 +191,7 @@ impl<C: Carrier> Outbox<C> {
 
     /// As [`answer`](Self::answer), with an encoded message.
     pub(crate) fn answer_with(&mut self, answerer: impl Answerer, body: Bytes) {
-        let Ok(permit) = Arc::clone(&self.answer_permits).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.permits.answers).try_acquire_owned() else {
             return count(&self.counters.answers_full);
         };
         count(&self.counters.sent);
@@ -316,7 +345,10 @@ mod tests {
         for _ in 0..3 {
             outbox.answer(Answers(go.clone(), Arc::clone(&answered)), &nack);
         }
-        let counted = counters.read(&kinfolk_swim::SwimStats::default());
+        let queues = outbox.permits().queues();
+        let full = |max| Fill { used: max, max };
+        assert_eq!((queues.outbox, queues.answers), (full(1), full(2)));
+        let counted = counters.read(&kinfolk_swim::SwimStats::default(), queues);
         assert_eq!((counted.answers_full, counted.outbox_full), (1, 0), "the third was declined");
         go.0.add_permits(2);
         answered.acquire_many(2).await.unwrap().forget();
@@ -349,7 +381,7 @@ mod tests {
         );
         send_gossip(&mut outbox);
         assert_eq!(
-            counters.read(&kinfolk_swim::SwimStats::default()).outbox_full,
+            counters.read(&kinfolk_swim::SwimStats::default(), GossipQueues::default()).outbox_full,
             1,
             "the bound still holds"
         );

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_core::{About, EventBus, Incarnation, NodeId, NodeStatus, RegistryWriter, Rng};
+use kinfolk_core::{About, EventBus, Fill, Incarnation, NodeId, NodeStatus, RegistryWriter, Rng};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
 use kinfolk_swim::{Command, Input, Machine, Outcome, SwimConfig, SwimStats};
 use kinfolk_transport::{NodeIdentity, Peer};
@@ -19,8 +19,8 @@ use crate::config::GossipConfig;
 use crate::driver::{Call, Driver, PendingCommands};
 use crate::error::{GossipError, JoinRefusal};
 use crate::inbound::{Arrivals, PeerRequests};
-use crate::outbox::Outbox;
-use crate::stats::{Counters, GossipStats};
+use crate::outbox::{Outbox, Permits};
+use crate::stats::{Counters, GossipQueues, GossipStats};
 use crate::verification::{Certificates, Verification};
 
 /// What the protocol shares with the layers around it.
@@ -95,6 +95,7 @@ pub struct SwimProtocol {
     ended: watch::Receiver<()>,
     swim: Arc<Mutex<SwimStats>>,
     counters: Arc<Counters>,
+    permits: Permits,
     partition: watch::Receiver<PartitionStatus>,
 }
 
@@ -148,6 +149,7 @@ impl SwimProtocol {
         );
         let (outbox, replies) =
             Outbox::new(carrier, config.outbox_max, config.answers_max, Arc::clone(&counters));
+        let permits = outbox.permits();
         let requests = PeerRequests::new(config.answers_max, Arc::clone(&counters));
         // A tokio channel with a capacity of 0 panics.
         let (calls, received) = mpsc::channel(config.commands_max.max(1));
@@ -192,6 +194,7 @@ impl SwimProtocol {
             ended,
             swim: stats,
             counters,
+            permits,
             partition,
         })
     }
@@ -342,9 +345,11 @@ impl SwimProtocol {
         answered.await.map_err(|_| GossipError::Stopped)
     }
 
-    /// The counters of the driver and of the machine.
+    /// The counters of the driver and of the machine, and the queues of the driver.
     pub fn stats(&self) -> GossipStats {
-        self.counters.read(&self.swim.lock())
+        let calls = Fill::with_room(self.calls.max_capacity(), self.calls.capacity());
+        let swim = *self.swim.lock();
+        self.counters.read(&swim, GossipQueues { calls, ..self.permits.queues() })
     }
 
     /// The partition status. The channel changes when the status changes, and closes when the

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use kinfolk_core::Fill;
 use kinfolk_swim::SwimStats;
 
-/// The counters of the driver, and the counters of the machine after its last step. They only rise.
+/// The counters of the driver, its queues now, and the counters of the machine after its last step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GossipStats {
     /// The counters of the machine.
@@ -37,6 +38,21 @@ pub struct GossipStats {
     pub answers_full: u64,
     /// Requests of peers that the machine never answered.
     pub unanswered: u64,
+    /// The queues of the driver.
+    pub queues: GossipQueues,
+}
+
+/// How full the queues of the driver are. [`GossipConfig`](crate::GossipConfig) has their bounds,
+/// and what happens there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct GossipQueues {
+    /// Messages of this member that are on their way.
+    pub outbox: Fill,
+    /// Answers to peers that are on their way.
+    pub answers: Fill,
+    /// Calls of the application that wait for the driver.
+    pub calls: Fill,
 }
 
 /// The counters of [`GossipStats`], shared by the driver and its tasks.
@@ -61,9 +77,10 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn read(&self, swim: &SwimStats) -> GossipStats {
+    pub(crate) fn read(&self, swim: &SwimStats, queues: GossipQueues) -> GossipStats {
         GossipStats {
             swim: *swim,
+            queues,
             sent: self.sent.load(Relaxed),
             received: self.received.load(Relaxed),
             outbox_full: self.outbox_full.load(Relaxed),

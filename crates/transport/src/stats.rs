@@ -3,9 +3,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use kinfolk_core::Fill;
+
 use crate::traffic::{Counts, SentFor};
 
-/// What happened since the transport was bound.
+/// What happened since the transport was bound, and its inbox now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TransportStats {
@@ -72,6 +74,8 @@ pub struct TransportStats {
     /// Streams that this node rejected: an invalid frame, a frame that did not arrive in time, a
     /// stream kind on the wrong connection, or more kept streams than a peer may hold unused.
     pub bad_streams: u64,
+    /// Messages and requests of peers that wait for the application.
+    pub inbox: Fill,
 }
 
 /// The counters that the tasks of the endpoints write for each datagram.
@@ -100,8 +104,9 @@ macro_rules! counters {
         }
 
         impl Counters {
-            pub(crate) fn stats(&self) -> TransportStats {
+            pub(crate) fn stats(&self, inbox: Fill) -> TransportStats {
                 TransportStats {
+                    inbox,
                     sent_for: self.sent_for.read(),
                     datagrams_sent: self.udp.datagrams_sent.load(Relaxed),
                     datagrams_received: self.udp.datagrams_received.load(Relaxed),

@@ -5,6 +5,7 @@
 mod command_check;
 mod event_log;
 mod events;
+mod export;
 mod identity;
 mod services;
 mod signals;
@@ -23,14 +24,13 @@ use crate::exit::{Failure, Status};
 use crate::logs;
 use crate::trust_store;
 use event_log::{EventLog, Rotation};
+use export::Export;
 use signals::{Action, Signals};
 
 pub(crate) fn run(args: Box<AgentArgs>) -> Result<(), Failure> {
     trust_store::restart_without();
     let config = AgentConfig::read(args.config.as_deref(), args.settings)?;
     let identity = identity::read(&config)?;
-    let _flush = logs::start(&config.log_level, config.log_format)?;
-    identity::warn_of_open_key(&config.key);
     // One thread. An idle agent needs a thousandth of a core, and each further thread takes memory
     // of its own. Nothing here computes for longer than a handshake takes, about 1 ms. A failure
     // means that the system refused a file descriptor. What to do: raise the limits of the process
@@ -38,7 +38,14 @@ pub(crate) fn run(args: Box<AgentArgs>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Failure::new(Status::Failed, format_args!("cannot start the async runtime: {error}"))
     })?;
-    let done = runtime.block_on(run_member(&config, identity));
+    let export = Export::start(runtime.handle(), &identity)?;
+    let _flush = logs::start(&config.log_level, config.log_format, export.layer())?;
+    identity::warn_of_open_key(&config.key);
+    let done = runtime.block_on(async {
+        let done = run_member(&config, identity).await;
+        export.stop().await;
+        done
+    });
     // 100 ms: after a second signal, tasks that still run must not hold up the exit.
     runtime.shutdown_timeout(Duration::from_millis(100));
     done

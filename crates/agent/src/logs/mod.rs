@@ -6,7 +6,11 @@ mod writer;
 use std::io::stdout;
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, registry};
 
 pub(crate) use level::LogLevel;
 pub(crate) use writer::{Flush, Lines, start as start_lines};
@@ -24,8 +28,12 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Sends the log to standard output from now on. Dropping the result waits for the last lines.
-pub(crate) fn start(level: &LogLevel, format: LogFormat) -> Result<Flush, Failure> {
+/// Exports spans to another program.
+pub(crate) type Export = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Sends the log to standard output from now on, and spans to `export`. Dropping the result waits
+/// for the last lines.
+pub(crate) fn start(level: &LogLevel, format: LogFormat, export: Option<Export>) -> Result<Flush, Failure> {
     // The level has a form that the filter refuses. What to do: give a level, or a list such as
     // `info,kinfolk_gossip=debug`.
     let filter = EnvFilter::builder().parse(level.as_str()).map_err(|error| {
@@ -36,13 +44,26 @@ pub(crate) fn start(level: &LogLevel, format: LogFormat) -> Result<Flush, Failur
     let (lines, flush) = start_lines(stdout(), format).map_err(|error| {
         Failure::new(Status::Failed, format_args!("cannot start the thread of the log: {error}"))
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
-    let installed = match format {
-        LogFormat::Text => builder.with_ansi(Paint::of_stdout().is_on()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+    // A span may be exported that the log does not show. So without an export the filter stands
+    // before both, where it costs least.
+    let installed = match export {
+        None => registry().with(filter).with(layer(lines, format)).try_init(),
+        Some(export) => registry().with(layer(lines, format).with_filter(filter).and_then(export)).try_init(),
     };
     // A logger is installed already, which is a defect of Kinfolk. What to do: report it.
     installed
         .map(|()| flush)
         .map_err(|error| Failure::new(Status::Failed, format_args!("cannot install the logger: {error}")))
+}
+
+/// Writes each event as a line.
+fn layer<S>(lines: Lines, format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(lines);
+    match format {
+        LogFormat::Text => layer.with_ansi(Paint::of_stdout().is_on()).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
+    }
 }

@@ -7,4 +7,5 @@ pub(crate) mod error;
 pub(crate) mod input;
 pub(crate) mod output;
 pub(crate) mod priority;
+pub(crate) mod round_trips;
 pub(crate) mod stats;

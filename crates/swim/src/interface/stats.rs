@@ -1,5 +1,9 @@
 //! The machine's counters and gauges. Counters only rise. A gauge has its present value.
 
+use kinfolk_core::Reason;
+
+use super::round_trips::RoundTrips;
+
 /// The machine's counters and gauges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SwimStats {
@@ -14,6 +18,10 @@ pub struct SwimStats {
     pub probes_failed: u64,
     /// Probes that were not sent, or do not count, because of a limit or a pause of this member.
     pub probes_void: u64,
+    /// How long the direct answers took, as the detector measures it: from the probe to its answer,
+    /// with the time in this member's own queues. With [`Mode::Verified`](crate::Mode::Verified)
+    /// late answers count too.
+    pub round_trips: RoundTrips,
     /// Answers that came after their probe had ended.
     pub late_replies: u64,
     /// Indirect probes that this member made for others.
@@ -55,6 +63,9 @@ pub struct SwimStats {
     pub anti_entropy_random: u64,
     /// Times of back-pressure: the driver took no more messages, and due timers waited.
     pub back_pressures: u64,
+    /// What happened to the other members in the view of this one, by its own findings and those of
+    /// others.
+    pub changes: ViewChanges,
     /// Suspicions that this member raised by its own evidence.
     pub suspicions: u64,
     /// Times that a verdict was held back, because a large part of the group was silent or because
@@ -77,6 +88,11 @@ pub struct SwimStats {
     /// Claims that were refused because their incarnation is more than 24 h ahead of the wall
     /// clock: about this member, about other members, and in broadcasts.
     pub claims_refused: u64,
+    /// Times that the wall clock went ahead by 1 s or more between two readings, beyond the time
+    /// that passed. So it does when an operator corrects it, or when a suspended machine continues.
+    pub clock_jumps_ahead: u64,
+    /// Times that the wall clock went back by 1 s or more between two readings.
+    pub clock_jumps_back: u64,
     /// Times that another process, or a former instance, claimed this member's name.
     pub name_conflicts: u64,
     /// Claims about unknown members that were refused because the registry was full.
@@ -109,10 +125,30 @@ pub struct SwimStats {
     pub introductions_full: u64,
     /// Failed members that this member tried to contact.
     pub heals: u64,
+    /// Whether other members declared this one failed, as far as it knows, and it has not refuted
+    /// that yet.
+    pub declared_failed: bool,
     /// Lifeguard's local health score. 0 is healthy.
     pub local_health: u32,
     /// Names that are remembered as forgotten.
     pub forgotten_names: usize,
     /// Updates that wait to be sent.
     pub queued: usize,
+}
+
+/// The changes of the other members in the view of one member. Each counts the event of the same
+/// name, also while the member flaps and its events are not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ViewChanges {
+    /// Members that joined, or returned after a failure or a leave.
+    pub joined: u64,
+    /// Members that became suspect.
+    pub suspected: u64,
+    /// Suspect members that became alive: they refuted the suspicion, or it was lifted.
+    pub recovered: u64,
+    /// Members that failed, by the reason that this member knows. The index is
+    /// [`Reason::index`].
+    pub failed: [u64; Reason::NAMES.len()],
+    /// Members that left on purpose.
+    pub left: u64,
 }

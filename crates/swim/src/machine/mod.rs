@@ -165,8 +165,11 @@ impl Machine {
     /// The counters and gauges.
     pub fn stats(&self) -> SwimStats {
         let Owners { dissemination, members, admission, accusations, .. } = &self.owners;
-        let now = self.cx.now;
+        let (now, jumps) = (self.cx.now, admission.clock_jumps());
         SwimStats {
+            clock_jumps_ahead: jumps.ahead,
+            clock_jumps_back: jumps.back,
+            declared_failed: self.is_declared_failed(),
             local_health: self.cx.health.score(),
             queued: dissemination.waiting(),
             forgotten_names: members.forgotten_names(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use kinfolk_core::{Incarnation, NodeId, NodeState, NodeStatus};
 
 use super::introduction::Introductions;
-use super::wall_clock::WallClock;
+use super::wall_clock::{ClockJumps, WallClock};
 use crate::context::{Context, DELIVERED_WITHIN};
 use crate::fact::Fact;
 use crate::interface::input::NoReply;
@@ -36,6 +36,11 @@ impl Admission {
     /// The incarnation that a member would start with now.
     pub(crate) fn clock(&self, cx: &Context) -> Incarnation {
         self.wall_clock.incarnation_at(cx.now)
+    }
+
+    /// How often the wall clock jumped.
+    pub(crate) fn clock_jumps(&self) -> ClockJumps {
+        self.wall_clock.jumps()
     }
 
     /// The driver has read the wall clock. If the clock was set back, statements from the wrong

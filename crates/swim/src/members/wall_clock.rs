@@ -16,11 +16,26 @@ const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 /// A clock that goes back by at most this much was only adjusted.
 const STEP_MIN: Duration = Duration::from_mins(1);
 
+/// A clock that differs by at least this much from the expected time has jumped. The clocks of a
+/// machine run apart by less than a millisecond between two readings, and a time service steps a
+/// clock only if it is wrong by more than 128 ms.
+const JUMP_MIN: Duration = Duration::from_secs(1);
+
+/// How often the clock jumped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ClockJumps {
+    pub(crate) ahead: u64,
+    pub(crate) back: u64,
+}
+
 /// The wall clock as it was last read, and the claims that were refused because of it.
 #[derive(Debug)]
 pub(super) struct WallClock {
     read_at: Instant,
     read: Incarnation,
+    /// Whether the clock was read. A member may start with an incarnation that is above its clock.
+    was_read: bool,
+    jumps: ClockJumps,
     reported_at: Option<Instant>,
     /// The number of refused claims.
     refused: u64,
@@ -38,6 +53,8 @@ impl WallClock {
         Self {
             read_at: now,
             read: started_with,
+            was_read: false,
+            jumps: ClockJumps::default(),
             reported_at: None,
             refused: 0,
             reported: 0,
@@ -49,6 +66,11 @@ impl WallClock {
     /// The number of refused claims.
     pub(super) fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// How often the clock jumped since the first reading.
+    pub(super) fn jumps(&self) -> ClockJumps {
+        self.jumps
     }
 
     /// The incarnation that a member would start with now.
@@ -86,6 +108,10 @@ impl WallClock {
         let before = self.incarnation_at(now);
         self.read_at = now;
         self.read = Incarnation::at_start(since_epoch, None);
+        if std::mem::replace(&mut self.was_read, true) {
+            self.jumps.ahead += u64::from(self.read >= before.later_by(JUMP_MIN));
+            self.jumps.back += u64::from(before >= self.read.later_by(JUMP_MIN));
+        }
         (before > self.read.later_by(STEP_MIN)).then(|| self.incarnation_at(now))
     }
 
@@ -116,6 +142,19 @@ mod tests {
             let found = clock.read(at(10), Duration::from_millis(millis));
             assert_eq!(found, set_back, "10 s after 990 s, the clock reads {millis} ms");
             assert_eq!(clock.incarnation_at(at(11)).get(), millis + 1_000, "the clock goes on in both cases");
+        }
+    }
+
+    #[test]
+    fn jump_of_a_second_is_counted() {
+        // After 10 s the clock should read 1,000 s.
+        for (millis, ahead, back) in [(1_000_999, 0, 0), (1_001_000, 1, 0), (999_001, 0, 0), (999_000, 0, 1)]
+        {
+            let mut clock = WallClock::new(at(0), Incarnation::new(1));
+            clock.read(at(10), Duration::from_secs(990));
+            assert_eq!(clock.jumps(), ClockJumps::default(), "the first reading is no jump");
+            clock.read(at(20), Duration::from_millis(millis));
+            assert_eq!(clock.jumps(), ClockJumps { ahead, back }, "{millis} ms");
         }
     }
 

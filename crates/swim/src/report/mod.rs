@@ -2,7 +2,8 @@
 //! failed.
 //!
 //! ```text
-//!   change ──┬─ flap damper        no events of its coming and going while it flaps
+//!   change ──┬─ tally.rs          counted by what it means
+//!            ├─ flap damper        no events of its coming and going while it flaps
 //!            ├─ shown.rs           not more than one suspicion of each accuser and minute
 //!            ├─ address_moves.rs   no updates of its address while two processes have its name
 //!            └─ findings.rs        the reasons
@@ -13,6 +14,7 @@
 mod address_moves;
 mod findings;
 mod shown;
+mod tally;
 
 use kinfolk_core::{Cause, Change, ClusterEvent, NodeId, NodeState};
 use kinfolk_detector::{EventDamping, Evidence, Finding, FlapDamper, FlapPolicy};
@@ -43,10 +45,11 @@ impl Report {
         }
     }
 
-    /// Emits the events of a change. A flapping member only emits updates of its address and tags.
-    /// An address conflict emits no update for each change.
+    /// Emits the events of a change, and counts the change. A flapping member only emits updates of
+    /// its address and tags. An address conflict emits no update for each change.
     pub(crate) fn emit_events(&mut self, cx: &mut Context, change: &Change, cause: &Cause) {
         let Some(after) = change.after() else { return };
+        tally::count(&mut cx.stats.changes, &cx.me, change, &cause.reason);
         let telling = self.flaps.as_mut().map_or(EventDamping::All, |flaps| flaps.changed(cx.now, change));
         let mut events = ClusterEvent::of_change(change, cause);
         if telling == EventDamping::Muted {

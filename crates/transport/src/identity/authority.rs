@@ -21,6 +21,8 @@ struct Parts {
     cluster: ClusterId,
     /// The authority's name in DER, as its certificates name their issuer.
     name: Box<[u8]>,
+    /// The last second of the validity, in seconds since the Unix epoch.
+    expires: i64,
     /// Parsed once, and not again for each certificate.
     key: ParsedPublicKey,
 }
@@ -33,12 +35,19 @@ impl Authority {
         }
         let cluster = ca::cluster_of(cert)?;
         let key = check::public_key(cert, &ECDSA_P256_SHA256_ASN1, "CA")?;
-        Ok(Self(Arc::new(Parts { cluster, name: cert.subject().as_raw().into(), key })))
+        let expires = cert.validity().not_after.timestamp();
+        Ok(Self(Arc::new(Parts { cluster, name: cert.subject().as_raw().into(), expires, key })))
     }
 
     /// The cluster whose certificates this authority signs.
     pub fn cluster(&self) -> &ClusterId {
         &self.0.cluster
+    }
+
+    /// The last second of the validity of the authority's certificate, in seconds since the Unix
+    /// epoch. After it, no member accepts a connection of another one.
+    pub fn expires_unix_secs(&self) -> i64 {
+        self.0.expires
     }
 
     /// Whether this authority signed `cert`. The issuer's name must match too: TLS finds the issuer

@@ -164,6 +164,15 @@ mod tests {
         assert_eq!(again.id(), identity.id());
     }
 
+    /// `kinfolk ca init` makes an authority that lives far longer than its members' certificates.
+    #[test]
+    fn authority_expires_after_its_members() {
+        let identity = node(&ca("prod"), "db-1");
+        let (own, authority) = (identity.expires_unix_secs(), identity.authority().expires_unix_secs());
+        let left = Duration::from_secs((authority - own).unsigned_abs());
+        assert!(authority > own && left > 365 * DAY, "{own}, {authority}");
+    }
+
     #[test]
     fn authority_reads_back_and_issues_for_its_cluster() {
         let first = ca("prod");

@@ -95,6 +95,11 @@ impl DialQueue {
         self.0.lock().waiting.values().any(|waiting| waiting.is_for(route))
     }
 
+    /// How many dials wait for a permit.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.lock().waiting.len()
+    }
+
     /// How many dials hold a permit.
     #[cfg(any(test, feature = "simulation"))]
     pub(super) fn running(&self) -> usize {

@@ -192,7 +192,8 @@ impl<C: Connect> ConnectionPool<C> {
             stats.rtt = wrapped.and_then(|wrapped| wrapped.conn.rtt());
             stats
         };
-        self.0.counters.stats(counts, reused, connections.into_iter().map(describe).collect())
+        let dials = (self.0.config.max_total, self.0.dial_queue.waiting());
+        self.0.counters.stats(dials, counts, reused, connections.into_iter().map(describe).collect())
     }
 
     /// The limits.

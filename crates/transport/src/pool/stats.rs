@@ -13,6 +13,8 @@ use super::{CloseReason, Lane};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStats {
+    /// The most connections that the pool holds without guests.
+    pub max_total: usize,
     /// Connections in every state: at most `max_total`, and the guests.
     pub total: usize,
     /// Of these: guests, which peers opened beyond `max_total`.
@@ -25,6 +27,8 @@ pub struct PoolStats {
     pub idle: usize,
     /// Of these: draining or on standby, so that no caller gets them.
     pub draining: usize,
+    /// Dials that wait until one of the running dials ends.
+    pub dials_waiting: usize,
     /// Requests for a connection that an existing connection or a running dial served.
     pub reused: u64,
     /// Dials started.
@@ -152,12 +156,15 @@ impl Counters {
 
     pub(super) fn stats(
         &self,
+        (max_total, dials_waiting): (usize, usize),
         counts: (usize, usize, usize, usize),
         reused: u64,
         connections: Vec<ConnectionStats>,
     ) -> PoolStats {
         let (connecting, in_use, idle, draining) = counts;
         PoolStats {
+            max_total,
+            dials_waiting,
             total: connecting + in_use + idle + draining,
             guests: connections.iter().filter(|connection| connection.guest).count(),
             connecting,

@@ -499,6 +499,7 @@ async fn urgent_dials_start_first_and_abandoned_dials_never() {
     settle().await;
     let (given_up, patient, urgent) = (dial(2, Need::CanWait), dial(3, Need::CanWait), dial(4, Need::Urgent));
     settle().await;
+    assert_eq!(pool.stats().dials_waiting, 3);
     given_up.abort();
     first.await.unwrap().unwrap();
     // Each dial takes 10 ms.

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::limits::{CountedConnection, Handshakes, Sources};
 use super::refusal::Refusals;
+use super::trace::TraceKey;
 use crate::pool::Side;
 use crate::stats::{Counters, add};
 use crate::traffic::Use;
@@ -38,6 +39,7 @@ pub(super) struct Facts {
     /// The peer's own certificate in DER, without those of authorities.
     certificate: OnceLock<Bytes>,
     source: OnceLock<SocketAddr>,
+    trace_key: OnceLock<TraceKey>,
     /// Why the TLS library of this node refused the peer.
     tls_fault: OnceLock<String>,
     /// The use of the latest request, as a [`Use`]. QUIC's own packets count for it too.
@@ -74,6 +76,7 @@ impl Facts {
             status: watch::Sender::new(Status::Handshaking),
             certificate: OnceLock::new(),
             source: OnceLock::new(),
+            trace_key: OnceLock::new(),
             tls_fault: OnceLock::new(),
             latest_use: AtomicU8::new(Use::Handshake as u8),
             closed: AtomicBool::new(false),
@@ -110,6 +113,11 @@ impl Facts {
     /// The peer's own certificate in DER. `None` if the peer sent none; the caller must refuse it.
     pub(super) fn certificate(&self) -> Option<&Bytes> {
         self.certificate.get()
+    }
+
+    /// The secret from which both ends derive the trace ids of their exchanges.
+    pub(super) fn trace_key(&self) -> Option<&TraceKey> {
+        self.trace_key.get()
     }
 
     pub(super) fn tls_fault(&self) -> Option<&str> {
@@ -210,6 +218,9 @@ impl Subscriber for Events {
         let chain = event.session.peer_cert_chain_der().unwrap_or_default();
         if let Some(own) = chain.into_iter().next() {
             let _first = cx.facts.certificate.set(own.into());
+        }
+        if let Some(key) = TraceKey::of_connection(event) {
+            let _first = cx.facts.trace_key.set(key);
         }
     }
 

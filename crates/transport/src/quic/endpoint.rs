@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_core::{NodeAddr, NodeId};
+use kinfolk_core::{Fill, NodeAddr, NodeId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
+use tracing::field::Empty;
 use tracing::{Instrument as _, debug, debug_span};
 
 use super::context::Events;
@@ -179,7 +180,7 @@ impl Transport {
         deadline: Duration,
         manner: RequestOptions,
     ) -> Result<Bytes, RequestError> {
-        let span = debug_span!("request", %peer);
+        let span = debug_span!("request", %peer, traffic = ?manner.traffic, trace = Empty);
         let exchange = self.exchange(peer, Exchange::Request, &body, (deadline, manner)).instrument(span);
         let outcome = self.counted(|| peer.into(), exchange).await;
         // `exchange` returns a reply for each successful request.
@@ -274,9 +275,10 @@ impl Transport {
         &self.0.pool
     }
 
-    /// The counters since [`bind`](Self::bind).
+    /// The counters since [`bind`](Self::bind), and the inbox now.
     pub fn stats(&self) -> TransportStats {
-        self.0.hub.counters.stats()
+        let inbox = &self.0.hub.inbox;
+        self.0.hub.counters.stats(Fill::with_room(inbox.max_capacity(), inbox.capacity()))
     }
 
     /// The number of open connections in both directions, in the pool and outside it.

@@ -9,6 +9,7 @@ use kinfolk_core::NodeId;
 use s2n_quic::stream::SendStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
+use tracing::Span;
 
 use super::code::StreamCode;
 use super::dialer::Dialer;
@@ -78,6 +79,8 @@ pub struct Responder {
     counters: Arc<Counters>,
     /// Keeps the pool from closing the connection as idle before the answer is sent.
     lease: Option<Lease<Dialer>>,
+    /// The span of the request on this side. It ends with the responder.
+    span: Span,
     /// Takes a kept stream back after the answer, for further requests.
     back: Option<oneshot::Sender<Answered>>,
 }
@@ -90,7 +93,7 @@ impl Responder {
         counters: Arc<Counters>,
         lease: Option<Lease<Dialer>>,
     ) -> Self {
-        Self { stream: Some(stream), to, frame_bytes_max, counters, lease, back: None }
+        Self { stream: Some(stream), to, frame_bytes_max, counters, lease, span: Span::none(), back: None }
     }
 
     /// Turns this responder into one that returns the stream after the answer.
@@ -98,6 +101,11 @@ impl Responder {
         let (back, answered) = oneshot::channel();
         self.back = Some(back);
         (self, answered)
+    }
+
+    /// Sets the span of the request on this side.
+    pub(super) fn set_span(&mut self, span: Span) {
+        self.span = span;
     }
 
     /// Sends the answer. Returns when QUIC has accepted it. Only the requester learns whether the

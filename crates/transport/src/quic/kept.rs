@@ -12,9 +12,11 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use s2n_quic::connection::Handle;
 use s2n_quic::stream::{ReceiveStream, SendStream};
+use tracing::Span;
 
 use super::code::StreamCode;
 use super::outcome::Fault;
+use super::trace::{self, TraceKey};
 use crate::frame::{FrameError, FrameReader};
 
 /// The longest body of a request on the kept stream, in bytes. A longer request takes several
@@ -41,6 +43,8 @@ enum State {
 struct Halves {
     receive: ReceiveStream,
     send: SendStream,
+    /// The number of requests that were sent on the stream.
+    asked: u64,
 }
 
 impl KeptStream {
@@ -76,15 +80,17 @@ pub(super) struct KeptGuard<'a> {
 }
 
 impl KeptGuard<'_> {
-    /// Sends a frame and reads the frame that answers it.
+    /// Sends a frame and reads the frame that answers it. Records the trace id of the request in
+    /// the present span.
     pub(super) async fn exchange(
         mut self,
         handle: &mut Handle,
+        trace_key: Option<&TraceKey>,
         frame: Bytes,
         reply_bytes_max: usize,
     ) -> Result<Bytes, Fault> {
         if self.halves.is_some() {
-            match self.ask(frame.clone(), reply_bytes_max).await {
+            match self.ask(trace_key, frame.clone(), reply_bytes_max).await {
                 // The peer ended the stream after its last answer, so it has not read this request.
                 // It is safe to send the request again on a new stream.
                 Err(Fault::Frame(FrameError::Truncated { have: 0 })) => self.halves = None,
@@ -92,13 +98,21 @@ impl KeptGuard<'_> {
             }
         }
         let (receive, send) = handle.open_bidirectional_stream().await?.split();
-        self.halves = Some(Halves { receive, send }.into());
-        self.ask(frame, reply_bytes_max).await
+        self.halves = Some(Halves { receive, send, asked: 0 }.into());
+        self.ask(trace_key, frame, reply_bytes_max).await
     }
 
     /// Sends a frame on the open stream and reads the answer.
-    async fn ask(&mut self, frame: Bytes, reply_bytes_max: usize) -> Result<Bytes, Fault> {
-        let Halves { receive, send } = self.halves.as_deref_mut().expect("the caller has opened the stream");
+    async fn ask(
+        &mut self,
+        trace_key: Option<&TraceKey>,
+        frame: Bytes,
+        reply_bytes_max: usize,
+    ) -> Result<Bytes, Fault> {
+        let halves = self.halves.as_deref_mut().expect("the caller has opened the stream");
+        let Halves { receive, send, asked } = halves;
+        trace::record(&Span::current(), trace_key, send.id(), *asked);
+        *asked += 1;
         // A peer that rejects the request resets its own half with the reason. So read the answer
         // first, and report a failed send only after it.
         let sent = send.send(frame).await;

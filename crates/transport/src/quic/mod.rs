@@ -35,6 +35,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod trace;
 #[cfg(test)]
 mod version_tests;
 mod versions;

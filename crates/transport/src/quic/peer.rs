@@ -15,11 +15,13 @@ use s2n_quic::connection::Handle;
 use s2n_quic::stream::{BidirectionalStream, ReceiveStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::code::CloseCode;
 use super::context::{Facts, Status};
 use super::kept::KeptStream;
 use super::outcome::{Fault, ending};
+use super::trace;
 use crate::config::TransportConfig;
 use crate::frame::{Beginning, FrameError, FrameReader, StreamKind, encode};
 use crate::identity::Certificate;
@@ -160,10 +162,12 @@ impl PeerConnection {
         let mut handle = self.0.handle.clone();
         let reply_bytes_max = request.frame_bytes_max;
         if let Some(guard) = self.0.kept.try_take(request.body.len()) {
-            return guard.exchange(&mut handle, request.frame(StreamKind::Kept)?, reply_bytes_max).await;
+            let (frame, key) = (request.frame(StreamKind::Kept)?, self.0.facts.trace_key());
+            return guard.exchange(&mut handle, key, frame, reply_bytes_max).await;
         }
         let frame = request.frame(StreamKind::Request)?;
         let (mut receive, mut send) = handle.open_bidirectional_stream().await?.split();
+        self.record_trace(&Span::current(), send.id(), 0);
         let sent = match send.send(frame).await {
             Ok(()) => send.finish(),
             Err(error) => Err(error),
@@ -200,6 +204,11 @@ impl PeerConnection {
     /// Counts the bytes of the answer for the traffic of the peer's request.
     pub(super) fn used_for(&self, traffic: Traffic) {
         self.0.facts.used_for(traffic.into());
+    }
+
+    /// Records the id that both ends give to request `number` of a stream.
+    pub(super) fn record_trace(&self, span: &Span, stream: u64, number: u64) {
+        trace::record(span, self.0.facts.trace_key(), stream, number);
     }
 
     /// A place for another stream that the peer keeps and does not use now. `None` at the limit.

@@ -280,6 +280,7 @@ pub(super) fn dial_error(error: connection::Error, tls_fault: Option<&str>, took
 mod tests {
     use std::io::Write;
 
+    use kinfolk_core::Fill;
     use tokio::time::advance;
 
     use super::*;
@@ -319,9 +320,12 @@ mod tests {
             refusals.refused_here(Side::Remote, source, &expired);
             refusals.name_refused(Side::Local, source, &DialError::OwnName);
             refusals.name_refused_by_peer(Side::Local, None, &"another node was expected at this address");
-            assert_eq!(refusals.counters.stats().refused_expired, 1);
+            assert_eq!(refusals.counters.stats(Fill::default()).refused_expired, 1);
             assert_eq!(
-                (refusals.counters.stats().refused_name, refusals.counters.stats().refused_by_peer),
+                (
+                    refusals.counters.stats(Fill::default()).refused_name,
+                    refusals.counters.stats(Fill::default()).refused_by_peer
+                ),
                 (1, 1)
             );
         });
@@ -353,7 +357,7 @@ mod tests {
             refuse(1);
             advance(Duration::from_millis(1)).await;
             refuse(1);
-            assert_eq!(refusals.counters.stats().refused_name, 17, "all refusals are counted");
+            assert_eq!(refusals.counters.stats(Fill::default()).refused_name, 17, "all refusals are counted");
         });
         let lines = lines.await;
         let withheld: Vec<bool> = lines.iter().map(|line| line.ends_with("withheld=0")).collect();

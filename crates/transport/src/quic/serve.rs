@@ -12,6 +12,8 @@ use s2n_quic::stream::{PeerStream, ReceiveStream, SendStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
+use tracing::debug_span;
+use tracing::field::Empty;
 
 use super::code::StreamCode;
 use super::dialer::Dialer;
@@ -110,21 +112,21 @@ impl InboundStream {
         let Some(body) = self.checked(read) else { return };
         let (send, lease) = (self.send.take(), self.lease.take());
         let responder = send.map(|send| self.responder(send, lease));
-        self.enqueue(traffic, body, responder);
+        self.enqueue((traffic, 0), body, responder);
     }
 
     /// Reads requests until the peer ends the stream: each one after the answer to the previous
     /// one.
     async fn serve_kept(mut self, traffic: Traffic, prefix: Bytes) {
         let (mut traffic, mut prefix) = (traffic, prefix);
-        loop {
+        for number in 0.. {
             let reader = FrameReader::new(self.hub.config.frame_bytes_max);
             let read = timeout_at(self.until, next_frame(&mut self.receive, reader, &prefix)).await;
             let Some(body) = self.checked(read) else { return };
             let Some(send) = self.send.take() else { return };
             let lease = self.lease.take();
             let (responder, answered) = self.responder(send, lease).returning();
-            self.enqueue(traffic, body, Some(responder));
+            self.enqueue((traffic, number), body, Some(responder));
             // An error means that the application gave no answer. The responder has reset the
             // stream.
             let Ok((send, lease)) = answered.await else { return };
@@ -176,8 +178,14 @@ impl InboundStream {
         Responder::new(send, to, self.hub.config.frame_bytes_max, Arc::clone(&self.hub.counters), lease)
     }
 
-    /// Puts a frame into the inbox. Rejects a request as busy if the inbox is full.
-    fn enqueue(&self, traffic: Traffic, body: Bytes, responder: Option<Responder>) {
+    /// Puts a frame into the inbox: request `number` of this stream, or a message. Rejects a
+    /// request as busy if the inbox is full.
+    fn enqueue(&self, (traffic, number): (Traffic, u64), body: Bytes, mut responder: Option<Responder>) {
+        if let Some(responder) = &mut responder {
+            let span = debug_span!(parent: None, "serve", peer = %self.conn.peer(), ?traffic, trace = Empty);
+            self.conn.record_trace(&span, self.receive.id(), number);
+            responder.set_span(span);
+        }
         self.conn.used_for(traffic);
         let counters = &self.hub.counters;
         counters.frame_received(body.len());

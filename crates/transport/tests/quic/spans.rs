@@ -34,7 +34,7 @@ fn listen() -> (Lines, tracing::subscriber::DefaultGuard) {
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
-        .with_span_events(FmtSpan::NEW)
+        .with_span_events(FmtSpan::NEW | FmtSpan::CLOSE)
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
@@ -48,9 +48,38 @@ async fn spans_carry_the_peer_name() {
     let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
     a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
     let text = lines.text();
-    assert!(text.contains(&format!("request{{peer=b at {}}}: ", b.local_addr())), "{text}");
+    assert!(text.contains(&format!("request{{peer=b at {} traffic=Other", b.local_addr())), "{text}");
     assert!(text.contains("dial{peer=b at "), "{text}");
     assert!(text.contains("connected"), "{text}");
+}
+
+/// The second request uses the kept stream again, and a long one has a stream of its own.
+#[tokio::test]
+async fn both_ends_give_an_exchange_the_same_trace() {
+    let (lines, _here) = listen();
+    let ca = ca("c");
+    let (a, b) = (bind(&ca, "a").0, echo(&ca, "b"));
+    a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+    // A test on another thread, which has no subscriber, may have been the first to use a span.
+    // Then `tracing` has noted that nobody wants it.
+    tracing::callsite::rebuild_interest_cache();
+    for bytes in [1, 1, 5_000] {
+        a.request(&peer(&b), Bytes::from(vec![7; bytes]), LONG).await.unwrap();
+    }
+    let traces = |span: &str| -> Vec<String> {
+        let text = lines.text();
+        let ended = text.lines().filter(|line| line.contains(" close ") && line.contains(span));
+        let traces =
+            ended.filter_map(|line| Some(line.split_once("trace=")?.1.split('}').next()?.to_owned()));
+        let traces: Vec<String> = traces.collect();
+        traces[traces.len().saturating_sub(3)..].to_vec()
+    };
+    // The span of the peer ends after its answer has arrived here.
+    until(|| traces("serve{peer=a ") == traces("request{peer=b ")).await;
+    let (asked, served) = (traces("request{peer=b "), traces("serve{peer=a "));
+    assert_eq!((&asked, asked.len()), (&served, 3), "{}", lines.text());
+    assert!(asked.iter().all(|trace| trace.len() == 32), "{asked:?}");
+    assert!(asked[0] != asked[1] && asked[1] != asked[2] && asked[0] != asked[2], "{asked:?}");
 }
 
 #[tokio::test]

@@ -79,6 +79,7 @@ impl Rings {
         subject.late = late;
         let cycle = if subject.is_probed_fast() { cx.config.probe_interval } else { cycle(cx) };
         subject.trip.sample(cx.now.since(sent));
+        cx.stats.round_trips.add(cx.now.since(sent));
         let probe = subject.end_probe(request);
         subject.agreed_on = probe.filter(|_| !differs).map(|probe| probe.digest);
         if let Some(probe) = probe {

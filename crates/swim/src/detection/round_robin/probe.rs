@@ -29,6 +29,7 @@ use crate::wire::message::Message;
 pub(super) struct Probe {
     target: NodeId,
     direct: RequestId,
+    sent: Instant,
     /// The end of the period, and of the helpers' time.
     ends: Instant,
     /// The requests to helpers; `None` before they are sent.
@@ -54,7 +55,7 @@ impl Probe {
         let timeout = cx.now + cx.health.scale(cx.config.probe_timeout);
         cx.timers.schedule(timeout, Timer::ProbeTimeout(direct));
         let target = target.id.clone();
-        Self { target, direct, ends, helpers: None, nacks: 0, outcome: None }
+        Self { target, direct, sent: cx.now, ends, helpers: None, nacks: 0, outcome: None }
     }
 
     /// Whether this request is the direct probe.
@@ -69,6 +70,7 @@ impl Probe {
             ProbeAnswer::Direct if self.target == *from && is_open => {
                 self.settle(Settled::Answered);
                 cx.stats.acks += 1;
+                cx.stats.round_trips.add(cx.now.since(self.sent));
                 cx.health.lower();
             }
             ProbeAnswer::Indirect if is_open => {

@@ -30,6 +30,23 @@ fn answered_probe_asks_no_helper() {
     assert_eq!((bench.machine.stats().acks, bench.machine.stats().probes_failed), (1, 0));
 }
 
+/// In both ways to probe, a direct answer counts with its time.
+#[test]
+fn direct_answer_adds_its_round_trip() {
+    for config in [SwimConfig::lifeguard(), SwimConfig::verified()] {
+        let mut bench = Bench::new(quiet(&config), &["a"]);
+        assert_eq!(bench.machine.stats().round_trips.count(), 0);
+        let told = bench.tick();
+        let request =
+            told.lines().find(|line| line.starts_with("Ping")).and_then(|line| line.split('#').nth(1));
+        let request = request.unwrap_or_else(|| panic!("no probe in {told}")).trim().parse().unwrap();
+        bench.pass(Duration::from_millis(3));
+        bench.ack(request, "a");
+        let trips = bench.machine.stats().round_trips;
+        assert_eq!((trips.count(), trips.sum()), (1, Duration::from_millis(3)), "{:?}", config.mode);
+    }
+}
+
 #[test]
 fn silent_target_is_suspected_after_three_helpers() {
     let mut bench = lifeguard(&["a", "b", "c", "d", "e"]);
