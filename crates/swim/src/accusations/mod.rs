@@ -16,6 +16,7 @@
 mod record;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,6 +27,7 @@ use kinfolk_core::{Incarnation, Instant, NodeId, NodeState, NodeStatus};
 use crate::context::Context;
 pub(crate) use record::AccuserRecord;
 use record::Records;
+use weight::Weight;
 
 /// How many accusations of one member are kept: one of each accuser. At most 4 are needed.
 const PER_SUBJECT_MAX: usize = 8;
@@ -100,20 +102,6 @@ pub(crate) struct Refuted {
     pub(crate) distrusted: Vec<NodeId>,
 }
 
-/// How much a charge proves. A graver one replaces an earlier one of the same accuser.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Weight {
-    /// A silence shorter than half of the tolerated pause.
-    Slight,
-    /// Half of the accuser's probes are lost.
-    Lossy,
-    /// A silence of half of the tolerated pause: enough for a witness, since the watchers notice a
-    /// crash up to a cycle of probes apart.
-    Grave,
-    /// A silence of the whole tolerated pause, or a closed port: enough for a verdict.
-    Full,
-}
-
 /// What the accusations of a member prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Proved {
@@ -123,19 +111,6 @@ pub(crate) enum Proved {
     Suspicion,
     /// It has failed.
     Failure,
-}
-
-impl Weight {
-    fn of(charge: Charge, tolerated_pause: Duration) -> Self {
-        let whole = tolerated_pause.as_millis();
-        match charge {
-            Charge::PortClosed => Self::Full,
-            Charge::Lossy => Self::Lossy,
-            Charge::Silent { for_ms } if u128::from(for_ms) >= whole => Self::Full,
-            Charge::Silent { for_ms } if u128::from(for_ms) * 2 >= whole => Self::Grave,
-            Charge::Silent { .. } => Self::Slight,
-        }
-    }
 }
 
 impl Accusations {

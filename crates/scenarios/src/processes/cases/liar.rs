@@ -23,11 +23,16 @@ pub(super) async fn run(run: &mut CaseRun) -> Result<()> {
     let mut attacker = run.cluster.start_attacker(LIAR)?;
     attacker.begins(Part::EachSecond, DEADLINE).await?;
     let (begun, before) = (Instant::now(), cpu_times(run)?);
+    let quiet = anonymous_kib(run)?;
     attacker.begins(Part::Flood, DEADLINE).await?;
     let (flooded, between) = (Instant::now(), cpu_times(run)?);
     attacker.begins(Part::Over, DEADLINE).await?;
     let (over, after) = (Instant::now(), cpu_times(run)?);
     attacker.ends(DEADLINE).await?;
+    for (before, after) in quiet.into_iter().zip(anonymous_kib(run)?) {
+        run.outcome.note("KiB of anonymous memory of each agent before the lies", before);
+        run.outcome.note("KiB of anonymous memory that the lies added", after.saturating_sub(before));
+    }
     figures(run, "each second", &before, &between, flooded - begun);
     figures(run, "each 10 ms", &between, &after, over - flooded);
     let what = "the CPU time of an agent in the whole attack (worst)";
@@ -59,6 +64,12 @@ fn named(run: &mut CaseRun) -> Result<()> {
 /// The CPU time of each agent so far.
 fn cpu_times(run: &mut CaseRun) -> Result<Vec<Duration>> {
     run.cluster.running().into_iter().map(|node| run.cluster.agent(node).cpu_time()).collect()
+}
+
+/// The memory that each agent has allocated.
+fn anonymous_kib(run: &mut CaseRun) -> Result<Vec<u64>> {
+    let running = run.cluster.running();
+    running.into_iter().map(|node| Ok(run.cluster.agent(node).usage()?.anonymous_kib)).collect()
 }
 
 fn used(before: &[Duration], after: &[Duration]) -> Vec<Duration> {
