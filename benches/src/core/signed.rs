@@ -14,7 +14,7 @@ struct Only(Certificate, ClusterId);
 
 impl Only {
     fn of(identity: &NodeIdentity) -> Self {
-        let certificate = identity.authority().certificate(identity.certificate().der());
+        let certificate = identity.authorities().certificate(identity.certificate().der());
         Self(certificate.expect("the own certificate is valid"), identity.cluster().clone())
     }
 }
@@ -36,7 +36,7 @@ pub(super) fn cases() -> [Case; 3] {
     let identity = ca.issue(&name, Duration::from_hours(1)).expect("a certificate can be issued");
     let addr = NodeAddr::new(([10, 0, 0, 1], 7946).into());
     let unsigned = NodeStatus::alive(name, addr, Incarnation::new(1), Tags::empty());
-    let (signer, authority) = (identity.signer(), identity.authority());
+    let (signer, authority) = (identity.signer(), identity.authorities());
     let signed = unsigned.clone().signed(&signer);
     let signing = Case::new("sign a statement", move || unsigned.clone().signed(&signer));
     let (only, statement) = (Only::of(&identity), signed.clone());

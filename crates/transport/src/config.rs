@@ -9,6 +9,7 @@ use kinfolk_core::NodeAddr;
 use crate::identity::NodeIdentity;
 use crate::pool::PoolConfig;
 use crate::quic::PROTOCOLS;
+use crate::wall_clock::WallClock;
 
 /// The most streams of each kind that a peer may have open at a time on one connection.
 ///
@@ -87,6 +88,9 @@ pub struct TransportConfig {
     /// The same limit for one source IP address, so that one address cannot use up `inbound_max`.
     /// Default 256.
     pub inbound_per_ip_max: usize,
+    /// The clock by which certificates are valid. Only tests change it.
+    #[doc(hidden)]
+    pub certificate_clock: WallClock,
     /// The versions of the protocol, the preferred one first. Only tests change it.
     pub(crate) protocols: &'static [&'static str],
 }
@@ -112,6 +116,7 @@ impl TransportConfig {
             inbox_max: 1024,
             inbound_max: 1024,
             inbound_per_ip_max: 256,
+            certificate_clock: WallClock::system(),
             protocols: PROTOCOLS,
         }
     }

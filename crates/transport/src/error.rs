@@ -36,6 +36,21 @@ pub enum TransportError {
         /// The error text of the library.
         cause: String,
     },
+    /// The new certificate is that of another node or another cluster. A node keeps its name as long
+    /// as it runs.
+    ///
+    /// What to do: check whether the files of two nodes are mixed up, or restart the node under its
+    /// new name.
+    #[error(
+        "cannot use the certificate of {found}: this node is {expected}; check whether the files of two nodes are \
+         mixed up"
+    )]
+    OtherName {
+        /// The name of this node.
+        expected: String,
+        /// The name in the certificate.
+        found: String,
+    },
     /// A setting is out of its range.
     ///
     /// What to do: correct the setting. The documentation of `TransportConfig` states each range.

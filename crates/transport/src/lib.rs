@@ -68,6 +68,8 @@ mod stats;
 #[cfg(not(kinfolk_loom))]
 mod stream_error;
 mod traffic;
+#[cfg(not(kinfolk_loom))]
+mod wall_clock;
 
 #[cfg(not(kinfolk_loom))]
 pub use config::{STREAMS_MAX, TransportConfig};
@@ -78,7 +80,9 @@ pub use frame::{
 };
 pub use hello::SERVICE_BYTES_MAX;
 #[cfg(not(kinfolk_loom))]
-pub use identity::{Authority, Certificate, ClusterCa, IdentityError, NodeIdentity, NodeSigner, PeerName};
+pub use identity::{
+    Authorities, Certificate, ClusterCa, IdentityError, NodeIdentity, NodeSigner, PeerName, TrustBundle,
+};
 pub use peer::{Peer, Target};
 pub use pool::{
     CloseReason, ConnId, Connect, Connection, ConnectionPool, ConnectionState, ConnectionStats, DialError,
@@ -86,8 +90,8 @@ pub use pool::{
 };
 #[cfg(not(kinfolk_loom))]
 pub use quic::{
-    AppStream, Dialer, Inbound, Incoming, Listener, PeerConnection, Responder, StreamReader, StreamWriter,
-    Transport,
+    AppStream, Dialer, Inbound, Incoming, Listener, PeerConnection, ROTATION_ENDS_WITHIN, Responder,
+    StreamReader, StreamWriter, Transport,
 };
 #[cfg(not(kinfolk_loom))]
 pub use request::{Ending, Evidence, Phase, Rejection, RequestError, RequestOptions};
@@ -98,3 +102,5 @@ pub use stream_error::{ServiceError, StreamError};
 pub use traffic::Traffic;
 #[cfg(not(kinfolk_loom))]
 pub use traffic::{Sent, SentFor};
+#[cfg(not(kinfolk_loom))]
+pub use wall_clock::WallClock;

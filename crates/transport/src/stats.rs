@@ -40,6 +40,10 @@ pub struct TransportStats {
     /// Requests that arrived just after the peer had closed the idle connection, and that this node
     /// sent once more.
     pub requests_repeated: u64,
+    /// How often the certificate or the authorities of this node were replaced.
+    pub rotations: u64,
+    /// Connections that were replaced after that.
+    pub rotated_connections: u64,
     /// Handshakes that succeeded, in both directions.
     pub handshakes: u64,
     /// First handshake packets that this node dropped, because handshakes took longer than a second
@@ -51,7 +55,8 @@ pub struct TransportStats {
     /// Peers that this node refused because of the name in their certificate: another cluster,
     /// another node, or this node's own name.
     pub refused_name: u64,
-    /// Peers that this node refused because their certificate is not valid now.
+    /// Peers that this node refused because their certificate is not valid now, and connections that
+    /// it closed because the peer's certificate expired.
     pub refused_expired: u64,
     /// Peers that this node refused in the handshake for another reason.
     pub refused_other: u64,
@@ -128,6 +133,8 @@ counters!(
     requests_failed,
     requests_timed_out,
     requests_repeated,
+    rotations,
+    rotated_connections,
     handshakes,
     handshakes_deferred,
     refused_untrusted,

@@ -144,7 +144,7 @@ impl Store {
 /// Verifies the statements in a record. Leaves out members whose certificate is missing or not
 /// valid any more: nobody would let them in.
 fn verify(record: Unverified<Record>, identity: &NodeIdentity) -> Result<(Record, Certificates), Unreadable> {
-    let authority = identity.authority();
+    let authority = identity.authorities();
     let issued = record.peek().certificates.iter().filter_map(|der| authority.certificate(der).ok());
     let certificates = Certificates::of(issued.map(Arc::new));
     let verifier = Verifier::new(identity, certificates.clone());

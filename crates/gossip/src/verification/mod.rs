@@ -127,7 +127,7 @@ impl Verification {
         let (queue, arrived) = (Arc::new(Mutex::new(Queue::default())), Arc::new(Notify::new()));
         let (sender, checked) = mpsc::channel(VERIFIED_MAX);
         let work = Task {
-            authority: identity.authority(),
+            authorities: identity.authorities(),
             verifier: Verifier::new(identity, certificates),
             registry: registry.clone(),
             recent: Recent::default(),

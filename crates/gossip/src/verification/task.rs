@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kinfolk_core::RegistryView;
 use kinfolk_core::signed::{Attested, Refusal, verify_item};
-use kinfolk_transport::{Authority, Certificate};
+use kinfolk_transport::{Authorities, Certificate};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
@@ -29,7 +29,7 @@ const LOOKED_AT_EVERY: Duration = Duration::from_millis(100);
 
 /// The task with all its state.
 pub(super) struct Task<C> {
-    pub(super) authority: Authority,
+    pub(super) authorities: Authorities,
     pub(super) verifier: Verifier,
     pub(super) registry: RegistryView,
     pub(super) recent: Recent,
@@ -170,7 +170,7 @@ impl<C: Carrier> Task<C> {
         let mut is_valid = true;
         for der in fetched.answer.iter().flatten() {
             self.queue.lock().pay(self.clock.now(), &fetched.peer);
-            match self.authority.certificate(der) {
+            match self.authorities.certificate(der) {
                 Ok(certificate) if wanted.remove(&certificate.fingerprint()) => {
                     count(&self.counters.certificates_fetched);
                     self.learn(Arc::new(certificate));

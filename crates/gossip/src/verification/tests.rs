@@ -83,5 +83,5 @@ fn unknown_certificate_is_no_forgery() {
     let (refusal, _) = Unverified::new(message).verify(&verifier()).unwrap_err();
     assert!(refusal.is_innocent(), "{refusal}");
     let der = stranger.certificate().der().clone();
-    assert!(MEMBERS[0].authority().certificate(&der).is_err(), "another authority issued it");
+    assert!(MEMBERS[0].authorities().certificate(&der).is_err(), "another authority issued it");
 }

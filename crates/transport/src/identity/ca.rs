@@ -38,13 +38,16 @@ impl ClusterCa {
     /// # Errors
     /// [`IdentityError::Make`] if the cryptographic library fails, for example without entropy.
     pub fn create(cluster: &ClusterId) -> Result<Self, IdentityError> {
-        let key = new_key()?;
+        Self::with_key(cluster, new_key()?, CA_VALIDITY)
+    }
+
+    fn with_key(cluster: &ClusterId, key: KeyPair, validity: Duration) -> Result<Self, IdentityError> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name::cluster_name(cluster));
         // A path length of 0: no certificate of this CA can act as a CA itself.
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        set_validity(&mut params, CA_VALIDITY);
+        set_validity(&mut params, validity);
         let cert = params.self_signed(&key).map_err(|fault| IdentityError::make(&fault))?;
         Ok(Self { cluster: cluster.clone(), cert_pem: cert.pem(), issuer: Issuer::new(params, key) })
     }
@@ -61,7 +64,11 @@ impl ClusterCa {
             return Err(IdentityError::NotACa);
         }
         let cluster = cluster_of(&parsed)?;
-        check::is_current(&parsed, &name::cluster_name(&cluster), OffsetDateTime::now_utc())?;
+        check::is_current(
+            check::validity(&parsed),
+            &name::cluster_name(&cluster),
+            OffsetDateTime::now_utc(),
+        )?;
         let key = check::key_of(key, &parsed, "CA")?;
         let issuer = Issuer::from_ca_cert_pem(cert, key).map_err(|fault| IdentityError::make(&fault))?;
         Ok(Self { cluster, cert_pem: cert.to_owned(), issuer })
@@ -92,6 +99,16 @@ impl ClusterCa {
         let (cert, key) =
             self.sign(&PeerName::new(node.clone(), self.cluster.clone()).to_string(), validity)?;
         NodeIdentity::from_pem(&cert, &key, &self.cert_pem)
+    }
+
+    /// The same authority with a new certificate for the same key, valid from five minutes ago until
+    /// `validity` from now. Certificates that it has issued stay valid with either certificate.
+    ///
+    /// # Errors
+    /// [`IdentityError::Make`] if the cryptographic library fails.
+    pub fn renewed(&self, validity: Duration) -> Result<Self, IdentityError> {
+        let key = KeyPair::from_pem(&self.key_pem()).map_err(|fault| IdentityError::make(&fault))?;
+        Self::with_key(&self.cluster, key, validity)
     }
 
     /// Signs a certificate for one name. Returns the certificate and its key, both in PEM.

@@ -5,6 +5,9 @@ use std::fmt;
 
 use kinfolk_core::ClusterId;
 use thiserror::Error;
+use x509_parser::certificate::X509Certificate;
+
+use super::{PeerName, check};
 
 /// An error in a certificate, a key, or an authority.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -29,13 +32,69 @@ pub enum IdentityError {
         /// What is wrong with the bytes.
         cause: String,
     },
-    /// The key is of an unsupported kind. Kinfolk uses only ECDSA P-256.
+    /// The key is of an unsupported kind.
     ///
-    /// What to do: issue the certificate again with `kinfolk ca issue`.
-    #[error("the key of the {what} is not an ECDSA P-256 key; issue the certificate again")]
+    /// What to do: issue the certificate again with `kinfolk ca issue`, or with a key of one of the
+    /// named kinds.
+    #[error(
+        "the key of the {what} is {found}; use ECDSA P-256, ECDSA P-384, or RSA of 2,048 to 4,096 bits, and issue the \
+         certificate again"
+    )]
     WrongKeyKind {
         /// The owner of the key: `node` or `CA`.
         what: &'static str,
+        /// The kind of the key.
+        found: String,
+    },
+    /// The certificate is signed with an unsupported algorithm.
+    ///
+    /// What to do: let the authority sign with ECDSA or RSA (PKCS #1 1.5), and SHA-256, SHA-384, or
+    /// SHA-512.
+    #[error(
+        "the certificate is signed with the algorithm {found}; let its authority sign with ECDSA or RSA (PKCS #1 1.5) \
+         and SHA-256, SHA-384, or SHA-512"
+    )]
+    WrongSignatureKind {
+        /// The number (OID) of the algorithm.
+        found: String,
+    },
+    /// The certificate of an authority has an extension that this program does not apply.
+    ///
+    /// What to do: use an authority without it.
+    #[error(
+        "the certificate of an authority has {what}, which this program does not apply; use one without it"
+    )]
+    UnsupportedExtension {
+        /// The extension.
+        what: String,
+    },
+    /// The certificate may not be used for TLS as a client and as a server. A node needs both.
+    ///
+    /// What to do: issue it with the key usage `digitalSignature` and the extended key usages
+    /// `serverAuth` and `clientAuth`, or without these extensions.
+    #[error(
+        "the certificate {name:?} lacks the usage {missing}; issue it with the key usage digitalSignature and the \
+         extended key usages serverAuth and clientAuth"
+    )]
+    WrongUsage {
+        /// The common name in the certificate.
+        name: String,
+        /// The usage that is missing.
+        missing: &'static str,
+    },
+    /// A file has too many certificates.
+    ///
+    /// What to do: leave out those that are not needed.
+    #[error(
+        "the {what} has {found} certificates, and at most {max} are allowed; leave out those that are not needed"
+    )]
+    TooMany {
+        /// `certificate file` or `CA file`.
+        what: &'static str,
+        /// The number of certificates in it.
+        found: usize,
+        /// The highest number.
+        max: usize,
     },
     /// The private key does not belong to the certificate.
     ///
@@ -48,34 +107,38 @@ pub enum IdentityError {
         /// The owner of the key: `node` or `CA`.
         what: &'static str,
     },
-    /// The given authority did not sign the certificate.
+    /// None of the given authorities signed the certificate, directly or through the given
+    /// intermediates.
     ///
-    /// What to do: use the CA certificate of the node's own cluster, or issue the certificate
-    /// again.
+    /// What to do: use the CA certificate of the node's own cluster, add the missing intermediate to
+    /// the certificate file, or issue the certificate again.
     #[error(
-        "the certificate of {name} is not signed by this CA; use the CA certificate of its own cluster, or issue it \
-         again"
+        "the certificate of {name} is not signed by this CA; its issuer is {issuer:?}; use the CA certificate of its \
+         own cluster, add the intermediate of this name to the certificate file, or issue it again"
     )]
     WrongCa {
         /// The name in the certificate.
         name: String,
+        /// The name of its issuer, as the certificate states it.
+        issuer: String,
     },
-    /// The CA certificate is not a certificate of an authority.
+    /// A certificate that should be an authority's is not one: it lacks the constraint `CA`, or may
+    /// not sign certificates.
     ///
-    /// What to do: give the file that `kinfolk ca init` wrote.
+    /// What to do: give the file that `kinfolk ca init` wrote, or that of your own authority.
     #[error(
         "the CA certificate is not a certificate of an authority; give the file that `kinfolk ca init` wrote"
     )]
     NotACa,
-    /// The certificate does not have exactly one alternative name.
+    /// Not exactly one of the certificate's alternative names is the name of a node.
     ///
-    /// What to do: issue it again with `kinfolk ca issue`.
+    /// What to do: issue it again with `kinfolk ca issue`, or add the name.
     #[error(
-        "the certificate has {found} alternative names; it must have exactly one, a DNS name \
-         <node>.<cluster>.kinfolk; issue it again with `kinfolk ca issue`"
+        "the certificate has {found} names of the form <node>.<cluster>.kinfolk; exactly one of its DNS names must \
+         be one; issue it again with `kinfolk ca issue`"
     )]
     NameCount {
-        /// The number of its alternative names, of any kind.
+        /// The number of its names of that form.
         found: usize,
     },
     /// The name in the certificate is not a node's name.
@@ -142,6 +205,11 @@ impl IdentityError {
     /// A [`Parse`](Self::Parse) with the error text of the parser.
     pub(crate) fn parse(what: &'static str, cause: &dyn fmt::Display) -> Self {
         Self::Parse { what, cause: cause.to_string() }
+    }
+
+    /// A [`WrongCa`](Self::WrongCa) for the certificate of `name`.
+    pub(super) fn wrong_ca(name: &PeerName, cert: &X509Certificate<'_>) -> Self {
+        Self::WrongCa { name: name.to_string(), issuer: check::common_name(cert.issuer()) }
     }
 
     /// A [`Make`](Self::Make) with the error text of the library.

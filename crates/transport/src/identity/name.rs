@@ -13,8 +13,8 @@ use super::IdentityError;
 /// The last label of every name.
 const ROOT: &str = "kinfolk";
 
-/// The full name of a node: the node and its cluster. A certificate contains it as its only DNS
-/// name, `<node>.<cluster>.kinfolk`.
+/// The full name of a node: the node and its cluster. A certificate contains it as a DNS name,
+/// `<node>.<cluster>.kinfolk`.
 ///
 /// # Examples
 /// ```
@@ -37,8 +37,8 @@ impl PeerName {
         Self { node, cluster }
     }
 
-    /// Reads the name from a certificate. The certificate must have exactly one subject alternative
-    /// name, a DNS name of this form.
+    /// Reads the name from a certificate. Exactly one of its DNS names must be of this form. Other
+    /// names do not matter: a company's authority may add them.
     ///
     /// With two names, one connection would stand for two nodes, and the sender of a message would
     /// be open.
@@ -46,9 +46,22 @@ impl PeerName {
         let san =
             cert.subject_alternative_name().map_err(|fault| IdentityError::parse("certificate", &fault))?;
         let names = san.map_or(&[][..], |san| san.value.general_names.as_slice());
-        match names {
-            [GeneralName::DNSName(name)] => name.parse(),
-            names => Err(IdentityError::NameCount { found: names.len() }),
+        // With a single name its own error says more than that there is none.
+        if let [GeneralName::DNSName(name)] = names {
+            return name.parse();
+        }
+        let mut found: Vec<Self> = Vec::new();
+        for name in names {
+            if let GeneralName::DNSName(name) = name
+                && let Ok(name) = name.parse()
+                && !found.contains(&name)
+            {
+                found.push(name);
+            }
+        }
+        match found.len() {
+            1 => Ok(found.remove(0)),
+            found => Err(IdentityError::NameCount { found }),
         }
     }
 }

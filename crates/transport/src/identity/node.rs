@@ -7,8 +7,14 @@ use std::sync::Arc;
 
 use kinfolk_core::{ClusterId, NodeId};
 use time::OffsetDateTime;
+use x509_parser::certificate::X509Certificate;
 
-use super::{Authority, Certificate, IdentityError, NodeSigner, PeerName, check};
+use super::keys::{KeyKind, PrivateKey, encode_pem};
+use super::{Authorities, Certificate, IdentityError, NodeSigner, PeerName, TrustBundle, chain, check};
+
+/// The most certificates in the file of a node: its own, its intermediates, and some of others,
+/// which are ignored.
+const CERTIFICATES_MAX: usize = 16;
 
 /// The identity of a node. With it the node proves its name and verifies the names of its peers.
 /// Cloning is cheap.
@@ -17,25 +23,33 @@ use super::{Authority, Certificate, IdentityError, NodeSigner, PeerName, check};
 #[derive(Clone)]
 pub struct NodeIdentity(Arc<Parts>);
 
+#[derive(Clone)]
 struct Parts {
     name: PeerName,
     cert_pem: String,
     key_pem: String,
     ca_pem: String,
-    authority: Authority,
+    authorities: Authorities,
     certificate: Arc<Certificate>,
     signer: NodeSigner,
 }
 
 impl NodeIdentity {
-    /// Reads an identity from three PEM texts: the node's certificate (with intermediates after it,
-    /// if any), its private key, and the certificate of the cluster's authority.
+    /// Reads an identity from three PEM texts: the node's certificate, its private key, and the
+    /// certificates of the authorities that it trusts.
+    ///
+    /// The first text may hold a chain, in any order: the certificate that belongs to the key is
+    /// the node's own, and the intermediates on the way to an authority are sent along. Roots in it
+    /// are ignored, because the third text alone says who is trusted. The third text may hold
+    /// several authorities, in any order. The key may be ECDSA P-256 or P-384, or RSA of 2,048 to
+    /// 4,096 bits, in PKCS #8, SEC 1, or PKCS #1. Of the certificate's names exactly one must be
+    /// `<node>.<cluster>.kinfolk`; others do not matter.
     ///
     /// # Errors
     /// [`IdentityError`], one variant for each cause: a text cannot be parsed, the key does not
-    /// belong to the certificate, this authority did not sign the certificate, the name is not
-    /// `<node>.<cluster>.kinfolk`, the cluster is not the authority's, or the certificate is not
-    /// valid now.
+    /// belong to a certificate, no authority signed the certificate, the name is not
+    /// `<node>.<cluster>.kinfolk`, an authority names another cluster, the key is of another kind,
+    /// or a certificate is not valid now.
     pub fn from_pem(cert: &str, key: &str, ca: &str) -> Result<Self, IdentityError> {
         Self::from_pem_at(cert, key, ca, OffsetDateTime::now_utc())
     }
@@ -47,34 +61,60 @@ impl NodeIdentity {
         ca: &str,
         now: OffsetDateTime,
     ) -> Result<Self, IdentityError> {
-        let (leaf_block, ca_block) =
-            (check::first_certificate(cert, "certificate")?, check::first_certificate(ca, "CA certificate")?);
-        let leaf = check::x509(&leaf_block, "certificate")?;
-        let ca_cert = check::x509(&ca_block, "CA certificate")?;
-        let authority = Authority::of_certificate(&ca_cert)?;
-        let name = PeerName::of_certificate(&leaf)?;
-        let key = check::key_of(key, &leaf, "node")?;
-        let certificate = Arc::new(authority.certificate(&leaf_block.contents)?);
-        check::is_current(&ca_cert, "the CA", now)?;
-        check::is_current(&leaf, &name.to_string(), now)?;
-        let signer = NodeSigner::new(&certificate, &key.serialize_der())?;
-        // Write the key again in PKCS #8, the form that the TLS library reads in every case.
-        let (cert_pem, key_pem, ca_pem) = (cert.to_owned(), key.serialize_pem(), ca.to_owned());
-        Ok(Self(Arc::new(Parts { name, cert_pem, key_pem, ca_pem, authority, certificate, signer })))
+        let blocks = check::certificates(cert, "certificate")?;
+        if blocks.len() > CERTIFICATES_MAX {
+            let (what, found, max) = ("certificate file", blocks.len(), CERTIFICATES_MAX);
+            return Err(IdentityError::TooMany { what, found, max });
+        }
+        let certs: Vec<_> =
+            blocks.iter().map(|block| check::x509(block, "certificate")).collect::<Result<_, _>>()?;
+        let trust = TrustBundle::from_pem(ca)?;
+        // Before the private key: the library cannot read one of another kind, and does not say so.
+        let node = certs.iter().find(|cert| !cert.is_ca()).unwrap_or(&certs[0]);
+        KeyKind::of_node(node)?;
+        let key = PrivateKey::from_pem(key, "node")?;
+        let own = certs.iter().position(|cert| key.is_of(cert));
+        let own = own.ok_or(IdentityError::KeyMismatch { what: "node" })?;
+        let name = PeerName::of_certificate(&certs[own])?;
+        trust.is_for(&name.cluster)?;
+        let authorities = Authorities::new(name.cluster.clone(), trust);
+        let der = ordered(&certs, own, authorities.trust());
+        let certificate = Arc::new(authorities.certificate(&der)?);
+        check::usage(&certs[own], true)?;
+        for (cert, _) in chain::split(certificate.der())?.iter().skip(1) {
+            check::usage(cert, false)?;
+        }
+        check::is_current(check::validity(&certs[own]), &name.to_string(), now)?;
+        // Of the intermediates and the authority the shortest validity counts.
+        check::is_current(certificate.validity(), &format!("an authority of {name}"), now)?;
+        let key_pem = key
+            .to_pem()
+            .ok_or_else(|| IdentityError::parse("private key", &"the library cannot write it again"))?;
+        let signer = NodeSigner::new(&certificate, key);
+        let cert_pem = pem_of(certificate.der())?;
+        let ca_pem = ca.to_owned();
+        Ok(Self(Arc::new(Parts { name, cert_pem, key_pem, ca_pem, authorities, certificate, signer })))
+    }
+
+    /// The same certificate and key, with other authorities to trust. They must still include the
+    /// one that issued the own certificate: otherwise the node could not verify its own statements.
+    ///
+    /// # Errors
+    /// [`IdentityError`] as for [`from_pem`](Self::from_pem).
+    pub fn with_trust(&self, ca: &str) -> Result<Self, IdentityError> {
+        Self::from_pem(self.cert_pem(), self.key_pem(), ca)
     }
 
     /// An identity without any check, for tests with certificates that no correct node has.
     #[cfg(test)]
     pub(crate) fn unchecked(name: PeerName, cert_pem: String, key_pem: String, ca_pem: String) -> Self {
-        let block = |pem, what| check::first_certificate(pem, what).expect("a test gives a certificate");
-        let ca_block = block(&ca_pem, "CA certificate");
-        let ca_cert = check::x509(&ca_block, "CA certificate").expect("a test gives a certificate");
-        let authority = Authority::of_certificate(&ca_cert).expect("a test gives an authority");
-        let leaf = bytes::Bytes::from(block(&cert_pem, "certificate").contents);
-        let certificate = Arc::new(Certificate::unchecked(name.clone(), &leaf));
-        let key = rcgen::KeyPair::from_pem(&key_pem).expect("a test gives a key");
-        let signer = NodeSigner::new(&certificate, &key.serialize_der()).expect("a test gives a P-256 key");
-        Self(Arc::new(Parts { name, cert_pem, key_pem, ca_pem, authority, certificate, signer }))
+        let trust = TrustBundle::from_pem(&ca_pem).expect("a test gives an authority");
+        let authorities = Authorities::new(name.cluster.clone(), trust);
+        let block = check::first_certificate(&cert_pem, "certificate").expect("a test gives a certificate");
+        let certificate = Arc::new(Certificate::unchecked(name.clone(), &block.contents.into()));
+        let key = PrivateKey::from_pem(&key_pem, "node").expect("a test gives a key");
+        let signer = NodeSigner::new(&certificate, key);
+        Self(Arc::new(Parts { name, cert_pem, key_pem, ca_pem, authorities, certificate, signer }))
     }
 
     /// The node that the certificate names.
@@ -92,7 +132,7 @@ impl NodeIdentity {
         &self.0.name
     }
 
-    /// The certificate in PEM.
+    /// The certificate in PEM, with the intermediates on the way to its authority after it.
     pub fn cert_pem(&self) -> &str {
         &self.0.cert_pem
     }
@@ -102,14 +142,15 @@ impl NodeIdentity {
         &self.0.key_pem
     }
 
-    /// The certificate of the cluster's authority in PEM.
+    /// The certificates of the authorities in PEM, as they were given.
     pub fn ca_pem(&self) -> &str {
         &self.0.ca_pem
     }
 
-    /// The last second of the certificate's validity, in seconds since the Unix epoch.
+    /// The last second of the certificate's validity, in seconds since the Unix epoch. That of an
+    /// intermediate or of the authority counts, if it ends earlier.
     pub fn expires_unix_secs(&self) -> i64 {
-        self.0.certificate.expires()
+        self.0.certificate.validity().1
     }
 
     /// Signs in the name of this node.
@@ -117,15 +158,31 @@ impl NodeIdentity {
         self.0.signer.clone()
     }
 
-    /// The authority of the cluster. It verifies the certificates of the other nodes.
-    pub fn authority(&self) -> Authority {
-        self.0.authority.clone()
+    /// The authorities of the cluster. They verify the certificates of the other nodes.
+    pub fn authorities(&self) -> Authorities {
+        self.0.authorities.clone()
     }
 
     /// The certificate of this node.
     pub fn certificate(&self) -> Arc<Certificate> {
         Arc::clone(&self.0.certificate)
     }
+}
+
+/// The node's own certificate and then those on its path, one after the other. Without a path all
+/// others, so that the error says what is missing.
+fn ordered(certs: &[X509Certificate<'_>], own: usize, trust: &TrustBundle) -> Vec<u8> {
+    let others: Vec<&X509Certificate<'_>> =
+        certs.iter().enumerate().filter(|(at, _)| *at != own).map(|(_, cert)| cert).collect();
+    let on_path = chain::path(&certs[own], &others, trust).map(|path| path.intermediates);
+    let path = on_path.iter().flatten().map(|at| others[*at].as_raw());
+    std::iter::once(certs[own].as_raw()).chain(path).collect::<Vec<&[u8]>>().concat()
+}
+
+/// The certificates of a chain in PEM.
+fn pem_of(chain: &[u8]) -> Result<String, IdentityError> {
+    let certs = chain::split(chain)?;
+    Ok(certs.into_iter().map(|(_, der)| encode_pem("CERTIFICATE", der.to_vec())).collect())
 }
 
 impl fmt::Debug for NodeIdentity {
@@ -213,7 +270,7 @@ mod tests {
         let (cert, key) = ca.sign("www.example.org", DAY).unwrap();
         assert!(matches!(fault(&cert, &key, ca.cert_pem()), IdentityError::BadName { .. }));
         let (cert, key) = ca.sign("10.0.0.1", DAY).unwrap();
-        assert_eq!(fault(&cert, &key, ca.cert_pem()), IdentityError::NameCount { found: 1 });
+        assert_eq!(fault(&cert, &key, ca.cert_pem()), IdentityError::NameCount { found: 0 });
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_core::signed::{Fingerprint, Sign as _, Signature};
-use kinfolk_core::{ClusterId, NodeId};
+use kinfolk_core::{ClusterId, NodeId, Rng};
 use proptest::prelude::*;
-use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384};
+use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 
-use super::{Authority, ClusterCa, IdentityError, NodeIdentity, check};
+use super::{Authorities, ClusterCa, IdentityError, NodeIdentity, chain, check};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -25,8 +25,8 @@ fn node(ca: &ClusterCa, name: &str) -> NodeIdentity {
     ca.issue(&NodeId::new(name).unwrap(), DAY).unwrap()
 }
 
-fn authority(ca: &ClusterCa) -> Authority {
-    node(ca, "any").authority()
+fn authority(ca: &ClusterCa) -> Authorities {
+    node(ca, "any").authorities()
 }
 
 fn der_of(pem: &str) -> Vec<u8> {
@@ -45,7 +45,7 @@ fn params() -> CertificateParams {
     params
 }
 
-fn refusal(authority: &Authority, der: &[u8]) -> IdentityError {
+fn refusal(authority: &Authorities, der: &[u8]) -> IdentityError {
     authority.certificate(der).unwrap_err()
 }
 
@@ -58,12 +58,12 @@ fn with_bit_changed(bytes: &[u8], bit: usize) -> Vec<u8> {
 #[test]
 fn certificate_has_the_name_fingerprint_and_bytes_of_its_der() {
     let der = der_of(NODE.cert_pem());
-    let certificate = NODE.authority().certificate(&der).unwrap();
+    let certificate = NODE.authorities().certificate(&der).unwrap();
     assert_eq!((certificate.node().as_str(), certificate.der()), ("a", &Bytes::from(der.clone())));
     assert_eq!(certificate.fingerprint(), Fingerprint::of(&der));
     assert_eq!(NODE.certificate().fingerprint(), Fingerprint::of(&der));
     assert_eq!(NODE.signer().certificate(), Fingerprint::of(&der));
-    assert_eq!(NODE.authority().cluster(), NODE.signer().cluster());
+    assert_eq!(NODE.authorities().cluster(), NODE.signer().cluster());
 }
 
 #[test]
@@ -84,20 +84,21 @@ fn expired_certificate_is_verified_and_is_not_valid() {
     let ca = ca("prod");
     let der = der_of(&ca.sign("a.prod.kinfolk", Duration::ZERO).unwrap().0);
     let certificate = authority(&ca).certificate(&der).unwrap();
-    let last = Duration::from_secs(certificate.expires().try_into().unwrap());
+    let last = Duration::from_secs(certificate.validity().1.try_into().unwrap());
     assert!(certificate.is_valid_at(last) && !certificate.is_valid_at(last + Duration::from_secs(1)));
 }
 
 #[test]
 fn certificate_of_another_authority_is_refused() {
     let ours = ca("prod");
-    let name = || "a.prod.kinfolk".to_owned();
+    let name = || "a.prod.kinfolk";
     // Its subject is the same as that of our authority. Only the key is another one.
-    let theirs = signed(&ca("prod"), &name());
-    assert_eq!(refusal(&authority(&ours), &theirs), IdentityError::WrongCa { name: name() });
+    let theirs = signed(&ca("prod"), name());
+    let wrong = |issuer: &str| IdentityError::WrongCa { name: name().to_owned(), issuer: issuer.to_owned() };
+    assert_eq!(refusal(&authority(&ours), &theirs), wrong("prod.kinfolk"));
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let self_signed = params().self_signed(&key).unwrap();
-    assert_eq!(refusal(&authority(&ours), self_signed.der()), IdentityError::WrongCa { name: name() });
+    assert_eq!(refusal(&authority(&ours), self_signed.der()), wrong("prod.kinfolk"));
 }
 
 #[test]
@@ -112,39 +113,33 @@ fn certificate_that_names_another_issuer_is_refused() {
 }
 
 #[test]
-fn certificate_with_a_wrong_name_or_key_is_refused() {
+fn certificate_with_a_wrong_name_is_refused() {
     let ours = ca("prod");
     let refusal = |der: &[u8]| refusal(&authority(&ours), der);
     assert!(matches!(refusal(&signed(&ours, "a.test.kinfolk")), IdentityError::WrongCluster { .. }));
     assert!(matches!(refusal(&signed(&ours, "www.example.org")), IdentityError::BadName { .. }));
     assert_eq!(refusal(&der_of(ours.cert_pem())), IdentityError::NameCount { found: 0 });
-
-    let issuer = KeyPair::from_pem(&ours.key_pem()).unwrap();
-    let issuer = rcgen::Issuer::from_ca_cert_pem(ours.cert_pem(), issuer).unwrap();
-    let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
-    let der = params().signed_by(&key, &issuer).unwrap();
-    assert_eq!(refusal(der.der()), IdentityError::WrongKeyKind { what: "node" });
 }
 
 #[test]
 fn certificate_that_is_cut_or_extended_is_refused() {
     let der = der_of(NODE.cert_pem());
     for len in 0..der.len() {
-        assert!(NODE.authority().certificate(&der[..len]).is_err(), "{len} bytes were taken");
+        assert!(NODE.authorities().certificate(&der[..len]).is_err(), "{len} bytes were taken");
     }
-    let cause = |extra: usize| match refusal(&NODE.authority(), &[&der[..], &vec![0; extra]].concat()) {
+    let cause = |extra: usize| match refusal(&NODE.authorities(), &[&der[..], &vec![0; extra]].concat()) {
         IdentityError::BadDer { cause } => cause,
         error => panic!("{error}"),
     };
     assert_eq!(cause(1), "1 more bytes follow it");
-    let most = check::DER_BYTES_MAX - der.len();
+    let most = chain::CHAIN_BYTES_MAX - der.len();
     assert_eq!(cause(most), format!("{most} more bytes follow it"));
-    assert_eq!(cause(most + 1), "it has 8193 bytes, and at most 8192 are allowed");
+    assert_eq!(cause(most + 1), "it has 16385 bytes, and at most 16384 are allowed");
 }
 
 #[test]
 fn certificate_with_any_bit_changed_is_refused() {
-    let (der, authority) = (der_of(NODE.cert_pem()), NODE.authority());
+    let (der, authority) = (der_of(NODE.cert_pem()), NODE.authorities());
     for bit in 0..der.len() * 8 {
         let changed = with_bit_changed(&der, bit);
         assert!(authority.certificate(&changed).is_err(), "bit {bit} of byte {} changed", bit / 8);
@@ -157,7 +152,7 @@ fn certificate_with_a_longer_form_of_its_length_is_refused() {
     // A certificate has 256 bytes or more: 0x30, 0x82, and two bytes of its length.
     let [0x30, 0x82, high, low, rest @ ..] = &der[..] else { panic!("{der:?}") };
     let longer = [&[0x30, 0x83, 0, *high, *low], rest].concat();
-    assert!(matches!(refusal(&NODE.authority(), &longer), IdentityError::BadDer { .. }));
+    assert!(matches!(refusal(&NODE.authorities(), &longer), IdentityError::BadDer { .. }));
 }
 
 #[test]
@@ -195,8 +190,62 @@ fn signature_of_another_length_or_member_is_refused() {
 #[test]
 fn debug_output_shows_no_key() {
     let secret = NODE.key_pem().lines().nth(1).unwrap();
-    let shown = format!("{:?} {:?} {:?}", NODE.signer(), NODE.certificate(), NODE.authority());
+    let shown = format!("{:?} {:?} {:?}", NODE.signer(), NODE.certificate(), NODE.authorities());
     assert!(shown.contains("a.prod.kinfolk") && !shown.contains(secret), "{shown}");
+}
+
+/// Changes a text in one of the ways in which files break: cut, bits, lines, or pieces of another.
+fn broken(text: &str, other: &str, rng: &mut Rng) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut below = |max: usize| rng.below(max.max(1));
+    for _ in 0..=below(3) {
+        let (at, len) = (below(bytes.len()), below(80));
+        let until = (at + len).min(bytes.len());
+        match below(7) {
+            0 => bytes.truncate(at),
+            1 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << below(7)),
+            2 => drop(bytes.drain(at..until)),
+            3 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = b'A' + below(26) as u8),
+            4 => {
+                let from = below(other.len());
+                let piece = other.as_bytes()[from..(from + len).min(other.len())].to_vec();
+                drop(bytes.splice(at..until, piece));
+            }
+            5 => drop(bytes.splice(at..at, [[b'\n'; 1], [b' '; 1], [b'-'; 1], [0; 1]][below(4)])),
+            _ => {
+                let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+                let (one, two) = (below(lines.len()), below(lines.len()));
+                lines.swap(one, two);
+                bytes = lines.join(&b'\n');
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A file is half written, damaged, or a mixture of two. None of 10,000 makes the node panic. Those
+/// that are still read say the same as before: the damage is outside of the blocks.
+#[test]
+fn ten_thousand_broken_files_give_no_wrong_identity() {
+    let (first, second, other) = (ca("prod"), ca("prod"), ca("prod"));
+    let (a, b) = (node(&first, "a"), node(&other, "b"));
+    let bundle = format!("{}{}", first.cert_pem(), second.cert_pem());
+    let expected = NodeIdentity::from_pem(a.cert_pem(), a.key_pem(), &bundle).unwrap();
+    let others = [b.cert_pem(), b.key_pem(), other.cert_pem()].concat();
+    let (mut rng, mut read) = (Rng::from_seed(22), 0);
+    for case in 0..10_000 {
+        let mut files = [a.cert_pem().to_owned(), a.key_pem().to_owned(), bundle.clone()];
+        files[case % 3] = broken(&files[case % 3], &others, &mut rng);
+        let Ok(found) = NodeIdentity::from_pem(&files[0], &files[1], &files[2]) else { continue };
+        read += 1;
+        assert_eq!(found.certificate().fingerprint(), expected.certificate().fingerprint(), "{files:?}");
+        let signature = found.signer().sign_bytes(b"x");
+        assert!(expected.certificate().verifies(b"x", &signature), "{files:?}");
+        // An authority whose name broke issues nothing. No stranger's is trusted.
+        assert!(found.authorities().certificate(b.certificate().der()).is_err(), "{files:?}");
+        assert!(found.authorities().certificate(a.certificate().der()).is_ok(), "{files:?}");
+    }
+    assert!(read < 5_000, "most files are refused, and {read} were read");
 }
 
 proptest! {
@@ -229,12 +278,12 @@ proptest! {
         let mut der = der_of(NODE.cert_pem());
         let at = at.index(der.len());
         der[at] ^= by;
-        prop_assert!(NODE.authority().certificate(&der).is_err());
+        prop_assert!(NODE.authorities().certificate(&der).is_err());
     }
 
     #[test]
     fn random_bytes_are_no_certificate(der in prop::collection::vec(any::<u8>(), 0..1024)) {
-        prop_assert!(NODE.authority().certificate(&der).is_err());
+        prop_assert!(NODE.authorities().certificate(&der).is_err());
     }
 
     /// Most random bytes fail at the first tag. These come further: pieces of a certificate in
@@ -250,7 +299,8 @@ proptest! {
             let (from, until) = (from.index(whole.len()), until.index(whole.len()));
             der.extend_from_slice(&whole[from.min(until)..from.max(until)]);
         }
-        prop_assume!(der != whole);
-        prop_assert!(NODE.authority().certificate(&der).is_err());
+        // What follows a whole certificate is no part of it.
+        let kept = NODE.authorities().certificate(&der).map(|certificate| certificate.der().clone());
+        prop_assert!(kept.is_err() || kept.is_ok_and(|kept| kept == whole));
     }
 }

@@ -58,6 +58,7 @@ use dial_queue::DialQueue;
 use guarded::Guarded;
 use mute_limit::MuteLimits;
 use pooled::Pooled;
+pub(crate) use slots::Replaced;
 use slots::{Acquired, Adopted, Limits, Refused, Slots, Waiter};
 use stats::{Counters, add};
 use tie::Tie;
@@ -296,6 +297,15 @@ impl<C: Connect> ConnectionPool<C> {
     /// Reports that a connection ended by itself.
     pub(crate) fn remove(&self, id: ConnId) {
         self.0.with(|slots| slots.remove(id));
+    }
+
+    /// Takes this connection away from new callers. It closes when its last request ends, and the
+    /// next caller dials.
+    pub(crate) fn replace(&self, id: ConnId) -> Replaced {
+        let now = self.0.now();
+        let replaced = self.0.with(|slots| slots.replace(id, now));
+        self.0.drains_changed();
+        replaced
     }
 
     /// A weak reference, which does not keep the pool alive.

@@ -35,10 +35,12 @@ pub(super) enum CloseCode {
     Overdue = 8,
     /// The closing node has no room for another connection on this lane.
     NoRoom = 9,
+    /// The peer's certificate has expired since the handshake.
+    Expired = 10,
 }
 
 impl CloseCode {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Unused,
         Self::Leave,
         Self::Superseded,
@@ -49,6 +51,7 @@ impl CloseCode {
         Self::Stopped,
         Self::Overdue,
         Self::NoRoom,
+        Self::Expired,
     ];
 
     /// The code in a peer's close. `None` for a code that only a later release knows.
@@ -72,6 +75,7 @@ impl CloseCode {
             Self::Stopped => "the program has stopped",
             Self::Overdue => "the requests on it did not end in time",
             Self::NoRoom => "it has no room for another connection of this kind",
+            Self::Expired => "this node's certificate has expired; renew it",
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct Facts {
     /// Whether the status is `Closed`. It only changes from false to true. The pool reads it at
     /// each look-up while it holds its own lock, so it may not take the lock in `status`.
     closed: AtomicBool,
-    /// The peer's own certificate in DER, without those of authorities.
+    /// The peer's own certificate in DER, and those of its authorities after it.
     certificate: OnceLock<Bytes>,
     source: OnceLock<SocketAddr>,
     trace_key: OnceLock<TraceKey>,
@@ -110,7 +110,7 @@ impl Facts {
         *self.status.borrow()
     }
 
-    /// The peer's own certificate in DER. `None` if the peer sent none; the caller must refuse it.
+    /// The peer's certificate and its chain in DER. `None` if the peer sent none; the caller must refuse it.
     pub(super) fn certificate(&self) -> Option<&Bytes> {
         self.certificate.get()
     }
@@ -215,9 +215,11 @@ impl Subscriber for Events {
         _: &ConnectionMeta,
         event: &events::TlsExporterReady<'_>,
     ) {
+        // The chain that TLS has verified: the peer's own certificate, its intermediates, and the
+        // authority.
         let chain = event.session.peer_cert_chain_der().unwrap_or_default();
-        if let Some(own) = chain.into_iter().next() {
-            let _first = cx.facts.certificate.set(own.into());
+        if !chain.is_empty() {
+            let _first = cx.facts.certificate.set(chain.concat().into());
         }
         if let Some(key) = TraceKey::of_connection(event) {
             let _first = cx.facts.trace_key.set(key);

@@ -51,7 +51,7 @@ impl Dialer {
         lane: Lane,
         id: ConnId,
     ) -> Result<PeerConnection, DialError> {
-        let cluster = self.hub.config.identity.cluster();
+        let cluster = &self.hub.credentials.name().cluster;
         let server_name = match expected {
             Some(node) => lanes::server_name(lane, &PeerName::new(node.clone(), cluster.clone())),
             None => cluster_name(cluster),

@@ -15,6 +15,7 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, debug, debug_span};
 
 use super::context::Events;
+use super::credentials::Credentials;
 use super::dialer::Dialer;
 use super::hub::{Hub, Stage};
 use super::inbound::Incoming;
@@ -24,12 +25,12 @@ use super::owner::{Owner, Ports};
 use super::peer::Request;
 use super::refusal::Refusals;
 use super::streams::{self, AppStream, Listener};
-use super::{listener, start};
+use super::{expiry, listener, replace, start};
 use crate::config::TransportConfig;
 use crate::error::TransportError;
 use crate::frame;
 use crate::hello;
-use crate::identity::Certificate;
+use crate::identity::{Certificate, NodeIdentity};
 use crate::peer::{Peer, Target};
 use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Route, Side, Taken};
 use crate::request::{Ending, Phase, RequestError, RequestOptions};
@@ -103,15 +104,18 @@ impl Transport {
             inbound_max: config.inbound_max,
             inbound_per_ip_max: config.inbound_per_ip_max,
         };
-        let server = start::server(&config, events(Side::Remote), limiter, listen_io)?;
-        let client = start::client(&config, events(Side::Local), dial_io)?;
+        let credentials =
+            Credentials::new(config.identity.clone(), config.protocols, config.certificate_clock.clone())?;
+        let server = start::server(&config, credentials.clone(), events(Side::Remote), limiter, listen_io)?;
+        let client = start::client(&config, credentials.clone(), events(Side::Local), dial_io)?;
 
         let (sender, queue) = mpsc::channel(config.inbox_max.max(1));
-        let hub = Arc::new(Hub::new(config, counters, refusals, sender));
+        let hub = Arc::new(Hub::new((config, credentials), counters, refusals, sender));
         let dialer = Dialer::new(client, Arc::clone(&hub), host.clone());
         let pool = ConnectionPool::new(hub.id().clone(), hub.config.pool.clone(), dialer);
         hub.set_pool(&pool);
         tokio::spawn(listener::run(server, Arc::clone(&hub)));
+        tokio::spawn(expiry::run(Arc::downgrade(&hub)));
         let incoming = Incoming::new(queue, hub.watch_stage());
         let ports = Ports { host, local, tasks: [listen_task, dial_task] };
         Ok((Self(Owner::new(hub, pool, sources, ports, runtime)), incoming))
@@ -294,6 +298,33 @@ impl Transport {
     /// The certificate of a peer's connection. `None` without a ready connection. Never dials.
     pub fn certificate_of(&self, peer: &NodeId) -> Option<Arc<Certificate>> {
         Some(Arc::clone(self.0.pool.peek(peer)?.certificate()))
+    }
+
+    /// The identity that new handshakes use.
+    pub fn identity(&self) -> NodeIdentity {
+        self.0.hub.credentials.identity()
+    }
+
+    /// Replaces the certificate, the key, and the trusted authorities. New handshakes use them at
+    /// once. A handshake that has begun ends with the former ones.
+    ///
+    /// Within 15 s ([`ROTATION_ENDS_WITHIN`](crate::ROTATION_ENDS_WITHIN)) the transport replaces
+    /// the connections of before, one after the other. Requests in flight end on the connection
+    /// that they began on. So do application streams, however long they take: their connection
+    /// closes when the last of them ends.
+    ///
+    /// # Errors
+    /// [`TransportError::OtherName`] if the certificate is that of another node or cluster, and
+    /// [`TransportError::Tls`] if the TLS library refuses it. Nothing has changed then.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, because a task replaces the connections.
+    pub fn rotate(&self, identity: NodeIdentity) -> Result<(), TransportError> {
+        let hub = &self.0.hub;
+        hub.credentials.replace(identity)?;
+        add(&hub.counters.rotations, 1);
+        tokio::spawn(replace::run(Arc::downgrade(hub)));
+        Ok(())
     }
 
     /// Ends the transport gracefully, within `limit`. Calling it again does no harm.

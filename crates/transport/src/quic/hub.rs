@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::code::CloseCode;
 use super::context::Facts;
+use super::credentials::Credentials;
 use super::dialer::Dialer;
 use super::inbound::Inbound;
 use super::peer::PeerConnection;
@@ -35,6 +36,8 @@ pub(super) enum Stage {
 /// The shared state of a transport.
 pub(super) struct Hub {
     pub(super) config: TransportConfig,
+    /// The certificate of this node and the authorities that it trusts. They change while it runs.
+    pub(super) credentials: Credentials,
     pub(super) counters: Arc<Counters>,
     pub(super) refusals: Arc<Refusals>,
     pub(super) inbox: mpsc::Sender<Inbound>,
@@ -49,14 +52,14 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn new(
-        config: TransportConfig,
+        (config, credentials): (TransportConfig, Credentials),
         counters: Arc<Counters>,
         refusals: Arc<Refusals>,
         inbox: mpsc::Sender<Inbound>,
     ) -> Self {
         let (stage, connections) = (watch::Sender::new(Stage::Open), Mutex::new(BTreeMap::new()));
         let (services, pool) = (Services::default(), OnceLock::new());
-        Self { config, counters, refusals, inbox, services, stage, pool, connections }
+        Self { config, credentials, counters, refusals, inbox, services, stage, pool, connections }
     }
 
     pub(super) fn set_pool(&self, pool: &ConnectionPool<Dialer>) {
@@ -69,7 +72,7 @@ impl Hub {
     }
 
     pub(super) fn id(&self) -> &NodeId {
-        self.config.identity.id()
+        self.credentials.id()
     }
 
     pub(super) fn stage(&self) -> Stage {
@@ -137,8 +140,8 @@ impl Hub {
             .certificate()
             .ok_or_else(|| bad_name("it sent no certificate; check which program runs there".to_owned()))?;
         // TLS has verified it already. Here it becomes a value that can verify signatures.
-        let authority = self.config.identity.authority();
-        let certificate = authority.certificate_from(der).map_err(|fault| bad_name(fault.to_string()))?;
+        let authorities = self.credentials.authorities();
+        let certificate = authorities.certificate_from(der).map_err(|fault| bad_name(fault.to_string()))?;
         let node = certificate.node();
         if node == self.id() {
             return Err((CloseCode::OwnName, DialError::OwnName));
@@ -157,11 +160,15 @@ impl Hub {
         }
     }
 
+    /// The open connections, in the pool and outside it, in the order of their numbers.
+    pub(super) fn connections(&self) -> Vec<PeerConnection> {
+        // Copied, so that no call into QUIC happens while the lock is held.
+        self.connections.lock().values().cloned().collect()
+    }
+
     /// Closes every connection with this code.
     pub(super) fn close_connections(&self, code: CloseCode) {
-        // Copied, so that no call into QUIC happens while the lock is held.
-        let connections: Vec<PeerConnection> = self.connections.lock().values().cloned().collect();
-        for connection in connections {
+        for connection in self.connections() {
             connection.close_with(code);
         }
     }

@@ -33,7 +33,7 @@ fn accept(hub: &Arc<Hub>, connection: Connection) {
         .query_event_context(|context: &Context| Arc::clone(&context.facts))
         .expect("the endpoint was built with our events, which give each connection this context");
     let server_name = connection.server_name().ok().flatten();
-    let lane = server_name.map_or(Lane::Requests, |name| lanes::lane_of(&name, hub.config.identity.name()));
+    let lane = server_name.map_or(Lane::Requests, |name| lanes::lane_of(&name, hub.credentials.name()));
     let id = pool.new_id();
     // If `admit` refuses the peer, it logs that and tells the peer.
     let Ok(peer) = hub.admit(connection, facts, Side::Remote, lane, id, None) else { return };

@@ -3,10 +3,12 @@
 
 mod code;
 mod context;
+mod credentials;
 mod dialer;
 mod endpoint;
 #[cfg(test)]
 mod error_tests;
+mod expiry;
 mod hub;
 #[cfg(test)]
 mod idle_tests;
@@ -24,6 +26,7 @@ mod outcome;
 mod owner;
 mod peer;
 mod refusal;
+mod replace;
 mod reset;
 mod serve;
 #[cfg(feature = "simulation")]
@@ -44,5 +47,6 @@ pub use dialer::Dialer;
 pub use endpoint::Transport;
 pub use inbound::{Inbound, Incoming, Responder};
 pub use peer::PeerConnection;
+pub use replace::ROTATION_ENDS_WITHIN;
 pub use streams::{AppStream, Listener, StreamReader, StreamWriter};
 pub(crate) use tls::PROTOCOLS;

@@ -75,9 +75,10 @@ pub(super) fn ending(error: connection::Error) -> Ending {
             match (initiator.is_remote(), code) {
                 (true, Some(CloseCode::Leave)) => Ending::Left,
                 (true, Some(CloseCode::Stopped)) => Ending::Stopped,
-                (true, Some(CloseCode::WrongPeer | CloseCode::OwnName | CloseCode::BadName)) => {
-                    Ending::Refused { reason }
-                }
+                (
+                    true,
+                    Some(CloseCode::WrongPeer | CloseCode::OwnName | CloseCode::BadName | CloseCode::Expired),
+                ) => Ending::Refused { reason },
                 (true, Some(CloseCode::Unused | CloseCode::Superseded | CloseCode::Unresponsive)) => {
                     Ending::Unused { reason }
                 }

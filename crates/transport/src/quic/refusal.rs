@@ -96,6 +96,11 @@ impl Refusals {
             "S2N_ERR_CERT_NOT_YET_VALID" => {
                 (CertFault::Expired, "its certificate is not valid yet; compare the clocks".to_owned())
             }
+            "S2N_ERR_CERT_INTENT_INVALID" => (
+                CertFault::Other,
+                "its certificate may not be used for TLS as client and as server; issue it with both usages"
+                    .to_owned(),
+            ),
             "S2N_ERR_NO_APPLICATION_PROTOCOL" => (CertFault::Other, OTHER_VERSION.to_owned()),
             _ => (CertFault::Other, format!("the handshake failed ({error}); see the log of that node")),
         };
@@ -139,6 +144,19 @@ impl Refusals {
     /// Counts and logs that this node refused the certificate's name after the handshake.
     pub(super) fn name_refused(&self, side: Side, source: Option<SocketAddr>, text: &dyn fmt::Display) {
         self.record(&self.counters.refused_name, Refuser::ThisNode, side, source, text);
+    }
+
+    /// Counts and logs that the certificate of a peer has expired since the handshake. This node ends
+    /// the connection.
+    pub(super) fn has_expired(&self, source: Option<SocketAddr>, text: &dyn fmt::Display) {
+        add(&self.counters.refused_expired, 1);
+        let Some(withheld) = self.line_allowed() else { return };
+        let source = source.map_or_else(|| "an unknown address".to_owned(), |source| source.to_string());
+        // The certificate of a peer has expired while a connection to it was open. This node closed
+        // the connection, and makes no other until the peer has a new certificate. `withheld`
+        // counts the lines of refusals since the last one that were not logged. What to do: renew
+        // the certificate of that member; if it should be valid, compare the clocks.
+        warn!(%source, withheld, "closed the connection with {source}: {text}");
     }
 
     /// Counts and logs that the peer refused this node's name after the handshake.

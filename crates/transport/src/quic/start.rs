@@ -1,13 +1,14 @@
 //! Checks the settings, and builds the two QUIC endpoints.
 
 use s2n_quic::provider::mtu;
+use s2n_quic::provider::tls::s2n_tls::{self, ConnectionContext};
 use s2n_quic::{Client, Server};
 
 use super::context::Events;
+use super::credentials::Credentials;
 use super::io::Io;
 use super::limits::{ConnectionLimiter, of_connection};
 use super::reset::ResetTokens;
-use super::tls;
 use crate::config::TransportConfig;
 use crate::error::TransportError;
 
@@ -72,11 +73,14 @@ pub(super) fn check(config: &TransportConfig) -> Result<(), TransportError> {
 /// Builds the listening endpoint.
 pub(super) fn server(
     config: &TransportConfig,
+    credentials: Credentials,
     events: Events,
     limiter: ConnectionLimiter,
     io: Io,
 ) -> Result<Server, TransportError> {
-    let Ok(builder) = Server::builder().with_tls(tls::server(&config.identity, config.protocols)?);
+    // Each handshake takes the credentials of its moment, so that they can be replaced.
+    let tls = s2n_tls::Server::from_loader(move |_: ConnectionContext<'_>| credentials.server());
+    let Ok(builder) = Server::builder().with_tls(tls);
     let Ok(builder) = builder.with_limits(of_connection(config)?);
     let Ok(builder) = builder.with_endpoint_limits(limiter);
     let Ok(builder) = builder.with_stateless_reset_token(ResetTokens::of(&config.identity));
@@ -98,8 +102,14 @@ pub(super) fn server(
 }
 
 /// Builds the dialling endpoint.
-pub(super) fn client(config: &TransportConfig, events: Events, io: Io) -> Result<Client, TransportError> {
-    let Ok(builder) = Client::builder().with_tls(tls::client(&config.identity, config.protocols)?);
+pub(super) fn client(
+    config: &TransportConfig,
+    credentials: Credentials,
+    events: Events,
+    io: Io,
+) -> Result<Client, TransportError> {
+    let tls = s2n_tls::Client::from_loader(move |_: ConnectionContext<'_>| credentials.client());
+    let Ok(builder) = Client::builder().with_tls(tls);
     let Ok(builder) = builder.with_limits(of_connection(config)?);
     let Ok(builder) = builder.with_event(events);
     let Ok(builder) = builder.with_mtu(MTU);

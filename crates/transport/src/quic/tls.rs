@@ -3,12 +3,17 @@
 //!
 //! `hub.rs` checks after the handshake which member the peer is.
 
-use s2n_quic::provider::tls::s2n_tls::{Client, Server};
+use std::time::Duration;
+
 use s2n_tls::callbacks::VerifyHostNameCallback;
+use s2n_tls::config::{self, Config};
+use s2n_tls::enums::ClientAuthType;
+use s2n_tls::security::DEFAULT_TLS13;
 
 use super::versions::Versions;
 use crate::error::TransportError;
 use crate::identity::{NodeIdentity, name_suffix};
+use crate::wall_clock::WallClock;
 
 /// The versions of the protocol that this program speaks, the preferred one first (ALPN).
 ///
@@ -32,29 +37,60 @@ fn names_of(identity: &NodeIdentity) -> NamesOf {
     NamesOf { suffix: name_suffix(identity.cluster()) }
 }
 
-/// The TLS settings of the listening endpoint.
-pub(super) fn server(identity: &NodeIdentity, protocols: &[&str]) -> Result<Server, TransportError> {
-    // Start without the system's trust store: only the cluster's own CA is trusted.
-    let built = Server::builder().with_empty_trust_store().and_then(|mut tls| {
-        tls.config_mut().set_client_hello_callback(Versions::new(protocols))?;
-        tls.with_trusted_certificate(identity.ca_pem())?
-            .with_certificate(identity.cert_pem(), identity.key_pem())?
-            .with_client_authentication()?
-            .with_verify_host_name_callback(names_of(identity))?
-            .with_application_protocols(protocols)?
-            .build()
+/// The clock of the TLS library, if a test moves it.
+struct Moved(WallClock);
+
+impl s2n_tls::callbacks::WallClock for Moved {
+    fn get_time_since_epoch(&self) -> Duration {
+        self.0.since_epoch()
+    }
+}
+
+/// The TLS settings of the listening endpoint. `trust` has the trusted authorities in PEM.
+pub(super) fn server(
+    identity: &NodeIdentity,
+    trust: &str,
+    protocols: &[&str],
+    clock: &WallClock,
+) -> Result<Config, TransportError> {
+    let built = settings(identity, trust, protocols, clock).and_then(|mut tls| {
+        tls.set_client_hello_callback(Versions::new(protocols))?;
+        tls.build()
     });
     built.map_err(|fault| TransportError::Tls { cause: fault.to_string() })
 }
 
-/// The TLS settings of the dialling endpoint.
-pub(super) fn client(identity: &NodeIdentity, protocols: &[&str]) -> Result<Client, TransportError> {
-    let built = Client::builder().with_empty_trust_store().and_then(|tls| {
-        tls.with_certificate(identity.ca_pem())?
-            .with_client_identity(identity.cert_pem(), identity.key_pem())?
-            .with_verify_host_name_callback(names_of(identity))?
-            .with_application_protocols(protocols)?
-            .build()
-    });
+/// The TLS settings of the dialling endpoint. `trust` has the trusted authorities in PEM.
+pub(super) fn client(
+    identity: &NodeIdentity,
+    trust: &str,
+    protocols: &[&str],
+    clock: &WallClock,
+) -> Result<Config, TransportError> {
+    let built = settings(identity, trust, protocols, clock).and_then(config::Builder::build);
     built.map_err(|fault| TransportError::Tls { cause: fault.to_string() })
+}
+
+/// What both endpoints have in common. s2n-quic's own builders do the same, and cannot be built
+/// again while an endpoint runs.
+fn settings(
+    identity: &NodeIdentity,
+    trust: &str,
+    protocols: &[&str],
+    clock: &WallClock,
+) -> Result<config::Builder, s2n_tls::error::Error> {
+    let mut tls = config::Builder::new();
+    tls.enable_quic()?;
+    tls.set_security_policy(&DEFAULT_TLS13)?;
+    tls.set_application_protocol_preference(protocols)?;
+    // Without the system's trust store: only the cluster's own authorities are trusted.
+    tls.wipe_trust_store()?;
+    tls.trust_pem(trust.as_bytes())?;
+    tls.load_pem(identity.cert_pem().as_bytes(), identity.key_pem().as_bytes())?;
+    tls.set_client_auth_type(ClientAuthType::Required)?;
+    tls.set_verify_host_callback(names_of(identity))?;
+    if clock.is_moved() {
+        tls.set_wall_clock(Moved(clock.clone()))?;
+    }
+    Ok(tls)
 }

@@ -4,6 +4,7 @@
 //! asserts a duration.
 #![cfg(not(kinfolk_loom))]
 
+mod chains;
 mod ending;
 mod exchange;
 mod failure;
@@ -12,6 +13,7 @@ mod limits;
 mod pair;
 mod path;
 mod queue;
+mod rotation;
 mod spans;
 mod streams;
 mod support;

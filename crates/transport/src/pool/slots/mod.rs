@@ -76,6 +76,7 @@ pub(crate) use close_queue::ToClose;
 pub(crate) use single_flight::{Acquired, Wake};
 use slot::{Draining, State};
 use table::Table;
+pub(crate) use uses::Replaced;
 
 /// All slots.
 #[derive(Debug)]

@@ -11,6 +11,17 @@ use super::super::{CloseReason, ConnId};
 use super::slot::State;
 use super::{SlotConnection, Slots, Waiter};
 
+/// The result of a request to replace a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replaced {
+    /// No caller gets it any more. It closes when its last request ends.
+    Draining,
+    /// It ends already.
+    Ending,
+    /// The pool does not hold it.
+    Unknown,
+}
+
 impl<C: SlotConnection, W: Waiter> Slots<C, W> {
     /// A ready connection, with one use counted. None if no connection is known to be open; then
     /// the caller calls [`acquire`](Self::acquire).
@@ -54,6 +65,19 @@ impl<C: SlotConnection, W: Waiter> Slots<C, W> {
         // Without a request in flight no later end would close the connection, so close it now.
         self.unused(id, now);
         true
+    }
+
+    /// Takes a connection away from new callers, because another one is to replace it. A connection
+    /// that stands by for a dial is newer than that.
+    pub(crate) fn replace(&mut self, id: ConnId, now: Instant) -> Replaced {
+        match self.table.get(id).map(|slot| &slot.state) {
+            Some(State::Ready(_)) => {
+                self.drain(id, CloseReason::Superseded, now);
+                Replaced::Draining
+            }
+            Some(_) => Replaced::Ending,
+            None => Replaced::Unknown,
+        }
     }
 
     /// The requests in flight on all connections. From now on, the end of the last use of each
