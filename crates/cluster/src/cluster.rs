@@ -10,10 +10,11 @@ use kinfolk_core::{
 };
 use kinfolk_detector::{Evidence, HealthChecker, SuspicionStatus};
 use kinfolk_gossip::{Clock, GossipError, LeaveReport, OnForgotten, Parts, Reserve, SwimProtocol};
-use kinfolk_transport::{Incoming, NodeIdentity, Transport, TransportConfig, TransportError};
+use kinfolk_transport::{Incoming, Transport, TransportConfig, TransportError, WallClock};
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, watch};
 
+use crate::certificate::{self, CertificateStats};
 use crate::config::{ClusterConfig, JoinPolicy, ShutdownLimits};
 use crate::contacts::{Contacts, SharedContacts};
 use crate::description::OwnDescription;
@@ -38,7 +39,6 @@ pub struct Cluster {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub identity: NodeIdentity,
     pub transport: Transport,
     pub protocol: SwimProtocol,
     pub registry: RegistryView,
@@ -58,8 +58,10 @@ pub(crate) struct Inner {
     pub rejoin: Option<Rejoin>,
     pub description: OwnDescription,
     pub usages: Usages,
-    /// Checks and planned absences.
+    /// Checks, planned absences, and the watch over the certificate.
     pub tasks: TaskSet,
+    /// The clock by which certificates are valid.
+    pub certificate_clock: WallClock,
     pub shutdown: OnceCell<ShutdownReport>,
 }
 
@@ -143,6 +145,7 @@ impl Cluster {
         let parts = Parts {
             identity: config.identity.clone(),
             certificates,
+            certificate_clock: config.certificate_clock.clone(),
             registry: writer,
             events: events.clone(),
             health: health.clone(),
@@ -171,8 +174,10 @@ impl Cluster {
         });
         let every = config.health.check_interval;
         let health_loop = health::start(health.clone(), every, clock, protocol.clone(), events.clone());
+        let tasks = TaskSet::default();
+        let certificate_clock = config.certificate_clock;
+        tasks.add(certificate::watch(transport.clone(), certificate_clock.clone(), events.clone()));
         let inner = Inner {
-            identity: config.identity,
             transport,
             protocol,
             registry,
@@ -192,7 +197,8 @@ impl Cluster {
             rejoin,
             description: OwnDescription::new(about),
             usages: Usages::default(),
-            tasks: TaskSet::default(),
+            tasks,
+            certificate_clock,
             shutdown: OnceCell::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -368,6 +374,7 @@ impl Cluster {
         let (state_writes, state_write_failures) =
             self.inner.state_dir.as_ref().map(StateDir::counted).unwrap_or_default();
         ClusterStats {
+            certificate: CertificateStats::of(&self.identity(), &self.inner.certificate_clock),
             remembered,
             left,
             contacts,
@@ -432,5 +439,6 @@ fn transport_config(config: &ClusterConfig) -> TransportConfig {
     let mut transport = TransportConfig::new(config.listen, config.identity.clone());
     transport.advertise = config.advertise;
     transport.pool = config.pool.clone();
+    transport.certificate_clock = config.certificate_clock.clone();
     transport
 }

@@ -8,7 +8,7 @@ use kinfolk_core::{NodeAddr, Services, Tags};
 use kinfolk_detector::HealthConfig;
 use kinfolk_gossip::GossipConfig;
 use kinfolk_swim::SwimConfig;
-use kinfolk_transport::{NodeIdentity, PoolConfig};
+use kinfolk_transport::{NodeIdentity, PoolConfig, WallClock};
 
 /// The configuration of a [`Cluster`](crate::Cluster).
 #[derive(Debug, Clone)]
@@ -51,6 +51,9 @@ pub struct ClusterConfig {
     /// itself, in the background. A member that had [left](crate::Cluster::leave) waits for a
     /// [`join`](crate::Cluster::join) instead. Default: none, and the member keeps nothing.
     pub state_dir: Option<PathBuf>,
+    /// The clock by which certificates are valid. Only tests change it. Default: the system's.
+    #[doc(hidden)]
+    pub certificate_clock: WallClock,
     /// Whether the next instance with this `state_dir` rejoins by itself after a
     /// [`shutdown`](crate::Cluster::shutdown) without a [`leave`](crate::Cluster::leave). So a
     /// fleet that a service manager stops and starts as a whole becomes one group again. With
@@ -76,6 +79,7 @@ impl ClusterConfig {
             join: JoinPolicy::default(),
             shutdown: ShutdownLimits::default(),
             state_dir: None,
+            certificate_clock: WallClock::system(),
             rejoin_after_stop: true,
         }
     }

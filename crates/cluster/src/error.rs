@@ -8,7 +8,7 @@ use kinfolk_core::{NameError, NodeId, NodeState, OfferError, TagsError};
 use kinfolk_detector::ConfigError as HealthConfigError;
 use kinfolk_gossip::{GossipError, JoinRefusal};
 use kinfolk_swim::ForgetError;
-use kinfolk_transport::{RequestError, TransportError};
+use kinfolk_transport::{IdentityError, RequestError, TransportError};
 use thiserror::Error;
 
 use crate::state_dir::StateError;
@@ -38,6 +38,9 @@ pub enum ClusterError {
     /// What to do: change the setting that the message names to a value in its range.
     #[error("cannot start the health checker: {0}")]
     Health(#[from] HealthConfigError),
+    /// The certificate, the key, or an authority cannot be used. Nothing has changed.
+    #[error(transparent)]
+    Identity(IdentityError),
     /// The protocol refused: a setting is out of its range, a broadcast is too large, or the
     /// protocol has stopped.
     #[error(transparent)]

@@ -45,6 +45,7 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+mod certificate;
 mod cluster;
 mod config;
 mod contacts;
@@ -64,6 +65,7 @@ mod stats;
 mod streams;
 mod task;
 
+pub use certificate::CertificateStats;
 pub use cluster::Cluster;
 pub use config::{ClusterConfig, JoinPolicy, ShutdownLimits};
 pub use error::{ClusterError, JoinError, OpenError, SeedError, SeedFailure};
@@ -89,6 +91,6 @@ pub use kinfolk_select::{Choice, EjectionPolicy, Instance, Pool, Ring, Why};
 pub use kinfolk_swim::{ForgetError, Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};
 pub use kinfolk_transport::{
     AppStream, ClusterCa, IdentityError, Listener, NodeIdentity, PeerName, PoolConfig, PoolError, PoolStats,
-    Rejection, RequestError, ServiceError, StreamError, StreamReader, StreamWriter, TransportError,
-    TransportStats,
+    ROTATION_ENDS_WITHIN, Rejection, RequestError, ServiceError, StreamError, StreamReader, StreamWriter,
+    TransportError, TransportStats, TrustBundle, WallClock,
 };

@@ -3,6 +3,8 @@
 use kinfolk_gossip::GossipStats;
 use kinfolk_transport::{PoolStats, TransportStats};
 
+use crate::certificate::CertificateStats;
+
 /// The counters and gauges of a member.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -13,6 +15,8 @@ pub struct ClusterStats {
     pub transport: TransportStats,
     /// Connections.
     pub pool: PoolStats,
+    /// The certificate of this member, and its end.
+    pub certificate: CertificateStats,
     /// The number of members whose address this member remembers. Those in the registry are
     /// included.
     pub remembered: usize,

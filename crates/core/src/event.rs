@@ -161,6 +161,24 @@ pub enum ClusterEvent {
         /// What is known of it.
         node: Arc<NodeStatus>,
     },
+    /// The certificate of this member ends soon: in 30, 7, or 1 days. Of a certificate of a short
+    /// life, when a third, a tenth, or a thirtieth of it is left.
+    CertificateExpires {
+        /// The last second of its validity, in seconds since the Unix epoch.
+        expires_unix_secs: i64,
+        /// The time until its end.
+        #[serde(rename = "left_ms", serialize_with = "crate::time::as_millis")]
+        left: Duration,
+    },
+    /// The certificate of this member has expired, and the other members refuse it. Sent once an
+    /// hour until it is replaced.
+    CertificateExpired {
+        /// The last second of its validity, in seconds since the Unix epoch.
+        expires_unix_secs: i64,
+        /// The time since its end.
+        #[serde(rename = "since_ms", serialize_with = "crate::time::as_millis")]
+        since: Duration,
+    },
     /// This subscriber was too slow. Its oldest unread events were dropped; they were due exactly
     /// at this place.
     EventsDropped {
@@ -187,9 +205,11 @@ impl ClusterEvent {
             | Self::NameConflict { id, .. }
             | Self::NodeFlapping { id, .. }
             | Self::MemberDistrusted { id, .. } => Some(id),
-            Self::PartitionDetected { .. } | Self::PartitionHealed { .. } | Self::EventsDropped { .. } => {
-                None
-            }
+            Self::PartitionDetected { .. }
+            | Self::PartitionHealed { .. }
+            | Self::CertificateExpires { .. }
+            | Self::CertificateExpired { .. }
+            | Self::EventsDropped { .. } => None,
         }
     }
 
@@ -302,6 +322,8 @@ mod tests {
         let about_none = [
             ClusterEvent::PartitionDetected { minority: true, live: 1, known: 3 },
             ClusterEvent::PartitionHealed { live: 3, known: 3, lasted: silence },
+            ClusterEvent::CertificateExpires { expires_unix_secs: 7, left: silence },
+            ClusterEvent::CertificateExpired { expires_unix_secs: 7, since: silence },
             ClusterEvent::EventsDropped { count: 1 },
         ];
         for event in about_none {

@@ -35,14 +35,8 @@ impl Clock {
     pub fn since_epoch(&self) -> Duration {
         match self.wall_at_origin {
             Some(at_origin) => at_origin + self.origin.elapsed(),
-            None => Self::system_since_epoch(),
+            None => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
         }
-    }
-
-    /// The time of the system's clock since the Unix epoch, even if the wall clock is simulated.
-    /// Certificates are valid by this clock.
-    pub(crate) fn system_since_epoch() -> Duration {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
     /// Converts `at` to tokio's type. If tokio cannot represent `at`, returns a time one year after

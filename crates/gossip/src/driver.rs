@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::{EventBus, Incarnation, Instant, NodeId};
+use kinfolk_core::{EventBus, Incarnation, Instant, NodeId, RegistryView};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
 use kinfolk_swim::{
-    Command, CommandId, Input, Machine, NoReply, Outcome, Output, RefusedClaim, RefusedJoin, SwimStats,
+    Command, CommandId, Input, Machine, NoReply, Outcome, Output, RefusedClaim, RefusedJoin, Signer,
+    SwimStats,
 };
-use kinfolk_transport::Peer;
+use kinfolk_transport::{NodeIdentity, Peer};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -44,6 +45,8 @@ pub(crate) enum Call {
     Health(HealthVerdict),
     /// The highest incarnation that this member may take.
     Reserved(Incarnation),
+    /// The certificate, the key, or the authorities of this member were replaced.
+    Identity(NodeIdentity),
     /// A query for the findings about a member.
     Explain(NodeId, oneshot::Sender<Vec<Evidence>>),
     /// A query for the members that are suspect or do not answer.
@@ -80,6 +83,8 @@ pub(crate) struct Driver<C, I: Arrivals> {
     pub verification: Verification,
     /// The certificates that this member can give to others.
     pub certificates: Certificates,
+    /// Says which certificates are in use.
+    pub registry: RegistryView,
     pub calls: mpsc::Receiver<Call>,
     pub commands: PendingCommands,
     /// Receives the incarnation that the machine wants reserved.
@@ -131,6 +136,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
         loop {
             let input = match self.wait().await? {
                 Woken::Input(input) | Woken::Ended(End::Input(input)) => Some(input),
+                Woken::Call(Call::Identity(identity)) => Some(self.rotate(&identity)),
                 Woken::Call(call) => input_of(self.clock.now(), call, &mut self.commands, &self.machine),
                 Woken::Ended(End::Answered(unchecked)) => self.admit(unchecked),
                 Woken::Checked(checked) => self.checked(checked),
@@ -215,6 +221,14 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
             }
             Then::Reply(request) => Some(Input::NoReply { request, why }),
         }
+    }
+
+    /// This member has another identity. Returns the input that makes the machine sign with it.
+    fn rotate(&mut self, identity: &NodeIdentity) -> Input {
+        self.verification.trust(identity.authorities());
+        // Before the statement: those who receive it ask for the certificate.
+        self.certificates.insert(identity.certificate(), &self.registry);
+        Input::Signer(Signer(Arc::new(identity.signer())))
     }
 
     /// Logs when other members declare this member failed, and when it refutes. Without these lines
@@ -338,6 +352,8 @@ fn log_refused_join(RefusedJoin { from, theirs, ours }: &RefusedJoin) {
 fn input_of(now: Instant, call: Call, commands: &mut PendingCommands, machine: &Machine) -> Option<Input> {
     match call {
         Call::Health(HealthVerdict { id, claim, cause, .. }) => Some(Input::Health { id, claim, cause }),
+        // `next_input` takes it.
+        Call::Identity(_) => None,
         Call::Reserved(up_to) => Some(Input::Reserved { up_to }),
         Call::Command(command, outcome) => Some(commands.start(command, outcome)),
         Call::Explain(id, answer) => {

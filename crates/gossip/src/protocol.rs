@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kinfolk_core::{About, EventBus, Fill, Incarnation, NodeId, NodeStatus, RegistryWriter, Rng};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
 use kinfolk_swim::{Command, Input, Machine, Outcome, SwimConfig, SwimStats};
-use kinfolk_transport::{NodeIdentity, Peer};
+use kinfolk_transport::{NodeIdentity, Peer, WallClock};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -42,6 +42,8 @@ pub struct Parts {
     /// The certificates of other members that are known at the start. The protocol adds those that
     /// it receives.
     pub certificates: Certificates,
+    /// The clock by which certificates are valid: that of the transport.
+    pub certificate_clock: WallClock,
     /// Whether the protocol declines every message until [`SwimProtocol::wake`]. So a member that
     /// left on purpose stays out of the group when its process starts again.
     pub dormant: bool,
@@ -128,9 +130,10 @@ impl SwimProtocol {
     ) -> Result<Self, GossipError> {
         swim.validate()?;
         assert_eq!(&me.id, parts.identity.id(), "a member starts under the name in its certificate");
-        let Parts { registry, events, health, clock, reserve, identity, certificates, dormant, forgotten } =
-            parts;
+        let Parts { registry, events, health, clock, reserve, identity, .. } = parts;
+        let Parts { certificates, certificate_clock, dormant, forgotten, .. } = parts;
         let (id, view) = (me.id.clone(), registry.view());
+        let known = view.clone();
         let signer = Arc::new(identity.signer());
         let mut machine = Machine::new(swim, me, signer, registry, Rng::from_seed(seed), clock.now());
         let wanted = reserve.map(|Reserve { up_to, wanted }| {
@@ -145,7 +148,7 @@ impl SwimProtocol {
             &identity,
             (view, certificates.clone()),
             carrier.clone(),
-            (clock, Arc::clone(&counters)),
+            (clock, certificate_clock, Arc::clone(&counters)),
         );
         let (outbox, replies) =
             Outbox::new(carrier, config.outbox_max, config.answers_max, Arc::clone(&counters));
@@ -170,6 +173,7 @@ impl SwimProtocol {
             replies,
             verification,
             certificates,
+            registry: known,
             calls: received,
             commands: PendingCommands::default(),
             wanted,
@@ -303,6 +307,19 @@ impl SwimProtocol {
     /// If the future is dropped while the queue is full, the driver does not receive the verdict.
     pub async fn health_verdict(&self, verdict: HealthVerdict) -> Result<(), GossipError> {
         self.calls.send(Call::Health(verdict)).await.map_err(|_| GossipError::Stopped)
+    }
+
+    /// Signs with the key of this identity from now on, and verifies with its authorities. If the
+    /// certificate is a new one, this member states itself again, so that all others learn of it.
+    /// The transport must have the identity already.
+    ///
+    /// # Errors
+    /// [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// If the future is dropped while the queue is full, the driver does not receive the identity.
+    pub async fn rotate(&self, identity: NodeIdentity) -> Result<(), GossipError> {
+        self.calls.send(Call::Identity(identity)).await.map_err(|_| GossipError::Stopped)
     }
 
     /// Allows the protocol to take incarnations up to `up_to`. The caller has written them to disk.

@@ -75,6 +75,11 @@ impl World {
         Host { network: Arc::new(self.net.clone()), seed: self.seed ^ hash((n, instance)) }
     }
 
+    /// The authority of the world's cluster.
+    pub fn ca(&self) -> &ClusterCa {
+        &self.ca
+    }
+
     /// Issues a certificate to `name`.
     ///
     /// # Panics

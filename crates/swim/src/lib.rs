@@ -31,7 +31,7 @@ pub use dissemination::{GossipQueue, transmit_limit};
 pub use interface::config::{Mode, SwimConfig};
 pub use interface::delivery::{Delivery, Dial, Traffic};
 pub use interface::error::{CommandError, ConfigError, ForgetError};
-pub use interface::input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId};
+pub use interface::input::{CheckId, Command, CommandId, Input, NoReply, ReplyId, RequestId, Signer};
 pub use interface::output::{JoinFailure, Outcome, Output, RefusedClaim, RefusedJoin};
 pub use interface::priority::Priority;
 pub use interface::round_trips::RoundTrips;

@@ -9,7 +9,7 @@ use crate::cluster::Cluster;
 use crate::stats::ClusterStats;
 
 pub(super) fn write(page: &mut Page<'_>, cluster: &Cluster, stats: &ClusterStats) -> fmt::Result {
-    let identity = &cluster.inner.identity;
+    let identity = cluster.identity();
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     page.info("build", "The version of Kinfolk. The value is always 1.", version)?;
     let names = [("node", identity.id().as_str()), ("cluster", identity.cluster().as_str())];

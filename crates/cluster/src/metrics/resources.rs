@@ -58,13 +58,13 @@ fn queues(page: &mut Page<'_>, cluster: &Cluster, stats: &ClusterStats) -> fmt::
 }
 
 fn certificates(page: &mut Page<'_>, cluster: &Cluster) -> fmt::Result {
-    let identity = &cluster.inner.identity;
+    let identity = cluster.identity();
     page.gauges(
         "certificate_expiry_timestamp_seconds",
         "Last second of the validity of a certificate, as Unix time.",
         [
             ([("certificate", "member")], identity.expires_unix_secs()),
-            ([("certificate", "authority")], identity.authority().expires_unix_secs()),
+            ([("certificate", "authority")], identity.authority_expires_unix_secs()),
         ],
     )
 }

@@ -61,6 +61,16 @@ impl Certificates {
         }
     }
 
+    /// All fingerprints.
+    pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
+        self.0.lock().all.keys().copied().collect()
+    }
+
+    /// Drops a certificate, because no trusted authority issued it.
+    pub(super) fn remove(&self, fingerprint: &Fingerprint) {
+        self.0.lock().all.remove(fingerprint);
+    }
+
     /// The number of certificates.
     pub fn len(&self) -> usize {
         self.0.lock().all.len()

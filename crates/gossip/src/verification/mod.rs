@@ -30,9 +30,9 @@ use std::sync::Arc;
 use kinfolk_core::signed::{Unverified, Verified};
 use kinfolk_core::{NodeId, RegistryView};
 use kinfolk_swim::{Input, Message, ReplyId, RequestId};
-use kinfolk_transport::{Certificate, NodeIdentity};
+use kinfolk_transport::{Authorities, Certificate, NodeIdentity, WallClock};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::carrier::Carrier;
@@ -113,6 +113,7 @@ pub(crate) struct Verification {
     checked: mpsc::Receiver<Checked>,
     clock: Clock,
     counters: Arc<Counters>,
+    authorities: watch::Sender<Authorities>,
     _task: JoinSet<()>,
 }
 
@@ -122,13 +123,14 @@ impl Verification {
         identity: &NodeIdentity,
         (registry, certificates): (RegistryView, Certificates),
         carrier: C,
-        (clock, counters): (Clock, Arc<Counters>),
+        (clock, certificate_clock, counters): (Clock, WallClock, Arc<Counters>),
     ) -> Self {
         let (queue, arrived) = (Arc::new(Mutex::new(Queue::default())), Arc::new(Notify::new()));
         let (sender, checked) = mpsc::channel(VERIFIED_MAX);
+        let (authorities, trusted) = watch::channel(identity.authorities());
         let work = Task {
-            authorities: identity.authorities(),
-            verifier: Verifier::new(identity, certificates),
+            authorities: trusted,
+            verifier: Verifier::new(identity, certificates).by_clock(certificate_clock),
             registry: registry.clone(),
             recent: Recent::default(),
             fetches: Fetches::new(carrier),
@@ -141,7 +143,17 @@ impl Verification {
         };
         let mut task = JoinSet::new();
         task.spawn(work.run());
-        Self { registry, queue, arrived, checked, clock, counters, _task: task }
+        Self { registry, queue, arrived, checked, clock, counters, authorities, _task: task }
+    }
+
+    /// Other authorities are trusted from now on. Soon, certificates of others are not known any
+    /// more.
+    pub(crate) fn trust(&self, authorities: Authorities) {
+        self.authorities.send_if_modified(|known| {
+            let differ = known.trust() != authorities.trust();
+            *known = authorities;
+            differ
+        });
     }
 
     /// Takes in a message. Verifies nothing itself.

@@ -8,7 +8,7 @@ use kinfolk_core::RegistryView;
 use kinfolk_core::signed::{Attested, Refusal, verify_item};
 use kinfolk_transport::{Authorities, Certificate};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::Checked;
 use super::fetch::{Fetched, Fetches};
@@ -29,7 +29,8 @@ const LOOKED_AT_EVERY: Duration = Duration::from_millis(100);
 
 /// The task with all its state.
 pub(super) struct Task<C> {
-    pub(super) authorities: Authorities,
+    /// Changes when other authorities are trusted.
+    pub(super) authorities: watch::Receiver<Authorities>,
     pub(super) verifier: Verifier,
     pub(super) registry: RegistryView,
     pub(super) recent: Recent,
@@ -46,6 +47,10 @@ impl<C: Carrier> Task<C> {
     /// Runs until the driver ends.
     pub(super) async fn run(mut self) {
         loop {
+            // The sender lives as long as the driver, so an error means that this task ends soon.
+            if self.authorities.has_changed().unwrap_or(false) {
+                self.drop_untrusted().await;
+            }
             let next = self.queue.lock().pop();
             if let Some(job) = next {
                 self.work_on(job).await;
@@ -55,10 +60,27 @@ impl<C: Carrier> Task<C> {
             tokio::select! {
                 // A permit that was given since the look at the queue is kept, so none is missed.
                 () = self.arrived.notified() => {}
+                Ok(()) = self.authorities.changed() => self.authorities.mark_changed(),
                 fetched = self.fetches.next() => self.fetched(fetched).await,
                 () = tokio::time::sleep(LOOKED_AT_EVERY), if waited_for => self.resume_ready(),
             }
         }
+    }
+
+    /// Other authorities are trusted now. Certificates of others do not count any more.
+    async fn drop_untrusted(&mut self) {
+        let authorities = self.authorities.borrow_and_update().clone();
+        let known = self.verifier.certificates().clone();
+        for fingerprint in known.fingerprints() {
+            let certificate = known.get(&fingerprint);
+            if certificate.is_some_and(|certificate| authorities.certificate(certificate.der()).is_err()) {
+                known.remove(&fingerprint);
+            }
+            // Each takes as long as a signature.
+            tokio::task::yield_now().await;
+        }
+        // What was verified a short time ago may have been signed with one of them.
+        self.recent = Recent::default();
     }
 
     /// Verifies some items of a message. When all are verified, passes it to the driver.
@@ -170,7 +192,7 @@ impl<C: Carrier> Task<C> {
         let mut is_valid = true;
         for der in fetched.answer.iter().flatten() {
             self.queue.lock().pay(self.clock.now(), &fetched.peer);
-            match self.authorities.certificate(der) {
+            match self.authorities.borrow().certificate(der) {
                 Ok(certificate) if wanted.remove(&certificate.fingerprint()) => {
                     count(&self.counters.certificates_fetched);
                     self.learn(Arc::new(certificate));

@@ -2,10 +2,9 @@
 
 use kinfolk_core::signed::{Proof, Refusal, Verify};
 use kinfolk_core::{ClusterId, NodeId};
-use kinfolk_transport::NodeIdentity;
+use kinfolk_transport::{NodeIdentity, WallClock};
 
 use super::certificates::Certificates;
-use crate::clock::Clock;
 
 /// Verifies what members of this cluster signed, with their known certificates.
 ///
@@ -14,12 +13,19 @@ use crate::clock::Clock;
 pub struct Verifier {
     cluster: ClusterId,
     certificates: Certificates,
+    clock: WallClock,
 }
 
 impl Verifier {
-    /// Verifies for the cluster of this identity.
+    /// Verifies for the cluster of this identity, by the clock of the system.
     pub fn new(identity: &NodeIdentity, certificates: Certificates) -> Self {
-        Self { cluster: identity.cluster().clone(), certificates }
+        Self { cluster: identity.cluster().clone(), certificates, clock: WallClock::system() }
+    }
+
+    /// The same, by another clock.
+    #[must_use]
+    pub fn by_clock(self, clock: WallClock) -> Self {
+        Self { clock, ..self }
     }
 
     /// The known certificates.
@@ -41,8 +47,8 @@ impl Verify for Verifier {
         if *certificate.node() != signer() {
             return Err(Refusal::WrongName { signer: signer(), named: certificate.node().clone() });
         }
-        // By the clock of the system, as TLS checks it, also where the wall clock is simulated.
-        if !certificate.is_valid_at(Clock::system_since_epoch()) {
+        // By the clock of certificates, as TLS checks it, also where the wall clock is simulated.
+        if !certificate.is_valid_at(self.clock.since_epoch()) {
             return Err(Refusal::NotValidNow { signer: signer() });
         }
         if certificate.verifies(bytes, &proof.signature) {

@@ -13,7 +13,9 @@ use kinfolk_core::{
 use kinfolk_detector::{HealthChecker, HealthConfig, SuspicionRule};
 use kinfolk_gossip::{Carrier, Certificates, Clock, GossipConfig, NoAnswer, Parts, SwimProtocol};
 use kinfolk_swim::{Delivery, Message, NoReply, SwimConfig, codec};
-use kinfolk_transport::{Certificate, ClusterCa, Incoming, NodeIdentity, Peer, Transport, TransportConfig};
+use kinfolk_transport::{
+    Certificate, ClusterCa, Incoming, NodeIdentity, Peer, Transport, TransportConfig, WallClock,
+};
 use parking_lot::Mutex;
 
 /// Longer than any step takes on the slowest machine.
@@ -152,6 +154,7 @@ impl Group {
         let parts = Parts {
             identity,
             certificates: Certificates::default(),
+            certificate_clock: WallClock::system(),
             registry,
             events: events.clone(),
             health,

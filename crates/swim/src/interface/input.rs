@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::signed::Verified;
+use kinfolk_core::signed::{Sign, Verified};
 use kinfolk_core::{About, Cause, Incarnation, NodeAddr, NodeId, NodeStatus};
 
 use bytes::Bytes;
@@ -91,6 +91,10 @@ pub enum Input {
         /// The highest incarnation that this member may take.
         up_to: Incarnation,
     },
+    /// The key of this member was replaced. From now on it signs with the new one. It states itself
+    /// again with a higher incarnation, so that all members have a statement of the new certificate
+    /// before the former one ends.
+    Signer(Signer),
     /// The time of the wall clock. Until the first such input the machine uses the time of its
     /// first statement. The driver reads the clock again from time to time, so that a corrected
     /// clock takes effect while the member runs.
@@ -113,6 +117,17 @@ pub enum Input {
         /// The command.
         command: Command,
     },
+}
+
+/// What signs for this member.
+#[derive(Debug, Clone)]
+pub struct Signer(pub Arc<dyn Sign>);
+
+impl PartialEq for Signer {
+    /// Whether both sign with the key of the same certificate.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.certificate() == other.0.certificate()
+    }
 }
 
 /// Why a request has no answer. This is evidence, and never a verdict by itself.

@@ -46,6 +46,7 @@ impl Owners {
                 self.detection.phi_crossed(cx, &id, cause.reason);
             }
             Input::Reserved { up_to } => self.myself.reserved(cx, up_to),
+            Input::Signer(signer) => self.myself.sign_with(cx, signer.0),
             Input::WallClock { since_epoch } => self.admission.read_clock(cx, since_epoch),
             Input::Command { id, command } => self.command(cx, id, command),
             // `Machine::handle` takes these.

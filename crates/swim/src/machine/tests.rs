@@ -24,6 +24,7 @@ mod probes;
 mod reserve;
 mod return_check;
 mod round_robin;
+mod signer;
 mod statements;
 mod subject_probes;
 mod suspicions;

@@ -210,6 +210,17 @@ impl Myself {
         Some(Accusation { proof: prove(&*self.signer, &unsigned), ..unsigned })
     }
 
+    /// Signs with another key from now on, and states this member again with it. The same key
+    /// changes nothing.
+    pub(crate) fn sign_with(&mut self, cx: &mut Context, signer: Arc<dyn Sign>) {
+        let before = std::mem::replace(&mut self.signer, signer).certificate();
+        let Some(mine) = cx.mine().filter(|_| !cx.has_left()) else { return };
+        // A member that was declared failed states itself when it returns.
+        if before != self.signer.certificate() && !self.return_check.is_pending() {
+            self.restate(cx, mine.incarnation.next(), None, Priority::High);
+        }
+    }
+
     /// Whether a claim of these members, which may be unproved, is answered now. Each is answered
     /// once in some time, and less often if its accusations do not count.
     pub(crate) fn answers_any(&mut self, cx: &mut Context, accusers: &[NodeId], count: bool) -> bool {

@@ -35,6 +35,8 @@ pub struct Certificate {
     /// The first and the last second in which the certificate, its intermediates, and its authority
     /// are valid, in seconds since the Unix epoch.
     validity: (i64, i64),
+    /// The last second of its authority.
+    authority_until: i64,
     /// When the authority issued it, by its own clock: the first second of its own validity.
     issued: i64,
 }
@@ -117,6 +119,7 @@ impl Certificate {
             serial: cert.raw_serial().into(),
             key,
             validity: path.validity,
+            authority_until: path.authority_until,
             issued: check::validity(cert).0,
         })
     }
@@ -126,7 +129,8 @@ impl Certificate {
     pub(super) fn unchecked(name: PeerName, der: &Bytes) -> Self {
         let certs = chain::split(der).expect("a test gives a certificate");
         let (parsed, leaf_der) = &certs[0];
-        let path = Path { intermediates: Vec::new(), validity: check::validity(parsed) };
+        let validity = check::validity(parsed);
+        let path = Path { intermediates: Vec::new(), validity, authority_until: validity.1 };
         Self::of_parsed((parsed, leaf_der), name, der.clone(), &path).expect("a test gives a key")
     }
 
@@ -172,6 +176,11 @@ impl Certificate {
     /// The first second of the certificate's own validity, in seconds since the Unix epoch.
     pub(super) fn issued(&self) -> i64 {
         self.issued
+    }
+
+    /// The last second of the authority that issued it.
+    pub(super) fn authority_until(&self) -> i64 {
+        self.authority_until
     }
 
     /// The cluster that the certificate names.

@@ -27,6 +27,8 @@ pub(super) struct Path {
     pub(super) intermediates: Vec<usize>,
     /// The time in which all certificates on it are valid: the first and the last second.
     pub(super) validity: (i64, i64),
+    /// The last second of the authority.
+    pub(super) authority_until: i64,
 }
 
 /// Whether these bytes are short enough for a certificate with its intermediates.
@@ -74,7 +76,9 @@ pub(super) fn path(
     let mut current = leaf;
     loop {
         if let Some(anchor) = trust.issuer_of(current, on_path.len()) {
-            return Some(Path { intermediates: on_path, validity: both(validity, anchor.validity) });
+            let authority_until = anchor.validity.1;
+            let validity = both(validity, anchor.validity);
+            return Some(Path { intermediates: on_path, validity, authority_until });
         }
         if on_path.len() >= INTERMEDIATES_MAX {
             return None;

@@ -101,8 +101,8 @@ impl NodeIdentity {
     ///
     /// # Errors
     /// [`IdentityError`] as for [`from_pem`](Self::from_pem).
-    pub fn with_trust(&self, ca: &str) -> Result<Self, IdentityError> {
-        Self::from_pem(self.cert_pem(), self.key_pem(), ca)
+    pub fn with_trust(&self, trust: &TrustBundle) -> Result<Self, IdentityError> {
+        Self::from_pem(self.cert_pem(), self.key_pem(), &trust.to_pem())
     }
 
     /// An identity without any check, for tests with certificates that no correct node has.
@@ -151,6 +151,13 @@ impl NodeIdentity {
     /// intermediate or of the authority counts, if it ends earlier.
     pub fn expires_unix_secs(&self) -> i64 {
         self.0.certificate.validity().1
+    }
+
+    /// The last second of the validity of the authority that issued the certificate, directly or over
+    /// intermediates, in seconds since the Unix epoch. Of several with the same name and key, the
+    /// one that is valid for longest.
+    pub fn authority_expires_unix_secs(&self) -> i64 {
+        self.0.certificate.authority_until()
     }
 
     /// Signs in the name of this node.
@@ -225,7 +232,7 @@ mod tests {
     #[test]
     fn authority_expires_after_its_members() {
         let identity = node(&ca("prod"), "db-1");
-        let (own, authority) = (identity.expires_unix_secs(), identity.authority().expires_unix_secs());
+        let (own, authority) = (identity.expires_unix_secs(), identity.authority_expires_unix_secs());
         let left = Duration::from_secs((authority - own).unsigned_abs());
         assert!(authority > own && left > 365 * DAY, "{own}, {authority}");
     }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_transport::{ClusterCa, NodeIdentity, Transport, TransportConfig, TransportError, WallClock};
+use kinfolk_transport::{
+    ClusterCa, NodeIdentity, Transport, TransportConfig, TransportError, TrustBundle, WallClock,
+};
 
 use crate::support::{LONG, ca, config, echo, echo_with, id, issue, peer, soon, until};
 
@@ -87,7 +89,7 @@ async fn authority_is_replaced_in_three_steps() {
     ask(&a, &b).await;
     let both = format!("{}{}", new.cert_pem(), old.cert_pem());
     for node in [&a, &b] {
-        node.rotate(node.identity().with_trust(&both).unwrap()).unwrap();
+        node.rotate(node.identity().with_trust(&TrustBundle::from_pem(&both).unwrap()).unwrap()).unwrap();
     }
     for (node, name) in [(&a, "a"), (&b, "b")] {
         let issued = issue(&new, name);
@@ -97,7 +99,8 @@ async fn authority_is_replaced_in_three_steps() {
         ask(&b, &a).await;
     }
     for node in [&a, &b] {
-        node.rotate(node.identity().with_trust(new.cert_pem()).unwrap()).unwrap();
+        node.rotate(node.identity().with_trust(&TrustBundle::from_pem(new.cert_pem()).unwrap()).unwrap())
+            .unwrap();
     }
     // Who still has a certificate of the old one is turned away.
     let late = echo(&old, "late");
