@@ -1,7 +1,7 @@
-//! `kinfolk ca`: creates the files of a cluster's CA and of its nodes.
+//! `kinfolk ca`: creates, renews, and shows the files of a cluster's CA and of its nodes.
 //!
 //! The file of a key is private from its first byte on. No file is ever overwritten: an
-//! overwritten key cannot be restored.
+//! overwritten key cannot be restored. A renewal keeps the former files.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _, stdout};
@@ -9,9 +9,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kinfolk::ClusterCa;
+use kinfolk::{CertificateInfo, ClusterCa, NodeIdentity};
 
-use crate::cli::{CaArgs, CaCommand, InitArgs, IssueArgs};
+use crate::cli::{CaArgs, CaCommand, InitArgs, IssueArgs, ShowArgs};
 use crate::exit::{Failure, Status};
 
 const CA_CERT: &str = "ca.pem";
@@ -32,6 +32,8 @@ pub(crate) fn run(args: &CaArgs) -> Result<(), Failure> {
     let report = match &args.command {
         CaCommand::Init(args) => init(args)?,
         CaCommand::Issue(args) => issue(args)?,
+        CaCommand::Renew(args) => renew(args)?,
+        CaCommand::Show(args) => show(args)?,
     };
     stdout().write_all(report.as_bytes()).map_err(|error| Failure::output(&error))
 }
@@ -56,24 +58,42 @@ fn init(args: &InitArgs) -> Result<String, Failure> {
     ))
 }
 
-fn issue(args: &IssueArgs) -> Result<String, Failure> {
-    let (ca_cert, ca_key) = (args.dir.join(CA_CERT), args.dir.join(CA_KEY));
-    let ca = ClusterCa::from_pem(&read(&ca_cert)?, &read(&ca_key)?).map_err(|error| {
+/// Reads the CA in a folder.
+fn authority(dir: &Path) -> Result<ClusterCa, Failure> {
+    let (ca_cert, ca_key) = (dir.join(CA_CERT), dir.join(CA_KEY));
+    ClusterCa::from_pem(&read(&ca_cert)?, &read(&ca_key)?).map_err(|error| {
         // The two files are not a CA: damaged, or of two different CAs. What to do: give the folder
         // that `kinfolk ca init` wrote, or restore its files.
-        Failure::new(Status::Identity, format_args!("cannot use the CA in {}: {error}", args.dir.display()))
-    })?;
+        Failure::new(Status::Identity, format_args!("cannot use the CA in {}: {error}", dir.display()))
+    })
+}
+
+/// Signs a certificate for the node, with a new key.
+fn sign(args: &IssueArgs) -> Result<NodeIdentity, Failure> {
     let validity = Duration::from_hours(24) * u32::from(args.days);
     // The CA cannot sign, for example because its own certificate has expired. What to do: make a
     // new CA with `kinfolk ca init`, and issue new certificates to all nodes.
-    let identity = ca.issue(&args.node, validity).map_err(|error| Failure::new(Status::Identity, error))?;
+    authority(&args.dir)?.issue(&args.node, validity).map_err(|error| Failure::new(Status::Identity, error))
+}
+
+/// The paths of a node's certificate and key.
+fn paths(args: &IssueArgs) -> (PathBuf, PathBuf) {
     let out = args.out.as_ref().unwrap_or(&args.dir);
-    let (cert, key) = (out.join(format!("{}.pem", args.node)), out.join(format!("{}-key.pem", args.node)));
+    (out.join(format!("{}.pem", args.node)), out.join(format!("{}-key.pem", args.node)))
+}
+
+fn days(args: &IssueArgs) -> String {
+    if args.days == 1 { "1 day".to_owned() } else { format!("{} days", args.days) }
+}
+
+fn issue(args: &IssueArgs) -> Result<String, Failure> {
+    let (identity, ca_cert) = (sign(args)?, args.dir.join(CA_CERT));
+    let (cert, key) = paths(args);
     write_all(&[
         NewFile { path: key.clone(), mode: PRIVATE, text: identity.key_pem().to_owned() },
         NewFile { path: cert.clone(), mode: PUBLIC, text: identity.cert_pem().to_owned() },
     ])?;
-    let days = if args.days == 1 { "1 day".to_owned() } else { format!("{} days", args.days) };
+    let days = days(args);
     Ok(format!(
         "wrote {cert}: the certificate of {name}, valid for {days}\n\
          wrote {key}: its private key (mode 0600)\n\
@@ -83,6 +103,74 @@ fn issue(args: &IssueArgs) -> Result<String, Failure> {
         ca = ca_cert.display(),
         name = identity.name(),
     ))
+}
+
+/// Writes new files beside the former ones, and then exchanges them. The agent of the node reads
+/// them only once they belong together.
+fn renew(args: &IssueArgs) -> Result<String, Failure> {
+    let (cert, key) = paths(args);
+    let before = shown(&cert)?;
+    let identity = sign(args)?;
+    let name = identity.name().to_string();
+    if before.iter().all(|before| before.name != name) {
+        // The file is the certificate of another node or cluster. What to do: check the folder and
+        // the name, or issue a first certificate with `kinfolk ca issue`.
+        let found = before.first().map_or("", |before| before.name.as_str());
+        let message =
+            format!("{} is the certificate of {found} and not of {name}; check the folder", cert.display());
+        return Err(Failure::new(Status::Identity, message));
+    }
+    let next = |path: &Path, ending: &str| path.with_extension(ending);
+    for path in [&cert, &key] {
+        // A file that an interrupted renewal left behind.
+        let _none = fs::remove_file(next(path, "pem.new"));
+    }
+    write_all(&[
+        NewFile { path: next(&key, "pem.new"), mode: PRIVATE, text: identity.key_pem().to_owned() },
+        NewFile { path: next(&cert, "pem.new"), mode: PUBLIC, text: identity.cert_pem().to_owned() },
+    ])?;
+    for path in [&key, &cert] {
+        let moved = fs::rename(path, next(path, "pem.old"));
+        moved
+            .and_then(|()| fs::rename(next(path, "pem.new"), path))
+            .map_err(|error| refused(path, &error))?;
+    }
+    Ok(format!(
+        "wrote {cert}: the new certificate of {name}, valid for {days}\n\
+         wrote {key}: its new private key (mode 0600)\n\
+         the former files have the ending .old\n\
+         next: copy both to the node; its agent reads them again by itself\n",
+        cert = cert.display(),
+        key = key.display(),
+        days = days(args),
+    ))
+}
+
+/// What the certificates in a file say.
+fn shown(path: &Path) -> Result<Vec<CertificateInfo>, Failure> {
+    CertificateInfo::read_pem(&read(path)?).map_err(|error| {
+        // The file has no certificate, or a damaged one. What to do: give the file of a certificate
+        // in PEM.
+        Failure::new(Status::Identity, format_args!("cannot show {}: {error}", path.display()))
+    })
+}
+
+fn show(args: &ShowArgs) -> Result<String, Failure> {
+    let lines = |info: &CertificateInfo| {
+        let kind = if info.is_authority { "authority" } else { "name" };
+        format!(
+            "{kind:<12} {}\nserial       {}\nissued by    {}\nkey          {}\nvalid from   {}\nvalid until  {}\n\
+             fingerprint  {}\n",
+            info.name,
+            info.serial,
+            info.issuer,
+            info.key,
+            info.valid_from,
+            info.valid_until,
+            info.fingerprint
+        )
+    };
+    Ok(shown(&args.file)?.iter().map(lines).collect::<Vec<String>>().join("\n"))
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

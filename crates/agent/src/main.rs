@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod demo;
 mod exit;
+mod identity_files;
 mod logs;
 #[cfg(feature = "otel")]
 mod otel;

@@ -81,7 +81,8 @@ pub use frame::{
 pub use hello::SERVICE_BYTES_MAX;
 #[cfg(not(kinfolk_loom))]
 pub use identity::{
-    Authorities, Certificate, ClusterCa, IdentityError, NodeIdentity, NodeSigner, PeerName, TrustBundle,
+    Authorities, Certificate, CertificateInfo, ClusterCa, IdentityError, NodeIdentity, NodeSigner, PeerName,
+    TrustBundle,
 };
 pub use peer::{Peer, Target};
 pub use pool::{

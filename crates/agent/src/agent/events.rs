@@ -124,6 +124,8 @@ fn log_of_group(event: &ClusterEvent) {
         E::NodeSettled { node } => {
             tracing::info!(node = %node.id, state = %node.state, "a flapping member is stable again");
         }
+        // The library has logged these already, with what to do.
+        E::CertificateExpires { .. } | E::CertificateExpired { .. } => {}
         // Events arrived faster than this log could be written. What to do: use a higher log level,
         // or read the log faster; `kinfolk members` shows the current state.
         E::EventsDropped { count } => {

@@ -7,6 +7,7 @@ mod event_log;
 mod events;
 mod export;
 mod identity;
+mod reload;
 mod services;
 mod signals;
 mod state;
@@ -30,7 +31,7 @@ use signals::{Action, Signals};
 pub(crate) fn run(args: Box<AgentArgs>) -> Result<(), Failure> {
     trust_store::restart_without();
     let config = AgentConfig::read(args.config.as_deref(), args.settings)?;
-    let identity = identity::read(&config)?;
+    let identity = config.identity_files().read()?;
     // One thread. An idle agent needs a thousandth of a core, and each further thread takes memory
     // of its own. Nothing here computes for longer than a handshake takes, about 1 ms. A failure
     // means that the system refused a file descriptor. What to do: raise the limits of the process
@@ -78,8 +79,9 @@ async fn run_member(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Re
         "started"
     );
     let ttls = services::start(&cluster, config.services.clone());
-    let left = Arc::new(Notify::new());
-    let reload = reload(rotation.clone(), port.as_ref());
+    let (left, hang_up) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let reloading = tokio::spawn(reload::run(cluster.clone(), config.identity_files(), Arc::clone(&hang_up)));
+    let reload = reload(rotation.clone(), port.as_ref(), hang_up);
     let state = AppState::new(cluster.clone(), identity, Arc::clone(&left), (reload, ttls));
     let followed = state.clone();
     let following = tokio::spawn(async move { followed.follow(for_clients).await });
@@ -124,6 +126,7 @@ async fn run_member(config: &AgentConfig, identity: kinfolk::NodeIdentity) -> Re
     // when the member has stopped, and clients of the API get it.
     let _ended = following.await;
     server.stop().await;
+    reloading.abort();
     let _ended = logging.await;
     stopped.and(ended)
 }
@@ -144,10 +147,12 @@ async fn handle_signals(
 }
 
 /// What SIGHUP and `/v1/reload` read again.
-fn reload(rotation: Option<Arc<Rotation>>, port: Option<&TcpPort>) -> Reload {
+fn reload(rotation: Option<Arc<Rotation>>, port: Option<&TcpPort>, identity: Arc<Notify>) -> Reload {
     let access = port.map(TcpPort::access);
     Reload::new(move || {
-        let mut reloaded = Vec::new();
+        // Its own task reads the certificate files, and logs what came of it.
+        identity.notify_one();
+        let mut reloaded = vec!["identity".to_owned()];
         if let Some(rotation) = &rotation {
             rotation.reopen();
             reloaded.push("event_log".to_owned());
@@ -161,11 +166,6 @@ fn reload(rotation: Option<Arc<Rotation>>, port: Option<&TcpPort>) -> Reload {
 
 fn log_reload(state: &AppState) {
     match state.reload() {
-        // SIGHUP arrived, and no setting has a file that can be read again: the agent runs without
-        // --event-log, --http-tokens and --http-cert. What to do: nothing.
-        Ok(reloaded) if reloaded.is_empty() => {
-            tracing::info!("received SIGHUP, but no setting has a file to open or read again");
-        }
         // SIGHUP arrived, and these files were opened or read again. What to do: nothing.
         Ok(reloaded) => tracing::info!(settings = reloaded.join(" "), "received SIGHUP; reloaded"),
         // A file of the HTTP port cannot be used. Its settings stay as they are. What to do: as the

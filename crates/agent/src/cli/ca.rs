@@ -23,6 +23,10 @@ pub(crate) enum CaCommand {
     Init(InitArgs),
     /// Issue a node's certificate and key: NODE.pem and NODE-key.pem
     Issue(IssueArgs),
+    /// Replace a node's certificate and key by new ones; the former get the ending .old
+    Renew(IssueArgs),
+    /// Show what the certificates in a file say: name, serial number, authority, validity, fingerprint
+    Show(ShowArgs),
 }
 
 #[derive(Debug, Args)]
@@ -33,6 +37,13 @@ pub(crate) struct InitArgs {
     /// The cluster's name: 1 to 63 characters; allowed are a-z, 0-9 and '-'
     #[arg(long, value_name = "NAME")]
     pub(crate) cluster: ClusterId,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_TABLE)]
+pub(crate) struct ShowArgs {
+    /// A file with one or more certificates in PEM
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

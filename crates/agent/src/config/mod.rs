@@ -19,6 +19,7 @@ pub(crate) use settings::Settings;
 
 use crate::api::{self, TcpConfig};
 use crate::exit::{Failure, Status};
+use crate::identity_files::IdentityFiles;
 use crate::logs::{LogFormat, LogLevel};
 use form::FilePath;
 use settings::ModeSetting;
@@ -92,6 +93,11 @@ impl AgentConfig {
             tags,
             settings,
         })
+    }
+
+    /// The files of the node's identity.
+    pub(crate) fn identity_files(&self) -> IdentityFiles {
+        IdentityFiles { cert: self.cert.clone(), key: self.key.clone(), ca: self.ca.clone() }
     }
 
     /// The configuration with which the member starts. Settings that are not given keep the

@@ -57,3 +57,48 @@ fn unusable_input_gives_one_line() {
     fs::write(cluster.path("ca.pem"), "junk").unwrap();
     run(&["ca", "issue", &cluster.text("."), "a"]).must_fail(4, &["cannot read the CA certificate"]);
 }
+
+#[test]
+fn renewal_replaces_both_files_and_keeps_the_former() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
+    let read = |name: &str| fs::read_to_string(cluster.path(name)).unwrap();
+    let before = [read("a.pem"), read("a-key.pem")];
+    let renewed = run(&["ca", "renew", &cluster.text("."), "a", "--days", "30"]);
+    renewed.must_succeed();
+    assert!(renewed.stdout.contains("a.test.kinfolk, valid for 30 days"), "{}", renewed.stdout);
+    assert_eq!([read("a.pem.old"), read("a-key.pem.old")], before);
+    assert!(read("a.pem") != before[0] && read("a-key.pem") != before[1]);
+    let mode = fs::metadata(cluster.path("a-key.pem")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    // A second renewal replaces the former files of the first.
+    run(&["ca", "renew", &cluster.text("."), "a"]).must_succeed();
+    assert_ne!(read("a.pem.old"), before[0]);
+    run(&["ca", "renew", &cluster.text("."), "b"]).must_fail(4, &["b.pem", "cannot read"]);
+    fs::copy(cluster.path("a.pem"), cluster.path("b.pem")).unwrap();
+    run(&["ca", "renew", &cluster.text("."), "b"])
+        .must_fail(4, &["a.test.kinfolk and not of b.test.kinfolk"]);
+}
+
+#[test]
+fn show_prints_what_each_certificate_says() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
+    let both = fs::read_to_string(cluster.path("a.pem")).unwrap()
+        + &fs::read_to_string(cluster.path("ca.pem")).unwrap();
+    fs::write(cluster.path("both.pem"), both).unwrap();
+    let shown = run(&["ca", "show", &cluster.text("both.pem")]);
+    shown.must_succeed();
+    let lines: Vec<&str> = shown.stdout.lines().collect();
+    assert_eq!(
+        (lines[0], lines[2], lines[3]),
+        ("name         a.test.kinfolk", "issued by    test.kinfolk", "key          ECDSA P-256")
+    );
+    assert_eq!(lines[8], "authority    test.kinfolk");
+    for (at, word, digits) in [(1, "serial", 40), (6, "fingerprint", 64)] {
+        let (name, value) = lines[at].split_once(' ').unwrap();
+        assert_eq!((name, value.trim().len()), (word, digits), "{}", lines[at]);
+    }
+    assert!(lines[4].starts_with("valid from   20") && lines[5].ends_with(" UTC"), "{lines:?}");
+    run(&["ca", "show", &cluster.text("a-key.pem")]).must_fail(4, &["a-key.pem", "no CERTIFICATE block"]);
+}
