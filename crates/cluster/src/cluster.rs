@@ -1,5 +1,6 @@
 //! A running member. One handle starts, uses, and stops all its parts.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -9,10 +10,12 @@ use kinfolk_core::{
     Rng, Snapshot, Subscription,
 };
 use kinfolk_detector::{Evidence, HealthChecker, SuspicionStatus};
-use kinfolk_gossip::{Clock, GossipError, LeaveReport, OnForgotten, Parts, Reserve, SwimProtocol};
-use kinfolk_transport::{Incoming, Transport, TransportConfig, TransportError, WallClock};
+use kinfolk_gossip::{Clock, GossipError, LeaveReport, OnForgotten, OnRevoked, Parts, Reserve, SwimProtocol};
+use kinfolk_transport::{
+    Incoming, RevokedCertificates, Transport, TransportConfig, TransportError, WallClock,
+};
 use parking_lot::Mutex;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{Notify, OnceCell, watch};
 
 use crate::certificate::{self, CertificateStats};
 use crate::config::{ClusterConfig, JoinPolicy, ShutdownLimits};
@@ -22,6 +25,7 @@ use crate::error::{ClusterError, JoinError};
 use crate::health;
 use crate::join::{self, JoinReport};
 use crate::rejoin::{Rejoin, RejoinLoop};
+use crate::revocations::{self, Folder};
 use crate::services::Usages;
 use crate::shutdown::ShutdownReport;
 use crate::state_dir::{Disk, Opened, StateDir};
@@ -118,13 +122,21 @@ impl Cluster {
         bind: impl FnOnce(TransportConfig) -> Result<(Transport, Incoming), TransportError>,
     ) -> Result<Self, ClusterError> {
         let mut rng = Rng::from_seed(seed);
-        let (transport, incoming) = bind(transport_config(&config))?;
+        let revoked = RevokedCertificates::default();
+        let (transport, incoming) = bind(transport_config(&config, revoked.clone()))?;
         let addr = dialable_addr(&transport).inspect_err(|_| transport.abort())?;
         let (writer, events) = (RegistryWriter::new(), EventBus::new());
         let (registry, registry_end) = (writer.view(), writer.closer());
         let since_epoch = clock.since_epoch();
         let open = |dir| Opened::open(dir, &config.identity, since_epoch, disk);
         let opened = config.state_dir.as_deref().map(open).transpose().inspect_err(|_| transport.abort())?;
+        let in_state_dir = |dir: &PathBuf| Folder::in_state_dir(dir, config.identity.cluster(), disk);
+        let folder = config.state_dir.as_ref().map(in_state_dir);
+        if let Some(folder) = &folder {
+            let kept = folder.load(&config.identity.authorities(), &config.certificate_clock);
+            revocations::set_of(kept, &config.certificate_clock, &revoked);
+        }
+        let revocation_came = Arc::new(Notify::new());
         let at_clock = || Incarnation::at_start(since_epoch, None);
         let incarnation = opened.as_ref().map_or_else(at_clock, |opened| opened.incarnation);
         let about = About { tags: config.tags, services: config.services, ..About::default() };
@@ -146,6 +158,8 @@ impl Cluster {
             identity: config.identity.clone(),
             certificates,
             certificate_clock: config.certificate_clock.clone(),
+            revoked,
+            on_revoked: folder.is_some().then(|| notify_of_revocation(Arc::clone(&revocation_came))),
             registry: writer,
             events: events.clone(),
             health: health.clone(),
@@ -177,6 +191,10 @@ impl Cluster {
         let tasks = TaskSet::default();
         let certificate_clock = config.certificate_clock;
         tasks.add(certificate::watch(transport.clone(), certificate_clock.clone(), events.clone()));
+        if let Some(folder) = folder {
+            let (transport, protocol) = (transport.clone(), protocol.clone());
+            tasks.add(revocations::watch(folder, transport, protocol, revocation_came));
+        }
         let inner = Inner {
             transport,
             protocol,
@@ -435,10 +453,16 @@ fn dialable_addr(transport: &Transport) -> Result<NodeAddr, ClusterError> {
     if addr.is_dialable() { Ok(addr) } else { Err(ClusterError::Advertise { addr }) }
 }
 
-fn transport_config(config: &ClusterConfig) -> TransportConfig {
+/// Wakes the task that keeps revocations in the state directory.
+fn notify_of_revocation(came: Arc<Notify>) -> OnRevoked {
+    OnRevoked::new(move |_| came.notify_one())
+}
+
+fn transport_config(config: &ClusterConfig, revoked: RevokedCertificates) -> TransportConfig {
     let mut transport = TransportConfig::new(config.listen, config.identity.clone());
     transport.advertise = config.advertise;
     transport.pool = config.pool.clone();
+    transport.revoked = revoked;
     transport.certificate_clock = config.certificate_clock.clone();
     transport
 }

@@ -41,6 +41,19 @@ pub enum ClusterError {
     /// The certificate, the key, or an authority cannot be used. Nothing has changed.
     #[error(transparent)]
     Identity(IdentityError),
+    /// All certificates that the revocation covers have ended. Nobody needs it any more.
+    ///
+    /// What to do: nothing. If they should be valid, check the clock.
+    #[error("the revocation covers only certificates that ended {until} s after 1970; check the clock")]
+    RevocationEnded {
+        /// The last second of these certificates, in seconds since the Unix epoch.
+        until: u64,
+    },
+    /// This member keeps 4,096 revocations already.
+    ///
+    /// What to do: replace the authority. Certificates of the former one need no revocation then.
+    #[error("4,096 revocations are kept already; replace the authority instead")]
+    RevocationsFull,
     /// The protocol refused: a setting is out of its range, a broadcast is too large, or the
     /// protocol has stopped.
     #[error(transparent)]

@@ -58,6 +58,7 @@ pub mod metrics;
 mod partition;
 mod record;
 mod rejoin;
+mod revocations;
 mod services;
 mod shutdown;
 mod state_dir;
@@ -91,6 +92,6 @@ pub use kinfolk_select::{Choice, EjectionPolicy, Instance, Pool, Ring, Why};
 pub use kinfolk_swim::{ForgetError, Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};
 pub use kinfolk_transport::{
     AppStream, CertificateInfo, ClusterCa, IdentityError, Listener, NodeIdentity, PeerName, PoolConfig,
-    PoolError, PoolStats, ROTATION_ENDS_WITHIN, Rejection, RequestError, ServiceError, StreamError,
+    PoolError, PoolStats, ROTATION_ENDS_WITHIN, Rejection, RequestError, Revoker, ServiceError, StreamError,
     StreamReader, StreamWriter, TransportError, TransportStats, TrustBundle, WallClock,
 };

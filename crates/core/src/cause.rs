@@ -87,6 +87,8 @@ pub enum Reason {
         /// How many turned out to be true.
         confirmed: u64,
     },
+    /// An authority has revoked the subject's certificate.
+    Revoked,
     /// The subject was suspected and did not refute in time.
     SuspicionExpired {
         /// For how long this member has known of the suspicion.
@@ -164,6 +166,7 @@ impl fmt::Display for Reason {
             Self::Lossy { answered, probes } => {
                 write!(f, "answered {answered} of {probes} probes, as most of its watchers found")
             }
+            Self::Revoked => write!(f, "its certificate is revoked"),
             Self::Reported => write!(f, "reported"),
             Self::FalseAccusations { refuted, confirmed } => {
                 write!(f, "{refuted} of its accusations were refuted, and {confirmed} were true")

@@ -161,6 +161,12 @@ pub enum ClusterEvent {
         /// What is known of it.
         node: Arc<NodeStatus>,
     },
+    /// An authority has revoked certificates of a member. All members close their connections to it,
+    /// and remove it from their views.
+    MemberRevoked {
+        /// The member.
+        id: NodeId,
+    },
     /// The certificate of this member ends soon: in 30, 7, or 1 days. Of a certificate of a short
     /// life, when a third, a tenth, or a thirtieth of it is left.
     CertificateExpires {
@@ -204,6 +210,7 @@ impl ClusterEvent {
             | Self::Broadcast { from: id, .. }
             | Self::NameConflict { id, .. }
             | Self::NodeFlapping { id, .. }
+            | Self::MemberRevoked { id }
             | Self::MemberDistrusted { id, .. } => Some(id),
             Self::PartitionDetected { .. }
             | Self::PartitionHealed { .. }
@@ -315,6 +322,7 @@ mod tests {
             ClusterEvent::NameConflict { id: id(), addr: node().addr, count: 1 },
             ClusterEvent::NodeFlapping { id: id(), returns: 3, quiet: silence },
             ClusterEvent::MemberDistrusted { id: id(), refuted: 5, confirmed: 0 },
+            ClusterEvent::MemberRevoked { id: id() },
         ];
         for event in about_a {
             assert_eq!(event.node(), Some(&id()), "{event:?}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_core::NodeId;
+use kinfolk_core::signed::Revocation;
 use kinfolk_swim::{Delivery, Dial, NoReply, Traffic};
 use kinfolk_transport::{Certificate, Evidence, Need, Peer, RequestError, RequestOptions, Transport};
 
@@ -54,6 +55,10 @@ pub trait Carrier: Clone + Send + Sync + 'static {
     /// The certificate of a member that has an open connection to this one.
     fn certificate_of(&self, id: &NodeId) -> Option<Arc<Certificate>>;
 
+    /// Refuses the certificates that this verified revocation covers from now on, and closes the
+    /// connections of their member.
+    fn revoke(&self, revocation: &Revocation);
+
     /// Sets how late this member is with its own work. The carrier then waits longer before it
     /// closes a connection, because an answer may wait as long in a queue here.
     fn set_lateness(&self, late: Duration);
@@ -78,6 +83,10 @@ impl Carrier for Transport {
 
     fn certificate_of(&self, id: &NodeId) -> Option<Arc<Certificate>> {
         Transport::certificate_of(self, id)
+    }
+
+    fn revoke(&self, revocation: &Revocation) {
+        Transport::revoke(self, revocation.clone());
     }
 
     fn set_lateness(&self, late: Duration) {

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kinfolk_core::signed::Revocation;
 use kinfolk_core::{EventBus, Incarnation, Instant, NodeId, RegistryView};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
 use kinfolk_swim::{
     Command, CommandId, Input, Machine, NoReply, Outcome, Output, RefusedClaim, RefusedJoin, Signer,
     SwimStats,
 };
-use kinfolk_transport::{NodeIdentity, Peer};
+use kinfolk_transport::{NodeIdentity, Peer, RevokedCertificates};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -20,7 +21,7 @@ use crate::clock::Clock;
 use crate::error::date;
 use crate::inbound::{Arrival, Arrivals, PeerRequests, Received};
 use crate::outbox::{End, Outbox};
-use crate::protocol::OnForgotten;
+use crate::protocol::{OnForgotten, OnRevoked};
 use crate::verification::{Admitted, Certificates, Checked, Then, Unchecked, Verification, wire};
 
 /// How often the driver passes the wall clock to the machine. After an operator corrects the clock,
@@ -93,6 +94,11 @@ pub(crate) struct Driver<C, I: Arrivals> {
     /// False while the member is dormant: the driver then declines every message.
     pub awake: watch::Receiver<bool>,
     pub forgotten: Option<OnForgotten>,
+    /// The revocations that the transport and the verification apply.
+    pub revoked: RevokedCertificates,
+    pub on_revoked: Option<OnRevoked>,
+    /// The identity of this member.
+    pub identity: NodeIdentity,
     pub events: EventBus,
     pub health: HealthChecker,
     pub stats: Arc<Mutex<SwimStats>>,
@@ -225,6 +231,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
 
     /// This member has another identity. Returns the input that makes the machine sign with it.
     fn rotate(&mut self, identity: &NodeIdentity) -> Input {
+        self.identity = identity.clone();
         self.verification.trust(identity.authorities());
         // Before the statement: those who receive it ask for the certificate.
         self.certificates.insert(identity.certificate(), &self.registry);
@@ -261,6 +268,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
 
     fn read_wall_clock(&mut self, now: Instant) {
         if now >= self.read_wall_clock_at {
+            self.evict_revoked(now);
             self.read_wall_clock_at = now + WALL_CLOCK_READ_EVERY;
             self.machine.handle(now, Input::WallClock { since_epoch: self.clock.since_epoch() });
         }
@@ -301,6 +309,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                         on_forgotten.call(&id, incarnation);
                     }
                 }
+                Output::Revoked(revocation) => self.revoke(&revocation),
                 Output::Event(event) => self.events.publish(&event),
                 Output::Done { id, outcome } => self.commands.finish(id, outcome),
             }
@@ -308,6 +317,38 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
         // After all outputs: the last of them may have taken the last permit.
         if let Some(input) = self.outbox.back_pressure_begins() {
             self.machine.handle(self.clock.now(), input);
+        }
+    }
+
+    /// A revocation is new here.
+    fn revoke(&mut self, revocation: &Revocation) {
+        self.outbox.revoke(revocation);
+        if let Some(on_revoked) = &self.on_revoked {
+            on_revoked.call(revocation);
+        }
+        self.evict_revoked(self.clock.now());
+        if self.revoked.contains(&self.identity.certificate()) {
+            // An authority has revoked the certificate of this member, for example because its key
+            // was stolen. All other members refuse it. What to do: if the member is to go on, issue
+            // a new certificate with a new key (`kinfolk ca renew`), and replace the files.
+            tracing::error!(
+                node = %revocation.node,
+                "the certificate of this member is revoked, and the other members refuse it; issue a new one and \
+                 replace its files"
+            );
+        }
+    }
+
+    /// Removes the members whose certificate is revoked. It looks again each second: a statement may
+    /// have been verified before the revocation came, or its certificate was not known then.
+    fn evict_revoked(&mut self, now: Instant) {
+        for id in self.revoked.nodes() {
+            let known = self.registry.get(&id).map(|known| known.proof.certificate);
+            let certificate = known.and_then(|fingerprint| self.certificates.get(&fingerprint));
+            if let Some(certificate) = certificate.filter(|certificate| self.revoked.contains(certificate)) {
+                let certificate = certificate.fingerprint();
+                self.machine.handle(now, Input::Evict { id, certificate });
+            }
         }
     }
 

@@ -26,6 +26,6 @@ pub use clock::Clock;
 pub use config::GossipConfig;
 pub use error::{GossipError, JoinRefusal};
 pub use inbound::{Answerer, Arrival, Arrivals};
-pub use protocol::{LeaveReport, OnForgotten, Parts, Reserve, SwimProtocol};
+pub use protocol::{LeaveReport, OnForgotten, OnRevoked, Parts, Reserve, SwimProtocol};
 pub use stats::{GossipQueues, GossipStats};
 pub use verification::{Certificates, Verifier};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_core::Fill;
+use kinfolk_core::signed::Revocation;
 use kinfolk_swim::{CheckId, CodecError, Delivery, Input, Message, NoReply, RequestId, codec};
 use kinfolk_transport::Peer;
 use tokio::sync::{Semaphore, mpsc};
@@ -159,6 +160,11 @@ impl<C: Carrier> Outbox<C> {
         None
     }
 
+    /// The carrier refuses the certificates that this revocation covers.
+    pub(crate) fn revoke(&self, revocation: &Revocation) {
+        self.carrier.revoke(revocation);
+    }
+
     /// Reports to the carrier how late this member is.
     pub(crate) fn set_lateness(&self, late: Duration) {
         self.carrier.set_lateness(late);
@@ -269,6 +275,7 @@ async fn send_one_way<C: Carrier>(
 
 #[cfg(test)]
 mod tests {
+    use kinfolk_core::signed::Revocation;
     use kinfolk_core::{NodeAddr, NodeId};
     use kinfolk_swim::{Dial, Traffic};
     use kinfolk_transport::Certificate;
@@ -292,6 +299,8 @@ mod tests {
         fn certificate_of(&self, _: &NodeId) -> Option<Arc<Certificate>> {
             None
         }
+
+        fn revoke(&self, _: &Revocation) {}
 
         fn set_lateness(&self, _: Duration) {}
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kinfolk_core::signed::Revocation;
 use kinfolk_core::{About, EventBus, Fill, Incarnation, NodeId, NodeStatus, RegistryWriter, Rng};
 use kinfolk_detector::{Evidence, HealthChecker, HealthVerdict, PartitionStatus, SuspicionStatus};
-use kinfolk_swim::{Command, Input, Machine, Outcome, SwimConfig, SwimStats};
-use kinfolk_transport::{NodeIdentity, Peer, WallClock};
+use kinfolk_swim::{Command, CommandId, Input, Machine, Outcome, Revoked, SwimConfig, SwimStats};
+use kinfolk_transport::{NodeIdentity, Peer, RevokedCertificates, WallClock};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -44,6 +45,10 @@ pub struct Parts {
     pub certificates: Certificates,
     /// The clock by which certificates are valid: that of the transport.
     pub certificate_clock: WallClock,
+    /// The revocations that are known at the start, each verified. The transport shares them.
+    pub revoked: RevokedCertificates,
+    /// Receives each revocation that is new here.
+    pub on_revoked: Option<OnRevoked>,
     /// Whether the protocol declines every message until [`SwimProtocol::wake`]. So a member that
     /// left on purpose stays out of the group when its process starts again.
     pub dormant: bool,
@@ -71,6 +76,26 @@ impl OnForgotten {
 impl fmt::Debug for OnForgotten {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnForgotten").finish_non_exhaustive()
+    }
+}
+
+/// A callback for each revocation that is new here. It must not block: the driver waits for it.
+pub struct OnRevoked(Box<dyn Fn(&Revocation) + Send>);
+
+impl OnRevoked {
+    /// Wraps `call`.
+    pub fn new(call: impl Fn(&Revocation) + Send + 'static) -> Self {
+        Self(Box::new(call))
+    }
+
+    pub(crate) fn call(&self, revocation: &Revocation) {
+        (self.0)(revocation);
+    }
+}
+
+impl fmt::Debug for OnRevoked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnRevoked").finish_non_exhaustive()
     }
 }
 
@@ -131,7 +156,7 @@ impl SwimProtocol {
         swim.validate()?;
         assert_eq!(&me.id, parts.identity.id(), "a member starts under the name in its certificate");
         let Parts { registry, events, health, clock, reserve, identity, .. } = parts;
-        let Parts { certificates, certificate_clock, dormant, forgotten, .. } = parts;
+        let Parts { certificates, certificate_clock, revoked, on_revoked, dormant, forgotten, .. } = parts;
         let (id, view) = (me.id.clone(), registry.view());
         let known = view.clone();
         let signer = Arc::new(identity.signer());
@@ -142,6 +167,12 @@ impl SwimProtocol {
             machine.handle(clock.now(), Input::Reserved { up_to });
             wanted
         });
+        machine.handle(clock.now(), Input::WallClock { since_epoch: clock.since_epoch() });
+        for (number, revocation) in revoked.all().into_iter().enumerate() {
+            // Known before the first message. The driver waits for no outcome of these.
+            let id = CommandId(u64::MAX - number as u64);
+            machine.handle(clock.now(), Input::Command { id, command: Command::Revoke(revocation) });
+        }
         let counters = Arc::new(Counters::default());
         certificates.insert(identity.certificate(), &view);
         let verification = Verification::start(
@@ -149,6 +180,7 @@ impl SwimProtocol {
             (view, certificates.clone()),
             carrier.clone(),
             (clock, certificate_clock, Arc::clone(&counters)),
+            revoked.clone(),
         );
         let (outbox, replies) =
             Outbox::new(carrier, config.outbox_max, config.answers_max, Arc::clone(&counters));
@@ -180,6 +212,9 @@ impl SwimProtocol {
             stop: stopped,
             awake: awoken,
             forgotten,
+            revoked,
+            on_revoked,
+            identity: identity.clone(),
             events,
             health,
             stats: Arc::clone(&stats),
@@ -294,6 +329,21 @@ impl SwimProtocol {
     ) -> Result<Arc<NodeStatus>, GossipError> {
         match self.command(Command::Forget { id, remembered }).await? {
             Outcome::Forgotten(forgotten) => Ok(forgotten?),
+            _ => Err(GossipError::Stopped),
+        }
+    }
+
+    /// Keeps a revocation, and sends it to all members. The caller has verified it. Its member is
+    /// removed from the view, here at once.
+    ///
+    /// # Errors
+    /// [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// The revocation may be kept even if the future is dropped.
+    pub async fn revoke(&self, revocation: Revocation) -> Result<Revoked, GossipError> {
+        match self.command(Command::Revoke(revocation)).await? {
+            Outcome::Revoked(revoked) => Ok(revoked),
             _ => Err(GossipError::Stopped),
         }
     }

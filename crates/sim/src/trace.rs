@@ -107,6 +107,7 @@ impl fmt::Display for Gossip<'_> {
                     }
                 }
                 Update::Forget { status, up_to } => write!(f, "forget {} @{up_to}", status.id)?,
+                Update::Revocation(revocation) => write!(f, "revoke {}", revocation.node)?,
                 Update::User(user) => write!(f, "broadcast {} of {}", user.number, user.origin)?,
             }
         }

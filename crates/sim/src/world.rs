@@ -346,6 +346,8 @@ impl World {
             Output::Reserve { .. }
             | Output::RefusedClaim(_)
             | Output::RefusedJoin(_)
+            // No simulated node has a certificate that could be revoked.
+            | Output::Revoked(_)
             // The simulated nodes keep no addresses outside the machine.
             | Output::Forgotten { .. } => {}
             Output::Event(event) => self.event(node, &event),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::signed::simulated::{SimulatedKey, SimulatedKeys};
-use kinfolk_core::signed::{Accusation, Charge, Proof, Sign as _, prove};
+use kinfolk_core::signed::{Accusation, Charge, Covered, Proof, Revocation, Serial, Sign as _, prove};
 use kinfolk_core::{
     About, ClusterId, Condition, Extensions, Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Service,
     ServiceName, Services, Tags, Weight,
@@ -111,6 +111,15 @@ fn accuses(charge: Charge) -> Update {
     Update::Accusation(accusation(charge))
 }
 
+fn serial() -> Serial {
+    Serial::new(&[0x1f; 20]).expect("few bytes")
+}
+
+fn revokes(covered: Covered) -> Update {
+    let unsigned = Revocation { node: id("web-1"), covered, until: 1_800_000_000, proof: Proof::default() };
+    Update::Revocation(Revocation { proof: prove(&keys().authority(), &unsigned), ..unsigned })
+}
+
 /// Messages of each kind, with a name for each.
 fn messages() -> Vec<(&'static str, Message)> {
     use NodeState::{Alive, Failed, Left, Suspect};
@@ -164,6 +173,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("gossip-accusation-port-closed", gossip(vec![accuses(Charge::PortClosed)])),
         ("gossip-forget-failed", gossip(vec![forget(Failed, clock)])),
         ("gossip-forget-left", gossip(vec![forget(Left, Incarnation::new(7))])),
+        ("gossip-revocation-time", gossip(vec![revokes(Covered::IssuedUntil(1_790_000_000))])),
+        ("gossip-revocation-serial", gossip(vec![revokes(Covered::Serial(serial()))])),
         ("join", Message::Join { clock, me: tagged(Alive) }),
         ("welcome-seen", Message::Welcome { clock, reception: Reception::Seen }),
         ("welcome-clocks-differ", Message::Welcome { clock, reception: Reception::ClocksDiffer }),
@@ -282,6 +293,7 @@ fn golden_file_has_every_kind_of_message_and_update() {
     assert!(update(|update| matches!(update, Update::User(_))));
     assert!(update(|update| matches!(update, Update::Forget { .. })));
     assert!(update(|update| matches!(update, Update::Accusation(_))));
+    assert!(update(|update| matches!(update, Update::Revocation(_))));
 }
 
 fn kind(message: &Message) -> u32 {

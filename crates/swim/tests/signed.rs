@@ -178,7 +178,7 @@ fn statuses(message: &Message) -> Vec<&NodeStatus> {
         | Message::Gossip { gossip } => {
             let status = |update| match update {
                 &Update::Node { ref status, .. } | &Update::Forget { ref status, .. } => Some(&**status),
-                &Update::User(_) | &Update::Accusation(_) => None,
+                &Update::User(_) | &Update::Accusation(_) | &Update::Revocation(_) => None,
             };
             gossip.iter().filter_map(status).collect()
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kinfolk_core::NodeAddr;
 
-use crate::identity::NodeIdentity;
+use crate::identity::{NodeIdentity, RevokedCertificates};
 use crate::pool::PoolConfig;
 use crate::quic::PROTOCOLS;
 use crate::wall_clock::WallClock;
@@ -88,6 +88,8 @@ pub struct TransportConfig {
     /// The same limit for one source IP address, so that one address cannot use up `inbound_max`.
     /// Default 256.
     pub inbound_per_ip_max: usize,
+    /// The revocations that are known at the start. Default: none.
+    pub revoked: RevokedCertificates,
     /// The clock by which certificates are valid. Only tests change it.
     #[doc(hidden)]
     pub certificate_clock: WallClock,
@@ -116,6 +118,7 @@ impl TransportConfig {
             inbox_max: 1024,
             inbound_max: 1024,
             inbound_per_ip_max: 256,
+            revoked: RevokedCertificates::default(),
             certificate_clock: WallClock::system(),
             protocols: PROTOCOLS,
         }

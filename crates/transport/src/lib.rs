@@ -82,7 +82,7 @@ pub use hello::SERVICE_BYTES_MAX;
 #[cfg(not(kinfolk_loom))]
 pub use identity::{
     Authorities, Certificate, CertificateInfo, ClusterCa, IdentityError, NodeIdentity, NodeSigner, PeerName,
-    TrustBundle,
+    RevokedCertificates, Revoker, TrustBundle, revocation_pem,
 };
 pub use peer::{Peer, Target};
 pub use pool::{

@@ -38,4 +38,16 @@ impl Disk {
             }),
         }
     }
+
+    /// Runs other work on the disk. `None` if its thread ended without a result.
+    pub(crate) async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        match self {
+            Self::Threaded => tokio::task::spawn_blocking(work).await.ok(),
+            #[cfg(feature = "simulation")]
+            Self::Simulated => {
+                tokio::time::sleep(SIMULATED_WRITE).await;
+                Some(work())
+            }
+        }
+    }
 }

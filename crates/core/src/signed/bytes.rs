@@ -15,7 +15,7 @@ use crate::node::NodeId;
 /// The first bytes of everything that is signed. No other use of the same key begins with them.
 const DOMAIN: &[u8; 16] = b"kinfolk signed 1";
 
-/// The kinds of content that members sign. The number of a kind never changes.
+/// The kinds of content that members and authorities sign. The number of a kind never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -25,6 +25,8 @@ pub enum Kind {
     Broadcast = 2,
     /// An accusation of another member.
     Accusation = 3,
+    /// A revocation of certificates. An authority signs it.
+    Revocation = 4,
 }
 
 /// Something that one member signed.

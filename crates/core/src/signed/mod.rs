@@ -13,6 +13,7 @@ mod accusation;
 mod bytes;
 mod hash;
 mod proof;
+mod revocation;
 mod verify;
 
 #[cfg(any(test, feature = "simulation"))]
@@ -25,4 +26,5 @@ pub use accusation::{Accusation, Charge};
 pub use bytes::{Attested, Kind, is_same};
 pub use hash::{ContentHash, Fingerprint};
 pub use proof::{Proof, Signature};
+pub use revocation::{Covered, Revocation, Serial};
 pub use verify::{Claims, Refusal, Sign, Unverified, Verified, Verify, prove, verify_item};

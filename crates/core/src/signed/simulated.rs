@@ -45,6 +45,19 @@ impl SimulatedKeys {
         SimulatedKey { keys: self.clone(), name }
     }
 
+    /// The key of the cluster's authority. No member has it.
+    pub fn authority(&self) -> SimulatedAuthority {
+        SimulatedAuthority(self.clone())
+    }
+
+    /// Hashes with the key of the authority, whose name no member can have.
+    fn authority_hash(&self, bytes: &[u8]) -> [u8; 8] {
+        let mut hasher = FixedState::with_seed(self.secret).build_hasher();
+        hasher.write(b"<authority>");
+        hasher.write(bytes);
+        hasher.finish().to_be_bytes()
+    }
+
     fn certificate(&self, name: &NodeId) -> Fingerprint {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&self.hash(name, b"certificate"));
@@ -56,6 +69,24 @@ impl SimulatedKeys {
         hasher.write(name.as_str().as_bytes());
         hasher.write(bytes);
         hasher.finish().to_be_bytes()
+    }
+}
+
+/// The key of a simulated cluster's authority.
+#[derive(Debug, Clone)]
+pub struct SimulatedAuthority(SimulatedKeys);
+
+impl Sign for SimulatedAuthority {
+    fn cluster(&self) -> &ClusterId {
+        &self.0.cluster
+    }
+
+    fn certificate(&self) -> Fingerprint {
+        Fingerprint::of(&self.0.authority_hash(b"key"))
+    }
+
+    fn sign_bytes(&self, bytes: &[u8]) -> Signature {
+        Signature::new(&self.0.authority_hash(bytes).repeat(SIGNATURE_BYTES / 8)).unwrap_or_default()
     }
 }
 
@@ -77,6 +108,18 @@ impl Sign for SimulatedKey {
 impl Verify for SimulatedKeys {
     fn cluster(&self) -> &ClusterId {
         &self.cluster
+    }
+
+    fn verify_authority(&self, proof: &Proof, bytes: &[u8]) -> Result<(), Refusal> {
+        let authority = self.authority();
+        if proof.certificate != authority.certificate() {
+            return Err(Refusal::UnknownAuthority { authority: proof.certificate });
+        }
+        if proof.signature == authority.sign_bytes(bytes) {
+            Ok(())
+        } else {
+            Err(Refusal::BadAuthority { authority: proof.certificate })
+        }
     }
 
     fn verify_bytes(&self, signer: &NodeId, proof: &Proof, bytes: &[u8]) -> Result<(), Refusal> {

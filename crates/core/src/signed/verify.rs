@@ -5,7 +5,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::bytes::{Attested, signed_bytes};
+use super::bytes::{Attested, Kind, signed_bytes};
 use super::hash::Fingerprint;
 use super::proof::{Proof, Signature};
 use crate::cluster_id::ClusterId;
@@ -43,6 +43,15 @@ pub trait Verify {
     /// [`Refusal`] with the cause.
     fn verify_bytes(&self, signer: &NodeId, proof: &Proof, bytes: &[u8]) -> Result<(), Refusal>;
 
+    /// Checks that an authority of this cluster made this signature of `bytes`. The proof names it by
+    /// the fingerprint of its public key. By default no authority is known.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the cause.
+    fn verify_authority(&self, proof: &Proof, _bytes: &[u8]) -> Result<(), Refusal> {
+        Err(Refusal::UnknownAuthority { authority: proof.certificate })
+    }
+
     /// Whether exactly this item was verified before, so that its signature need not be checked
     /// again. By default no item was.
     fn is_known(&self, _: &dyn Attested) -> bool {
@@ -73,6 +82,35 @@ pub enum Refusal {
         /// The member that signed.
         signer: NodeId,
     },
+    /// An authority that this member does not trust signed a revocation. An honest member may pass it
+    /// on, while one authority replaces another.
+    ///
+    /// What to do: give the new authority to all members.
+    #[error("the authority with the key {authority} is not trusted here; give it to all members")]
+    UnknownAuthority {
+        /// The fingerprint of the authority's public key.
+        authority: Fingerprint,
+    },
+    /// The signature of a revocation does not match: no authority made it.
+    ///
+    /// What to do: check which program the sender runs. A correct member passes on only what it
+    /// has verified.
+    #[error(
+        "the signature of a revocation does not match the authority with the key {authority}; check the program of \
+         its sender"
+    )]
+    BadAuthority {
+        /// The fingerprint of the authority's public key.
+        authority: Fingerprint,
+    },
+    /// The certificate of the signer is revoked. An honest member may not know that yet.
+    ///
+    /// What to do: nothing. Issue a new certificate if the member is to come back.
+    #[error("the certificate of {signer} is revoked; issue a new one if the member is to come back")]
+    Revoked {
+        /// The member that signed.
+        signer: NodeId,
+    },
     /// The certificate belongs to another member.
     ///
     /// What to do: check which program the sender runs. A correct member passes on only what it
@@ -99,7 +137,13 @@ impl Refusal {
     /// Whether a correct member may have sent the item: it only cannot be verified here and now.
     /// Otherwise the sender forged the item, or did not verify it.
     pub fn is_innocent(&self) -> bool {
-        matches!(self, Self::NoCertificate { .. } | Self::NotValidNow { .. })
+        matches!(
+            self,
+            Self::NoCertificate { .. }
+                | Self::NotValidNow { .. }
+                | Self::UnknownAuthority { .. }
+                | Self::Revoked { .. }
+        )
     }
 }
 
@@ -171,7 +215,10 @@ pub fn verify_item(by: &dyn Verify, item: &dyn Attested) -> Result<(), Refusal> 
     }
     let proof = item.proof();
     let bytes = signed_bytes(by.cluster(), &proof.certificate, item);
-    by.verify_bytes(item.signer(), proof, &bytes)
+    match item.kind() {
+        Kind::Revocation => by.verify_authority(proof, &bytes),
+        Kind::Statement | Kind::Broadcast | Kind::Accusation => by.verify_bytes(item.signer(), proof, &bytes),
+    }
 }
 
 impl<T> Verified<T> {

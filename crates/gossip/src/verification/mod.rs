@@ -30,7 +30,7 @@ use std::sync::Arc;
 use kinfolk_core::signed::{Unverified, Verified};
 use kinfolk_core::{NodeId, RegistryView};
 use kinfolk_swim::{Input, Message, ReplyId, RequestId};
-use kinfolk_transport::{Authorities, Certificate, NodeIdentity, WallClock};
+use kinfolk_transport::{Authorities, Certificate, NodeIdentity, RevokedCertificates, WallClock};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -124,13 +124,14 @@ impl Verification {
         (registry, certificates): (RegistryView, Certificates),
         carrier: C,
         (clock, certificate_clock, counters): (Clock, WallClock, Arc<Counters>),
+        revoked: RevokedCertificates,
     ) -> Self {
         let (queue, arrived) = (Arc::new(Mutex::new(Queue::default())), Arc::new(Notify::new()));
         let (sender, checked) = mpsc::channel(VERIFIED_MAX);
         let (authorities, trusted) = watch::channel(identity.authorities());
         let work = Task {
             authorities: trusted,
-            verifier: Verifier::new(identity, certificates).by_clock(certificate_clock),
+            verifier: Verifier::new(identity, certificates).by_clock(certificate_clock).without(revoked),
             registry: registry.clone(),
             recent: Recent::default(),
             fetches: Fetches::new(carrier),

@@ -70,6 +70,7 @@ impl<C: Carrier> Task<C> {
     /// Other authorities are trusted now. Certificates of others do not count any more.
     async fn drop_untrusted(&mut self) {
         let authorities = self.authorities.borrow_and_update().clone();
+        self.verifier.trust(authorities.clone());
         let known = self.verifier.certificates().clone();
         for fingerprint in known.fingerprints() {
             let certificate = known.get(&fingerprint);
@@ -106,6 +107,10 @@ impl<C: Carrier> Task<C> {
 
     /// Verifies one item. Returns what became of it, and whether that cost a signature.
     fn look_at(&mut self, item: &dyn Attested) -> (Result<Looked, Refusal>, bool) {
+        // First: it may have been verified before the revocation.
+        if self.verifier.is_revoked(item) {
+            return (Ok(Looked::LeftOut), false);
+        }
         if is_known(&self.registry, item) || self.recent.contains(item) {
             return (Ok(Looked::Proved), false);
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kinfolk_core::signed::Revocation;
 use kinfolk_core::{
     ClusterEvent, ClusterId, EventBus, Incarnation, NodeId, NodeState, NodeStatus, RegistryView,
     RegistryWriter, Subscription, Tags,
@@ -85,6 +86,10 @@ impl Carrier for Faulty {
         Carrier::certificate_of(&self.transport, id)
     }
 
+    fn revoke(&self, revocation: &Revocation) {
+        Carrier::revoke(&self.transport, revocation);
+    }
+
     fn set_lateness(&self, late: Duration) {
         Carrier::set_lateness(&self.transport, late);
     }
@@ -155,6 +160,8 @@ impl Group {
             identity,
             certificates: Certificates::default(),
             certificate_clock: WallClock::system(),
+            revoked: transport.revoked(),
+            on_revoked: None,
             registry,
             events: events.clone(),
             health,

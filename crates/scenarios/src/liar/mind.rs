@@ -105,7 +105,7 @@ impl Mind {
             match update {
                 Update::Node { status, .. } => self.hear_of(&mut state, status),
                 Update::Accusation(accusation) => state.keep(accusation),
-                Update::User(_) | Update::Forget { .. } => {}
+                Update::User(_) | Update::Forget { .. } | Update::Revocation(_) => {}
             }
         }
         match message {

@@ -16,6 +16,7 @@ mod mass_crash;
 mod old_state;
 mod partition;
 mod reconnect;
+mod revocation;
 mod rotation;
 mod seeds;
 mod slow_peer;

@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
+use kinfolk_core::signed::Covered;
 use kinfolk_core::{Incarnation, NodeId};
 
 use crate::interface::priority::Priority;
@@ -47,6 +48,7 @@ enum Subject {
     /// An accusation: its subject, and its accuser.
     Accusation(NodeId, NodeId),
     User(NodeId, Incarnation, u64),
+    Revocation(NodeId, Covered),
 }
 
 impl GossipQueue {
@@ -281,6 +283,9 @@ fn subject(update: &Update) -> Subject {
         Update::Node { status, .. } | Update::Forget { status, .. } => Subject::Node(status.id.clone()),
         Update::Accusation(accusation) => {
             Subject::Accusation(accusation.subject.clone(), accusation.accuser.clone())
+        }
+        Update::Revocation(revocation) => {
+            Subject::Revocation(revocation.node.clone(), revocation.covered.clone())
         }
         Update::User(user) => Subject::User(user.origin.clone(), user.instance, user.number),
     }

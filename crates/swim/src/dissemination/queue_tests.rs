@@ -44,6 +44,7 @@ fn names(updates: &[Update]) -> Vec<String> {
         Update::Node { status, .. } => status.id.to_string(),
         Update::User(user) => format!("user-{}", user.number),
         Update::Forget { status, .. } => format!("forget-{}", status.id),
+        Update::Revocation(revocation) => format!("revoked-{}", revocation.node),
         Update::Accusation(accusation) => format!("{}-{}", accusation.accuser, accusation.subject),
     };
     updates.iter().map(name).collect()

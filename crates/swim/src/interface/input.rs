@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk_core::signed::{Sign, Verified};
+use kinfolk_core::signed::{Fingerprint, Revocation, Sign, Verified};
 use kinfolk_core::{About, Cause, Incarnation, NodeAddr, NodeId, NodeStatus};
 
 use bytes::Bytes;
@@ -95,6 +95,14 @@ pub enum Input {
     /// again with a higher incarnation, so that all members have a statement of the new certificate
     /// before the former one ends.
     Signer(Signer),
+    /// The certificate of this member's statement is revoked: the machine removes the member from the
+    /// view. It changes nothing if the member has a statement of another certificate.
+    Evict {
+        /// The member.
+        id: NodeId,
+        /// The fingerprint of the revoked certificate.
+        certificate: Fingerprint,
+    },
     /// The time of the wall clock. Until the first such input the machine uses the time of its
     /// first statement. The driver reads the clock again from time to time, so that a corrected
     /// clock takes effect while the member runs.
@@ -167,6 +175,8 @@ pub enum Command {
     },
     /// Send this payload to all members.
     Broadcast(Bytes),
+    /// Keep this revocation, and send it to all members. The driver has verified it.
+    Revoke(Revocation),
     /// Remove the tombstone of this member here and at all other members.
     Forget {
         /// The name of the member to forget.

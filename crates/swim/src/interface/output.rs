@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use kinfolk_core::signed::Revocation;
 use kinfolk_core::{ClusterEvent, Incarnation, NodeAddr, NodeId, NodeStatus};
 
 use super::delivery::Delivery;
 use super::error::{CommandError, ForgetError};
 use super::input::{CheckId, CommandId, NoReply, ReplyId, RequestId};
+use crate::revocations::Revoked;
 use crate::wire::message::Message;
 
 /// Something for the driver to do. The driver takes outputs in order and never blocks on one.
@@ -70,6 +72,9 @@ pub enum Output {
         /// The highest incarnation that is forgotten. With a higher one it is a member again.
         incarnation: Incarnation,
     },
+    /// A revocation is new here. The driver refuses the certificates that it covers from now on,
+    /// closes the connections of their member, and returns [`Input::Evict`](crate::Input::Evict).
+    Revoked(Revocation),
     /// Report this event to the application.
     Event(ClusterEvent),
     /// A command has ended.
@@ -152,6 +157,8 @@ pub enum Outcome {
     },
     /// The new description is set and waits to be sent, or why it does not.
     Described(Result<(), CommandError>),
+    /// What became of the revocation.
+    Revoked(Revoked),
     /// The broadcast waits to be sent, or why it does not.
     Broadcast(Result<(), CommandError>),
     /// The member is forgotten here and the forget update waits to be sent, with the last known

@@ -118,6 +118,12 @@ pub struct SwimStats {
     /// Forgotten names that are not remembered any more, or never were, because 16,384 are
     /// remembered already.
     pub forgets_dropped: u64,
+    /// Revocations that were new here.
+    pub revocations: u64,
+    /// Members that were removed from the view because their certificate is revoked.
+    pub evicted: u64,
+    /// Revocations that found no room, because 4,096 are kept already.
+    pub revocations_full: u64,
     /// Members that only an exchange of views reported, and that did not answer. They did not enter
     /// the view.
     pub introductions_failed: u64,
@@ -130,6 +136,8 @@ pub struct SwimStats {
     pub declared_failed: bool,
     /// Lifeguard's local health score. 0 is healthy.
     pub local_health: u32,
+    /// Revocations that are kept.
+    pub revocations_kept: usize,
     /// Names that are remembered as forgotten.
     pub forgotten_names: usize,
     /// Updates that wait to be sent.

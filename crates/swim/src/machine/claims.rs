@@ -25,7 +25,7 @@ impl Owners {
         }
         let claims = gossip.iter().filter_map(|update| match update {
             Update::Node { status, .. } => Some(&**status),
-            Update::User(_) | Update::Forget { .. } | Update::Accusation(_) => None,
+            _ => None,
         });
         let mut are_new = cx.members.are_new(claims.clone()).into_iter();
         let mut accused: BTreeSet<&NodeId> = BTreeSet::new();
@@ -52,6 +52,9 @@ impl Owners {
                     if self.receive_accusation(cx, from, accusation) {
                         accused.insert(&accusation.subject);
                     }
+                }
+                Update::Revocation(revocation) => {
+                    self.revoke(cx, revocation, Some(from));
                 }
                 // A higher instance of an origin replaces the lower ones. A false instance far
                 // ahead would make all members ignore the origin's real broadcasts.
@@ -271,6 +274,7 @@ impl Owners {
             return Reception::Seen;
         }
         self.claimed(cx, me, Vec::new(), Spread::AllBut(from));
+        self.send_revocations(cx, me);
         if cx.members.get(from).is_some() { Reception::Seen } else { Reception::Full }
     }
 
@@ -370,6 +374,10 @@ impl Owners {
         }
         cx.absences.note(cx.now, after);
         let failed_at = self.members.changed(cx, after);
+        if failed_at.is_some() && self.detection.updates_returned_member(cx, &after.id) {
+            // It was isolated, and missed the revocations of that time.
+            self.send_revocations(cx, after);
+        }
         if let Some(failed_at) = failed_at.filter(|_| self.members.remembers_forgotten())
             // About four members send the missed forget updates, not the whole group.
             && self.detection.updates_returned_member(cx, &after.id)

@@ -49,6 +49,7 @@ fn due(owners: &mut Owners, cx: &mut Context, timer: &Timer) {
             owners.requests.drop_periodic_sync();
             let Owners { repair, detection, .. } = owners;
             repair.sync_due(cx, || detection.answering_subjects());
+            owners.spread_revocations(cx);
         }
         Timer::Heal if !cx.has_left() => owners.repair.heal_due(cx),
         // A member that has left starts no exchange of views.

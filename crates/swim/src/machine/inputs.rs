@@ -47,6 +47,7 @@ impl Owners {
             }
             Input::Reserved { up_to } => self.myself.reserved(cx, up_to),
             Input::Signer(signer) => self.myself.sign_with(cx, signer.0),
+            Input::Evict { id, certificate } => self.evict(cx, &id, &certificate),
             Input::WallClock { since_epoch } => self.admission.read_clock(cx, since_epoch),
             Input::Command { id, command } => self.command(cx, id, command),
             // `Machine::handle` takes these.
@@ -185,6 +186,10 @@ impl Owners {
             Command::Broadcast(payload) => {
                 let outcome = self.myself.broadcast(cx, payload);
                 cx.done(id, Outcome::Broadcast(outcome));
+            }
+            Command::Revoke(revocation) => {
+                let revoked = self.revoke(cx, &revocation, None);
+                cx.done(id, Outcome::Revoked(revoked));
             }
             Command::Forget { id: member, remembered } => {
                 let Self { members, admission, dissemination, .. } = self;

@@ -21,6 +21,7 @@
 //! | [`Repair`] | exchanges of views |
 //! | [`Report`] | what the application is told, and why |
 //! | [`Accusations`] | who accuses which member, and what that proves |
+//! | [`Revocations`] | the certificates that authorities have revoked |
 //! | [`Requests`] | the open requests and their purposes |
 //!
 //! Each owner's method gets a [`Context`], which has what all owners may use.
@@ -32,6 +33,7 @@ mod due;
 mod facts;
 mod inputs;
 mod replies;
+mod revocations;
 mod start;
 
 use std::sync::Arc;
@@ -54,6 +56,7 @@ use crate::myself::Myself;
 use crate::repair::Repair;
 use crate::report::Report;
 use crate::requests::Requests;
+use crate::revocations::Revocations;
 use back_pressure::BackPressure;
 
 /// The protocol of one member: pure, without a clock, socket, runtime, or random numbers of its
@@ -87,6 +90,7 @@ struct Owners {
     myself: Myself,
     repair: Repair,
     report: Report,
+    revocations: Revocations,
     /// `None` in the papers' modes, which believe every claim.
     accusations: Option<Accusations>,
 }
@@ -164,7 +168,7 @@ impl Machine {
 
     /// The counters and gauges.
     pub fn stats(&self) -> SwimStats {
-        let Owners { dissemination, members, admission, accusations, .. } = &self.owners;
+        let Owners { dissemination, members, admission, accusations, revocations, .. } = &self.owners;
         let (now, jumps) = (self.cx.now, admission.clock_jumps());
         SwimStats {
             clock_jumps_ahead: jumps.ahead,
@@ -174,6 +178,8 @@ impl Machine {
             queued: dissemination.waiting(),
             forgotten_names: members.forgotten_names(),
             forgets_dropped: members.forgets_dropped(),
+            revocations_kept: revocations.len(),
+            revocations_full: revocations.refused_full(),
             claims_refused: admission.refused(),
             distrusted: accusations.as_ref().map_or(0, |accusations| accusations.distrusted(now)),
             broadcasts_dropped: dissemination.broadcasts_dropped(),

@@ -18,6 +18,7 @@ use crate::myself::Myself;
 use crate::repair::{Repair, schedule_heal};
 use crate::report::Report;
 use crate::requests::Requests;
+use crate::revocations::Revocations;
 use crate::roster::Roster;
 use crate::view::View;
 
@@ -67,6 +68,7 @@ pub(super) fn start(
         myself,
         repair,
         report: Report::new(cx.config.flaps),
+        revocations: Revocations::default(),
         accusations,
     };
     if let Change::Applied { after, .. } = owners.members.apply(me) {

@@ -23,6 +23,7 @@ mod pending_verdicts;
 mod probes;
 mod reserve;
 mod return_check;
+mod revocations;
 mod round_robin;
 mod signer;
 mod statements;

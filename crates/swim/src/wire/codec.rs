@@ -109,6 +109,8 @@ fn check_gossip(gossip: &[Update], len: usize) -> Result<(), CodecError> {
             rule(user.payload.len() <= USER_PAYLOAD_MAX, "a broadcast in it is larger than 1,024 bytes")
         }
         Update::Accusation(accusation) => check_accusation(accusation),
+        // Its types hold all rules.
+        Update::Revocation(_) => Ok(()),
         Update::Forget { status, up_to } => {
             rule(
                 *up_to <= status.incarnation && !status.state.is_member(),
@@ -135,7 +137,7 @@ fn rule(holds: bool, broken: &'static str) -> Result<(), CodecError> {
 mod tests {
     use std::sync::Arc;
 
-    use kinfolk_core::signed::{Charge, Fingerprint, Proof, Signature};
+    use kinfolk_core::signed::{Charge, Covered, Fingerprint, Proof, Revocation, Serial, Signature};
     use kinfolk_core::{
         About, Condition, Extensions, Incarnation, NodeAddr, NodeId, NodeState, Note, Service, ServiceName,
         Services, Tags, Weight,
@@ -205,7 +207,22 @@ mod tests {
             let status = status.with_state(NodeState::Failed).without_description();
             Update::Forget { up_to: status.incarnation, status: Arc::new(status) }
         });
-        prop_oneof![node, user, forget, any_accusation().prop_map(Update::Accusation)]
+        let accusation = any_accusation().prop_map(Update::Accusation);
+        prop_oneof![node, user, forget, accusation, any_revocation().prop_map(Update::Revocation)]
+    }
+
+    fn any_revocation() -> impl Strategy<Value = Revocation> {
+        let serial = prop::collection::vec(any::<u8>(), 1..=32);
+        let covered = prop_oneof![
+            any::<u64>().prop_map(Covered::IssuedUntil),
+            serial.prop_map(|bytes| Covered::Serial(Serial::new(&bytes).unwrap())),
+        ];
+        ("[a-z]{1,8}", covered, any::<u64>()).prop_map(|(node, covered, until)| Revocation {
+            node: NodeId::new(&node).unwrap(),
+            covered,
+            until,
+            proof: Proof::default(),
+        })
     }
 
     fn any_accusation() -> impl Strategy<Value = Accusation> {

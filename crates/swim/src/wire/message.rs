@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kinfolk_core::signed::{Accusation, Attested, Claims, Kind, Proof};
+use kinfolk_core::signed::{Accusation, Attested, Claims, Kind, Proof, Revocation};
 use kinfolk_core::{Incarnation, NodeId, NodeStatus};
 use serde::{Deserialize, Serialize};
 
@@ -211,6 +211,8 @@ pub enum Update {
     /// A member accuses another one (`Mode::Verified`). Suspicions and failures follow from these
     /// alone.
     Accusation(Accusation),
+    /// An authority has revoked certificates of a member.
+    Revocation(#[serde(serialize_with = "updates::as_bytes")] Revocation),
 }
 
 /// A broadcast of an application to all members. Each member passes it on once.
@@ -250,12 +252,13 @@ impl Attested for UserMessage {
 }
 
 impl Update {
-    /// What a member signed in it.
+    /// What a member signed in it, or an authority.
     pub fn item(&self) -> &dyn Attested {
         match self {
             Self::Node { status, .. } | Self::Forget { status, .. } => &**status,
             Self::User(message) => message,
             Self::Accusation(accusation) => accusation,
+            Self::Revocation(revocation) => revocation,
         }
     }
 }

@@ -2,9 +2,11 @@
 //! writes each new kind as its number and a string of bytes.
 
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{EnumAccess, SeqAccess, VariantAccess as _, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::{DeserializeOwned, EnumAccess, SeqAccess, VariantAccess as _, Visitor};
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::message::Update;
 
@@ -59,6 +61,10 @@ impl<'de> Deserialize<'de> for Slot {
                         Update::Forget { status, up_to }
                     }
                     3 => Update::Accusation(content.newtype_variant()?),
+                    4 => {
+                        let InBytes(revocation) = content.newtype_variant()?;
+                        Update::Revocation(revocation)
+                    }
                     _ => {
                         let Skipped = content.newtype_variant()?;
                         return Ok(Slot(None));
@@ -70,6 +76,36 @@ impl<'de> Deserialize<'de> for Slot {
 
         // Postcard does not look at the names.
         deserializer.deserialize_enum("Update", &[], One)
+    }
+}
+
+/// Encodes the content of a kind that an earlier version does not know: as a string of bytes, which
+/// that version skips.
+pub(super) fn as_bytes<T: Serialize, S: Serializer>(content: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(&postcard::to_stdvec(content).map_err(S::Error::custom)?)
+}
+
+/// The content of such a kind.
+struct InBytes<T>(T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for InBytes<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes<T>(PhantomData<T>);
+
+        impl<T: DeserializeOwned> Visitor<'_> for Bytes<T> {
+            type Value = InBytes<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string of bytes with an update in it")
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<InBytes<T>, E> {
+                // Bytes after it are fields of a later version.
+                postcard::take_from_bytes(bytes).map(|(content, _)| InBytes(content)).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_bytes(Bytes(PhantomData))
     }
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kinfolk_core::signed::{Fingerprint, Signature};
+use kinfolk_core::signed::{Fingerprint, Proof, Refusal, Revocation, Signature, Verify, verify_item};
 use kinfolk_core::{ClusterId, NodeId};
 use x509_parser::certificate::X509Certificate;
 
 use super::chain::{self, Path};
 use super::keys::{KeyKind, PublicKey};
-use super::{IdentityError, PeerName, TrustBundle, check};
+use super::{IdentityError, PeerName, TrustBundle, check, revocation};
 
 /// The authorities of one cluster: what a node needs to check the certificates of the other nodes.
 /// Cloning is cheap.
@@ -74,6 +74,37 @@ impl Authorities {
         self.certificate_from(&Bytes::copy_from_slice(der))
     }
 
+    /// Whether a trusted authority made this signature of a revocation, of which `bytes` are the
+    /// signed ones.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownAuthority`] or [`Refusal::BadAuthority`].
+    pub fn verify_authority(&self, proof: &Proof, bytes: &[u8]) -> Result<(), Refusal> {
+        let authority = proof.certificate;
+        let key = self.trust().key(&authority).ok_or(Refusal::UnknownAuthority { authority })?;
+        if key.verifies(bytes, proof.signature.as_bytes()) {
+            Ok(())
+        } else {
+            Err(Refusal::BadAuthority { authority })
+        }
+    }
+
+    /// Reads the text of a revocation, as `kinfolk ca revoke` writes it, and verifies it.
+    ///
+    /// # Errors
+    /// [`IdentityError::BadRevocation`] if it is not one, [`IdentityError::WrongCluster`] if it is
+    /// for another cluster, and [`IdentityError::UntrustedRevocation`] if no trusted authority
+    /// signed it.
+    pub fn revocation(&self, text: &str) -> Result<Revocation, IdentityError> {
+        let (found, revocation) = revocation::read(text)?;
+        if found != *self.cluster() {
+            return Err(IdentityError::WrongCluster { expected: self.cluster().clone(), found });
+        }
+        let verified = verify_item(self, &revocation);
+        verified.map_err(|refusal| IdentityError::UntrustedRevocation { cause: refusal.to_string() })?;
+        Ok(revocation)
+    }
+
     /// As [`certificate`](Self::certificate), without copying the bytes.
     pub(crate) fn certificate_from(&self, der: &Bytes) -> Result<Certificate, IdentityError> {
         let certs = chain::split(der)?;
@@ -101,6 +132,21 @@ impl Authorities {
         // The cluster's name is shared by all certificates.
         let name = PeerName::new(name.node, cluster.clone());
         Certificate::of_parsed((leaf, leaf_der), name, der, &path)
+    }
+}
+
+/// Verifies revocations alone. A statement of a member needs its certificate.
+impl Verify for Authorities {
+    fn cluster(&self) -> &ClusterId {
+        Self::cluster(self)
+    }
+
+    fn verify_bytes(&self, signer: &NodeId, proof: &Proof, _: &[u8]) -> Result<(), Refusal> {
+        Err(Refusal::NoCertificate { signer: signer.clone(), certificate: proof.certificate })
+    }
+
+    fn verify_authority(&self, proof: &Proof, bytes: &[u8]) -> Result<(), Refusal> {
+        Self::verify_authority(self, proof, bytes)
     }
 }
 

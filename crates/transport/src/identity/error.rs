@@ -191,6 +191,22 @@ pub enum IdentityError {
         /// The time of the check (UTC).
         now: String,
     },
+    /// The text is not a revocation.
+    ///
+    /// What to do: give the file that `kinfolk ca revoke` wrote.
+    #[error("cannot read the revocation: {cause}; give the file that `kinfolk ca revoke` wrote")]
+    BadRevocation {
+        /// What is wrong with the text.
+        cause: String,
+    },
+    /// No authority that this node trusts signed the revocation. Nothing has changed.
+    ///
+    /// What to do: revoke with the authority of this cluster.
+    #[error("the revocation is not signed by an authority of this cluster: {cause}")]
+    UntrustedRevocation {
+        /// Why its signature does not count.
+        cause: String,
+    },
     /// The cryptographic library cannot create or sign a certificate.
     ///
     /// What to do: check that the system has entropy, then try again.

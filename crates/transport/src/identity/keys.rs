@@ -15,7 +15,7 @@ use aws_lc_rs::signature::{
     KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
     VerificationAlgorithm,
 };
-use kinfolk_core::signed::Signature;
+use kinfolk_core::signed::{Fingerprint, Signature};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::public_key::PublicKey as ParsedKey;
 
@@ -213,6 +213,11 @@ impl PublicKey {
     /// The key of `cert`, whose kind is known.
     pub(super) fn of_certificate(kind: KeyKind, cert: &X509Certificate<'_>) -> Self {
         Self { kind, bytes: cert.public_key().subject_public_key.data.as_ref().into() }
+    }
+
+    /// The SHA-256 of the key's bytes. It stays the same when the certificate is renewed.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.bytes)
     }
 
     /// Whether this key made this signature of a member's statement.

@@ -11,6 +11,7 @@ mod info;
 mod keys;
 mod name;
 mod node;
+mod revocation;
 mod signer;
 #[cfg(test)]
 mod tests;
@@ -23,5 +24,6 @@ pub use info::CertificateInfo;
 pub use name::PeerName;
 pub(crate) use name::{cluster_name, name_suffix};
 pub use node::NodeIdentity;
+pub use revocation::{RevokedCertificates, Revoker, revocation_pem};
 pub use signer::NodeSigner;
 pub use trust::TrustBundle;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use kinfolk_core::ClusterId;
+use kinfolk_core::signed::Fingerprint;
 use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
 
@@ -111,6 +112,11 @@ impl TrustBundle {
     pub(super) fn issuer_of(&self, cert: &X509Certificate<'_>, depth: usize) -> Option<&Anchor> {
         let signed = self.0.iter().filter(|anchor| anchor.allows(depth) && anchor.has_signed(cert));
         signed.max_by_key(|anchor| anchor.validity.1)
+    }
+
+    /// The public key of an authority with this fingerprint.
+    pub(super) fn key(&self, fingerprint: &Fingerprint) -> Option<&PublicKey> {
+        self.0.iter().map(|anchor| &anchor.key).find(|key| key.fingerprint() == *fingerprint)
     }
 
     /// Checks that an authority that names a cluster names this one.

@@ -37,10 +37,12 @@ pub(super) enum CloseCode {
     NoRoom = 9,
     /// The peer's certificate has expired since the handshake.
     Expired = 10,
+    /// An authority has revoked the peer's certificate.
+    Revoked = 11,
 }
 
 impl CloseCode {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Unused,
         Self::Leave,
         Self::Superseded,
@@ -52,6 +54,7 @@ impl CloseCode {
         Self::Overdue,
         Self::NoRoom,
         Self::Expired,
+        Self::Revoked,
     ];
 
     /// The code in a peer's close. `None` for a code that only a later release knows.
@@ -75,6 +78,7 @@ impl CloseCode {
             Self::Stopped => "the program has stopped",
             Self::Overdue => "the requests on it did not end in time",
             Self::NoRoom => "it has no room for another connection of this kind",
+            Self::Revoked => "this node's certificate is revoked; issue a new one if it is to come back",
             Self::Expired => "this node's certificate has expired; renew it",
         }
     }

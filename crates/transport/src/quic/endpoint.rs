@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kinfolk_core::signed::Revocation;
 use kinfolk_core::{Fill, NodeAddr, NodeId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -30,7 +31,7 @@ use crate::config::TransportConfig;
 use crate::error::TransportError;
 use crate::frame;
 use crate::hello;
-use crate::identity::{Certificate, NodeIdentity};
+use crate::identity::{Certificate, NodeIdentity, RevokedCertificates};
 use crate::peer::{Peer, Target};
 use crate::pool::{CloseReason, Connection as _, ConnectionPool, Lane, Route, Side, Taken};
 use crate::request::{Ending, Phase, RequestError, RequestOptions};
@@ -325,6 +326,19 @@ impl Transport {
         add(&hub.counters.rotations, 1);
         tokio::spawn(replace::run(Arc::downgrade(hub)));
         Ok(())
+    }
+
+    /// Refuses the certificates that this verified revocation covers, and closes the connections of
+    /// their node.
+    pub fn revoke(&self, revocation: Revocation) {
+        let hub = &self.0.hub;
+        hub.config.revoked.insert(hub.credentials.clock().since_epoch().as_secs(), revocation);
+        hub.close_revoked();
+    }
+
+    /// The revocations that this transport applies.
+    pub fn revoked(&self) -> RevokedCertificates {
+        self.0.hub.config.revoked.clone()
     }
 
     /// Ends the transport gracefully, within `limit`. Calling it again does no harm.

@@ -123,6 +123,10 @@ impl Hub {
         let peer = PeerConnection::new(id, certificate, lane, handle, facts, &self.config);
         self.connections.lock().insert(id, peer.clone());
         tokio::spawn(serve::run(Arc::clone(self), peer.clone(), streams, side));
+        if self.config.revoked.contains(peer.certificate()) {
+            // `close_revoked` may have run before this connection was in the list.
+            peer.close_with(CloseCode::Revoked);
+        }
         if self.stage() == Stage::Stopped {
             // `close_connections` may have run before this connection was in the list.
             peer.close_with(CloseCode::Stopped);
@@ -146,6 +150,11 @@ impl Hub {
         if node == self.id() {
             return Err((CloseCode::OwnName, DialError::OwnName));
         }
+        if self.config.revoked.contains(&certificate) {
+            let reason =
+                format!("the certificate of {node} is revoked; issue a new one if it is to come back");
+            return Err((CloseCode::Revoked, DialError::PeerRefused { reason }));
+        }
         if expected.is_some_and(|expected| expected != node) {
             return Err((CloseCode::WrongPeer, DialError::WrongPeer { found: node.clone() }));
         }
@@ -164,6 +173,17 @@ impl Hub {
     pub(super) fn connections(&self) -> Vec<PeerConnection> {
         // Copied, so that no call into QUIC happens while the lock is held.
         self.connections.lock().values().cloned().collect()
+    }
+
+    /// Closes the connections of peers whose certificate is revoked.
+    pub(super) fn close_revoked(&self) {
+        for conn in self.connections() {
+            if self.config.revoked.contains(conn.certificate()) {
+                let text = format!("the certificate of {} is revoked", conn.peer());
+                self.refusals.is_revoked(conn.source(), &text);
+                conn.close_with(CloseCode::Revoked);
+            }
+        }
     }
 
     /// Closes every connection with this code.

@@ -77,7 +77,13 @@ pub(super) fn ending(error: connection::Error) -> Ending {
                 (true, Some(CloseCode::Stopped)) => Ending::Stopped,
                 (
                     true,
-                    Some(CloseCode::WrongPeer | CloseCode::OwnName | CloseCode::BadName | CloseCode::Expired),
+                    Some(
+                        CloseCode::WrongPeer
+                        | CloseCode::OwnName
+                        | CloseCode::BadName
+                        | CloseCode::Expired
+                        | CloseCode::Revoked,
+                    ),
                 ) => Ending::Refused { reason },
                 (true, Some(CloseCode::Unused | CloseCode::Superseded | CloseCode::Unresponsive)) => {
                     Ending::Unused { reason }

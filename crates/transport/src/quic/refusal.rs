@@ -159,6 +159,17 @@ impl Refusals {
         warn!(%source, withheld, "closed the connection with {source}: {text}");
     }
 
+    /// Counts and logs that the certificate of a peer was revoked. This node ends the connection.
+    pub(super) fn is_revoked(&self, source: Option<SocketAddr>, text: &dyn fmt::Display) {
+        add(&self.counters.refused_other, 1);
+        let Some(withheld) = self.line_allowed() else { return };
+        let source = source.map_or_else(|| "an unknown address".to_owned(), |source| source.to_string());
+        // An authority has revoked the certificate of a peer, and this node closed a connection to
+        // it. `withheld` counts the lines of refusals since the last one that were not logged. What
+        // to do: nothing. If the member is to come back, issue a new certificate to it.
+        warn!(%source, withheld, "closed the connection with {source}: {text}");
+    }
+
     /// Counts and logs that the peer refused this node's name after the handshake.
     pub(super) fn name_refused_by_peer(
         &self,

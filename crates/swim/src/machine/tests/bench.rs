@@ -220,6 +220,7 @@ fn line(output: &Output) -> String {
         Output::RefusedClaim(claim) => format!("refused {} of {}", claim.about, claim.from),
         Output::RefusedJoin(join) => format!("refused the join of {}", join.from),
         Output::Forgotten { id, incarnation } => format!("forgotten {id} up to {incarnation:?}"),
+        Output::Revoked(revocation) => format!("revoked {}", revocation.node),
         Output::Event(event) => format!("event {}", short_event(event)),
         Output::Done { outcome, .. } => format!("done {outcome:?}"),
     }
@@ -262,6 +263,7 @@ fn updates(gossip: &[Update]) -> String {
         Update::Node { status, accusers } => {
             format!("{} {:?} {} by {accusers:?}", status.id, status.incarnation, status.state)
         }
+        Update::Revocation(revocation) => format!("revoke {}", revocation.node),
         Update::User(user) => format!("user {} {}", user.origin, user.number),
         Update::Accusation(accusation) => {
             let Accusation { subject, incarnation, accuser, charge, .. } = accusation;

@@ -104,7 +104,7 @@ fn items(message: &Message) -> (Vec<NodeStatus>, Vec<UserMessage>) {
                         nodes.push(NodeStatus::clone(status));
                     }
                     Update::User(user) => users.push(user.clone()),
-                    Update::Accusation(_) => {}
+                    Update::Accusation(_) | Update::Revocation(_) => {}
                 }
             }
         }

@@ -144,7 +144,7 @@ fn clock_set_back_replaces_claims_of_wrong_clock() {
         let sent = bench.machine.queue().take(0, 4_096, 3, 9);
         sent.into_iter().find_map(|update| match update {
             Update::User(message) => Some(message.instance.get()),
-            Update::Node { .. } | Update::Forget { .. } | Update::Accusation(_) => None,
+            _ => None,
         })
     };
 
