@@ -1,4 +1,4 @@
-//! `kinfolk ca`: creates, renews, and shows the files of a cluster's CA and of its nodes.
+//! `kinfolk ca`: creates, renews, revokes, and shows the files of a cluster's CA and of its nodes.
 //!
 //! The file of a key is private from its first byte on. No file is ever overwritten: an
 //! overwritten key cannot be restored. A renewal keeps the former files.
@@ -9,9 +9,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kinfolk::{CertificateInfo, ClusterCa, NodeIdentity};
+use kinfolk::{CertificateInfo, ClusterCa, Covered, NodeIdentity, Revoker};
 
-use crate::cli::{CaArgs, CaCommand, InitArgs, IssueArgs, ShowArgs};
+use crate::cli::{CaArgs, CaCommand, InitArgs, IssueArgs, RevokeArgs, ShowArgs};
 use crate::exit::{Failure, Status};
 
 const CA_CERT: &str = "ca.pem";
@@ -33,6 +33,7 @@ pub(crate) fn run(args: &CaArgs) -> Result<(), Failure> {
         CaCommand::Init(args) => init(args)?,
         CaCommand::Issue(args) => issue(args)?,
         CaCommand::Renew(args) => renew(args)?,
+        CaCommand::Revoke(args) => revoke(args)?,
         CaCommand::Show(args) => show(args)?,
     };
     stdout().write_all(report.as_bytes()).map_err(|error| Failure::output(&error))
@@ -143,6 +144,34 @@ fn renew(args: &IssueArgs) -> Result<String, Failure> {
         cert = cert.display(),
         key = key.display(),
         days = days(args),
+    ))
+}
+
+/// Writes a revocation. It changes nothing by itself: a running member must receive it.
+fn revoke(args: &RevokeArgs) -> Result<String, Failure> {
+    let dir = args.dir.display();
+    let (cert, key) = (read(&args.dir.join(CA_CERT))?, read(&args.dir.join(CA_KEY))?);
+    let revoker = Revoker::from_pem(&cert, &key, args.cluster.as_ref()).map_err(|error| {
+        // The two files are not a CA, or its name does not say the cluster. What to do: give the
+        // folder of the CA; for one that `kinfolk ca init` did not make, add --cluster.
+        Failure::new(
+            Status::Identity,
+            format_args!("cannot revoke with the CA in {dir}: {error}; for a CA of your own, add --cluster"),
+        )
+    })?;
+    let covered = args.serial.clone().map(Covered::Serial);
+    let text = revoker.revoke(&args.node, covered, None);
+    let file = args.out.clone().unwrap_or_else(|| args.dir.join(format!("{}.revoked.pem", args.node)));
+    write_all(&[NewFile { path: file.clone(), mode: PUBLIC, text }])?;
+    let which = match &args.serial {
+        Some(_) => "one certificate".to_owned(),
+        None => "all certificates that were issued before now".to_owned(),
+    };
+    Ok(format!(
+        "wrote {file}: it revokes {which} of {node}\n\
+         next: put it into the folder `revoked` of the state directory of any running member; it reaches all others\n",
+        file = file.display(),
+        node = args.node,
     ))
 }
 

@@ -79,6 +79,7 @@ pub use shutdown::{Phase, PhaseOutcome, PhaseReport, ShutdownReport};
 pub use state_dir::StateError;
 pub use stats::ClusterStats;
 
+pub use kinfolk_core::signed::{Covered, Serial};
 pub use kinfolk_core::{
     About, Cause, ClusterEvent, ClusterId, Condition, Health, Incarnation, NameError, NodeAddr, NodeId,
     NodeState, NodeStatus, OfferError, Reason, RegistryCloser, RegistryView, RegistryWriter, Service,

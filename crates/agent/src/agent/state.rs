@@ -25,6 +25,7 @@ pub(super) async fn log(cluster: &Cluster, event_log_lost: u64) {
         local_health = swim.local_health,
         queued = swim.queued,
         connections = stats.pool.total,
+        revocations = swim.revocations_kept,
         certificate_expires_in_secs = stats.certificate.expires_in_secs,
         probes = swim.probes,
         probes_failed = swim.probes_failed,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use kinfolk::{ClusterId, NodeId};
+use kinfolk::{ClusterId, NodeId, Serial};
 
 use crate::exit::STATUS_TABLE;
 
@@ -25,6 +25,8 @@ pub(crate) enum CaCommand {
     Issue(IssueArgs),
     /// Replace a node's certificate and key by new ones; the former get the ending .old
     Renew(IssueArgs),
+    /// Revoke a node's certificates: write a statement of the CA, for any running member
+    Revoke(RevokeArgs),
     /// Show what the certificates in a file say: name, serial number, authority, validity, fingerprint
     Show(ShowArgs),
 }
@@ -37,6 +39,37 @@ pub(crate) struct InitArgs {
     /// The cluster's name: 1 to 63 characters; allowed are a-z, 0-9 and '-'
     #[arg(long, value_name = "NAME")]
     pub(crate) cluster: ClusterId,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_TABLE)]
+pub(crate) struct RevokeArgs {
+    /// The folder with ca.pem and ca-key.pem
+    pub(crate) dir: PathBuf,
+    /// The node's name
+    pub(crate) node: NodeId,
+    /// Revoke only the certificate with this serial number, as `kinfolk ca show` prints it
+    /// [default: all certificates that were issued to the node before now]
+    #[arg(long, value_name = "HEX", value_parser = serial)]
+    pub(crate) serial: Option<Serial>,
+    /// The cluster's name, if the CA was not made by `kinfolk ca init`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: Option<ClusterId>,
+    /// The file to write [default: DIR/NODE.revoked.pem]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Reads a serial number in hexadecimal digits.
+fn serial(text: &str) -> Result<Serial, String> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
+    let byte =
+        |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes: Option<Vec<u8>> =
+        digits.chunks(2).map(|pair| byte(pair).filter(|_| pair.len() == 2)).collect();
+    bytes
+        .and_then(|bytes| Serial::new(&bytes))
+        .ok_or_else(|| "give 2 to 64 hexadecimal digits, as `kinfolk ca show` prints them".to_owned())
 }
 
 #[derive(Debug, Args)]

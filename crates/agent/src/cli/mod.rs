@@ -17,7 +17,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use agent::AgentArgs;
-pub(crate) use ca::{CaArgs, CaCommand, InitArgs, IssueArgs, ShowArgs};
+pub(crate) use ca::{CaArgs, CaCommand, InitArgs, IssueArgs, RevokeArgs, ShowArgs};
 pub(crate) use change::{EventArgs, ListTagsArgs, ReloadArgs, ReportArgs, TagsArgs, TagsCommand};
 pub(crate) use connect::ConnectArgs;
 pub(crate) use demo::DemoArgs;

@@ -102,3 +102,20 @@ fn show_prints_what_each_certificate_says() {
     assert!(lines[4].starts_with("valid from   20") && lines[5].ends_with(" UTC"), "{lines:?}");
     run(&["ca", "show", &cluster.text("a-key.pem")]).must_fail(4, &["a-key.pem", "no CERTIFICATE block"]);
 }
+
+#[test]
+fn revocation_is_written_once_and_needs_the_authority() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
+    run(&["ca", "revoke", &cluster.text("."), "a"]).must_succeed();
+    run(&["ca", "revoke", &cluster.text("."), "a"]).must_fail(1, &["a.revoked.pem", "not overwritten"]);
+    let shown = run(&["ca", "show", &cluster.text("a.pem")]).stdout;
+    let serial = shown.lines().find_map(|line| line.strip_prefix("serial")).unwrap().trim();
+    let out = cluster.text("one.pem");
+    let one = run(&["ca", "revoke", &cluster.text("."), "a", "--serial", serial, "--out", &out]);
+    one.must_succeed();
+    assert!(one.stdout.contains("it revokes one certificate of a"), "{}", one.stdout);
+    run(&["ca", "revoke", &cluster.text("."), "a", "--serial", "xyz"]).must_fail(2, &["hexadecimal digits"]);
+    run(&["ca", "revoke", &cluster.text("."), "a", "--cluster", "other"]).must_fail(4, &["cluster other"]);
+    run(&["ca", "revoke", "/nowhere", "a"]).must_fail(4, &["/nowhere/ca.pem"]);
+}

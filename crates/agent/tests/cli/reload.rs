@@ -155,3 +155,44 @@ fn bad_file_changes_nothing_and_is_named() {
     let b = Agent::start(&b.iter().map(String::as_str).collect::<Vec<_>>());
     b.wait_for_event("a member joined", "a");
 }
+
+/// The statement goes to one member as a file in its state directory. Two of three have one.
+#[test]
+fn revoked_agent_is_shut_out_also_after_a_restart() {
+    let cluster = TestCluster::new();
+    let state = |node: &str| cluster.text(&format!("{node}-state"));
+    let mut a = cluster.start("a", &["--state-dir", &state("a")]);
+    let b = cluster.start("b", &["--join", &a.addr, "--state-dir", &state("b")]);
+    let c = cluster.start("c", &["--join", &a.addr, "--log-level", "info"]);
+    for (agent, other) in [(&a, "b"), (&a, "c"), (&b, "c")] {
+        agent.wait_for_event("a member joined", other);
+    }
+    let made = run(&["ca", "revoke", &cluster.text("."), "c"]);
+    made.must_succeed();
+    assert!(
+        made.stdout.contains("c.revoked.pem") && made.stdout.contains("all certificates"),
+        "{}",
+        made.stdout
+    );
+    fs::create_dir_all(cluster.path("b-state/revoked")).unwrap();
+    fs::copy(cluster.path("c.revoked.pem"), cluster.path("b-state/revoked/c.pem")).unwrap();
+    for agent in [&a, &b] {
+        agent.wait_for_event("certificates of a member are revoked; it is shut out", "c");
+    }
+    c.wait_for("its own revocation", |line| {
+        let text = message(line);
+        text.starts_with("the certificate of this member is revoked")
+            || text.contains("certificate is revoked")
+    });
+    // A restarted member reads it from its own directory.
+    a.signal(Signal::TERM);
+    a.end();
+    let a = cluster.start("a", &["--state-dir", &state("a")]);
+    a.wait_for_event("certificates of a member are revoked; it is shut out", "c");
+    let names: Vec<String> =
+        crate::process::members(&cluster.path("a.sock")).into_iter().map(|(name, _)| name).collect();
+    assert!(!names.contains(&"c".to_owned()), "{names:?}");
+    // A renewed certificate brings the node back.
+    run(&["ca", "renew", &cluster.text("."), "c"]).must_succeed();
+    b.wait_for_event("a member joined", "c");
+}

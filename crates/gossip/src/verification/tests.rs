@@ -3,10 +3,13 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use kinfolk_core::signed::{Claims as _, Unverified, Verify, is_same, verify_item};
+use kinfolk_core::signed::{
+    Claims as _, Covered, Proof, Refusal, Revocation, Serial, Sign, Unverified, Verify, is_same, prove,
+    verify_item,
+};
 use kinfolk_core::{ClusterId, Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Tags};
 use kinfolk_swim::{Message, Update, codec};
-use kinfolk_transport::{ClusterCa, NodeIdentity};
+use kinfolk_transport::{ClusterCa, NodeIdentity, RevokedCertificates, Revoker};
 use proptest::prelude::*;
 
 use super::{Certificates, Verifier};
@@ -84,4 +87,61 @@ fn unknown_certificate_is_no_forgery() {
     assert!(refusal.is_innocent(), "{refusal}");
     let der = stranger.certificate().der().clone();
     assert!(MEMBERS[0].authorities().certificate(&der).is_err(), "another authority issued it");
+}
+
+#[test]
+fn revocation_verifies_only_with_the_key_of_a_trusted_authority() {
+    let (ours, theirs) = (
+        ClusterCa::create(&ClusterId::new("test").unwrap()).unwrap(),
+        ClusterCa::create(&ClusterId::new("test").unwrap()).unwrap(),
+    );
+    let member = ours.issue(&NodeId::new("a").unwrap(), Duration::from_hours(1)).unwrap();
+    let verifier = Verifier::new(&member, Certificates::of([member.certificate()]));
+    let revoker = |ca: &ClusterCa| Revoker::from_pem(ca.cert_pem(), &ca.key_pem(), None).unwrap();
+    let unsigned = Revocation {
+        node: NodeId::new("b").unwrap(),
+        covered: Covered::IssuedUntil(7),
+        until: 9,
+        proof: Proof::default(),
+    };
+    let by = |signer: &dyn Sign| Revocation { proof: prove(signer, &unsigned), ..unsigned.clone() };
+    let good = by(&revoker(&ours));
+    assert_eq!(verify_item(&verifier, &good), Ok(()));
+    // An authority of nobody here, and a member.
+    for forged in [by(&revoker(&theirs)), by(&member.signer())] {
+        let refusal = verify_item(&verifier, &forged).unwrap_err();
+        assert!(matches!(refusal, Refusal::UnknownAuthority { .. }) && refusal.is_innocent(), "{refusal}");
+    }
+    // The authority's name on what it did not sign.
+    for changed in [
+        Revocation { until: 10, ..good.clone() },
+        Revocation { covered: Covered::IssuedUntil(8), ..good.clone() },
+        Revocation { node: NodeId::new("c").unwrap(), ..good.clone() },
+        Revocation {
+            proof: Proof { certificate: good.proof.certificate, ..by(&member.signer()).proof },
+            ..good.clone()
+        },
+    ] {
+        let refusal = verify_item(&verifier, &changed).unwrap_err();
+        assert!(matches!(refusal, Refusal::BadAuthority { .. }) && !refusal.is_innocent(), "{refusal}");
+    }
+}
+
+#[test]
+fn statement_of_a_revoked_certificate_is_not_believed() {
+    let revoked = RevokedCertificates::default();
+    let certificates = Certificates::of(MEMBERS.iter().map(NodeIdentity::certificate));
+    let verifier = Verifier::new(&MEMBERS[0], certificates).without(revoked.clone());
+    let addr = NodeAddr::new(([10, 0, 0, 1], 1).into());
+    let statement = |at: usize| {
+        NodeStatus::alive(MEMBERS[at].id().clone(), addr, Incarnation::new(5), Tags::empty())
+            .signed(&MEMBERS[at].signer())
+    };
+    assert_eq!(verify_item(&verifier, &statement(1)), Ok(()));
+    let serial = Covered::Serial(Serial::new(MEMBERS[1].certificate().serial()).unwrap());
+    let (node, until) = (MEMBERS[1].id().clone(), u64::MAX);
+    revoked.insert(0, Revocation { node, covered: serial, until, proof: Proof::default() });
+    let refusal = verify_item(&verifier, &statement(1)).unwrap_err();
+    assert!(matches!(refusal, Refusal::Revoked { .. }) && refusal.is_innocent(), "{refusal}");
+    assert_eq!(verify_item(&verifier, &statement(2)), Ok(()));
 }
