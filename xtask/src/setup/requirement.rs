@@ -75,6 +75,15 @@ pub(super) const GIT: Requirement = Requirement {
     source: Source::DebianPackage("git"),
 };
 
+/// Tests make certificates with it, as the own authority of an operator would.
+pub(super) const OPENSSL: Requirement = Requirement {
+    name: "openssl",
+    step: "nextest",
+    is_optional: false,
+    seen_by: SeenBy::Program,
+    source: Source::DebianPackage("openssl"),
+};
+
 pub(super) const IP: Requirement = Requirement {
     name: "ip",
     step: "chaos",
@@ -92,7 +101,8 @@ pub(super) const NFT: Requirement = Requirement {
 };
 
 /// Every tool, in the order in which setup reports it.
-pub(crate) const ALL: [&Requirement; 7] = [&RUSTFMT, &CLIPPY, &NEXTEST, &DENY, &GIT, &IP, &NFT];
+pub(crate) const ALL: [&Requirement; 8] =
+    [&RUSTFMT, &CLIPPY, &NEXTEST, &DENY, &GIT, &OPENSSL, &IP, &NFT];
 
 impl Requirement {
     /// Whether this machine has the tool.

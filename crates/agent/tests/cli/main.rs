@@ -14,6 +14,7 @@ mod field_reports;
 mod http;
 mod operate;
 mod process;
+mod recipes;
 mod reload;
 mod services;
 mod start_failures;

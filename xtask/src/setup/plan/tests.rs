@@ -21,7 +21,7 @@ fn commands(missing: &[&'static Requirement], machine: Machine) -> String {
 fn root_installs_all_with_the_slowest_last() {
     let expected = "env DEBIAN_FRONTEND=noninteractive apt-get update -qq\n\
                     env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends git \
-                    iproute2 nftables\n\
+                    openssl iproute2 nftables\n\
                     rustup component add rustfmt clippy\n\
                     cargo install --quiet --locked cargo-nextest cargo-deny";
     assert_eq!(commands(&ALL, ROOT), expected);
@@ -106,7 +106,7 @@ fn each_installation_has_a_manual_way() {
     let plan = Plan::new(&ALL, ROOT).unwrap();
     let by_hand: Vec<_> = plan.installs.iter().map(|install| install.by_hand.as_str()).collect();
     let expected = [
-        "run `apt-get update` and `apt-get install git iproute2 nftables` as root; `apt-get update` \
+        "run `apt-get update` and `apt-get install git openssl iproute2 nftables` as root; `apt-get update` \
          warns of each mirror that it cannot reach",
         "run `rustup component add rustfmt clippy` where static.rust-lang.org can be reached, or choose a \
          toolchain of `rustup toolchain list` that has rustfmt and clippy: `RUSTUP_TOOLCHAIN=NAME cargo xtask ci`",
