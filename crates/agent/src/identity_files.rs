@@ -25,8 +25,8 @@ impl IdentityFiles {
         let key = text(&self.key, "private key", "key")?;
         let ca = text(&self.ca, "CA certificate", "ca")?;
         NodeIdentity::from_pem(&cert, &key, &ca).map_err(|error| {
-            // The three files do not form one valid identity; `error` says why, and which file it is
-            // about. What to do: compare the files with each other, or issue a certificate with
+            // The three files do not form one valid identity; `error` says why, and which file it
+            // is about. What to do: compare the files with each other, or issue a certificate with
             // `kinfolk ca issue`.
             let file = self.culprit(&error).display();
             Failure::new(Status::Identity, format_args!("{error} (file {file})"))
@@ -37,8 +37,7 @@ impl IdentityFiles {
     fn culprit(&self, error: &IdentityError) -> &Path {
         use IdentityError as E;
         match error {
-            E::Parse { what: "private key", .. } => &self.key,
-            E::KeyMismatch { .. } => &self.key,
+            E::Parse { what: "private key", .. } | E::KeyMismatch { .. } => &self.key,
             E::Parse { what: "CA certificate", .. }
             | E::WrongKeyKind { what: "CA", .. }
             | E::TooMany { what: "CA file", .. }

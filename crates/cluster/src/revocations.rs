@@ -2,8 +2,8 @@
 //! there.
 //!
 //! Each is a file in the folder `revoked` of the state directory, with the text that `kinfolk ca
-//! revoke` writes. An operator may put one there. A file that no authority of the cluster has signed
-//! changes nothing.
+//! revoke` writes. An operator may put one there. A file that no authority of the cluster has
+//! signed changes nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -157,8 +157,8 @@ fn file_name(revocation: &Revocation) -> String {
 
 fn warn_of(path: &Path, error: &dyn std::fmt::Display) {
     // A file in the folder `revoked` of the state directory is no revocation of this cluster, or is
-    // damaged. It changes nothing. What to do: remove it, or replace it by the file that `kinfolk ca
-    // revoke` wrote.
+    // damaged. It changes nothing. What to do: remove it, or replace it by the file that `kinfolk
+    // ca revoke` wrote.
     tracing::warn!(path = %path.display(), cause = %error, "ignored a file in the folder of revocations");
 }
 
@@ -208,5 +208,7 @@ pub(crate) fn watch(
 /// A set of these revocations.
 pub(crate) fn set_of(revocations: Vec<Revocation>, clock: &WallClock, into: &RevokedCertificates) {
     let now = clock.since_epoch().as_secs();
-    revocations.into_iter().for_each(|revocation| into.insert(now, revocation));
+    for revocation in revocations {
+        into.insert(now, revocation);
+    }
 }

@@ -161,8 +161,8 @@ pub enum ClusterEvent {
         /// What is known of it.
         node: Arc<NodeStatus>,
     },
-    /// An authority has revoked certificates of a member. All members close their connections to it,
-    /// and remove it from their views.
+    /// An authority has revoked certificates of a member. All members close their connections to
+    /// it, and remove it from their views.
     MemberRevoked {
         /// The member.
         id: NodeId,

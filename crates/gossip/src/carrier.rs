@@ -55,6 +55,9 @@ pub trait Carrier: Clone + Send + Sync + 'static {
     /// The certificate of a member that has an open connection to this one.
     fn certificate_of(&self, id: &NodeId) -> Option<Arc<Certificate>>;
 
+    /// A member has this certificate now. The carrier may replace connections with older ones.
+    fn renewed(&self, certificate: &Certificate);
+
     /// Refuses the certificates that this verified revocation covers from now on, and closes the
     /// connections of their member.
     fn revoke(&self, revocation: &Revocation);
@@ -83,6 +86,10 @@ impl Carrier for Transport {
 
     fn certificate_of(&self, id: &NodeId) -> Option<Arc<Certificate>> {
         Transport::certificate_of(self, id)
+    }
+
+    fn renewed(&self, certificate: &Certificate) {
+        Transport::renewed(self, certificate);
     }
 
     fn revoke(&self, revocation: &Revocation) {

@@ -339,8 +339,8 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
         }
     }
 
-    /// Removes the members whose certificate is revoked. It looks again each second: a statement may
-    /// have been verified before the revocation came, or its certificate was not known then.
+    /// Removes the members whose certificate is revoked. It looks again each second: a statement
+    /// may have been verified before the revocation came, or its certificate was not known then.
     fn evict_revoked(&mut self, now: Instant) {
         for id in self.revoked.nodes() {
             let known = self.registry.get(&id).map(|known| known.proof.certificate);

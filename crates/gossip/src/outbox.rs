@@ -275,7 +275,6 @@ async fn send_one_way<C: Carrier>(
 
 #[cfg(test)]
 mod tests {
-    use kinfolk_core::signed::Revocation;
     use kinfolk_core::{NodeAddr, NodeId};
     use kinfolk_swim::{Dial, Traffic};
     use kinfolk_transport::Certificate;
@@ -299,6 +298,8 @@ mod tests {
         fn certificate_of(&self, _: &NodeId) -> Option<Arc<Certificate>> {
             None
         }
+
+        fn renewed(&self, _: &Certificate) {}
 
         fn revoke(&self, _: &Revocation) {}
 

@@ -16,11 +16,13 @@ use std::collections::BTreeMap;
 use kinfolk_core::NodeId;
 use kinfolk_core::signed::{Covered, Revocation, Serial};
 
+use crate::interface::output::Revoked;
+
 /// How many revocations one anti-entropy round sends.
 pub(crate) const IN_A_ROUND: usize = 16;
 
-/// What a revocation is about. There is one entry for all certificates of a member up to a time, and
-/// one for each serial number.
+/// What a revocation is about. There is one entry for all certificates of a member up to a time,
+/// and one for each serial number.
 type Key = (NodeId, Option<Serial>);
 
 /// The revocations. Bounded by [`MAX`](Self::MAX). Only an authority makes one, so no member can
@@ -31,19 +33,6 @@ pub(crate) struct Revocations {
     /// The last one that an anti-entropy round sent.
     sent_last: Option<Key>,
     refused_full: u64,
-}
-
-/// The result of [`Revocations::note`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Revoked {
-    /// It is kept from now on, and spreads.
-    New,
-    /// It is known already, or a wider one.
-    Known,
-    /// All certificates that it covers have ended.
-    Ended,
-    /// 4,096 revocations are kept already.
-    Full,
 }
 
 impl Revocations {
@@ -116,7 +105,8 @@ fn key(revocation: &Revocation) -> Key {
     (revocation.node.clone(), serial)
 }
 
-/// Whether `known` covers each certificate that `other` covers, for as long. Both have the same key.
+/// Whether `known` covers each certificate that `other` covers, for as long. Both have the same
+/// key.
 fn covers_all(known: &Revocation, other: &Revocation) -> bool {
     let is_wider = match (&known.covered, &other.covered) {
         (Covered::IssuedUntil(known), Covered::IssuedUntil(other)) => known >= other,

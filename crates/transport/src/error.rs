@@ -36,8 +36,8 @@ pub enum TransportError {
         /// The error text of the library.
         cause: String,
     },
-    /// The new certificate is that of another node or another cluster. A node keeps its name as long
-    /// as it runs.
+    /// The new certificate is that of another node or another cluster. A node keeps its name as
+    /// long as it runs.
     ///
     /// What to do: check whether the files of two nodes are mixed up, or restart the node under its
     /// new name.

@@ -55,8 +55,8 @@ pub struct TransportStats {
     /// Peers that this node refused because of the name in their certificate: another cluster,
     /// another node, or this node's own name.
     pub refused_name: u64,
-    /// Peers that this node refused because their certificate is not valid now, and connections that
-    /// it closed because the peer's certificate expired.
+    /// Peers that this node refused because their certificate is not valid now, and connections
+    /// that it closed because the peer's certificate expired.
     pub refused_expired: u64,
     /// Peers that this node refused in the handshake for another reason.
     pub refused_other: u64,

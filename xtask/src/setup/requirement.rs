@@ -101,8 +101,7 @@ pub(super) const NFT: Requirement = Requirement {
 };
 
 /// Every tool, in the order in which setup reports it.
-pub(crate) const ALL: [&Requirement; 8] =
-    [&RUSTFMT, &CLIPPY, &NEXTEST, &DENY, &GIT, &OPENSSL, &IP, &NFT];
+pub(crate) const ALL: [&Requirement; 8] = [&RUSTFMT, &CLIPPY, &NEXTEST, &DENY, &GIT, &OPENSSL, &IP, &NFT];
 
 impl Requirement {
     /// Whether this machine has the tool.

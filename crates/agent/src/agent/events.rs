@@ -124,9 +124,9 @@ fn log_of_group(event: &ClusterEvent) {
         E::NodeSettled { node } => {
             tracing::info!(node = %node.id, state = %node.state, "a flapping member is stable again");
         }
-        // An authority has revoked certificates of a member. This member closes its connections to it,
-        // and removes it from its view. What to do: nothing. If the member is to come back, issue a
-        // new certificate to it.
+        // An authority has revoked certificates of a member. This member closes its connections to
+        // it, and removes it from its view. What to do: nothing. If the member is to come back,
+        // issue a new certificate to it.
         E::MemberRevoked { id } => {
             tracing::warn!(node = %id, "certificates of a member are revoked; it is shut out");
         }

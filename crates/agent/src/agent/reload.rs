@@ -15,8 +15,8 @@ use crate::identity_files::{IdentityFiles, Stamp};
 
 /// How often the agent looks at the files. A change takes effect within twice this time.
 const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
-/// How often it tries files again that did not fit, even if they have not changed: a certificate may
-/// become valid.
+/// How often it tries files again that did not fit, even if they have not changed: a certificate
+/// may become valid.
 const TRIED_AGAIN_EVERY: Duration = Duration::from_mins(1);
 
 /// Keeps the identity of `cluster` as the files have it. Returns never.

@@ -27,7 +27,8 @@ pub(crate) enum CaCommand {
     Renew(IssueArgs),
     /// Revoke a node's certificates: write a statement of the CA, for any running member
     Revoke(RevokeArgs),
-    /// Show what the certificates in a file say: name, serial number, authority, validity, fingerprint
+    /// Show what the certificates in a file say: name, serial number, authority, validity,
+    /// fingerprint
     Show(ShowArgs),
 }
 

@@ -65,8 +65,8 @@ impl Cluster {
     /// ```no_run
     /// # use kinfolk::{Cluster, NodeIdentity};
     /// # async fn renew(cluster: &Cluster) -> Result<(), Box<dyn std::error::Error>> {
-    /// let read = |name: &str| std::fs::read_to_string(name);
-    /// let renewed = NodeIdentity::from_pem(&read("a.pem")?, &read("a-key.pem")?, &read("ca.pem")?)?;
+    /// let read = |name: &str| std::fs::read_to_string(name); let renewed =
+    /// NodeIdentity::from_pem(&read("a.pem")?, &read("a-key.pem")?, &read("ca.pem")?)?;
     /// cluster.rotate(renewed).await?;
     /// # Ok(())
     /// # }
@@ -123,9 +123,9 @@ fn say(identity: &NodeIdentity, notice: Notice) {
     let (node, expires_unix_secs) = (identity.id(), identity.expires_unix_secs());
     match notice {
         // The certificate of this member, of an intermediate, or of its authority ends soon. The
-        // line comes 30, 7, and 1 days before, or when a third, a tenth, and a thirtieth of the life
-        // is left, whichever is later. What to do: renew the certificate (`kinfolk ca renew`), and
-        // replace the files; the agent reads them again by itself.
+        // line comes 30, 7, and 1 days before, or when a third, a tenth, and a thirtieth of the
+        // life is left, whichever is later. What to do: renew the certificate (`kinfolk ca renew`),
+        // and replace the files; the agent reads them again by itself.
         Notice::Expires { left } => tracing::warn!(
             %node, expires_unix_secs, left_hours = left.as_secs() / 3_600,
             "the certificate of this member expires soon; renew it (`kinfolk ca renew`) and replace its files"

@@ -53,7 +53,7 @@ impl Schedule {
         // The last second of the validity is included.
         let end = self.until + Duration::from_secs(1);
         let Some(left) = end.checked_sub(now).filter(|left| !left.is_zero()) else {
-            return self.failed(now, now - end);
+            return self.failed(now, now.saturating_sub(end));
         };
         let due = WARNINGS.iter().filter(|warning| left <= self.before_end(**warning)).count();
         let is_new = due > self.warned;
@@ -85,8 +85,8 @@ mod tests {
         Schedule::new((from.try_into().unwrap(), until.try_into().unwrap()))
     }
 
-    /// The notices of a certificate of this life, looked at each `step` until `end` after its start:
-    /// hours before (or, negative, after) its end.
+    /// The notices of a certificate of this life, looked at each `step` until `end` after its
+    /// start: hours before (or, negative, after) its end.
     fn notices(life: Duration, step: Duration, end: Duration) -> Vec<f64> {
         let (mut schedule, mut now, mut said) = (schedule(life), START, Vec::new());
         while now <= START + end {

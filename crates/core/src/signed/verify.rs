@@ -43,8 +43,8 @@ pub trait Verify {
     /// [`Refusal`] with the cause.
     fn verify_bytes(&self, signer: &NodeId, proof: &Proof, bytes: &[u8]) -> Result<(), Refusal>;
 
-    /// Checks that an authority of this cluster made this signature of `bytes`. The proof names it by
-    /// the fingerprint of its public key. By default no authority is known.
+    /// Checks that an authority of this cluster made this signature of `bytes`. The proof names it
+    /// by the fingerprint of its public key. By default no authority is known.
     ///
     /// # Errors
     /// [`Refusal`] with the cause.
@@ -82,8 +82,8 @@ pub enum Refusal {
         /// The member that signed.
         signer: NodeId,
     },
-    /// An authority that this member does not trust signed a revocation. An honest member may pass it
-    /// on, while one authority replaces another.
+    /// An authority that this member does not trust signed a revocation. An honest member may pass
+    /// it on, while one authority replaces another.
     ///
     /// What to do: give the new authority to all members.
     #[error("the authority with the key {authority} is not trusted here; give it to all members")]

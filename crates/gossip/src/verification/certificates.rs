@@ -49,16 +49,19 @@ impl Certificates {
         self.0.lock().all.get(fingerprint).map(|kept| Arc::clone(&kept.certificate))
     }
 
-    /// Adds a certificate. `registry` says which ones are in use.
-    pub fn insert(&self, certificate: Arc<Certificate>, registry: &RegistryView) {
+    /// Adds a certificate. `registry` says which ones are in use. Returns whether it is new here.
+    pub fn insert(&self, certificate: Arc<Certificate>, registry: &RegistryView) -> bool {
         let mut inner = self.0.lock();
         let number = inner.inserted;
         inner.inserted += 1;
         let fingerprint = certificate.fingerprint();
+        let before = inner.all.len();
         inner.all.entry(fingerprint).or_insert(Kept { certificate, number });
+        let is_new = inner.all.len() > before;
         if inner.all.len() > registry.len() + SPARE {
             inner.drop_unused(registry);
         }
+        is_new
     }
 
     /// All fingerprints.

@@ -87,7 +87,7 @@ impl<C: Carrier> Task<C> {
     /// Verifies some items of a message. When all are verified, passes it to the driver.
     async fn work_on(&mut self, mut job: Job) {
         if let Some(certificate) = &job.unchecked.certificate {
-            self.learn(Arc::clone(certificate));
+            self.learn(certificate);
         }
         for _ in 0..SIGNATURES_IN_A_TURN {
             match job.go_on(|item| self.look_at(item)) {
@@ -118,7 +118,7 @@ impl<C: Carrier> Task<C> {
         if self.verifier.certificates().get(&item.proof().certificate).is_none()
             && let Some(certificate) = self.fetches.carrier().certificate_of(item.signer())
         {
-            self.learn(certificate);
+            self.learn(&certificate);
         }
         match verify_item(&self.verifier, item) {
             Ok(()) => {
@@ -179,8 +179,10 @@ impl<C: Carrier> Task<C> {
     }
 
     /// Adds a certificate to the known ones.
-    fn learn(&self, certificate: Arc<Certificate>) {
-        self.verifier.certificates().insert(certificate, &self.registry);
+    fn learn(&self, certificate: &Arc<Certificate>) {
+        if self.verifier.certificates().insert(Arc::clone(certificate), &self.registry) {
+            self.fetches.carrier().renewed(certificate);
+        }
     }
 
     fn end(&self, job: &Job) {
@@ -200,7 +202,7 @@ impl<C: Carrier> Task<C> {
             match self.authorities.borrow().certificate(der) {
                 Ok(certificate) if wanted.remove(&certificate.fingerprint()) => {
                     count(&self.counters.certificates_fetched);
-                    self.learn(Arc::new(certificate));
+                    self.learn(&Arc::new(certificate));
                 }
                 // Not a certificate of this cluster, or not one that was asked for.
                 Ok(_) | Err(_) => is_valid = false,

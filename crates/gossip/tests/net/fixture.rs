@@ -86,6 +86,10 @@ impl Carrier for Faulty {
         Carrier::certificate_of(&self.transport, id)
     }
 
+    fn renewed(&self, certificate: &Certificate) {
+        Carrier::renewed(&self.transport, certificate);
+    }
+
     fn revoke(&self, revocation: &Revocation) {
         Carrier::revoke(&self.transport, revocation);
     }

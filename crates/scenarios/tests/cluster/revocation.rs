@@ -12,7 +12,7 @@ const TWO_SECONDS: Duration = Duration::from_secs(2);
 
 fn revoker(fleet: &Fleet) -> Revoker {
     let ca = fleet.world.ca();
-    Revoker::from_pem(ca.cert_pem(), &ca.key_pem(), None).unwrap()
+    Revoker::from_pem(ca.cert_pem(), &ca.key_pem(), None).expect("the CA fits its key")
 }
 
 /// Whether none of these members has `gone` in its view, not even as a tombstone, or a connection
@@ -132,7 +132,7 @@ fn member_comes_back_with_a_new_certificate() {
         assert!(until(TWO_SECONDS, || is_out(&fleet, 1, &[0, 2])).await);
         fleet.member(1).rotate(fleet.world.identity("n1")).await.unwrap();
         fleet.settle(LONG).await;
-        // Whoever has the stolen key still gets nowhere.
+        // The stolen key is still of no use.
         assert_eq!(fleet.member(0).stats().gossip.swim.revocations_kept, 1);
     });
 }

@@ -95,8 +95,8 @@ pub enum Input {
     /// again with a higher incarnation, so that all members have a statement of the new certificate
     /// before the former one ends.
     Signer(Signer),
-    /// The certificate of this member's statement is revoked: the machine removes the member from the
-    /// view. It changes nothing if the member has a statement of another certificate.
+    /// The certificate of this member's statement is revoked: the machine removes the member from
+    /// the view. It changes nothing if the member has a statement of another certificate.
     Evict {
         /// The member.
         id: NodeId,

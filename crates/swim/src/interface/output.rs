@@ -9,7 +9,6 @@ use kinfolk_core::{ClusterEvent, Incarnation, NodeAddr, NodeId, NodeStatus};
 use super::delivery::Delivery;
 use super::error::{CommandError, ForgetError};
 use super::input::{CheckId, CommandId, NoReply, ReplyId, RequestId};
-use crate::revocations::Revoked;
 use crate::wire::message::Message;
 
 /// Something for the driver to do. The driver takes outputs in order and never blocks on one.
@@ -133,6 +132,19 @@ pub enum JoinFailure {
     Full,
     /// The peer itself leaves the group.
     Leaving,
+}
+
+/// What became of a revocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoked {
+    /// It is kept from now on, and spreads.
+    New,
+    /// It is known already, or a wider one.
+    Known,
+    /// All certificates that it covers have ended.
+    Ended,
+    /// 4,096 revocations are kept already.
+    Full,
 }
 
 /// How a command ended.

@@ -7,9 +7,8 @@ use super::Owners;
 use crate::context::Context;
 use crate::fact::Spread;
 use crate::interface::delivery::Dial;
-use crate::interface::output::Output;
+use crate::interface::output::{Output, Revoked};
 use crate::interface::priority::Priority;
-use crate::revocations::Revoked;
 use crate::wire::codec::{self, GOSSIP_BYTES_MAX, UPDATES_MAX};
 use crate::wire::message::{Message, Update};
 

@@ -101,8 +101,9 @@ impl ClusterCa {
         NodeIdentity::from_pem(&cert, &key, &self.cert_pem)
     }
 
-    /// The same authority with a new certificate for the same key, valid from five minutes ago until
-    /// `validity` from now. Certificates that it has issued stay valid with either certificate.
+    /// The same authority with a new certificate for the same key, valid from five minutes ago
+    /// until `validity` from now. Certificates that it has issued stay valid with either
+    /// certificate.
     ///
     /// # Errors
     /// [`IdentityError::Make`] if the cryptographic library fails.

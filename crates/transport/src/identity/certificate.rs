@@ -220,7 +220,7 @@ impl Certificate {
     }
 
     /// The first second of the certificate's own validity, in seconds since the Unix epoch.
-    pub(super) fn issued(&self) -> i64 {
+    pub(crate) fn valid_from(&self) -> i64 {
         self.issued
     }
 

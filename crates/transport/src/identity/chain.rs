@@ -63,8 +63,8 @@ pub(super) fn split(bytes: &[u8]) -> Result<Vec<(X509Certificate<'_>, &[u8])>, I
     Ok(certs)
 }
 
-/// Finds the path from `leaf` over some of the `intermediates`, in any order, to an authority of the
-/// bundle. `None` if there is none.
+/// Finds the path from `leaf` over some of the `intermediates`, in any order, to an authority of
+/// the bundle. `None` if there is none.
 ///
 /// Bounded by the limits of both lists: at each step it looks at each certificate once.
 pub(super) fn path(

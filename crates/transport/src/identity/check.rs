@@ -1,5 +1,5 @@
-//! The checks of a certificate, each a function of plain values. `ca.rs`, `trust.rs`, `chain.rs` and
-//! `node.rs` decide which checks apply.
+//! The checks of a certificate, each a function of plain values. `ca.rs`, `trust.rs`, `chain.rs`
+//! and `node.rs` decide which checks apply.
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _};
 use time::OffsetDateTime;
@@ -140,8 +140,9 @@ pub(super) fn authority(cert: &X509Certificate<'_>) -> Result<AuthorityUse, Iden
     Ok(AuthorityUse { intermediates_max: basic.value.path_len_constraint })
 }
 
-/// Checks that a certificate may be used for TLS in both directions, as the TLS library checks it: a
-/// node is a server for some peers and a client for others. `is_node` is false for an intermediate.
+/// Checks that a certificate may be used for TLS in both directions, as the TLS library checks it:
+/// a node is a server for some peers and a client for others. `is_node` is false for an
+/// intermediate.
 pub(super) fn usage(cert: &X509Certificate<'_>, is_node: bool) -> Result<(), IdentityError> {
     let name = || common_name(cert.subject());
     let wrong = |missing: &'static str| Err(IdentityError::WrongUsage { name: name(), missing });

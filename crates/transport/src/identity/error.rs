@@ -110,8 +110,8 @@ pub enum IdentityError {
     /// None of the given authorities signed the certificate, directly or through the given
     /// intermediates.
     ///
-    /// What to do: use the CA certificate of the node's own cluster, add the missing intermediate to
-    /// the certificate file, or issue the certificate again.
+    /// What to do: use the CA certificate of the node's own cluster, add the missing intermediate
+    /// to the certificate file, or issue the certificate again.
     #[error(
         "the certificate of {name} is not signed by this CA; its issuer is {issuer:?}; use the CA certificate of its \
          own cluster, add the intermediate of this name to the certificate file, or issue it again"

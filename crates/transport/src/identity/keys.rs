@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | ECDSA P-256 | ECDSA with SHA-256, 64 bytes | ECDSA with SHA-256, 384, or 512 |
 //! | ECDSA P-384 | ECDSA with SHA-384, 96 bytes | ECDSA with SHA-256, 384, or 512 |
-//! | RSA | RSA PKCS#1 1.5 with SHA-256, as long as the key | RSA PKCS#1 1.5 with SHA-256, 384, or 512 |
+//! | RSA | PKCS #1 1.5 with SHA-256, as long as the key | PKCS #1 1.5 with SHA-256, 384, or 512 |
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -243,7 +243,8 @@ pub(super) enum PrivateKey {
 }
 
 impl PrivateKey {
-    /// Reads the first private key in a PEM text: PKCS #8, SEC 1, or PKCS #1. `what` names the owner.
+    /// Reads the first private key in a PEM text: PKCS #8, SEC 1, or PKCS #1. `what` names the
+    /// owner.
     pub(super) fn from_pem(pem: &str, what: &'static str) -> Result<Self, IdentityError> {
         // Leave out the libraries' errors: they could quote the contents of the key file, and an
         // error ends up in a log.

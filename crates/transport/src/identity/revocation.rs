@@ -128,8 +128,8 @@ pub(super) fn read(text: &str) -> Result<(ClusterId, Revocation), IdentityError>
 
 /// The revocations that a running node knows. Clones share them.
 ///
-/// Its owner is the driver of the protocol, which adds each once; the bound is that of the protocol.
-/// The transport and the verification of statements ask it.
+/// Its owner is the driver of the protocol, which adds each once; the bound is that of the
+/// protocol. The transport and the verification of statements ask it.
 #[derive(Debug, Clone, Default)]
 pub struct RevokedCertificates(Arc<RwLock<BTreeMap<NodeId, Vec<Revocation>>>>);
 
@@ -152,7 +152,7 @@ impl RevokedCertificates {
     pub fn contains(&self, certificate: &Certificate) -> bool {
         self.0.read().get(certificate.node()).is_some_and(|of_node| {
             let serial = certificate.serial();
-            of_node.iter().any(|one| one.revokes(certificate.node(), serial, certificate.issued()))
+            of_node.iter().any(|one| one.revokes(certificate.node(), serial, certificate.valid_from()))
         })
     }
 

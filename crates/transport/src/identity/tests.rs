@@ -205,7 +205,7 @@ fn broken(text: &str, other: &str, rng: &mut Rng) -> String {
             0 => bytes.truncate(at),
             1 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << below(7)),
             2 => drop(bytes.drain(at..until)),
-            3 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = b'A' + below(26) as u8),
+            3 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = b"AZaz09+/"[below(8)]),
             4 => {
                 let from = below(other.len());
                 let piece = other.as_bytes()[from..(from + len).min(other.len())].to_vec();

@@ -110,7 +110,8 @@ impl Facts {
         *self.status.borrow()
     }
 
-    /// The peer's certificate and its chain in DER. `None` if the peer sent none; the caller must refuse it.
+    /// The peer's certificate and its chain in DER. `None` if the peer sent none; the caller must
+    /// refuse it.
     pub(super) fn certificate(&self) -> Option<&Bytes> {
         self.certificate.get()
     }

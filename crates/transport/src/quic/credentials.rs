@@ -91,7 +91,8 @@ impl Credentials {
         self.0.current.read().client.clone()
     }
 
-    /// Replaces the identity. New handshakes use it from now on. After an error nothing has changed.
+    /// Replaces the identity. New handshakes use it from now on. After an error nothing has
+    /// changed.
     pub(super) fn replace(&self, identity: NodeIdentity) -> Result<(), TransportError> {
         if *identity.name() != self.0.name {
             let (expected, found) = (self.0.name.to_string(), identity.name().to_string());

@@ -328,6 +328,21 @@ impl Transport {
         Ok(())
     }
 
+    /// A peer has this certificate now. Its connections with older ones for streams of this node
+    /// get no new streams: the next stream gets a connection of its own time. The peer replaces the
+    /// other connections itself, and cannot replace these as long as this node opens streams on
+    /// them.
+    pub fn renewed(&self, certificate: &Certificate) {
+        let is_older = |known: &Certificate| {
+            known.node() == certificate.node() && known.valid_from() < certificate.valid_from()
+        };
+        for conn in self.0.hub.connections() {
+            if conn.lane() == Lane::StreamsOut && is_older(conn.certificate()) {
+                self.0.pool.replace(conn.id());
+            }
+        }
+    }
+
     /// Refuses the certificates that this verified revocation covers, and closes the connections of
     /// their node.
     pub fn revoke(&self, revocation: Revocation) {

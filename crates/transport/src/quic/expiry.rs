@@ -1,5 +1,5 @@
-//! Ends the connections of peers whose certificate has expired. TLS checks a certificate only in the
-//! handshake, and a connection may be open for months.
+//! Ends the connections of peers whose certificate has expired. TLS checks a certificate only in
+//! the handshake, and a connection may be open for months.
 
 use std::sync::Weak;
 use std::time::Duration;

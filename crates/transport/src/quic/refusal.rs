@@ -146,8 +146,8 @@ impl Refusals {
         self.record(&self.counters.refused_name, Refuser::ThisNode, side, source, text);
     }
 
-    /// Counts and logs that the certificate of a peer has expired since the handshake. This node ends
-    /// the connection.
+    /// Counts and logs that the certificate of a peer has expired since the handshake. This node
+    /// ends the connection.
     pub(super) fn has_expired(&self, source: Option<SocketAddr>, text: &dyn fmt::Display) {
         add(&self.counters.refused_expired, 1);
         let Some(withheld) = self.line_allowed() else { return };

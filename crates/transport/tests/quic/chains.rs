@@ -1,6 +1,7 @@
 //! Certificates of a company's own authority, made by openssl: chains, several authorities, names,
 //! and kinds of keys. Each row of the table in `docs/security.md` is a test here. A row works, or
 //! the start refuses it and names the reason.
+#![expect(clippy::unwrap_used, reason = "clippy does not treat the helpers of tests as tests")]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,6 @@
 //! The certificate and the authorities of a node are replaced while it runs, and certificates
 //! expire while connections are open.
+#![expect(clippy::unwrap_used, reason = "clippy does not treat the helpers of tests as tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -80,6 +81,36 @@ async fn stream_goes_on_over_a_rotation() {
     let dials = a.pool().stats().dials;
     let _second = a.open_stream(&peer(&b), "copy", LONG).await.unwrap();
     assert_eq!(a.pool().stats().dials, dials + 1);
+}
+
+/// The node that opens the streams must replace their connection: streams may be open all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_streams_to_a_renewed_peer_get_a_new_connection() {
+    let ca = ca("c");
+    let (a, b) = (quick(&ca, "a"), quick(&ca, "b"));
+    let mut listener = b.accept("copy").unwrap();
+    let mut stream = a.open_stream(&peer(&b), "copy", LONG).await.unwrap();
+    let (_, mut accepted) = soon(listener.accept()).await.unwrap();
+    // The same certificate, and an older one, replace nothing.
+    a.renewed(&b.identity().certificate());
+    drop(a.open_stream(&peer(&b), "copy", LONG).await.unwrap());
+    assert_eq!(a.pool().stats().dials, 1);
+    // Its validity begins a second later than that of the first one.
+    let renewed = loop {
+        let renewed = issue(&ca, "b");
+        if renewed.certificate().validity().0 > b.identity().certificate().validity().0 {
+            break renewed;
+        }
+        // Sleeps because a validity has whole seconds.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    b.rotate(renewed).unwrap();
+    a.renewed(&b.identity().certificate());
+    drop(a.open_stream(&peer(&b), "copy", LONG).await.unwrap());
+    assert_eq!(a.pool().stats().dials, 2);
+    // The first stream goes on.
+    stream.send(Bytes::from_static(b"still here")).await.unwrap();
+    assert_eq!(soon(accepted.receive()).await.unwrap().unwrap(), "still here");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,8 +5,17 @@
 //! row whose module does not exist has no effect.
 
 /// Who keeps a part of the state of `crates/swim`.
-const OWNERS: &[&str] =
-    &["members", "myself", "detection", "dissemination", "repair", "report", "requests", "accusations"];
+const OWNERS: &[&str] = &[
+    "members",
+    "myself",
+    "detection",
+    "dissemination",
+    "repair",
+    "report",
+    "requests",
+    "accusations",
+    "revocations",
+];
 
 /// What every module of `crates/swim` may import.
 const SHARED: &[&str] =
@@ -27,6 +36,7 @@ pub(super) const SWIM: Table = Table {
         Row { module: "report", imports: &[SHARED] },
         Row { module: "requests", imports: &[SHARED] },
         Row { module: "accusations", imports: &[SHARED] },
+        Row { module: "revocations", imports: &[SHARED] },
         // Every module may import these, and they import no owner: otherwise one owner could reach
         // another one through them.
         Row { module: "wire", imports: &[] },

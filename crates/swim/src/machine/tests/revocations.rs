@@ -40,7 +40,7 @@ fn new_revocation_is_reported_and_passed_on_once() {
     for config in [SwimConfig::default(), SwimConfig::lifeguard()] {
         let mut bench = bench(&config, &["a", "b"]);
         let update = Update::Revocation(revocation("b"));
-        bench.message("a", gossip(&[update.clone()]));
+        bench.message("a", gossip(std::slice::from_ref(&update)));
         let reported = bench.outputs.contains(&Output::Revoked(revocation("b")));
         assert!(reported, "{:?}", bench.outputs);
         assert_eq!(bench.machine.stats().revocations_kept, 1);
