@@ -120,6 +120,6 @@ fn each_installation_has_a_manual_way() {
 fn note_names_installed_tools() {
     assert_eq!(
         Plan::new(&ALL, ROOT).unwrap().note(),
-        "installed git, ip, nft, rustfmt, clippy, cargo-nextest and cargo-deny"
+        "installed git, openssl, ip, nft, rustfmt, clippy, cargo-nextest and cargo-deny"
     );
 }

@@ -112,11 +112,12 @@ fn state_of(slots: &Bare) -> &'static str {
     }
 }
 
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 14] = [
     "acquire",
     "enter",
     "release",
     "give up",
+    "replace",
     "remove",
     "dial_ok",
     "dial_failed",
@@ -139,6 +140,9 @@ fn apply(slots: &mut Bare, event: &str, state: &str, to: Route<'_>) {
         "enter" => drop(slots.enter(SLOT)),
         "release" => end_use(slots),
         "give up" => drop(slots.give_up(SLOT, T0)),
+        "replace" => {
+            slots.replace(SLOT, T0);
+        }
         "remove" => drop(slots.remove(SLOT)),
         "dial_ok" => drop(slots.dial_ok(dial, dial, T0)),
         "dial_failed" => drop(slots.dial_failed(dial)),
@@ -189,6 +193,7 @@ acquire          | connecting       | .                | in use           | .   
 enter            | .                | .                | in use           | .                | .                | draining, in use | .                | .\n\
 release          | .                | .                | -                | idle             | -                | -                | free             | .\n\
 give up          | .                | .                | free             | draining, in use | .                | .                | .                | .\n\
+replace          | .                | .                | draining         | draining, in use | .                | .                | .                | .\n\
 remove           | .                | .                | free             | free             | free             | free             | free             | .\n\
 dial_ok          | .                | in use           | .                | .                | draining         | .                | .                | free\n\
 dial_failed      | .                | free             | .                | .                | in use           | .                | .                | free\n\
