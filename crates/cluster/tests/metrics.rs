@@ -120,7 +120,7 @@ async fn figures_say_what_happened() {
     assert_eq!(value(&page, "kinfolk_member_changes_total{change=\"failed\"}"), 1.0);
     let reasons = page.lines().filter_map(|line| line.strip_prefix("kinfolk_member_failures_total{"));
     let counts: Vec<f64> = reasons.map(|line| line.rsplit_once(' ').unwrap().1.parse().unwrap()).collect();
-    assert_eq!((counts.len(), counts.iter().sum::<f64>()), (8, 1.0), "one of all reasons");
+    assert_eq!((counts.len(), counts.iter().sum::<f64>()), (9, 1.0), "one of all reasons");
     members[1].shutdown().await;
     until(&members[0], |page| value(page, "kinfolk_member_changes_total{change=\"left\"}") == 1.0).await;
 }

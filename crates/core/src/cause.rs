@@ -99,7 +99,7 @@ pub enum Reason {
 
 impl Reason {
     /// The names of all reasons, as they are serialized, in the order of [`index`](Self::index).
-    pub const NAMES: [&'static str; 8] = [
+    pub const NAMES: [&'static str; 9] = [
         "probe_unanswered",
         "phi",
         "silent",
@@ -108,6 +108,7 @@ impl Reason {
         "reported",
         "false_accusations",
         "suspicion_expired",
+        "revoked",
     ];
 
     /// The place of this reason in [`NAMES`](Self::NAMES), for counters by reason.
@@ -121,6 +122,7 @@ impl Reason {
             Self::Reported => 5,
             Self::FalseAccusations { .. } => 6,
             Self::SuspicionExpired { .. } => 7,
+            Self::Revoked => 8,
         }
     }
 }
@@ -241,6 +243,7 @@ mod tests {
             Reason::Reported,
             Reason::FalseAccusations { refuted: 5, confirmed: 0 },
             Reason::SuspicionExpired { suspected_for: long },
+            Reason::Revoked,
         ];
         for (at, reason) in all.iter().enumerate() {
             assert_eq!(reason.index(), at);

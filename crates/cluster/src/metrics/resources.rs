@@ -82,6 +82,21 @@ fn state(page: &mut Page<'_>, stats: &ClusterStats) -> fmt::Result {
         count(swim.forgotten_names),
     )?;
     page.gauge(
+        "revocations",
+        "Revocations of certificates that this member keeps.",
+        count(swim.revocations_kept),
+    )?;
+    page.counter(
+        "members_evicted",
+        "Members that were removed from the view because their certificate is revoked.",
+        swim.evicted,
+    )?;
+    page.counter(
+        "identity_rotations",
+        "Times that the certificate or the authorities of this member were replaced.",
+        stats.transport.rotations,
+    )?;
+    page.gauge(
         "remembered_members",
         "Members whose address this member remembers, those in its view included.",
         count(stats.remembered),

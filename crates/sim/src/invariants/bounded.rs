@@ -27,7 +27,8 @@ impl Invariant for Bounded {
     fn observe(&mut self, moment: &Moment<'_>) -> Result<(), String> {
         let Observed::Load { node, stats, known, requests } = &moment.what else { return Ok(()) };
         // The queue holds at most one claim about each node, so the number of nodes bounds it.
-        if stats.queued > known + stats.forgotten_names + GossipQueue::BROADCASTS_MAX {
+        if stats.queued > known + stats.forgotten_names + stats.revocations_kept + GossipQueue::BROADCASTS_MAX
+        {
             return Err(format!("{node} knows {known} nodes, and its queue holds {} updates", stats.queued));
         }
         if *requests > Self::REQUESTS_MAX {

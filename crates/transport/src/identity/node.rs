@@ -153,9 +153,9 @@ impl NodeIdentity {
         self.0.certificate.validity().1
     }
 
-    /// The last second of the validity of the authority that issued the certificate, directly or over
-    /// intermediates, in seconds since the Unix epoch. Of several with the same name and key, the
-    /// one that is valid for longest.
+    /// The last second of the validity of the authority that issued the certificate, directly or
+    /// over intermediates, in seconds since the Unix epoch. Of several with the same name and key,
+    /// the one that is valid for longest.
     pub fn authority_expires_unix_secs(&self) -> i64 {
         self.0.certificate.authority_until()
     }
