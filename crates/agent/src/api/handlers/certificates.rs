@@ -14,7 +14,8 @@ use crate::api::views::{CertificateView, CertificatesView};
     responses((status = 200, description = "The certificates", body = CertificatesView)),
 )]
 pub(in crate::api) async fn get(State(state): State<AppState>) -> ApiJson<CertificatesView> {
-    let identity = &state.identity;
+    // As it is now: it may have been renewed since the start.
+    let identity = &state.cluster().identity();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let expires_unix = identity.expires_unix_secs();
