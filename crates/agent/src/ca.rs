@@ -7,7 +7,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _, stdout};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kinfolk::{CertificateInfo, ClusterCa, Covered, NodeIdentity, Revoker};
 
@@ -163,16 +164,25 @@ fn revoke(args: &RevokeArgs) -> Result<String, Failure> {
     let text = revoker.revoke(&args.node, covered, None);
     let file = args.out.clone().unwrap_or_else(|| args.dir.join(format!("{}.revoked.pem", args.node)));
     write_all(&[NewFile { path: file.clone(), mode: PUBLIC, text }])?;
+    await_next_second();
     let which = match &args.serial {
         Some(_) => "one certificate".to_owned(),
         None => "all certificates that were issued before now".to_owned(),
     };
     Ok(format!(
         "wrote {file}: it revokes {which} of {node}\n\
-         next: put it into the folder `revoked` of the state directory of any running member; it reaches all others\n",
+         next: kinfolk revoke {file}; any one agent of the cluster takes it, and tells all others\n",
         file = file.display(),
         node = args.node,
     ))
+}
+
+/// Waits until the present second is over. A revocation covers what was issued in the same second,
+/// and a script may issue the new certificate at once.
+fn await_next_second() {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let past = Duration::from_nanos(since_epoch.subsec_nanos().into());
+    thread::sleep(Duration::from_secs(1).saturating_sub(past));
 }
 
 /// What the certificates in a file say.

@@ -58,6 +58,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Reload(args) => commands::reload::run(&args),
         Command::Maintenance(args) => commands::maintenance::run(&args),
         Command::Forget(args) => commands::forget::run(&args),
+        Command::Revoke(args) => commands::revoke::run(&args),
         Command::Leave(args) => commands::leave::run(&args),
     }
 }

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use kinfolk_core::ClusterId;
 use kinfolk_core::signed::{Attested as _, ContentHash, Revocation};
+use kinfolk_core::{ClusterId, NodeId};
 use kinfolk_gossip::SwimProtocol;
 use kinfolk_swim::Revoked;
 use kinfolk_transport::{Authorities, RevokedCertificates, Transport, WallClock, revocation_pem};
@@ -42,7 +42,7 @@ impl Cluster {
     /// valid, and longer than its process with a state directory. The member cannot undo it. With a
     /// new certificate, issued later, it may join again.
     ///
-    /// Each member keeps up to 4,096 revocations.
+    /// Each member keeps up to 4,096 revocations. Returns the name of the revoked member.
     ///
     /// # Errors
     /// [`ClusterError::Identity`] if the text is no revocation, is for another cluster, or no
@@ -60,12 +60,12 @@ impl Cluster {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn revoke(&self, statement: &str) -> Result<(), ClusterError> {
+    pub async fn revoke(&self, statement: &str) -> Result<NodeId, ClusterError> {
         let authorities = self.identity().authorities();
         let revocation = authorities.revocation(statement).map_err(ClusterError::Identity)?;
-        let until = revocation.until;
+        let (node, until) = (revocation.node.clone(), revocation.until);
         match self.inner.protocol.revoke(revocation).await? {
-            Revoked::New | Revoked::Known => Ok(()),
+            Revoked::New | Revoked::Known => Ok(node),
             Revoked::Ended => Err(ClusterError::RevocationEnded { until }),
             Revoked::Full => Err(ClusterError::RevocationsFull),
         }

@@ -28,6 +28,7 @@ const TOKEN: &str = "token";
         (name = "events", description = "Events of the group, and named events"),
         (name = "tags", description = "The tags of this member"),
         (name = "maintenance", description = "A planned absence of this member"),
+        (name = "certificates", description = "Certificates of this member and of others"),
         (name = "agent", description = "The agent itself"),
         (name = "health", description = "Checks for service managers and load balancers"),
     ),

@@ -124,10 +124,15 @@ impl IntoResponse for Problem {
 impl From<ClusterError> for Problem {
     fn from(error: ClusterError) -> Self {
         let code = match &error {
-            ClusterError::Tags(_) | ClusterError::Offer(_) | ClusterError::Name(_) => Code::Invalid,
+            ClusterError::Tags(_)
+            | ClusterError::Offer(_)
+            | ClusterError::Name(_)
+            | ClusterError::Identity(_) => Code::Invalid,
             ClusterError::Forget(why) => return Self::of_forget(why),
-            ClusterError::Gossip(GossipError::Stopped) => Code::Unavailable,
-            ClusterError::Gossip(GossipError::Command(_)) => Code::Conflict,
+            ClusterError::RevocationsFull | ClusterError::Gossip(GossipError::Stopped) => Code::Unavailable,
+            ClusterError::RevocationEnded { .. } | ClusterError::Gossip(GossipError::Command(_)) => {
+                Code::Conflict
+            }
             _ => Code::Failed,
         };
         Self::new(code, error.to_string())

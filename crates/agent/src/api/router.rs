@@ -14,7 +14,7 @@ use super::access::{self, Role};
 use super::extract::ApiJson;
 use super::handlers::{
     agent, certificates, events, health, leave, maintenance, members, metrics, partition, reload,
-    round_trips, services, stats, tags,
+    revocations, round_trips, services, stats, tags,
 };
 use super::openapi;
 use super::problem::{Code, Problem};
@@ -59,7 +59,12 @@ const WRITE: &[Route] = &[
     || routes!(maintenance::begin, maintenance::end),
 ];
 
-const ADMIN: &[Route] = &[|| routes!(members::forget), || routes!(leave::leave), || routes!(reload::reload)];
+const ADMIN: &[Route] = &[
+    || routes!(members::forget),
+    || routes!(revocations::revoke),
+    || routes!(leave::leave),
+    || routes!(reload::reload),
+];
 
 /// All paths, ready to serve.
 pub(crate) fn router(state: AppState) -> Router {

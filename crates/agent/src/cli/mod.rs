@@ -12,6 +12,7 @@ mod leave;
 mod maintenance;
 mod members;
 mod output;
+mod revoke;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -29,6 +30,7 @@ pub(crate) use leave::LeaveArgs;
 pub(crate) use maintenance::MaintenanceArgs;
 pub(crate) use members::{MembersArgs, SortBy};
 pub(crate) use output::Output;
+pub(crate) use revoke::RevokeFileArgs;
 
 use crate::exit::{Failure, STATUS_TABLE, Status};
 
@@ -60,6 +62,7 @@ pub(crate) enum Command {
     Report(ReportArgs),
     Maintenance(MaintenanceArgs),
     Forget(ForgetArgs),
+    Revoke(RevokeFileArgs),
     Reload(ReloadArgs),
     Leave(LeaveArgs),
 }

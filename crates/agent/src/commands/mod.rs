@@ -10,6 +10,7 @@ pub(crate) mod members;
 pub(crate) mod monitor;
 pub(crate) mod reload;
 pub(crate) mod report;
+pub(crate) mod revoke;
 pub(crate) mod select;
 pub(crate) mod services;
 pub(crate) mod stats;

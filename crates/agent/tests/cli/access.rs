@@ -123,9 +123,10 @@ fn each_role_may_do_its_own_and_what_lower_ones_may() {
     with_token(&addr, admin, WRITE).must_be_problem(403, "forbidden");
     with_token(&addr, "POST /v1/leave", WRITE).must_be_problem(403, "forbidden");
     with_token(&addr, "DELETE /v1/members/b", WRITE).must_be_problem(403, "forbidden");
+    with_token(&addr, "POST /v1/revocations", WRITE).must_be_problem(403, "forbidden");
     assert_eq!(with_token(&addr, write, ADMIN).status, 204);
     let reloaded = with_token(&addr, admin, ADMIN);
-    assert_eq!(reloaded.json(), serde_json::json!({"reloaded": ["http_tokens"]}));
+    assert_eq!(reloaded.json(), serde_json::json!({"reloaded": ["identity", "http_tokens"]}));
 }
 
 #[test]

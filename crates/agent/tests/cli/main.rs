@@ -16,6 +16,7 @@ mod operate;
 mod process;
 mod recipes;
 mod reload;
+mod revoke;
 mod services;
 mod start_failures;
 mod state_dir;

@@ -129,8 +129,8 @@ pub(super) async fn require(state: &AppState, role: Role, request: Request, next
     match found {
         Ok(found) if found >= role => {
             if role == Role::Admin {
-                // A client makes the agent leave, forget a member, or reload. What to do: nothing;
-                // if nobody of yours did it, replace the tokens of --http-tokens.
+                // A client makes the agent leave, forget or revoke a member, or reload. What to
+                // do: nothing; if nobody of yours did it, replace the tokens of --http-tokens.
                 tracing::info!(
                     method = %request.method(),
                     path = request.uri().path(),

@@ -10,7 +10,7 @@ pub(crate) enum Role {
     Read,
     /// Change what this member says about itself, and send events.
     Write,
-    /// Make the agent leave, forget members, and reload files.
+    /// Make the agent leave, forget and revoke members, and reload files.
     Admin,
 }
 

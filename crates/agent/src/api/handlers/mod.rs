@@ -10,6 +10,7 @@ pub(super) mod members;
 pub(super) mod metrics;
 pub(super) mod partition;
 pub(super) mod reload;
+pub(super) mod revocations;
 pub(super) mod round_trips;
 pub(super) mod services;
 pub(super) mod stats;

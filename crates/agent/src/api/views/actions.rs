@@ -57,6 +57,23 @@ pub(crate) struct MaintenanceEndedView {
     pub(crate) was: bool,
 }
 
+/// A revocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RevocationRequest {
+    /// The text of the file that `kinfolk ca revoke` wrote.
+    #[schema(max_length = 4096)]
+    pub(crate) statement: String,
+}
+
+/// The member whose certificates are revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct RevokedView {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub(crate) name: NodeId,
+}
+
 /// The forgotten member, as the agent knew it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ForgottenView {

@@ -13,7 +13,7 @@ mod stats;
 
 pub(crate) use actions::{
     ForgottenView, LeftView, MaintenanceEndedView, MaintenanceRequest, MaintenanceView, NewEvent,
-    ReloadedView, SentEventView, TagChanges, TagValue, TagsView,
+    ReloadedView, RevocationRequest, RevokedView, SentEventView, TagChanges, TagValue, TagsView,
 };
 pub(crate) use agent::{AgentView, HealthView};
 pub(crate) use certificates::{CertificateView, CertificatesView};
