@@ -374,14 +374,12 @@ impl Owners {
         }
         cx.absences.note(cx.now, after);
         let failed_at = self.members.changed(cx, after);
-        if failed_at.is_some() && self.detection.updates_returned_member(cx, &after.id) {
-            // It was isolated, and missed the revocations of that time.
-            self.send_revocations(cx, after);
-        }
-        if let Some(failed_at) = failed_at.filter(|_| self.members.remembers_forgotten())
-            // About four members send the missed forget updates, not the whole group.
+        let may_miss = self.members.remembers_forgotten() || self.has_revocations();
+        if let Some(failed_at) = failed_at.filter(|_| may_miss)
+            // About four members send what it missed, not the whole group.
             && self.detection.updates_returned_member(cx, &after.id)
         {
+            self.send_revocations(cx, after);
             self.members.send_missed_forgets(cx, after, failed_at);
         }
         self.detection.state_changed(cx, after, &cause.accusers);

@@ -49,10 +49,15 @@ impl Owners {
         self.settle(cx);
     }
 
+    /// Whether this member knows of any revocation.
+    pub(super) fn has_revocations(&self) -> bool {
+        !self.revocations.is_empty()
+    }
+
     /// A member has joined or returned. It receives all revocations.
     pub(super) fn send_revocations(&mut self, cx: &mut Context, to: &NodeStatus) {
         // Mostly there are none.
-        if self.revocations.is_empty() {
+        if !self.has_revocations() {
             return;
         }
         let now = self.unix_secs(cx);
