@@ -299,8 +299,9 @@ impl Cluster {
     }
 
     /// Removes a failed or left member from the views of all members, here at once and at the
-    /// others by gossip. No member contacts its old address again, unless the address is a seed.
-    /// Returns the last known status of the member.
+    /// others by gossip. No member contacts its old address again, unless the address is a seed, or
+    /// a member that never knew the forgotten one hears that it is alive: it then asks it. Returns
+    /// the last known status of the member.
     ///
     /// Without this call a tombstone ends after
     /// [`SwimConfig::tombstone_ttl`](kinfolk_swim::SwimConfig::tombstone_ttl). Each member

@@ -25,7 +25,7 @@ impl Owners {
         }
         let claims = gossip.iter().filter_map(|update| match update {
             Update::Node { status, .. } => Some(&**status),
-            _ => None,
+            Update::User(_) | Update::Forget { .. } | Update::Accusation(_) | Update::Revocation(_) => None,
         });
         let mut are_new = cx.members.are_new(claims.clone()).into_iter();
         let mut accused: BTreeSet<&NodeId> = BTreeSet::new();
