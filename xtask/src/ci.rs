@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use crate::{cargo_steps, chaos, deny, layers, loom, metrics, setup, sim, tidy};
+use crate::{cargo_steps, chaos, deny, disk, layers, loom, metrics, setup, sim, tidy};
 
 /// The word in the line of a step that left out a part of its checks.
 pub(crate) const SKIPPED: &str = "SKIPPED";
@@ -66,12 +66,17 @@ fn run_in_order(steps: &[Step]) -> Result<String> {
         let outcome = (step.run)();
         let took = step_begun.elapsed();
         let word = if outcome.is_ok() { "ok" } else { "FAILED" };
-        eprintln!("<== {} {word} in {}\n", step.name, seconds(took));
+        let left = disk::left();
+        eprintln!("<== {} {word} in {}{}\n", step.name, seconds(took), disk::shown(left));
         let failure = outcome.as_ref().err().map(|error| format!("{error:#}"));
         done.push(Done { name: step.name, took, outcome: outcome.map_err(|_| "FAILED".to_owned()) });
         if let Some(failure) = failure {
             eprintln!("{}", table(steps, &done, begun.elapsed()));
-            return Err(anyhow!("step `{0}`: {failure}\nto run this step alone: cargo xtask {0}", step.name));
+            let advice = disk::advice(left);
+            return Err(anyhow!(
+                "step `{0}`: {failure}\nto run this step alone: cargo xtask {0}{advice}",
+                step.name
+            ));
         }
     }
     Ok(format!("{}\n{}", table(steps, &done, begun.elapsed()), verdict(&done)))
@@ -122,7 +127,9 @@ mod tests {
     #[test]
     fn first_failure_stops_the_gate() {
         let error = run_in_order(&[GOOD, BAD, NEVER]).unwrap_err().to_string();
-        assert_eq!(error, "step `bad`: two and two are five\nto run this step alone: cargo xtask bad");
+        // A hint at a nearly full disk may follow.
+        let expected = "step `bad`: two and two are five\nto run this step alone: cargo xtask bad";
+        assert!(error.starts_with(expected), "{error}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod cargo_steps;
 mod chaos;
 mod ci;
 mod deny;
+mod disk;
 mod dist;
 mod layers;
 mod loom;
