@@ -8,6 +8,7 @@ mod dialer;
 mod endpoint;
 #[cfg(test)]
 mod error_tests;
+mod exchange;
 mod expiry;
 mod hub;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod outcome;
 mod owner;
 mod peer;
 mod refusal;
+mod renewal;
 mod replace;
 mod reset;
 mod serve;
