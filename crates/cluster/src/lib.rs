@@ -92,7 +92,7 @@ pub use kinfolk_gossip::{GossipConfig, GossipError, GossipStats, JoinRefusal, Le
 pub use kinfolk_select::{Choice, EjectionPolicy, Instance, Pool, Ring, Why};
 pub use kinfolk_swim::{ForgetError, Mode, SwimConfig, SwimStats, codec::USER_PAYLOAD_MAX};
 pub use kinfolk_transport::{
-    AppStream, CertificateInfo, ClusterCa, IdentityError, Listener, NodeIdentity, PeerName, PoolConfig,
-    PoolError, PoolStats, ROTATION_ENDS_WITHIN, Rejection, RequestError, Revoker, ServiceError, StreamError,
-    StreamReader, StreamWriter, TransportError, TransportStats, TrustBundle, WallClock,
+    AppStream, CertificateInfo, ClusterCa, Ending, IdentityError, Listener, NodeIdentity, PeerName,
+    PoolConfig, PoolError, PoolStats, ROTATION_ENDS_WITHIN, Rejection, RequestError, Revoker, ServiceError,
+    StreamError, StreamReader, StreamWriter, TransportError, TransportStats, TrustBundle, WallClock,
 };

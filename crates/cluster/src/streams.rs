@@ -16,6 +16,12 @@ impl Cluster {
     /// hold at most half of the pool. A writer waits while the application at the other end does
     /// not read.
     ///
+    /// A stream may be open for long, also over rotations of the certificates. It ends when a
+    /// certificate of its connection's handshake expires, with
+    /// [`StreamError::Closed`](crate::StreamError::Closed) and the cause
+    /// [`CertificateExpired`](crate::Ending::CertificateExpired) or
+    /// [`PeerCertificateExpired`](crate::Ending::PeerCertificateExpired). Then open another one.
+    ///
     /// # Errors
     /// [`OpenError`]: no member has that name, the member has failed or left, or the request
     /// failed. An example is [`Rejected`](crate::RequestError::Rejected), if no application at the

@@ -247,6 +247,26 @@ pub enum Ending {
         /// The peer's reason.
         reason: String,
     },
+    /// The certificate that this node had when the connection was made has expired, so the peer
+    /// closed the connection. Only a connection with application streams is still open then, if the
+    /// certificate was renewed in time.
+    ///
+    /// What to do: send again, or open a new stream. If that fails too, renew the certificate of
+    /// this node.
+    #[error(
+        "the certificate that this node had when the connection was made has expired; send again, or open a new stream"
+    )]
+    CertificateExpired,
+    /// The certificate that the peer had when the connection was made has expired, so this node
+    /// closed the connection. Only a connection with application streams is still open then, if the
+    /// peer's certificate was renewed in time.
+    ///
+    /// What to do: send again, or open a new stream. If that fails too, renew the certificate of
+    /// the peer.
+    #[error(
+        "the certificate that the peer had when the connection was made has expired; send again, or open a new stream"
+    )]
+    PeerCertificateExpired,
     /// The peer closed the connection because it was idle on the peer's side. The request came just
     /// too late, and the peer did not process it.
     ///
@@ -341,7 +361,7 @@ impl RequestError {
     /// - `Local`, an error of the caller or of this program: `TooLarge`, `BadService`, `Connect`
     ///   with `Other`.
     /// - `Local`, the end of this node, or its own close of the connection: `ShuttingDown`,
-    ///   `Connect` with `Stopped`, `Closed` with `Local`.
+    ///   `Connect` with `Stopped`, `Closed` with `Local` or `PeerCertificateExpired`.
     /// - `Local`, a path that is too narrow for QUIC's packets: `Connect` with `PathTooSmall`.
     /// - `Late`, no answer, but acknowledgements: `Timeout` with `Acknowledged`.
     /// - `Silent`, no answer: `Timeout` with `Connecting` or `Answer`, `Connect` with `Silent`,
@@ -349,7 +369,7 @@ impl RequestError {
     /// - `Silent`, no way to send: `Connect` with `Unreachable`. It does not count as `Local`,
     ///   because an isolated node must notice its state by the silence of all others.
     /// - `Refused`, one side refuses the other's identity or protocol: `WrongPeer`, `Closed` with
-    ///   `Refused`, `Connect` with `RefusedByPeer`, `PeerRefused`, `WrongPeer`, `OwnName` or
+    ///   `Refused` or `CertificateExpired`, `Connect` with `RefusedByPeer`, `PeerRefused`, `WrongPeer`, `OwnName` or
     ///   `Protocol`.
     /// - `Answered`, the peer is alive and gives no usable answer: `Decode`, `NoReply`, `Rejected`,
     ///   `Connect` with `Busy`, `Closed` with `Unused` or `ByPeer`.
@@ -387,9 +407,9 @@ impl RequestError {
                 Ending::Left | Ending::Stopped => Evidence::Departed,
                 Ending::Restarted => Evidence::Restarted,
                 Ending::Silence => Evidence::Silent,
-                Ending::Refused { .. } => Evidence::Refused,
+                Ending::Refused { .. } | Ending::CertificateExpired => Evidence::Refused,
                 Ending::Unused { .. } | Ending::ByPeer { .. } => Evidence::Answered,
-                Ending::Local { .. } => Evidence::Local,
+                Ending::Local { .. } | Ending::PeerCertificateExpired => Evidence::Local,
             },
         }
     }

@@ -91,11 +91,19 @@ fn close_code_decides_the_ending() {
     for code in [CloseCode::Unused, CloseCode::Superseded, CloseCode::Unresponsive] {
         assert!(matches!(ending(of_program(code)), Ending::Unused { .. }), "{code:?}");
     }
-    for code in [CloseCode::WrongPeer, CloseCode::OwnName, CloseCode::BadName] {
+    for code in [CloseCode::WrongPeer, CloseCode::OwnName, CloseCode::BadName, CloseCode::Revoked] {
         assert!(matches!(ending(of_program(code)), Ending::Refused { .. }), "{code:?}");
     }
     for code in [CloseCode::Overdue, CloseCode::NoRoom] {
         assert!(matches!(ending(of_program(code)), Ending::ByPeer { .. }), "{code:?}");
     }
     assert!(matches!(ending(of_peer(0xa)), Ending::ByPeer { .. }));
+}
+
+/// Each node learns whose certificate it was.
+#[test]
+fn end_of_a_certificate_names_its_owner() {
+    assert_eq!(ending(of_program(CloseCode::Expired)), Ending::CertificateExpired);
+    let own = Error::application(CloseCode::Expired.into());
+    assert_eq!(ending(own), Ending::PeerCertificateExpired);
 }

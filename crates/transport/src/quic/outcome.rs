@@ -75,15 +75,11 @@ pub(super) fn ending(error: connection::Error) -> Ending {
             match (initiator.is_remote(), code) {
                 (true, Some(CloseCode::Leave)) => Ending::Left,
                 (true, Some(CloseCode::Stopped)) => Ending::Stopped,
+                (true, Some(CloseCode::Expired)) => Ending::CertificateExpired,
+                (false, Some(CloseCode::Expired)) => Ending::PeerCertificateExpired,
                 (
                     true,
-                    Some(
-                        CloseCode::WrongPeer
-                        | CloseCode::OwnName
-                        | CloseCode::BadName
-                        | CloseCode::Expired
-                        | CloseCode::Revoked,
-                    ),
+                    Some(CloseCode::WrongPeer | CloseCode::OwnName | CloseCode::BadName | CloseCode::Revoked),
                 ) => Ending::Refused { reason },
                 (true, Some(CloseCode::Unused | CloseCode::Superseded | CloseCode::Unresponsive)) => {
                     Ending::Unused { reason }

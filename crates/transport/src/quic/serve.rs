@@ -15,8 +15,9 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug_span;
 use tracing::field::Empty;
 
-use super::code::StreamCode;
+use super::code::{CloseCode, StreamCode};
 use super::dialer::Dialer;
+use super::expiry;
 use super::hub::{Hub, stopped};
 use super::inbound::{Inbound, Responder};
 use super::kept::next_frame;
@@ -45,7 +46,15 @@ pub(super) async fn run(hub: Arc<Hub>, conn: PeerConnection, mut streams: Stream
         let Ok(Some(stream)) = accepted else { break };
         readers.spawn(read_stream(Arc::clone(&hub), conn.clone(), stream));
     }
-    if let Some(Ending::Refused { reason }) = conn.ending() {
+    let refused = match conn.ending() {
+        Some(Ending::Refused { reason }) => Some(reason),
+        // Otherwise it was renewed in time, and these were streams of before.
+        Some(Ending::CertificateExpired) if expiry::own_has_expired(&hub) => {
+            Some(CloseCode::Expired.text().to_owned())
+        }
+        _ => None,
+    };
+    if let Some(reason) = refused {
         let text = format_args!("{reason} (the dialler asked for {})", conn.server_name()).to_string();
         hub.refusals.name_refused_by_peer(side, conn.source(), &text);
     }
@@ -162,11 +171,14 @@ impl InboundStream {
         loop {
             tokio::select! {
                 biased;
-                piece = receive.receive() => return piece.ok().flatten(),
+                // First: the acknowledgement comes with the next request at the latest. So a
+                // connection that drains closes between two requests of a peer that always has one.
+                // The peer sends the second one again, over another connection.
                 arrived = send.flush(), if lease.is_some() => {
                     *lease = None;
                     arrived.ok()?;
                 }
+                piece = receive.receive() => return piece.ok().flatten(),
             }
         }
     }

@@ -100,6 +100,8 @@ fn each_connection_end_gives_its_evidence() {
         (Ending::Restarted, Restarted),
         (Ending::Silence, Silent),
         (Ending::Refused { reason: reason() }, Refused),
+        (Ending::CertificateExpired, Refused),
+        (Ending::PeerCertificateExpired, Local),
         (Ending::Unused { reason: reason() }, Answered),
         (Ending::ByPeer { reason: reason() }, Answered),
         (Ending::Local { reason: reason() }, Local),

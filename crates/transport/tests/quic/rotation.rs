@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_transport::{
-    ClusterCa, NodeIdentity, Transport, TransportConfig, TransportError, TrustBundle, WallClock,
+    ClusterCa, Ending, NodeIdentity, StreamError, Transport, TransportConfig, TransportError, TrustBundle,
+    WallClock,
 };
 
 use crate::support::{LONG, ca, config, echo, echo_with, id, issue, peer, soon, until};
@@ -192,6 +193,44 @@ async fn peer_whose_certificate_expires_is_cut_off_until_it_is_renewed() {
     a.rotate(ca.issue(&id("a"), Duration::from_hours(100)).unwrap()).unwrap();
     ask(&a, &b).await;
     ask(&b, &a).await;
+}
+
+/// A renewal cannot move a stream that is open. It ends with the certificate of its time, and the
+/// program can open another one at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stream_of_before_a_renewal_ends_with_its_certificate() {
+    let (ca, ahead) = (ca("c"), Ahead::default());
+    let start = |name: &str, hours: u64| {
+        let mut config = config(&ca, name);
+        config.identity = ca.issue(&id(name), Duration::from_hours(hours)).unwrap();
+        config.certificate_clock = ahead.clock();
+        config.handshake_timeout = Duration::from_millis(1_500);
+        echo_with(config)
+    };
+    let (a, b) = (start("a", 1), start("b", 100));
+    let mut listener = b.accept("copy").unwrap();
+    let mut stream = a.open_stream(&peer(&b), "copy", LONG).await.unwrap();
+    let (_, mut accepted) = soon(listener.accept()).await.unwrap();
+    a.rotate(ca.issue(&id("a"), Duration::from_hours(100)).unwrap()).unwrap();
+    until(|| a.stats().rotated_connections >= 1).await;
+    ask(&a, &b).await;
+    stream.send(Bytes::from_static(b"before")).await.unwrap();
+    assert_eq!(soon(accepted.receive()).await.unwrap().unwrap(), "before");
+
+    ahead.0.store(2 * 3_600, Relaxed);
+    let ended = soon(accepted.receive()).await.unwrap_err();
+    let expected = StreamError::Closed { peer: id("a"), cause: Ending::PeerCertificateExpired };
+    assert_eq!(ended, expected);
+    let ended = soon(stream.receive()).await.unwrap_err();
+    let expected = StreamError::Closed { peer: id("b"), cause: Ending::CertificateExpired };
+    assert_eq!(ended, expected);
+    // Nobody was refused: the certificate was renewed in time.
+    let mut stream = a.open_stream(&peer(&b), "copy", LONG).await.unwrap();
+    let (_, mut accepted) = soon(listener.accept()).await.unwrap();
+    stream.send(Bytes::from_static(b"after")).await.unwrap();
+    assert_eq!(soon(accepted.receive()).await.unwrap().unwrap(), "after");
+    ask(&b, &a).await;
+    assert_eq!((b.stats().refused_expired, a.stats().refused_by_peer), (0, 0));
 }
 
 /// Two certificates of one authority, with the same key: the expired one must not hide the other.
