@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use kinfolk_core::NodeId;
 use parking_lot::RwLock;
+use s2n_quic_core::stateless_reset::Token;
 use s2n_tls::config::Config;
 use time::OffsetDateTime;
 
+use super::reset::ResetKey;
 use super::tls;
 use crate::error::TransportError;
 use crate::identity::{Authorities, NodeIdentity, PeerName};
@@ -29,6 +31,7 @@ struct Current {
     identity: NodeIdentity,
     server: Config,
     client: Config,
+    reset: ResetKey,
     /// The time up to which the TLS settings hold, in seconds since the Unix epoch. Then an
     /// authority expires or becomes valid.
     until: i64,
@@ -41,7 +44,8 @@ impl Current {
         let (trust, authorities) = (identity.authorities().trust().current_pem(at), identity.authorities());
         let server = tls::server(&identity, &trust, protocols, clock)?;
         let client = tls::client(&identity, &trust, protocols, clock)?;
-        Ok(Self { identity, server, client, until: authorities.trust().next_change(now) })
+        let (reset, until) = (ResetKey::of(&identity), authorities.trust().next_change(now));
+        Ok(Self { identity, server, client, reset, until })
     }
 }
 
@@ -89,6 +93,11 @@ impl Credentials {
     /// The TLS settings for the next dial.
     pub(super) fn client(&self) -> Config {
         self.0.current.read().client.clone()
+    }
+
+    /// The token with which the next process of this node can end a connection of this one.
+    pub(super) fn reset_token(&self, connection_id: &[u8]) -> Token {
+        self.0.current.read().reset.token(connection_id)
     }
 
     /// Replaces the identity. New handshakes use it from now on. After an error nothing has

@@ -9,31 +9,41 @@ use aws_lc_rs::hmac;
 use s2n_quic::provider::stateless_reset_token::{Generator, Provider};
 use s2n_quic_core::stateless_reset::Token;
 
+use super::credentials::Credentials;
 use crate::identity::NodeIdentity;
 
 /// The purpose of the derived key, so that no other use of the private key gives the same key.
 const PURPOSE: &[u8] = b"kinfolk/1 stateless reset";
 
-/// Computes the tokens of the listening endpoint.
-///
-/// The dialling endpoint has none: its port changes with each start, so a restarted node never
-/// receives packets for the old port. So only one endpoint at a time uses the key, as RFC 9000,
-/// section 21.11, requires.
-pub(super) struct ResetTokens(hmac::Key);
+/// A key for tokens.
+pub(super) struct ResetKey(hmac::Key);
 
-impl ResetTokens {
+impl ResetKey {
     pub(super) fn of(identity: &NodeIdentity) -> Self {
         let node = hmac::Key::new(hmac::HMAC_SHA256, identity.key_pem().as_bytes());
         let derived = hmac::sign(&node, PURPOSE);
         Self(hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()))
     }
+
+    pub(super) fn token(&self, connection_id: &[u8]) -> Token {
+        let tag = hmac::sign(&self.0, connection_id);
+        let (token, _) = tag.as_ref().split_first_chunk::<16>().expect("a SHA-256 tag has 32 bytes");
+        Token::from(*token)
+    }
 }
+
+/// Computes the tokens of the listening endpoint, with the key of the present identity: the next
+/// process of this node will have it. A connection of before a rotation keeps its token until it is
+/// replaced.
+///
+/// The dialling endpoint has none: its port changes with each start, so a restarted node never
+/// receives packets for the old port. So only one endpoint at a time uses the key, as RFC 9000,
+/// section 21.11, requires.
+pub(super) struct ResetTokens(pub(super) Credentials);
 
 impl Generator for ResetTokens {
     fn generate(&mut self, local_connection_id: &[u8]) -> Token {
-        let tag = hmac::sign(&self.0, local_connection_id);
-        let (token, _) = tag.as_ref().split_first_chunk::<16>().expect("a SHA-256 tag has 32 bytes");
-        Token::from(*token)
+        self.0.reset_token(local_connection_id)
     }
 }
 

@@ -79,11 +79,12 @@ pub(super) fn server(
     io: Io,
 ) -> Result<Server, TransportError> {
     // Each handshake takes the credentials of its moment, so that they can be replaced.
+    let reset = ResetTokens(credentials.clone());
     let tls = s2n_tls::Server::from_loader(move |_: ConnectionContext<'_>| credentials.server());
     let Ok(builder) = Server::builder().with_tls(tls);
     let Ok(builder) = builder.with_limits(of_connection(config)?);
     let Ok(builder) = builder.with_endpoint_limits(limiter);
-    let Ok(builder) = builder.with_stateless_reset_token(ResetTokens::of(&config.identity));
+    let Ok(builder) = builder.with_stateless_reset_token(reset);
     let Ok(builder) = builder.with_event(events);
     let Ok(builder) = builder.with_mtu(MTU);
     let started = match io {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kinfolk_transport::{Evidence, Phase, RequestError, Transport};
 
-use crate::support::{LONG, bind, ca, config, echo, echo_with, named, peer, soon, until};
+use crate::support::{LONG, bind, ca, config, echo, echo_with, issue, named, peer, soon, until};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -102,6 +102,32 @@ async fn restarted_peer_is_reached_again() {
         a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
     }
     assert_eq!(a.pool().stats().dials, 2);
+}
+
+/// The new process has only the key of the renewed certificate.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn peer_that_restarts_after_a_rotation_is_reached_again() {
+    let ca = ca("c");
+    let mut again = config(&ca, "b");
+    again.handshake_timeout = Duration::from_millis(1_500);
+    let (a, b) = (bind(&ca, "a").0, echo_with(again.clone()));
+    again.listen = b.local_addr().socket();
+    a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+    again.identity = issue(&ca, "b");
+    let renewed = again.identity.certificate().fingerprint();
+    b.rotate(again.identity.clone()).unwrap();
+    soon(async {
+        while a.certificate_of(b.id()).is_none_or(|seen| seen.fingerprint() != renewed) {
+            a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+        }
+    })
+    .await;
+    b.abort();
+    let b = rebind(again).await;
+    if let Err(error) = a.request(&peer(&b), Bytes::new(), LONG).await {
+        assert_eq!(error.evidence(), Evidence::Restarted, "{error}");
+        a.request(&peer(&b), Bytes::new(), LONG).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
