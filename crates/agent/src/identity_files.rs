@@ -1,11 +1,16 @@
 //! The files of a node's identity: its certificate and key, and the authorities that it trusts.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use kinfolk::{ClusterError, IdentityError, NodeIdentity};
 
 use crate::exit::{Failure, Status};
+
+/// At most this many bytes of a file are read: more than the longest bundle of certificates has.
+const FILE_BYTES_MAX: u64 = 512 * 1024;
 
 /// The three files of an identity.
 #[derive(Debug, Clone)]
@@ -42,7 +47,7 @@ impl IdentityFiles {
             | E::WrongKeyKind { what: "CA", .. }
             | E::TooMany { what: "CA file", .. }
             | E::NotACa
-            | E::UnsupportedExtension { .. } => &self.ca,
+            | E::UnsupportedExtension { of: "an authority", .. } => &self.ca,
             _ => &self.cert,
         }
     }
@@ -62,12 +67,23 @@ impl IdentityFiles {
     }
 }
 
+/// The mode of a file with a key, if it lets other users read the key. `None` also if there is no
+/// such file any more.
+pub(crate) fn open_mode(path: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then(|| format!("{mode:04o}"))
+}
+
 fn text(path: &Path, what: &str, setting: &str) -> Result<String, Failure> {
     // The file is missing, or this user may not read it. What to do: check the path and the owner
     // of the file, or issue a certificate with `kinfolk ca issue`.
-    std::fs::read_to_string(path).map_err(|error| {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
+    read.map_err(|error| {
         let path = path.display();
         let advice = format!("check `{setting}` and the file's owner, or issue it with `kinfolk ca issue`");
         Failure::new(Status::Identity, format_args!("cannot read the {what} {path}: {error}; {advice}"))
-    })
+    })?;
+    Ok(text)
 }

@@ -67,7 +67,8 @@ impl Authorities {
     /// # Errors
     /// [`IdentityError`], one variant for each cause: the bytes are not a certificate in its only
     /// valid encoding, not exactly one of its names is `<node>.<cluster>.kinfolk`, the cluster is
-    /// another one, no authority of this cluster signed it, or its key is of another kind.
+    /// another one, no authority of this cluster signed it, it is an authority's itself, it has a
+    /// critical extension that is not known here, or its key is of another kind.
     pub fn certificate(&self, der: &[u8]) -> Result<Certificate, IdentityError> {
         // First, so that a message without bound is not copied.
         chain::is_short(der)?;
@@ -118,6 +119,7 @@ impl Authorities {
         let others: Vec<&X509Certificate<'_>> = intermediates.iter().map(|(cert, _)| cert).collect();
         // A key or a signature of a wrong kind has an error of its own.
         check::is_exact(leaf)?;
+        check::node(leaf, &name)?;
         let Some(path) = chain::path(leaf, &others, trust) else {
             return Err(IdentityError::wrong_ca(&name, leaf));
         };

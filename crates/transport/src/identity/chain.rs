@@ -63,33 +63,61 @@ pub(super) fn split(bytes: &[u8]) -> Result<Vec<(X509Certificate<'_>, &[u8])>, I
     Ok(certs)
 }
 
-/// Finds the path from `leaf` over some of the `intermediates`, in any order, to an authority of
-/// the bundle. `None` if there is none.
+/// A certificate that the search has reached.
+#[derive(Clone, Copy)]
+struct Step {
+    /// Its position in the list. `None` for the node's own.
+    at: Option<usize>,
+    /// The step from which it was reached, as a position.
+    from: usize,
+    /// How many intermediates stand below it.
+    depth: usize,
+}
+
+/// Finds the shortest path from `leaf` over some of the `intermediates`, in any order, to an
+/// authority of the bundle. `None` if there is none. Where several authorities may follow, because
+/// one was renewed or another one has certified the same key, it tries the one that is valid for
+/// longest first, and the others after it.
 ///
-/// Bounded by the limits of both lists: at each step it looks at each certificate once.
+/// Bounded: it reaches each certificate once, and then looks at each of the others once. The first
+/// time has the fewest intermediates below, so no limit of a path allows more the second time.
 pub(super) fn path(
     leaf: &X509Certificate<'_>,
     intermediates: &[&X509Certificate<'_>],
     trust: &TrustBundle,
 ) -> Option<Path> {
-    let (mut on_path, mut validity) = (Vec::new(), check::validity(leaf));
-    let mut current = leaf;
-    loop {
-        if let Some(anchor) = trust.issuer_of(current, on_path.len()) {
-            let authority_until = anchor.validity.1;
-            let validity = both(validity, anchor.validity);
-            return Some(Path { intermediates: on_path, validity, authority_until });
+    let until = |at: usize| check::validity(intermediates[at]).1;
+    let mut steps = vec![Step { at: None, from: 0, depth: 0 }];
+    let mut looked_at = 0;
+    while let Some(step) = steps.get(looked_at).copied() {
+        let current = step.at.map_or(leaf, |at| intermediates[at]);
+        // The certificates of authorities up to the present one, which stand below the next.
+        let depth = step.depth + usize::from(step.at.is_some());
+        if let Some(anchor) = trust.issuer_of(current, depth) {
+            let on_path = on_path(&steps, looked_at);
+            let of_path = on_path.iter().map(|at| check::validity(intermediates[*at]));
+            let validity = of_path.fold(both(check::validity(leaf), anchor.validity), both);
+            return Some(Path { intermediates: on_path, validity, authority_until: anchor.validity.1 });
         }
-        if on_path.len() >= INTERMEDIATES_MAX {
-            return None;
+        if depth < INTERMEDIATES_MAX {
+            let is_new = |at: &usize| steps.iter().all(|known| known.at != Some(*at));
+            let issued = |at: &usize| has_issued(intermediates[*at], current, depth);
+            let mut next: Vec<usize> = (0..intermediates.len()).filter(is_new).filter(issued).collect();
+            next.sort_by_key(|at| std::cmp::Reverse(until(*at)));
+            steps.extend(next.into_iter().map(|at| Step { at: Some(at), from: looked_at, depth }));
         }
-        let issued =
-            |at: &usize| !on_path.contains(at) && has_issued(intermediates[*at], current, on_path.len());
-        let next = (0..intermediates.len()).find(issued)?;
-        on_path.push(next);
-        current = intermediates[next];
-        validity = both(validity, check::validity(current));
+        looked_at += 1;
     }
+    None
+}
+
+/// The positions of the intermediates from the node's issuer up to this step.
+fn on_path(steps: &[Step], last: usize) -> Vec<usize> {
+    let before = |step: &usize| steps[*step].at.map(|_| steps[*step].from);
+    let mut on_path: Vec<usize> =
+        std::iter::successors(Some(last), before).filter_map(|step| steps[step].at).collect();
+    on_path.reverse();
+    on_path
 }
 
 /// Whether `issuer` is an authority that signed `cert`, below which `depth` intermediates stand.

@@ -4,12 +4,12 @@
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _};
 use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::ParsedExtension;
+use x509_parser::extensions::{ParsedExtension, X509Extension};
 use x509_parser::pem::Pem;
 use x509_parser::x509::X509Name;
 
-use super::IdentityError;
 use super::keys::CertificateSignature;
+use super::{IdentityError, PeerName};
 
 /// The longest text with certificates, in bytes. A bundle of 16 authorities with long RSA keys has
 /// less than 64 KiB.
@@ -117,27 +117,50 @@ pub(super) struct AuthorityUse {
 pub(super) fn authority(cert: &X509Certificate<'_>) -> Result<AuthorityUse, IdentityError> {
     let basic = cert.basic_constraints().ok().flatten().filter(|basic| basic.value.ca);
     let basic = basic.ok_or(IdentityError::NotACa)?;
-    let unsupported = |what: String| IdentityError::UnsupportedExtension { what };
+    let unsupported = |what: String| IdentityError::UnsupportedExtension { of: "an authority", what };
     for extension in cert.extensions() {
         match extension.parsed_extension() {
             ParsedExtension::KeyUsage(usage) if !usage.key_cert_sign() => return Err(IdentityError::NotACa),
             ParsedExtension::NameConstraints(_) => {
                 return Err(unsupported("name constraints".to_owned()));
             }
-            ParsedExtension::BasicConstraints(_)
-            | ParsedExtension::KeyUsage(_)
-            | ParsedExtension::ExtendedKeyUsage(_)
-            | ParsedExtension::CertificatePolicies(_)
-            | ParsedExtension::SubjectKeyIdentifier(_)
-            | ParsedExtension::AuthorityKeyIdentifier(_)
-            | ParsedExtension::SubjectAlternativeName(_) => {}
-            _ if extension.critical => {
+            _ if may_not_ignore(extension) => {
                 return Err(unsupported(format!("the critical extension {}", extension.oid)));
             }
             _ => {}
         }
     }
     Ok(AuthorityUse { intermediates_max: basic.value.path_len_constraint })
+}
+
+/// Checks that a certificate is that of a node, and not of an authority, without an extension that
+/// this program may not ignore. The TLS library refuses such an extension in each handshake.
+pub(super) fn node(cert: &X509Certificate<'_>, name: &PeerName) -> Result<(), IdentityError> {
+    if cert.is_ca() {
+        return Err(IdentityError::NodeIsCa { name: name.to_string() });
+    }
+    match cert.extensions().iter().find(|extension| may_not_ignore(extension)) {
+        Some(extension) => {
+            let what = format!("the critical extension {}", extension.oid);
+            Err(IdentityError::UnsupportedExtension { of: "the node", what })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether an extension is critical, and neither this program nor the TLS library knows it.
+fn may_not_ignore(extension: &X509Extension<'_>) -> bool {
+    let is_known = matches!(
+        extension.parsed_extension(),
+        ParsedExtension::BasicConstraints(_)
+            | ParsedExtension::KeyUsage(_)
+            | ParsedExtension::ExtendedKeyUsage(_)
+            | ParsedExtension::CertificatePolicies(_)
+            | ParsedExtension::SubjectKeyIdentifier(_)
+            | ParsedExtension::AuthorityKeyIdentifier(_)
+            | ParsedExtension::SubjectAlternativeName(_)
+    );
+    extension.critical && !is_known
 }
 
 /// Checks that a certificate may be used for TLS in both directions, as the TLS library checks it:

@@ -58,15 +58,27 @@ pub enum IdentityError {
         /// The number (OID) of the algorithm.
         found: String,
     },
-    /// The certificate of an authority has an extension that this program does not apply.
+    /// A certificate has an extension that this program does not apply, and may not ignore.
     ///
-    /// What to do: use an authority without it.
-    #[error(
-        "the certificate of an authority has {what}, which this program does not apply; use one without it"
-    )]
+    /// What to do: use a certificate without it.
+    #[error("the certificate of {of} has {what}, which this program does not apply; use one without it")]
     UnsupportedExtension {
+        /// Whose certificate: `an authority` or `the node`.
+        of: &'static str,
         /// The extension.
         what: String,
+    },
+    /// The certificate of a node is that of an authority. Who has the key of this one node could
+    /// issue certificates with the names of others.
+    ///
+    /// What to do: issue it without the constraint `CA`.
+    #[error(
+        "the certificate of {name} is an authority's, so its key could issue certificates of other nodes; issue it \
+         without the constraint CA"
+    )]
+    NodeIsCa {
+        /// The name in the certificate.
+        name: String,
     },
     /// The certificate may not be used for TLS as a client and as a server. A node needs both.
     ///
@@ -98,10 +110,9 @@ pub enum IdentityError {
     },
     /// The private key does not belong to the certificate.
     ///
-    /// What to do: check whether the files of two nodes are mixed up.
+    /// What to do: check whether the files of two nodes, or of two authorities, are mixed up.
     #[error(
-        "the private key of the {what} does not belong to its certificate; check whether the files of two nodes are \
-         mixed up"
+        "the private key of the {what} does not belong to its certificate; check whether two files are mixed up"
     )]
     KeyMismatch {
         /// The owner of the key: `node` or `CA`.

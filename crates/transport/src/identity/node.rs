@@ -78,7 +78,7 @@ impl NodeIdentity {
         let name = PeerName::of_certificate(&certs[own])?;
         trust.is_for(&name.cluster)?;
         let authorities = Authorities::new(name.cluster.clone(), trust);
-        let der = ordered(&certs, own, authorities.trust());
+        let der = ordered(&certs, own, authorities.trust(), now);
         let certificate = Arc::new(authorities.certificate(&der)?);
         check::usage(&certs[own], true)?;
         for (cert, _) in chain::split(certificate.der())?.iter().skip(1) {
@@ -176,14 +176,22 @@ impl NodeIdentity {
     }
 }
 
-/// The node's own certificate and then those on its path, one after the other. Without a path all
-/// others, so that the error says what is missing.
-fn ordered(certs: &[X509Certificate<'_>], own: usize, trust: &TrustBundle) -> Vec<u8> {
-    let others: Vec<&X509Certificate<'_>> =
-        certs.iter().enumerate().filter(|(at, _)| *at != own).map(|(_, cert)| cert).collect();
-    let on_path = chain::path(&certs[own], &others, trust).map(|path| path.intermediates);
-    let path = on_path.iter().flatten().map(|at| others[*at].as_raw());
-    std::iter::once(certs[own].as_raw()).chain(path).collect::<Vec<&[u8]>>().concat()
+/// The node's own certificate and then those on its path, one after the other. A path whose
+/// intermediates are valid now goes before another one: the file of a renewed intermediate may hold
+/// the former one too. Without a path it is the own certificate alone, so that the error says what
+/// is missing.
+fn ordered(certs: &[X509Certificate<'_>], own: usize, trust: &TrustBundle, now: OffsetDateTime) -> Vec<u8> {
+    let of_others = certs.iter().enumerate().filter(|(at, _)| *at != own);
+    let others: Vec<&X509Certificate<'_>> = of_others.map(|(_, cert)| cert).collect();
+    let is_current = |cert: &&X509Certificate<'_>| check::is_current(check::validity(cert), "", now).is_ok();
+    let current: Vec<&X509Certificate<'_>> = others.iter().copied().filter(is_current).collect();
+    let through = |some: &[&X509Certificate<'_>]| -> Option<Vec<u8>> {
+        let path = chain::path(&certs[own], some, trust)?;
+        let on_path = path.intermediates.iter().map(|at| some[*at].as_raw());
+        Some(std::iter::once(certs[own].as_raw()).chain(on_path).collect::<Vec<&[u8]>>().concat())
+    };
+    let ordered = through(&current).or_else(|| through(&others));
+    ordered.unwrap_or_else(|| certs[own].as_raw().to_vec())
 }
 
 /// The certificates of a chain in PEM.

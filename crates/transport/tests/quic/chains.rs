@@ -82,6 +82,14 @@ impl Pki {
         ));
     }
 
+    /// Gives an authority a certificate that has expired, with the same name and key.
+    fn expire(&self, name: &str, issuer: &str) {
+        self.openssl(&format!(
+            "x509 -req -in {name}.csr -CA {issuer}.pem -CAkey {issuer}-key.pem -CAcreateserial -days -1 -extfile \
+             {name}.ext -out {name}.pem"
+        ));
+    }
+
     /// The identity of `name`, whose file has these certificates, and which trusts these.
     fn identity(&self, name: &str, file: &[&str], trusted: &[&str]) -> Result<NodeIdentity, String> {
         let texts = |names: &[&str]| -> String {
@@ -165,6 +173,63 @@ fn chain_without_its_intermediate_is_refused() {
     );
 }
 
+#[test]
+fn expired_intermediate_is_refused() {
+    let pki = Pki::new();
+    pki.root("root", "P-256", CA);
+    pki.issued("middle", "P-256", CA, "root");
+    pki.expire("middle", "root");
+    pki.node("a", "P-256", "middle");
+    let refused = pki.identity("a", &["a", "middle"], &["root"]).unwrap_err();
+    assert!(refused.contains("an authority of a.c.kinfolk expired at"), "{refused}");
+}
+
+/// The former certificate of an intermediate does not hide the renewed one, which has the same name
+/// and key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renewed_intermediate_beside_the_expired_one_works() {
+    let pki = Pki::new();
+    pki.root("root", "P-256", CA);
+    pki.issued("middle", "P-256", CA, "root");
+    pki.write("renewed.pem", &pki.text("middle.pem"));
+    pki.expire("middle", "root");
+    for node in ["a", "b"] {
+        pki.node(node, "P-256", "middle");
+    }
+    let a = pki.identity("a", &["a", "middle", "renewed"], &["root"]).unwrap();
+    let b = pki.identity("b", &["b", "renewed", "middle"], &["root"]).unwrap();
+    assert!(a.cert_pem().ends_with(&pki.text("renewed.pem")) && a.cert_pem().matches("BEGIN").count() == 2);
+    talk(a, b).await;
+}
+
+/// Two roots have certified the key of one intermediate, and the members trust only one of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cross_certified_intermediate_works() {
+    let pki = Pki::new();
+    pki.root("root", "P-256", CA);
+    pki.key("other", "P-256");
+    pki.certificate("other", "Other", CA, None);
+    pki.issued("middle", "P-256", CA, "other");
+    pki.write("crossed.pem", &pki.text("middle.pem"));
+    pki.certificate("middle", "middle", CA, Some("root"));
+    for node in ["a", "b"] {
+        pki.node(node, "P-256", "middle");
+    }
+    let a = pki.identity("a", &["a", "crossed", "middle"], &["root"]).unwrap();
+    let b = pki.identity("b", &["middle", "crossed", "b"], &["root"]).unwrap();
+    talk(a, b).await;
+}
+
+#[test]
+fn intermediate_that_may_not_sign_is_refused() {
+    let pki = Pki::new();
+    pki.root("root", "P-256", CA);
+    pki.issued("middle", "P-256", &CA.replace("keyCertSign,", ""), "root");
+    pki.node("a", "P-256", "middle");
+    let refused = pki.identity("a", &["a", "middle"], &["root"]).unwrap_err();
+    assert!(refused.contains("is not signed by this CA"), "{refused}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn intermediate_alone_can_be_trusted() {
     let pki = Pki::new();
@@ -224,6 +289,23 @@ async fn leaf_with_other_names_works() {
     talk(pki.identity("a", &["a"], &["root"]).unwrap(), pki.identity("b", &["b"], &["root"]).unwrap()).await;
 }
 
+/// A wildcard is the name of no node, so the certificate stands for its one node alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wildcard_beside_the_name_works_and_alone_is_refused() {
+    let pki = Pki::new();
+    pki.root("root", "P-256", CA);
+    pki.node("b", "P-256", "root");
+    pki.issued("a", "P-256", &node_names("DNS:*.c.kinfolk,DNS:a.c.kinfolk"), "root");
+    let a = pki.identity("a", &["a"], &["root"]).unwrap();
+    assert_eq!(a.name().to_string(), "a.c.kinfolk");
+    talk(a, pki.identity("b", &["b"], &["root"]).unwrap()).await;
+    for names in ["DNS:*.c.kinfolk", "DNS:*.c.kinfolk,DNS:*.kinfolk", "DNS:*.*.kinfolk"] {
+        pki.issued("a", "P-256", &node_names(names), "root");
+        let refused = pki.identity("a", &["a"], &["root"]).unwrap_err();
+        assert!(refused.contains("<node>.<cluster>.kinfolk"), "{names}: {refused}");
+    }
+}
+
 #[test]
 fn leaf_with_two_or_no_names_of_nodes_is_refused() {
     let pki = Pki::new();
@@ -260,12 +342,9 @@ async fn p384_and_rsa_keys_work_together() {
 fn key_of_an_unsupported_kind_is_refused() {
     let pki = Pki::new();
     pki.root("root", "P-256", CA);
-    for (kind, found) in [
-        ("1024", "an RSA key of 1024 bits"),
-        ("8192", "an RSA key of 8192 bits"),
-        ("P-521", "curve P-521"),
-        ("Ed25519", "an Ed25519 key"),
-    ] {
+    for (kind, found) in
+        [("1024", "an RSA key of 1024 bits"), ("P-521", "curve P-521"), ("Ed25519", "an Ed25519 key")]
+    {
         pki.node("a", kind, "root");
         let refused = pki.identity("a", &["a"], &["root"]).unwrap_err();
         assert!(refused.contains(found) && refused.contains("use ECDSA P-256"), "{kind}: {refused}");
@@ -289,20 +368,35 @@ fn signature_of_an_unsupported_kind_is_refused() {
     );
     let refused = pki.identity("a", &["a"], &["root"]).unwrap_err();
     assert!(refused.contains("algorithm 1.2.840.113549.1.1.10"), "{refused}");
+    for (root, kind, found) in
+        [("root", "2048", "1.2.840.113549.1.1.5"), ("short", "P-256", "1.2.840.10045.4.1")]
+    {
+        pki.root(root, kind, CA);
+        pki.node("a", "P-256", root);
+        pki.openssl(&format!(
+            "x509 -req -in a.csr -CA {root}.pem -CAkey {root}-key.pem -CAcreateserial -days 30 -extfile a.ext -sha1 \
+             -out a.pem"
+        ));
+        let refused = pki.identity("a", &["a"], &[root]).unwrap_err();
+        assert!(refused.contains(&format!("algorithm {found}")), "{refused}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn signatures_with_sha384_and_sha512_work() {
     let pki = Pki::new();
-    pki.root("root", "P-256", CA);
-    for (name, hash) in [("a", "sha384"), ("b", "sha512")] {
-        pki.node(name, "P-256", "root");
-        pki.openssl(&format!(
-            "x509 -req -in {name}.csr -CA root.pem -CAkey root-key.pem -CAcreateserial -days 30 -extfile {name}.ext \
-             -{hash} -out {name}.pem"
-        ));
+    for kind in ["P-256", "2048"] {
+        pki.root("root", kind, CA);
+        for (name, hash) in [("a", "sha384"), ("b", "sha512")] {
+            pki.node(name, "P-256", "root");
+            pki.openssl(&format!(
+                "x509 -req -in {name}.csr -CA root.pem -CAkey root-key.pem -CAcreateserial -days 30 -extfile \
+                 {name}.ext -{hash} -out {name}.pem"
+            ));
+        }
+        let identity = |name| pki.identity(name, &[name], &["root"]).unwrap();
+        talk(identity("a"), identity("b")).await;
     }
-    talk(pki.identity("a", &["a"], &["root"]).unwrap(), pki.identity("b", &["b"], &["root"]).unwrap()).await;
 }
 
 #[test]
@@ -337,6 +431,65 @@ fn authority_with_name_constraints_is_refused() {
     pki.node("a", "P-256", "root");
     let refused = pki.identity("a", &["a"], &["root"]).unwrap_err();
     assert!(refused.contains("has name constraints"), "{refused}");
+}
+
+/// TLS would refuse it in each handshake.
+#[test]
+fn critical_extension_that_is_not_known_is_refused() {
+    let pki = Pki::new();
+    pki.root("root", "P-256", CA);
+    let names = node_names("DNS:a.c.kinfolk");
+    for (critical, refused) in [("critical,", true), ("", false)] {
+        let other = format!("1.2.3.4={critical}ASN1:UTF8String:x\n");
+        pki.issued("a", "P-256", &format!("{names}{other}"), "root");
+        let read = pki.identity("a", &["a"], &["root"]);
+        assert_eq!(read.is_err(), refused);
+        let found = "the certificate of the node has the critical extension 1.2.3.4";
+        assert!(read.err().is_none_or(|error| error.contains(found)));
+
+        pki.root("strict", "P-256", &format!("{CA}{other}"));
+        pki.node("b", "P-256", "strict");
+        let read = pki.identity("b", &["b"], &["strict"]);
+        assert_eq!(read.is_err(), refused);
+        let found = "the certificate of an authority has the critical extension 1.2.3.4";
+        assert!(read.err().is_none_or(|error| error.contains(found)));
+    }
+}
+
+/// Otherwise the key of one node could issue certificates with the names of others.
+#[test]
+fn node_that_is_an_authority_is_refused() {
+    let pki = Pki::new();
+    pki.root("root", "P-256", CA);
+    pki.issued("a", "P-256", &format!("{CA}subjectAltName=DNS:a.c.kinfolk\n"), "root");
+    let refused = pki.identity("a", &["a"], &["root"]).unwrap_err();
+    assert!(refused.contains("the certificate of a.c.kinfolk is an authority's"), "{refused}");
+}
+
+#[test]
+fn authority_of_another_cluster_is_refused() {
+    let pki = Pki::new();
+    pki.key("root", "P-256");
+    pki.certificate("root", "d.kinfolk", CA, None);
+    pki.node("a", "P-256", "root");
+    let refused = pki.identity("a", &["a"], &["root"]).unwrap_err();
+    assert!(refused.contains("is for cluster c, its CA for cluster d"), "{refused}");
+}
+
+/// One key, because it takes seconds to make it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rsa_key_of_8192_bits_is_for_authorities_alone() {
+    let pki = Pki::new();
+    pki.root("root", "8192", CA);
+    for node in ["a", "b"] {
+        pki.node(node, "P-256", "root");
+    }
+    let identity = |name| pki.identity(name, &[name], &["root"]);
+    talk(identity("a").unwrap(), identity("b").unwrap()).await;
+    pki.write("a-key.pem", &pki.text("root-key.pem"));
+    pki.certificate("a", "a", &node_names("DNS:a.c.kinfolk"), Some("root"));
+    let refused = identity("a").unwrap_err();
+    assert!(refused.contains("an RSA key of 8192 bits") && refused.contains("use ECDSA P-256"), "{refused}");
 }
 
 #[test]
