@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
+use kinfolk::NodeId;
 use kinfolk_scenarios::event_clients::{EventClientsOptions, event_clients};
 use kinfolk_scenarios::overload::{OverloadOptions, group, overload};
 use kinfolk_scenarios::processes::{
-    AttackOptions, Case, ChaosOptions, Completion, SoakOptions, attack, chaos, soak,
+    AttackOptions, Case, ChaosOptions, Completion, EmbeddedOptions, SoakOptions, attack, chaos, embedded,
+    soak,
 };
 use kinfolk_scenarios::run;
 use kinfolk_scenarios::storm::{Tally, storm};
@@ -41,6 +43,9 @@ enum Command {
     /// Attack the agents of the scenario `liar`
     #[command(hide = true)]
     Attack(AttackArgs),
+    /// Run a member of the scenario `rotation`
+    #[command(hide = true)]
+    Embedded(EmbeddedArgs),
     /// Start the members for `overload`
     #[command(hide = true)]
     OverloadGroup {
@@ -70,7 +75,7 @@ struct ChaosArgs {
     /// Run only this scenario; repeat it for more
     #[arg(long, value_name = "NAME")]
     only: Vec<Case>,
-    /// The number of agents, 3 to 99 [default: 15, with --quick 6, for `liar` 5]
+    /// The number of agents, 3 to 99 [default: 15, with --quick 6, for `liar` and `rotation` 5]
     #[arg(long, value_parser = clap::value_parser!(u8).range(3..=99))]
     agents: Option<u8>,
     /// How long the partition of the full form lasts, in seconds
@@ -117,6 +122,22 @@ struct AttackArgs {
     listen: SocketAddr,
     #[arg(long)]
     victim: Vec<String>,
+}
+
+#[derive(Args)]
+struct EmbeddedArgs {
+    #[arg(long)]
+    cert: PathBuf,
+    #[arg(long)]
+    key: PathBuf,
+    #[arg(long)]
+    ca: PathBuf,
+    #[arg(long)]
+    listen: SocketAddr,
+    #[arg(long)]
+    join: Vec<String>,
+    #[arg(long)]
+    peer: Vec<NodeId>,
 }
 
 #[derive(Args)]
@@ -167,6 +188,7 @@ fn main() -> ExitCode {
         Command::Soak(args) => args.options().and_then(|options| soak(&options)),
         Command::EventClients(args) => args.run(),
         Command::Attack(args) => attack(&args.options()).map(|()| Completion::Complete),
+        Command::Embedded(args) => embedded(args.options()).map(|()| Completion::Complete),
         Command::Overload(args) => overload(&args.options()).map(|()| Completion::Complete),
         Command::OverloadGroup { members } => group(members).map(|()| Completion::Complete),
     };
@@ -223,6 +245,13 @@ impl AttackArgs {
     fn options(self) -> AttackOptions {
         let Self { cert, key, ca, listen, victim } = self;
         AttackOptions { cert, key, ca, listen, victims: victim }
+    }
+}
+
+impl EmbeddedArgs {
+    fn options(self) -> EmbeddedOptions {
+        let Self { cert, key, ca, listen, join, peer } = self;
+        EmbeddedOptions { cert, key, ca, listen, join, peers: peer }
     }
 }
 

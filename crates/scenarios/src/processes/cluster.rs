@@ -2,6 +2,7 @@
 //! the [`Truth`] when it is made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use super::command::run;
 use super::event_history::{Kind, unix_ms};
 use super::faults::{Faults, Nodes, port};
 use super::lan::{Lan, first_addr, second_addr};
+use super::member::Member;
 use super::outcome::millis;
 use super::truth::{By, Truth};
 use super::view::difference;
@@ -74,8 +76,7 @@ impl AgentCluster {
     /// The program has no such setting.
     pub(super) fn keep_state(&mut self) -> Result<(), &'static str> {
         // --agent may name a program of another version.
-        let kinfolk = self.program.path.to_string_lossy();
-        let help = run(&kinfolk, &["agent", "--help"], "").unwrap_or_default();
+        let help = self.kinfolk(&["agent", "--help"]).unwrap_or_default();
         if !help.contains("--state-dir") {
             return Err("the agent has no --state-dir");
         }
@@ -144,8 +145,8 @@ impl AgentCluster {
     /// Starts a process that lies about all agents, in a namespace of its own and with a
     /// certificate of the cluster. It may fail or leave at any time.
     pub(super) fn start_attacker(&mut self, name: &str) -> Result<Attacker> {
-        let (kinfolk, folder) = (self.program.path.to_string_lossy(), &self.program.folder);
-        run(&kinfolk, &["ca", "issue", &folder.to_string_lossy(), name], "")?;
+        let folder = &self.program.folder;
+        self.kinfolk(&["ca", "issue", &folder.to_string_lossy(), name])?;
         let node = self.lan.add_node()?;
         let listen = format!("{}:{PORT}", first_addr(node));
         for kind in [Kind::NodeFailed, Kind::NodeLeft] {
@@ -153,6 +154,33 @@ impl AgentCluster {
         }
         let victims = self.agents.iter().map(|agent| format!("{}={}", agent.name, agent.listens_at()));
         Attacker::start(name, (self.lan.namespace(node), &listen), folder, victims)
+    }
+
+    /// Starts a member with the library embedded in the place of each agent. Each gets a folder of
+    /// its own for its files.
+    pub(super) fn start_embedded(&self) -> Result<Vec<Member>> {
+        let named = self.agents.iter().map(|agent| (agent.name.clone(), agent.listens_at()));
+        let all: Vec<(String, String)> = named.collect();
+        let start = |(node, (name, listen)): (usize, &(String, String))| {
+            let folder = self.program.folder.join(name);
+            fs::create_dir(&folder)?;
+            for file in [format!("{name}.pem"), format!("{name}-key.pem")] {
+                fs::rename(self.program.folder.join(&file), folder.join(&file))?;
+            }
+            fs::copy(self.program.folder.join("ca.pem"), folder.join("ca.pem"))?;
+            Member::start(name, (self.lan.namespace(node), listen), folder, &all)
+        };
+        all.iter().enumerate().map(start).collect()
+    }
+
+    /// The folder of the run. The authority is in it.
+    pub(super) fn folder(&self) -> &Path {
+        &self.program.folder
+    }
+
+    /// Runs the program `kinfolk` to its end. Returns its standard output.
+    pub(super) fn kinfolk(&self, args: &[&str]) -> Result<String> {
+        run(&self.program.path.to_string_lossy(), args, "")
     }
 
     /// Starts all agents and waits until each sees all of them.

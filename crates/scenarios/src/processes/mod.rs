@@ -3,20 +3,24 @@
 //! agents. It needs root; `cargo xtask chaos` and `cargo xtask soak` run it.
 //!
 //! Nothing here runs in virtual time. Of the product it uses only the random numbers, except for
-//! the attacker of the case `liar`, which speaks the real wire. It judges the agents by their event
-//! logs and by the responses of their control sockets.
+//! the attacker of the case `liar`, which speaks the real wire, and the members of the case
+//! `rotation`, which embed the library. It judges the agents by their event logs and by the
+//! responses of their control sockets.
 
 mod agent;
 mod attack;
 mod attacker;
+mod calls;
 mod cases;
 mod checker;
 mod cluster;
 mod command;
+mod embedded;
 mod event_history;
 mod faults;
 mod host;
 mod lan;
+mod member;
 mod outcome;
 mod soak;
 mod truth;
@@ -33,6 +37,7 @@ pub use attack::{AttackOptions, attack};
 pub use cases::Case;
 use cases::{CaseRun, Extent};
 use cluster::AgentCluster;
+pub use embedded::{EmbeddedOptions, embedded};
 use lan::PREFIX;
 use outcome::Outcome;
 pub use soak::{SoakOptions, soak};
@@ -46,7 +51,8 @@ pub struct ChaosOptions {
     pub quick: bool,
     /// Run only these scenarios. If it is empty, run all scenarios of the form.
     pub only: Vec<Case>,
-    /// The number of agents. `None` for the number of the form: 6 or 15, and for `liar` 5.
+    /// The number of agents. `None` for the number of the form: 6 or 15, and for `liar` and
+    /// `rotation` 5.
     pub agents: Option<usize>,
     /// How long a partition lasts in the full form.
     pub partition: Duration,

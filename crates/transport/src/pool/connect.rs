@@ -5,6 +5,8 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use kinfolk_core::signed::Fingerprint;
+
 use super::{DialError, Lane};
 use crate::peer::Peer;
 
@@ -47,6 +49,11 @@ pub trait Connection: Clone + Send + Sync + 'static {
 
     /// The smoothed round-trip time. None before the first measurement, or if it is not known.
     fn rtt(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The fingerprint of the peer's certificate in the handshake. None if it is not known.
+    fn fingerprint(&self) -> Option<Fingerprint> {
         None
     }
 

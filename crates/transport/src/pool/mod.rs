@@ -190,7 +190,9 @@ impl<C: Connect> ConnectionPool<C> {
         let read = |slots: &Slots<_, _>| (slots.counts(), slots.reused(), slots.connections());
         let (counts, reused, connections) = self.0.slots.read(read);
         let describe = |(mut stats, wrapped): (ConnectionStats, Option<PoolConnection<C>>)| {
-            stats.rtt = wrapped.and_then(|wrapped| wrapped.conn.rtt());
+            if let Some(PoolConnection { conn, .. }) = wrapped {
+                (stats.rtt, stats.certificate) = (conn.rtt(), conn.fingerprint());
+            }
             stats
         };
         let dials = (self.0.config.max_total, self.0.dial_queue.waiting());

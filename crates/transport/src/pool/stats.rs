@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use kinfolk_core::NodeId;
+use kinfolk_core::signed::Fingerprint;
 
 use super::times::{DialTimes, Times};
 use super::{CloseReason, Lane};
@@ -83,6 +84,10 @@ pub struct ConnectionStats {
     pub guest: bool,
     /// The smoothed round-trip time. None before the first measurement.
     pub rtt: Option<Duration>,
+    /// The fingerprint of the peer's certificate in the handshake. None for a dial. Some seconds
+    /// after the peer's certificate was replaced, only connections with application streams of
+    /// before have the former one.
+    pub certificate: Option<Fingerprint>,
 }
 
 /// The state of a connection.

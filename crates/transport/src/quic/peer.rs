@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_core::NodeId;
+use kinfolk_core::signed::Fingerprint;
 use s2n_quic::connection::Handle;
 use s2n_quic::stream::{BidirectionalStream, ReceiveStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
@@ -272,6 +273,10 @@ impl Connection for PeerConnection {
 
     fn rtt(&self) -> Option<Duration> {
         self.0.facts.rtt()
+    }
+
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        Some(self.0.certificate.fingerprint())
     }
 
     fn unacknowledged_for(&self, asked: Instant) -> Duration {

@@ -12,6 +12,7 @@ mod overload;
 mod partition;
 mod pause;
 mod restart;
+mod rotation;
 mod seed_name;
 
 use std::time::Duration;
@@ -23,8 +24,8 @@ use super::cluster::{AgentCluster, DEADLINE};
 use super::event_history::unix_ms;
 use super::outcome::Outcome;
 
-/// The number of agents that the liar attacks.
-const AGENTS_OF_LIAR: usize = 5;
+/// The number of agents that the liar attacks, and of members whose certificates are replaced.
+const AGENTS_OF_SOME: usize = 5;
 
 /// A scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,6 +65,8 @@ pub enum Case {
     Maintenance,
     /// A process with a certificate of the cluster claims and accuses all agents failed.
     Liar,
+    /// All certificates and then the authority are replaced, under application streams.
+    Rotation,
 }
 
 /// How much a run does.
@@ -84,8 +87,16 @@ pub(super) struct CaseRun {
 
 impl Case {
     /// The scenarios of the quick form, which the gate runs.
-    pub(super) const QUICK: &[Self] =
-        &[Self::Leave, Self::Kill, Self::Pause, Self::Partition, Self::Deaf, Self::Restart, Self::Overload];
+    pub(super) const QUICK: &[Self] = &[
+        Self::Leave,
+        Self::Kill,
+        Self::Pause,
+        Self::Partition,
+        Self::Deaf,
+        Self::Restart,
+        Self::Overload,
+        Self::Rotation,
+    ];
 
     /// The name on the command line.
     pub(super) fn name(self) -> String {
@@ -94,7 +105,7 @@ impl Case {
 
     /// The number of agents, if it is not that of the form.
     pub(super) fn agents(self) -> Option<usize> {
-        (self == Self::Liar).then_some(AGENTS_OF_LIAR)
+        matches!(self, Self::Liar | Self::Rotation).then_some(AGENTS_OF_SOME)
     }
 
     /// Runs the scenario.
@@ -105,7 +116,10 @@ impl Case {
             run.outcome.skipped = Some(why.to_owned());
             return Ok(());
         }
-        run.cluster.start_all().await?;
+        // The rotation starts members of its own.
+        if self != Self::Rotation {
+            run.cluster.start_all().await?;
+        }
         match self {
             Self::Leave => leave::run(run).await,
             Self::Kill => kill::run(run).await,
@@ -124,6 +138,7 @@ impl Case {
             Self::Overload => overload::run(run).await,
             Self::Maintenance => maintenance::run(run).await,
             Self::Liar => liar::run(run).await,
+            Self::Rotation => rotation::run(run).await,
         }
     }
 }

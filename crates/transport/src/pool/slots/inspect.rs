@@ -53,7 +53,7 @@ impl<C: SlotConnection, W: Waiter> Slots<C, W> {
             let (peer, lane, live) = (slot.peer.clone(), slot.lane, slot.live());
             let uses = live.map_or(0, |live| live.pooled.uses());
             let guest = slot.is_guest();
-            let stats = ConnectionStats { peer, lane, state, uses, guest, rtt: None };
+            let stats = ConnectionStats { peer, lane, state, uses, guest, rtt: None, certificate: None };
             (stats, live.map(|live| live.pooled.conn.clone()))
         };
         self.table.iter().map(|(_, slot)| describe(slot)).collect()
