@@ -369,8 +369,8 @@ impl RequestError {
     /// - `Silent`, no way to send: `Connect` with `Unreachable`. It does not count as `Local`,
     ///   because an isolated node must notice its state by the silence of all others.
     /// - `Refused`, one side refuses the other's identity or protocol: `WrongPeer`, `Closed` with
-    ///   `Refused` or `CertificateExpired`, `Connect` with `RefusedByPeer`, `PeerRefused`, `WrongPeer`, `OwnName` or
-    ///   `Protocol`.
+    ///   `Refused` or `CertificateExpired`, `Connect` with `RefusedByPeer`, `PeerRefused`,
+    ///   `WrongPeer`, `OwnName` or `Protocol`.
     /// - `Answered`, the peer is alive and gives no usable answer: `Decode`, `NoReply`, `Rejected`,
     ///   `Connect` with `Busy`, `Closed` with `Unused` or `ByPeer`.
     /// - `Departed`, the peer announces its end: `Closed` with `Left` or `Stopped`.
