@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -31,6 +31,8 @@ const FOLDER: &str = "revoked";
 const LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
 /// At most this many files are read: as many as the protocol keeps.
 const FILES_MAX: usize = 4_096;
+/// At most this many bytes of a file are read: a revocation has far fewer.
+const TEXT_BYTES_MAX: u64 = 16 * 1024;
 
 impl Cluster {
     /// Revokes certificates of a member. `statement` is the text that `kinfolk ca revoke` wrote: an
@@ -80,32 +82,32 @@ pub(crate) struct Folder {
     disk: Disk,
 }
 
-/// The contents of a file, and when it was written.
-type Found = (PathBuf, SystemTime, String);
+/// A file, when it was written, and its contents.
+type Found = (PathBuf, SystemTime, std::io::Result<String>);
 
 impl Folder {
     pub(crate) fn in_state_dir(state_dir: &Path, cluster: &ClusterId, disk: Disk) -> Self {
         Self { path: state_dir.join(FOLDER), cluster: cluster.clone(), disk }
     }
 
-    /// The verified revocations in it. Removes the files of those that have ended. Blocks on the
-    /// disk.
+    /// The verified revocations in it. Removes the files of those that have ended, and of those
+    /// that another one covers. Blocks on the disk.
     pub(crate) fn load(&self, authorities: &Authorities, clock: &WallClock) -> Vec<Revocation> {
         let now = clock.since_epoch().as_secs();
-        let read = self.read(&BTreeMap::new()).into_iter();
-        let verified = read.filter_map(|(path, _, text)| match authorities.revocation(&text) {
-            Ok(revocation) if revocation.has_ended(now) => {
-                // If it cannot be removed, it is only read again.
-                let _left = fs::remove_file(path);
-                None
+        let mut kept: Vec<(PathBuf, Revocation)> = Vec::new();
+        for (path, _, text) in self.read(&BTreeMap::new()) {
+            match verified(authorities, text) {
+                Ok(one) if one.has_ended(now) || kept.iter().any(|(_, known)| known.covers(&one)) => {
+                    remove(&path);
+                }
+                Ok(one) => {
+                    kept.extract_if(.., |(_, known)| one.covers(known)).for_each(|(path, _)| remove(&path));
+                    kept.push((path, one));
+                }
+                Err(error) => warn_of(&path, &error),
             }
-            Ok(revocation) => Some(revocation),
-            Err(error) => {
-                warn_of(&path, &error);
-                None
-            }
-        });
-        verified.collect()
+        }
+        kept.into_iter().map(|(_, revocation)| revocation).collect()
     }
 
     /// The files that are new or have changed since they were `seen`.
@@ -117,12 +119,15 @@ impl Folder {
         paths.sort();
         paths.truncate(FILES_MAX);
         let found = paths.into_iter().filter_map(|path| {
-            let written = fs::metadata(&path).and_then(|file| file.modified()).ok()?;
+            let written = fs::metadata(&path).and_then(|file| file.modified());
+            let written = written.unwrap_or(SystemTime::UNIX_EPOCH);
             if seen.get(&path) == Some(&written) {
                 return None;
             }
-            let text = fs::read_to_string(&path).ok()?;
-            Some((path, written, text))
+            let mut text = String::new();
+            let read =
+                fs::File::open(&path).and_then(|file| file.take(TEXT_BYTES_MAX).read_to_string(&mut text));
+            Some((path, written, read.map(|_| text)))
         });
         found.collect()
     }
@@ -147,6 +152,17 @@ impl Folder {
     }
 }
 
+/// The revocation in the contents of a file.
+fn verified(authorities: &Authorities, text: std::io::Result<String>) -> Result<Revocation, String> {
+    let text = text.map_err(|error| format!("cannot read the file: {error}"))?;
+    authorities.revocation(&text).map_err(|error| error.to_string())
+}
+
+/// Removes a file that is of no use any more. If it cannot be removed, it is only read again.
+fn remove(path: &Path) {
+    let _left = fs::remove_file(path);
+}
+
 /// A name of its own for each revocation.
 fn file_name(revocation: &Revocation) -> String {
     let mut bytes = revocation.proof.signature.as_bytes().to_vec();
@@ -156,9 +172,9 @@ fn file_name(revocation: &Revocation) -> String {
 }
 
 fn warn_of(path: &Path, error: &dyn std::fmt::Display) {
-    // A file in the folder `revoked` of the state directory is no revocation of this cluster, or is
-    // damaged. It changes nothing. What to do: remove it, or replace it by the file that `kinfolk
-    // ca revoke` wrote.
+    // A file in the folder `revoked` of the state directory is no revocation of this cluster, is
+    // damaged, or cannot be read. It changes nothing. What to do: remove it, or replace it by the
+    // file that `kinfolk ca revoke` wrote.
     tracing::warn!(path = %path.display(), cause = %error, "ignored a file in the folder of revocations");
 }
 
@@ -186,7 +202,7 @@ pub(crate) fn watch(
             failing = matches!(written, Some(Err(_)));
             let (of, before) = (folder.clone(), seen.clone());
             for (path, at, text) in folder.disk.run(move || of.read(&before)).await.into_iter().flatten() {
-                match transport.identity().authorities().revocation(&text) {
+                match verified(&transport.identity().authorities(), text) {
                     Ok(revocation) => {
                         if protocol.revoke(revocation).await.is_err() {
                             return;

@@ -47,7 +47,7 @@ impl Revocations {
         }
         let key = key(&revocation);
         match self.entries.get_mut(&key) {
-            Some(known) if covers_all(known, &revocation) => return Revoked::Known,
+            Some(known) if known.covers(&revocation) => return Revoked::Known,
             Some(known) => *known = revocation,
             None => {
                 if self.entries.len() >= Self::MAX {
@@ -103,16 +103,6 @@ fn key(revocation: &Revocation) -> Key {
         Covered::Serial(serial) => Some(serial.clone()),
     };
     (revocation.node.clone(), serial)
-}
-
-/// Whether `known` covers each certificate that `other` covers, for as long. Both have the same
-/// key.
-fn covers_all(known: &Revocation, other: &Revocation) -> bool {
-    let is_wider = match (&known.covered, &other.covered) {
-        (Covered::IssuedUntil(known), Covered::IssuedUntil(other)) => known >= other,
-        (known, other) => known == other,
-    };
-    is_wider && known.until >= other.until
 }
 
 #[cfg(test)]

@@ -51,8 +51,8 @@ impl Cluster {
     ///
     /// New connections use them at once. Within 15 s the connections of before are replaced, one
     /// after the other. No request fails for that, and no stream: the connection of a stream ends
-    /// with its last stream. The member signs with the new key from now on, and states itself to
-    /// all others with the new certificate.
+    /// with its last stream, or when a certificate of its handshake expires. The member signs with
+    /// the new key from now on, and states itself to all others with the new certificate.
     ///
     /// # Errors
     /// [`ClusterError::Transport`] if the certificate is that of another member, or the TLS library
@@ -73,6 +73,7 @@ impl Cluster {
     /// ```
     pub async fn rotate(&self, identity: NodeIdentity) -> Result<(), ClusterError> {
         self.inner.transport.rotate(identity.clone())?;
+        warn_of_orphans(&self.inner.transport);
         Ok(self.inner.protocol.rotate(identity).await?)
     }
 
@@ -88,6 +89,26 @@ impl Cluster {
     pub async fn trust(&self, bundle: &TrustBundle) -> Result<(), ClusterError> {
         let identity = self.identity().with_trust(bundle).map_err(ClusterError::Identity)?;
         self.rotate(identity).await
+    }
+}
+
+/// Warns of revocations whose authority is not trusted any more. They still count here, and no
+/// member that starts later can verify them.
+fn warn_of_orphans(transport: &Transport) {
+    let authorities = transport.identity().authorities();
+    let mut orphans = transport.revoked().all();
+    orphans.retain(|revocation| !authorities.trust().has_key(&revocation.proof.certificate));
+    let (count, node) = (orphans.len(), orphans.first().map(|revocation| &revocation.node));
+    if let Some(node) = node {
+        // An authority was dropped that has revoked certificates. This member goes on refusing
+        // them. A member that starts later does not, if another trusted authority issued them:
+        // then the views differ. `node` is one of the revoked members. What to do: if a
+        // certificate of a trusted authority is among them, revoke it again with that authority
+        // (`kinfolk ca revoke`).
+        tracing::warn!(
+            count, %node,
+            "the authority of some revocations is not trusted any more; revoke again with a trusted one what must stay revoked"
+        );
     }
 }
 

@@ -63,14 +63,31 @@ impl Revocation {
         self.node == *node
             && match &self.covered {
                 Covered::IssuedUntil(last) => i64::try_from(*last).is_ok_and(|last| valid_from <= last),
-                Covered::Serial(revoked) => *revoked.0 == *serial,
+                Covered::Serial(revoked) => digits(&revoked.0) == digits(serial),
             }
+    }
+
+    /// Whether it revokes each certificate that `other` revokes, for as long. It does not matter
+    /// who signed the two.
+    pub fn covers(&self, other: &Self) -> bool {
+        let is_wider = match (&self.covered, &other.covered) {
+            (Covered::IssuedUntil(own), Covered::IssuedUntil(other)) => own >= other,
+            (own, other) => own == other,
+        };
+        self.node == other.node && is_wider && self.until >= other.until
     }
 
     /// Whether all of its certificates have ended at this second since the Unix epoch.
     pub fn has_ended(&self, now: u64) -> bool {
         now > self.until
     }
+}
+
+/// A number without the zeros before it. A certificate has one before a high first bit, and most
+/// programs show none.
+fn digits(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    &number[zeros..]
 }
 
 impl Attested for Revocation {
@@ -154,7 +171,21 @@ mod tests {
         let a = NodeId::new("a").unwrap();
         let revocation = of(Covered::Serial(Serial::new(&[1, 2]).unwrap()));
         assert!(revocation.revokes(&a, &[1, 2], 7));
-        assert!(!revocation.revokes(&a, &[1, 2, 3], 7) && !revocation.revokes(&a, &[0, 1, 2], 7));
+        assert!(!revocation.revokes(&a, &[1, 2, 3], 7) && !revocation.revokes(&a, &[1], 7));
+        // A certificate has a zero before a first bit that is set.
+        let revocation = of(Covered::Serial(Serial::new(&[0xab, 2]).unwrap()));
+        assert!(revocation.revokes(&a, &[0, 0xab, 2], 7) && !revocation.revokes(&a, &[0xab, 2, 0], 7));
+    }
+
+    #[test]
+    fn wider_revocation_covers_a_narrower_one() {
+        let until = |last| of(Covered::IssuedUntil(last));
+        assert!(until(50).covers(&until(50)) && until(51).covers(&until(50)));
+        assert!(!until(49).covers(&until(50)));
+        assert!(!until(50).covers(&Revocation { until: 101, ..until(50) }));
+        assert!(!until(50).covers(&Revocation { node: NodeId::new("b").unwrap(), ..until(50) }));
+        let number = of(Covered::Serial(Serial::new(&[1]).unwrap()));
+        assert!(number.covers(&number) && !number.covers(&until(1)) && !until(1).covers(&number));
     }
 
     #[test]

@@ -24,6 +24,8 @@ const FAILURES_KEPT: usize = 20;
 /// The calls so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tally {
+    /// The tasks that have had an answer: in the end two for each other member.
+    pub(super) answered: usize,
     /// Calls on a stream of their own that were answered.
     pub(super) short: u64,
     /// Calls on a stream that stays open that were answered.
@@ -120,7 +122,10 @@ impl Caller {
         while !calls.is_ending() {
             let outcome = self.call(&mut open).await;
             // Until its first answer the peer may not have joined, or not serve calls yet.
-            is_reached |= outcome.is_ok();
+            if !is_reached && outcome.is_ok() {
+                is_reached = true;
+                calls.tally.lock().answered += 1;
+            }
             if is_reached {
                 calls.count(&self, &outcome);
             }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use kinfolk::{ClusterCa, ClusterEvent, ClusterId, Revoker};
+use kinfolk::{ClusterCa, ClusterEvent, ClusterId, NodeIdentity, ROTATION_ENDS_WITHIN, Revoker, TrustBundle};
 use kinfolk_core::signed::{Covered, Serial};
 use kinfolk_scenarios::{Fleet, World, run, until};
+use tokio::task::JoinSet;
 
 use crate::twice::LONG;
 
@@ -118,6 +119,89 @@ fn member_that_joins_later_learns_of_it() {
         let joined = fleet.member(2).join(&[World::addr(3).to_string()]).await;
         assert!(joined.is_err(), "{joined:?}");
         assert!(is_out(&fleet, 2, &[0, 1, 3]));
+    });
+}
+
+/// A member without a state directory has forgotten the revocation. The revoked member tries to get
+/// in through it all the time. The member that takes it in sends the revocations first, so they are
+/// there when the join ends.
+#[test]
+fn restarted_member_has_the_revocations_when_its_join_ends() {
+    for seed in 0..8 {
+        run(seed, async |world| {
+            let mut fleet = Fleet::new(world, 4);
+            fleet.config(2).join.attempts = Some(1);
+            fleet.start_all(&[0, 1, 2, 3]).await;
+            fleet.settle(LONG).await;
+            let others = [0, 1, 3];
+            let statement = revoker(&fleet).revoke(&fleet.id(2), None, None);
+            fleet.member(0).revoke(&statement).await.unwrap();
+            assert!(until(TWO_SECONDS, || is_out(&fleet, 2, &others)).await);
+            let mut intruding = JoinSet::new();
+            for _ in 0..10 {
+                let revoked = fleet.member(2).clone();
+                intruding.spawn(async move {
+                    loop {
+                        let _refused = revoked.join(&[World::addr(1).to_string()]).await;
+                        tokio::time::sleep(Duration::from_millis(3)).await;
+                    }
+                });
+                fleet.pass(Duration::from_millis(20)).await;
+            }
+            fleet.crash(&[1]).await;
+            fleet.start_all(&[1]).await;
+            assert_eq!(fleet.member(1).stats().gossip.swim.revocations_kept, 1, "seed {seed}");
+            assert!(until(TWO_SECONDS, || is_out(&fleet, 2, &others)).await, "seed {seed}");
+            fleet.pass(Duration::from_secs(30)).await;
+            assert!(is_out(&fleet, 2, &others) && fleet.is_settled(&others), "seed {seed}");
+            intruding.shutdown().await;
+        });
+    }
+}
+
+/// The others have kept the revocation, and go on with it. A member that starts later cannot verify
+/// it: an operator revokes again with the new authority.
+#[test]
+fn revocation_of_a_dropped_authority_counts_where_it_is_known() {
+    run(7, async |world| {
+        let new = ClusterCa::create(&ClusterId::new("scenario").unwrap()).unwrap();
+        let mut fleet = Fleet::formed(world, 4).await;
+        let (all, others) = ([0, 1, 2, 3], [0, 1, 2]);
+        let both = format!("{}{}", fleet.world.ca().cert_pem(), new.cert_pem());
+        for n in all {
+            fleet.member(n).trust(&TrustBundle::from_pem(&both).unwrap()).await.unwrap();
+        }
+        for n in all {
+            let issued = new.issue(&fleet.id(n), Duration::from_hours(24)).unwrap();
+            let identity = NodeIdentity::from_pem(issued.cert_pem(), issued.key_pem(), &both).unwrap();
+            fleet.member(n).rotate(identity).await.unwrap();
+        }
+        fleet.settle(LONG).await;
+        fleet.pass(ROTATION_ENDS_WITHIN).await;
+        // By the old authority, of a certificate of the new one.
+        let statement = revoker(&fleet).revoke(&fleet.id(3), None, None);
+        fleet.member(0).revoke(&statement).await.unwrap();
+        assert!(until(TWO_SECONDS, || is_out(&fleet, 3, &others)).await);
+        for n in others {
+            fleet.member(n).trust(&TrustBundle::from_pem(new.cert_pem()).unwrap()).await.unwrap();
+        }
+        fleet.pass(Duration::from_mins(1)).await;
+        assert!(fleet.is_settled(&others) && is_out(&fleet, 3, &others));
+        let refused = fleet.member(1).revoke(&statement).await.unwrap_err().to_string();
+        assert!(refused.contains("not signed by an authority of this cluster"), "{refused}");
+
+        // It gets the statement from the others, which is no forgery of theirs.
+        fleet.crash(&[1]).await;
+        fleet.config(1).identity = new.issue(&fleet.id(1), Duration::from_hours(24)).unwrap();
+        fleet.start_all(&[1]).await;
+        fleet.pass(Duration::from_mins(1)).await;
+        assert_eq!(fleet.member(1).stats().gossip.swim.revocations_kept, 0);
+        assert_eq!(fleet.member(1).stats().gossip.forged, 0);
+        let again = Revoker::from_pem(new.cert_pem(), &new.key_pem(), None).unwrap();
+        fleet.member(2).revoke(&again.revoke(&fleet.id(3), None, None)).await.unwrap();
+        let knows = || fleet.member(1).stats().gossip.swim.revocations_kept == 1;
+        assert!(until(TWO_SECONDS, knows).await);
+        assert!(until(LONG, || fleet.is_settled(&others) && is_out(&fleet, 3, &others)).await);
     });
 }
 

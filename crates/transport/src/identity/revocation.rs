@@ -39,7 +39,7 @@ impl Revoker {
     ///
     /// # Errors
     /// [`IdentityError`]: a text cannot be parsed, the key does not belong to the certificate, the
-    /// certificate is not an authority's, or it names another cluster.
+    /// certificate is not an authority's or not valid now, or it names another cluster.
     pub fn from_pem(cert: &str, key: &str, cluster: Option<&ClusterId>) -> Result<Self, IdentityError> {
         let block = check::first_certificate(cert, "CA certificate")?;
         let parsed = check::x509(&block, "CA certificate")?;
@@ -50,6 +50,8 @@ impl Revoker {
             return Err(IdentityError::KeyMismatch { what: "CA" });
         }
         let text = check::common_name(parsed.subject());
+        // Nobody would keep what an authority revokes after its end.
+        check::is_current(check::validity(&parsed), &text, OffsetDateTime::now_utc())?;
         let named = name::parse_cluster(&text);
         let is_own = named.is_ok();
         let cluster = match (named, cluster) {
@@ -119,7 +121,7 @@ pub(super) fn read(text: &str) -> Result<(ClusterId, Revocation), IdentityError>
             text.len()
         )));
     }
-    let block = pem::parse(text).map_err(|fault| unreadable(&fault))?;
+    let block = pem::parse(text).map_err(|_| unreadable(&"it is not in PEM, or a part of it is missing"))?;
     if block.tag() != TAG {
         return Err(unreadable(&format!("it is a {}, not a {TAG}", block.tag())));
     }
@@ -134,8 +136,8 @@ pub(super) fn read(text: &str) -> Result<(ClusterId, Revocation), IdentityError>
 pub struct RevokedCertificates(Arc<RwLock<BTreeMap<NodeId, Vec<Revocation>>>>);
 
 impl RevokedCertificates {
-    /// Adds a verified revocation. Drops those of the same member that have ended at `now`, in
-    /// seconds since the Unix epoch.
+    /// Adds a verified revocation, unless a known one covers it. Drops those that it covers, and
+    /// those that have ended at `now`, in seconds since the Unix epoch.
     pub fn insert(&self, now: u64, revocation: Revocation) {
         let mut all = self.0.write();
         all.retain(|_, of_node| {
@@ -143,7 +145,8 @@ impl RevokedCertificates {
             !of_node.is_empty()
         });
         let of_node = all.entry(revocation.node.clone()).or_default();
-        if !of_node.contains(&revocation) {
+        if !of_node.iter().any(|known| known.covers(&revocation)) {
+            of_node.retain(|known| !revocation.covers(known));
             of_node.push(revocation);
         }
     }

@@ -85,6 +85,11 @@ impl TrustBundle {
         self.0.is_empty()
     }
 
+    /// Whether one of them has the public key with this fingerprint, as a revocation names it.
+    pub fn has_key(&self, fingerprint: &Fingerprint) -> bool {
+        self.key(fingerprint).is_some()
+    }
+
     /// The certificates in PEM.
     pub fn to_pem(&self) -> String {
         self.0.iter().map(Anchor::to_pem).collect()

@@ -83,7 +83,8 @@ pub(super) async fn run(run: &mut CaseRun) -> Result<()> {
     let size = members.len();
     let formed = |report: &Report| {
         let calls = &report.calls;
-        report.alive.len() == size && calls.short.min(calls.long) >= CALLS_BEFORE
+        let all_answer = calls.answered == 2 * (size - 1);
+        report.alive.len() == size && all_answer && calls.short.min(calls.long) >= CALLS_BEFORE
     };
     until(&mut members, "all members call each other", formed).await?;
     for wave in Wave::ALL {
