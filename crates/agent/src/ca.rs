@@ -3,17 +3,18 @@
 //! The file of a key is private from its first byte on. No file is ever overwritten: an
 //! overwritten key cannot be restored. A renewal keeps the former files.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _, stdout};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _, stderr, stdout};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kinfolk::{CertificateInfo, ClusterCa, Covered, NodeIdentity, Revoker};
+use kinfolk::{CertificateInfo, ClusterCa, Covered, IdentityError, NodeIdentity, Revoker, Serial};
 
 use crate::cli::{CaArgs, CaCommand, InitArgs, IssueArgs, RevokeArgs, ShowArgs};
 use crate::exit::{Failure, Status};
+use crate::identity_files::open_mode;
 
 const CA_CERT: &str = "ca.pem";
 const CA_KEY: &str = "ca-key.pem";
@@ -21,6 +22,11 @@ const CA_KEY: &str = "ca-key.pem";
 const PUBLIC: u32 = 0o644;
 /// The file mode of keys: only the owner may read them.
 const PRIVATE: u32 = 0o600;
+
+/// At most this many bytes of a file are read: more than the longest bundle of certificates has.
+const FILE_BYTES_MAX: u64 = 512 * 1024;
+/// The advice for the files of a CA.
+const OF_A_CA: &str = "give the folder that `kinfolk ca init` wrote to";
 
 /// A file to create.
 struct NewFile {
@@ -62,12 +68,30 @@ fn init(args: &InitArgs) -> Result<String, Failure> {
 
 /// Reads the CA in a folder.
 fn authority(dir: &Path) -> Result<ClusterCa, Failure> {
-    let (ca_cert, ca_key) = (dir.join(CA_CERT), dir.join(CA_KEY));
-    ClusterCa::from_pem(&read(&ca_cert)?, &read(&ca_key)?).map_err(|error| {
-        // The two files are not a CA: damaged, or of two different CAs. What to do: give the folder
-        // that `kinfolk ca init` wrote, or restore its files.
-        Failure::new(Status::Identity, format_args!("cannot use the CA in {}: {error}", dir.display()))
-    })
+    ClusterCa::from_pem(&read(&dir.join(CA_CERT), OF_A_CA)?, &read_key(dir)?)
+        .map_err(|error| unusable(dir, &error))
+}
+
+fn unusable(dir: &Path, error: &IdentityError) -> Failure {
+    let dir = dir.display();
+    if let IdentityError::Expired { name, at, now } = error {
+        // The certificate of the CA has expired, so nobody believes what it signs. What to do: make
+        // a new CA, and replace the old one (docs/operations.md).
+        return Failure::new(
+            Status::Identity,
+            format_args!(
+                "the CA {name} in {dir} expired at {at}, and it is {now} now; make a new one with `kinfolk ca init`"
+            ),
+        );
+    }
+    let advice = match error {
+        IdentityError::BadName { .. } => "; to revoke with a CA of your own, add --cluster",
+        _ => "",
+    };
+    // The two files are not a CA: damaged, or of two different CAs; or its name does not say the
+    // cluster. What to do: give the folder that `kinfolk ca init` wrote, or restore its files; for
+    // a revocation by another CA, add --cluster.
+    Failure::new(Status::Identity, format_args!("cannot use the CA in {dir}: {error}{advice}"))
 }
 
 /// Signs a certificate for the node, with a new key.
@@ -84,8 +108,16 @@ fn paths(args: &IssueArgs) -> (PathBuf, PathBuf) {
     (out.join(format!("{}.pem", args.node)), out.join(format!("{}-key.pem", args.node)))
 }
 
-fn days(args: &IssueArgs) -> String {
-    if args.days == 1 { "1 day".to_owned() } else { format!("{} days", args.days) }
+/// How long the certificate is of use: not longer than its CA.
+fn life(args: &IssueArgs, identity: &NodeIdentity) -> String {
+    let last = |pem: &str| CertificateInfo::read_pem(pem).ok()?.pop();
+    match (last(identity.cert_pem()), last(identity.ca_pem())) {
+        (Some(own), Some(ca)) if ca.expires_unix_secs < own.expires_unix_secs => {
+            format!("until {}, when the CA expires", ca.valid_until)
+        }
+        _ if args.days == 1 => "for 1 day".to_owned(),
+        _ => format!("for {} days", args.days),
+    }
 }
 
 fn issue(args: &IssueArgs) -> Result<String, Failure> {
@@ -95,9 +127,9 @@ fn issue(args: &IssueArgs) -> Result<String, Failure> {
         NewFile { path: key.clone(), mode: PRIVATE, text: identity.key_pem().to_owned() },
         NewFile { path: cert.clone(), mode: PUBLIC, text: identity.cert_pem().to_owned() },
     ])?;
-    let days = days(args);
+    let life = life(args, &identity);
     Ok(format!(
-        "wrote {cert}: the certificate of {name}, valid for {days}\n\
+        "wrote {cert}: the certificate of {name}, valid {life}\n\
          wrote {key}: its private key (mode 0600)\n\
          next, on that node: kinfolk agent --cert {cert} --key {key} --ca {ca} --listen IP:PORT [--join HOST:PORT]\n",
         cert = cert.display(),
@@ -111,7 +143,8 @@ fn issue(args: &IssueArgs) -> Result<String, Failure> {
 /// them only once they belong together.
 fn renew(args: &IssueArgs) -> Result<String, Failure> {
     let (cert, key) = paths(args);
-    let before = shown(&cert)?;
+    let before =
+        shown(&cert, "give its folder with --out, or issue a first certificate with `kinfolk ca issue`")?;
     let identity = sign(args)?;
     let name = identity.name().to_string();
     if before.iter().all(|before| before.name != name) {
@@ -132,34 +165,39 @@ fn renew(args: &IssueArgs) -> Result<String, Failure> {
         NewFile { path: next(&cert, "pem.new"), mode: PUBLIC, text: identity.cert_pem().to_owned() },
     ])?;
     for path in [&key, &cert] {
-        let moved = fs::rename(path, next(path, "pem.old"));
-        moved
-            .and_then(|()| fs::rename(next(path, "pem.new"), path))
-            .map_err(|error| refused(path, &error))?;
+        let kept = keep(path, &next(path, "pem.old"));
+        kept.and_then(|()| fs::rename(next(path, "pem.new"), path)).map_err(|error| refused(path, &error))?;
     }
     Ok(format!(
-        "wrote {cert}: the new certificate of {name}, valid for {days}\n\
+        "wrote {cert}: the new certificate of {name}, valid {life}\n\
          wrote {key}: its new private key (mode 0600)\n\
          the former files have the ending .old\n\
          next: copy both to the node; its agent reads them again by itself\n",
         cert = cert.display(),
         key = key.display(),
-        days = days(args),
+        life = life(args, &identity),
     ))
+}
+
+/// Keeps a file under a second name, in the place of an earlier one. The first name stays: a node
+/// that starts before the new file is there finds the former one.
+fn keep(path: &Path, old: &Path) -> std::io::Result<()> {
+    let _none = fs::remove_file(old);
+    match fs::hard_link(path, old) {
+        // The key may be on the node alone.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        // Not each file system can give a file two names.
+        Err(_) => fs::rename(path, old),
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Writes a revocation. It changes nothing by itself: a running member must receive it.
 fn revoke(args: &RevokeArgs) -> Result<String, Failure> {
-    let dir = args.dir.display();
-    let (cert, key) = (read(&args.dir.join(CA_CERT))?, read(&args.dir.join(CA_KEY))?);
-    let revoker = Revoker::from_pem(&cert, &key, args.cluster.as_ref()).map_err(|error| {
-        // The two files are not a CA, or its name does not say the cluster. What to do: give the
-        // folder of the CA; for one that `kinfolk ca init` did not make, add --cluster.
-        Failure::new(
-            Status::Identity,
-            format_args!("cannot revoke with the CA in {dir}: {error}; for a CA of your own, add --cluster"),
-        )
-    })?;
+    let (cert, key) = (read(&args.dir.join(CA_CERT), OF_A_CA)?, read_key(&args.dir)?);
+    let revoker = Revoker::from_pem(&cert, &key, args.cluster.as_ref());
+    let revoker = revoker.map_err(|error| unusable(&args.dir, &error))?;
+    let note = args.serial.as_ref().map(|serial| unknown_serial(args, serial)).unwrap_or_default();
     let covered = args.serial.clone().map(Covered::Serial);
     let text = revoker.revoke(&args.node, covered, None);
     let file = args.out.clone().unwrap_or_else(|| args.dir.join(format!("{}.revoked.pem", args.node)));
@@ -171,10 +209,27 @@ fn revoke(args: &RevokeArgs) -> Result<String, Failure> {
     };
     Ok(format!(
         "wrote {file}: it revokes {which} of {node}\n\
-         next: kinfolk revoke {file}; any one agent of the cluster takes it, and tells all others\n",
+         {note}next: kinfolk revoke {file}; any one agent of the cluster takes it, and tells all others\n",
         file = file.display(),
         node = args.node,
     ))
+}
+
+/// A line that says so if the folder has certificates of the node, and none with this number: it
+/// may be mistyped. Empty otherwise.
+fn unknown_serial(args: &RevokeArgs, serial: &Serial) -> String {
+    let files = ["pem", "pem.old"].map(|ending| args.dir.join(format!("{}.{ending}", args.node)));
+    let of_file = |path: &PathBuf| CertificateInfo::read_pem(&read(path, "").ok()?).ok();
+    let known: Vec<CertificateInfo> = files.iter().filter_map(of_file).flatten().collect();
+    let hex: String = serial.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = |hex: &str| hex.trim_start_matches('0').to_owned();
+    if known.is_empty() || known.iter().any(|info| digits(&info.serial) == digits(&hex)) {
+        return String::new();
+    }
+    let (node, dir) = (&args.node, args.dir.display());
+    format!(
+        "note: no certificate of {node} in {dir} has this serial number; check it with `kinfolk ca show`\n"
+    )
 }
 
 /// Waits until the present second is over. A revocation covers what was issued in the same second,
@@ -185,9 +240,9 @@ fn await_next_second() {
     thread::sleep(Duration::from_secs(1).saturating_sub(past));
 }
 
-/// What the certificates in a file say.
-fn shown(path: &Path) -> Result<Vec<CertificateInfo>, Failure> {
-    CertificateInfo::read_pem(&read(path)?).map_err(|error| {
+/// What the certificates in a file say. `advice` is for a file that cannot be read.
+fn shown(path: &Path, advice: &str) -> Result<Vec<CertificateInfo>, Failure> {
+    CertificateInfo::read_pem(&read(path, advice)?).map_err(|error| {
         // The file has no certificate, or a damaged one. What to do: give the file of a certificate
         // in PEM.
         Failure::new(Status::Identity, format_args!("cannot show {}: {error}", path.display()))
@@ -209,16 +264,37 @@ fn show(args: &ShowArgs) -> Result<String, Failure> {
             info.fingerprint
         )
     };
-    Ok(shown(&args.file)?.iter().map(lines).collect::<Vec<String>>().join("\n"))
+    Ok(shown(&args.file, "give a file with certificates in PEM")?
+        .iter()
+        .map(lines)
+        .collect::<Vec<String>>()
+        .join("\n"))
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
-    fs::read_to_string(path).map_err(|error| {
-        // One of the CA's files is missing, or this user may not read it. What to do: give the
-        // folder that `kinfolk ca init` wrote to, and run the command as its owner.
-        let advice = "give the folder that `kinfolk ca init` wrote to";
+/// Reads the key of the CA in a folder. Warns if other users can read it too.
+fn read_key(dir: &Path) -> Result<String, Failure> {
+    let path = dir.join(CA_KEY);
+    let key = read(&path, OF_A_CA)?;
+    if let Some(mode) = open_mode(&path) {
+        let path = path.display();
+        // The command succeeds in any case, so there is nobody to tell of a failed write.
+        let _unread = writeln!(
+            stderr(),
+            "kinfolk: other users can read the key of the CA (mode {mode}), and with it add nodes; run `chmod 600 {path}`"
+        );
+    }
+    Ok(key)
+}
+
+fn read(path: &Path, advice: &str) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
+    read.map_err(|error| {
+        // One of the files is missing, or this user may not read it. What to do: follow the advice
+        // in the message, and run the command as the owner of the file.
         Failure::new(Status::Identity, format_args!("cannot read {}: {error}; {advice}", path.display()))
-    })
+    })?;
+    Ok(text)
 }
 
 /// Creates all the files or none: if one fails, the files created before it are removed.

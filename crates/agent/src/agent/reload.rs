@@ -7,10 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kinfolk::{Cluster, ClusterError, NodeIdentity};
+use kinfolk::{Cluster, NodeIdentity};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use super::identity::warn_of_open_key;
 use crate::identity_files::{IdentityFiles, Stamp};
 
 /// How often the agent looks at the files. A change takes effect within twice this time.
@@ -39,7 +40,7 @@ pub(super) async fn run(cluster: Cluster, files: IdentityFiles, hang_up: Arc<Not
         let of = files.clone();
         let Ok(read) = tokio::task::spawn_blocking(move || of.read()).await else { continue };
         let loaded = match read {
-            Ok(identity) => load(&cluster, identity, asked).await.map_err(|error| files.explain(&error)),
+            Ok(identity) => load(&cluster, identity, &files, asked).await,
             Err(failure) => Err(failure.to_string()),
         };
         watch.tried(now, loaded.as_ref().err(), asked);
@@ -47,7 +48,12 @@ pub(super) async fn run(cluster: Cluster, files: IdentityFiles, hang_up: Arc<Not
 }
 
 /// Uses this identity, if it is another one than before.
-async fn load(cluster: &Cluster, identity: NodeIdentity, asked: bool) -> Result<(), ClusterError> {
+async fn load(
+    cluster: &Cluster,
+    identity: NodeIdentity,
+    files: &IdentityFiles,
+    asked: bool,
+) -> Result<(), String> {
     let (before, after) = (cluster.identity(), identity.certificate());
     let is_same = before.certificate().der() == after.der()
         && before.authorities().trust() == identity.authorities().trust();
@@ -61,7 +67,8 @@ async fn load(cluster: &Cluster, identity: NodeIdentity, asked: bool) -> Result<
     }
     let (authorities, expires_unix_secs) =
         (identity.authorities().trust().len(), identity.expires_unix_secs());
-    cluster.rotate(identity).await?;
+    cluster.rotate(identity).await.map_err(|error| files.explain(&error))?;
+    warn_of_open_key(&files.key);
     // The agent uses the new files. New connections use them at once, and the others are replaced
     // within 15 s. What to do: nothing.
     tracing::info!(

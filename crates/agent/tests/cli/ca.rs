@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use crate::cluster::TestCluster;
-use crate::process::run;
+use crate::process::{is_one_line, run};
 
 #[test]
 fn keys_are_private_and_output_names_the_next_command() {
@@ -118,4 +119,74 @@ fn revocation_is_written_once_and_needs_the_authority() {
     run(&["ca", "revoke", &cluster.text("."), "a", "--serial", "xyz"]).must_fail(2, &["hexadecimal digits"]);
     run(&["ca", "revoke", &cluster.text("."), "a", "--cluster", "other"]).must_fail(4, &["cluster other"]);
     run(&["ca", "revoke", "/nowhere", "a"]).must_fail(4, &["/nowhere/ca.pem"]);
+}
+
+/// The key of the authority makes any member.
+#[test]
+fn open_key_of_the_authority_is_warned_of() {
+    let cluster = TestCluster::new();
+    fs::set_permissions(cluster.path("ca-key.pem"), fs::Permissions::from_mode(0o640)).unwrap();
+    for command in ["issue", "renew", "revoke"] {
+        let run = run(&["ca", command, &cluster.text("."), "a"]);
+        assert_eq!(run.status, Some(0), "{run:#?}");
+        is_one_line(&run.stderr);
+        assert!(run.stderr.contains("mode 0640") && run.stderr.contains("chmod 600"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn serial_number_that_no_certificate_has_is_noted() {
+    let cluster = TestCluster::new();
+    let revoke = |out: &str, serial: &str| {
+        let out = cluster.text(out);
+        let made = run(&["ca", "revoke", &cluster.text("."), "a", "--serial", serial, "--out", &out]);
+        made.must_succeed();
+        made.stdout.contains("note: no certificate of a in")
+    };
+    assert!(!revoke("1", "ab"), "there is no certificate to compare it with");
+    cluster.issue("a");
+    let shown = run(&["ca", "show", &cluster.text("a.pem")]).stdout;
+    let serial = shown.lines().find_map(|line| line.strip_prefix("serial")).unwrap().trim();
+    assert!(revoke("2", "ab"));
+    assert!(!revoke("3", serial) && !revoke("4", &format!("00{serial}")));
+    run(&["ca", "renew", &cluster.text("."), "a"]).must_succeed();
+    assert!(!revoke("5", serial), "it is the former one");
+}
+
+#[test]
+fn expired_authority_issues_and_revokes_nothing() {
+    let cluster = TestCluster::new();
+    cluster.issue("a");
+    let_authority_end(&cluster, "-1");
+    for command in ["issue", "renew", "revoke"] {
+        run(&["ca", command, &cluster.text("."), "a"])
+            .must_fail(4, &["test.kinfolk in", "expired at", "kinfolk ca init"]);
+    }
+}
+
+/// Gives the authority another end: that many days from now.
+fn let_authority_end(cluster: &TestCluster, days: &str) {
+    let args = ["x509", "-in", "ca.pem", "-signkey", "ca-key.pem", "-days", days, "-out", "ca.pem"];
+    let made = Command::new("openssl").args(args).current_dir(cluster.path(".")).output();
+    assert!(made.expect("openssl is installed (`cargo xtask setup`)").status.success());
+}
+
+#[test]
+fn end_of_the_authority_limits_a_certificate() {
+    let cluster = TestCluster::new();
+    let_authority_end(&cluster, "7");
+    for (days, said) in [("8", "UTC, when the CA expires"), ("6", "valid for 6 days")] {
+        let issued = run(&["ca", "issue", &cluster.text("."), &format!("a{days}"), "--days", days]);
+        issued.must_succeed();
+        assert!(issued.stdout.contains(said), "{}", issued.stdout);
+    }
+}
+
+/// An endless file must not fill the memory.
+#[test]
+fn file_that_cannot_be_read_has_its_advice() {
+    let cluster = TestCluster::new();
+    run(&["ca", "show", "/dev/zero"]).must_fail(4, &["cannot show /dev/zero"]);
+    run(&["ca", "show", &cluster.text(".")]).must_fail(4, &["give a file with certificates in PEM"]);
+    run(&["ca", "renew", &cluster.text("."), "a"]).must_fail(4, &["a.pem", "kinfolk ca issue", "--out"]);
 }

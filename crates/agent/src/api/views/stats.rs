@@ -52,8 +52,8 @@ counters! {
         anti_entropy_random, back_pressures, suspicions, verdicts_held, flapping, failures, lossy,
         return_checks_failed, probations, refutations, claims_refused, name_conflicts, registry_full,
         broadcasts_dropped, unexpected, syncs, old_verdicts, old_verdicts_dropped, forgotten,
-        forgets_ignored, forgets_repeated, forgets_dropped, introductions_failed, introductions_full,
-        heals, local_health, forgotten_names, queued,
+        forgets_ignored, forgets_repeated, forgets_dropped, revocations, revocations_kept,
+        revocations_full, evicted, introductions_failed, introductions_full, heals, local_health, forgotten_names, queued,
     }
 }
 
@@ -72,7 +72,8 @@ counters! {
         datagrams_received, udp_bytes_sent, udp_bytes_received, requests, requests_failed,
         requests_timed_out, requests_repeated, handshakes, handshakes_deferred, refused_untrusted,
         refused_name, refused_expired, refused_other, refused_by_peer, refused_limit, unpooled,
-        inbox_full, streams_opened, streams_accepted, streams_refused, bad_streams,
+        inbox_full, streams_opened, streams_accepted, streams_refused, bad_streams, rotations,
+        rotated_connections,
     }
 }
 
