@@ -28,6 +28,23 @@ async fn chain_with_its_root_in_any_order_works() {
     talk(a, b).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_intermediates_are_the_most() {
+    let pki = Pki::new();
+    pki.root("root", "P-256", CA);
+    let chain = ["root", "i1", "i2", "i3", "i4", "i5"];
+    for pair in chain.windows(2) {
+        pki.issued(pair[1], "P-256", CA, pair[0]);
+    }
+    for (node, issuer) in [("a", "i4"), ("b", "root"), ("d", "i5")] {
+        pki.node(node, "P-256", issuer);
+    }
+    let a = pki.identity("a", &["a", "i1", "i2", "i3", "i4"], &["root"]).unwrap();
+    talk(a, pki.identity("b", &["b"], &["root"]).unwrap()).await;
+    let refused = pki.identity("d", &["d", "i1", "i2", "i3", "i4", "i5"], &["root"]).unwrap_err();
+    assert!(refused.contains("is not signed by this CA"), "{refused}");
+}
+
 #[test]
 fn chain_without_its_intermediate_is_refused() {
     let pki = Pki::new();
