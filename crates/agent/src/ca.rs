@@ -74,24 +74,28 @@ fn authority(dir: &Path) -> Result<ClusterCa, Failure> {
 
 fn unusable(dir: &Path, error: &IdentityError) -> Failure {
     let dir = dir.display();
-    if let IdentityError::Expired { name, at, now } = error {
+    match error {
         // The certificate of the CA has expired, so nobody believes what it signs. What to do: make
         // a new CA, and replace the old one (docs/operations.md).
-        return Failure::new(
+        IdentityError::Expired { name, at, now } => Failure::new(
             Status::Identity,
             format_args!(
                 "the CA {name} in {dir} expired at {at}, and it is {now} now; make a new one with `kinfolk ca init`"
             ),
-        );
+        ),
+        // It is a CA of another program, and its name does not say the cluster. What to do: issue
+        // certificates with that program; to revoke, add --cluster.
+        IdentityError::BadName { found } => Failure::new(
+            Status::Identity,
+            format_args!(
+                "the CA {found:?} in {dir} is not one of `kinfolk ca init`; issue with the program \
+                 that made it, and add --cluster to revoke"
+            ),
+        ),
+        // The two files are not a CA: damaged, or of two different CAs. What to do: give the folder
+        // that `kinfolk ca init` wrote, or restore its files.
+        error => Failure::new(Status::Identity, format_args!("cannot use the CA in {dir}: {error}")),
     }
-    let advice = match error {
-        IdentityError::BadName { .. } => "; to revoke with a CA of your own, add --cluster",
-        _ => "",
-    };
-    // The two files are not a CA: damaged, or of two different CAs; or its name does not say the
-    // cluster. What to do: give the folder that `kinfolk ca init` wrote, or restore its files; for
-    // a revocation by another CA, add --cluster.
-    Failure::new(Status::Identity, format_args!("cannot use the CA in {dir}: {error}{advice}"))
 }
 
 /// Signs a certificate for the node, with a new key.
@@ -280,7 +284,8 @@ fn read_key(dir: &Path) -> Result<String, Failure> {
         // The command succeeds in any case, so there is nobody to tell of a failed write.
         let _unread = writeln!(
             stderr(),
-            "kinfolk: other users can read the key of the CA (mode {mode}), and with it add nodes; run `chmod 600 {path}`"
+            "kinfolk: other users can read the key of the CA (mode {mode}), and with it add nodes; run `chmod 600 \
+             {path}`"
         );
     }
     Ok(key)

@@ -190,3 +190,17 @@ fn file_that_cannot_be_read_has_its_advice() {
     run(&["ca", "show", &cluster.text(".")]).must_fail(4, &["give a file with certificates in PEM"]);
     run(&["ca", "renew", &cluster.text("."), "a"]).must_fail(4, &["a.pem", "kinfolk ca issue", "--out"]);
 }
+
+/// The authority of another program can revoke, and does not say for which cluster.
+#[test]
+fn authority_of_another_program_needs_the_cluster_to_revoke() {
+    let cluster = TestCluster::new();
+    let args = ["req", "-x509", "-new", "-key", "ca-key.pem", "-subj", "/CN=Example Root", "-out", "ca.pem"];
+    let made = Command::new("openssl").args(args).current_dir(cluster.path(".")).output();
+    assert!(made.expect("openssl is installed (`cargo xtask setup`)").status.success());
+    for command in ["issue", "revoke"] {
+        let run = run(&["ca", command, &cluster.text("."), "a"]);
+        run.must_fail(4, &["\"Example Root\"", "kinfolk ca init", "--cluster"]);
+    }
+    run(&["ca", "revoke", &cluster.text("."), "a", "--cluster", "test"]).must_succeed();
+}
