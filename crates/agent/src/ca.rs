@@ -225,9 +225,15 @@ fn unknown_serial(args: &RevokeArgs, serial: &Serial) -> String {
     let files = ["pem", "pem.old"].map(|ending| args.dir.join(format!("{}.{ending}", args.node)));
     let of_file = |path: &PathBuf| CertificateInfo::read_pem(&read(path, "").ok()?).ok();
     let known: Vec<CertificateInfo> = files.iter().filter_map(of_file).flatten().collect();
-    let hex: String = serial.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    let digits = |hex: &str| hex.trim_start_matches('0').to_owned();
-    if known.is_empty() || known.iter().any(|info| digits(&info.serial) == digits(&hex)) {
+    // Two digits for each byte. A zero before the number does not count.
+    let bytes = serial.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let wanted: Vec<u8> = bytes.skip_while(|digit| *digit == 0).collect();
+    let is_it = |info: &CertificateInfo| {
+        let digits =
+            info.serial.chars().filter_map(|digit| digit.to_digit(16)).skip_while(|digit| *digit == 0);
+        digits.eq(wanted.iter().map(|digit| u32::from(*digit)))
+    };
+    if known.is_empty() || known.iter().any(is_it) {
         return String::new();
     }
     let (node, dir) = (&args.node, args.dir.display());
