@@ -80,9 +80,9 @@ pub enum Reason {
     },
     /// Another member reported it.
     Reported,
-    /// The member's accusations of others were refuted again and again.
+    /// The member's accusations of others were refuted again and again, or it sent forged messages.
     FalseAccusations {
-        /// How many were refuted, as far as this member knows.
+        /// How many accusations were refuted or forged, as far as this member knows.
         refuted: u64,
         /// How many turned out to be true.
         confirmed: u64,
@@ -171,7 +171,7 @@ impl fmt::Display for Reason {
             Self::Revoked => write!(f, "its certificate is revoked"),
             Self::Reported => write!(f, "reported"),
             Self::FalseAccusations { refuted, confirmed } => {
-                write!(f, "{refuted} of its accusations were refuted, and {confirmed} were true")
+                write!(f, "{refuted} of its accusations were false, and {confirmed} were true")
             }
             Self::SuspicionExpired { suspected_for } => {
                 write!(f, "suspected for {} without refuting", Readable(*suspected_for))

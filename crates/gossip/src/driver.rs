@@ -213,7 +213,12 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
     fn checked(&mut self, checked: Checked) -> Option<Input> {
         match checked {
             Checked::Proved(input) => Some(input),
-            Checked::Forged(then) => self.not_taken(then, NoReply::Refused),
+            Checked::Forged(from, then) => {
+                let forged = Input::Forged { from };
+                let Some(ended) = self.not_taken(then, NoReply::Refused) else { return Some(forged) };
+                self.machine.handle(self.clock.now(), forged);
+                Some(ended)
+            }
         }
     }
 
@@ -291,6 +296,8 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                         self.outbox.answer(answerer, &message);
                     }
                 }
+                // Dropping the answerer declines the request.
+                Output::Decline { to } => drop(self.requests.remove(to)),
                 Output::CheckPort { check, node, addr } => {
                     if let Some(end) = self.outbox.check_port(Peer::new(node, addr), check) {
                         self.machine.handle(self.clock.now(), end);

@@ -81,13 +81,27 @@ impl Answerer for Responder {
 }
 
 /// The requests of peers that wait for the machine's answer.
+///
+/// All peers share the places. A peer with fewer requests takes a place from the peer with the
+/// most. Otherwise one peer could take all places with requests that have no answer, and this
+/// member would decline the probes of all others, as if it had failed.
 #[derive(Debug)]
 pub(crate) struct PeerRequests<A> {
     /// Ordered by age, because the ids count up. So expiry looks only at the first entries.
-    waiting: BTreeMap<ReplyId, (Instant, A)>,
+    waiting: BTreeMap<ReplyId, Waiting<A>>,
+    /// How many of them each peer has. No peer has none.
+    of_each: BTreeMap<NodeId, usize>,
     accepted: u64,
     max: usize,
     counters: Arc<Counters>,
+}
+
+/// One request that waits.
+#[derive(Debug)]
+struct Waiting<A> {
+    from: NodeId,
+    since: Instant,
+    answerer: A,
 }
 
 impl<A> PeerRequests<A> {
@@ -97,7 +111,7 @@ impl<A> PeerRequests<A> {
     const EXPIRES_AFTER: Duration = Duration::from_secs(15);
 
     pub(crate) fn new(max: usize, counters: Arc<Counters>) -> Self {
-        Self { waiting: BTreeMap::new(), accepted: 0, max, counters }
+        Self { waiting: BTreeMap::new(), of_each: BTreeMap::new(), accepted: 0, max, counters }
     }
 
     /// Decodes a frame. Returns `None` if the frame is not a valid message, or if it is a request
@@ -133,37 +147,58 @@ impl<A> PeerRequests<A> {
         };
         let reply_to = match answerer {
             None => None,
-            Some(_) if self.waiting.len() >= self.max => {
-                count(&self.counters.answers_full);
-                return None;
-            }
-            Some(answerer) => Some(self.keep(now, answerer)),
+            Some(_) if !self.has_place_for(&from) => return None,
+            Some(answerer) => Some(self.keep(Waiting { from: from.clone(), since: now, answerer })),
         };
         count(&self.counters.received);
         let then = Then::Message(reply_to);
         Some(Received::Message(Unchecked { from, message, bytes: body.len(), then, certificate }))
     }
 
-    /// Takes out the request that the machine now answers.
+    /// Takes out the request that the machine now answers or declines.
     pub(crate) fn remove(&mut self, to: ReplyId) -> Option<A> {
-        self.waiting.remove(&to).map(|(_, answerer)| answerer)
+        let Waiting { from, answerer, .. } = self.waiting.remove(&to)?;
+        if let Some(count) = self.of_each.get_mut(&from) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_each.remove(&from);
+            }
+        }
+        Some(answerer)
     }
 
-    fn keep(&mut self, now: Instant, answerer: A) -> ReplyId {
+    fn keep(&mut self, request: Waiting<A>) -> ReplyId {
         let id = ReplyId(self.accepted);
         self.accepted += 1;
-        self.waiting.insert(id, (now, answerer));
+        *self.of_each.entry(request.from.clone()).or_default() += 1;
+        self.waiting.insert(id, request);
         id
+    }
+
+    /// Whether a request of this peer may wait. At the bound one request is declined and counted:
+    /// the oldest of the peer with the most, or this one, if no peer has more than its sender.
+    fn has_place_for(&mut self, from: &NodeId) -> bool {
+        if self.waiting.len() < self.max {
+            return true;
+        }
+        count(&self.counters.answers_full);
+        let own = self.of_each.get(from).copied().unwrap_or(0);
+        let most = self.of_each.iter().max_by_key(|(_, count)| **count);
+        let Some((most, _)) = most.filter(|(_, count)| **count > own) else { return false };
+        let oldest = self.waiting.iter().find(|(_, waiting)| waiting.from == *most).map(|(id, _)| *id);
+        // Dropping the answerer declines the request.
+        oldest.and_then(|id| self.remove(id)).is_some()
     }
 
     /// Drops the requests that the machine did not answer in time. Otherwise each of them would
     /// hold a place forever, and the member would decline all requests in the end.
     fn drop_expired(&mut self, now: Instant) {
-        while let Some(oldest) = self.waiting.first_entry() {
-            if now.since(oldest.get().0) < Self::EXPIRES_AFTER {
+        while let Some((id, oldest)) = self.waiting.first_key_value() {
+            if now.since(oldest.since) < Self::EXPIRES_AFTER {
                 return;
             }
-            oldest.remove();
+            let id = *id;
+            self.remove(id);
             count(&self.counters.unanswered);
         }
     }
@@ -177,7 +212,11 @@ mod tests {
     use crate::stats::GossipQueues;
 
     fn arrival(body: Bytes) -> Arrival<u32> {
-        let from = NodeId::new("a").unwrap();
+        arrival_from("a", body)
+    }
+
+    fn arrival_from(name: &str, body: Bytes) -> Arrival<u32> {
+        let from = NodeId::new(name).unwrap();
         Arrival { from, body, waited: Duration::ZERO, answerer: Some(7), certificate: None }
     }
 
@@ -197,6 +236,28 @@ mod tests {
         assert!(requests.accept(Instant::ORIGIN, arrival(nack())).is_none());
         assert_eq!((requests.remove(ReplyId(0)), requests.remove(ReplyId(0))), (Some(7), None));
         assert!(requests.accept(Instant::ORIGIN, arrival(nack())).is_some());
+    }
+
+    #[test]
+    fn peer_with_many_requests_loses_its_oldest_to_another_peer() {
+        let counters = Arc::new(Counters::default());
+        let mut requests = PeerRequests::new(4, Arc::clone(&counters));
+        let mut accept = |name: &str| requests.accept(Instant::ORIGIN, arrival_from(name, nack())).is_some();
+        assert!((0..4).all(|_| accept("liar")));
+        assert!(!accept("liar"), "it takes no place from itself");
+        assert!(accept("b") && accept("c"));
+        assert!(!accept("liar"), "it has two places, and no peer has more");
+        assert!(!accept("b") || accept("c"));
+        let held = |requests: &PeerRequests<u32>, name: &str| {
+            requests.of_each.get(&NodeId::new(name).unwrap()).copied().unwrap_or(0)
+        };
+        let counts = ["liar", "b", "c"].map(|name| held(&requests, name));
+        assert_eq!(counts.iter().sum::<usize>(), 4);
+        assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+        assert_eq!((requests.remove(ReplyId(0)), requests.waiting.len()), (None, 4), "the oldest is gone");
+        let ids: Vec<ReplyId> = requests.waiting.keys().copied().collect();
+        assert!(ids.into_iter().all(|id| requests.remove(id).is_some()));
+        assert!(requests.of_each.is_empty());
     }
 
     #[test]

@@ -128,7 +128,8 @@ pub(crate) enum Arrival {
         instance: u32,
         request: RequestId,
         from: NodeIndex,
-        body: Box<Body>,
+        /// `None` if the request was declined.
+        body: Option<Box<Body>>,
     },
     Deadline {
         instance: u32,
@@ -334,6 +335,7 @@ impl World {
                 self.send(node, &to, message, request, (within, dial));
             }
             Output::Reply { to, message } => self.reply(node, to, message),
+            Output::Decline { to } => self.decline(node, to),
             Output::CheckPort { check, node: subject, .. } => self.check_port(node, check, &subject),
             Output::Watch { subjects } => {
                 let Node { clock, process: Some(process), .. } = &mut self.nodes[node.0] else { return };

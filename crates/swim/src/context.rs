@@ -166,6 +166,11 @@ impl Context {
         self.output(Output::Reply { to, message });
     }
 
+    /// Declines a request of a peer.
+    pub(crate) fn decline(&mut self, to: ReplyId) {
+        self.output(Output::Decline { to });
+    }
+
     /// Sends updates alone. The receiver does not answer.
     pub(crate) fn send_gossip(&mut self, to: &NodeStatus, gossip: Vec<Update>, dial: Dial) {
         let message = Message::Gossip { gossip };

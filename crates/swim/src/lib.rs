@@ -28,6 +28,7 @@ mod timer;
 mod view;
 mod wire;
 
+pub use detection::entitled_accusers;
 pub use dissemination::{GossipQueue, transmit_limit};
 pub use interface::config::{Mode, SwimConfig};
 pub use interface::delivery::{Delivery, Dial, Traffic};

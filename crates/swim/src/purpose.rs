@@ -10,9 +10,11 @@ use crate::interface::input::{CommandId, ReplyId, RequestId};
 use crate::timer::TimerKey;
 use crate::wire::buckets::Buckets;
 
-/// How many indirect probes run for other members at a time. A further one is answered with a nack
-/// at once.
+/// How many indirect probes run for other members at a time. A further one is not made.
 pub(crate) const RELAYS_MAX: usize = 256;
+/// How many of them run for one requester. A watcher asks the same witness about few subjects at a
+/// time. Without this bound one member could keep this one from helping all others.
+pub(crate) const RELAYS_OF_EACH_MAX: usize = 32;
 /// How many requests for descriptions run at a time. A further one waits for the next exchange of
 /// views.
 pub(crate) const DESCRIBES_MAX: usize = 32;
@@ -118,6 +120,8 @@ pub(crate) struct Describe {
 /// A probe for another member, the requester.
 #[derive(Debug)]
 pub(crate) struct Relay {
+    /// The member that asked.
+    pub requester: NodeId,
     /// The member that is probed.
     pub target: NodeId,
     /// The requester's request.

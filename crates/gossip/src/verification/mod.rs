@@ -89,8 +89,8 @@ impl Then {
 pub(crate) enum Checked {
     /// Each signed item in it is verified.
     Proved(Input),
-    /// An item is forged. Nothing of the message is used.
-    Forged(Then),
+    /// An item in a message of this peer is forged. Nothing of the message is used.
+    Forged(NodeId, Then),
 }
 
 /// The result of [`Verification::admit`].

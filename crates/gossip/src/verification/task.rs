@@ -169,7 +169,8 @@ impl<C: Carrier> Task<C> {
         self.end(&job);
         count(&self.counters.forged);
         self.report.refused(self.clock.now(), job.peer(), refusal);
-        self.pass(Checked::Forged(job.unchecked.then)).await;
+        let (peer, then) = (job.peer().clone(), job.unchecked.then);
+        self.pass(Checked::Forged(peer, then)).await;
     }
 
     /// Passes the end of a message to the driver.

@@ -147,6 +147,8 @@ impl Mind {
         let honest = |me: &NodeStatus| vec![Arc::new(me.clone())];
         let message = codec::decode(body).ok()?;
         let answer = match message.peek() {
+            // A probe for another member has the digest 0.
+            Message::Ping { digest: 0, .. } if lies.hides_from_helpers => return Some(Answer::Never),
             Message::Ping { digest, .. } => {
                 // The members that watch the liar get an honest answer every second time, so that
                 // it stays a member. The others ping it because it made them do so.
@@ -169,6 +171,13 @@ impl Mind {
                 match lies.testimony {
                     Testimony::Nack => Message::Nack { closed: false, lossy: false, accusation: None },
                     Testimony::Silence => return Some(Answer::Never),
+                    Testimony::Vouch => Message::Ack {
+                        stranger: false,
+                        differs: false,
+                        shift_ms: 0,
+                        late_ms: 0,
+                        gossip: Vec::new(),
+                    },
                     Testimony::Accuse => {
                         let accused = heard
                             .get(target)

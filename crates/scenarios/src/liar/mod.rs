@@ -37,6 +37,8 @@ pub struct Lies {
     pub certificates: Certificates,
     /// What it does when it is asked to probe another member.
     pub testimony: Testimony,
+    /// It does not answer probes that a member makes for another one.
+    pub hides_from_helpers: bool,
 }
 
 /// What the liar does when it is asked for certificates.
@@ -61,6 +63,8 @@ pub enum Testimony {
     Silence,
     /// It says that the member's port is closed and that the member is lossy. It accuses it.
     Accuse,
+    /// It says that the member answered it.
+    Vouch,
 }
 
 /// How many lies the liar has told in its answers.
@@ -189,6 +193,15 @@ impl Liar {
         let answer = codec::decode(&answer).expect("a member answers correctly").peek().clone();
         self.mind.hear(&answer);
         Some(answer)
+    }
+
+    /// Sends a request, and stops waiting after this time, mostly before an answer.
+    ///
+    /// # Panics
+    /// If the message is larger than the wire allows.
+    pub async fn ask_and_give_up(&self, to: &Peer, message: &Message, after: Duration) {
+        let body = codec::encode(message).expect("it is within the bounds");
+        let _answer = self.transport.request(to, body, after).await;
     }
 
     /// Asks a peer for all statements that it knows.

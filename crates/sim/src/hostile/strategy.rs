@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+/// In a group of at most this many members the liar speaks to all others.
+const SPOKEN_TO: usize = 32;
+
 /// How a liar attacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
@@ -84,9 +87,17 @@ impl Strategy {
         Self::ForgetAtJoin,
     ];
 
-    /// Whether the strategy must make all honest members distrust the liar.
-    pub fn must_be_distrusted(self) -> bool {
-        matches!(self, Self::Condemn(Form::Accusation, Schedule::EachSecond | Schedule::Flood))
+    /// Whether the strategy must make all honest members of a group of this size distrust the liar.
+    /// Only those who hear a claim without proof, or a forged message, know who sent it. A liar
+    /// speaks to 31 members at a time.
+    pub fn must_be_distrusted(self, nodes: usize) -> bool {
+        match self {
+            Self::Condemn(form, Schedule::EachSecond | Schedule::Flood) => {
+                form == Form::Accusation || nodes <= SPOKEN_TO
+            }
+            Self::Suspect => nodes <= SPOKEN_TO,
+            _ => false,
+        }
     }
 
     /// Why the strategy may remove an honest member for some time, if it may.

@@ -53,16 +53,31 @@ impl World {
     }
 
     pub(super) fn reply(&mut self, from: NodeIndex, to: ReplyId, message: Message) {
-        let Requester { node, instance, request } = Requester::of(to);
+        let Requester { node, request, .. } = Requester::of(to);
         if self.is_for_spy(node, request, &message) {
             return;
         }
+        self.end_request(from, to, Some(message));
+    }
+
+    /// A node declines a request.
+    pub(super) fn decline(&mut self, from: NodeIndex, to: ReplyId) {
+        self.end_request(from, to, None);
+    }
+
+    /// Sends the end of a request to its requester: an answer, or none.
+    fn end_request(&mut self, from: NodeIndex, to: ReplyId, answer: Option<Message>) {
+        let Requester { node, instance, request } = Requester::of(to);
         // The requester may have given up, or its instance may have ended.
         let waits = |process: &mut super::Process| process.waits(request);
         if !self.runs_instance(node, instance) || !self.process(node).is_some_and(waits) {
             return;
         }
-        let Some(body) = self.pack(from, node, message) else { return };
+        let is_declined = answer.is_none();
+        let body = answer.and_then(|message| self.pack(from, node, message));
+        if body.is_none() && !is_declined {
+            return;
+        }
         // A reply that arrives too late finds its request closed.
         let arrival = Arrival::Reply { instance, request, from, body };
         let outgoing = Outgoing { to: node, arrival, doubles: false, dial: Outgoing::REPLY };
@@ -156,7 +171,7 @@ impl World {
         }
         match arrival {
             Arrival::Message { from, body, reply_to } => self.message(node, from, *body, reply_to),
-            Arrival::Reply { request, from, body, .. } => self.answer(node, request, from, *body),
+            Arrival::Reply { request, from, body, .. } => self.answer(node, request, from, body),
             Arrival::Deadline { request, .. } => self.deadline(node, request),
             Arrival::PortChecked { check, closed, .. } => self.port_checked(node, check, closed),
             Arrival::Check { instance } => self.check(node, instance),
@@ -175,14 +190,14 @@ impl World {
         self.feed(node, Input::Message { from: self.id(from), message, reply_to });
     }
 
-    fn answer(&mut self, node: NodeIndex, request: RequestId, from: NodeIndex, body: Body) {
+    fn answer(&mut self, node: NodeIndex, request: RequestId, from: NodeIndex, body: Option<Box<Body>>) {
         if !self.close(node, request) {
             return;
         }
         if let Some(load) = &mut self.load {
             load.request_ended(node, request);
         }
-        let Some(message) = self.unpack(from, node, body) else {
+        let Some(message) = body.and_then(|body| self.unpack(from, node, *body)) else {
             return self.feed(node, Input::NoReply { request, why: NoReply::Refused });
         };
         self.overhear(node, &message);

@@ -2,7 +2,7 @@
 //! message.
 
 use kinfolk_core::signed::{Unverified, Verified};
-use kinfolk_swim::Message;
+use kinfolk_swim::{Input, Message};
 
 use super::{NodeIndex, World};
 
@@ -22,6 +22,7 @@ impl World {
             Err((refusal, _)) => {
                 self.nodes[to.0].traffic.messages_refused += 1;
                 self.trace.line(self.now, Some(to), "refuse", format_args!("of {from}  {refusal}"));
+                self.feed(to, Input::Forged { from: self.id(from) });
                 None
             }
         }

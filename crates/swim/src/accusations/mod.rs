@@ -14,6 +14,7 @@
 //! modes do not use it. There every claim is believed, as in the papers.
 
 mod record;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod weight;
@@ -27,6 +28,7 @@ use kinfolk_core::{Incarnation, Instant, NodeId, NodeState, NodeStatus};
 use crate::context::Context;
 pub(crate) use record::AccuserRecord;
 use record::Records;
+use strangers::Strangers;
 use weight::Weight;
 
 /// How many accusations of one member are kept: one of each accuser. At most 4 are needed.
@@ -41,9 +43,6 @@ const NEW_INSTANCE_AFTER: Duration = Duration::from_secs(1);
 /// bad path makes a member lossy for one honest watcher. Most of its watchers must agree, as in
 /// this member's own verdict.
 const LOSSY_NEEDED: usize = 3;
-/// How many accusations of members that are unknown here are kept. Names can be invented, and must
-/// not push out the accusations of members.
-pub(crate) const OF_UNKNOWN_MAX: usize = 256;
 /// How many accused members are weighed again after one change of the view.
 const WEIGHED_AT_ONCE: usize = 8;
 /// How many accusations of one statement are passed on: as many as a failure may need.
@@ -55,6 +54,8 @@ pub(crate) struct Accusations {
     /// How long a member may stall without being declared failed.
     tolerated_pause: Duration,
     of: BTreeMap<NodeId, Accused>,
+    /// Those of them that are unknown here.
+    strangers: Strangers,
     /// Counts the subjects, so that the oldest can be found.
     numbers: u64,
     records: Records,
@@ -93,6 +94,14 @@ struct Kept {
     entitled: Option<(u64, bool)>,
 }
 
+impl Kept {
+    /// Whether it is about the statement of this incarnation, and its accuser was entitled when it
+    /// was last weighed.
+    fn may_count(&self, present: Option<Incarnation>) -> bool {
+        Some(self.accusation.incarnation) == present && self.entitled.is_none_or(|(_, may)| may)
+    }
+}
+
 /// What a refutation means for the accusers.
 #[derive(Debug, Default)]
 pub(crate) struct Refuted {
@@ -118,6 +127,7 @@ impl Accusations {
         Self {
             tolerated_pause,
             of: BTreeMap::new(),
+            strangers: Strangers::default(),
             numbers: 0,
             records: Records::default(),
             due: BTreeSet::new(),
@@ -128,8 +138,14 @@ impl Accusations {
     }
 
     /// Keeps an accusation in place of an earlier one of the same accuser, if it is about a higher
-    /// incarnation or is graver. Returns whether it is kept.
-    pub(crate) fn add(&mut self, now: Instant, accusation: &Accusation) -> bool {
+    /// incarnation or is graver. `present`: the known incarnation of its subject, if any. Returns
+    /// whether it is kept.
+    pub(crate) fn add(
+        &mut self,
+        now: Instant,
+        accusation: &Accusation,
+        present: Option<Incarnation>,
+    ) -> bool {
         let Accusation { subject, accuser, .. } = accusation;
         self.make_room(subject);
         let weight = self.weight(accusation.charge);
@@ -140,7 +156,6 @@ impl Accusations {
             *numbers += 1;
             Accused { number: *numbers, accusations: Vec::new() }
         });
-        let is_full = accused.accusations.len() >= PER_SUBJECT_MAX;
         let kept = Kept { accusation: accusation.clone(), passed_on: false, entitled: None };
         let failed = self.returned.get(accuser);
         match accused.accusations.iter_mut().find(|known| known.accusation.accuser == *accuser) {
@@ -152,19 +167,49 @@ impl Accusations {
                     self.records.accused(now, accuser);
                 }
             }
-            None if is_full => return false,
             None => {
+                if accused.accusations.len() >= PER_SUBJECT_MAX {
+                    // Else some members could keep the accusations of all others out, and hide a
+                    // crash.
+                    let is_present = Some(accusation.incarnation) == present;
+                    let records = &self.records;
+                    let idle = |kept: &Kept| {
+                        !kept.may_count(present) || records.is_distrusted(now, &kept.accusation.accuser)
+                    };
+                    let Some(idle) = accused.accusations.iter().position(idle).filter(|_| is_present) else {
+                        return false;
+                    };
+                    accused.accusations.remove(idle);
+                }
                 accused.accusations.push(kept);
                 self.records.accused(now, accuser);
+                if present.is_none()
+                    && let Some((accuser, subject)) = self.strangers.add(accuser, subject)
+                {
+                    self.drop_one(&accuser, &subject);
+                }
             }
         }
         true
     }
 
+    /// Drops one accusation of a member that is unknown here.
+    fn drop_one(&mut self, accuser: &NodeId, subject: &NodeId) {
+        if let Some(accused) = self.of.get_mut(subject) {
+            accused.accusations.retain(|kept| kept.accusation.accuser != *accuser);
+            if accused.accusations.is_empty() {
+                self.of.remove(subject);
+            }
+        }
+    }
+
     fn make_room(&mut self, subject: &NodeId) {
         if self.of.len() >= SUBJECTS_MAX && !self.of.contains_key(subject) {
             let oldest = self.of.iter().min_by_key(|(_, accused)| accused.number).map(|(id, _)| id.clone());
-            oldest.map(|id| self.of.remove(&id));
+            if let Some(oldest) = oldest {
+                self.of.remove(&oldest);
+                self.strangers.remove(&oldest);
+            }
         }
     }
 
@@ -231,11 +276,6 @@ impl Accusations {
         self.returned.insert(id.clone(), failed);
     }
 
-    /// Whether accusations of a further member that is unknown here may be kept.
-    pub(crate) fn has_room_for_unknown(&self, id: &NodeId) -> bool {
-        self.of.len() < OF_UNKNOWN_MAX || self.of.contains_key(id)
-    }
-
     /// The accusers of this statement for which `is_entitled` holds. Asks it once for each
     /// accuser, and again when `generation` changes: it costs time for each member of the group.
     pub(crate) fn entitled(
@@ -259,35 +299,10 @@ impl Accusations {
         entitled
     }
 
-    /// Takes the accusations of this statement that were not passed on yet, and that `counts`
-    /// selects. At most [`SENT_MAX`] accusations of a statement are passed on. Of the slight ones
-    /// only the first is: a suspicion needs no more.
+    /// Takes the accusations of this statement that were not passed on yet, of entitled and trusted
+    /// accusers. At most [`SENT_MAX`] of a statement are passed on, and slight ones only if none was
+    /// before: a suspicion needs no more. What does not count takes no place of what does.
     pub(crate) fn take_fresh(
-        &mut self,
-        id: &NodeId,
-        incarnation: Incarnation,
-        counts: impl Fn(&NodeId) -> bool,
-    ) -> Vec<Accusation> {
-        let pause = self.tolerated_pause;
-        let Some(accused) = self.of.get_mut(id) else { return Vec::new() };
-        let is_present = |kept: &&mut Kept| kept.accusation.incarnation == incarnation;
-        let present: Vec<&mut Kept> = accused.accusations.iter_mut().filter(is_present).collect();
-        let mut passed_on = present.iter().filter(|kept| kept.passed_on).count();
-        let mut fresh = Vec::new();
-        for kept in present {
-            let is_slight = Weight::of(kept.accusation.charge, pause) == Weight::Slight;
-            let max = if is_slight { 1 } else { SENT_MAX };
-            if !kept.passed_on && passed_on < max && counts(&kept.accusation.accuser) {
-                kept.passed_on = true;
-                passed_on += 1;
-                fresh.push(kept.accusation.clone());
-            }
-        }
-        fresh
-    }
-
-    /// The same, of entitled and trusted accusers.
-    pub(crate) fn take_fresh_counting(
         &mut self,
         (now, id, incarnation): (Instant, &NodeId, Incarnation),
         is_entitled: impl Fn(&NodeId) -> bool,
@@ -297,7 +312,26 @@ impl Accusations {
             .filter(|accusation| self.counts(now, accusation) && is_entitled(&accusation.accuser))
             .map(|accusation| accusation.accuser.clone())
             .collect();
-        self.take_fresh(id, incarnation, |accuser| counting.contains(accuser))
+        let pause = self.tolerated_pause;
+        let Some(accused) = self.of.get_mut(id) else { return Vec::new() };
+        let counts = |kept: &&mut Kept| {
+            kept.accusation.incarnation == incarnation && counting.contains(&kept.accusation.accuser)
+        };
+        let counting: Vec<&mut Kept> = accused.accusations.iter_mut().filter(counts).collect();
+        let is_slight = |kept: &Kept| Weight::of(kept.accusation.charge, pause) == Weight::Slight;
+        let mut any = counting.iter().any(|kept| kept.passed_on);
+        let mut grave = counting.iter().filter(|kept| kept.passed_on && !is_slight(kept)).count();
+        let mut fresh = Vec::new();
+        for kept in counting.into_iter().filter(|kept| !kept.passed_on) {
+            let may_pass = if is_slight(kept) { !any } else { grave < SENT_MAX };
+            if may_pass {
+                kept.passed_on = true;
+                any = true;
+                grave += usize::from(!is_slight(kept));
+                fresh.push(kept.accusation.clone());
+            }
+        }
+        fresh
     }
 
     /// The view has changed in this member. Its accusations are weighed again: the statement that
@@ -308,6 +342,7 @@ impl Accusations {
             return;
         }
         if self.of.contains_key(id) {
+            self.strangers.remove(id);
             self.due.insert(id.clone());
         }
         let after = self.weighed_last.take();
@@ -331,6 +366,13 @@ impl Accusations {
         self.of.keys().filter(is_suspect).cloned().collect()
     }
 
+    /// A member has said something false in another way: it claimed without proof that this member
+    /// has failed, or its message was forged. That counts as a refuted accusation of it alone.
+    /// Returns whether the member is distrusted from now on.
+    pub(crate) fn lied(&mut self, now: Instant, id: &NodeId) -> bool {
+        self.records.refuted(now, id, 1.0)
+    }
+
     /// Whether the accusations of this member do not count.
     pub(crate) fn distrusts(&self, now: Instant, id: &NodeId) -> bool {
         self.records.is_distrusted(now, id)
@@ -347,18 +389,26 @@ impl Accusations {
         let mut refuted = Refuted::default();
         let Some(accused) = self.of.get_mut(id) else { return refuted };
         let records = &mut self.records;
-        let mut accusers_of: BTreeMap<Incarnation, usize> = BTreeMap::new();
-        for Kept { accusation, .. } in &accused.accusations {
-            *accusers_of.entry(accusation.incarnation).or_default() += 1;
+        // The entitled accusers of each statement. Others do not share the blame: else a liar
+        // could share it with names that prove nothing.
+        let mut accusers_of: BTreeMap<Incarnation, u32> = BTreeMap::new();
+        for Kept { accusation, entitled, .. } in &accused.accusations {
+            if entitled.is_some_and(|(_, may)| may) {
+                *accusers_of.entry(accusation.incarnation).or_default() += 1;
+            }
         }
-        accused.accusations.retain(|Kept { accusation, .. }| {
+        accused.accusations.retain(|Kept { accusation, entitled, .. }| {
             let is_earlier = accusation.incarnation < incarnation;
             if is_earlier && incarnation <= accusation.incarnation.later_by(NEW_INSTANCE_AFTER) {
                 refuted.count += 1;
-                // What several members found was most likely true. Otherwise a member that stalls
-                // now and then would discredit its watchers.
-                let is_alone = accusers_of.get(&accusation.incarnation) == Some(&1);
-                if is_alone && records.refuted(now, &accusation.accuser) {
+                // An accusation that was weighed here was about a statement that held here. An
+                // older one, which somebody repeats, says nothing about its accuser.
+                let was_weighed = entitled.is_some();
+                // What several members found may have been true. So the accusers of a statement
+                // share the blame, and a member that stalls now and then does not discredit all
+                // its watchers.
+                let sharing = accusers_of.get(&accusation.incarnation).copied().unwrap_or(1);
+                if was_weighed && records.refuted(now, &accusation.accuser, 1.0 / f64::from(sharing)) {
                     refuted.distrusted.push(accusation.accuser.clone());
                 }
             }
@@ -380,6 +430,7 @@ impl Accusations {
     /// A tombstone was removed, or a member left: nothing is left to prove.
     pub(crate) fn forget(&mut self, id: &NodeId) {
         self.of.remove(id);
+        self.strangers.remove(id);
         self.untold.remove(id);
     }
 

@@ -50,11 +50,12 @@ impl Records {
         self.record(now, accuser).made += 1;
     }
 
-    /// An accusation of this member was refuted. Returns whether it is distrusted from now on.
-    pub(super) fn refuted(&mut self, now: Instant, accuser: &NodeId) -> bool {
+    /// An accusation of this member was refuted. `share`: from 0 to 1, less than 1 if other accusers
+    /// share it. Returns whether the member is distrusted from now on.
+    pub(super) fn refuted(&mut self, now: Instant, accuser: &NodeId, share: f64) -> bool {
         let record = self.record(now, accuser);
         record.refuted += 1;
-        record.recent = record.recent(now) + 1.0;
+        record.recent = record.recent(now) + share;
         record.at = now;
         let begins = !record.distrusted && record.recent >= DISTRUSTED_FROM;
         record.distrusted |= begins;
@@ -112,10 +113,10 @@ mod tests {
     #[test]
     fn five_refuted_accusations_make_a_member_distrusted() {
         let (mut records, now) = (Records::default(), Instant::ORIGIN);
-        assert!((0..4).all(|_| !records.refuted(now, &liar())));
+        assert!((0..4).all(|_| !records.refuted(now, &liar(), 1.0)));
         assert!(!records.is_distrusted(now, &liar()));
-        assert!(records.refuted(now, &liar()));
-        assert!(!records.refuted(now, &liar()), "it begins once");
+        assert!(records.refuted(now, &liar(), 1.0));
+        assert!(!records.refuted(now, &liar(), 1.0), "it begins once");
         assert!(records.is_distrusted(now, &liar()));
         assert_eq!((records.distrusted(now), records.get(&liar()).unwrap().refuted), (1, 6));
     }
@@ -124,19 +125,20 @@ mod tests {
     fn distrust_ends_when_the_accusations_are_old() {
         let (mut records, now) = (Records::default(), Instant::ORIGIN);
         for _ in 0..5 {
-            let _ = records.refuted(now, &liar());
+            let _ = records.refuted(now, &liar(), 1.0);
         }
         let two_half_lives = now + HALF_LIFE * 2;
         assert!(records.is_distrusted(now + HALF_LIFE, &liar()));
         assert!(!records.is_distrusted(two_half_lives, &liar()));
-        assert!(!records.refuted(two_half_lives, &liar()), "2.25 are not enough to begin again");
+        assert!(!records.refuted(two_half_lives, &liar(), 1.0), "2.25 are not enough to begin again");
         assert!(!records.is_distrusted(two_half_lives, &liar()));
     }
 
     #[test]
     fn rare_refuted_accusations_never_add_up() {
         let mut records = Records::default();
-        let often = (0..1_000).any(|number| records.refuted(Instant::ORIGIN + HALF_LIFE * number, &liar()));
+        let often =
+            (0..1_000).any(|number| records.refuted(Instant::ORIGIN + HALF_LIFE * number, &liar(), 1.0));
         assert!(!often);
     }
 

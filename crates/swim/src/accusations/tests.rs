@@ -33,11 +33,21 @@ fn accusation(subject: &str, incarnation: u64, accuser: &str, charge: Charge) ->
     }
 }
 
+/// Keeps an accusation of the present statement of its subject.
+fn add(known: &mut Accusations, accusation: &Accusation) -> bool {
+    known.add(NOW, accusation, Some(accusation.incarnation))
+}
+
+/// Weighs the accusations of a statement. These accusers are entitled.
+fn weigh(known: &mut Accusations, subject: &str, incarnation: u64, entitled: &[&str]) {
+    known.entitled((&id(subject), at(incarnation)), 0, |accuser| entitled.contains(&accuser.as_str()));
+}
+
 /// Each of these members accuses `s` at incarnation 1.
 fn accused_by(accusers: &[(&str, Charge)]) -> Accusations {
     let mut known = Accusations::new(PAUSE);
     for (accuser, charge) in accusers {
-        assert!(known.add(NOW, &accusation("s", 1, accuser, *charge)));
+        assert!(add(&mut known, &accusation("s", 1, accuser, *charge)));
     }
     known
 }
@@ -51,7 +61,8 @@ fn proves(known: &Accusations, needed: usize) -> Proved {
 fn refute(known: &mut Accusations, accuser: &str, times: u64) -> Vec<NodeId> {
     let mut distrusted = Vec::new();
     for incarnation in 1..=times {
-        assert!(known.add(NOW, &accusation("victim", incarnation, accuser, silent(0))));
+        assert!(add(known, &accusation("victim", incarnation, accuser, silent(0))));
+        weigh(known, "victim", incarnation, &[accuser]);
         distrusted.extend(known.refuted(NOW, &id("victim"), at(incarnation + 1)).distrusted);
     }
     distrusted
@@ -60,9 +71,9 @@ fn refute(known: &mut Accusations, accuser: &str, times: u64) -> Vec<NodeId> {
 #[test]
 fn each_accuser_has_one_accusation_of_a_subject() {
     let mut known = accused_by(&[("a", silent(1_000)), ("b", silent(1_000))]);
-    assert!(!known.add(NOW, &accusation("s", 1, "a", silent(1_000))), "known already");
-    assert!(known.add(NOW, &accusation("s", 2, "a", silent(0))), "of a higher incarnation");
-    assert!(!known.add(NOW, &accusation("s", 1, "a", Charge::PortClosed)), "of an earlier one");
+    assert!(!add(&mut known, &accusation("s", 1, "a", silent(1_000))), "known already");
+    assert!(add(&mut known, &accusation("s", 2, "a", silent(0))), "of a higher incarnation");
+    assert!(!add(&mut known, &accusation("s", 1, "a", Charge::PortClosed)), "of an earlier one");
     assert_eq!(known.accusers(&id("s"), at(1)), [id("b")]);
     assert_eq!(known.accusers(&id("s"), at(2)), [id("a")]);
     let made = |name| known.record(&id(name)).unwrap().made;
@@ -86,7 +97,7 @@ fn only_a_graver_charge_replaces_the_known_one() {
     ];
     for (before, now, replaces) in table {
         let mut known = accused_by(&[("a", before)]);
-        assert_eq!(known.add(NOW, &accusation("s", 1, "a", now)), replaces, "{before:?} and {now:?}");
+        assert_eq!(add(&mut known, &accusation("s", 1, "a", now)), replaces, "{before:?} and {now:?}");
         assert_eq!(known.record(&id("a")).unwrap().made, 1, "it is about the same statement");
     }
 }
@@ -98,8 +109,8 @@ fn verdict_counts_after_any_earlier_charge() {
     for tolerated_ms in [200, 600, 1_000, 5_000, 60_000] {
         for earlier_ms in 0..=tolerated_ms {
             let mut known = Accusations::new(Duration::from_millis(tolerated_ms.into()));
-            known.add(NOW, &accusation("s", 1, "a", silent(earlier_ms)));
-            known.add(NOW, &accusation("s", 1, "a", silent(tolerated_ms)));
+            add(&mut known, &accusation("s", 1, "a", silent(earlier_ms)));
+            add(&mut known, &accusation("s", 1, "a", silent(tolerated_ms)));
             assert_eq!(proves(&known, 1), Proved::Failure, "after {earlier_ms} of {tolerated_ms} ms");
         }
     }
@@ -109,7 +120,7 @@ fn verdict_counts_after_any_earlier_charge() {
 fn future_incarnations_push_out_no_other_accusation() {
     let mut known = accused_by(&[("a", Charge::PortClosed), ("b", Charge::PortClosed)]);
     for incarnation in 2..100 {
-        assert!(known.add(NOW, &accusation("s", incarnation, "liar", Charge::PortClosed)));
+        assert!(add(&mut known, &accusation("s", incarnation, "liar", Charge::PortClosed)));
     }
     assert_eq!(known.of[&id("s")].accusations.len(), 3);
     assert_eq!(proves(&known, 2), Proved::Failure);
@@ -121,12 +132,39 @@ fn subject_has_at_most_eight_accusations() {
     let mut known = Accusations::new(PAUSE);
     let name = |number: usize| format!("n{number}");
     for number in 0..PER_SUBJECT_MAX {
-        assert!(known.add(NOW, &accusation("s", 1, &name(number), silent(0))));
+        assert!(add(&mut known, &accusation("s", 1, &name(number), silent(0))));
     }
-    assert!(!known.add(NOW, &accusation("s", 1, &name(PER_SUBJECT_MAX), Charge::PortClosed)));
-    assert!(known.add(NOW, &accusation("s", 1, &name(0), Charge::PortClosed)), "one that is known");
+    assert!(!add(&mut known, &accusation("s", 1, &name(PER_SUBJECT_MAX), Charge::PortClosed)));
+    assert!(add(&mut known, &accusation("s", 1, &name(0), Charge::PortClosed)), "one that is known");
     assert_eq!(known.accusers(&id("s"), at(1)).len(), PER_SUBJECT_MAX);
     assert_eq!(known.record(&id(&name(PER_SUBJECT_MAX))), None);
+}
+
+/// Otherwise eight members could keep out all others, and no other member would learn of a crash.
+#[test]
+fn accusation_that_may_count_takes_the_place_of_one_that_does_not() {
+    let name = |number: usize| format!("n{number}");
+    let mut known = Accusations::new(PAUSE);
+    for number in 0..PER_SUBJECT_MAX {
+        // One is about a later statement.
+        let incarnation = if number == 3 { 2 } else { 1 };
+        let accusation = accusation("s", incarnation, &name(number), Charge::PortClosed);
+        assert!(known.add(NOW, &accusation, Some(at(1))));
+    }
+    // One may not watch the subject, and one is not trusted.
+    let entitled: Vec<String> = (0..PER_SUBJECT_MAX).filter(|number| *number != 5).map(name).collect();
+    let entitled: Vec<&str> = entitled.iter().map(String::as_str).collect();
+    weigh(&mut known, "s", 1, &entitled);
+    refute(&mut known, &name(6), 5);
+    let mut add_as = |accuser: &str, incarnation: u64| {
+        known.add(NOW, &accusation("s", incarnation, accuser, silent(5_000)), Some(at(1)))
+    };
+    assert!(!add_as("late", 2), "it is about a later statement itself");
+    assert_eq!(["x", "y", "z"].map(|accuser| add_as(accuser, 1)), [true; 3]);
+    assert!(!add_as("late", 1), "all others may count");
+    let kept = known.accusers(&id("s"), at(1));
+    assert_eq!(kept.len(), PER_SUBJECT_MAX);
+    assert!(!kept.contains(&id(&name(5))) && !kept.contains(&id(&name(6))), "{kept:?}");
 }
 
 #[test]
@@ -135,8 +173,8 @@ fn subject_that_was_accused_first_makes_room() {
     // The names are in another order than the accusations.
     let name = |number: usize| format!("n{}", SUBJECTS_MAX * 2 - number);
     for number in 0..=SUBJECTS_MAX {
-        assert!(known.add(NOW, &accusation(&name(number), 1, "a", silent(0))));
-        assert!(known.add(NOW, &accusation(&name(number), 1, "b", silent(0))));
+        assert!(add(&mut known, &accusation(&name(number), 1, "a", silent(0))));
+        assert!(add(&mut known, &accusation(&name(number), 1, "b", silent(0))));
     }
     assert_eq!(known.of.len(), SUBJECTS_MAX);
     let is_known = |number| !known.accusers(&id(&name(number)), at(1)).is_empty();
@@ -191,7 +229,7 @@ fn only_entitled_accusers_of_this_statement_count() {
     assert_eq!(prove(&known, 1, &["a", "x"]), Proved::Suspicion);
     assert_eq!(prove(&known, 1, &[]), Proved::Nothing);
     assert_eq!(prove(&known, 2, &["a", "b", "c"]), Proved::Nothing, "a later statement");
-    known.add(NOW, &accusation("s", 2, "a", Charge::PortClosed));
+    add(&mut known, &accusation("s", 2, "a", Charge::PortClosed));
     assert_eq!(prove(&known, 1, &["a", "b"]), Proved::Suspicion, "`a` accuses the later one");
 }
 
@@ -201,22 +239,24 @@ fn distrusted_accuser_counts_for_nothing() {
     assert_eq!(refute(&mut known, "liar", 4), []);
     assert_eq!((proves(&known, 2), known.distrusted(NOW)), (Proved::Failure, 0));
     let mut distrusted = refute(&mut known, "liar", 0);
-    known.add(NOW, &accusation("other", 1, "liar", silent(0)));
+    add(&mut known, &accusation("other", 1, "liar", silent(0)));
+    weigh(&mut known, "other", 1, &["liar"]);
     distrusted.extend(known.refuted(NOW, &id("other"), at(2)).distrusted);
     assert_eq!(distrusted, [id("liar")]);
     assert_eq!(proves(&known, 2), Proved::Suspicion);
     assert!(known.distrusts(NOW, &id("liar")) && !known.distrusts(NOW, &id("a")));
     assert_eq!(known.distrusted(NOW), 1);
-    let fresh = known.take_fresh_counting((NOW, &id("s"), at(1)), |_| true);
+    let fresh = known.take_fresh((NOW, &id("s"), at(1)), |_| true);
     assert_eq!(fresh.iter().map(|one| one.accuser.as_str()).collect::<Vec<_>>(), ["a"]);
     let later = NOW + Duration::from_mins(4);
     assert_eq!(known.prove((later, &id("s"), at(1)), |_| true, 2), Proved::Failure);
 }
 
 #[test]
-fn refutation_counts_an_accuser_that_was_alone() {
+fn refutation_counts_against_the_accuser_of_that_statement() {
     let mut known = accused_by(&[("a", silent(0))]);
-    known.add(NOW, &accusation("s", 3, "c", silent(0)));
+    add(&mut known, &accusation("s", 3, "c", silent(0)));
+    weigh(&mut known, "s", 1, &["a"]);
     let refuted = known.refuted(NOW, &id("s"), at(2));
     assert_eq!((refuted.count, refuted.distrusted), (1, Vec::new()));
     assert_eq!(known.refuted(NOW, &id("s"), at(2)).count, 0, "the accusation is gone");
@@ -225,13 +265,40 @@ fn refutation_counts_an_accuser_that_was_alone() {
     assert_eq!((refuted("a"), refuted("c")), (1, 0));
 }
 
-/// Otherwise a member that stalls now and then would discredit its watchers.
+/// How many refutations it takes until `a` is distrusted, if it accuses together with these, and
+/// these accusers are entitled.
+fn refutations_until_distrusted(with: &[&str], entitled: &[&str]) -> u64 {
+    let mut known = Accusations::new(PAUSE);
+    let is_distrusted = |incarnation: &u64| {
+        for accuser in with.iter().chain(&["a"]) {
+            assert!(add(&mut known, &accusation("s", *incarnation, accuser, Charge::PortClosed)));
+        }
+        weigh(&mut known, "s", *incarnation, entitled);
+        known.refuted(NOW, &id("s"), at(incarnation + 1)).distrusted.contains(&id("a"))
+    };
+    (1..=100).find(is_distrusted).unwrap()
+}
+
+/// A member that stalls now and then must not discredit all its watchers soon. But some colluders
+/// that accuse together must be distrusted in the end.
 #[test]
-fn refutation_of_several_accusers_counts_for_none() {
-    let mut known = accused_by(&[("a", silent(0)), ("b", Charge::Lossy)]);
-    assert_eq!(known.refuted(NOW, &id("s"), at(2)).count, 2);
-    let refuted = |name| known.record(&id(name)).unwrap().refuted;
-    assert_eq!((refuted("a"), refuted("b")), (0, 0));
+fn accusers_share_what_is_refuted_with_entitled_ones_alone() {
+    let all = ["a", "b", "c", "d"];
+    let with = |with: &[&str]| refutations_until_distrusted(with, &all);
+    assert_eq!([with(&[]), with(&["b"]), with(&["b", "c", "d"])], [5, 10, 20]);
+    assert_eq!(refutations_until_distrusted(&["x", "y", "z"], &all), 5, "they prove nothing");
+}
+
+/// A member that has just joined may receive old accusations of a correct member from a liar.
+#[test]
+fn accusation_that_was_never_weighed_says_nothing_about_its_accuser() {
+    let mut known = Accusations::new(PAUSE);
+    for number in 0..20 {
+        let subject = format!("n{number}");
+        assert!(known.add(NOW, &accusation(&subject, 1, "a", Charge::PortClosed), None));
+        assert_eq!(known.refuted(NOW, &id(&subject), at(2)).count, 1);
+    }
+    assert_eq!((known.record(&id("a")).unwrap().refuted, known.distrusted(NOW)), (0, 0));
 }
 
 /// The former instance may have crashed, as its accusers said.
@@ -240,6 +307,7 @@ fn new_instance_refutes_no_accusation() {
     let instance = u64::try_from(NEW_INSTANCE_AFTER.as_millis()).unwrap();
     for (incarnation, count) in [(2, 1), (1 + instance, 1), (2 + instance, 0), (1 << 40, 0)] {
         let mut known = accused_by(&[("a", Charge::PortClosed)]);
+        weigh(&mut known, "s", 1, &["a"]);
         assert_eq!(known.refuted(NOW, &id("s"), at(incarnation)).count, count, "{incarnation}");
         assert_eq!(known.record(&id("a")).unwrap().refuted, count);
         assert_eq!(proves(&known, 1), Proved::Nothing, "the accusation is worthless either way");
@@ -249,7 +317,7 @@ fn new_instance_refutes_no_accusation() {
 #[test]
 fn failure_confirms_its_accusers() {
     let mut known = accused_by(&[("a", Charge::Lossy)]);
-    known.add(NOW, &accusation("s", 2, "b", Charge::Lossy));
+    add(&mut known, &accusation("s", 2, "b", Charge::Lossy));
     known.confirmed(NOW, &id("s"), at(1));
     let confirmed = |name| known.record(&id(name)).unwrap().confirmed;
     assert_eq!((confirmed("a"), confirmed("b")), (1, 0));
@@ -259,11 +327,26 @@ fn failure_confirms_its_accusers() {
 fn one_slight_accusation_is_passed_on() {
     let mut known = accused_by(&[("a", silent(0)), ("b", silent(0)), ("c", silent(2_500))]);
     let take = |known: &mut Accusations, counts: &str| {
-        let fresh = known.take_fresh(&id("s"), at(1), |accuser| counts.contains(accuser.as_str()));
+        let fresh = known.take_fresh((NOW, &id("s"), at(1)), |accuser| counts.contains(accuser.as_str()));
         fresh.iter().map(|one| one.accuser.to_string()).collect::<String>()
     };
     assert_eq!(take(&mut known, "ab"), "a");
     assert_eq!(take(&mut known, "abc"), "c", "a suspicion needs one, a failure more");
+}
+
+/// Otherwise a liar could keep the proofs of a quorum of four from spreading.
+#[test]
+fn accusation_that_does_not_count_takes_no_place_of_one_that_does() {
+    let names = ["slight", "liar", "a", "b", "c", "d"];
+    let charge = |name: &'static str| (name, if name == "slight" { silent(0) } else { Charge::PortClosed });
+    let mut known = accused_by(&names.map(charge));
+    let take = |known: &mut Accusations, counts: &[&str]| {
+        let fresh = known.take_fresh((NOW, &id("s"), at(1)), |accuser| counts.contains(&accuser.as_str()));
+        fresh.into_iter().map(|one| one.accuser.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(take(&mut known, &["slight", "liar"]), ["slight", "liar"]);
+    refute(&mut known, "liar", 5);
+    assert_eq!(take(&mut known, &names), ["a", "b", "c", "d"]);
 }
 
 #[test]
@@ -271,17 +354,17 @@ fn at_most_four_accusations_are_passed_on_once() {
     let names = ["a", "b", "c", "d", "e", "f"];
     let mut known = accused_by(&names.map(|name| (name, silent(2_500))));
     let take = |known: &mut Accusations, counts: &[&str]| {
-        let fresh = known.take_fresh(&id("s"), at(1), |accuser| counts.contains(&accuser.as_str()));
+        let fresh = known.take_fresh((NOW, &id("s"), at(1)), |accuser| counts.contains(&accuser.as_str()));
         fresh.iter().map(|one| one.accuser.to_string()).collect::<String>()
     };
     assert_eq!(take(&mut known, &["b", "f"]), "bf");
     assert_eq!(take(&mut known, &["b", "f"]), "", "they were passed on");
     assert_eq!(take(&mut known, &names), "ac");
     assert_eq!(take(&mut known, &names), "", "four were passed on");
-    known.add(NOW, &accusation("s", 1, "a", Charge::PortClosed));
+    add(&mut known, &accusation("s", 1, "a", Charge::PortClosed));
     assert_eq!(take(&mut known, &names), "a", "a graver charge takes the place of the former");
-    assert!(known.take_fresh(&id("s"), at(2), |_| true).is_empty());
-    assert!(known.take_fresh(&id("x"), at(1), |_| true).is_empty());
+    assert!(known.take_fresh((NOW, &id("s"), at(2)), |_| true).is_empty());
+    assert!(known.take_fresh((NOW, &id("x"), at(1)), |_| true).is_empty());
 }
 
 #[test]
@@ -294,7 +377,7 @@ fn proof_has_the_four_gravest_charges() {
         ("e", silent(5)),
     ];
     let mut known = accused_by(&charges);
-    known.add(NOW, &accusation("s", 2, "f", Charge::PortClosed));
+    add(&mut known, &accusation("s", 2, "f", Charge::PortClosed));
     let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
     let status = NodeStatus::alive(id("s"), addr, at(1), Tags::empty());
     let names: String = known.proof_of(&status).iter().map(|one| one.accuser.to_string()).collect();
@@ -309,7 +392,7 @@ fn accused_member_that_changes_is_weighed_again() {
     assert_eq!(known.next_due(), None);
     let names: Vec<String> = (0..20).map(|number| format!("n{number:02}")).collect();
     for name in &names {
-        known.add(NOW, &accusation(name, 1, "a", silent(0)));
+        add(&mut known, &accusation(name, 1, "a", silent(0)));
     }
     let due = |known: &mut Accusations, changed: &str| {
         known.view_changed(&id(changed));
@@ -344,10 +427,10 @@ fn accusation_from_before_a_failure_of_its_accuser_is_void() {
     let mut known = accused_by(&[("a", Charge::PortClosed)]);
     known.returned(&id("a"), at(1));
     assert_eq!(proves(&known, 1), Proved::Nothing);
-    assert!(known.take_fresh_counting((NOW, &id("s"), at(1)), |_| true).is_empty());
-    assert!(!known.add(NOW, &accusation("s", 1, "a", Charge::PortClosed)), "an old copy");
+    assert!(known.take_fresh((NOW, &id("s"), at(1)), |_| true).is_empty());
+    assert!(!add(&mut known, &accusation("s", 1, "a", Charge::PortClosed)), "an old copy");
     let again = Accusation { accuser_incarnation: at(2), ..accusation("s", 1, "a", Charge::PortClosed) };
-    assert!(known.add(NOW, &again));
+    assert!(add(&mut known, &again));
     assert_eq!(proves(&known, 1), Proved::Failure);
-    assert!(!known.add(NOW, &Accusation { accuser_incarnation: at(3), ..again }), "nothing is new in it");
+    assert!(!add(&mut known, &Accusation { accuser_incarnation: at(3), ..again }), "nothing is new in it");
 }

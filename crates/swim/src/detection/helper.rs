@@ -12,9 +12,10 @@ use kinfolk_core::NodeId;
 use kinfolk_core::signed::Accusation;
 
 use crate::context::Context;
+use crate::interface::config::Mode;
 use crate::interface::input::{CheckId, ReplyId};
 use crate::interface::output::Output;
-use crate::purpose::{Checked, Purpose, RELAYS_MAX, Relay};
+use crate::purpose::{Checked, Purpose, RELAYS_MAX, RELAYS_OF_EACH_MAX, Relay};
 use crate::timer::Timer;
 use crate::wire::message::{Message, Update};
 
@@ -37,6 +38,7 @@ pub(crate) struct Helper {
 
 /// A request for an indirect probe.
 pub(crate) struct PingReq {
+    pub from: NodeId,
     pub reply_to: ReplyId,
     pub target: NodeId,
     pub within_ms: u32,
@@ -45,28 +47,27 @@ pub(crate) struct PingReq {
 }
 
 impl Helper {
-    /// A peer requests an indirect probe. `relays`: the number of such probes under way. `lossy`:
-    /// this member finds the target lossy.
+    /// A peer requests an indirect probe. `relays`: the number of such probes under way, of all
+    /// requesters and of this one. `lossy`: this member finds the target lossy.
     pub(crate) fn ping_req_received(
         &mut self,
         cx: &mut Context,
         request: PingReq,
-        (relays, lossy): (usize, bool),
+        (relays, of_requester, lossy): (usize, usize, bool),
     ) {
-        let PingReq { reply_to, target, within_ms, nack, check_port } = request;
+        let PingReq { from, reply_to, target, within_ms, nack, check_port } = request;
         if target == cx.me {
             return cx.reply(reply_to, Message::ack(Vec::new()));
         }
-        let Some(target) = cx.members.get(&target).filter(|_| relays < RELAYS_MAX) else {
-            // The nack goes out in any case. That this member cannot help says nothing about the
-            // requester's local health.
+        let has_room = relays < RELAYS_MAX && of_requester < RELAYS_OF_EACH_MAX;
+        let Some(target) = cx.members.get(&target).filter(|_| has_room) else {
             cx.stats.relays_refused += 1;
-            return cx.reply(reply_to, Message::Nack { closed: false, lossy: false, accusation: None });
+            return cannot_help(cx, reply_to);
         };
         cx.stats.relays += 1;
         let within = Duration::from_millis(within_ms.into()).min(RELAY_TIME_MAX).mul_f64(NACK_AT);
         let timer = cx.timers.schedule(cx.now + within, Timer::Nack(cx.next_request()));
-        let relay = Relay { target: target.id.clone(), reply_to, nack, lossy, timer };
+        let relay = Relay { requester: from, target: target.id.clone(), reply_to, nack, lossy, timer };
         let relay = Purpose::Relay(relay);
         let request = cx.ask(&target, Message::Ping { digest: 0, gossip: Vec::new() }, relay, within);
         if check_port {
@@ -96,6 +97,20 @@ impl Helper {
         let checked = self.checks.remove(&check);
         cx.stats.unexpected += u64::from(checked.is_none());
         checked
+    }
+}
+
+/// Answers a request for a probe that this member does not make.
+///
+/// In the papers' modes the nack goes out in any case: that this member cannot help says nothing
+/// about the requester's local health. In `Mode::Verified` a nack is evidence against the target,
+/// and this member has none.
+fn cannot_help(cx: &mut Context, reply_to: ReplyId) {
+    match cx.config.mode {
+        Mode::Swim | Mode::Lifeguard => {
+            cx.reply(reply_to, Message::Nack { closed: false, lossy: false, accusation: None });
+        }
+        Mode::Verified => cx.decline(reply_to),
     }
 }
 

@@ -29,6 +29,7 @@ use crate::context::Context;
 use crate::timer::Timer;
 pub(crate) use helper::{Helper, PingReq, relay_acked, relay_failed};
 use partition::Partition;
+pub use rings::entitled_accusers;
 pub(crate) use rings::{Rings, WitnessAnswer, may_watch};
 pub(crate) use round_robin::{ProbeAnswer, RoundRobin};
 use suspicions::Suspicions;
@@ -106,7 +107,7 @@ impl Detection {
                 self.suspicions.end(cx, &after.id);
                 if let Some(rings) = self.rings() {
                     // An `Alive` claim comes from the member itself, so it counts as an answer.
-                    rings.subjects.heard_from(cx, &after.id);
+                    rings.subjects.heard_itself(cx, &after.id);
                 }
             }
             NodeState::Suspect => {

@@ -50,6 +50,12 @@ pub enum Input {
         /// The answer. Each statement in it is verified.
         message: Verified<Message>,
     },
+    /// A message of a peer has a statement that its subject did not sign. The driver used no part
+    /// of it. A correct member passes on only what it has verified.
+    Forged {
+        /// The sender: the name in the certificate of its connection.
+        from: NodeId,
+    },
     /// A request of this member ended without an answer.
     NoReply {
         /// The request.

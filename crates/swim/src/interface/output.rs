@@ -35,6 +35,11 @@ pub enum Output {
         /// The answer.
         message: Message,
     },
+    /// Decline a request of a peer. It learns at once that there is no answer.
+    Decline {
+        /// The request.
+        to: ReplyId,
+    },
     /// Check whether a process listens at the port of a member. The driver must return exactly one
     /// [`Input::PortChecked`](crate::Input::PortChecked), within a second.
     CheckPort {

@@ -40,7 +40,7 @@ impl Owners {
             return false;
         }
         let known = cx.members.get(subject);
-        if known.is_some_and(|known| known.incarnation > *incarnation) {
+        if known.as_ref().is_some_and(|known| known.incarnation > *incarnation) {
             // Refuted already. If it is about this member, the sender may not have heard the
             // refutation. It is repeated, and not raised: each neighbour passes on a copy.
             if *subject == cx.me
@@ -53,10 +53,7 @@ impl Owners {
             return false;
         }
         let Some(accusations) = &mut self.accusations else { return false };
-        if cx.members.get(subject).is_none() && !accusations.has_room_for_unknown(subject) {
-            return false;
-        }
-        let is_new = accusations.add(cx.now, accusation);
+        let is_new = accusations.add(cx.now, accusation, known.map(|known| known.incarnation));
         cx.stats.accusations += u64::from(is_new);
         is_new || *subject == cx.me
     }
@@ -66,11 +63,18 @@ impl Owners {
     pub(super) fn accuse(&mut self, cx: &mut Context, status: &NodeStatus, reason: Reason) {
         let Some(accusations) = &mut self.accusations else { return };
         let Some(charge) = charge_of(reason) else { return };
-        if let Some(own) = self.myself.accuse(cx, status, charge) {
-            accusations.add(cx.now, &own);
+        let own = self.myself.accuse(cx, status, charge);
+        let is_new = |own: &Accusation| accusations.add(cx.now, own, Some(status.incarnation));
+        let own = own.filter(is_new);
+        let entitled = entitled(cx, accusations, status);
+        let about = (cx.now, &status.id, status.incarnation);
+        let mut fresh = accusations.take_fresh(about, |accuser| entitled.contains(accuser));
+        // This member's own goes out in any case: the others decide whether it counts for them.
+        if let Some(own) = own.filter(|own| !fresh.contains(own)) {
+            fresh.push(own);
         }
         let priority = priority(status.state);
-        for accusation in accusations.take_fresh(&status.id, status.incarnation, |_| true) {
+        for accusation in fresh {
             self.dissemination.push(Update::Accusation(accusation), priority, None);
         }
     }
@@ -81,22 +85,12 @@ impl Owners {
         let Some(known) = cx.members.get(id).filter(|known| known.state != NodeState::Left) else { return };
         let is_me = *id == cx.me;
         let Some(accusations) = &mut self.accusations else { return };
-        let gone: BTreeSet<NodeId> = accusations.suspects(cx, id);
-        let gone: BTreeSet<&NodeId> = gone.iter().collect();
-        // The members here may all be failed in the view of a member that was isolated.
-        let is_known = |accuser: &NodeId| match cx.members.get(accuser) {
-            Some(node) => node.state.is_member() || is_me,
-            None => false,
-        };
-        let generation = generation(cx, &gone);
-        let entitled = accusations.entitled((id, known.incarnation), generation, |accuser| {
-            *accuser == cx.me || is_known(accuser) && may_watch(cx, accuser, id, &gone)
-        });
+        let entitled = entitled(cx, accusations, &known);
         let is_entitled = |accuser: &NodeId| entitled.contains(accuser);
         let needed = accusers_needed(cx);
         let about = (cx.now, id, known.incarnation);
         let proved = accusations.prove(about, is_entitled, needed);
-        let counting = accusations.take_fresh_counting(about, is_entitled);
+        let counting = accusations.take_fresh(about, is_entitled);
         let accusers = accusations.accusers(id, known.incarnation);
         let state = match proved {
             Proved::Nothing => None,
@@ -132,17 +126,15 @@ impl Owners {
         }
     }
 
-    /// `from` claims that this member is suspect or failed, without proof, or has not heard its
-    /// refutation. It is answered as a suspicion is.
-    pub(super) fn claimed_without_proof(&mut self, cx: &mut Context, from: &NodeId) {
-        let is_trusted = !self.accusations.as_ref().is_some_and(|known| known.distrusts(cx.now, from));
-        let Some(mine) = cx.mine() else { return };
-        // One refutation serves all senders, so they share one limit under this member's own name.
-        let me = cx.me.clone();
-        let is_due = self.myself.answers_any(cx, slice::from_ref(from), is_trusted)
-            && self.myself.answers_any(cx, slice::from_ref(&me), true);
-        if is_due {
-            self.claimed_of_us(cx, &mine.with_state(NodeState::Suspect));
+    /// A message of `from` has a forged statement. No part of it reached this member.
+    pub(super) fn forged(&mut self, cx: &mut Context, from: &NodeId) {
+        self.lied(cx, from);
+    }
+
+    /// A member said something false.
+    pub(super) fn lied(&mut self, cx: &mut Context, id: &NodeId) {
+        if self.accusations.as_mut().is_some_and(|known| known.lied(cx.now, id)) {
+            self.distrust(cx, id.clone());
         }
     }
 
@@ -199,10 +191,22 @@ impl Owners {
         Some(accusation)
     }
 
-    /// A witness's nack has its own accusation.
-    pub(super) fn testimony_arrived(&mut self, cx: &Context, accusation: Option<&Accusation>) {
-        if let (Some(accusations), Some(accusation)) = (&mut self.accusations, accusation) {
-            accusations.add(cx.now, accusation);
+    /// A witness's nack has its own accusation of the subject that it was asked about. Any other
+    /// accusation counts for nothing here: it did not pass the checks of gossip.
+    pub(super) fn testimony_arrived(
+        &mut self,
+        cx: &Context,
+        (witness, id): (&NodeId, &NodeId),
+        accusation: Option<&Accusation>,
+    ) {
+        let present = cx.members.get(id).map(|known| known.incarnation);
+        let is_expected = |accusation: &&Accusation| {
+            (&accusation.accuser, &accusation.subject) == (witness, id)
+                && Some(accusation.incarnation) == present
+        };
+        if let (Some(accusations), Some(accusation)) = (&mut self.accusations, accusation.filter(is_expected))
+        {
+            accusations.add(cx.now, accusation, present);
         }
     }
 
@@ -249,6 +253,21 @@ impl Owners {
             cx.send_gossip(&to, some.to_vec(), Dial::Later);
         }
     }
+}
+
+/// The accusers of this statement whose accusations may count, by the view of this member.
+fn entitled(cx: &Context, accusations: &mut Accusations, status: &NodeStatus) -> Vec<NodeId> {
+    let id = &status.id;
+    let gone: BTreeSet<NodeId> = accusations.suspects(cx, id);
+    let gone: BTreeSet<&NodeId> = gone.iter().collect();
+    // The members here may all be failed in the view of a member that was isolated.
+    let is_known = |accuser: &NodeId| match cx.members.get(accuser) {
+        Some(node) => node.state.is_member() || *id == cx.me,
+        None => false,
+    };
+    accusations.entitled((id, status.incarnation), generation(cx, &gone), |accuser| {
+        *accuser == cx.me || is_known(accuser) && may_watch(cx, accuser, id, &gone)
+    })
 }
 
 /// How many members are weighed again after one input. The rest waits for the next input.

@@ -27,6 +27,7 @@ impl Owners {
                 self.message_arrived(cx);
                 replies::reply(self, cx, request, &from, message.into_inner());
             }
+            Input::Forged { from } => self.forged(cx, &from),
             Input::NoReply { request, why } => {
                 if let Some(purpose) = self.requests.take(request) {
                     replies::without_answer(self, cx, purpose, request, why);
@@ -74,11 +75,17 @@ impl Owners {
             (Message::PingReq { target, within_ms, nack, check_port, gossip }, Some(reply_to)) => {
                 self.receive_gossip(cx, from, &gossip);
                 let relays = self.requests.count(|purpose| matches!(purpose, Purpose::Relay(_)));
+                let is_of_requester =
+                    |purpose: &Purpose| matches!(purpose, Purpose::Relay(relay) if relay.requester == *from);
+                let of_requester = self.requests.count(is_of_requester);
                 let lossy = self.detection.is_lossy(&target);
-                let request = PingReq { reply_to, target, within_ms, nack, check_port };
-                self.helper.ping_req_received(cx, request, (relays, lossy));
+                let request = PingReq { from: from.clone(), reply_to, target, within_ms, nack, check_port };
+                self.helper.ping_req_received(cx, request, (relays, of_requester, lossy));
             }
-            (Message::Gossip { gossip }, _) => self.receive_gossip(cx, from, &gossip),
+            (Message::Gossip { gossip }, to) => {
+                self.receive_gossip(cx, from, &gossip);
+                to.into_iter().for_each(|to| cx.decline(to));
+            }
             (Message::Sync { nodes, after, want, only }, Some(to)) => {
                 self.repair.exchanged_with(cx, from);
                 let corrections = self.members.corrections(cx, &nodes);
@@ -105,7 +112,8 @@ impl Owners {
                 cx.reply(to, Message::Page { nodes, more: false });
             }
             // An answer without a request, a request without a way to answer it, or a `Join` under
-            // another name. No part of such a message is used.
+            // another name. No part of such a message is used. If its sender waits for an answer,
+            // it must not hold one of the few places for requests.
             (
                 Message::Ack { .. }
                 | Message::Nack { .. }
@@ -113,9 +121,12 @@ impl Owners {
                 | Message::Page { .. }
                 | Message::Differ { .. }
                 | Message::Join { .. },
-                _,
-            )
-            | (
+                to,
+            ) => {
+                cx.stats.unexpected += 1;
+                to.into_iter().for_each(|to| cx.decline(to));
+            }
+            (
                 Message::Ping { .. }
                 | Message::PingReq { .. }
                 | Message::Sync { .. }

@@ -9,7 +9,7 @@
 //!                      ├─ replies.rs   an answer            ├─> an owner ─> outputs ─> poll_output
 //!                      └─ due.rs       a timer              ┘    │  ^
 //!                                                          facts v  │
-//!            claims.rs   a claim, and what a change causes <── facts.rs
+//!   intake.rs, verdicts.rs   what peers say ──> claims.rs  what a change causes <── facts.rs
 //! ```
 //!
 //! | owner | state |
@@ -32,9 +32,11 @@ mod claims;
 mod due;
 mod facts;
 mod inputs;
+mod intake;
 mod replies;
 mod revocations;
 mod start;
+mod verdicts;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -48,7 +48,7 @@ pub(super) fn reply(
         }
         (Some(Purpose::Witness { id, round }), Message::Nack { closed, lossy, accusation }) => {
             // First, because the nack may be what the verdict waits for.
-            owners.testimony_arrived(cx, accusation.as_ref());
+            owners.testimony_arrived(cx, (from, &id), accusation.as_ref());
             let answer = WitnessAnswer::Nack { witness: from.clone(), closed, lossy };
             witness(owners, cx, request, (&id, round), &answer);
             owners.weigh_testimonies(cx, &id);

@@ -15,23 +15,47 @@ const SELDOM_ONCE_IN: Duration = Duration::from_mins(1);
 /// How many accusers are remembered. One more is answered when another's time is over.
 const ACCUSERS_MAX: usize = 1_024;
 
+/// So many ignored claims of one accuser since its answer are a flood. A correct member that has not
+/// heard the answer claims once with each probe, so about twice.
+const FLOOD: u64 = 50;
+
 /// When this member answered each accuser.
 #[derive(Debug, Default)]
-pub(super) struct Answers(BTreeMap<NodeId, Instant>);
+pub(super) struct Answers(BTreeMap<NodeId, Answered>);
+
+#[derive(Debug)]
+struct Answered {
+    at: Instant,
+    /// How many claims were ignored since then.
+    ignored: u64,
+}
 
 impl Answers {
     /// Whether any of these accusers may be answered now. If so, all of them count as answered.
     /// `count`: their accusations count.
     pub(super) fn may_answer_any(&mut self, now: Instant, accusers: &[NodeId], count: bool) -> bool {
-        self.0.retain(|_, at| now.since(*at) < SELDOM_ONCE_IN);
+        self.0.retain(|_, answered| now.since(answered.at) < SELDOM_ONCE_IN);
         let once_in = if count { ONCE_IN } else { SELDOM_ONCE_IN };
-        let is_free = |accuser: &&NodeId| self.0.get(*accuser).is_none_or(|at| now.since(*at) >= once_in);
+        let is_free =
+            |accuser: &&NodeId| self.0.get(*accuser).is_none_or(|answered| now.since(answered.at) >= once_in);
         let free: Vec<NodeId> = accusers.iter().filter(is_free).cloned().collect();
         if free.is_empty() || self.0.len() + free.len() > ACCUSERS_MAX {
+            for accuser in accusers {
+                if let Some(answered) = self.0.get_mut(accuser) {
+                    answered.ignored += 1;
+                }
+            }
             return false;
         }
-        self.0.extend(free.into_iter().map(|accuser| (accuser, now)));
+        self.0.extend(free.into_iter().map(|accuser| (accuser, Answered { at: now, ignored: 0 })));
         true
+    }
+
+    /// Whether the claim of this accuser that was ignored just now completes a flood.
+    pub(super) fn completes_flood(&self, accuser: &NodeId) -> bool {
+        self.0
+            .get(accuser)
+            .is_some_and(|answered| answered.ignored > 0 && answered.ignored.is_multiple_of(FLOOD))
     }
 }
 
@@ -51,6 +75,20 @@ mod tests {
         assert!(answers.may_answer_any(now, &[id(1), id(2)], true), "another accuser has no answer yet");
         assert!(!answers.may_answer_any(now, &[id(1), id(2)], true));
         assert!(answers.may_answer_any(now + ONCE_IN, &[id(1)], true));
+    }
+
+    #[test]
+    fn fifty_ignored_claims_are_a_flood() {
+        let (mut answers, now) = (Answers::default(), Instant::ORIGIN);
+        let mut claim = || {
+            let is_answered = answers.may_answer_any(now, &[id(1)], true);
+            (is_answered, answers.completes_flood(&id(1)))
+        };
+        assert_eq!(claim(), (true, false));
+        let floods: Vec<u64> = (1..=2 * FLOOD).filter(|_| claim() == (false, true)).collect();
+        assert_eq!(floods, [FLOOD, 2 * FLOOD]);
+        assert!(!answers.completes_flood(&id(2)));
+        assert!(answers.may_answer_any(now + ONCE_IN, &[id(1)], true) && !answers.completes_flood(&id(1)));
     }
 
     #[test]

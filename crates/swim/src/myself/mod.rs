@@ -229,6 +229,11 @@ impl Myself {
         answers
     }
 
+    /// Whether the claim of this member that got no answer just now completes a flood of them.
+    pub(crate) fn is_flooded_by(&self, accuser: &NodeId) -> bool {
+        self.answers.completes_flood(accuser)
+    }
+
     /// The wall clock was wrong at the start: this instance gets another incarnation.
     pub(crate) fn restart_instance(&mut self, instance: Incarnation) {
         self.instance = instance;

@@ -1,5 +1,6 @@
-//! A flood of messages that must be verified. Each peer has its share of the verification, so the
-//! flood costs the liar's share alone.
+//! Floods: of messages that must be verified, and of requests that have no answer. Each peer has its
+//! share of the verification, and of the places for requests. So a flood costs the liar's share
+//! alone.
 //!
 //! Virtual time does not pass while a member computes. So these scenarios show the order of the
 //! work, and not its speed.
@@ -103,6 +104,44 @@ fn flood_of_unverified_messages_does_not_delay_an_honest_change() {
             assert!(!matches!(entry.event, ClusterEvent::NodeSuspected { .. }), "{entry}");
         }
         assert!(until(FLOOD, || scene.know_the_liar()).await);
+        scene.end().await;
+    });
+}
+
+/// How often the liar sends requests that have no answer, and how many at a time.
+const ASKED_EVERY: Duration = Duration::from_millis(100);
+const ASKED_AT_A_TIME: usize = 40;
+
+/// A member keeps a request until it has answered it, for 15 s. It has 1,024 places, and each peer
+/// has 256 streams. So four liars could take all places, and the member would decline the probes of
+/// the others, as if it had failed. But it declines what it will not answer at once.
+#[test]
+fn requests_that_have_no_answer_take_no_place() {
+    run(1, async |world| {
+        let scene = Scene::new(world, 5).await;
+        let (other, victim) = (scene.statement(0), scene.peers().remove(1));
+        // A member can only join under the name in its certificate.
+        let join = Message::Join { clock: other.incarnation, me: other.into() };
+        let unanswered = [join, Message::Gossip { gossip: vec![] }];
+        let unexpected = || scene.members()[1].stats().gossip.swim.unexpected;
+        let before = unexpected();
+        scene
+            .attack(async |scene| {
+                let begin = Instant::now();
+                while begin.elapsed() < 3 * FLOOD {
+                    let mut asked = JoinSet::new();
+                    for number in 0..ASKED_AT_A_TIME {
+                        let (liar, victim) = (scene.liar.clone(), victim.clone());
+                        let message = unanswered[number % 2].clone();
+                        asked
+                            .spawn(async move { liar.ask_and_give_up(&victim, &message, ASKED_EVERY).await });
+                    }
+                    asked.join_all().await;
+                    sleep(ASKED_EVERY).await;
+                }
+            })
+            .await;
+        assert!(unexpected() > before + 1_024, "the victim took in more than it has places for");
         scene.end().await;
     });
 }

@@ -173,14 +173,14 @@ pub(super) fn bars(outcomes: &[Outcome]) -> Vec<Bar> {
         }
     }
     let sizes: BTreeSet<usize> = outcomes.iter().map(|outcome| outcome.nodes).collect();
-    let promised = |outcome: &&Outcome| outcome.strategy.must_be_distrusted();
+    let promised = |outcome: &&Outcome| outcome.strategy.must_be_distrusted(outcome.nodes);
     for nodes in sizes {
         let of: Vec<_> = outcomes.iter().filter(promised).filter(|one| one.nodes == nodes).collect();
         let times: Option<Vec<f64>> = of.iter().map(|outcome| outcome.distrusted()).collect();
         let worst = times.and_then(|times| times.into_iter().max_by(f64::total_cmp));
         bars.push(Bar::new(
             format!(
-                "{nodes} members: all distrust a liar that accuses each second or more often, within {} s",
+                "{nodes} members: all distrust a liar that accuses or claims each second or more often, within {} s",
                 DISTRUSTED_WITHIN.as_secs()
             ),
             worst.map_or_else(|| "never".to_owned(), |worst| format!("after at most {worst:.1} s")),

@@ -51,6 +51,7 @@ use crate::context::Context;
 use crate::fact::Fact;
 use crate::interface::config::RINGS;
 use mass_failure::MassFailure;
+pub use places::entitled_accusers;
 use places::{ALL_WATCH_ALL, Places};
 use probe_phase::ProbePhase;
 use subjects::Subjects;

@@ -162,6 +162,36 @@ pub(super) fn may_watch<'a>(
     between.iter().any(|count| *count <= SLACK)
 }
 
+/// The members that may accuse `subject`, in a group of exactly these `members` in which nobody is
+/// suspect, ordered by name. So tools can tell which accusations count, and whom some members
+/// could remove together. Costs O(N).
+///
+/// # Examples
+/// ```
+/// use kinfolk_core::NodeId;
+/// let members: Vec<NodeId> = (0..100).map(|n| NodeId::new(&format!("n{n}"))).collect::<Result<_, _>>()?;
+/// let entitled = kinfolk_swim::entitled_accusers(&members[0], members.iter());
+/// assert!((4..=16).contains(&entitled.len()) && !entitled.contains(&members[0]));
+/// # Ok::<(), kinfolk_core::NameError>(())
+/// ```
+pub fn entitled_accusers<'a>(subject: &NodeId, members: impl IntoIterator<Item = &'a NodeId>) -> Vec<NodeId> {
+    let others: Vec<_> = members.into_iter().filter(|id| *id != subject).collect();
+    let mut entitled: BTreeSet<&NodeId> = BTreeSet::new();
+    if others.len() < ALL_WATCH_ALL {
+        entitled.extend(others);
+    } else {
+        let (place, others) = (places(subject), others.into_iter().map(|id| (id, places(id))));
+        let others: Vec<_> = others.collect();
+        for ring in 0..RINGS {
+            let mut order: Vec<_> =
+                others.iter().map(|(id, other)| (place[ring].wrapping_sub(other[ring]), *id)).collect();
+            order.sort_unstable();
+            entitled.extend(order.into_iter().take(SLACK + 1).map(|(_, id)| id));
+        }
+    }
+    entitled.into_iter().cloned().collect()
+}
+
 /// The number of live members that only silent members watch, without `me`. Nobody is left who
 /// could tell whether they are alive. `members` are all members, each with whether it is live.
 /// Costs `O(N log N)`.
@@ -354,10 +384,29 @@ mod tests {
         }
     }
 
-    /// The members of this group that may watch `subject`.
     fn entitled(subject: &NodeId, members: &[NodeId]) -> BTreeSet<NodeId> {
-        let may = |accuser: &&NodeId| *accuser != subject && may_watch(accuser, subject, members.iter());
-        members.iter().filter(may).cloned().collect()
+        entitled_accusers(subject, members).into_iter().collect()
+    }
+
+    /// The order of the rings is known, so who may choose its name can choose whom it watches
+    /// (docs/security.md).
+    #[test]
+    fn few_tries_find_a_name_that_watches_a_given_member() {
+        let members: Vec<_> = (0..100).map(id).collect();
+        for subject in &members[..10] {
+            let tries = |is_found: &dyn Fn(&NodeId) -> bool| {
+                (0..10_000)
+                    .position(|number| is_found(&NodeId::new(&format!("chosen-{number}")).unwrap()))
+                    .unwrap()
+            };
+            let with = |name: &NodeId| members.iter().chain([name]).cloned().collect::<Vec<_>>();
+            assert!(
+                tries(&|name| entitled(subject, &with(name)).contains(name)) < 60,
+                "one of about 7 may accuse"
+            );
+            let watches = |name: &NodeId| watchers_of(subject, with(name).iter(), 1).contains(name);
+            assert!(tries(&watches) < 250, "one of about 25 watches");
+        }
     }
 
     #[test]
@@ -369,6 +418,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn entitled_accusers_are_those_that_may_watch(size in 6..60_usize, from in 0..1_000_usize) {
+            let members: Vec<_> = (from..from + size).map(id).collect();
+            for subject in &members {
+                let may = |one: &&NodeId| *one != subject && may_watch(one, subject, members.iter());
+                prop_assert_eq!(entitled(subject, &members), members.iter().filter(may).cloned().collect());
+            }
+        }
+
         #[test]
         fn real_watchers_may_watch_and_few_others(size in 2..60_usize, from in 0..1_000_usize) {
             let members: Vec<_> = (from..from + size).map(id).collect();

@@ -92,9 +92,7 @@ impl Rings {
         let by = Duration::from_millis(shift.unsigned_abs().into()).min(cycle / 8);
         let next = if shift.is_negative() { cycle.saturating_sub(by) } else { cycle + by };
         subject.probe_at(&mut cx.timers, id, (sent + next).max(cx.now));
-        if subject.is_silent() {
-            self.subjects.heard_from(cx, id);
-        }
+        self.subjects.heard_itself(cx, id);
         if self.extra.remove(id) {
             self.update_neighbours(cx);
         }
@@ -127,7 +125,7 @@ impl Rings {
             // The peer's QUIC acknowledges packets, so its process runs. Its answer arrives later
             // (docs/decisions/0014).
             cx.stats.probes_late += 1;
-            return self.subjects.heard_from(cx, id);
+            return self.subjects.heard_itself(cx, id);
         }
         if why != NoReply::Local && sent >= self.pause_ended {
             if let Some(subject) = self.subjects.get_mut(id) {

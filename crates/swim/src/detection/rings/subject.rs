@@ -27,6 +27,9 @@ pub(super) struct Subject {
     state: SubjectState,
     /// The witness round that is under way. Boxed, because most subjects have none.
     round: Option<Box<Round>>,
+    /// The witness that stands alone: in the last round in which any reached the subject, since it
+    /// was heard itself, this was the only one.
+    alone: Option<NodeId>,
     /// The phi value when phi crossed the threshold during this silence.
     pub(super) phi: Option<f64>,
     /// What became of the latest probes.
@@ -61,6 +64,7 @@ impl Subject {
             late: Duration::ZERO,
             state: SubjectState::default(),
             round: None,
+            alone: None,
             phi: None,
             losses: Losses::default(),
             differs: 0,
@@ -161,9 +165,23 @@ impl Subject {
         self.round.as_deref()
     }
 
-    /// The witness round with this number, if it is under way.
-    pub(super) fn round_mut(&mut self, number: u64) -> Option<&mut Round> {
-        self.round.as_deref_mut().filter(|round| round.number == number)
+    /// The witness round with this number, if it is under way, and the witness that stands alone.
+    pub(super) fn round_mut(&mut self, number: u64) -> Option<(&mut Round, Option<&NodeId>)> {
+        let round = self.round.as_deref_mut().filter(|round| round.number == number)?;
+        Some((round, self.alone.as_ref()))
+    }
+
+    /// A round has ended, in which these witnesses reached the subject. One alone may lie. Two
+    /// confirm each other.
+    pub(super) fn note_vouchers<'a>(&mut self, mut vouchers: impl Iterator<Item = &'a NodeId>) {
+        if let Some(one) = vouchers.next() {
+            self.alone = Some(one.clone()).filter(|_| vouchers.next().is_none());
+        }
+    }
+
+    /// The subject itself was heard, and not only a witness that says so.
+    pub(super) fn heard_itself(&mut self) {
+        self.alone = None;
     }
 
     /// Starts a witness round. A former one ends without a result.

@@ -171,6 +171,14 @@ impl Subjects {
         note(cx, self, id, (Finding::Withdrawn, reason), false);
     }
 
+    /// The subject itself was heard, and not only a witness that says so.
+    pub(crate) fn heard_itself(&mut self, cx: &mut Context, id: &NodeId) {
+        if let Some(subject) = self.of.get_mut(id) {
+            subject.heard_itself();
+        }
+        self.heard_from(cx, id);
+    }
+
     /// A member suspects a subject of this member. Probes the subject at once, so that it can
     /// refute, and so that this member can answer as a witness.
     pub(crate) fn suspected(&mut self, cx: &mut Context, id: &NodeId) {

@@ -2,7 +2,8 @@
 //! the subject at once and reports whether it answered. This is SWIM's indirect probe (section
 //! 3.1), sent to the members that know most: the subject's other watchers first.
 //!
-//! - An ack: the subject is alive, and the path from this member to it is at fault.
+//! - An ack: the subject is alive, and the path from this member to it is at fault. The second ack
+//!   of a witness that stands alone is in doubt: see [`Round`].
 //! - A nack: another member cannot reach the subject either.
 //! - No answer from any witness: this member is isolated, and accuses nobody.
 //!
@@ -29,6 +30,11 @@ use crate::wire::message::Message;
 const OTHER_WATCHERS_MAX: usize = 2;
 
 /// One round of requests to witnesses.
+///
+/// One ack is enough: under loss each ack is worth more than a nack. But a witness can lie, and so
+/// hide a crash. A witness *stands alone* if it was the only one with an ack in the last round that
+/// had any, and the subject itself was not heard since. Its next ack is *in doubt*: the round goes
+/// on, and against two nacks the ack does not count.
 #[derive(Debug)]
 pub(super) struct Round {
     /// Identifies the round, so that a late answer to an earlier round does not count in this one.
@@ -44,7 +50,10 @@ pub(super) struct Round {
     nacks: Vec<NodeId>,
     /// Whether a witness found the subject's port closed.
     closed: bool,
-    acked: bool,
+    /// The witness that reached the subject, and is not in doubt.
+    acked: Option<NodeId>,
+    /// The witness with an ack in doubt.
+    doubted: Option<NodeId>,
 }
 
 /// The result of a witness round.
@@ -80,7 +89,7 @@ pub(super) enum Found {
 /// The answer of a witness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WitnessAnswer {
-    /// The subject answered the witness.
+    /// The subject answered the witness, by its word.
     Ack,
     /// The subject did not answer the witness. `closed`: the witness found the subject's port
     /// closed. `lossy`: the witness finds the subject lossy.
@@ -94,7 +103,17 @@ impl Round {
     /// found the port closed.
     fn is_ready(&self, port_closed: bool) -> bool {
         let all_answered = self.asked > 0 && self.open.is_empty();
-        self.acked || self.is_port_closed(port_closed) || all_answered
+        self.acked.is_some() || self.is_port_closed(port_closed) || all_answered
+    }
+
+    /// The witnesses that reached the subject.
+    fn vouchers(&self) -> impl Iterator<Item = &NodeId> {
+        self.acked.iter().chain(&self.doubted)
+    }
+
+    /// Whether the ack in doubt counts: against at most one nack.
+    fn believes_doubted(&self) -> bool {
+        self.doubted.is_some() && self.nacks.len() <= 1
     }
 
     /// Whether the port is closed to this member and to a witness. If there is no witness, this
@@ -139,8 +158,8 @@ impl Rings {
         }
         let timer = cx.timers.schedule(cx.now + within, Timer::Round(id.clone(), number));
         let asked = open.len();
-        let round =
-            Round { number, timer, last, asked, open, nacks: Vec::new(), closed: false, acked: false };
+        let (nacks, doubted) = (Vec::new(), None);
+        let round = Round { number, timer, last, asked, open, nacks, closed: false, acked: None, doubted };
         if let Some(subject) = self.subjects.get_mut(id) {
             subject.begin_round(&mut cx.timers, round);
         }
@@ -163,11 +182,16 @@ impl Rings {
         if *answer == WitnessAnswer::Ack {
             subject.losses.note_reached(cx.now);
         }
-        let Some(round) = subject.round_mut(number) else { return };
+        let Some((round, alone)) = subject.round_mut(number) else { return };
         match answer {
             WitnessAnswer::Ack => {
-                round.acked = true;
+                let Some(witness) = round.open.remove(&request) else { return };
                 cx.stats.indirect_acks += 1;
+                if alone == Some(&witness) {
+                    round.doubted = Some(witness);
+                } else {
+                    round.acked = Some(witness);
+                }
             }
             WitnessAnswer::Nack { closed, .. } => {
                 let Some(witness) = round.open.remove(&request) else { return };
@@ -214,10 +238,12 @@ impl Rings {
             return;
         }
         let Some(round) = subject.end_round(&mut cx.timers) else { return };
+        subject.note_vouchers(round.vouchers());
         let port_closed = round.is_port_closed(port_closed);
         let found = match () {
-            () if round.acked => Found::PathAtFault,
+            () if round.acked.is_some() => Found::PathAtFault,
             () if port_closed => Found::PortClosed,
+            () if round.believes_doubted() => Found::PathAtFault,
             () if !round.nacks.is_empty() => Found::Confirmed,
             // The witnesses may be members that this member does not watch. So it knows of no
             // silence of theirs, and that proves nothing.
@@ -275,18 +301,30 @@ mod tests {
         let id = |number: usize| NodeId::new(&format!("w{number}")).unwrap();
         let open = (0..open).map(|number| (RequestId(number as u64), id(number))).collect();
         let timer = Timers::default().schedule(kinfolk_core::Instant::ORIGIN, Timer::CountSilent);
-        Round { number: 0, timer, last: false, asked, open, nacks: Vec::new(), closed: false, acked: false }
+        let (nacks, doubted) = (Vec::new(), None);
+        Round { number: 0, timer, last: false, asked, open, nacks, closed: false, acked: None, doubted }
     }
 
     #[test]
     fn round_ends_early_only_if_no_answer_matters() {
         assert!(!round(2, 1).is_ready(false) && round(2, 0).is_ready(false));
         assert!(!round(0, 0).is_ready(false), "without witnesses the port may still be found closed");
-        assert!(Round { acked: true, ..round(2, 1) }.is_ready(false));
+        assert!(Round { acked: Some(id("w")), ..round(2, 1) }.is_ready(false));
+        assert!(!Round { doubted: Some(id("w")), ..round(2, 1) }.is_ready(false), "others may know better");
         assert!(round(0, 0).is_ready(true), "there is no witness to confirm it");
         assert!(!round(2, 1).is_ready(true), "a witness must find the port closed, too");
         let found = Round { closed: true, ..round(2, 1) };
         assert!(found.is_ready(true) && !found.is_ready(false));
+    }
+
+    #[test]
+    fn ack_in_doubt_does_not_count_against_two_nacks() {
+        for (nacks, expected) in [(0, true), (1, true), (2, false)] {
+            let nacks: Vec<NodeId> = (0..nacks).map(|number| id(&format!("w{number}"))).collect();
+            assert!(!Round { nacks: nacks.clone(), ..round(3, 0) }.believes_doubted());
+            let round = Round { doubted: Some(id("w")), nacks, ..round(3, 0) };
+            assert_eq!(round.believes_doubted(), expected, "{round:?}");
+        }
     }
 
     fn id(name: &str) -> NodeId {

@@ -266,7 +266,7 @@ fn accuser_with_five_refuted_accusations_counts_for_nothing() {
     let findings = bench.machine.explain(&id("liar"));
     let last = findings.last().unwrap();
     assert_eq!(last.finding.to_string(), "distrusted");
-    assert!(last.cause.to_string().starts_with("5 of its accusations were refuted, and 0 were true"));
+    assert!(last.cause.to_string().starts_with("5 of its accusations were false, and 0 were true"));
     assert_eq!((bench.machine.stats().distrusted, bench.machine.stats().accusations_refuted), (1, 5));
 
     assert_eq!(bench.gossip("liar", proof("a", 6, &["liar"])), "");
@@ -275,6 +275,20 @@ fn accuser_with_five_refuted_accusations_counts_for_nothing() {
     bench.now += Duration::from_mins(4);
     bench.gossip("b", proof("b", 1, &["a"]));
     assert_eq!(bench.machine.stats().distrusted, 0, "it is trusted again");
+}
+
+/// A liar that kept the refuted accusations of a correct member tells them to one that joins.
+#[test]
+fn old_accusations_do_not_discredit_their_accuser_with_a_newcomer() {
+    let mut bench = bench(&["a", "liar"]);
+    let names: Vec<String> = (0..20).map(|number| format!("s{number:02}")).collect();
+    for name in &names {
+        bench.gossip("liar", proof(name, 1, &["a"]));
+        bench.gossip("liar", vec![claim(name, 2, Alive, &[])]);
+        assert_eq!(bench.known(name), (2, Alive));
+    }
+    let stats = bench.machine.stats();
+    assert_eq!((stats.accusations_refuted, stats.distrusted), (20, 0));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use kinfolk_core::NodeState::{Alive, Failed, Suspect};
 use super::accusations::group;
 use super::bench::{Bench, claim, id, proof, status, suspicion};
 use super::verified::bench;
+use crate::interface::input::Input;
 use crate::interface::output::Output;
 use crate::wire::message::{Message, Update};
 
@@ -77,6 +78,67 @@ fn copies_of_a_refuted_accusation_raise_nothing() {
     bench.gossip("a", vec![suspicion("me", 10, "a")]);
     assert!(bench.machine.queue().is_waiting(&id("me")));
     assert_eq!(incarnation(&bench), 11);
+}
+
+/// Each answer goes to all neighbours.
+#[test]
+fn refuted_claim_is_answered_once_in_two_seconds() {
+    let mut bench = bench(&["a", "b", "c"]);
+    bench.gossip("a", vec![claim("me", 10, Suspect, &[])]);
+    assert_eq!(incarnation(&bench), 11);
+    let answers = |bench: &mut Bench| {
+        let mut answers = 0;
+        for _ in 0..20 {
+            while !bench.machine.queue().is_empty() {
+                bench.machine.queue().take(0, 4_096, 1, 1);
+            }
+            bench.gossip("a", vec![claim("me", 10, Failed, &[])]);
+            answers += usize::from(bench.machine.queue().is_waiting(&id("me")));
+        }
+        answers
+    };
+    assert_eq!(answers(&mut bench), 0, "it was answered a moment ago");
+    bench.now += 2 * SECOND;
+    assert_eq!(answers(&mut bench), 1);
+    assert_eq!(incarnation(&bench), 11);
+}
+
+/// So many unproved claims by this member, each after the refutation of the one before, make it
+/// distrusted; `None` if 100 do not. `accusers` stand in the claim.
+fn claims_until_distrusted(from: &str, accusers: &[&str]) -> Option<usize> {
+    let mut bench = bench(&["a", "b", "c"]);
+    let is_distrusted = |_: &usize| {
+        let now = incarnation(&bench);
+        bench.gossip(from, vec![claim("me", now, Failed, accusers)]);
+        assert_eq!(incarnation(&bench), now + 1);
+        bench.now += 2 * SECOND;
+        let stats = bench.machine.stats();
+        assert!(stats.distrusted == 0 || !bench.machine.explain(&id(from)).is_empty());
+        stats.distrusted > 0
+    };
+    (1..=100).find(is_distrusted)
+}
+
+#[test]
+fn member_that_claims_without_proof_again_and_again_is_distrusted() {
+    for accusers in [&[][..], &["a"], &["b", "c"], &["a", "b", "c"]] {
+        let claims = claims_until_distrusted("a", accusers).unwrap();
+        assert!((5..=6).contains(&claims), "{claims} claims by {accusers:?}");
+    }
+    assert_eq!(claims_until_distrusted("a", &["b"]), None, "it passes on what an exchange told it");
+}
+
+#[test]
+fn member_with_forged_messages_is_distrusted() {
+    let mut bench = bench(&["a", "b", "c"]);
+    let mut told = String::new();
+    for _ in 0..5 {
+        assert_eq!((told.as_str(), bench.machine.stats().distrusted), ("", 0));
+        told = bench.input(Input::Forged { from: id("b") });
+    }
+    assert!(told.contains("event MemberDistrusted { id: b, refuted: 5, confirmed: 0 }"), "{told}");
+    bench.gossip("b", proof("a", 1, &["b", "c"]));
+    assert_eq!(bench.known("a"), (1, Suspect), "its accusation does not count");
 }
 
 #[test]

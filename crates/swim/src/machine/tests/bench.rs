@@ -214,6 +214,7 @@ fn line(output: &Output) -> String {
         }
         Output::Send { to, message, request: None, .. } => format!("{} -> {to}", short(message)),
         Output::Reply { to, message } => format!("{} -> reply {}", short(message), to.0),
+        Output::Decline { to } => format!("decline {}", to.0),
         Output::CheckPort { node, .. } => format!("check the port of {node}"),
         Output::Watch { subjects } => format!("watch {subjects:?}"),
         Output::Reserve { at_least } => format!("reserve {at_least:?}"),

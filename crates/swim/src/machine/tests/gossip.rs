@@ -209,7 +209,7 @@ fn only_watchers_are_asked_to_shift_their_probes() {
 fn unrequested_answer_is_counted_and_ignored() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["a"]);
     let ack = Message::ack(vec![claim("x", 1, NodeState::Alive, &[])]);
-    assert_eq!(bench.message("a", ack), "");
+    assert_eq!(bench.message("a", ack), "decline 7\n");
     assert!(bench.machine.registry().get(&id("x")).is_none());
     assert_eq!(bench.machine.stats().unexpected, 1);
 }

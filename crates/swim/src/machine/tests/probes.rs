@@ -236,9 +236,15 @@ fn helper_without_a_probe_answers_at_once() {
 #[test]
 fn relay_over_the_bound_is_declined() {
     let mut bench = lifeguard(&["a", "b"]);
-    for _ in 0..crate::purpose::RELAYS_MAX {
+    let each = crate::purpose::RELAYS_OF_EACH_MAX;
+    for _ in 0..each {
         assert!(bench.message("a", ping_req("b")).starts_with("Ping"));
     }
-    assert_eq!(bench.message("a", ping_req("b")), "Nack -> reply 7\n");
-    assert_eq!(bench.machine.stats().relays_refused, 1);
+    assert_eq!(bench.message("a", ping_req("b")), "Nack -> reply 7\n", "the share of one requester");
+    let requesters: Vec<String> = (1..crate::purpose::RELAYS_MAX / each).map(|n| format!("r{n}")).collect();
+    for requester in requesters.iter().flat_map(|name| std::iter::repeat_n(name, each)) {
+        assert!(bench.message(requester, ping_req("b")).starts_with("Ping"));
+    }
+    assert_eq!(bench.message("late", ping_req("b")), "Nack -> reply 7\n", "the bound of all");
+    assert_eq!(bench.machine.stats().relays_refused, 2);
 }

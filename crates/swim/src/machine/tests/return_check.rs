@@ -183,8 +183,8 @@ fn failed_member_that_leaves_does_not_return() {
     assert_eq!(bench.known("me"), (10, NodeState::Left));
 }
 
-/// Lets time pass. `a` answers only the last witness of each round; the other witnesses answer with
-/// `lossy`. A probe without an answer ends after a second, as the driver ends it.
+/// Lets time pass. `a` answers all witnesses of a round but the first, which answers with `lossy`.
+/// A probe without an answer ends after a second, as the driver ends it.
 fn pass_with_losses(bench: &mut Bench, time: Duration, lossy: bool) {
     let end = bench.now + time;
     let mut unanswered = VecDeque::new();
@@ -206,11 +206,11 @@ fn pass_with_losses(bench: &mut Bench, time: Duration, lossy: bool) {
                 bench.ack(request, &to);
             }
         }
-        if let Some(((request, to), nacks)) = witnesses.split_last() {
-            for (request, to) in nacks {
-                bench.reply(*request, to, Message::Nack { closed: false, lossy, accusation: None });
+        if let Some(((request, to), acks)) = witnesses.split_first() {
+            bench.reply(*request, to, Message::Nack { closed: false, lossy, accusation: None });
+            for (request, to) in acks {
+                bench.ack(*request, to);
             }
-            bench.ack(*request, to);
         }
     }
 }

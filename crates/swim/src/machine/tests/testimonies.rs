@@ -12,6 +12,7 @@ use super::verified::{bench, nack, pass_in_silence, requests_to, silent, until_p
 use crate::detection::peek;
 use crate::interface::input::{CheckId, Input, NoReply};
 use crate::interface::output::Output;
+use crate::purpose::RELAYS_OF_EACH_MAX;
 use crate::wire::buckets::Buckets;
 use crate::wire::message::{Message, Update};
 
@@ -80,6 +81,25 @@ fn only_a_watcher_accuses_in_its_nack() {
     let charge = finds_closed(&mut bench, subject.unwrap()).map(|found| found.charge);
     assert_eq!(charge, Some(Charge::PortClosed));
     assert_eq!(finds_closed(&mut bench, other.unwrap()), None);
+}
+
+/// A nack is evidence against the target, and a member that did not probe it has none. One liar
+/// could otherwise fill all places, and then each lost probe of an honest watcher would count.
+#[test]
+fn witness_that_cannot_probe_declines() {
+    let mut bench = group(40);
+    let ask = |bench: &mut Bench, from: &str, target: &str| {
+        let (target, gossip) = (id(target), Vec::new());
+        let request = Message::PingReq { target, within_ms: 500, nack: true, check_port: true, gossip };
+        bench.message(from, request)
+    };
+    assert_eq!(ask(&mut bench, "n01", "stranger"), "decline 7\n");
+    for _ in 0..RELAYS_OF_EACH_MAX {
+        assert!(ask(&mut bench, "n01", "n01").starts_with("Ping"));
+    }
+    assert_eq!(ask(&mut bench, "n01", "n01"), "decline 7\n", "it has used up its share");
+    assert!(ask(&mut bench, "n02", "n03").starts_with("Ping"), "the others have theirs");
+    assert_eq!(bench.machine.stats().relays_refused, 2);
 }
 
 #[test]
@@ -179,16 +199,54 @@ fn own_suspicion_spreads_as_one_accusation() {
     assert!(matches!(&sent[..], [(accuser, Charge::Silent { .. })] if accuser == "me"), "{sent:?}");
 }
 
-/// It is signed, so it counts as it does in gossip, but only when this member weighs it.
+/// It has not passed the checks of gossip. So a witness can only say what it holds against the
+/// member that it was asked about, and only for itself.
 #[test]
-fn testimony_against_another_member_decides_nothing() {
-    let mut bench = bench(&["a", "b", "c", "d"]);
-    silent(&mut bench);
-    let b = requests_to(&bench, "b").first().copied();
-    let Some(b) = b else { panic!("b is asked") };
-    let accusation = Some(accusation("d", 1, "b", Charge::PortClosed));
-    bench.reply(b, "b", Message::Nack { closed: true, lossy: false, accusation });
-    assert_eq!(bench.known("d"), (1, Alive));
+fn only_the_expected_testimony_of_a_witness_is_kept() {
+    for (subject, incarnation, accuser, is_kept) in [
+        ("a", 1, "b", true),
+        ("a", 1, "c", false),
+        ("a", 2, "b", false),
+        ("a", u64::MAX, "b", false),
+        ("d", 1, "b", false),
+        ("stranger", 1, "b", false),
+    ] {
+        let mut bench = bench(&["a", "b", "c", "d"]);
+        silent(&mut bench);
+        let Some(b) = requests_to(&bench, "b").first().copied() else { panic!("b is asked") };
+        let accusation = Some(accusation(subject, incarnation, accuser, Charge::PortClosed));
+        bench.reply(b, "b", Message::Nack { closed: true, lossy: false, accusation });
+        let is_known = bench.machine.owners.accusations.as_ref().unwrap().record(&id(accuser)).is_some();
+        assert_eq!(is_known, is_kept, "{accuser} accuses {subject} at {incarnation}");
+        assert_eq!(bench.known("d"), (1, Alive));
+    }
+}
+
+/// Four members, or eight, accuse each member all the time, and may not watch it. They must not
+/// keep this member's verdict from the others.
+#[test]
+fn own_verdict_spreads_although_others_accused_the_subject_before() {
+    for liars in [4, 8] {
+        let mut bench = group(40);
+        let mut watches = |name: &str| peek::watches(&mut bench.machine.owners.detection, &id(name));
+        let names = super::accusations::names(40);
+        let subject = names.iter().find(|name| watches(name)).unwrap();
+        let entitled = bench.entitled(subject);
+        let is_liar = |name: &&String| *name != subject && !entitled.contains(&id(name));
+        let liars: Vec<&str> = names.iter().filter(is_liar).take(liars).map(String::as_str).collect();
+        bench.gossip(liars[0], proof(subject, 1, &liars));
+        assert_eq!(bench.known(subject), (1, Alive));
+        bench.input(Input::Health {
+            id: id(subject),
+            claim: Some(super::bench::status(subject, 1, Suspect).into()),
+            cause: kinfolk_core::Cause::by(
+                id("me"),
+                kinfolk_core::Reason::Phi { phi: 20.0, silence: 10 * SECOND },
+            ),
+        });
+        let sent: Vec<String> = waiting(&mut bench).into_iter().map(|(accuser, _)| accuser).collect();
+        assert_eq!(sent, ["me"], "{} liars", liars.len());
+    }
 }
 
 /// A peer that this member asked has not heard of a failure.

@@ -131,7 +131,7 @@ fn join_is_refused_if_clocks_differ_too_much() {
 fn member_joins_only_in_its_own_name() {
     let mut bench = Bench::new(quiet(&SwimConfig::lifeguard()), &["b"]);
     let me = Arc::new(status("y", 1, NodeState::Alive));
-    assert_eq!(bench.message("x", Message::Join { clock: Incarnation::new(10), me }), "");
+    assert_eq!(bench.message("x", Message::Join { clock: Incarnation::new(10), me }), "decline 7\n");
     assert!(bench.machine.registry().get(&id("y")).is_none());
     assert_eq!(bench.machine.stats().unexpected, 1);
 }

@@ -45,6 +45,58 @@ fn witness_that_reaches_the_subject_is_counted() {
     assert_eq!(bench.machine.stats().indirect_acks, 1);
 }
 
+/// `a` is silent until it is suspect, or so many times longer than its first silence. `liar` answers
+/// each request for a probe with an ack, the others with nacks. Returns the number of its acks.
+fn acks_until_suspect(others: &[&str], liar: &str, rounds_max: usize) -> usize {
+    let mut bench = bench(others);
+    let mut acks = 0;
+    while bench.known("a").1 == NodeState::Alive && acks < rounds_max {
+        bench.tick();
+        for output in bench.outputs.clone() {
+            let Output::Send { to, message, request: Some(request), .. } = output else { continue };
+            match message {
+                Message::PingReq { .. } if to == id(liar) => {
+                    acks += 1;
+                    bench.ack(request.0, liar);
+                }
+                Message::PingReq { .. } => drop(bench.reply(request.0, to.as_str(), nack(false))),
+                _ if to != id("a") => drop(bench.ack(request.0, to.as_str())),
+                _ => {}
+            }
+        }
+    }
+    acks
+}
+
+/// A witness can lie, and so hide a crash. It can do so once for each watcher.
+#[test]
+fn second_ack_of_a_witness_that_stands_alone_does_not_count_against_nacks() {
+    for liar in ["b", "c", "d"] {
+        let acks = acks_until_suspect(&["a", "b", "c", "d"], liar, 20);
+        assert!((1..=2).contains(&acks), "{liar} acks {acks} times");
+    }
+    // One against one: the watcher cannot know who lies, and accuses nobody.
+    assert_eq!(acks_until_suspect(&["a", "b", "c"], "b", 20), 20);
+}
+
+/// The link between this member and `a` is cut for long. All witnesses reach `a`.
+#[test]
+fn subject_that_all_witnesses_reach_is_never_suspect() {
+    let mut bench = bench(&["a", "b", "c", "d"]);
+    for _ in 0..2_000 {
+        bench.tick();
+        for output in bench.outputs.clone() {
+            if let Output::Send { to, request: Some(request), .. } = output
+                && to != id("a")
+            {
+                bench.ack(request.0, to.as_str());
+            }
+        }
+        assert_eq!(bench.known("a").1, NodeState::Alive);
+    }
+    assert!(bench.machine.stats().indirect_acks > 100);
+}
+
 #[test]
 fn witnesses_get_more_time_from_a_slow_member() {
     let mut bench = bench(&["a", "b", "c"]);

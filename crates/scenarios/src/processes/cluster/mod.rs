@@ -1,7 +1,10 @@
 //! The agents of a run on their network, and what can be done to them. Every fault is recorded in
 //! the [`Truth`] when it is made.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod network;
+mod waits;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,19 +12,17 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use kinfolk_core::Rng;
 use rustix::process::Signal;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::agent::{Agent, PORT, Program};
 use super::attacker::Attacker;
-use super::checker::{Findings, check, only_event};
 use super::command::run;
 use super::event_history::{Kind, unix_ms};
-use super::faults::{Faults, Nodes, port};
-use super::lan::{Lan, first_addr, second_addr};
+use super::faults::{Nodes, port};
+use super::lan::{Lan, first_addr};
 use super::member::Member;
 use super::outcome::millis;
 use super::truth::{By, Truth};
-use super::view::difference;
 use crate::quota::Quota;
 
 /// The agents' default of `tolerated_pause`: a shorter stall never counts as a failure.
@@ -29,9 +30,6 @@ pub(super) const TOLERATED_PAUSE: Duration = Duration::from_secs(5);
 
 /// The time limit of each wait: more than any step takes on the slowest machine.
 pub(super) const DEADLINE: Duration = Duration::from_mins(1);
-
-/// How often a wait checks its condition.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Agents on a network. Dropping it ends the agents and removes the network.
 pub(super) struct AgentCluster {
@@ -260,200 +258,5 @@ impl AgentCluster {
         self.paused.remove(&node);
         self.end_fault(node);
         Ok(unix_ms())
-    }
-
-    /// Takes an agent's link down, or up again. Returns the time.
-    pub(super) fn link(&mut self, node: usize, up: bool) -> Result<u64> {
-        let at = unix_ms();
-        // The window opens before the fault is made, so that no right report counts as false.
-        if !up {
-            self.silence(node, By::All, at);
-        }
-        self.lan.link(node, up)?;
-        if up {
-            self.end_fault(node);
-        }
-        Ok(at)
-    }
-
-    /// Changes the faults of the network. Members that are deaf or mute may then be reported as
-    /// failed. The members of each side of a partition may be reported by the other side. Returns
-    /// the time.
-    pub(super) fn network(&mut self, change: impl FnOnce(&mut Faults)) -> Result<u64> {
-        let before = self.lan.faults().clone();
-        let mut after = before.clone();
-        change(&mut after);
-        let at = unix_ms();
-        let cut = |faults: &Faults| &faults.deaf | &faults.mute;
-        for node in &cut(&after) - &cut(&before) {
-            self.silence(node, By::All, at);
-        }
-        if let Some((left, right)) = after.partition.as_ref().filter(|_| before.partition.is_none()) {
-            for (subjects, observers) in [(left, right), (right, left)] {
-                let observers = By::These(observers.iter().map(|&node| self.name(node)).collect());
-                for &node in subjects {
-                    self.silence(node, observers.clone(), at);
-                }
-            }
-        }
-        self.lan.set(after.clone())?;
-        let healed = before.partition.as_ref().filter(|_| after.partition.is_none());
-        let sides = healed.into_iter().flat_map(|(left, right)| left | right).collect::<Nodes>();
-        for node in &(&cut(&before) - &cut(&after)) | &sides {
-            self.end_fault(node);
-        }
-        // After the heal, verdicts of one side also reach the members of the other side, before the
-        // refutations reach all. So they may report these failures too, for a short time.
-        for &node in &sides {
-            self.allow(node, Kind::NodeFailed, By::All, at);
-            self.end_fault(node);
-        }
-        Ok(at)
-    }
-
-    /// Makes `node` resolve `name` to the current address of `host`.
-    pub(super) fn name_host(&self, node: usize, name: &str, host: usize) -> Result<()> {
-        self.lan.name_host(node, name, self.agents[host].addr)
-    }
-
-    /// Gives another address to an agent that does not run.
-    pub(super) fn renumber(&mut self, node: usize) -> Result<()> {
-        let (from, to) = (self.agents[node].addr, second_addr(node));
-        self.lan.renumber(node, from, to)?;
-        self.agents[node].addr = to;
-        Ok(())
-    }
-
-    /// Allows reports of a failure from the tolerated pause on: a shorter silence is no failure.
-    fn silence(&mut self, node: usize, by: By, at: u64) {
-        let tolerated = u64::try_from(TOLERATED_PAUSE.as_millis()).unwrap_or(u64::MAX);
-        self.allow(node, Kind::NodeFailed, by, at + tolerated);
-    }
-
-    fn allow(&mut self, node: usize, kind: Kind, by: By, from: u64) {
-        let window = self.truth.allow(kind, &self.agents[node].name, by, from);
-        self.open_windows.entry(node).or_default().push(window);
-    }
-
-    fn end_fault(&mut self, node: usize) {
-        let at = unix_ms();
-        for window in self.open_windows.remove(&node).unwrap_or_default() {
-            self.truth.end(window, at);
-        }
-    }
-
-    /// Waits until all running agents have the same view, which holds exactly these agents. Returns
-    /// how long that took, or the difference that remains at the limit.
-    pub(super) async fn settle(&mut self, limit: Duration) -> Result<Result<Duration, String>> {
-        let all: Nodes = self.running().into_iter().filter(|node| !self.paused.contains(node)).collect();
-        self.settle_among(&all, limit).await
-    }
-
-    /// As [`settle`](Self::settle), for a part of the agents. Their view must hold only that part.
-    pub(super) async fn settle_among(
-        &mut self,
-        nodes: &Nodes,
-        limit: Duration,
-    ) -> Result<Result<Duration, String>> {
-        let begun = Instant::now();
-        loop {
-            let differs = self.differs(nodes).await?;
-            match differs {
-                None => return Ok(Ok(begun.elapsed())),
-                Some(why) if begun.elapsed() >= limit => return Ok(Err(why)),
-                Some(_) => sleep(POLL_INTERVAL * 4).await,
-            }
-        }
-    }
-
-    /// The difference between the views of these agents, which should hold exactly each other.
-    async fn differs(&mut self, nodes: &Nodes) -> Result<Option<String>> {
-        let expected: Vec<String> = nodes.iter().map(|&node| self.name(node)).collect();
-        let mut views = Vec::new();
-        for &node in nodes {
-            // A crash of an agent is not a difference of views: end the run at once.
-            if let Some(status) = self.agents[node].ended_by_itself()? {
-                bail!(
-                    "{} ended by itself ({status}); see {}",
-                    self.name(node),
-                    self.program.folder.display()
-                );
-            }
-            match self.agents[node].view().await {
-                Ok(view) => views.push((self.name(node), view)),
-                // The agent may still be starting. Try again until the limit.
-                Err(error) => return Ok(Some(format!("{error:#}"))),
-            }
-        }
-        Ok(difference(&views, &expected))
-    }
-
-    /// Waits until each of `observers` has reported an event of `kind` about `subject` since
-    /// `since`. Returns the time of the last report. The inner error says which agent reported it
-    /// twice, or not within the limit.
-    pub(super) async fn all_report(
-        &mut self,
-        observers: &Nodes,
-        kind: Kind,
-        subject: usize,
-        since: u64,
-        limit: Duration,
-    ) -> Result<Result<u64, String>> {
-        let (subject, begun) = (self.name(subject), Instant::now());
-        let mut missing = observers.clone();
-        let mut last = since;
-        while !missing.is_empty() {
-            for node in missing.clone() {
-                match only_event(self.agents[node].events()?, kind, &subject, since) {
-                    Ok(at) => {
-                        last = last.max(at);
-                        missing.remove(&node);
-                    }
-                    Err(0) => {}
-                    Err(times) => {
-                        return Ok(Err(format!(
-                            "{} reported {kind:?} about {subject} {times} times",
-                            self.name(node)
-                        )));
-                    }
-                }
-            }
-            if !missing.is_empty() && begun.elapsed() >= limit {
-                let names: Vec<String> = missing.iter().map(|&node| self.name(node)).collect();
-                return Ok(Err(format!(
-                    "not reported within {limit:?}: {kind:?} about {subject}, by {}",
-                    names.join(" ")
-                )));
-            }
-            sleep(POLL_INTERVAL).await;
-        }
-        Ok(Ok(last))
-    }
-
-    /// Checks the event logs of all agents against what was done to them.
-    pub(super) fn check(&mut self) -> Result<Findings> {
-        for agent in &mut self.agents {
-            agent.events()?;
-        }
-        let logs: Vec<_> = self.agents.iter().map(|agent| (&*agent.name, agent.events_read())).collect();
-        Ok(check(&logs, &self.truth))
-    }
-
-    /// How often `observers` reported a failure of one another since `since`.
-    pub(super) fn failures_among(&mut self, observers: &Nodes, since: u64) -> Result<u64> {
-        let names: BTreeSet<String> = observers.iter().map(|&node| self.name(node)).collect();
-        let mut count = 0;
-        for &node in observers {
-            let events = self.agents[node].events()?.iter();
-            let failures = events.filter(|event| event.kind == Kind::NodeFailed && event.unix_ms >= since);
-            count += failures.filter(|event| names.contains(&event.subject)).count() as u64;
-        }
-        Ok(count)
-    }
-
-    /// A random running agent.
-    pub(super) fn any_running(&mut self) -> Result<usize> {
-        let running: Vec<usize> = self.running().into_iter().collect();
-        running.get(self.rng.below(running.len())).copied().context("no agent runs")
     }
 }
