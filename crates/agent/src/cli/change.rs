@@ -103,12 +103,16 @@ pub(crate) struct ReportArgs {
     pub(crate) connect: ConnectArgs,
 }
 
-/// Makes an agent read its files again, as SIGHUP does.
+/// Makes an agent read its configuration file and its other files again, as SIGHUP does.
 ///
-/// It opens the event log again, and reads the tokens and the certificate of the HTTP port.
+/// It applies what changed in them, opens the event log again, and names the settings that change
+/// only with a restart. A file that cannot be used changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = STATUS_TABLE)]
 pub(crate) struct ReloadArgs {
+    /// The form of the output; `wide` also names what did not change
+    #[arg(long, short, value_name = "FORM", default_value = "table")]
+    pub(crate) output: Output,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 }

@@ -3,12 +3,12 @@
 use super::members::suspicion;
 use super::{json, print, rtt};
 use crate::api::views::MemberView;
-use crate::cli::{InfoArgs, Output};
+use crate::cli::{NodeArgs, Output};
 use crate::client::{Client, block_on};
 use crate::exit::Failure;
 use crate::render::{Paint, Tone, printable};
 
-pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let client = Client::new(&args.connect)?;
     let view: MemberView = block_on(client.get(&format!("/v1/members/{}", args.node)))?;
     print(&match args.output {

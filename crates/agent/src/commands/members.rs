@@ -76,7 +76,7 @@ fn shown(mut view: MembersView, args: &MembersArgs) -> Result<String, Failure> {
         Output::Json => json(&view),
         Output::Jsonl => json_lines(&view.members),
         Output::Table => Ok(as_table(paint, &view, all, false)),
-        Output::Wide => Ok(as_table(paint, &view, all, true)),
+        Output::Wide => Ok(as_table(paint.uncut(), &view, all, true)),
     }
 }
 

@@ -216,13 +216,16 @@ fn stats_leave_out_what_is_zero() {
 }
 
 #[test]
-fn reload_names_what_was_read() {
+fn reload_without_a_file_opens_the_others_again() {
     let cluster = TestCluster::new();
     let _a = cluster.start("a", &[]);
-    assert_eq!(shown(&cluster, "a", &["reload"]), "the agent reloaded identity\n");
+    assert_eq!(shown(&cluster, "a", &["reload"]), "no setting changed\n");
     let log = cluster.text("events");
     let _b = cluster.start("b", &["--event-log", &log]);
-    assert_eq!(shown(&cluster, "b", &["reload"]), "the agent reloaded identity, event_log\n");
+    let said = shown(&cluster, "b", &["reload", "-o", "wide"]);
+    let expected = "opened event_log again\nunchanged: cert, key, ca, listen, socket, log_format, event_log, probe_interval\n\
+                    no setting changed\n";
+    assert_eq!(said, expected);
 }
 
 #[test]
