@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn longest_cells_are_cut_on_a_narrow_terminal() {
-        let rows = [vec![Cell::plain("web-1"), Cell::new(Tone::Bad, "x".repeat(40)), Cell::plain("tag=value")]];
+        let rows =
+            [vec![Cell::plain("web-1"), Cell::new(Tone::Bad, "x".repeat(40)), Cell::plain("tag=value")]];
         let narrow = |is_on| table(Paint { is_on, columns: Some(30) }, &["name", "note", "tags"], &rows);
         let text = narrow(false);
         let expected = "name   note          tags\nweb-1  xxxxxxxxxxx…  tag=value\n";

@@ -10,7 +10,8 @@ use crate::exit::STATUS_TABLE;
 
 /// Shows, sets, or removes tags of the agent's own member.
 ///
-/// A change lasts until the agent starts again: then the tags of its configuration apply.
+/// A change lasts until the agent starts again: then the tags of its configuration apply. A reload
+/// keeps it, unless the file changed the same tag.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = STATUS_TABLE)]
 pub(crate) struct TagsArgs {

@@ -25,7 +25,7 @@ pub(crate) use demo::DemoArgs;
 pub(crate) use forget::ForgetArgs;
 pub(crate) use inspect::{MonitorArgs, NodeArgs, SelectArgs, ServicesArgs, StatsArgs, StrategyArg};
 pub(crate) use leave::LeaveArgs;
-pub(crate) use maintenance::MaintenanceArgs;
+pub(crate) use maintenance::{Action as MaintenanceAction, MaintenanceArgs};
 pub(crate) use members::{MembersArgs, SortBy};
 pub(crate) use output::Output;
 pub(crate) use revoke::RevokeFileArgs;

@@ -88,6 +88,9 @@ ago    finding  why               accusers
         assert_eq!(text, expected);
         let wide = as_text(Paint::off(), &view(&finding), true);
         assert!(wide.ends_with("a c       3            9.1  500 us      0\n"), "{wide}");
-        assert!(as_text(Paint::off(), &view(&serde_json::json!([])), false).contains("another agent may watch it"));
+        assert!(
+            as_text(Paint::off(), &view(&serde_json::json!([])), false)
+                .contains("another agent may watch it")
+        );
     }
 }

@@ -28,6 +28,8 @@ fn as_lines(paint: Paint, view: &MemberView) -> String {
         ));
     };
     let note = if view.note.is_empty() { String::new() } else { format!(" ({})", view.note) };
+    // A node that failed or left stated its health while it was a member.
+    let note = if view.state.is_member() { note } else { format!("{note}, as it said last") };
     line("name", Tone::Strong, view.name.as_str());
     line("address", Tone::Plain, &view.addr.to_string());
     line("state", Tone::of(view.state), view.state.as_str());

@@ -30,7 +30,9 @@ pub(crate) fn run(args: &SelectArgs) -> Result<(), Failure> {
     if choice.panic && matches!(args.output, Output::Table) {
         // The address alone would not say that its service may be ill. Scripts read standard output.
         let service = &args.service;
-        eprintln!("kinfolk: too few instances of {service} are well, so all count; `kinfolk services {service}` shows them");
+        eprintln!(
+            "kinfolk: too few instances of {service} are well, so all count; `kinfolk services {service}` shows them"
+        );
     }
     print(&match args.output {
         Output::Json | Output::Jsonl => json(&choice)?,

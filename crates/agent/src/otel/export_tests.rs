@@ -119,7 +119,7 @@ async fn export_one(tracing: &Tracing) {
     let subscriber = registry().with(tracing.filtered_layer());
     tracing::subscriber::with_default(subscriber, || {
         let trace = "0123456789abcdef0123456789abcdef";
-        tracing::debug_span!(target: "kinfolk_transport", "request", peer = "b", traffic = "Probe", trace);
+        tracing::debug_span!(target: "kinfolk_transport", "request", peer = %"b", traffic = %"Probe", trace = %trace);
     });
     let provider = tracing.provider.clone();
     // It waits for the runtime of this thread.
@@ -211,7 +211,10 @@ async fn each_failure_is_logged_once_with_its_cause() {
     let trusted = (CA, authority.path("ca.pem"));
     let (refusing, _received_too) = collect(&authority, false, 401).await;
     for (variables, named) in [
-        (vec![(ENDPOINT, format!("https://localhost:{port}")), (CA, other.path("ca.pem"))], "UnknownIssuer"),
+        (
+            vec![(ENDPOINT, format!("https://localhost:{port}")), (CA, other.path("ca.pem"))],
+            "invalid peer certificate",
+        ),
         (vec![(ENDPOINT, format!("https://127.0.0.1:{port}")), trusted.clone()], "not valid for name"),
         (vec![(ENDPOINT, format!("https://localhost:{refusing}")), trusted], "status 401; check the headers"),
         (vec![(ENDPOINT, format!("http://{closed}"))], "check the address, and that it runs"),

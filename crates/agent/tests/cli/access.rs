@@ -212,7 +212,11 @@ fn commands_work_over_tls() {
     run(&["members", "--url", &url, "--url-ca", &wrong_ca, "--url-name", "a.test.kinfolk"])
         .must_fail(7, &["no agent answers"]);
     run(&["members", "--url", &url]).must_fail(2, &["--url-ca"]);
-    // Plain HTTP is not answered.
+    // Plain HTTP is answered with what is wrong, and not served.
     let plain = url.replace("https", "http");
-    run(&["members", "--url", &plain, "--token", READ]).must_fail(7, &["cannot read the response"]);
+    run(&["members", "--url", &plain, "--token", READ]).must_fail(1, &["uses TLS", "https://"]);
+    let addr = url.trim_start_matches("https://");
+    let token = format!("Bearer {READ}");
+    let refused = ask(tcp(addr), "GET /v1/members", &[("host", "a"), ("authorization", &token)], "");
+    refused.must_be_problem(400, "invalid");
 }

@@ -229,6 +229,23 @@ fn reload_without_a_file_opens_the_others_again() {
 }
 
 #[test]
+fn agent_that_ends_the_connection_is_told_from_another_program() {
+    for (answer, named) in
+        [("", "check that it still runs"), ("220 mail ready\r\n", "kinfolk agent of this version")]
+    {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _request = std::io::Read::read(&mut stream, &mut [0; 1_024]).unwrap();
+            std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+        });
+        run(&["members", "--url", &url]).must_fail(7, &[named]);
+        serving.join().unwrap();
+    }
+}
+
+#[test]
 fn wrong_url_is_refused() {
     for url in ["127.0.0.1:1", "ftp://127.0.0.1", "http://127.0.0.1/v1", "nonsense"] {
         run(&["members", "--url", url]).must_fail(2, &[url, "give one such as http://127.0.0.1:8946"]);

@@ -82,6 +82,9 @@ fn changed_settings_are_applied_or_named() {
     assert_eq!(a.tags(), json!({"extra": "operator", "rack": "1", "role": "cache", "zone": "operator"}));
     let names: Vec<_> = a.services().into_iter().map(|(name, ..)| name).collect();
     assert_eq!(names, ["api", "db"]);
+    // Something else than HTTP is a line of the level `debug`.
+    let mut client = socket(&a.cluster.path("a.sock"));
+    std::io::Write::write_all(&mut client, b"nonsense\r\n\r\n").unwrap();
     a.agent.wait_for("the log at its new level", |line| line["level"] == "DEBUG");
     let text = a.run(&["reload"]);
     assert_eq!(
