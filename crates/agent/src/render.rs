@@ -41,7 +41,8 @@ impl Paint {
     /// What standard output can show.
     pub(crate) fn of_stdout() -> Self {
         let is_on = AutoStream::choice(&stdout()) != ColorChoice::Never;
-        // It fails if standard output is no terminal. A terminal that does not know its width says 0.
+        // It fails if standard output is no terminal. A terminal that does not know its width says
+        // 0.
         let size = rustix::termios::tcgetwinsize(stdout()).ok();
         let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
         Self { is_on, columns }

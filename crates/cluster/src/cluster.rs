@@ -267,10 +267,10 @@ impl Cluster {
         joined
     }
 
-    /// Replaces the seeds of all joins so far, given as `host:port`. This member contacts them after
-    /// a partition, and its next instance does at its start. At most 64 are kept, the last ones. It
-    /// does not join: call [`join`](Self::join) for that. A join that is under way goes on with its
-    /// own seeds.
+    /// Replaces the seeds of all joins so far, given as `host:port`. This member contacts them
+    /// after a partition, and its next instance does at its start. At most 64 are kept, the last
+    /// ones. It does not join: call [`join`](Self::join) for that. A join that is under way goes on
+    /// with its own seeds.
     ///
     /// # Examples
     /// ```no_run

@@ -130,7 +130,20 @@ async fn run_member(
         }
         failure = joining::join_and_stay(&state, wanted_seeds) => Err(failure),
     };
-    let ended = tokio::select! {
+    let ended = shut_down(&cluster, &mut signals).await;
+    // Ending the server removes the socket's file. Wait for the events first: the last one comes
+    // when the member has stopped, and clients of the API get it.
+    let _ended = following.await;
+    server.stop().await;
+    reloading.abort();
+    watching.abort();
+    let _ended = logging.await;
+    stopped.and(ended)
+}
+
+/// Shuts the member down. A second signal stops it at once.
+async fn shut_down(cluster: &Cluster, signals: &mut Signals) -> Result<(), Failure> {
+    tokio::select! {
         biased;
         _ = signals.stop() => {
             cluster.shutdown_now();
@@ -147,15 +160,7 @@ async fn run_member(
             tracing::info!(clean = report.is_clean(), "stopped");
             Ok(())
         }
-    };
-    // Ending the server removes the socket's file. Wait for the events first: the last one comes
-    // when the member has stopped, and clients of the API get it.
-    let _ended = following.await;
-    server.stop().await;
-    reloading.abort();
-    watching.abort();
-    let _ended = logging.await;
-    stopped.and(ended)
+    }
 }
 
 /// Does what the signals ask for. Returns the name of the signal that asks to stop.

@@ -189,8 +189,8 @@ async fn begins_tls(stream: &TcpStream) -> bool {
     !matches!(stream.peek(&mut first).await, Ok(1)) || first == [22]
 }
 
-/// Tells a client that speaks plain HTTP to a TLS port what is wrong. An alert of TLS would look like
-/// a broken answer to it.
+/// Tells a client that speaks plain HTTP to a TLS port what is wrong. An alert of TLS would look
+/// like a broken answer to it.
 async fn refuse_plain(mut stream: TcpStream) {
     let detail = "this port uses TLS, and the request came without it; begin the URL with https://";
     let body = serde_json::to_string(&Problem::invalid(detail)).unwrap_or_default();

@@ -198,7 +198,8 @@ fn running_check_goes_on_over_a_reload() {
             (&json!("warning"), &json!("critical")),
             "{updated}"
         );
-        // The report counts still: a new check would begin without it, and call the service passing.
+        // The report counts still: a new check would begin without it, and call the service
+        // passing.
         assert!(is(&a.services(), "batch", "warning"));
     }
     // The check itself changes now: it finds the service well, and the service becomes passing.

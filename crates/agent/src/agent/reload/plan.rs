@@ -61,8 +61,8 @@ impl Plan {
         running.take(&after.settings, |name| is_live(name, keeps_port));
     }
 
-    /// Only what the configuration changed since it was read last is changed here too. So a tag that
-    /// an operator set meanwhile stays.
+    /// Only what the configuration changed since it was read last is changed here too. So a tag
+    /// that an operator set meanwhile stays.
     fn compare_tags(&mut self, before: &AgentConfig, after: &AgentConfig) {
         self.tags = differences(before.tags.iter(), after.tags.iter());
         let (file_before, file_after) = (before.tags_in_file(), after.tags_in_file());
