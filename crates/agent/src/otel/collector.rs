@@ -201,7 +201,8 @@ fn tls(
 }
 
 /// The CAs that the system trusts, from the first of these files that exists. The agent does not
-/// use `SSL_CERT_FILE`, which it sets for its own TLS library ([`trust_store`](crate::trust_store)).
+/// use `SSL_CERT_FILE`, which it sets for its own TLS library, as
+/// [`trust_store`](crate::trust_store) says.
 fn system_roots(files: &[&str]) -> Result<RootCertStore, String> {
     let mut trusted = RootCertStore::empty();
     let found = files.iter().find_map(|file| CertificateDer::pem_file_iter(file).ok());
