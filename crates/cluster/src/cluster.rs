@@ -267,6 +267,23 @@ impl Cluster {
         joined
     }
 
+    /// Replaces the seeds of all joins so far, given as `host:port`. This member contacts them
+    /// after a partition, and its next instance does at its start. At most 64 are kept, the last
+    /// ones. It does not join: call [`join`](Self::join) for that. A join that is under way goes on
+    /// with its own seeds.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn moved(cluster: &kinfolk::Cluster) {
+    /// cluster.set_seeds(&["10.0.0.2:7946", "10.0.0.3:7946"]);
+    /// # }
+    /// ```
+    pub fn set_seeds(&self, seeds: &[impl AsRef<str>]) {
+        let seeds: Vec<String> = seeds.iter().map(|seed| seed.as_ref().to_owned()).collect();
+        self.inner.contacts.lock().replace_seeds(&seeds);
+        self.inner.state_dir.iter().for_each(StateDir::save_soon);
+    }
+
     /// The present view of the group: each known node, tombstones included. While the view does not
     /// change, a call only clones an `Arc`.
     pub fn members(&self) -> Arc<Snapshot> {

@@ -109,7 +109,10 @@ async fn figures_say_what_happened() {
         assert_eq!(value(&page, series), expected, "{series}");
     }
     assert!(value(&page, "kinfolk_handshakes_total{outcome=\"ok\"}") >= 1.0);
-    assert!(value(&page, "kinfolk_udp_received_bytes_total") > 1_200.0, "a handshake has full datagrams");
+    let received =
+        |class: &str| value(&page, &format!("kinfolk_udp_received_bytes_total{{class=\"{class}\"}}"));
+    assert!(received("handshake") > 1_200.0, "a handshake has full datagrams");
+    assert!(received("probe") > 0.0);
     let trips = "kinfolk_probe_round_trip_seconds";
     let (all, count) = (format!("{trips}_bucket{{le=\"+Inf\"}}"), format!("{trips}_count"));
     assert_eq!(value(&page, &all), value(&page, &count));

@@ -154,6 +154,65 @@ async fn check_sets_the_condition_of_its_service() {
     assert!(members[0].check_service("NO", Check::tcp(([127, 0, 0, 1], 1).into())).is_err());
 }
 
+/// The second check finds nothing wrong. It must make a service passing that the first left
+/// critical.
+#[tokio::test]
+async fn check_goes_on_from_what_the_one_before_found() {
+    let members = members(&["a"]).await;
+    members[0].offer("db", Service::new(1)).await.unwrap();
+    let finds = |outcome: CheckOutcome| {
+        let check = Check::with(move || std::future::ready(outcome.clone()));
+        check.every(Duration::from_millis(10)).changes_after(1, 2)
+    };
+    let first = members[0].check_service("db", finds(CheckOutcome::Critical("down".into()))).unwrap();
+    until(|| healths(&members[0], "db") == [Health::Critical]).await;
+    first.stopped().await;
+    members[0].set_service_condition("db", Condition::warning("slow")).await.unwrap();
+    assert_eq!(healths(&members[0], "db"), [Health::Warning], "the first check has ended");
+    members[0].check_service("db", finds(CheckOutcome::Passing)).unwrap();
+    until(|| healths(&members[0], "db") == [Health::Passing]).await;
+}
+
+/// The check looks only every quarter of an hour by itself.
+#[tokio::test]
+async fn report_of_a_program_counts_at_once() {
+    let members = members(&["a"]).await;
+    members[0].offer("db", Service::new(1)).await.unwrap();
+    let (check, ttl) = Check::ttl(Duration::from_hours(1));
+    members[0].check_service("db", check).unwrap();
+    for (outcome, health) in [
+        (CheckOutcome::Warning("slow".into()), Health::Warning),
+        (CheckOutcome::Critical("down".into()), Health::Critical),
+        (CheckOutcome::Passing, Health::Passing),
+    ] {
+        ttl.report(outcome);
+        until(|| healths(&members[0], "db") == [health]).await;
+    }
+}
+
+#[tokio::test]
+async fn tags_and_services_change_with_one_statement() {
+    let members = members(&["a", "b"]).await;
+    members[0].offer("old", Service::new(1)).await.unwrap();
+    all_know(&members, "old", 1).await;
+    let described_at = || members[0].members().get(&id("a")).unwrap().described_at;
+    let before = described_at();
+    let new = "new".parse::<kinfolk::ServiceName>().unwrap();
+    let change = |tags: &Tags, services: &kinfolk::Services| {
+        Ok((tags.with("role", "db")?, services.without("old").with(new, Service::new(2))?))
+    };
+    members[0].update_with(change).await.unwrap();
+    let known = members[0].members().get(&id("a")).cloned().unwrap();
+    assert_eq!((known.tags.get("role"), known.services.get("old")), (Some("db"), None));
+    assert_eq!(described_at().get(), before.get() + 1, "one statement");
+    all_know(&members, "new", 1).await;
+
+    let refused =
+        members[0].update_with(|_, _| Ok((Tags::new([("", "x")])?, kinfolk::Services::none()))).await;
+    assert!(matches!(refused, Err(ClusterError::Tags(_))), "{refused:?}");
+    assert_eq!(members[0].services("new").len(), 1, "a refused change changes nothing");
+}
+
 #[tokio::test]
 async fn watch_gives_the_present_and_then_each_change() {
     let members = members(&["a", "b"]).await;

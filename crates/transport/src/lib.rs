@@ -102,6 +102,6 @@ pub use stats::TransportStats;
 pub use stream_error::{ServiceError, StreamError};
 pub use traffic::Traffic;
 #[cfg(not(kinfolk_loom))]
-pub use traffic::{Sent, SentFor};
+pub use traffic::{ReceivedFor, SentFor, Volume};
 #[cfg(not(kinfolk_loom))]
 pub use wall_clock::WallClock;

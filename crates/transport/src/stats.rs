@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use kinfolk_core::Fill;
 
-use crate::traffic::{Counts, SentFor};
+use crate::traffic::{Counts, ReceivedFor, SentFor};
 
 /// What happened since the transport was bound, and its inbox now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +31,9 @@ pub struct TransportStats {
     /// What was sent, by traffic class. It contains the datagrams of connections and those of port
     /// checks.
     pub sent_for: SentFor,
+    /// What was received on connections, by traffic class. It lacks what open connections have
+    /// collected since their last request.
+    pub received_for: ReceivedFor,
     /// Requests and messages started.
     pub requests: u64,
     /// Of these: failed, for any reason.
@@ -105,6 +108,7 @@ macro_rules! counters {
         pub(crate) struct Counters {
             pub(crate) udp: Udp,
             pub(crate) sent_for: Counts,
+            pub(crate) received_for: Counts,
             $(pub(crate) $name: AtomicU64,)*
         }
 
@@ -112,7 +116,8 @@ macro_rules! counters {
             pub(crate) fn stats(&self, inbox: Fill) -> TransportStats {
                 TransportStats {
                     inbox,
-                    sent_for: self.sent_for.read(),
+                    sent_for: self.sent_for.read_sent(),
+                    received_for: self.received_for.read_received(),
                     datagrams_sent: self.udp.datagrams_sent.load(Relaxed),
                     datagrams_received: self.udp.datagrams_received.load(Relaxed),
                     udp_bytes_sent: self.udp.bytes_sent.load(Relaxed),

@@ -75,7 +75,7 @@ impl From<Traffic> for Use {
 
 /// Datagrams, and the UDP payload bytes in them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sent {
+pub struct Volume {
     /// The number of datagrams.
     pub datagrams: u64,
     /// The bytes in all of them, without IP and UDP headers.
@@ -90,19 +90,43 @@ pub struct Sent {
 #[non_exhaustive]
 pub struct SentFor {
     /// New connections, until their first use.
-    pub handshake: Sent,
+    pub handshake: Volume,
     /// Probes and their answers, with the gossip updates that they piggyback.
-    pub probe: Sent,
+    pub probe: Volume,
     /// Gossip updates that go in messages of their own.
-    pub gossip: Sent,
+    pub gossip: Volume,
     /// Anti-entropy rounds and exchanges of views.
-    pub anti_entropy: Sent,
+    pub anti_entropy: Volume,
     /// Port checks.
-    pub port_check: Sent,
+    pub port_check: Volume,
     /// Application streams.
-    pub application: Sent,
+    pub application: Volume,
     /// Joins, and requests of programs that use only the transport.
-    pub other: Sent,
+    pub other: Volume,
+}
+
+/// What was received on connections, by traffic class. (What comes back after a port check is a
+/// report of the system, and no datagram.)
+///
+/// The receiver learns the class from the first byte of a request, after the datagrams have
+/// arrived. So a connection collects what arrives, and counts it when a request or an answer is
+/// complete, when this node starts a request, or when it closes. QUIC's own packets count for what
+/// comes next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReceivedFor {
+    /// New connections, until the handshake is confirmed.
+    pub handshake: Volume,
+    /// Probes and their answers, with the gossip updates that they piggyback.
+    pub probe: Volume,
+    /// Gossip updates that go in messages of their own.
+    pub gossip: Volume,
+    /// Anti-entropy rounds and exchanges of views.
+    pub anti_entropy: Volume,
+    /// Application streams.
+    pub application: Volume,
+    /// Joins, and requests of programs that use only the transport.
+    pub other: Volume,
 }
 
 /// A counter of datagrams and their bytes.
@@ -113,20 +137,28 @@ pub(crate) struct Count {
 }
 
 impl Count {
+    /// Adds one datagram.
     pub(crate) fn add(&self, bytes: u64) {
         self.datagrams.fetch_add(1, Relaxed);
         self.bytes.fetch_add(bytes, Relaxed);
     }
 
-    fn read(&self) -> Sent {
-        Sent { datagrams: self.datagrams.load(Relaxed), bytes: self.bytes.load(Relaxed) }
+    /// Adds all that `other` has, and empties it. Two callers at a time add each datagram once.
+    pub(crate) fn take_from(&self, other: &Self) {
+        self.datagrams.fetch_add(other.datagrams.swap(0, Relaxed), Relaxed);
+        self.bytes.fetch_add(other.bytes.swap(0, Relaxed), Relaxed);
+    }
+
+    fn read(&self) -> Volume {
+        Volume { datagrams: self.datagrams.load(Relaxed), bytes: self.bytes.load(Relaxed) }
     }
 }
 
-/// The counters behind [`SentFor`].
+/// The counters of one direction.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     by_use: [Count; Use::COUNT],
+    /// Port checks are sent, and never received.
     pub(crate) port_checks: Count,
 }
 
@@ -135,7 +167,19 @@ impl Counts {
         &self.by_use[of as usize]
     }
 
-    pub(crate) fn read(&self) -> SentFor {
+    pub(crate) fn read_received(&self) -> ReceivedFor {
+        let of = |of| self.of(of).read();
+        ReceivedFor {
+            handshake: of(Use::Handshake),
+            probe: of(Use::Probe),
+            gossip: of(Use::Gossip),
+            anti_entropy: of(Use::AntiEntropy),
+            application: of(Use::Application),
+            other: of(Use::Other),
+        }
+    }
+
+    pub(crate) fn read_sent(&self) -> SentFor {
         let of = |of| self.of(of).read();
         SentFor {
             handshake: of(Use::Handshake),
@@ -173,10 +217,21 @@ mod tests {
         counts.of(Use::Probe).add(40);
         counts.port_checks.add(1);
         let expected = SentFor {
-            probe: Sent { datagrams: 2, bytes: 100 },
-            port_check: Sent { datagrams: 1, bytes: 1 },
+            probe: Volume { datagrams: 2, bytes: 100 },
+            port_check: Volume { datagrams: 1, bytes: 1 },
             ..SentFor::default()
         };
-        assert_eq!(counts.read(), expected);
+        assert_eq!(counts.read_sent(), expected);
+    }
+
+    #[test]
+    fn collected_datagrams_are_counted_once() {
+        let (counts, collected) = (Counts::default(), Count::default());
+        collected.add(60);
+        collected.add(40);
+        counts.of(Use::Gossip).take_from(&collected);
+        counts.of(Use::Probe).take_from(&collected);
+        let expected = ReceivedFor { gossip: Volume { datagrams: 2, bytes: 100 }, ..ReceivedFor::default() };
+        assert_eq!(counts.read_received(), expected);
     }
 }

@@ -86,7 +86,6 @@ fn write(text: &mut Vec<u8>, value: &impl Serialize) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -94,8 +93,8 @@ mod tests {
 
     use super::*;
     use crate::api::filter::MembersQuery;
-    use crate::api::state::Reload;
     use crate::api::views::MembersView;
+    use crate::api::{Reload, Reports};
 
     async fn state() -> AppState {
         let ca = ClusterCa::create(&"test".parse().unwrap()).unwrap();
@@ -104,8 +103,8 @@ mod tests {
         let cluster = Cluster::start(config).unwrap();
         let seeds: [&str; 0] = [];
         cluster.join(&seeds).await.unwrap();
-        let reload = Reload::new(|| Ok(Vec::new()));
-        AppState::new(cluster, identity, Arc::default(), (reload, BTreeMap::new()))
+        let (reload, _) = Reload::new();
+        AppState::new(cluster, identity, Arc::default(), (reload, Reports::default()))
     }
 
     fn together(mut chunks: MembersChunks, bytes: usize) -> MembersView {

@@ -101,7 +101,10 @@ impl<S: Send + Sync> FromRequestParts<S> for PathText {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Path::<String>::from_request_parts(parts, state).await {
             Ok(Path(text)) => Ok(Self(text)),
-            Err(rejection) => Err(Problem::of_rejection(rejection.status(), rejection.body_text())),
+            Err(rejection) => {
+                let why = format!("{}; give the name in UTF-8, percent-encoded", rejection.body_text());
+                Err(Problem::of_rejection(rejection.status(), why))
+            }
         }
     }
 }

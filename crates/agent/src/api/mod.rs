@@ -13,6 +13,8 @@ mod handlers;
 mod limits;
 mod openapi;
 mod problem;
+mod reload;
+mod reports;
 mod router;
 mod server;
 mod socket;
@@ -25,11 +27,13 @@ pub(crate) mod views;
 use std::path::PathBuf;
 
 pub(crate) use access::Role;
-pub(crate) use problem::Problem;
+pub(crate) use problem::{Code, Problem};
+pub(crate) use reload::{Reload, ReloadRequests, Reloaded};
+pub(crate) use reports::Reports;
 pub(crate) use server::Server;
 pub(crate) use socket::ControlSocket;
-pub(crate) use state::{AppState, Reload};
-pub(crate) use tcp::{TcpConfig, TcpPort};
+pub(crate) use state::AppState;
+pub(crate) use tcp::{TcpAccess, TcpConfig, TcpFiles, TcpPort};
 pub(crate) use tls::{TlsFiles, certificates, provider, roots};
 
 /// The path of the socket without a setting: in the user's runtime folder, or in `/run`, where the

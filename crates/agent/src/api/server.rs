@@ -12,7 +12,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::access::Client;
 use super::limits;
+use super::problem::{MEDIA_TYPE, Problem};
 use super::router::router;
 use super::socket::ControlSocket;
 use super::state::AppState;
@@ -158,6 +159,11 @@ async fn serve_tcp(stream: TcpStream, access: Arc<TcpAccess>, router: Router, wa
     let Some(tls) = access.tls() else {
         return serve(stream, Client::Tcp { rules, certificate: None }, router, watcher).await;
     };
+    match timeout(HANDSHAKE_LIMIT, begins_tls(&stream)).await {
+        Ok(true) => {}
+        Ok(false) => return refuse_plain(stream).await,
+        Err(_) => return,
+    }
     match timeout(HANDSHAKE_LIMIT, TlsAcceptor::from(tls).accept(stream)).await {
         Ok(Ok(stream)) => {
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
@@ -174,6 +180,39 @@ async fn serve_tcp(stream: TcpStream, access: Arc<TcpAccess>, router: Router, wa
             tracing::debug!("a client of the HTTP port did not complete the TLS handshake in time");
         }
     }
+}
+
+/// Whether the first byte is that of a TLS handshake (RFC 8446, section 5.1).
+async fn begins_tls(stream: &TcpStream) -> bool {
+    let mut first = [0];
+    // An error is left to the handshake, which reports it.
+    !matches!(stream.peek(&mut first).await, Ok(1)) || first == [22]
+}
+
+/// Tells a client that speaks plain HTTP to a TLS port what is wrong. An alert of TLS would look
+/// like a broken answer to it.
+async fn refuse_plain(mut stream: TcpStream) {
+    let detail = "this port uses TLS, and the request came without it; begin the URL with https://";
+    let body = serde_json::to_string(&Problem::invalid(detail)).unwrap_or_default();
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // A client that does not read gets no answer. Then it needs none.
+    let answered = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        // A connection that is closed with unread bytes is reset, and the client would not see why.
+        let (mut dropped, mut buffer) = (0, [0; 1_024]);
+        while dropped < BUFFER_BYTES {
+            match stream.read(&mut buffer).await? {
+                0 => break,
+                len => dropped += len,
+            }
+        }
+        io::Result::Ok(())
+    };
+    let _unread = timeout(HANDSHAKE_LIMIT, answered).await;
 }
 
 /// Serves the requests of one connection.

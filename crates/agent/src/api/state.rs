@@ -1,17 +1,18 @@
 //! What the handlers share: the member, its events, and the counters of the API.
 
-use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use kinfolk::metrics::Metrics;
-use kinfolk::{Cluster, NodeIdentity, ServiceName, Ttl};
+use kinfolk::{Cluster, NodeIdentity};
 use tokio::sync::{Notify, Semaphore};
 
 use super::events::EventHub;
 use super::limits;
+use super::reload::Reload;
+use super::reports::Reports;
 use super::views::ApiView;
 
 /// What the handlers share. Cloning is cheap.
@@ -31,35 +32,12 @@ pub(crate) struct Shared {
     pub(super) metrics: Metrics,
     /// Notified when a request made the agent leave.
     pub(super) left: Arc<Notify>,
-    /// Reads files again.
+    /// Asks for a reload.
     pub(super) reload: Reload,
     /// Where programs report for services whose checks wait for it.
-    pub(super) ttls: BTreeMap<ServiceName, Ttl>,
+    pub(super) reports: Reports,
     pub(super) started: Instant,
     joined: AtomicBool,
-}
-
-/// Reads again what the agent can read again while it runs. Returns the names of the settings.
-pub(crate) struct Reload(Box<dyn Fn() -> Result<Vec<String>, String> + Send + Sync>);
-
-impl Reload {
-    pub(crate) fn new(reload: impl Fn() -> Result<Vec<String>, String> + Send + Sync + 'static) -> Self {
-        Self(Box::new(reload))
-    }
-
-    /// Reads everything again.
-    ///
-    /// # Errors
-    /// Which file cannot be read, and why. The settings in it stay as they are.
-    pub(crate) fn run(&self) -> Result<Vec<String>, String> {
-        (self.0)()
-    }
-}
-
-impl std::fmt::Debug for Reload {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Reload")
-    }
 }
 
 /// The counters behind [`ApiView`]. They are for people, so they need no order among each other.
@@ -77,7 +55,7 @@ impl AppState {
         cluster: Cluster,
         identity: NodeIdentity,
         left: Arc<Notify>,
-        (reload, ttls): (Reload, BTreeMap<ServiceName, Ttl>),
+        (reload, reports): (Reload, Reports),
     ) -> Self {
         let event_clients_max = limits::event_clients_max();
         Self(Arc::new(Shared {
@@ -92,7 +70,7 @@ impl AppState {
             identity,
             left,
             reload,
-            ttls,
+            reports,
         }))
     }
 
@@ -104,14 +82,6 @@ impl AppState {
     /// The member.
     pub(crate) fn cluster(&self) -> &Cluster {
         &self.0.cluster
-    }
-
-    /// Reads files again. Returns the names of the settings.
-    ///
-    /// # Errors
-    /// Which file cannot be read, and why.
-    pub(crate) fn reload(&self) -> Result<Vec<String>, String> {
-        self.0.reload.run()
     }
 
     /// Takes the events of the member until it has been shut down.

@@ -18,36 +18,52 @@ pub(crate) struct TlsFiles {
     pub(crate) client_ca: Option<PathBuf>,
 }
 
+/// The TLS settings with the certificates of their files, which tell whether a file has changed.
+#[derive(Debug)]
+pub(super) struct Tls {
+    pub(super) config: Arc<ServerConfig>,
+    chain: Vec<CertificateDer<'static>>,
+    authorities: Vec<CertificateDer<'static>>,
+}
+
+impl Tls {
+    /// Whether both have the same certificates and authorities.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.chain == other.chain && self.authorities == other.authorities
+    }
+}
+
 impl TlsFiles {
     /// Reads the files.
     ///
     /// # Errors
     /// Which file is wrong, and why.
-    pub(super) fn read(&self) -> Result<Arc<ServerConfig>, String> {
+    pub(super) fn read(&self) -> Result<Tls, String> {
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| wrong("key", &self.key, &error))?;
         let chain = certificates(&self.cert)?;
         let builder = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
+        let authorities = self.client_ca.as_deref().map_or_else(|| Ok(Vec::new()), certificates)?;
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
             Some(path) => {
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider())
-                        // A client without a certificate may have a token.
-                        .allow_unauthenticated()
-                        .build()
-                        .map_err(|error| wrong("client authority", path, &error))?;
+                let roots = Arc::new(roots_of(path, &authorities)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
+                    // A client without a certificate may have a token.
+                    .allow_unauthenticated()
+                    .build()
+                    .map_err(|error| wrong("client authority", path, &error))?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
-        let mut config = builder.with_single_cert(chain, key).map_err(|error| {
+        let mut config = builder.with_single_cert(chain.clone(), key).map_err(|error| {
             format!("the certificate {} and its key do not fit: {error}", self.cert.display())
         })?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // A session takes memory, and clients are few.
         config.session_storage = Arc::new(tokio_rustls::rustls::server::NoServerSessionStorage {});
-        Ok(Arc::new(config))
+        Ok(Tls { config: Arc::new(config), chain, authorities })
     }
 }
 
@@ -70,9 +86,13 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 
 /// The authorities of a file in PEM.
 pub(crate) fn roots(path: &Path) -> Result<RootCertStore, String> {
+    roots_of(path, &certificates(path)?)
+}
+
+fn roots_of(path: &Path, authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| wrong("authority", path, &error))?;
+    for certificate in authorities {
+        roots.add(certificate.clone()).map_err(|error| wrong("authority", path, &error))?;
     }
     Ok(roots)
 }

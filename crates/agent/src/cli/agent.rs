@@ -14,8 +14,8 @@ table [tags]. Only the file has the services that the member offers: tables such
 relative to the file's folder.
 
 Logs go to standard output. SIGTERM and Ctrl-C make the agent leave and stop; a second one stops it at once, and the other
-members declare it failed. SIGHUP opens the event log again after it was moved away, and reads the tokens and the
-certificate of the HTTP port again. SIGUSR1 logs the state.";
+members declare it failed. SIGHUP does what `kinfolk reload` does: the agent reads this file and all others again, applies
+what changed, and logs what needs a restart. SIGUSR1 logs the state.";
 
 /// Runs a member beside your programs, until a signal or `kinfolk leave` stops it.
 #[derive(Debug, Args)]

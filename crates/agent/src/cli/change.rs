@@ -10,7 +10,8 @@ use crate::exit::STATUS_TABLE;
 
 /// Shows, sets, or removes tags of the agent's own member.
 ///
-/// A change lasts until the agent starts again: then the tags of its configuration apply.
+/// A change lasts until the agent starts again: then the tags of its configuration apply. A reload
+/// keeps it, unless the file changed the same tag.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = STATUS_TABLE)]
 pub(crate) struct TagsArgs {
@@ -103,12 +104,16 @@ pub(crate) struct ReportArgs {
     pub(crate) connect: ConnectArgs,
 }
 
-/// Makes an agent read its files again, as SIGHUP does.
+/// Makes an agent read its configuration file and its other files again, as SIGHUP does.
 ///
-/// It opens the event log again, and reads the tokens and the certificate of the HTTP port.
+/// It applies what changed in them, opens the event log again, and names the settings that change
+/// only with a restart. A file that cannot be used changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = STATUS_TABLE)]
 pub(crate) struct ReloadArgs {
+    /// The form of the output; `wide` also names what did not change
+    #[arg(long, short, value_name = "FORM", default_value = "table")]
+    pub(crate) output: Output,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 }

@@ -7,29 +7,10 @@ use kinfolk::{NodeId, ServiceName};
 use super::{ConnectArgs, Output};
 use crate::exit::STATUS_TABLE;
 
-/// Shows one member with all that an agent knows of it.
-///
-/// Its state, health, address, tags, and services, and what the agent measures of it.
+// Two commands share it, so their docs are at the variants of `Command`.
 #[derive(Debug, Args)]
 #[command(after_help = STATUS_TABLE)]
-pub(crate) struct InfoArgs {
-    /// The name of the member
-    #[arg(value_name = "NODE")]
-    pub(crate) node: NodeId,
-    /// The form of the output
-    #[arg(long, short, value_name = "FORM", default_value = "table")]
-    pub(crate) output: Output,
-    #[command(flatten)]
-    pub(crate) connect: ConnectArgs,
-}
-
-/// Explains why a member has its state.
-///
-/// It shows the latest findings of the agent about the member, with their evidence: who accused it,
-/// why, and why a verdict waits.
-#[derive(Debug, Args)]
-#[command(after_help = STATUS_TABLE)]
-pub(crate) struct ExplainArgs {
+pub(crate) struct NodeArgs {
     /// The name of the member
     #[arg(value_name = "NODE")]
     pub(crate) node: NodeId,

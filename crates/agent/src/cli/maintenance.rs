@@ -7,14 +7,15 @@ use super::ConnectArgs;
 use crate::exit::{Failure, STATUS_TABLE, Status};
 use crate::span::Span;
 
-/// Announces a planned absence of an agent's member, or ends it.
+/// Announces a planned absence of an agent's member, ends it, or shows it.
 ///
+/// Without arguments it shows whether the member is in maintenance.
 /// During a maintenance no member declares this one failed, even if it is silent or its process has
 /// ended, and none chooses its services. Afterwards the ordinary rules hold. The maintenance ends
 /// after its time, with `off`, and when the agent starts again.
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("action").args(["switch", "length", "end"]).multiple(true).required(true),
+    group = ArgGroup::new("action").args(["switch", "length", "end"]).multiple(true),
     after_help = STATUS_TABLE
 )]
 pub(crate) struct MaintenanceArgs {
@@ -29,7 +30,7 @@ pub(crate) struct MaintenanceArgs {
     pub(crate) note: String,
     /// The same as `off`
     #[arg(long, hide = true, conflicts_with = "switch")]
-    end: bool,
+    pub(crate) end: bool,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 }
@@ -43,12 +44,20 @@ pub(crate) enum Switch {
     Off,
 }
 
+/// What to do about a maintenance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Show,
+    Begin(Seconds),
+    End,
+}
+
 impl MaintenanceArgs {
-    /// The length to announce. `None` to end the maintenance.
+    /// What the arguments ask for.
     ///
     /// # Errors
     /// The arguments contradict each other.
-    pub(crate) fn length(&self) -> Result<Option<Seconds>, Failure> {
+    pub(crate) fn action(&self) -> Result<Action, Failure> {
         match (self.switch, self.length) {
             // `off` ends the maintenance at once, so it takes no length. What to do: leave out one
             // of the two.
@@ -60,7 +69,14 @@ impl MaintenanceArgs {
             (Some(Switch::Off), None) if !self.note.is_empty() => {
                 Err(Failure::new(Status::Usage, "`off` takes no --note; leave it out, or give `on`"))
             }
-            (_, length) => Ok(length),
+            // A note alone announces nothing. What to do: give the length too.
+            (None, None) if !self.note.is_empty() => Err(Failure::new(
+                Status::Usage,
+                "--note needs a length; give it with --for, such as --for 10m",
+            )),
+            (_, Some(length)) => Ok(Action::Begin(length)),
+            (None, None) if !self.end => Ok(Action::Show),
+            (_, None) => Ok(Action::End),
         }
     }
 }

@@ -23,11 +23,9 @@ pub(crate) use change::{EventArgs, ListTagsArgs, ReloadArgs, ReportArgs, TagsArg
 pub(crate) use connect::ConnectArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use forget::ForgetArgs;
-pub(crate) use inspect::{
-    ExplainArgs, InfoArgs, MonitorArgs, SelectArgs, ServicesArgs, StatsArgs, StrategyArg,
-};
+pub(crate) use inspect::{MonitorArgs, NodeArgs, SelectArgs, ServicesArgs, StatsArgs, StrategyArg};
 pub(crate) use leave::LeaveArgs;
-pub(crate) use maintenance::MaintenanceArgs;
+pub(crate) use maintenance::{Action as MaintenanceAction, MaintenanceArgs};
 pub(crate) use members::{MembersArgs, SortBy};
 pub(crate) use output::Output;
 pub(crate) use revoke::RevokeFileArgs;
@@ -43,7 +41,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-// The variants have no docs on purpose: clap would show those in place of the longer docs of the
+// Most variants have no docs on purpose: clap would show those in place of the longer docs of the
 // argument structs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -51,8 +49,15 @@ pub(crate) enum Command {
     Ca(CaArgs),
     Agent(Box<AgentArgs>),
     Members(MembersArgs),
-    Info(InfoArgs),
-    Explain(ExplainArgs),
+    /// Shows one member with all that an agent knows of it.
+    ///
+    /// Its state, health, address, tags, and services, and what the agent measures of it.
+    Info(NodeArgs),
+    /// Explains why a member has its state.
+    ///
+    /// It shows the latest findings of the agent about the member, with their evidence: who accused
+    /// it, why, and why a verdict waits.
+    Explain(NodeArgs),
     Services(ServicesArgs),
     Select(SelectArgs),
     Monitor(MonitorArgs),
@@ -182,7 +187,7 @@ mod tests {
             ("tags", "A change lasts until the agent starts again"),
             ("event", "Members that join later do not receive it"),
             ("report", "or the service becomes critical"),
-            ("reload", "opens the event log again"),
+            ("reload", "change only with a restart"),
         ] {
             let help = Cli::command().find_subcommand_mut(name).unwrap().render_long_help().to_string();
             let words = help.split_whitespace().collect::<Vec<_>>().join(" ");

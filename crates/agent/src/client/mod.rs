@@ -166,12 +166,33 @@ impl Client {
         let (mut sender, connection) = shaken.map_err(|error| self.unreadable(&error))?;
         // It ends with the response, or with the command.
         tokio::spawn(connection);
-        sender.send_request(request).await.map_err(|error| self.unreadable(&error))
+        sender.send_request(request).await.map_err(|error| self.broken(&error))
     }
 
     async fn read(&self, response: Response<Incoming>) -> Result<Bytes, Failure> {
         let body = Limited::new(response.into_body(), RESPONSE_BYTES_MAX).collect().await;
-        body.map(http_body_util::Collected::to_bytes).map_err(|error| self.unreadable(&error))
+        body.map(http_body_util::Collected::to_bytes).map_err(|error| {
+            match error.downcast_ref::<hyper::Error>() {
+                Some(broken) => self.broken(broken),
+                None => self.unreadable(&error),
+            }
+        })
+    }
+
+    /// The failure for a connection that ended before its response, or with one that is no HTTP.
+    fn broken(&self, error: &hyper::Error) -> Failure {
+        if error.is_parse() {
+            return self.unreadable(error);
+        }
+        // The agent stopped while it had the request, or ended the connection at a limit. What to
+        // do: check that it still runs, and run the command again.
+        Failure::new(
+            Status::Socket,
+            format_args!(
+                "the agent at {} ended the connection before its response; check that it still runs, and try again",
+                self.target
+            ),
+        )
     }
 
     /// The failure for a response that says why the agent refuses.

@@ -5,19 +5,19 @@ use std::time::Duration;
 use super::members::suspicion;
 use super::{json, print, time};
 use crate::api::views::{ExplainView, FindingView};
-use crate::cli::{ExplainArgs, Output};
+use crate::cli::{NodeArgs, Output};
 use crate::client::{Client, block_on};
 use crate::exit::Failure;
 use crate::render::{Cell, Paint, Tone, table};
 
-pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let client = Client::new(&args.connect)?;
     let view: ExplainView = block_on(client.get(&format!("/v1/members/{}/explain", args.node)))?;
     print(&match args.output {
         Output::Json => json(&view)?,
         Output::Jsonl => super::json_lines(&view.findings)?,
         Output::Table => as_text(Paint::of_stdout(), &view, false),
-        Output::Wide => as_text(Paint::of_stdout(), &view, true),
+        Output::Wide => as_text(Paint::of_stdout().uncut(), &view, true),
     })
 }
 
@@ -32,9 +32,8 @@ fn as_text(paint: Paint, view: &ExplainView, wide: bool) -> String {
     let more: String = [silence, phi, suspected].into_iter().flatten().collect();
     let head = format!("{} is {state}{more}", view.name);
     if view.findings.is_empty() {
-        return format!(
-            "{head}\nthis agent has found nothing about it; ask another agent, which may watch it\n"
-        );
+        let found = "this agent has found nothing about it; another agent may watch it: ask that one with --url, or on its host";
+        return format!("{head}\n{found}\n");
     }
     let mut headings = vec!["ago", "finding", "why", "accusers"];
     if wide {
@@ -89,6 +88,9 @@ ago    finding  why               accusers
         assert_eq!(text, expected);
         let wide = as_text(Paint::off(), &view(&finding), true);
         assert!(wide.ends_with("a c       3            9.1  500 us      0\n"), "{wide}");
-        assert!(as_text(Paint::off(), &view(&serde_json::json!([])), false).contains("ask another agent"));
+        assert!(
+            as_text(Paint::off(), &view(&serde_json::json!([])), false)
+                .contains("another agent may watch it")
+        );
     }
 }

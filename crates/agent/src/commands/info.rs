@@ -3,12 +3,12 @@
 use super::members::suspicion;
 use super::{json, print, rtt};
 use crate::api::views::MemberView;
-use crate::cli::{InfoArgs, Output};
+use crate::cli::{NodeArgs, Output};
 use crate::client::{Client, block_on};
 use crate::exit::Failure;
 use crate::render::{Paint, Tone, printable};
 
-pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let client = Client::new(&args.connect)?;
     let view: MemberView = block_on(client.get(&format!("/v1/members/{}", args.node)))?;
     print(&match args.output {
@@ -28,6 +28,8 @@ fn as_lines(paint: Paint, view: &MemberView) -> String {
         ));
     };
     let note = if view.note.is_empty() { String::new() } else { format!(" ({})", view.note) };
+    // A node that failed or left stated its health while it was a member.
+    let note = if view.state.is_member() { note } else { format!("{note}, as it said last") };
     line("name", Tone::Strong, view.name.as_str());
     line("address", Tone::Plain, &view.addr.to_string());
     line("state", Tone::of(view.state), view.state.as_str());

@@ -12,7 +12,8 @@ pub(crate) fn run(args: &LeaveArgs) -> Result<(), Failure> {
     let client = Client::new(&args.connect)?;
     let leave = client.send(Method::POST, "/v1/leave", None::<&()>);
     let LeftView { notified, confirmed } = block_on(leave)?;
+    let members = if notified == 1 { "member" } else { "members" };
     print(&format!(
-        "the agent left permanently and stops; it notified {notified} members directly, and {confirmed} of them confirmed it\n"
+        "the agent left permanently and stops; it notified {notified} {members} directly, and {confirmed} confirmed it\n"
     ))
 }

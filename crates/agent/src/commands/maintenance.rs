@@ -1,10 +1,10 @@
-//! `kinfolk maintenance`: announces a planned absence of the agent on this machine, or ends it.
+//! `kinfolk maintenance`: announces a planned absence of an agent's member, ends it, or shows it.
 
 use hyper::Method;
 
 use super::print;
 use crate::api::views::{MaintenanceEndedView, MaintenanceRequest, MaintenanceView};
-use crate::cli::MaintenanceArgs;
+use crate::cli::{MaintenanceAction, MaintenanceArgs};
 use crate::client::{Client, block_on};
 use crate::exit::Failure;
 
@@ -12,16 +12,33 @@ const PATH: &str = "/v1/maintenance";
 
 pub(crate) fn run(args: &MaintenanceArgs) -> Result<(), Failure> {
     let client = Client::new(&args.connect)?;
-    let Some(length) = args.length()? else {
-        let MaintenanceEndedView { name, was } = block_on(client.send(Method::DELETE, PATH, None::<&()>))?;
-        return print(&if was {
-            format!("the maintenance of {name} has ended\n")
-        } else {
-            format!("{name} was not in maintenance\n")
-        });
-    };
-    let request = MaintenanceRequest { seconds: length.0, note: args.note.clone() };
-    print(&begun(&block_on(client.send(Method::PUT, PATH, Some(&request)))?))
+    print(&match args.action()? {
+        MaintenanceAction::Show => present(&block_on(client.get(PATH))?),
+        MaintenanceAction::Begin(length) => {
+            let request = MaintenanceRequest { seconds: length.0, note: args.note.clone() };
+            begun(&block_on(client.send(Method::PUT, PATH, Some(&request)))?)
+        }
+        MaintenanceAction::End => {
+            let MaintenanceEndedView { name, was } =
+                block_on(client.send(Method::DELETE, PATH, None::<&()>))?;
+            if was {
+                format!("the maintenance of {name} has ended\n")
+            } else {
+                format!("{name} was not in maintenance\n")
+            }
+        }
+    })
+}
+
+/// The present maintenance. Its length is the announced one: its end is not known to the agent's
+/// API.
+fn present(view: &MaintenanceView) -> String {
+    let MaintenanceView { name, seconds, note } = view;
+    if *seconds == 0 {
+        return format!("{name} is not in maintenance\n");
+    }
+    let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+    format!("{name} is in maintenance, announced for {}{note}\n", length(*seconds))
 }
 
 fn begun(MaintenanceView { name, seconds, note }: &MaintenanceView) -> String {
@@ -52,5 +69,9 @@ mod tests {
         assert_eq!(line(600, "new kernel"), format!("a is in maintenance for 10m (new kernel){end}"));
         assert_eq!(line(90, ""), format!("a is in maintenance for 90s{end}"));
         assert_eq!(line(7_200, ""), format!("a is in maintenance for 2h{end}"));
+        let shown =
+            |seconds| present(&MaintenanceView { name: "a".parse().unwrap(), seconds, note: "x".to_owned() });
+        assert_eq!(shown(600), "a is in maintenance, announced for 10m (x)\n");
+        assert_eq!(shown(0), "a is not in maintenance\n");
     }
 }

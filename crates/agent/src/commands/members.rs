@@ -70,14 +70,31 @@ fn shown(mut view: MembersView, args: &MembersArgs) -> Result<String, Failure> {
     sort(&mut view.members, args.sort);
     // Who asks for a state wants to see the members in it.
     let all = args.all || !args.state.is_empty();
+    let is_filtered = !args.state.is_empty()
+        || !args.health.is_empty()
+        || !args.tag.is_empty()
+        || args.service.is_some()
+        || args.name.is_some();
+    let shows = Shows { all, wide: args.output == Output::Wide, is_filtered };
     let paint = Paint::of_stdout();
     match args.output {
         _ if args.json => json(&view),
         Output::Json => json(&view),
         Output::Jsonl => json_lines(&view.members),
-        Output::Table => Ok(as_table(paint, &view, all, false)),
-        Output::Wide => Ok(as_table(paint, &view, all, true)),
+        Output::Table => Ok(as_table(paint, &view, shows)),
+        Output::Wide => Ok(as_table(paint.uncut(), &view, shows)),
     }
+}
+
+/// What the table shows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Shows {
+    /// Failed and left members too.
+    all: bool,
+    /// All columns.
+    wide: bool,
+    /// Only the members that pass filters.
+    is_filtered: bool,
 }
 
 /// Sorts the members, which come ordered by name. Equal ones keep that order.
@@ -99,18 +116,25 @@ fn sort(members: &mut [MemberView], by: SortBy) {
     }
 }
 
-/// The table of the members. Failed and left members are only counted, unless `all` is set. A wide
-/// table has all columns.
-fn as_table(paint: Paint, view: &MembersView, all: bool, wide: bool) -> String {
+/// The table of the members. Failed and left members are only counted, unless all are wanted.
+fn as_table(paint: Paint, view: &MembersView, Shows { all, wide, is_filtered }: Shows) -> String {
     let shown = view.members.iter().filter(|member| all || member.state.is_member());
     let shown: Vec<&MemberView> = shown.collect();
     let columns: Vec<&Column> = COLUMNS.iter().filter(|column| wide || column.is_shown(&shown)).collect();
     let headings: Vec<&str> = columns.iter().map(|column| column.heading).collect();
     let row = |member: &&MemberView| columns.iter().map(|column| (column.cell)(member, view)).collect();
     let rows: Vec<Vec<Cell>> = shown.iter().map(row).collect();
-    let count = view.members.iter().filter(|member| member.state.is_member()).count();
-    let members = if count == 1 { "member" } else { "members" };
-    let head = format!("{count} {members} of cluster {}, as {} sees it", view.head.cluster, view.head.node);
+    let (cluster, node) = (&view.head.cluster, &view.head.node);
+    let head = if is_filtered {
+        let count = view.members.len();
+        let match_the_filters =
+            if count == 1 { "node matches the filters" } else { "nodes match the filters" };
+        format!("{count} {match_the_filters} in cluster {cluster}, as {node} sees it")
+    } else {
+        let count = view.members.iter().filter(|member| member.state.is_member()).count();
+        let members = if count == 1 { "member" } else { "members" };
+        format!("{count} {members} of cluster {cluster}, as {node} sees it")
+    };
     let head = paint.tone(Tone::Strong, &head);
     let partition = partition_line(view.head.partition);
     let partition = partition.map(|text| format!("{}\n", paint.tone(Tone::Bad, &text)));
@@ -270,13 +294,21 @@ a     10.0.0.1:7946  alive    17           -    role=db zone=1
 bb    10.0.0.1:7946  suspect  17           9.3
 ";
         let hidden = "\nnot shown: 2 failed, 1 left (--all shows them)\n";
-        assert_eq!(as_table(Paint::off(), &view, false, false), format!("{live}{hidden}"));
+        let filtered = as_table(Paint::off(), &view, Shows { all: true, is_filtered: true, wide: false });
+        assert!(
+            filtered.starts_with("5 nodes match the filters in cluster prod, as a sees it\n"),
+            "{filtered}"
+        );
+        assert_eq!(as_table(Paint::off(), &view, Shows::default()), format!("{live}{hidden}"));
         let others = "\
 c     10.0.0.1:7946  failed   17           -
 d     10.0.0.1:7946  left     17           -
 e     10.0.0.1:7946  failed   17           -
 ";
-        assert_eq!(as_table(Paint::off(), &view, true, false), format!("{live}{others}"));
+        assert_eq!(
+            as_table(Paint::off(), &view, Shows { all: true, ..Shows::default() }),
+            format!("{live}{others}")
+        );
     }
 
     #[test]
@@ -287,7 +319,7 @@ e     10.0.0.1:7946  failed   17           -
         let mut suspect = member("c", NodeState::Suspect, None, &[]);
         suspect.suspicion = Some(SuspicionView { silent_ms: None, suspect_ms: Some(900), held: None });
         let view = view(vec![member("a", NodeState::Alive, None, &[]), silent, suspect]);
-        let table = as_table(Paint::off(), &view, false, false);
+        let table = as_table(Paint::off(), &view, Shows::default());
         let rows: Vec<&str> = table.lines().skip(3).collect();
         let expected = [
             "name  address        state    incarnation  phi    suspicion                                                                   tags",
@@ -314,14 +346,14 @@ a     10.0.0.1:7946  alive  passing                   17           -    db:5432 
 bb    10.0.0.1:7946  alive  maintenance (new kernel)  17           -    -                          role=db
 c     10.0.0.1:7946  alive  warning                   17           -    files
 ";
-        let table = as_table(Paint::off(), &view, false, false);
+        let table = as_table(Paint::off(), &view, Shows::default());
         assert!(table.contains(expected), "{table}");
 
         // A column that only a hidden member needs is not shown.
         view.members.iter_mut().for_each(|member| member.health = Health::Passing);
         view.members[3].health = Health::Critical;
-        assert!(!as_table(Paint::off(), &view, false, false).contains("health"));
-        assert!(as_table(Paint::off(), &view, true, false).contains("health"));
+        assert!(!as_table(Paint::off(), &view, Shows::default()).contains("health"));
+        assert!(as_table(Paint::off(), &view, Shows { all: true, ..Shows::default() }).contains("health"));
     }
 
     #[test]
@@ -331,8 +363,7 @@ c     10.0.0.1:7946  alive  warning                   17           -    files
         let table = as_table(
             Paint::off(),
             &view(vec![member("a", NodeState::Alive, None, &[]), with_rtt]),
-            false,
-            true,
+            Shows { wide: true, ..Shows::default() },
         );
         let rows: Vec<&str> = table.lines().skip(3).collect();
         assert_eq!(

@@ -87,7 +87,10 @@ fn details(name: &str, data: &Value, wide: bool) -> String {
             let mut words = Vec::new();
             if !member.is_null() {
                 words.push(format!("{} at {}", text(&member["name"]), text(&member["addr"])));
-                words.push(format!("health={}", text(&member["health"])));
+                // A failed member stated its health while it lived.
+                if member["state"] == "alive" || member["health"] != "passing" {
+                    words.push(format!("health={}", text(&member["health"])));
+                }
                 if wide {
                     words.push(format!("incarnation={} tags={}", member["incarnation"], member["tags"]));
                 }
@@ -123,10 +126,13 @@ mod tests {
 
     #[test]
     fn each_event_is_one_line() {
-        let member = json!({ "name": "b", "addr": "10.0.0.2:1", "health": "passing" });
+        let mut member = json!({ "name": "b", "addr": "10.0.0.2:1", "state": "failed", "health": "passing" });
         let why = json!({ "reason": "silent for 5.0 s", "accusers": ["a"] });
         let failed = line("node_failed", &json!({ "kind": "node_failed", "member": member, "why": why }));
-        assert_eq!(failed, "node_failed            b at 10.0.0.2:1  health=passing  silent for 5.0 s\n");
+        assert_eq!(failed, "node_failed            b at 10.0.0.2:1  silent for 5.0 s\n");
+        member["state"] = "alive".into();
+        let updated = line("node_updated", &json!({ "kind": "node_updated", "member": member }));
+        assert_eq!(updated, "node_updated           b at 10.0.0.2:1  health=passing\n");
         let sent = line(
             "user_event",
             &json!({ "kind": "user_event", "from": "a", "name": "deploy", "payload": "x\ny" }),

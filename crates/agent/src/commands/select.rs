@@ -27,6 +27,14 @@ pub(crate) fn run(args: &SelectArgs) -> Result<(), Failure> {
     };
     let path = query(&format!("/v1/services/{}/select", args.service), &asked)?;
     let choice: ChoiceView = block_on(client.get(&path))?;
+    if choice.panic && matches!(args.output, Output::Table) {
+        // The address alone would not say that its service may be ill. Scripts read standard
+        // output.
+        let service = &args.service;
+        eprintln!(
+            "kinfolk: too few instances of {service} are well, so all count; `kinfolk services {service}` shows them"
+        );
+    }
     print(&match args.output {
         Output::Json | Output::Jsonl => json(&choice)?,
         // The address alone, so that a script can use it.

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ServicesArgs) -> Result<(), Failure> {
                 Output::Json => json(&view)?,
                 Output::Jsonl => json_lines(&view.instances)?,
                 Output::Table => instances(paint, &view, false),
-                Output::Wide => instances(paint, &view, true),
+                Output::Wide => instances(paint.uncut(), &view, true),
             }
         }
     };

@@ -13,7 +13,7 @@ pub(crate) fn run(args: &StatsArgs) -> Result<(), Failure> {
     print(&match args.output {
         Output::Json | Output::Jsonl => json(&view)?,
         Output::Table => as_table(Paint::of_stdout(), &view, args.all),
-        Output::Wide => as_table(Paint::of_stdout(), &view, true),
+        Output::Wide => as_table(Paint::of_stdout().uncut(), &view, true),
     })
 }
 

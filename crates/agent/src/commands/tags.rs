@@ -30,7 +30,8 @@ fn list(args: &ListTagsArgs) -> Result<(), Failure> {
     let view: TagsView = block_on(client.get(PATH))?;
     print(&match args.output {
         Output::Json | Output::Jsonl => json(&view)?,
-        Output::Table | Output::Wide => as_table(Paint::of_stdout(), &view),
+        Output::Table => as_table(Paint::of_stdout(), &view),
+        Output::Wide => as_table(Paint::of_stdout().uncut(), &view),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The agent's configuration: settings from flags, environment and file, merged into the
 //! configuration of a member.
 
+mod changes;
 mod file;
 mod form;
 mod http;
@@ -14,8 +15,10 @@ use std::time::Duration;
 
 use kinfolk::{ClusterConfig, FlapPolicy, NodeAddr, NodeIdentity, SwimConfig, Tags};
 
+pub(crate) use changes::Compared;
 pub(crate) use services::{CheckKind, CheckSetting, CommandLine, ServiceTables};
 pub(crate) use settings::Settings;
+pub(crate) use tags::SourceTags;
 
 use crate::api::{self, TcpConfig};
 use crate::exit::{Failure, Status};
@@ -23,14 +26,14 @@ use crate::identity_files::IdentityFiles;
 use crate::logs::{LogFormat, LogLevel};
 use form::FilePath;
 use settings::ModeSetting;
-use tags::{SourceTags, TagList};
+use tags::TagList;
 
 /// The environment variable with the tags. clap does not read it: tags are merged key by key, so
 /// the variable must not replace those of the flags or of the file.
 const TAGS_VARIABLE: &str = "KINFOLK_TAGS";
 
 /// All settings of an agent, checked as far as that is possible without opening a file or a socket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct AgentConfig {
     pub(crate) cert: PathBuf,
     pub(crate) key: PathBuf,
@@ -44,18 +47,39 @@ pub(crate) struct AgentConfig {
     pub(crate) log_format: LogFormat,
     pub(crate) event_log: Option<PathBuf>,
     pub(crate) services: ServiceTables,
-    tags: Tags,
-    settings: Settings,
+    pub(crate) tags: Tags,
+    /// The settings of all sources, without the tags.
+    pub(crate) settings: Settings,
+    /// The settings of the file alone.
+    pub(crate) in_file: Settings,
+}
+
+/// Where the settings come from. The agent keeps it, so that it can read the file again.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources {
+    file: Option<PathBuf>,
+    flags: Settings,
+}
+
+impl Sources {
+    pub(crate) fn new(file: Option<PathBuf>, flags: Settings) -> Self {
+        Self { file, flags }
+    }
+
+    /// The configuration file, if there is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Reads the file, if there is one, and merges it with the flags and the environment.
+    pub(crate) fn read(&self) -> Result<AgentConfig, Failure> {
+        let file = self.file().map_or_else(|| Ok(Settings::default()), file::read)?;
+        let variable = std::env::var_os(TAGS_VARIABLE).map(|text| text.to_string_lossy().into_owned());
+        AgentConfig::merge(self.flags.clone(), variable.as_deref(), file)
+    }
 }
 
 impl AgentConfig {
-    /// Reads the file, if there is one, and merges it with the flags and the environment.
-    pub(crate) fn read(file: Option<&Path>, flags: Settings) -> Result<Self, Failure> {
-        let file = file.map_or_else(|| Ok(Settings::default()), file::read)?;
-        let variable = std::env::var_os(TAGS_VARIABLE).map(|text| text.to_string_lossy().into_owned());
-        Self::merge(flags, variable.as_deref(), file)
-    }
-
     /// Merges the sources. A flag outranks the variable with the tags, which outranks the file.
     fn merge(flags: Settings, tags: Option<&str>, file: Settings) -> Result<Self, Failure> {
         // A tag is given twice in one source, or is not `key=value`. What to do: correct the source
@@ -66,10 +90,10 @@ impl AgentConfig {
         let tags = of("--tag", flags.tags.clone())?
             .over(of(TAGS_VARIABLE, variable.into_iter().collect())?)
             .over(of("[tags]", file.tags.clone())?);
-        Self::check(flags.over(file), &tags)
+        Self::check(flags.over(file.clone()), &tags, file)
     }
 
-    fn check(settings: Settings, tags: &SourceTags) -> Result<Self, Failure> {
+    fn check(settings: Settings, tags: &SourceTags, in_file: Settings) -> Result<Self, Failure> {
         // A key, a value, or all tags together are too long, or a key is empty. What to do: see
         // the limits in the message.
         let tags = Tags::new(tags.iter())
@@ -92,7 +116,20 @@ impl AgentConfig {
             services: settings.services.clone(),
             tags,
             settings,
+            in_file,
         })
+    }
+
+    /// Whether this setting is in use with another value than the file gives it.
+    pub(crate) fn is_overruled(&self, name: &str) -> bool {
+        let compared = self.in_file.compare(&self.settings);
+        compared.iter().any(|setting| setting.name == name && setting.has_changed)
+    }
+
+    /// The tags of the file alone.
+    pub(crate) fn tags_in_file(&self) -> SourceTags {
+        // A key that the file gives twice was refused when the sources were merged.
+        SourceTags::of(self.in_file.tags.clone()).unwrap_or_default()
     }
 
     /// The files of the node's identity.
@@ -166,6 +203,10 @@ fn required<T>(value: Option<T>, what: &str, name: &str) -> Result<T, Failure> {
         Failure::new(Status::Config, message)
     })
 }
+
+/// The configuration of these flags and this file, for tests.
+#[cfg(test)]
+pub(crate) use tests::test_config;
 
 #[cfg(test)]
 mod tests;

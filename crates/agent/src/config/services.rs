@@ -80,6 +80,12 @@ pub(crate) struct CommandLine {
 }
 
 impl ServiceTables {
+    /// Whether both have the same service of this name, with the same check.
+    pub(crate) fn has_same(&self, other: &Self, name: &ServiceName) -> bool {
+        self.offered.get(name.as_str()) == other.offered.get(name.as_str())
+            && self.checks.get(name) == other.checks.get(name)
+    }
+
     /// Makes relative paths of programs relative to `folder`. A name without `/` stays as it is.
     pub(super) fn relative_to(&mut self, folder: &Path) {
         for check in self.checks.values_mut() {

@@ -19,6 +19,11 @@ fn file(text: &str) -> Settings {
     file::parse(text).unwrap()
 }
 
+/// The configuration of these flags and this text of a file.
+pub(crate) fn test_config(args: &[&str], text: &str) -> Result<AgentConfig, Failure> {
+    AgentConfig::merge(flags(args), None, file(text))
+}
+
 const NEEDED: &str = "cert = 'a'\nkey = 'b'\nca = 'c'\nlisten = '127.0.0.1:1'\n";
 
 fn of_file(text: &str) -> Result<AgentConfig, Failure> {

@@ -10,7 +10,7 @@ use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer, Registry, registry};
+use tracing_subscriber::{EnvFilter, Layer, Registry, registry, reload};
 
 pub(crate) use level::LogLevel;
 pub(crate) use writer::{Flush, Lines, start as start_lines};
@@ -31,14 +31,39 @@ pub(crate) enum LogFormat {
 /// Exports spans to another program.
 pub(crate) type Export = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Sends the log to standard output from now on, and spans to `export`. Dropping the result waits
-/// for the last lines.
-pub(crate) fn start(level: &LogLevel, format: LogFormat, export: Option<Export>) -> Result<Flush, Failure> {
-    // The level has a form that the filter refuses. What to do: give a level, or a list such as
-    // `info,kinfolk_gossip=debug`.
-    let filter = EnvFilter::builder().parse(level.as_str()).map_err(|error| {
-        Failure::new(Status::Config, format_args!("cannot use the log level {level}: {error}"))
-    })?;
+/// Changes the levels of the running log.
+#[derive(Clone)]
+pub(crate) struct Levels(reload::Handle<EnvFilter, Registry>);
+
+/// Levels that the log can use.
+pub(crate) struct Filter(EnvFilter);
+
+impl Filter {
+    pub(crate) fn new(level: &LogLevel) -> Result<Self, Failure> {
+        // The level has a form that the filter refuses. What to do: give a level, or a list such as
+        // `info,kinfolk_gossip=debug`.
+        EnvFilter::builder().parse(level.as_str()).map(Self).map_err(|error| {
+            Failure::new(Status::Config, format_args!("cannot use the log level {level}: {error}"))
+        })
+    }
+}
+
+impl Levels {
+    /// The log uses these levels from now on.
+    pub(crate) fn set(&self, Filter(filter): Filter) {
+        // It fails only if the log has ended, and then no level matters.
+        let _ended = self.0.reload(filter);
+    }
+}
+
+/// Sends the log to standard output from now on, and spans to `export`. Dropping the first result
+/// waits for the last lines.
+pub(crate) fn start(
+    level: &LogLevel,
+    format: LogFormat,
+    export: Option<Export>,
+) -> Result<(Flush, Levels), Failure> {
+    let (filter, levels) = reload::Layer::new(Filter::new(level)?.0);
     // The system refused a thread. What to do: raise the limit of processes for this user
     // (`ulimit -u`).
     let (lines, flush) = start_lines(stdout(), format).map_err(|error| {
@@ -52,7 +77,7 @@ pub(crate) fn start(level: &LogLevel, format: LogFormat, export: Option<Export>)
     };
     // A logger is installed already, which is a defect of Kinfolk. What to do: report it.
     installed
-        .map(|()| flush)
+        .map(|()| (flush, Levels(levels)))
         .map_err(|error| Failure::new(Status::Failed, format_args!("cannot install the logger: {error}")))
 }
 

@@ -9,9 +9,12 @@
 //! ```
 //!
 //! `layer.rs` makes a span of OpenTelemetry from each span of the transport, `ids.rs` gives it its
-//! ids, and `client.rs` sends the spans.
+//! ids, `collector.rs` reads the variables, and `client.rs` sends the spans.
 
 mod client;
+mod collector;
+#[cfg(test)]
+mod export_tests;
 mod ids;
 mod layer;
 #[cfg(test)]
@@ -32,11 +35,9 @@ use tracing_subscriber::filter::filter_fn;
 use crate::exit::{Failure, Status};
 use crate::logs;
 use client::OnRuntime;
+use collector::Collector;
 use ids::DerivedIds;
 use layer::ExchangeLayer;
-
-/// The variables that name the collector. The first one that is set counts.
-const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
 /// How long the agent waits at its end until the last spans are sent.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -49,35 +50,12 @@ pub(crate) struct Tracing {
 impl Tracing {
     /// Starts the export if a variable names a collector. `node` is the name of this member.
     pub(crate) fn start(runtime: &Handle, node: &str) -> Result<Option<Self>, Failure> {
-        let set = ENDPOINTS.into_iter().find_map(|name| Some((name, std::env::var(name).ok()?)));
-        let Some((name, endpoint)) = set.filter(|(_, endpoint)| !endpoint.is_empty()) else {
-            return Ok(None);
-        };
-        if !endpoint.starts_with("http://") {
-            // The export speaks HTTP without TLS only. What to do: give an `http://` address, such
-            // as that of a collector on this host.
-            return Err(Failure::new(
-                Status::Config,
-                format_args!(
-                    "{name} is {endpoint:?}; it must begin with http://, such as http://127.0.0.1:4318; a \
-                     collector on this host can send the spans on with TLS"
-                ),
-            ));
-        }
-        let exporter = SpanExporter::builder()
-            .with_http()
-            .with_protocol(Protocol::HttpBinary)
-            .with_http_client(OnRuntime::new(runtime.clone()))
-            .build();
-        // The address, or another variable of OpenTelemetry, cannot be used. What to do: the error
-        // names it.
-        let exporter = exporter.map_err(|error| {
-            Failure::new(
-                Status::Config,
-                format_args!("cannot export spans to {endpoint:?}, from {name}: {error}"),
-            )
-        })?;
-        Ok(Some(Self::exporting_to(exporter, node)))
+        // A variable of OpenTelemetry for the collector cannot be used. What to do: the message
+        // names it, and says what to give.
+        let collector = Collector::of(|name| std::env::var(name).ok())
+            .map_err(|why| Failure::new(Status::Config, format_args!("cannot export spans: {why}")))?;
+        let Some(collector) = collector else { return Ok(None) };
+        Ok(Some(Self::exporting_to(exporter(collector, runtime)?, node)))
     }
 
     fn exporting_to(exporter: impl Export + 'static, node: &str) -> Self {
@@ -113,4 +91,18 @@ impl Tracing {
             tracing::warn!("the last spans were not exported; check the collector of OpenTelemetry");
         }
     }
+}
+
+/// The exporter of OpenTelemetry to this collector.
+fn exporter(collector: Collector, runtime: &Handle) -> Result<SpanExporter, Failure> {
+    let url = collector.url.to_string();
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(&url)
+        .with_http_client(OnRuntime::new(collector, runtime.clone()))
+        .build();
+    // Another variable of OpenTelemetry cannot be used. What to do: the error names it.
+    exporter
+        .map_err(|error| Failure::new(Status::Config, format_args!("cannot export spans to {url}: {error}")))
 }

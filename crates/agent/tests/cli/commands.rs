@@ -216,13 +216,33 @@ fn stats_leave_out_what_is_zero() {
 }
 
 #[test]
-fn reload_names_what_was_read() {
+fn reload_without_a_file_opens_the_others_again() {
     let cluster = TestCluster::new();
     let _a = cluster.start("a", &[]);
-    assert_eq!(shown(&cluster, "a", &["reload"]), "the agent reloaded identity\n");
+    assert_eq!(shown(&cluster, "a", &["reload"]), "no setting changed\n");
     let log = cluster.text("events");
     let _b = cluster.start("b", &["--event-log", &log]);
-    assert_eq!(shown(&cluster, "b", &["reload"]), "the agent reloaded identity, event_log\n");
+    let said = shown(&cluster, "b", &["reload", "-o", "wide"]);
+    let expected = "opened event_log again\nunchanged: cert, key, ca, listen, socket, log_format, event_log, probe_interval\n\
+                    no setting changed\n";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn agent_that_ends_the_connection_is_told_from_another_program() {
+    for (answer, named) in
+        [("", "check that it still runs"), ("220 mail ready\r\n", "kinfolk agent of this version")]
+    {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _request = std::io::Read::read(&mut stream, &mut [0; 1_024]).unwrap();
+            std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+        });
+        run(&["members", "--url", &url]).must_fail(7, &[named]);
+        serving.join().unwrap();
+    }
 }
 
 #[test]

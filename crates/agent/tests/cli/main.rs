@@ -9,6 +9,7 @@ mod api;
 mod ca;
 mod cluster;
 mod commands;
+mod config_reload;
 mod demo;
 mod field_reports;
 mod http;

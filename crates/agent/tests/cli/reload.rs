@@ -38,10 +38,11 @@ fn sighup_reads_the_files_and_says_what_came_of_it() {
     let cluster = TestCluster::new();
     let a = cluster.start("a", &[]);
     a.signal(Signal::HUP);
-    wait(&a, "the certificate, the key and the authorities have not changed");
+    assert_eq!(wait(&a, "reloaded the configuration and its files")["applied"], "");
     run(&["ca", "renew", &cluster.text("."), "a"]).must_succeed();
     a.signal(Signal::HUP);
     wait(&a, LOADED);
+    assert_eq!(wait(&a, "reloaded the configuration and its files")["applied"], "cert");
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn maintenance_is_announced_until_its_end() {
     begun.must_succeed();
     assert!(begun.stdout.starts_with("b is in maintenance for 10m (new kernel)"), "{}", begun.stdout);
     // The command has ended; the maintenance goes on.
+    assert_eq!(maintenance(&[]).stdout, "b is in maintenance, announced for 10m (new kernel)\n");
     wait_for_change(&a, "health", "maintenance");
     let seen = member(&cluster, "a.sock", "b");
     assert_eq!((&seen["health"], &seen["note"]), (&json!("maintenance"), &json!("new kernel")));
@@ -103,6 +104,7 @@ fn maintenance_is_announced_until_its_end() {
     wait_for_change(&a, "health", "passing");
     assert_eq!(member(&cluster, "a.sock", "b")["health"], "passing");
     assert_eq!(maintenance(&["off"]).stdout, "b was not in maintenance\n");
+    assert_eq!(maintenance(&[]).stdout, "b is not in maintenance\n");
 
     // It ends by itself, too.
     maintenance(&["--for", "1s"]).must_succeed();
@@ -113,8 +115,8 @@ fn maintenance_is_announced_until_its_end() {
 #[test]
 fn wrong_maintenance_is_refused() {
     for (args, said) in [
-        (&[][..], "on|off"),
-        (&["on"], "--for <DURATION>"),
+        (&["on"][..], "--for <DURATION>"),
+        (&["--note", "x"], "--note needs a length"),
         (&["off", "--for", "10m"], "`off` takes no --for"),
         (&["off", "--note", "x"], "`off` takes no --note"),
         (&["--for", "10m", "--end"], "cannot be used with"),

@@ -78,6 +78,11 @@ impl Contacts {
         self.seeds.add(seeds);
     }
 
+    /// Replaces the seeds. It is no join: a member that left still contacts nobody.
+    pub(crate) fn replace_seeds(&mut self, seeds: &[String]) {
+        self.seeds.replace(seeds);
+    }
+
     /// Notes that a join begins. It ends when the returned guard is dropped.
     pub(crate) fn join_begins(contacts: &SharedContacts) -> JoinGuard {
         contacts.lock().seeds.join_begins();

@@ -21,7 +21,7 @@ impl Seeds {
         Self { list: seeds.to_vec(), inherited: true, joins: 0 }
     }
 
-    /// Adds seeds, at least one. The first seeds of an instance replace those of the previous
+    /// Adds seeds. The first seeds of an instance replace those of the previous
     /// instance: an operator who changes the seeds no longer wants the old ones.
     pub(super) fn add(&mut self, seeds: &[String]) {
         if std::mem::take(&mut self.inherited) {
@@ -31,6 +31,13 @@ impl Seeds {
         self.list.extend(seeds.iter().filter(|seed| seed.len() <= SEED_LEN_MAX).cloned());
         let surplus = self.list.len().saturating_sub(SEEDS_MAX);
         self.list.drain(..surplus);
+    }
+
+    /// Replaces all seeds.
+    pub(super) fn replace(&mut self, seeds: &[String]) {
+        self.inherited = false;
+        self.list.clear();
+        self.add(seeds);
     }
 
     /// Notes that a join begins. The join contacts its seeds itself.

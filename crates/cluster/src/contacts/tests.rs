@@ -170,6 +170,21 @@ fn first_seeds_replace_those_of_the_previous_instance() {
 }
 
 #[test]
+fn replaced_seeds_are_the_only_ones() {
+    let seeds = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let previous = Record { seeds: seeds(&["old:1"]), ..blank() };
+    let mut contacts = Contacts::new(id("me"), Some(&previous));
+    contacts.replace_seeds(&seeds(&["a:1", "b:1"]));
+    contacts.replace_seeds(&seeds(&["b:1", "c:1"]));
+    assert_eq!(contacts.seeds.all(), ["b:1", "c:1"]);
+    contacts.replace_seeds(&[]);
+    assert!(contacts.seeds.all().is_empty());
+    contacts.leave();
+    contacts.replace_seeds(&seeds(&["d:1"]));
+    assert!(contacts.has_left(), "only a join brings a member back that left");
+}
+
+#[test]
 fn absent_and_failed_members_are_dropped_first() {
     let name = |n: usize| format!("n{n}");
     let member = |n: usize, state| status(&name(n), u16::try_from(1_000 + n).unwrap(), state);

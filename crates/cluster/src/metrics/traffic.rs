@@ -86,11 +86,26 @@ fn packets(page: &mut Page<'_>, transport: &TransportStats) -> fmt::Result {
         "class",
         classes.map(|(class, sent)| (class, sent.datagrams)),
     )?;
-    page.counter("udp_received_bytes", "UDP payload received on connections.", transport.udp_bytes_received)?;
-    page.counter(
+    let received = &transport.received_for;
+    let classes = [
+        ("probe", received.probe),
+        ("gossip", received.gossip),
+        ("anti_entropy", received.anti_entropy),
+        ("application", received.application),
+        ("handshake", received.handshake),
+        ("other", received.other),
+    ];
+    page.counters(
+        "udp_received_bytes",
+        "UDP payload received on connections, by the purpose of the traffic.",
+        "class",
+        classes.map(|(class, received)| (class, received.bytes)),
+    )?;
+    page.counters(
         "udp_received_datagrams",
-        "UDP datagrams received on connections.",
-        transport.datagrams_received,
+        "UDP datagrams received on connections, by the purpose of the traffic.",
+        "class",
+        classes.map(|(class, received)| (class, received.datagrams)),
     )?;
     page.counter("frames_sent", "Frames sent: requests, answers, and messages.", transport.frames_sent)?;
     page.counter("frames_received", "Frames received.", transport.frames_received)?;

@@ -9,13 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk_core::{Condition, Health, Note};
-use parking_lot::Mutex;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::cluster::Cluster;
 use crate::error::ClusterError;
 use crate::task::BackgroundTask;
+
+/// The least time between two looks at the reports of a program. Each look may cost a statement to
+/// all members, so a program that reports without end must not cause one each time.
+const REPORTS_TAKEN_EVERY: Duration = Duration::from_millis(100);
 
 /// What one check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +54,12 @@ pub struct Check {
     timeout: Duration,
     to_worse: u32,
     to_better: u32,
+    /// The reports that it looks at without waiting for its interval, if it has some.
+    reports: Option<watch::Receiver<Reported>>,
 }
+
+/// The last report of a program, and when it came.
+type Reported = (Instant, CheckOutcome);
 
 impl fmt::Debug for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,6 +82,7 @@ impl Check {
             timeout: Duration::from_secs(2),
             to_worse: 3,
             to_better: 2,
+            reports: None,
         }
     }
 
@@ -89,19 +99,8 @@ impl Check {
     /// A check of a program that reports by itself, through the returned [`Ttl`]. It is critical
     /// when the program has not reported for `ttl`, and from the first missing report on.
     pub fn ttl(ttl: Duration) -> (Self, Ttl) {
-        let reported = Ttl { last: Arc::new(Mutex::new((Instant::now(), CheckOutcome::Passing))) };
-        let last = Arc::clone(&reported.last);
-        let ask = move || {
-            let (at, outcome) = last.lock().clone();
-            let outcome = if at.elapsed() <= ttl {
-                outcome
-            } else {
-                CheckOutcome::Critical(format!("no report for {ttl:?}"))
-            };
-            std::future::ready(outcome)
-        };
-        let check = Self::with(ask).every((ttl / 4).max(Duration::from_millis(10)));
-        (check.changes_after(1, 1), reported)
+        let reported = Ttl { last: Arc::new(watch::Sender::new((Instant::now(), CheckOutcome::Passing))) };
+        (reported.check(ttl), reported)
     }
 
     /// How often it asks. Default 10 s; at least 10 ms.
@@ -134,7 +133,7 @@ impl Check {
 /// The reports of a program, for [`Check::ttl`]. Clones report for the same check.
 #[derive(Debug, Clone)]
 pub struct Ttl {
-    last: Arc<Mutex<(Instant, CheckOutcome)>>,
+    last: Arc<watch::Sender<Reported>>,
 }
 
 impl Ttl {
@@ -143,9 +142,27 @@ impl Ttl {
         self.report(CheckOutcome::Passing);
     }
 
-    /// Reports how the program works.
+    /// Reports how the program works. The check takes the report at once, or within 100 ms of the
+    /// report before it.
     pub fn report(&self, outcome: CheckOutcome) {
-        *self.last.lock() = (Instant::now(), outcome);
+        self.last.send_replace((Instant::now(), outcome));
+    }
+
+    /// Another check of the same reports, with its own `ttl`. The last report counts for it too, so
+    /// a check can be replaced by one with another time, and the program need not report at once.
+    pub fn check(&self, ttl: Duration) -> Check {
+        let (last, reports) = (self.last.subscribe(), self.last.subscribe());
+        let ask = move || {
+            let (at, outcome) = last.borrow().clone();
+            let outcome = if at.elapsed() <= ttl {
+                outcome
+            } else {
+                CheckOutcome::Critical(format!("no report for {ttl:?}"))
+            };
+            std::future::ready(outcome)
+        };
+        let check = Check::with(ask).every((ttl / 4).max(Duration::from_millis(10))).changes_after(1, 1);
+        Check { reports: Some(reports), ..check }
     }
 }
 
@@ -183,16 +200,26 @@ pub struct CheckHandle {
 }
 
 impl CheckHandle {
-    /// Stops the check. The condition stays as it is.
+    /// Stops the check. The condition stays as it is. An outcome that it has just found may still
+    /// change the condition.
     pub fn stop(&self) {
         self.task.signal_stop();
+    }
+
+    /// Stops the check, and waits for its end. Afterwards it changes the condition no more, so
+    /// another check may take its place.
+    ///
+    /// # Cancel safety
+    /// The check is stopped even if the future is dropped.
+    pub async fn stopped(&self) {
+        self.task.stop().await;
     }
 }
 
 impl Cluster {
     /// Runs a check whose outcomes set the condition of a service that this member offers. The
-    /// service counts as passing until the check changes that. While this member does not offer the
-    /// service, outcomes change nothing.
+    /// service keeps the health that it has until the check changes that; a new offer is passing.
+    /// While this member does not offer the service, outcomes change nothing.
     ///
     /// # Errors
     /// [`ClusterError::Name`] if the name is not a DNS label.
@@ -217,15 +244,22 @@ impl Cluster {
         self.run_check(None, check)
     }
 
-    fn run_check(&self, service: Option<String>, check: Check) -> CheckHandle {
+    fn run_check(&self, service: Option<String>, mut check: Check) -> CheckHandle {
+        // A check that replaces another one begins with what that one found. It would otherwise
+        // take a critical service for a passing one, and never call it passing again.
+        let begun = service.as_ref().map_or(Health::Passing, |name| self.checked_health(name));
         let cluster = self.weak();
         let task = Arc::new(BackgroundTask::start(async move {
-            let mut streak = Streak { health: Health::Passing, next: None };
+            let mut streak = Streak { health: begun, next: None };
             let mut ticks = interval(check.interval);
             // After a pause one outcome is enough; a burst would count one moment many times.
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
-                ticks.tick().await;
+                let looked = Instant::now();
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = reported(&mut check.reports, looked + REPORTS_TAKEN_EVERY) => {}
+                }
                 let condition = check.outcome().await.condition();
                 if !streak.takes(condition.health(), check.to_worse, check.to_better) {
                     continue;
@@ -245,6 +279,23 @@ impl Cluster {
         self.inner.tasks.add_shared(&task);
         CheckHandle { task }
     }
+
+    /// The health that checks found for a service of this member. A maintenance is no finding.
+    fn checked_health(&self, service: &str) -> Health {
+        let about = self.inner.description.get();
+        let health = about.services.get(service).map(|offered| offered.condition.health());
+        health.filter(|health| *health != Health::Maintenance).unwrap_or(Health::Passing)
+    }
+}
+
+/// Waits for the next report, and until `from`. It never ends without reports.
+async fn reported(reports: &mut Option<watch::Receiver<Reported>>, from: Instant) {
+    let Some(reports) = reports else { return std::future::pending().await };
+    if reports.changed().await.is_err() {
+        // The program that reported has dropped its handle; only the interval is left.
+        return std::future::pending().await;
+    }
+    sleep_until(from).await;
 }
 
 #[cfg(test)]
@@ -278,6 +329,13 @@ mod tests {
         assert_eq!(check.outcome().await, CheckOutcome::Warning("slow".to_owned()));
         ttl.passing();
         assert_eq!(check.outcome().await, CheckOutcome::Passing);
+        // A longer time for the same reports: the last one still counts, and so do later ones.
+        let longer = ttl.check(Duration::from_secs(30));
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(check.outcome().await, CheckOutcome::Critical("no report for 10s".to_owned()));
+        assert_eq!(longer.outcome().await, CheckOutcome::Passing);
+        ttl.report(CheckOutcome::Warning("slow".to_owned()));
+        assert_eq!(longer.outcome().await, CheckOutcome::Warning("slow".to_owned()));
     }
 
     #[tokio::test]

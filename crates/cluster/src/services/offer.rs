@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use kinfolk_core::{About, Condition, NameError, OfferError, Service, ServiceName, Tags, TagsError};
+use kinfolk_core::{
+    About, Condition, NameError, OfferError, Service, ServiceName, Services, Tags, TagsError,
+};
 use tokio::time::sleep;
 
 use crate::cluster::Cluster;
@@ -50,6 +52,37 @@ impl Cluster {
         change: impl FnOnce(&Tags) -> Result<Tags, TagsError>,
     ) -> Result<(), ClusterError> {
         self.describe(|about| Ok(About { tags: change(&about.tags)?, ..about.clone() })).await
+    }
+
+    /// Changes tags and services together, by a function of the present ones. The other members
+    /// learn of all changes with one statement, and never see a part of them. The function runs
+    /// once. Other changes wait until it has returned, so it must be quick and must not call this
+    /// member.
+    ///
+    /// # Errors
+    /// The error of the function, which has changed nothing then; [`ClusterError::Gossip`] if this
+    /// member has left or has shut down.
+    ///
+    /// # Cancel safety
+    /// The change may happen even if the future is dropped.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn move_to(cluster: &kinfolk::Cluster) -> Result<(), kinfolk::ClusterError> {
+    /// cluster.update_with(|tags, services| {
+    ///     Ok((tags.with("generation", "2")?, services.without("old")))
+    /// }).await
+    /// # }
+    /// ```
+    pub async fn update_with(
+        &self,
+        change: impl FnOnce(&Tags, &Services) -> Result<(Tags, Services), ClusterError>,
+    ) -> Result<(), ClusterError> {
+        self.describe(|about| {
+            let (tags, services) = change(&about.tags, &about.services)?;
+            Ok(About { tags, services, ..about.clone() })
+        })
+        .await
     }
 
     /// Sets one tag.

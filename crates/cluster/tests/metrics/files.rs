@@ -65,6 +65,26 @@ async fn page_of_operations_has_each_metric_and_no_other() {
     assert!(unknown.is_empty(), "in {OPERATIONS} but in no scrape: {unknown:?}");
 }
 
+/// Labels whose values depend on the member, and those of a histogram.
+const FREE_LABELS: [&str; 5] = ["version", "node", "cluster", "member", "le"];
+
+/// The page promises that a label has only the values that its table shows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn page_of_operations_has_each_value_of_a_label() {
+    let (scrape, page) = (example::run(Format::Prometheus).await.unwrap(), read(OPERATIONS));
+    for sample in scrape.lines().filter(|line| !line.starts_with('#')) {
+        let Some((name, rest)) = sample.split_once('{') else { continue };
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{}`", metric(name))));
+        let labels = row.and_then(|row| row.split('|').nth(2)).unwrap_or_default();
+        let pairs = rest.split('}').next().unwrap_or_default().split(',');
+        for (label, value) in pairs.filter_map(|pair| pair.split_once('=')) {
+            let value = value.trim_matches('"');
+            let is_shown = labels.contains(&format!("`{value}`")) || labels.contains("as above");
+            assert!(FREE_LABELS.contains(&label) || is_shown, "{OPERATIONS} lacks the value of {sample}");
+        }
+    }
+}
+
 #[test]
 fn each_alert_is_tested_and_documented() {
     let alerts = alerts_in(&read(ALERTS), "alert:");

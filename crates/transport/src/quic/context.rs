@@ -18,7 +18,7 @@ use super::refusal::Refusals;
 use super::trace::TraceKey;
 use crate::pool::Side;
 use crate::stats::{Counters, add};
-use crate::traffic::Use;
+use crate::traffic::{Count, Use};
 
 /// The progress of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,7 @@ pub(super) struct Facts {
     tls_fault: OnceLock<String>,
     /// The use of the latest request, as a [`Use`]. QUIC's own packets count for it too.
     latest_use: AtomicU8,
+    counters: Arc<Counters>,
     arrivals: Arrivals,
 }
 
@@ -62,6 +63,8 @@ struct Arrivals {
     /// When the first request without a later acknowledgement was sent, in microseconds. Not
     /// valid if it is before `last_ack`.
     first_unanswered: AtomicU64,
+    /// The datagrams that arrived since a use of them was known.
+    collected: Count,
 }
 
 impl Arrivals {
@@ -71,7 +74,7 @@ impl Arrivals {
 }
 
 impl Facts {
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(counters: &Arc<Counters>) -> Arc<Self> {
         Arc::new(Self {
             status: watch::Sender::new(Status::Handshaking),
             certificate: OnceLock::new(),
@@ -80,11 +83,13 @@ impl Facts {
             tls_fault: OnceLock::new(),
             latest_use: AtomicU8::new(Use::Handshake as u8),
             closed: AtomicBool::new(false),
+            counters: Arc::clone(counters),
             arrivals: Arrivals {
                 rtt: AtomicU64::new(0),
                 begun: Instant::now(),
                 last_ack: AtomicU64::new(0),
                 first_unanswered: AtomicU64::new(0),
+                collected: Count::default(),
             },
         })
     }
@@ -137,9 +142,26 @@ impl Facts {
         }
     }
 
-    /// Counts the bytes that are sent from now on for this use.
+    /// Counts the bytes that are sent from now on for this use. What arrived until now belongs to
+    /// the use before.
     pub(super) fn used_for(&self, of: Use) {
+        let before = self.latest_use.swap(of as u8, Relaxed);
+        self.count_received(Use::of_byte(before));
+    }
+
+    /// A request or an answer for this use is complete. What arrived until now belongs to it.
+    pub(super) fn received_for(&self, of: Use) {
+        self.count_received(of);
         self.latest_use.store(of as u8, Relaxed);
+    }
+
+    fn latest_use(&self) -> Use {
+        Use::of_byte(self.latest_use.load(Relaxed))
+    }
+
+    /// Counts all datagrams that were collected for this use.
+    fn count_received(&self, of: Use) {
+        self.counters.received_for.of(of).take_from(&self.arrivals.collected);
     }
 
     /// Whether the peer has acknowledged a packet since `then`.
@@ -190,7 +212,7 @@ impl Subscriber for Events {
     fn create_connection_context(&mut self, _: &ConnectionMeta, info: &ConnectionInfo<'_>) -> Context {
         // The dialler passes the facts of its own dial; an inbound connection gets new ones.
         let brought = info.application.and_then(|any| any.downcast_ref::<Arc<Facts>>());
-        let facts = brought.map_or_else(Facts::new, Arc::clone);
+        let facts = brought.map_or_else(|| Facts::new(&self.counters), Arc::clone);
         let begun = (self.side == Side::Remote).then(Instant::now);
         Context { facts, begun, acknowledged: 0, counted: CountedConnection::new(&self.sources) }
     }
@@ -252,6 +274,9 @@ impl Subscriber for Events {
                 }
                 first
             });
+            if first {
+                cx.facts.count_received(Use::Handshake);
+            }
             add(&self.counters.handshakes, u64::from(first));
             if let Some(begun) = cx.begun.take() {
                 self.handshakes.done(begun);
@@ -266,6 +291,7 @@ impl Subscriber for Events {
         event: &events::ConnectionClosed,
     ) {
         cx.facts.closed.store(true, Relaxed);
+        cx.facts.count_received(cx.facts.latest_use());
         let before = cx.facts.status.send_replace(Status::Closed(event.error));
         cx.counted.uncount();
         if before == Status::Handshaking && cx.facts.tls_fault().is_none() {
@@ -304,17 +330,24 @@ impl Subscriber for Events {
         let bytes = u64::from(event.len);
         add(&self.counters.udp.datagrams_sent, 1);
         add(&self.counters.udp.bytes_sent, bytes);
-        self.counters.sent_for.of(Use::of_byte(cx.facts.latest_use.load(Relaxed))).add(bytes);
+        self.counters.sent_for.of(cx.facts.latest_use()).add(bytes);
     }
 
     fn on_datagram_received(
         &mut self,
-        _: &mut Context,
+        cx: &mut Context,
         _: &ConnectionMeta,
         event: &events::DatagramReceived,
     ) {
+        let bytes = u64::from(event.len);
         add(&self.counters.udp.datagrams_received, 1);
-        add(&self.counters.udp.bytes_received, u64::from(event.len));
+        add(&self.counters.udp.bytes_received, bytes);
+        // A connection for streams of applications has no other use, and no request that ends.
+        if cx.facts.latest_use() == Use::Application {
+            self.counters.received_for.of(Use::Application).add(bytes);
+        } else {
+            cx.facts.arrivals.collected.add(bytes);
+        }
     }
 }
 

@@ -56,7 +56,7 @@ impl Dialer {
             Some(node) => lanes::server_name(lane, &PeerName::new(node.clone(), cluster.clone())),
             None => cluster_name(cluster),
         };
-        let facts = Facts::new();
+        let facts = Facts::new(&self.hub.counters);
         let connection = self.connection(addr, server_name, &facts).await?;
         self.hub.admit(connection, facts, Side::Local, lane, id, expected)
     }

@@ -211,6 +211,13 @@ async fn both_sides_count_bytes_by_traffic() {
         assert_eq!(stats.sent_for.gossip.datagrams + stats.sent_for.anti_entropy.datagrams, 0);
     }
     assert!(pair.a.stats().sent_for.port_check.datagrams > 0);
+    for stats in [pair.a.stats(), pair.b.stats()] {
+        let received = stats.received_for;
+        assert!(received.handshake.bytes > 1_200 && received.probe.bytes > 0, "{received:?}");
+        assert_eq!(received.gossip.datagrams + received.anti_entropy.datagrams, 0);
+        let all = [received.handshake, received.probe, received.other].map(|class| class.bytes);
+        assert!(all.iter().sum::<u64>() <= stats.udp_bytes_received, "each datagram counts once");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

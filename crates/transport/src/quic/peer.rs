@@ -164,7 +164,9 @@ impl PeerConnection {
         let reply_bytes_max = request.frame_bytes_max;
         if let Some(guard) = self.0.kept.try_take(request.body.len()) {
             let (frame, key) = (request.frame(StreamKind::Kept)?, self.0.facts.trace_key());
-            return guard.exchange(&mut handle, key, frame, reply_bytes_max).await;
+            let reply = guard.exchange(&mut handle, key, frame, reply_bytes_max).await?;
+            self.received_for(request.traffic);
+            return Ok(reply);
         }
         let frame = request.frame(StreamKind::Request)?;
         let (mut receive, mut send) = handle.open_bidirectional_stream().await?.split();
@@ -177,6 +179,7 @@ impl PeerConnection {
         // first, and report a failed send only after it.
         let reply = read_frame(&mut receive, FrameReader::new(reply_bytes_max), &Bytes::new()).await?;
         sent?;
+        self.received_for(request.traffic);
         Ok(reply)
     }
 
@@ -202,9 +205,15 @@ impl PeerConnection {
         Arc::clone(&self.0.inbound_app_streams).try_acquire_owned().ok()
     }
 
-    /// Counts the bytes of the answer for the traffic of the peer's request.
-    pub(super) fn used_for(&self, traffic: Traffic) {
-        self.0.facts.used_for(traffic.into());
+    /// A request of the peer, or an answer of it, is complete. Counts what arrived for its traffic,
+    /// and what this node sends next too: its answer to a request.
+    pub(super) fn received_for(&self, traffic: Traffic) {
+        self.0.facts.received_for(traffic.into());
+    }
+
+    /// The peer has opened an application stream. Counts all bytes in both directions for it.
+    pub(super) fn accepts_application(&self) {
+        self.0.facts.received_for(Use::Application);
     }
 
     /// Records the id that both ends give to request `number` of a stream.

@@ -198,7 +198,7 @@ impl InboundStream {
             self.conn.record_trace(&span, self.receive.id(), number);
             responder.set_span(span);
         }
-        self.conn.used_for(traffic);
+        self.conn.received_for(traffic);
         let counters = &self.hub.counters;
         counters.frame_received(body.len());
         let (from, certificate) = (self.conn.peer().clone(), Arc::clone(self.conn.certificate()));
@@ -215,6 +215,7 @@ impl InboundStream {
     async fn serve_application(mut self, prefix: Bytes) {
         let read = timeout_at(self.until, read_service(&mut self.receive, prefix)).await;
         let Some((service, prefix)) = self.checked(read) else { return };
+        self.conn.accepts_application();
         match StreamPermits::acquire(&self.hub, &self.conn, &service) {
             Ok(permits) => {
                 let send = self.send.expect("an application's stream has two directions");

@@ -47,6 +47,10 @@ async fn stream_uses_its_own_connection_both_ways() {
     drop((ours, theirs));
     until(|| a.pool().stats().in_use == 0 && b.pool().stats().in_use == 0).await;
     assert_eq!((a.stats().streams_opened, b.stats().streams_accepted), (1, 1));
+    for stats in [a.stats(), b.stats()] {
+        let bytes = (stats.sent_for.application.bytes, stats.received_for.application.bytes);
+        assert!(bytes.0 > 0 && bytes.1 > 0, "{bytes:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

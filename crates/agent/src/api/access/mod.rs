@@ -23,14 +23,17 @@ pub(crate) use tokens::Tokens;
 use super::problem::{Code, Problem};
 use super::state::{AppState, add};
 
-/// The rules of the TCP port.
+/// The rules of the TCP port. A reload replaces them, also for the clients that are connected.
 #[derive(Debug)]
-pub(crate) struct Rules {
+pub(crate) struct Rules(RwLock<Arc<Allowed>>);
+
+/// Who may use the TCP port.
+#[derive(Debug)]
+pub(crate) struct Allowed {
     pub(crate) hosts: Hosts,
     /// The role of a client without a token and without a certificate. `None`: it needs one.
     pub(crate) anonymous: Option<Role>,
-    /// Replaced when the file is read again.
-    tokens: RwLock<Arc<Tokens>>,
+    pub(crate) tokens: Tokens,
 }
 
 /// How a client is connected. Each request carries it.
@@ -56,22 +59,29 @@ impl Client {
 }
 
 impl Rules {
-    pub(crate) fn new(hosts: Hosts, anonymous: Option<Role>, tokens: Tokens) -> Self {
-        Self { hosts, anonymous, tokens: RwLock::new(Arc::new(tokens)) }
+    pub(crate) fn new(allowed: Allowed) -> Self {
+        Self(RwLock::new(Arc::new(allowed)))
     }
 
-    /// Replaces the tokens.
-    pub(crate) fn set_tokens(&self, tokens: Tokens) {
-        *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tokens);
+    /// Replaces the rules. Returns whether the tokens are others than before.
+    pub(crate) fn replace(&self, allowed: Allowed) -> bool {
+        let allowed = Arc::new(allowed);
+        let before = std::mem::replace(
+            &mut *self.0.write().unwrap_or_else(PoisonError::into_inner),
+            Arc::clone(&allowed),
+        );
+        before.tokens != allowed.tokens
     }
 
-    fn tokens(&self) -> Arc<Tokens> {
-        Arc::clone(&self.tokens.read().unwrap_or_else(PoisonError::into_inner))
+    fn now(&self) -> Arc<Allowed> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
 
+impl Allowed {
     /// The role of a client.
     fn role(&self, headers: &HeaderMap, certificate: Option<&CertificateDer<'_>>) -> Result<Role, Problem> {
-        let tokens = self.tokens();
+        let tokens = &self.tokens;
         if let Some(given) = headers.get(AUTHORIZATION) {
             // A wrong token is refused also where none is needed: the client relies on its role.
             let text = given.to_str().unwrap_or_default();
@@ -83,7 +93,7 @@ impl Rules {
                 Problem::new(Code::Unauthenticated, detail)
             });
         }
-        if let Some(role) = certificate.and_then(|certificate| role_of_certificate(&tokens, certificate)) {
+        if let Some(role) = certificate.and_then(|certificate| role_of_certificate(tokens, certificate)) {
             return Ok(role);
         }
         self.anonymous.ok_or_else(|| {
@@ -110,7 +120,8 @@ pub(super) async fn check_site(State(state): State<AppState>, request: Request, 
     let checked = match client(&request) {
         Client::Socket => site::check_origin(headers),
         Client::Tcp { rules, .. } => {
-            site::check_host(&rules.hosts, request.uri(), headers).and_then(|()| site::check_origin(headers))
+            let checked = site::check_host(&rules.now().hosts, request.uri(), headers);
+            checked.and_then(|()| site::check_origin(headers))
         }
     };
     match checked {
@@ -124,7 +135,7 @@ pub(super) async fn require(state: &AppState, role: Role, request: Request, next
     let client = client(&request);
     let found = match &client {
         Client::Socket => Ok(Role::Admin),
-        Client::Tcp { rules, certificate } => rules.role(request.headers(), certificate.as_ref()),
+        Client::Tcp { rules, certificate } => rules.now().role(request.headers(), certificate.as_ref()),
     };
     match found {
         Ok(found) if found >= role => {

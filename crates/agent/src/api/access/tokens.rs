@@ -23,7 +23,7 @@ const TOKEN_LEN_MIN: usize = 16;
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// The tokens and client names of a file. It has only the hashes of the tokens.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tokens {
     tokens: Vec<([u8; 32], Role)>,
     names: Vec<(ServerName<'static>, Role)>,

@@ -1,24 +1,25 @@
-//! `/v1/reload`: reads files again.
+//! `/v1/reload`: reads the configuration file and the other files again.
 
 use axum::extract::State;
 
 use crate::api::extract::ApiJson;
-use crate::api::problem::{Code, Problem};
+use crate::api::problem::Problem;
 use crate::api::state::AppState;
 use crate::api::views::ReloadedView;
 
-/// Read files again
+/// Read the files again
 ///
-/// Opens the event log again, and reads the tokens and the certificate of the TCP port again, as
-/// SIGHUP does.
+/// Reads the configuration file, the certificates, and the tokens, and applies what changed: tags,
+/// services with their checks, seeds, the log level, and the settings of the TCP port except for
+/// its address. Opens the event log again. SIGHUP does the same. A file that cannot be used changes
+/// nothing at all.
 #[utoipa::path(
     post, path = "/v1/reload", operation_id = "reload", tag = "agent",
     responses(
-        (status = 200, description = "The files were read", body = ReloadedView),
-        (status = 409, description = "A file cannot be read; its settings stay as they are", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "What was applied, what did not change, and what needs a restart", body = ReloadedView),
+        (status = 409, description = "A file cannot be used, or this member has left; everything is as before", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(in crate::api) async fn reload(State(state): State<AppState>) -> Result<ApiJson<ReloadedView>, Problem> {
-    let reloaded = state.reload.run().map_err(|why| Problem::new(Code::Conflict, why))?;
-    Ok(ApiJson(ReloadedView { reloaded }))
+    state.reload.run().await.map(ApiJson)
 }

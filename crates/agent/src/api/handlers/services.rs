@@ -74,7 +74,7 @@ pub(in crate::api) async fn report(
     PathText(name): PathText,
     ApiJson(Report { health, note }): ApiJson<Report>,
 ) -> Result<StatusCode, Problem> {
-    let ttl = state.ttls.get(name.as_str()).ok_or_else(|| {
+    let ttl = state.reports.of(&name).ok_or_else(|| {
         let detail = format!(
             "this agent has no service {name:?} whose check waits for reports; give it `check = {{ ttl = \"30s\" }}` in \
              the configuration"

@@ -1,6 +1,7 @@
 //! `/v1/tags`: the tags of the agent's own member.
 //!
-//! A change lasts until the agent starts again: then the tags of its configuration apply.
+//! A change lasts until the agent starts again: then the tags of its configuration apply. A reload
+//! keeps it, unless the file changed the same tag.
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -140,10 +140,18 @@ pub(crate) struct SentEventView {
     pub(crate) members: usize,
 }
 
-/// What a reload has read again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// What came of a reload. Each list has names of the configuration file, such as `log_level`,
+/// `tags.role`, or `services.db`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ReloadedView {
-    /// The settings whose files were opened or read again, by their names in the configuration
-    /// file.
-    pub(crate) reloaded: Vec<String>,
+    /// The settings that changed, or whose files did. The agent uses them now.
+    pub(crate) applied: Vec<String>,
+    /// The settings that the agent has, and that did not change.
+    pub(crate) unchanged: Vec<String>,
+    /// The settings that differ from those of the start. They apply at the next start only.
+    pub(crate) restart: Vec<String>,
+    /// The settings that changed in the file, and that a flag or a variable overrules.
+    pub(crate) overruled: Vec<String>,
+    /// The settings whose files were opened again.
+    pub(crate) reopened: Vec<String>,
 }

@@ -1,14 +1,13 @@
-//! Reads the certificate, the key, and the authorities again while the agent runs: on SIGHUP, and
-//! when one of the files has changed.
+//! Reads the certificate, the key, and the authorities again when one of the files has changed. A
+//! [reload](super::reload) reads them too.
 //!
 //! The three files are replaced one after the other, so a change counts only once all have been
 //! the same for one look. Files that do not fit change nothing.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use kinfolk::{Cluster, NodeIdentity};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::identity::warn_of_open_key;
@@ -21,49 +20,42 @@ const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 const TRIED_AGAIN_EVERY: Duration = Duration::from_mins(1);
 
 /// Keeps the identity of `cluster` as the files have it. Returns never.
-///
-/// `hang_up` is notified for SIGHUP.
-pub(super) async fn run(cluster: Cluster, files: IdentityFiles, hang_up: Arc<Notify>) {
+pub(super) async fn run(cluster: Cluster, files: watch::Receiver<IdentityFiles>) {
     let mut watch = Watch::default();
     loop {
-        let asked = tokio::select! {
-            biased;
-            () = hang_up.notified() => true,
-            () = sleep(LOOKED_AT_EVERY) => false,
-        };
-        let (of, now) = (files.clone(), Instant::now());
+        sleep(LOOKED_AT_EVERY).await;
+        let (of, now) = (files.borrow().clone(), Instant::now());
+        let files = of.clone();
         // Files may be on a slow disk, and nothing else of the agent may wait for that.
         let Ok(stamps) = tokio::task::spawn_blocking(move || of.stamps()).await else { continue };
-        if !watch.is_due(now, stamps, asked) {
+        if !watch.is_due(now, stamps) {
             continue;
         }
         let of = files.clone();
         let Ok(read) = tokio::task::spawn_blocking(move || of.read()).await else { continue };
         let loaded = match read {
-            Ok(identity) => load(&cluster, identity, &files, asked).await,
+            Ok(identity) => load(&cluster, identity, &files).await.map(drop),
             Err(failure) => Err(failure.to_string()),
         };
-        watch.tried(now, loaded.as_ref().err(), asked);
+        watch.tried(now, loaded.err());
     }
 }
 
-/// Uses this identity, if it is another one than before.
-async fn load(
+/// Uses this identity, if it is another one than before. Returns the settings whose files changed.
+pub(super) async fn load(
     cluster: &Cluster,
     identity: NodeIdentity,
     files: &IdentityFiles,
-    asked: bool,
-) -> Result<(), String> {
+) -> Result<Vec<&'static str>, String> {
     let (before, after) = (cluster.identity(), identity.certificate());
-    let is_same = before.certificate().der() == after.der()
-        && before.authorities().trust() == identity.authorities().trust();
-    if is_same {
-        if asked {
-            // The files are the same as before. What to do: nothing; if they should be new ones,
-            // check the paths.
-            tracing::info!("the certificate, the key and the authorities have not changed");
-        }
-        return Ok(());
+    let is_same = [
+        ("cert", before.certificate().der() == after.der()),
+        ("ca", before.authorities().trust() == identity.authorities().trust()),
+    ];
+    let changed: Vec<_> =
+        is_same.into_iter().filter_map(|(name, is_same)| (!is_same).then_some(name)).collect();
+    if changed.is_empty() {
+        return Ok(changed);
     }
     let (authorities, expires_unix_secs) =
         (identity.authorities().trust().len(), identity.expires_unix_secs());
@@ -75,7 +67,7 @@ async fn load(
         certificate = %after.fingerprint(), expires_unix_secs, authorities,
         "loaded the certificate, the key and the authorities again"
     );
-    Ok(())
+    Ok(changed)
 }
 
 /// Decides when the files are read. Pure: the stamps of the files in, yes or no out.
@@ -90,24 +82,23 @@ struct Watch {
 }
 
 impl Watch {
-    /// Whether the files must be read now. `asked`: an operator asks for it.
-    fn is_due(&mut self, now: Instant, stamps: [Stamp; 3], asked: bool) -> bool {
+    /// Whether the files must be read now.
+    fn is_due(&mut self, now: Instant, stamps: [Stamp; 3]) -> bool {
         let is_stable = self.seen.replace(stamps) == Some(stamps);
         let is_new = self.read != Some(stamps);
         let again = self.failed.as_ref().is_some_and(|(at, _)| now.duration_since(*at) >= TRIED_AGAIN_EVERY);
-        let due = asked || is_stable && (is_new || again);
+        let due = is_stable && (is_new || again);
         if due {
             self.read = Some(stamps);
         }
         due
     }
 
-    /// The files were read. Logs the reason if they do not fit: once for each, and for each request
-    /// of an operator.
-    fn tried(&mut self, now: Instant, error: Option<&String>, asked: bool) {
+    /// The files were read. Logs each reason once, if they do not fit.
+    fn tried(&mut self, now: Instant, error: Option<String>) {
         let before = self.failed.take();
         let Some(error) = error else { return };
-        if asked || before.is_none_or(|(_, before)| before != *error) {
+        if before.is_none_or(|(_, before)| before != error) {
             // A file is half written, does not fit the others, has expired, or is that of another
             // member or cluster. Nothing has changed: the agent goes on with what it had. What to
             // do: follow the cause, and replace the file; the agent reads it again by itself.
@@ -116,7 +107,7 @@ impl Watch {
                 "cannot use the changed certificate files; the former ones stay in use"
             );
         }
-        self.failed = Some((now, error.clone()));
+        self.failed = Some((now, error));
     }
 }
 
@@ -133,31 +124,24 @@ mod tests {
     #[test]
     fn change_counts_once_it_is_stable() {
         let (mut watch, now) = (Watch::default(), Instant::now());
-        assert!(!watch.is_due(now, stamps(1), false), "it may still change");
-        assert!(watch.is_due(now, stamps(1), false));
-        assert!(!watch.is_due(now, stamps(1), false), "it was read");
+        assert!(!watch.is_due(now, stamps(1)), "it may still change");
+        assert!(watch.is_due(now, stamps(1)));
+        assert!(!watch.is_due(now, stamps(1)), "it was read");
         for number in 2..5 {
-            assert!(!watch.is_due(now, stamps(number), false), "it changes at each look");
+            assert!(!watch.is_due(now, stamps(number)), "it changes at each look");
         }
-        assert!(watch.is_due(now, stamps(4), false));
-    }
-
-    #[test]
-    fn operator_does_not_wait_for_a_stable_file() {
-        let (mut watch, now) = (Watch::default(), Instant::now());
-        assert!(watch.is_due(now, stamps(1), true));
-        assert!(watch.is_due(now, stamps(1), true));
-        assert!(!watch.is_due(now, stamps(1), false));
+        assert!(watch.is_due(now, stamps(4)));
     }
 
     #[test]
     fn files_that_did_not_fit_are_tried_again_after_a_minute() {
         let (mut watch, now) = (Watch::default(), Instant::now());
-        assert!(watch.is_due(now, stamps(1), true));
-        watch.tried(now, Some(&"not valid yet".to_owned()), true);
-        assert!(!watch.is_due(now + TRIED_AGAIN_EVERY / 2, stamps(1), false));
-        assert!(watch.is_due(now + TRIED_AGAIN_EVERY, stamps(1), false));
-        watch.tried(now + TRIED_AGAIN_EVERY, None, false);
-        assert!(!watch.is_due(now + TRIED_AGAIN_EVERY * 3, stamps(1), false));
+        assert!(!watch.is_due(now, stamps(1)));
+        assert!(watch.is_due(now, stamps(1)));
+        watch.tried(now, Some("not valid yet".to_owned()));
+        assert!(!watch.is_due(now + TRIED_AGAIN_EVERY / 2, stamps(1)));
+        assert!(watch.is_due(now + TRIED_AGAIN_EVERY, stamps(1)));
+        watch.tried(now + TRIED_AGAIN_EVERY, None);
+        assert!(!watch.is_due(now + TRIED_AGAIN_EVERY * 3, stamps(1)));
     }
 }
