@@ -21,9 +21,13 @@ const ERROR_MIN: f64 = 0.1;
 /// the jitter is as large as the distance.
 const NEAR: f64 = 2_000.0;
 
-/// A pull counts in full up to about this multiple of the median one. Beyond, it falls: a pull of
-/// ten times that counts as a tenth of it (Cauchy's weights).
-const DOUBT: f64 = 3.0;
+/// No peer is trusted more than this multiple of the median trust, so that a peer that claims to be
+/// sure does not outweigh all others where most are not sure yet, or state nothing.
+const TRUST_MAX: f64 = 3.0;
+
+/// From about this multiple of the median pull on, a pull is doubted: it counts the less, the
+/// larger it is.
+const DOUBT: f64 = 5.0;
 /// The smallest median that is doubted against, in microseconds: the jitter of a quiet network.
 const PULL_MIN: f64 = 500.0;
 
@@ -50,6 +54,16 @@ impl Spring {
     pub(crate) fn pull(&self, on: &Point) -> f64 {
         self.round_trip - on.round_trip_to(&self.place)
     }
+
+    /// A peer that is sure of its place counts more (section 3.3).
+    fn trust(&self) -> f64 {
+        1.0 / self.error.max(ERROR_MIN)
+    }
+
+    /// A near peer counts more: the same pull is a larger share of its round trip.
+    fn nearness(&self) -> f64 {
+        1.0 / self.round_trip.max(NEAR).sqrt()
+    }
 }
 
 /// Moves `place` some steps to where the springs agree best. From a peer at the same position it
@@ -62,13 +76,14 @@ pub(crate) fn fit(place: &mut Point, springs: &[Spring], direction: &Vector) {
 
 fn pass(place: &mut Point, springs: &[Spring], direction: &Vector) {
     let usual = median(springs.iter().map(|spring| spring.pull(place).abs())).max(PULL_MIN);
+    let trust_max = TRUST_MAX * median(springs.iter().map(Spring::trust));
     let (mut shift, mut higher, mut weights) = (Vector::default(), 0.0, 0.0);
     for spring in springs {
         let (pull, way) = (spring.pull(place), place.away_from(&spring.place));
-        let weight = weight(spring, pull / (DOUBT * usual));
+        let weight = spring.trust().min(trust_max) * spring.nearness() * fitting(pull / (DOUBT * usual));
         let distance = length(&way);
         let unit = if distance < SAME { *direction } else { way.map(|part| part / distance) };
-        for (shift, unit) in Iterator::zip(shift.iter_mut(), unit) {
+        for (shift, unit) in shift.iter_mut().zip(unit) {
             *shift += weight * pull * unit;
         }
         // The heights take the share of the pull that they have in the estimate (section 5.4).
@@ -85,13 +100,11 @@ fn pass(place: &mut Point, springs: &[Spring], direction: &Vector) {
     place.shrink(GRAVITY);
 }
 
-/// How much a spring counts. A peer that is sure of its place counts more (section 3.3), and so
-/// does a near one: the same pull is a larger share of its round trip. `doubt` is its pull in
-/// multiples of the largest one that counts in full.
-fn weight(spring: &Spring, doubt: f64) -> f64 {
-    let trust = 1.0 / spring.error.max(ERROR_MIN);
-    let nearness = 1.0 / spring.round_trip.max(NEAR).sqrt();
-    trust * nearness / (1.0 + doubt * doubt)
+/// How much a spring counts for its pull, in multiples of the largest one that is not doubted: 1
+/// down to 0. A quarter at 1, and far beyond that so little that the product with the pull falls,
+/// too (the weights of Geman and McClure).
+fn fitting(doubt: f64) -> f64 {
+    1.0 / (1.0 + doubt * doubt).powi(2)
 }
 
 /// The median; of an even number the higher one of the middle. 0 without values.

@@ -9,24 +9,30 @@ use kinfolk_core::{Coordinate, NodeId, Rng};
 use crate::fit::{Spring, fit, median};
 use crate::peers::Peers;
 use crate::point::{Point, Vector, length};
+use crate::publisher::MOVED_MIN;
 
 /// The number of latest estimates whose errors are kept, for the median.
 const ESTIMATES_KEPT: usize = 16;
+
+/// The number of peers that determine a place well. It leaves room for neighbours that change.
+const PEERS_WANTED: usize = 48;
 
 /// Computes this member's coordinate. It is pure: equal seeds and inputs give equal coordinates, on
 /// every machine.
 ///
 /// It keeps the latest round trips to up to 64 peers. Each observation moves the coordinate towards
 /// the place that explains the round trips to all of them best. So the few peers that a member
-/// probes again and again do not outweigh those that it measured once.
+/// measures again and again do not outweigh those that it measured once.
 ///
 /// # What a false coordinate can do
 /// A member signs its coordinate, but nobody can prove that it is true. A peer whose coordinate
 /// does not fit counts the less, the worse it fits compared with the other peers. As long as most
 /// known peers state true coordinates, a false one moves this member by about its usual error,
-/// however far it claims to be. Not defended: a majority of the known peers that lie together; a
-/// peer that delays its answers, which only makes itself seem far; and with one or two peers in
-/// all there is nothing to compare with.
+/// however far away it claims to be.
+///
+/// Not defended: most of the known peers state false coordinates that agree. With fewer than five
+/// known peers there are too few to compare. A peer can delay its answers; then it seems far away,
+/// which changes little but the estimates of its own round trips.
 ///
 /// # Examples
 /// ```
@@ -125,6 +131,18 @@ impl Locator {
         let largest = f64::from(Coordinate::ERROR_MAX) / 1_000.0;
         let error = if self.errors.is_empty() { largest } else { median(self.errors.iter().copied()) };
         self.place.coordinate(error.min(largest))
+    }
+
+    /// Whether this member should measure others than its neighbours, in a group of so many members.
+    /// Then every other observation should be of a random member.
+    ///
+    /// A place has four dimensions and a height. The round trips to eight neighbours fit to many
+    /// places, so that estimates to other members would be wrong without showing it. This is true
+    /// until 48 peers are known, or all. It is false on a network whose round trips are below 2 ms,
+    /// where no coordinate is stated.
+    pub fn lacks_peers(&self, members: usize) -> bool {
+        let wanted = PEERS_WANTED.min(members.saturating_sub(1));
+        self.peers.len() < wanted && self.usual_round_trip() >= MOVED_MIN
     }
 
     /// The median of the known round trips; zero before the first one.

@@ -9,8 +9,8 @@ use kinfolk_core::{Coordinate, NodeId};
 use crate::point::Point;
 use crate::trips::Trips;
 
-/// The number of peers that are kept. A member probes 4 to 7 peers regularly, and talks to others
-/// now and then; 20 distances determine a place well. With more, an observation costs more.
+/// The number of peers that are kept. A member has about 8 neighbours and measures others now and
+/// then. With more peers, each observation would cost more and gain little.
 pub(crate) const PEERS_MAX: usize = 64;
 
 /// The measured peers, at most [`PEERS_MAX`].

@@ -11,7 +11,7 @@ use crate::point::{Point, micros};
 
 /// A movement of less than this, 2 ms, is never stated. A member on a network whose round trips are
 /// shorter never moves so far from the origin, and so it states nothing.
-const MOVED_MIN: Duration = Duration::from_millis(2);
+pub(crate) const MOVED_MIN: Duration = Duration::from_millis(2);
 /// A movement must also be at least this share of the member's usual round trip before the last
 /// statement of a burst, and less while more are left.
 const MOVED_SHARE: f64 = 0.1;
