@@ -102,7 +102,7 @@ fn pass(place: &mut Point, springs: &[Spring], direction: &Vector) {
 
 /// How much a spring counts for its pull, in multiples of the largest one that is not doubted: 1
 /// down to 0. A quarter at 1, and far beyond that so little that the product with the pull falls,
-/// too (the weights of Geman and McClure).
+/// too.
 fn fitting(doubt: f64) -> f64 {
     1.0 / (1.0 + doubt * doubt).powi(2)
 }
