@@ -54,6 +54,8 @@ pub(super) struct Facts {
 struct Arrivals {
     /// The smoothed round trip in microseconds; 0 before the first measurement.
     rtt: AtomicU64,
+    /// The shortest round trip in microseconds since it was last taken; `u64::MAX` without one.
+    shortest: AtomicU64,
     /// The origin of the times below.
     begun: Instant,
     /// When the peer last acknowledged a packet for the first time, in microseconds. The arrival
@@ -82,6 +84,7 @@ impl Facts {
             closed: AtomicBool::new(false),
             arrivals: Arrivals {
                 rtt: AtomicU64::new(0),
+                shortest: AtomicU64::new(u64::MAX),
                 begun: Instant::now(),
                 last_ack: AtomicU64::new(0),
                 first_unanswered: AtomicU64::new(0),
@@ -137,6 +140,14 @@ impl Facts {
         }
     }
 
+    /// The shortest single round trip since the last call; `None` without one.
+    pub(super) fn take_shortest(&self) -> Option<Duration> {
+        match self.arrivals.shortest.swap(u64::MAX, Relaxed) {
+            u64::MAX => None,
+            micros => Some(Duration::from_micros(micros)),
+        }
+    }
+
     /// Counts the bytes that are sent from now on for this use.
     pub(super) fn used_for(&self, of: Use) {
         self.latest_use.store(of as u8, Relaxed);
@@ -172,7 +183,37 @@ pub(super) struct Context {
     begun: Option<Instant>,
     /// The highest packet number of this node that the peer has acknowledged.
     acknowledged: u64,
+    sampled: Sampled,
     counted: CountedConnection,
+}
+
+/// What is needed to find the single round trips of a connection.
+#[derive(Default)]
+struct Sampled {
+    /// The smoothed round trip after the last event. `None` before the first event.
+    smoothed: Option<Duration>,
+    /// Whether the peer acknowledged packets of its own number space since the last event.
+    acknowledged: bool,
+    /// Whether a round trip was found. The first one may contain a part of the handshake.
+    has_first: bool,
+}
+
+impl Sampled {
+    /// The single round trip that an event reports, if it reports one.
+    ///
+    /// QUIC reports the latest one with the delay of the peer's acknowledgement, up to 25 ms, and
+    /// without it only the smoothed one: `smoothed = 7/8 smoothed + 1/8 single` (RFC 9002, section
+    /// 5.3). This solves that for `single`.
+    fn single(&mut self, event: &events::RecoveryMetrics<'_>) -> Option<Duration> {
+        let before = self.smoothed.replace(event.smoothed_rtt)?;
+        if !std::mem::take(&mut self.acknowledged) {
+            return None;
+        }
+        let single = (event.smoothed_rtt * 8).saturating_sub(before * 7);
+        // The bounds hold also where QUIC began again, on a new path for example.
+        let single = single.max(event.min_rtt).min(event.latest_rtt);
+        std::mem::replace(&mut self.has_first, true).then_some(single)
+    }
 }
 
 /// Receives the events of one endpoint.
@@ -192,7 +233,8 @@ impl Subscriber for Events {
         let brought = info.application.and_then(|any| any.downcast_ref::<Arc<Facts>>());
         let facts = brought.map_or_else(Facts::new, Arc::clone);
         let begun = (self.side == Side::Remote).then(Instant::now);
-        Context { facts, begun, acknowledged: 0, counted: CountedConnection::new(&self.sources) }
+        let counted = CountedConnection::new(&self.sources);
+        Context { facts, begun, acknowledged: 0, sampled: Sampled::default(), counted }
     }
 
     fn on_connection_started(
@@ -282,6 +324,10 @@ impl Subscriber for Events {
         let micros = u64::try_from(event.smoothed_rtt.as_micros()).unwrap_or(u64::MAX);
         // At least 1, because 0 means "not measured".
         cx.facts.arrivals.rtt.store(micros.max(1), Relaxed);
+        if let Some(single) = cx.sampled.single(event) {
+            let micros = u64::try_from(single.as_micros()).unwrap_or(u64::MAX);
+            cx.facts.arrivals.shortest.fetch_min(micros, Relaxed);
+        }
     }
 
     fn on_ack_range_received(
@@ -295,6 +341,7 @@ impl Subscriber for Events {
             && *event.ack_range.end() > cx.acknowledged
         {
             cx.acknowledged = *event.ack_range.end();
+            cx.sampled.acknowledged = true;
             let arrivals = &cx.facts.arrivals;
             arrivals.last_ack.store(arrivals.micros(Instant::now()), Relaxed);
         }

@@ -296,6 +296,14 @@ impl Transport {
         self.0.pool.peek(peer)?.rtt()
     }
 
+    /// The shortest single round trip on the connection to a peer since the last call for this
+    /// peer, without the delay of the peer's acknowledgement. `None` without a ready connection, or
+    /// without a new measurement. The first measurement of a connection does not count: it may
+    /// contain a part of the handshake.
+    pub fn take_round_trip(&self, peer: &NodeId) -> Option<Duration> {
+        self.0.pool.peek(peer)?.take_round_trip()
+    }
+
     /// The certificate of a peer's connection. `None` without a ready connection. Never dials.
     pub fn certificate_of(&self, peer: &NodeId) -> Option<Arc<Certificate>> {
         Some(Arc::clone(self.0.pool.peek(peer)?.certificate()))

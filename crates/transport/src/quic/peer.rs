@@ -243,6 +243,11 @@ impl PeerConnection {
             && self.0.inbound_app_streams.available_permits() == config.app_streams_max
     }
 
+    /// The shortest single round trip since the last call; `None` without one.
+    pub(super) fn take_round_trip(&self) -> Option<Duration> {
+        self.0.facts.take_shortest()
+    }
+
     /// Closes the connection with this code, without waiting.
     pub(super) fn close_with(&self, code: CloseCode) {
         self.0.handle.close(code.into());
