@@ -44,6 +44,7 @@ pub(super) const CRATES: &[Crate] = &[
         name: "kinfolk",
         layer: 4,
         normal: &[
+            "kinfolk-coordinates",
             "kinfolk-core",
             "kinfolk-detector",
             "kinfolk-gossip",
