@@ -161,6 +161,20 @@ impl Locator {
         }
     }
 
+    /// Whether this member is part of a network whose round trips are at least `far`: those to two
+    /// known peers are, or that to the only one. Or peers state where they lie, and that is `far`
+    /// from the origin, where this member follows them. A single slow peer on a local network does
+    /// not suffice.
+    pub fn is_far_from_others(&self, far: Duration) -> bool {
+        let far = crate::point::micros(far);
+        let far_peers = self.peers.iter().filter(|(_, peer)| peer.round_trip() >= far).count();
+        let follows = || {
+            let stated = self.peers.iter().any(|(_, peer)| peer.place != Point::ORIGIN);
+            stated && self.place.moved_from(&Point::ORIGIN) >= far
+        };
+        far_peers >= self.peers.len().clamp(1, 2) || follows()
+    }
+
     /// A random unit vector: members that begin at the same place must move apart in different
     /// directions.
     fn direction(&mut self) -> Vector {
