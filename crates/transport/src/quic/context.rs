@@ -54,7 +54,8 @@ pub(super) struct Facts {
 struct Arrivals {
     /// The smoothed round trip in microseconds; 0 before the first measurement.
     rtt: AtomicU64,
-    /// The shortest round trip in microseconds since it was last taken; `u64::MAX` without one.
+    /// The shortest time from a request to its answer in microseconds since it was last taken;
+    /// `u64::MAX` without one.
     shortest: AtomicU64,
     /// The origin of the times below.
     begun: Instant,
@@ -140,7 +141,13 @@ impl Facts {
         }
     }
 
-    /// The shortest single round trip since the last call; `None` without one.
+    /// The answer to a request came after this time.
+    pub(super) fn answered_after(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.arrivals.shortest.fetch_min(micros, Relaxed);
+    }
+
+    /// The shortest time from a request to its answer since the last call; `None` without one.
     pub(super) fn take_shortest(&self) -> Option<Duration> {
         match self.arrivals.shortest.swap(u64::MAX, Relaxed) {
             u64::MAX => None,
@@ -183,37 +190,7 @@ pub(super) struct Context {
     begun: Option<Instant>,
     /// The highest packet number of this node that the peer has acknowledged.
     acknowledged: u64,
-    sampled: Sampled,
     counted: CountedConnection,
-}
-
-/// What is needed to find the single round trips of a connection.
-#[derive(Default)]
-struct Sampled {
-    /// The smoothed round trip after the last event. `None` before the first event.
-    smoothed: Option<Duration>,
-    /// Whether the peer acknowledged packets of its own number space since the last event.
-    acknowledged: bool,
-    /// Whether a round trip was found. The first one may contain a part of the handshake.
-    has_first: bool,
-}
-
-impl Sampled {
-    /// The single round trip that an event reports, if it reports one.
-    ///
-    /// QUIC reports the latest one with the delay of the peer's acknowledgement, up to 25 ms, and
-    /// without it only the smoothed one: `smoothed = 7/8 smoothed + 1/8 single` (RFC 9002, section
-    /// 5.3). This solves that for `single`.
-    fn single(&mut self, event: &events::RecoveryMetrics<'_>) -> Option<Duration> {
-        let before = self.smoothed.replace(event.smoothed_rtt)?;
-        if !std::mem::take(&mut self.acknowledged) {
-            return None;
-        }
-        let single = (event.smoothed_rtt * 8).saturating_sub(before * 7);
-        // The bounds hold also where QUIC began again, on a new path for example.
-        let single = single.max(event.min_rtt).min(event.latest_rtt);
-        std::mem::replace(&mut self.has_first, true).then_some(single)
-    }
 }
 
 /// Receives the events of one endpoint.
@@ -233,8 +210,7 @@ impl Subscriber for Events {
         let brought = info.application.and_then(|any| any.downcast_ref::<Arc<Facts>>());
         let facts = brought.map_or_else(Facts::new, Arc::clone);
         let begun = (self.side == Side::Remote).then(Instant::now);
-        let counted = CountedConnection::new(&self.sources);
-        Context { facts, begun, acknowledged: 0, sampled: Sampled::default(), counted }
+        Context { facts, begun, acknowledged: 0, counted: CountedConnection::new(&self.sources) }
     }
 
     fn on_connection_started(
@@ -324,10 +300,6 @@ impl Subscriber for Events {
         let micros = u64::try_from(event.smoothed_rtt.as_micros()).unwrap_or(u64::MAX);
         // At least 1, because 0 means "not measured".
         cx.facts.arrivals.rtt.store(micros.max(1), Relaxed);
-        if let Some(single) = cx.sampled.single(event) {
-            let micros = u64::try_from(single.as_micros()).unwrap_or(u64::MAX);
-            cx.facts.arrivals.shortest.fetch_min(micros, Relaxed);
-        }
     }
 
     fn on_ack_range_received(
@@ -341,7 +313,6 @@ impl Subscriber for Events {
             && *event.ack_range.end() > cx.acknowledged
         {
             cx.acknowledged = *event.ack_range.end();
-            cx.sampled.acknowledged = true;
             let arrivals = &cx.facts.arrivals;
             arrivals.last_ack.store(arrivals.micros(Instant::now()), Relaxed);
         }

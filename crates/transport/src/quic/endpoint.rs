@@ -296,10 +296,12 @@ impl Transport {
         self.0.pool.peek(peer)?.rtt()
     }
 
-    /// The shortest single round trip on the connection to a peer since the last call for this
-    /// peer, without the delay of the peer's acknowledgement. `None` without a ready connection, or
-    /// without a new measurement. The first measurement of a connection does not count: it may
-    /// contain a part of the handshake.
+    /// The shortest time from a request to its answer on the connection to a peer, since the last
+    /// call for this peer. `None` without a ready connection, or without an answer since then.
+    ///
+    /// [`rtt`](Self::rtt) is no substitute. It remembers the handshake for long. And on the side
+    /// that only answers it contains the delay of acknowledgements, 25 ms: QUIC does not subtract
+    /// that if less than its shortest measurement would remain (RFC 9002, section 5.3).
     pub fn take_round_trip(&self, peer: &NodeId) -> Option<Duration> {
         self.0.pool.peek(peer)?.take_round_trip()
     }
