@@ -1,5 +1,5 @@
-//! What this member says about itself: tags, services, condition, coordinate. Each change starts from the
-//! latest description, so that no change of several tasks is lost.
+//! What this member says about itself: tags, services, condition, coordinate. Each change starts
+//! from the latest description, so that no change of several tasks is lost.
 
 use kinfolk_core::{About, Condition, Coordinate, Health};
 use parking_lot::Mutex;
@@ -46,8 +46,8 @@ impl OwnDescription {
         Ok((latest.about.clone(), latest.revision))
     }
 
-    /// Changes the coordinate. `None` during a maintenance, which changes nothing: the other members
-    /// count its time again with each new description.
+    /// Changes the coordinate. `None` during a maintenance, which changes nothing: the other
+    /// members count its time again with each new description.
     pub(crate) fn move_to(&self, coordinate: Coordinate) -> Option<(About, u64)> {
         let mut latest = self.latest.lock();
         if latest.about.condition.health() == Health::Maintenance {

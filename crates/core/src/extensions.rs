@@ -1,6 +1,6 @@
-//! The fields that descriptions got after the first version: those of this version, and those of later
-//! ones. This version does not interpret the latter, but keeps them and passes them on, so that the
-//! signature still matches at other members.
+//! The fields that descriptions got after the first version: those of this version, and those of
+//! later ones. This version does not interpret the latter, but keeps them and passes them on, so
+//! that the signature still matches at other members.
 
 use std::sync::Arc;
 

@@ -57,7 +57,8 @@ pub struct NodeStatus {
     pub services: Services,
     /// How well the member is, by its own word.
     pub condition: Condition,
-    /// What the description got after the first version: a coordinate, and fields of later versions.
+    /// What the description got after the first version: a coordinate, and fields of later
+    /// versions.
     pub extensions: Extensions,
     /// The incarnation whose statement brought the description; never above `incarnation`.
     pub described_at: Incarnation,

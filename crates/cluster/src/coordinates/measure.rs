@@ -1,6 +1,6 @@
 //! The task that measures: once a second it gives the round trip of one peer to the locator, and
 //! states the coordinate that results when the publisher says so. It sends nothing else: the round
-//! trips are those of the messages that go out anyway.
+//! trips are those of the requests that go out anyway.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use super::turns::Turns;
 use crate::cluster::{Cluster, WeakCluster};
 use crate::task::BackgroundTask;
 
-/// How often a round trip is taken. A member probes four to seven others, each about once a second,
-/// so that each of them has its turn several times a minute.
+/// How often a round trip is taken. A member probes four to seven others, each about once in some
+/// seconds, so that each of them has its turn several times a minute.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Measures and states until the task is stopped, or the application has dropped the member.

@@ -59,12 +59,12 @@ pub enum RoundTripError {
     },
     /// This member has no connection to measure, and one of the two members states no coordinate.
     ///
-    /// What to do: nothing, if all members are near each other: then no member states one. Wait, if
+    /// What to do: nothing, if all round trips are below 10 ms: then no member states one. Wait, if
     /// the member has just started. Otherwise see whether its coordinates are off.
     #[error(
-        "cannot estimate the round trip, because {node} states no coordinate: either all its round trips are short \
-         (then its estimates would say nothing), or it has just started, or its coordinates are off \
-         (`coordinates = false`); ask the agent of one of the two members, which may have a connection to measure"
+        "cannot estimate the round trip, because {node} states no coordinate: either the round trips to its peers are \
+         below 10 ms (then estimates would say nothing), or it started less than a minute ago, or its coordinates are \
+         off (`coordinates = false`); ask the agent of one of the two members, which may have a connection to measure"
     )]
     NoCoordinate {
         /// The member.

@@ -2,15 +2,16 @@
 
 use std::fmt;
 
+use kinfolk_core::Coordinate;
+
 use super::page::Page;
 use crate::coordinates::CoordinateStats;
 
 pub(super) fn write(page: &mut Page<'_>, stats: &CoordinateStats) -> fmt::Result {
-    // Without a measurement there is no error to show.
-    page.gauges(
+    page.gauge(
         "coordinate_error_ratio",
-        "Relative error of this member's own estimates of round trips: at 0.1 they were 10 % off.",
-        stats.current.iter().map(|coordinate| ([], coordinate.error())),
+        "Relative error of this member's own estimates of round trips. 1.5 without a measurement.",
+        stats.current.map_or(f64::from(Coordinate::ERROR_MAX) / 1_000.0, |current| current.error()),
     )?;
     page.counters(
         "coordinate_samples",

@@ -23,8 +23,8 @@ pub const BUCKETS: usize = 256;
 /// The largest payload of a broadcast, in bytes.
 pub const USER_PAYLOAD_MAX: usize = 1_024;
 /// The largest message of any kind, in bytes: a full page, and as its last node a node with the
-/// largest tags (16 KiB), services (4 KiB), a coordinate (23 bytes), and fields of a later version (2 KiB), fit
-/// into it.
+/// largest tags (16 KiB), services (4 KiB), a coordinate (23 bytes), and fields of a later version
+/// (2 KiB), fit into it.
 pub const MESSAGE_BYTES_MAX: usize = 48 * 1024;
 /// A claim of more bytes than this, its proof of about 96 bytes included, is sent without its
 /// description, so that large tags leave room for other updates. The receiver asks for the
