@@ -24,7 +24,7 @@ pub(crate) use connect::ConnectArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use forget::ForgetArgs;
 pub(crate) use inspect::{
-    ExplainArgs, InfoArgs, MonitorArgs, SelectArgs, ServicesArgs, StatsArgs, StrategyArg,
+    ExplainArgs, InfoArgs, MonitorArgs, RttArgs, SelectArgs, ServicesArgs, StatsArgs, StrategyArg,
 };
 pub(crate) use leave::LeaveArgs;
 pub(crate) use maintenance::MaintenanceArgs;
@@ -53,6 +53,7 @@ pub(crate) enum Command {
     Members(MembersArgs),
     Info(InfoArgs),
     Explain(ExplainArgs),
+    Rtt(RttArgs),
     Services(ServicesArgs),
     Select(SelectArgs),
     Monitor(MonitorArgs),
@@ -175,6 +176,7 @@ mod tests {
             ("maintenance", "no member declares this one failed"),
             ("info", "what the agent measures of it"),
             ("explain", "why a verdict waits"),
+            ("rtt", "the line says which"),
             ("services", "by their health"),
             ("select", "while enough others are there"),
             ("monitor", "how many events it has missed"),
