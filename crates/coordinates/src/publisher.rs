@@ -9,8 +9,7 @@ use kinfolk_core::{Coordinate, Instant, Rng};
 use crate::locator::Locator;
 use crate::point::{Point, micros};
 
-/// A movement of less than this, 2 ms, is never stated. A member on a network whose round trips are
-/// shorter never moves so far from the origin, and so it states nothing.
+/// A movement of less than this, 2 ms, is never stated: it is jitter.
 pub(crate) const MOVED_MIN: Duration = Duration::from_millis(2);
 /// A movement must also be at least this share of the member's usual round trip before the last
 /// statement of a burst, and less while more are left.
@@ -43,9 +42,9 @@ const REFILL: Duration = Duration::from_mins(5);
 /// differs from the stated one by more than 2 ms, and by enough for the statements that are left.
 /// The time between two statements is at least 8 s, and 10 ms for each member of the group; it
 /// varies by a quarter at random, because coordinates settle sooner if members do not all move at
-/// once. A member makes at most 16 statements in a row, and then one in
-/// five minutes. The more of the 16 it has used, the further it must have moved: before the last
-/// one, by a tenth of its usual round trip.
+/// once. A member makes at most 16 statements in a row, and then one in five minutes. The more of
+/// the 16 it has used, the further it must have moved: before the last one, by a tenth of its usual
+/// round trip.
 ///
 /// # Examples
 /// ```
