@@ -7,11 +7,12 @@ use crate::{same, shell};
 
 /// The crates that do most of the simulator's work. The workspace's dev profile already optimises
 /// the outside dependencies.
-const OPTIMISED: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-sim"];
+const OPTIMISED: &[&str] =
+    &["kinfolk-coordinates", "kinfolk-core", "kinfolk-detector", "kinfolk-swim", "kinfolk-sim"];
 
 /// The commands of the experiments that the gate runs. Their quick form is quick in debug builds
 /// too, and checks enough to be useful.
-const EXPERIMENTS: &[&str] = &["swim", "hostile"];
+const EXPERIMENTS: &[&str] = &["swim", "hostile", "coordinates"];
 
 /// Runs the smoke test, or compares runs with the recorded checksums.
 ///

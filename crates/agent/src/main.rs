@@ -48,6 +48,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Members(args) => commands::members::run(&args),
         Command::Info(args) => commands::info::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
+        Command::Rtt(args) => commands::rtt::run(&args),
         Command::Services(args) => commands::services::run(&args),
         Command::Select(args) => commands::select::run(&args),
         Command::Monitor(args) => commands::monitor::run(&args),

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, OnceCell, watch};
 use crate::certificate::{self, CertificateStats};
 use crate::config::{ClusterConfig, JoinPolicy, ShutdownLimits};
 use crate::contacts::{Contacts, SharedContacts};
+use crate::coordinates;
 use crate::description::OwnDescription;
 use crate::error::{ClusterError, JoinError};
 use crate::health;
@@ -62,7 +63,9 @@ pub(crate) struct Inner {
     pub rejoin: Option<Rejoin>,
     pub description: OwnDescription,
     pub usages: Usages,
-    /// Checks, planned absences, and the watch over the certificate.
+    /// Written by the task that measures, if it runs.
+    pub coordinates: coordinates::SharedStats,
+    /// Checks, planned absences, coordinates, and the watch over the certificate.
     pub tasks: TaskSet,
     /// The clock by which certificates are valid.
     pub certificate_clock: WallClock,
@@ -195,6 +198,7 @@ impl Cluster {
             let (transport, protocol) = (transport.clone(), protocol.clone());
             tasks.add(revocations::watch(folder, transport, protocol, revocation_came));
         }
+        let seeds = config.coordinates.then(|| [rng.next_u64(), rng.next_u64()]);
         let inner = Inner {
             transport,
             protocol,
@@ -215,11 +219,16 @@ impl Cluster {
             rejoin,
             description: OwnDescription::new(about),
             usages: Usages::default(),
+            coordinates: coordinates::SharedStats::default(),
             tasks,
             certificate_clock,
             shutdown: OnceCell::new(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let member = Self { inner: Arc::new(inner) };
+        if let Some(seeds) = seeds {
+            member.inner.tasks.add(coordinates::start(member.weak(), seeds));
+        }
+        Ok(member)
     }
 
     /// This member, for a task that must not keep it alive.
@@ -411,6 +420,7 @@ impl Cluster {
             self.inner.state_dir.as_ref().map(StateDir::counted).unwrap_or_default();
         ClusterStats {
             certificate: CertificateStats::of(&self.identity(), &self.inner.certificate_clock),
+            coordinates: self.inner.coordinates.get(),
             remembered,
             left,
             contacts,

@@ -41,6 +41,12 @@ pub struct ClusterConfig {
     /// `swim.partition_grace` in the minority. The application can then stop writing. Kinfolk
     /// itself continues. Default false.
     pub read_only_in_minority: bool,
+    /// Whether this member measures where it lies in the network, and states it to all members
+    /// ([`Cluster::coordinate`](crate::Cluster::coordinate)). It costs no traffic but the
+    /// statements: none if all members are near each other, and few otherwise. With `false` this
+    /// member measures and states nothing, and nobody can estimate its round trips; it still
+    /// estimates those between others. Default true.
+    pub coordinates: bool,
     /// How a join tries its seeds.
     pub join: JoinPolicy,
     /// The time limits of the phases of a shutdown.
@@ -76,6 +82,7 @@ impl ClusterConfig {
             pool: PoolConfig::default(),
             stream_timeout: Duration::from_secs(5),
             read_only_in_minority: false,
+            coordinates: true,
             join: JoinPolicy::default(),
             shutdown: ShutdownLimits::default(),
             state_dir: None,

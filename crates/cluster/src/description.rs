@@ -1,7 +1,7 @@
-//! What this member says about itself: tags, services, condition. Each change starts from the
-//! latest description, so that no change of several tasks is lost.
+//! What this member says about itself: tags, services, condition, coordinate. Each change starts
+//! from the latest description, so that no change of several tasks is lost.
 
-use kinfolk_core::{About, Condition};
+use kinfolk_core::{About, Condition, Coordinate, Health};
 use parking_lot::Mutex;
 
 /// The description and its revision. The registry is not its source: the protocol may hold a new
@@ -46,6 +46,18 @@ impl OwnDescription {
         Ok((latest.about.clone(), latest.revision))
     }
 
+    /// Changes the coordinate. `None` during a maintenance, which changes nothing: the other
+    /// members count its time again with each new description.
+    pub(crate) fn move_to(&self, coordinate: Coordinate) -> Option<(About, u64)> {
+        let mut latest = self.latest.lock();
+        if latest.about.condition.health() == Health::Maintenance {
+            return None;
+        }
+        latest.about = latest.about.clone().with_coordinate(Some(coordinate));
+        latest.revision += 1;
+        Some((latest.about.clone(), latest.revision))
+    }
+
     /// States the condition, even if it is the same as before.
     pub(crate) fn state_condition(&self, condition: Condition) -> (About, u64) {
         self.latest.lock().state_condition(condition)
@@ -70,6 +82,8 @@ impl Latest {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use kinfolk_core::{Tags, TagsError};
 
     use super::*;
@@ -90,6 +104,20 @@ mod tests {
         let own = OwnDescription::new(About::default());
         assert_eq!(own.change(|_| Err(TagsError::EmptyKey)), Err(TagsError::EmptyKey));
         assert_eq!(own.change(|about| Ok::<_, TagsError>(about.clone())).unwrap().1, 1);
+    }
+
+    #[test]
+    fn coordinate_waits_for_the_end_of_a_maintenance() {
+        let own = OwnDescription::new(About::default());
+        let at = |micros| Coordinate::new([micros; 4], 100, 200).unwrap();
+        let (about, revision) = own.move_to(at(7)).unwrap();
+        assert_eq!((about.coordinate(), revision), (Some(at(7)), 1));
+        let (about, stated) = own.state_condition(Condition::maintenance(Duration::from_mins(1), "disk"));
+        assert_eq!(about.coordinate(), Some(at(7)), "each change keeps the coordinate");
+        assert_eq!(own.move_to(at(8)), None);
+        assert_eq!((own.get().coordinate(), own.get()), (Some(at(7)), about));
+        own.replace_condition(stated, Condition::Passing).unwrap();
+        assert_eq!(own.move_to(at(8)).unwrap().0.coordinate(), Some(at(8)));
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod certificate;
 mod cluster;
 mod config;
 mod contacts;
+mod coordinates;
 mod description;
 mod error;
 mod health;
@@ -69,6 +70,7 @@ mod task;
 pub use certificate::CertificateStats;
 pub use cluster::Cluster;
 pub use config::{ClusterConfig, JoinPolicy, ShutdownLimits};
+pub use coordinates::{CoordinateStats, RoundTrip, RoundTripError};
 pub use error::{ClusterError, JoinError, OpenError, SeedError, SeedFailure};
 pub use join::JoinReport;
 pub use services::{
@@ -81,8 +83,8 @@ pub use stats::ClusterStats;
 
 pub use kinfolk_core::signed::{Covered, Serial};
 pub use kinfolk_core::{
-    About, Cause, ClusterEvent, ClusterId, Condition, Health, Incarnation, NameError, NodeAddr, NodeId,
-    NodeState, NodeStatus, OfferError, Reason, RegistryCloser, RegistryView, RegistryWriter, Service,
+    About, Cause, ClusterEvent, ClusterId, Condition, Coordinate, Health, Incarnation, NameError, NodeAddr,
+    NodeId, NodeState, NodeStatus, OfferError, Reason, RegistryCloser, RegistryView, RegistryWriter, Service,
     ServiceName, Services, SharedNodeRegistry, Snapshot, Subscription, Tags, TagsError, Weight,
 };
 pub use kinfolk_detector::{

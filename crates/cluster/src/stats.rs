@@ -4,6 +4,7 @@ use kinfolk_gossip::GossipStats;
 use kinfolk_transport::{PoolStats, TransportStats};
 
 use crate::certificate::CertificateStats;
+use crate::coordinates::CoordinateStats;
 
 /// The counters and gauges of a member.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct ClusterStats {
     pub pool: PoolStats,
     /// The certificate of this member, and its end.
     pub certificate: CertificateStats,
+    /// The coordinate of this member, and its measurements.
+    pub coordinates: CoordinateStats,
     /// The number of members whose address this member remembers. Those in the registry are
     /// included.
     pub remembered: usize,

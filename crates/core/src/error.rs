@@ -83,6 +83,36 @@ pub enum OfferError {
     },
 }
 
+/// A part of a [`Coordinate`](crate::Coordinate) that is out of its range.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CoordinateError {
+    /// The position is too far from 0.
+    ///
+    /// What to do: give -10 s to 10 s in each dimension, in microseconds.
+    #[error("the position of a coordinate has {found} µs in a dimension; allowed are -10 s to 10 s")]
+    Position {
+        /// The number of microseconds in the first such dimension.
+        found: i32,
+    },
+    /// The height is too large.
+    ///
+    /// What to do: give 0 to 10 s, in microseconds.
+    #[error("the height of a coordinate is {found} µs; it must be at most 10 s")]
+    Height {
+        /// The height in microseconds.
+        found: u32,
+    },
+    /// The relative error is too large.
+    ///
+    /// What to do: give 0 to 1,500 thousandths.
+    #[error("the error of a coordinate is {found} thousandths; it must be at most 1,500")]
+    Error {
+        /// The error in thousandths.
+        found: u16,
+    },
+}
+
 /// Tags that exceed a bound of [`Tags`](crate::Tags), or that have an empty key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -24,7 +24,8 @@ pub enum ClusterEvent {
         /// What is known of it.
         node: Arc<NodeStatus>,
     },
-    /// A member's address or tags changed.
+    /// A member's address, tags, services, or condition changed. A new coordinate alone is no
+    /// update.
     NodeUpdated {
         /// What is known of it now.
         node: Arc<NodeStatus>,
@@ -229,7 +230,7 @@ impl ClusterEvent {
         let node = || Arc::clone(after);
         let cause = || cause.clone();
         let was = before.as_ref().map(|node| node.state);
-        let described = before.as_ref().is_some_and(|before| !before.is_described_as(after));
+        let described = before.as_ref().is_some_and(|before| !before.is_described_alike(after));
         let mut events = Vec::new();
         // A member may join and be suspected in one change: a page may bring a new member that is
         // already suspect. The application needs `NodeJoined` before it hears of the suspicion.
@@ -260,7 +261,7 @@ impl ClusterEvent {
 mod tests {
     use super::*;
     use crate::cause::Reason;
-    use crate::{Incarnation, NodeAddr, Tags};
+    use crate::{About, Coordinate, Incarnation, NodeAddr, Tags};
 
     fn status(incarnation: u64, state: NodeState) -> Arc<NodeStatus> {
         let addr = NodeAddr::new(([127, 0, 0, 1], 1).into());
@@ -349,5 +350,21 @@ mod tests {
         let tagged = NodeStatus::alive(id, addr, incarnation, Tags::new([("k", "v")]).unwrap());
         assert_eq!(kinds(Some(before.clone()), Arc::new(tagged)), ["updated"]);
         assert_eq!(kinds(Some(before), status(2, NodeState::Alive)), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn coordinate_alone_causes_no_update() {
+        let at = |incarnation, micros: i32, tags: Tags| {
+            let NodeStatus { id, addr, incarnation, .. } =
+                NodeStatus::clone(&status(incarnation, NodeState::Alive));
+            let coordinate = Coordinate::new([micros; 4], 0, 100).unwrap();
+            let about = About::from(tags).with_coordinate(Some(coordinate));
+            Arc::new(NodeStatus::described(id, addr, incarnation, about))
+        };
+        let first = || at(2, 7_000, Tags::empty());
+        assert_eq!(kinds(Some(status(1, NodeState::Alive)), first()), Vec::<&str>::new());
+        assert_eq!(kinds(Some(first()), at(3, 8_000, Tags::empty())), Vec::<&str>::new());
+        assert_eq!(kinds(Some(first()), status(3, NodeState::Alive)), Vec::<&str>::new());
+        assert_eq!(kinds(Some(first()), at(3, 8_000, Tags::new([("k", "v")]).unwrap())), ["updated"]);
     }
 }

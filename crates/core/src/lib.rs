@@ -8,6 +8,7 @@
 mod bus;
 mod cause;
 mod cluster_id;
+mod coordinate;
 mod error;
 mod event;
 mod extensions;
@@ -28,7 +29,8 @@ mod window;
 pub use bus::{EventBus, Subscription};
 pub use cause::{Cause, Reason};
 pub use cluster_id::ClusterId;
-pub use error::{NameError, OfferError, TagsError};
+pub use coordinate::Coordinate;
+pub use error::{CoordinateError, NameError, OfferError, TagsError};
 pub use event::ClusterEvent;
 pub use extensions::Extensions;
 pub use fill::Fill;

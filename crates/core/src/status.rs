@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::coordinate::Coordinate;
 use crate::extensions::Extensions;
 use crate::incarnation::Incarnation;
 use crate::node::{NodeAddr, NodeId};
@@ -20,8 +21,8 @@ use crate::tags::Tags;
 ///   word, signed by it. No other member can change it. A leave is such a statement, too: nobody
 ///   can say that another member left.
 /// - The *verdict* (`state`) is what others believe of the member at this incarnation.
-/// - The *description* (`tags`, `services`, `condition`) is the member's own word too. The
-///   statement signs its hash.
+/// - The *description* (`tags`, `services`, `condition`, and the coordinate in `extensions`) is the
+///   member's own word too. The statement signs its hash.
 ///
 /// A large description does not fit into a gossip message. Then the statement arrives first, and
 /// the status is not [complete](Self::is_complete) until the description follows.
@@ -56,7 +57,8 @@ pub struct NodeStatus {
     pub services: Services,
     /// How well the member is, by its own word.
     pub condition: Condition,
-    /// What a later version of Kinfolk says in the description.
+    /// What the description got after the first version: a coordinate, and fields of later
+    /// versions.
     pub extensions: Extensions,
     /// The incarnation whose statement brought the description; never above `incarnation`.
     pub described_at: Incarnation,
@@ -97,9 +99,20 @@ impl NodeStatus {
         About { tags, services, condition, extensions }
     }
 
-    /// Whether both say the same about the member: address, tags, services, and condition.
+    /// Where the member lies in the network, by its own measurements. `None` if it does not say.
+    pub fn coordinate(&self) -> Option<Coordinate> {
+        self.extensions.coordinate()
+    }
+
+    /// Whether both say the same about the member: address, and the whole description.
     pub fn is_described_as(&self, other: &Self) -> bool {
         (self.addr, self.described_as) == (other.addr, other.described_as)
+    }
+
+    /// Whether both say the same about the member, or differ in its coordinate alone. A coordinate
+    /// follows the network by itself, so a new one is no change for an application.
+    pub fn is_described_alike(&self, other: &Self) -> bool {
+        self.is_described_as(other) || self.addr == other.addr && self.about().is_alike(&other.about())
     }
 
     /// The same statement with another verdict. A verdict of [`Left`](NodeState::Left) needs
@@ -177,11 +190,27 @@ pub struct About {
     pub services: Services,
     /// How well it is.
     pub condition: Condition,
-    /// What a later version of Kinfolk adds.
+    /// What was added after the first version: its coordinate, and fields of later versions.
     pub extensions: Extensions,
 }
 
 impl About {
+    /// The same with this coordinate, or without one.
+    #[must_use]
+    pub fn with_coordinate(self, coordinate: Option<Coordinate>) -> Self {
+        Self { extensions: self.extensions.with_coordinate(coordinate), ..self }
+    }
+
+    /// Where the member lies in the network. `None` if it does not say.
+    pub fn coordinate(&self) -> Option<Coordinate> {
+        self.extensions.coordinate()
+    }
+
+    /// Whether both say the same, apart from the coordinate.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        *self == other.clone().with_coordinate(self.coordinate())
+    }
+
     /// The hash that a statement signs: of the description as it is encoded on the wire.
     pub fn hash(&self) -> ContentHash {
         // Most members of most clusters say nothing of themselves.
@@ -298,6 +327,33 @@ mod tests {
             let bytes = postcard::to_stdvec(&sent).unwrap();
             assert_eq!(postcard::from_bytes::<NodeStatus>(&bytes).unwrap(), sent);
         }
+    }
+
+    fn moved(incarnation: u64, tag: &str, error: u16) -> NodeStatus {
+        let NodeStatus { id, addr, incarnation, .. } = status(incarnation, tag);
+        let about = status(1, tag).about().with_coordinate(Coordinate::new([9; 4], 9, error).ok());
+        NodeStatus::described(id, addr, incarnation, about)
+    }
+
+    #[test]
+    fn coordinate_alone_is_another_description_but_alike() {
+        for (one, other) in [(status(1, "x"), moved(2, "x", 7)), (moved(1, "x", 7), moved(2, "x", 8))] {
+            assert!(!one.is_described_as(&other) && one.is_described_alike(&other));
+            assert!(!other.is_described_as(&one) && other.is_described_alike(&one));
+        }
+        assert!(moved(1, "x", 7).is_described_as(&moved(2, "x", 7)));
+        assert!(!moved(1, "x", 7).is_described_alike(&moved(1, "y", 7)));
+        let elsewhere = NodeStatus { addr: NodeAddr::new(([127, 0, 0, 1], 1).into()), ..status(1, "x") };
+        assert!(!moved(1, "x", 7).is_described_alike(&elsewhere));
+    }
+
+    #[test]
+    fn coordinate_belongs_to_the_hash_and_reads_back() {
+        let sent = moved(3, "x", 120);
+        let read: NodeStatus = postcard::from_bytes(&postcard::to_stdvec(&sent).unwrap()).unwrap();
+        assert_eq!((read.coordinate(), &read), (sent.coordinate(), &sent));
+        assert_ne!(sent.description, moved(3, "x", 121).description);
+        assert_eq!(sent.without_description().coordinate(), None);
     }
 
     #[test]

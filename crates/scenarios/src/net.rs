@@ -73,6 +73,9 @@ struct State {
     usual: Link,
     /// Conditions of all links of a machine. They replace the usual ones.
     of_host: BTreeMap<IpAddr, Link>,
+    /// Conditions of the links between two machines, from the first to the second. They replace
+    /// those of a machine.
+    between: BTreeMap<(IpAddr, IpAddr), Link>,
     /// The cut directions: from, to.
     cuts: BTreeSet<(IpAddr, IpAddr)>,
     /// A random generator for each direction of a link, so that traffic elsewhere does not change
@@ -103,6 +106,7 @@ impl Net {
             free_ports: BTreeMap::new(),
             usual: Link::GOOD,
             of_host: BTreeMap::new(),
+            between: BTreeMap::new(),
             cuts: BTreeSet::new(),
             rngs: BTreeMap::new(),
             stats: NetStats::default(),
@@ -120,6 +124,16 @@ impl Net {
     /// Sets the conditions of all links to and from one machine.
     pub fn set_links_of(&self, host: IpAddr, link: Link) {
         self.0.lock().of_host.insert(host, link);
+    }
+
+    /// Sets the conditions of all links between the two sides, in both directions.
+    pub fn set_links_between(&self, one: &[IpAddr], other: &[IpAddr], link: Link) {
+        let pairs = one.iter().flat_map(|one| other.iter().map(|other| (*one, *other)));
+        let mut state = self.0.lock();
+        for (one, other) in pairs {
+            state.between.insert((one, other), link);
+            state.between.insert((other, one), link);
+        }
     }
 
     /// Cuts every link between the two sides, in both directions. Datagrams already on their way
@@ -256,7 +270,8 @@ impl State {
 
     fn fate(&mut self, from: SocketAddr, to: SocketAddr) -> (Fate, Vec<Duration>) {
         let pair = (from.ip(), to.ip());
-        let link = self.of_host.get(&pair.0).or_else(|| self.of_host.get(&pair.1)).unwrap_or(&self.usual);
+        let of_host = || self.of_host.get(&pair.0).or_else(|| self.of_host.get(&pair.1));
+        let link = self.between.get(&pair).or_else(of_host).unwrap_or(&self.usual);
         let seed = self.seed;
         let rng = self.rngs.entry(pair).or_insert_with(|| Rng::from_seed(seed ^ hash(pair)));
         // Draw before looking at cuts, so that a cut does not change the fates after it.

@@ -20,7 +20,7 @@ pub struct Instance {
     pub tags: Tags,
     /// What the instance reports about the service.
     pub meta: Tags,
-    /// The round-trip time to the member; `None` if it is not known.
+    /// The round-trip time to the member, measured or estimated; `None` if it is not known.
     pub rtt: Option<Duration>,
     /// Whether this caller has [ejected](crate::Ejections) the instance.
     pub ejected: bool,

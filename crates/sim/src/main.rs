@@ -89,6 +89,8 @@ enum Command {
     Overload(Options),
     /// Members that lie: one with each strategy, and colluders against each quorum of accusers.
     Hostile(Options),
+    /// Network coordinates: how good they become, how many statements they take, and false ones.
+    Coordinates(Options),
 }
 
 #[derive(Args)]
@@ -127,6 +129,7 @@ fn main() -> ExitCode {
         Command::Names(options) => experiment_command::run("names", &options),
         Command::Overload(options) => experiment_command::run("overload", &options),
         Command::Hostile(options) => experiment_command::run("hostile", &options),
+        Command::Coordinates(options) => experiment_command::run("coordinates", &options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

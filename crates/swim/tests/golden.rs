@@ -10,8 +10,8 @@ use std::time::Duration;
 use kinfolk_core::signed::simulated::{SimulatedKey, SimulatedKeys};
 use kinfolk_core::signed::{Accusation, Charge, Covered, Proof, Revocation, Serial, Sign as _, prove};
 use kinfolk_core::{
-    About, ClusterId, Condition, Extensions, Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Service,
-    ServiceName, Services, Tags, Weight,
+    About, ClusterId, Condition, Coordinate, Extensions, Incarnation, NodeAddr, NodeId, NodeState,
+    NodeStatus, Service, ServiceName, Services, Tags, Weight,
 };
 use kinfolk_swim::{Buckets, Message, Reception, Update, UserMessage, codec};
 
@@ -73,6 +73,12 @@ fn offering() -> About {
         condition: Condition::maintenance(Duration::from_mins(1), "new kernel"),
         ..About::default()
     }
+}
+
+/// A member that says where it lies.
+fn located() -> About {
+    let coordinate = Coordinate::new([12_000, -34_000, 56, -7], 890, 120).expect("within the bounds");
+    About::from(tags("role", "db")).with_coordinate(Some(coordinate))
 }
 
 /// A member of a later version, at an IPv6 address.
@@ -166,6 +172,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("gossip-claim-without-description", gossip(vec![claim(without_description(Suspect), &["b"])])),
         ("gossip-claim-empty-description", gossip(vec![claim(signed(About::default(), Alive), &[])])),
         ("gossip-claim-services", gossip(vec![claim(signed(offering(), Alive), &[])])),
+        ("gossip-claim-coordinate", gossip(vec![claim(signed(located(), Alive), &[])])),
         ("gossip-claim-extensions", gossip(vec![claim(later(), &[])])),
         ("gossip-claim-extensions-hash", gossip(vec![claim(later().without_description().into(), &[])])),
         ("gossip-broadcast", gossip(vec![broadcast()])),

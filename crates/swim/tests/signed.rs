@@ -6,7 +6,8 @@ use std::sync::Arc;
 use kinfolk_core::signed::simulated::SimulatedKeys;
 use kinfolk_core::signed::{Accusation, Attested, Charge, Claims as _, Kind, Proof, Unverified, prove};
 use kinfolk_core::{
-    About, ClusterId, Condition, Extensions, Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Tags,
+    About, ClusterId, Condition, Coordinate, Extensions, Incarnation, NodeAddr, NodeId, NodeState,
+    NodeStatus, Tags,
 };
 use kinfolk_swim::{Buckets, Message, Update, UserMessage, codec};
 use proptest::prelude::*;
@@ -43,14 +44,16 @@ fn any_signer() -> impl Strategy<Value = (Option<NodeId>, &'static str)> {
 }
 
 fn any_status() -> impl Strategy<Value = (NodeStatus, bool)> {
-    let about = ("[a-z]{0,9}", 0..9_u32, any::<u64>(), prop::collection::vec(any::<u8>(), 0..9)).prop_map(
-        |(tag, seconds, features, unknown)| About {
+    let later = (any::<u64>(), prop::collection::vec(any::<u8>(), 0..9), prop::option::of(-9..9_i32));
+    let about = ("[a-z]{0,9}", 0..9_u32, later).prop_map(|(tag, seconds, (features, unknown, at))| {
+        let coordinate = at.map(|at| Coordinate::new([at; 4], 7, 100).expect("within the bounds"));
+        About {
             tags: Tags::new([("tag", tag)]).expect("a short tag"),
             condition: Condition::Maintenance { seconds, note: kinfolk_core::Note::default() },
-            extensions: Extensions::new(features, &unknown).expect("few bytes"),
+            extensions: Extensions::new(features, &unknown).expect("few bytes").with_coordinate(coordinate),
             ..About::default()
-        },
-    );
+        }
+    });
     let about = prop_oneof![Just(About::default()), about];
     let words = (any_name(), any::<[u8; 4]>(), any::<u16>(), 1..u64::MAX, about);
     (words, any_signer(), 0..4_usize, any::<bool>()).prop_map(

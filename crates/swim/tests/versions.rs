@@ -8,8 +8,8 @@ use bytes::Bytes;
 use kinfolk_core::signed::simulated::SimulatedKeys;
 use kinfolk_core::signed::{Proof, Unverified, Verified, prove};
 use kinfolk_core::{
-    About, ClusterId, Extensions, Incarnation, Instant, NodeAddr, NodeId, NodeState, NodeStatus, Rng,
-    SharedNodeRegistry, Tags,
+    About, ClusterId, Coordinate, Extensions, Incarnation, Instant, NodeAddr, NodeId, NodeState, NodeStatus,
+    Rng, SharedNodeRegistry, Tags,
 };
 use kinfolk_swim::{
     CodecError, Input, Machine, Message, Output, ReplyId, SwimConfig, Update, UserMessage, codec,
@@ -142,15 +142,20 @@ fn cut_off_update_of_unknown_kind_is_malformed() {
 
 #[test]
 fn unknown_fields_of_a_description_keep_their_bytes_and_proof() {
-    for unknown in [&b""[..], b"later", &[0xff; Extensions::BYTES_MAX]] {
-        let later = later(unknown);
+    let coordinate = Coordinate::new([1_000, -2_000, 3, 4], 5, 6).unwrap();
+    for (unknown, coordinate) in [&b""[..], b"later", &[0xff; Extensions::BYTES_MAX]]
+        .into_iter()
+        .flat_map(|unknown| [(unknown, None), (unknown, Some(coordinate))])
+    {
+        let about = later(unknown).about().with_coordinate(coordinate);
+        let later = status("later", about);
         let page = Message::Page { nodes: vec![Arc::new(later.clone())], more: false };
         let bytes = codec::encode(&page).unwrap();
         let message = verified(&bytes).into_inner();
         assert_eq!(codec::encode(&message).unwrap(), bytes);
         let Message::Page { nodes, .. } = &message else { panic!("it is a page") };
         assert_eq!((nodes[0].extensions.features(), nodes[0].extensions.unknown()), (0b1001, unknown));
-        assert_eq!(*nodes[0], later);
+        assert_eq!((nodes[0].coordinate(), &*nodes[0]), (coordinate, &later));
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) const TOOLS: u8 = 6;
 
 pub(super) const CRATES: &[Crate] = &[
     Crate { name: "kinfolk-core", layer: 0, normal: &[], build: &[], dev: &[] },
+    Crate { name: "kinfolk-coordinates", layer: 1, normal: &["kinfolk-core"], build: &[], dev: &[] },
     Crate { name: "kinfolk-detector", layer: 1, normal: &["kinfolk-core"], build: &[], dev: &[] },
     Crate { name: "kinfolk-select", layer: 1, normal: &["kinfolk-core"], build: &[], dev: &[] },
     Crate {
@@ -43,6 +44,7 @@ pub(super) const CRATES: &[Crate] = &[
         name: "kinfolk",
         layer: 4,
         normal: &[
+            "kinfolk-coordinates",
             "kinfolk-core",
             "kinfolk-detector",
             "kinfolk-gossip",
@@ -57,7 +59,7 @@ pub(super) const CRATES: &[Crate] = &[
     Crate {
         name: "kinfolk-sim",
         layer: TOOLS,
-        normal: &["kinfolk-core", "kinfolk-detector", "kinfolk-swim"],
+        normal: &["kinfolk-coordinates", "kinfolk-core", "kinfolk-detector", "kinfolk-swim"],
         build: &[],
         dev: &[],
     },
@@ -88,7 +90,8 @@ pub(super) const CRATES: &[Crate] = &[
 
 /// The crates whose code must behave the same under a simulated clock and network as under real
 /// ones.
-pub(super) const PURE: &[&str] = &["kinfolk-core", "kinfolk-detector", "kinfolk-select", "kinfolk-swim"];
+pub(super) const PURE: &[&str] =
+    &["kinfolk-coordinates", "kinfolk-core", "kinfolk-detector", "kinfolk-select", "kinfolk-swim"];
 
 /// An outside package that only some crates may name.
 pub(super) struct Reserved {

@@ -4,7 +4,7 @@
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
-use kinfolk::{ClusterError, ForgetError, GossipError, SelectError};
+use kinfolk::{ClusterError, ForgetError, GossipError, RoundTripError, SelectError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -147,6 +147,17 @@ impl Problem {
             _ => Code::Conflict,
         };
         Self::new(code, why.to_string())
+    }
+}
+
+impl From<RoundTripError> for Problem {
+    fn from(error: RoundTripError) -> Self {
+        let code = match error {
+            RoundTripError::Unknown { .. } => Code::NotFound,
+            RoundTripError::Same { .. } => Code::Invalid,
+            _ => Code::Conflict,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

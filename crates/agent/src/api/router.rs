@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 use super::access::{self, Role};
 use super::extract::ApiJson;
 use super::handlers::{
-    agent, certificates, events, health, leave, maintenance, members, metrics, partition, reload,
-    revocations, round_trips, services, stats, tags,
+    agent, certificates, coordinates, events, health, leave, maintenance, members, metrics, partition,
+    reload, revocations, round_trips, services, stats, tags,
 };
 use super::openapi;
 use super::problem::{Code, Problem};
@@ -43,6 +43,7 @@ const READ: &[Route] = &[
     || routes!(services::select),
     || routes!(events::follow),
     || routes!(round_trips::list),
+    || routes!(coordinates::list),
     || routes!(partition::get),
     || routes!(stats::get),
     || routes!(metrics::get),

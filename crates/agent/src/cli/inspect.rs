@@ -1,5 +1,5 @@
-//! The arguments of the commands that show what an agent knows: `info`, `explain`, `services`,
-//! `select`, `stats`, `monitor`.
+//! The arguments of the commands that show what an agent knows: `info`, `explain`, `rtt`,
+//! `services`, `select`, `stats`, `monitor`.
 
 use clap::{Args, ValueEnum};
 use kinfolk::{NodeId, ServiceName};
@@ -14,6 +14,26 @@ pub(crate) struct NodeArgs {
     /// The name of the member
     #[arg(value_name = "NODE")]
     pub(crate) node: NodeId,
+    /// The form of the output
+    #[arg(long, short, value_name = "FORM", default_value = "table")]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+}
+
+/// Shows the round trip between two members, or between the agent and one.
+///
+/// It is measured if the agent has a connection to the other member. Otherwise it is estimated by
+/// the coordinates that both members state; the line says which.
+#[derive(Debug, Args)]
+#[command(after_help = STATUS_TABLE)]
+pub(crate) struct RttArgs {
+    /// The name of a member
+    #[arg(value_name = "NODE")]
+    pub(crate) node: NodeId,
+    /// The name of another member [default: the agent's own]
+    #[arg(value_name = "NODE2")]
+    pub(crate) other: Option<NodeId>,
     /// The form of the output
     #[arg(long, short, value_name = "FORM", default_value = "table")]
     pub(crate) output: Output,
@@ -75,7 +95,7 @@ pub(crate) enum StrategyArg {
     Random,
     /// One after the other
     RoundRobin,
-    /// By chance among those with the shortest round trip
+    /// By chance among those with the shortest round trip, measured or estimated
     Nearest,
     /// The one that holds a key
     Key,

@@ -23,7 +23,7 @@ pub(crate) use change::{EventArgs, ListTagsArgs, ReloadArgs, ReportArgs, TagsArg
 pub(crate) use connect::ConnectArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use forget::ForgetArgs;
-pub(crate) use inspect::{MonitorArgs, NodeArgs, SelectArgs, ServicesArgs, StatsArgs, StrategyArg};
+pub(crate) use inspect::{MonitorArgs, NodeArgs, RttArgs, SelectArgs, ServicesArgs, StatsArgs, StrategyArg};
 pub(crate) use leave::LeaveArgs;
 pub(crate) use maintenance::{Action as MaintenanceAction, MaintenanceArgs};
 pub(crate) use members::{MembersArgs, SortBy};
@@ -58,6 +58,7 @@ pub(crate) enum Command {
     /// It shows the latest findings of the agent about the member, with their evidence: who accused
     /// it, why, and why a verdict waits.
     Explain(NodeArgs),
+    Rtt(RttArgs),
     Services(ServicesArgs),
     Select(SelectArgs),
     Monitor(MonitorArgs),
@@ -180,6 +181,7 @@ mod tests {
             ("maintenance", "no member declares this one failed"),
             ("info", "what the agent measures of it"),
             ("explain", "why a verdict waits"),
+            ("rtt", "the line says which"),
             ("services", "by their health"),
             ("select", "while enough others are there"),
             ("monitor", "how many events it has missed"),

@@ -2,7 +2,7 @@
 
 use super::members::suspicion;
 use super::{json, print, rtt};
-use crate::api::views::MemberView;
+use crate::api::views::{CoordinateView, MemberView};
 use crate::cli::{NodeArgs, Output};
 use crate::client::{Client, block_on};
 use crate::exit::Failure;
@@ -37,6 +37,11 @@ fn as_lines(paint: Paint, view: &MemberView) -> String {
     line("incarnation", Tone::Plain, &view.incarnation.get().to_string());
     line("phi", Tone::Plain, &view.phi.map_or_else(|| "-".to_owned(), |phi| format!("{phi:.1}")));
     line("rtt", Tone::Plain, &rtt(view.rtt_us));
+    if let Some(CoordinateView { position_us, height_us, error }) = &view.coordinate {
+        let position = position_us.map(|micros| format!("{:.1}", f64::from(micros) / 1_000.0)).join(", ");
+        let height = rtt(Some(*height_us));
+        line("coordinate", Tone::Plain, &format!("({position}) ms, height {height}, error {error:.2}"));
+    }
     if let Some(suspected) = &view.suspicion {
         line("suspicion", Tone::Warning, &suspicion(suspected));
     }
@@ -59,6 +64,7 @@ mod tests {
     fn each_property_has_a_line() {
         let view: MemberView = serde_json::from_value(serde_json::json!({
             "name": "db-1", "addr": "10.0.0.1:7946", "state": "suspect", "incarnation": 17, "tags": { "role": "db" },
+            "coordinate": { "position_us": [12_345, -6_789, 0, 50], "height_us": 250, "error": 0.125 },
             "phi": 9.26, "rtt_us": 850, "health": "warning", "note": "slow",
             "suspicion": { "silent_ms": 3_250, "suspect_ms": null, "held": null },
             "services": [{ "name": "sql", "port": 5432, "health": "critical", "note": "refused" }],
@@ -72,6 +78,7 @@ health       warning (slow)
 incarnation  17
 phi          9.3
 rtt          850 us
+coordinate   (12.3, -6.8, 0.0, 0.1) ms, height 250 us, error 0.12
 suspicion    silent for 3.2 s
 service      sql:5432 (critical): refused
 tag          role=db

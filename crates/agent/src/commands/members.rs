@@ -247,6 +247,7 @@ mod tests {
             tags: Tags::new(tags.iter().copied()).unwrap(),
             phi,
             rtt_us: None,
+            coordinate: None,
             suspicion: None,
             health: Health::Passing,
             note: String::new(),

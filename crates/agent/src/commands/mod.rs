@@ -11,6 +11,7 @@ pub(crate) mod monitor;
 pub(crate) mod reload;
 pub(crate) mod report;
 pub(crate) mod revoke;
+pub(crate) mod rtt;
 pub(crate) mod select;
 pub(crate) mod services;
 pub(crate) mod stats;

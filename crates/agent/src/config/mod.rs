@@ -153,6 +153,7 @@ impl AgentConfig {
         set(&mut config.pool.max_total, settings.pool_max_total.map(|max| usize::from(max.0)));
         set(&mut config.pool.idle_timeout, settings.pool_idle_timeout.map(|span| span.0));
         set(&mut config.join.attempts, settings.join_attempts.map(|attempts| attempts.0.map(u32::from)));
+        set(&mut config.coordinates, settings.coordinates.map(|states| states.0));
         set(&mut config.shutdown.leave, settings.leave_timeout.map(|span| span.0));
         config
     }

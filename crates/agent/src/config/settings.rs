@@ -168,6 +168,11 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "DURATION", env = "KINFOLK_POOL_IDLE_TIMEOUT")]
     #[serde(deserialize_with = "in_file")]
     pub(crate) pool_idle_timeout: Option<Span>,
+    /// Whether this node measures where it lies in the network and states it to all members;
+    /// without it there are no estimates of its round trips [default: true]
+    #[arg(long, value_name = "BOOL", env = "KINFOLK_COORDINATES")]
+    #[serde(deserialize_with = "in_file")]
+    pub(crate) coordinates: Option<Bool>,
     /// The time limit of a leave when the agent stops [default: 5s]
     #[arg(long, value_name = "DURATION", env = "KINFOLK_LEAVE_TIMEOUT")]
     #[serde(deserialize_with = "in_file")]
@@ -227,6 +232,7 @@ impl Settings {
             tombstone_ttl: self.tombstone_ttl.or(file.tombstone_ttl),
             pool_max_total: self.pool_max_total.or(file.pool_max_total),
             pool_idle_timeout: self.pool_idle_timeout.or(file.pool_idle_timeout),
+            coordinates: self.coordinates.or(file.coordinates),
             leave_timeout: self.leave_timeout.or(file.leave_timeout),
             services: file.services,
         }

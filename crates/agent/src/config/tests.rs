@@ -58,7 +58,7 @@ const ALL: &str = "cert = '1'\nkey = '2'\nca = '3'\nlisten = '127.0.0.1:4'\nadve
     join = ['h:6', 'i:6']\njoin_attempts = 7\nstate_dir = '17'\nrejoin_after_stop = false\nsocket = '9'\nhttp = '127.0.0.1:19'\nhttp_cert = '20'\nhttp_key = '21'\nhttp_client_ca = '22'\nhttp_tokens = '23'\nhttp_role = 'write'\nhttp_hosts = ['h', 'i']\nlog_level = 'warn'\nlog_format = 'json'\n\
     event_log = '10'\nmode = 'swim'\ntolerated_pause = '30s'\nprobe_interval = '12s'\nprobe_timeout = '13ms'\n\
     partition_grace = '17s'\nquorum_percent = 51\naccusers_required = 3\nflap_damping = true\ntombstone_ttl = '18h'\npool_max_total = 14\n\
-    pool_idle_timeout = '15m'\nleave_timeout = '16s'\n[tags]\nk = '8'\nl = 'm'";
+    pool_idle_timeout = '15m'\ncoordinates = false\nleave_timeout = '16s'\n[tags]\nk = '8'\nl = 'm'";
 
 #[test]
 fn flag_and_file_give_the_same_settings() {
@@ -69,7 +69,7 @@ fn flag_and_file_give_the_same_settings() {
         "--http", "127.0.0.1:19", "--http-cert", "20", "--http-key", "21", "--http-client-ca", "22", "--http-tokens", "23", "--http-role", "write", "--http-hosts", "h,i",
         "--log-level", "warn", "--log-format", "json", "--event-log", "10", "--mode", "swim", "--tolerated-pause", "30s", "--probe-interval", "12s",
         "--probe-timeout", "13ms", "--partition-grace", "17s", "--quorum-percent", "51", "--accusers-required", "3", "--flap-damping", "true", "--tombstone-ttl", "18h",
-        "--pool-max-total", "14", "--pool-idle-timeout", "15m", "--leave-timeout", "16s",
+        "--pool-max-total", "14", "--pool-idle-timeout", "15m", "--coordinates", "false", "--leave-timeout", "16s",
     ]);
     let in_pairs = |settings: &Settings| SourceTags::of(settings.tags.clone()).unwrap();
     assert_eq!(in_pairs(&file(ALL)), in_pairs(&from_flags));
@@ -96,6 +96,7 @@ fn settings_reach_the_member() {
     assert_eq!((cluster.pool.max_total, cluster.pool.idle_timeout.as_secs()), (14, 900));
     assert_eq!(cluster.state_dir, Some("17".into()));
     assert_eq!((cluster.rejoin_after_stop, cluster.swim.tombstone_ttl), (false, Duration::from_hours(18)));
+    assert!(!cluster.coordinates);
     assert_eq!((cluster.join.attempts, cluster.shutdown.leave.as_secs()), (Some(7), 16));
 }
 
@@ -112,6 +113,7 @@ fn missing_settings_keep_the_library_defaults() {
     let config = with("");
     let (found, expected) = (cluster(&config), ClusterConfig::new(cluster(&config).identity, config.listen));
     assert_eq!((found.swim, found.health), (expected.swim, expected.health));
+    assert_eq!((found.coordinates, expected.coordinates), (true, true));
     assert_eq!((found.pool, found.join, found.shutdown), (expected.pool, expected.join, expected.shutdown));
     assert_eq!((config.log_level.to_string().as_str(), config.log_format), ("info", LogFormat::Text));
 }
@@ -168,7 +170,7 @@ fn fault_in_the_file_names_line_key_and_form() {
 
 /// For each setting: wrong values, and a part of the message for each.
 #[rustfmt::skip]
-const WRONG: [(&str, &[(&str, &str)]); 32] = [
+const WRONG: [(&str, &[(&str, &str)]); 33] = [
     ("cert", &[("", "empty")]),
     ("key", &[("", "empty")]),
     ("ca", &[("", "empty")]),
@@ -207,6 +209,7 @@ const WRONG: [(&str, &[(&str, &str)]); 32] = [
     ("tombstone_ttl", &[("1", "has no unit")]),
     ("pool_max_total", &[("0", "give 1 to 65535"), ("65536", "give 1 to 65535"), ("many", "is not a whole number")]),
     ("pool_idle_timeout", &[("60", "has no unit")]),
+    ("coordinates", &[("on", "give true or false")]),
     ("leave_timeout", &[("soon", "is not a duration")]),
 ];
 

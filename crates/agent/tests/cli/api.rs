@@ -32,7 +32,20 @@ fn each_path_answers_with_its_view() {
     assert_eq!(get(&path, "/v1/members/b/explain")["findings"], json!([]));
     assert_eq!(get(&path, "/v1/services")["services"], json!([]));
     assert_eq!(get(&path, "/v1/partition")["live"], 2);
-    assert_eq!(get(&path, "/v1/round-trips")["round_trips"][0]["name"], "b");
+    let trip = &get(&path, "/v1/round-trips")["round_trips"][0];
+    assert_eq!(
+        (&trip["from"], &trip["name"], &trip["source"]),
+        (&json!("a"), &json!("b"), &json!("measured"))
+    );
+    let between = &get(&path, "/v1/round-trips?from=b&to=a")["round_trips"][0];
+    assert_eq!(
+        (&between["from"], &between["name"], &between["source"]),
+        (&json!("b"), &json!("a"), &json!("measured")),
+        "it is the same connection"
+    );
+    // All members are on one machine, so none states a coordinate.
+    assert_eq!(get(&path, "/v1/coordinates")["coordinates"], json!([]));
+    assert_eq!(get(&path, "/v1/members/b")["coordinate"], Value::Null);
     assert_eq!(get(&path, "/v1/agent")["ready"], true);
     assert!(get(&path, "/v1/stats")["api"]["requests"].as_u64().unwrap() > 5);
     assert!(get(&path, "/v1/certificates")["own"]["expires_in_seconds"].as_i64().unwrap() > 86_400 * 364);
@@ -61,6 +74,10 @@ fn each_error_is_a_problem() {
     problem("GET /v1/members/%ff", "", 400, "invalid");
     problem("GET /v1/members?state=dead", "", 400, "invalid");
     problem("GET /v1/members?unknown=1", "", 400, "invalid");
+    problem("GET /v1/round-trips?to=nobody", "", 404, "not_found");
+    problem("GET /v1/round-trips?from=a", "", 400, "invalid");
+    problem("GET /v1/round-trips?from=a&to=a", "", 400, "invalid");
+    problem("GET /v1/round-trips?to=No%20Name", "", 400, "invalid");
     problem("GET /v1/services/none", "", 404, "not_found");
     problem("GET /v1/services/none/select", "", 404, "not_found");
     problem("DELETE /v1/members/a", "", 409, "conflict");

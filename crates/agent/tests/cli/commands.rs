@@ -69,6 +69,27 @@ fn members_are_filtered_sorted_and_written_in_each_form() {
 }
 
 #[test]
+fn round_trip_is_measured_or_the_reason_is_said() {
+    let cluster = TestCluster::new();
+    let a = cluster.start("a", &[]);
+    let _b = cluster.start("b", &["--join", &a.addr]);
+    let _c = cluster.start("c", &["--join", &a.addr]);
+    a.wait_for_event("a member joined", "b");
+    a.wait_for_event("a member joined", "c");
+    let line = shown(&cluster, "a", &["rtt", "b"]);
+    assert!(line.ends_with(" between a and b, measured on their connection\n"), "{line}");
+    let line = shown(&cluster, "a", &["rtt", "b", "a"]);
+    assert!(line.ends_with(" between b and a, measured on their connection\n"), "{line}");
+    let json: Value = serde_json::from_str(&shown(&cluster, "a", &["rtt", "b", "-o", "json"])).unwrap();
+    assert_eq!(json["round_trips"][0]["source"], "measured", "{json}");
+    // On one machine no member states a coordinate, so there is nothing to estimate by.
+    ask(&cluster, "a", &["rtt", "b", "c"])
+        .must_fail(1, &["b states no coordinate", "below 10 ms", "ask the agent of one of the two"]);
+    ask(&cluster, "a", &["rtt", "nobody"]).must_fail(1, &["no member is named nobody"]);
+    ask(&cluster, "a", &["rtt", "b", "b"]).must_fail(1, &["name two members"]);
+}
+
+#[test]
 fn killed_member_is_explained_with_its_accusers() {
     let cluster = TestCluster::new();
     let a = cluster.start("a", &[]);

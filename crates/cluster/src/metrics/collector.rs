@@ -6,7 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::page::Page;
-use super::{MetricsOptions, detection, group, per_member, resources, traffic};
+use super::{MetricsOptions, coordinates, detection, group, per_member, resources, traffic};
 use crate::cluster::WeakCluster;
 
 /// The metrics of one member. It holds no state: each scrape reads the counters that the member has
@@ -30,6 +30,7 @@ impl Collector for ClusterCollector {
         let (page, stats) = (&mut Page::new(encoder), cluster.stats());
         group::write(page, &cluster, &stats)?;
         detection::write(page, &stats.gossip.swim)?;
+        coordinates::write(page, &stats.coordinates)?;
         traffic::write(page, &stats)?;
         resources::write(page, &cluster, &stats)?;
         match self.options.per_member_max {

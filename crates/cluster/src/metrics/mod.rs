@@ -34,6 +34,7 @@
 //! ```
 
 mod collector;
+mod coordinates;
 mod detection;
 mod format;
 mod group;

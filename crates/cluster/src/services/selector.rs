@@ -212,7 +212,9 @@ impl Selector {
     }
 
     /// An instance by chance among the nearest, by the round-trip times of this member's
-    /// connections. Instances without a connection count as far, unless no round trip is known.
+    /// connections. Without a connection it is estimated by the coordinates of the two members
+    /// ([`Cluster::round_trip`]). Instances of which nothing is known count as far, unless no round
+    /// trip is known.
     ///
     /// # Errors
     /// [`SelectError`] if there is no instance to choose.
@@ -312,7 +314,7 @@ impl Selector {
         let (ejected, returns) = self.usage.ejected(now, &nodes);
         let instances =
             offered.into_iter().zip(ejected).enumerate().map(|(index, (mut instance, ejected))| {
-                instance.rtt = self.cluster.rtt(&instance.node);
+                instance.rtt = self.cluster.distance(&instance.node);
                 instance.for_pool(ejected, index)
             });
         let narrowed = self.narrow.iter().fold(Pool::builder(instances), |pool, narrow| narrow(pool));

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::simulated::SimulatedKeys;
 use super::{Accusation, Charge, Claims, Proof, Refusal, Unverified, prove, verify_item};
 use crate::{
-    About, ClusterId, Condition, Extensions, Incarnation, NodeAddr, NodeId, NodeState, NodeStatus, Tags,
+    About, ClusterId, Condition, Coordinate, Extensions, Incarnation, NodeAddr, NodeId, NodeState,
+    NodeStatus, Tags,
 };
 
 fn keys() -> SimulatedKeys {
@@ -17,14 +18,16 @@ fn any_statement() -> impl Strategy<Value = NodeStatus> {
         (any::<[u8; 4]>(), any::<u16>()).prop_map(|(ip, port)| (ip, port).into()),
         (any::<[u16; 8]>(), any::<u16>()).prop_map(|(ip, port)| (ip, port).into()),
     ];
-    let about = ("[a-z]{0,9}", 0..9_u32, any::<u64>(), prop::collection::vec(any::<u8>(), 0..9)).prop_map(
-        |(tag, seconds, features, unknown)| About {
+    let later = (any::<u64>(), prop::collection::vec(any::<u8>(), 0..9), prop::option::of(-9..9_i32));
+    let about = ("[a-z]{0,9}", 0..9_u32, later).prop_map(|(tag, seconds, (features, unknown, at))| {
+        let coordinate = at.map(|at| Coordinate::new([at; 4], 7, 100).unwrap());
+        About {
             tags: Tags::new([("tag", tag)]).unwrap(),
             condition: Condition::Maintenance { seconds, note: crate::Note::default() },
-            extensions: Extensions::new(features, &unknown).unwrap(),
+            extensions: Extensions::new(features, &unknown).unwrap().with_coordinate(coordinate),
             ..About::default()
-        },
-    );
+        }
+    });
     ("[a-z]{1,9}", addr, 1..u64::MAX, about, any::<bool>()).prop_map(|(name, addr, number, about, leaves)| {
         let id = NodeId::new(&name).unwrap();
         let state = if leaves { NodeState::Left } else { NodeState::Alive };

@@ -4,6 +4,7 @@
 
 mod back_pressure;
 mod clock;
+mod coordinates;
 mod crash;
 mod field_reports;
 mod forget;

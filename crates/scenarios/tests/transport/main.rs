@@ -4,4 +4,5 @@
 mod peers;
 mod pool;
 mod repeatable;
+mod round_trips;
 mod storm;

@@ -10,6 +10,7 @@
 //! ```
 
 mod bar;
+mod coordinates;
 mod hostile;
 mod large;
 mod lifeguard;
@@ -75,7 +76,7 @@ impl Settings {
 
 impl Experiment {
     /// Every experiment.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self { name: "swim", run: swim::run },
         Self { name: "lifeguard", run: lifeguard::run },
         Self { name: "phi", run: phi::run },
@@ -84,6 +85,7 @@ impl Experiment {
         Self { name: "names", run: names::run },
         Self { name: "overload", run: overload::run },
         Self { name: "hostile", run: hostile::run },
+        Self { name: "coordinates", run: coordinates::run },
     ];
 
     /// The experiment of this name.

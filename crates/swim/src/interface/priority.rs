@@ -7,7 +7,7 @@ pub enum Priority {
     Critical,
     /// A member is suspected, or has new tags.
     High,
-    /// A member is new, or is forgotten.
+    /// A member is new, has a new coordinate, or is forgotten.
     Medium,
     /// A broadcast of an application.
     Low,

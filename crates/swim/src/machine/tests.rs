@@ -8,6 +8,7 @@ mod back_pressure;
 mod bench;
 mod closed_rings;
 mod commands;
+mod coordinates;
 mod counters;
 mod exchange_bounds;
 mod findings;

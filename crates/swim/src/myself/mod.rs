@@ -179,8 +179,11 @@ impl Myself {
             return Ok(());
         }
         self.revision = revision;
+        // A coordinate alone is not urgent: the others only use it to estimate.
+        let moves = about.coordinate() != mine.coordinate() && about.is_alike(&mine.about());
+        let priority = if moves { Priority::Medium } else { Priority::High };
         if let Some(about) = self.return_check.keep_description(about) {
-            self.restate(cx, mine.incarnation.next(), Some(about), Priority::High);
+            self.restate(cx, mine.incarnation.next(), Some(about), priority);
         }
         Ok(())
     }

@@ -23,7 +23,8 @@ pub const BUCKETS: usize = 256;
 /// The largest payload of a broadcast, in bytes.
 pub const USER_PAYLOAD_MAX: usize = 1_024;
 /// The largest message of any kind, in bytes: a full page, and as its last node a node with the
-/// largest tags (16 KiB), services (4 KiB), and fields of a later version (2 KiB), fit into it.
+/// largest tags (16 KiB), services (4 KiB), a coordinate (23 bytes), and fields of a later version
+/// (2 KiB), fit into it.
 pub const MESSAGE_BYTES_MAX: usize = 48 * 1024;
 /// A claim of more bytes than this, its proof of about 96 bytes included, is sent without its
 /// description, so that large tags leave room for other updates. The receiver asks for the
@@ -139,8 +140,8 @@ mod tests {
 
     use kinfolk_core::signed::{Charge, Covered, Fingerprint, Proof, Revocation, Serial, Signature};
     use kinfolk_core::{
-        About, Condition, Extensions, Incarnation, NodeAddr, NodeId, NodeState, Note, Service, ServiceName,
-        Services, Tags, Weight,
+        About, Condition, Coordinate, Extensions, Incarnation, NodeAddr, NodeId, NodeState, Note, Service,
+        ServiceName, Services, Tags, Weight,
     };
     use proptest::prelude::*;
 
@@ -160,8 +161,9 @@ mod tests {
     fn any_about() -> impl Strategy<Value = About> {
         let service = (any::<u16>(), 1..=1_000_u16, "[a-z]{0,9}", any_condition());
         let services = prop::collection::btree_map("[a-z]{1,8}", service, 0..4);
-        ("[a-z]{0,20}", services, any_condition(), any::<u32>()).prop_map(
-            |(tag, offered, condition, seconds)| {
+        let at = prop::option::of((-9..=9_i32, 0..=1_500_u16));
+        ("[a-z]{0,20}", services, any_condition(), any::<u32>(), at).prop_map(
+            |(tag, offered, condition, seconds, at)| {
                 let tags = Tags::new([("tag", tag.clone())]).unwrap();
                 let service = |(port, weight, meta, condition)| {
                     let meta = Tags::new([("meta", meta)]).unwrap();
@@ -171,7 +173,10 @@ mod tests {
                 let services = offered.into_iter().fold(Services::none(), |services, (name, of)| {
                     services.with(ServiceName::new(&name).unwrap(), service(of)).unwrap()
                 });
+                let coordinate =
+                    at.map(|(at, error)| Coordinate::new([at; 4], seconds / 1_000, error).unwrap());
                 let extensions = Extensions::new(u64::from(seconds), tag.as_bytes()).unwrap();
+                let extensions = extensions.with_coordinate(coordinate);
                 About { tags, services, condition, extensions }
             },
         )
@@ -404,7 +409,9 @@ mod tests {
         let service = Service::new(u16::MAX).with_meta(meta);
         let services = Services::none().with(ServiceName::new("db").unwrap(), service).unwrap();
         let condition = Condition::critical(&"n".repeat(Note::BYTES_MAX));
+        let far = Coordinate::new([10_000_000; 4], 10_000_000, Coordinate::ERROR_MAX).unwrap();
         let extensions = Extensions::new(u64::MAX, &[7; Extensions::BYTES_MAX]).unwrap();
+        let extensions = extensions.with_coordinate(Some(far));
         let about = About { tags: largest(Tags::BYTES_MAX), services, condition, extensions };
         let addr = NodeAddr::new(([u16::MAX; 8], u16::MAX).into());
         let id = NodeId::new(&"n".repeat(63)).unwrap();

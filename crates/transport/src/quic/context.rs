@@ -55,6 +55,9 @@ pub(super) struct Facts {
 struct Arrivals {
     /// The smoothed round trip in microseconds; 0 before the first measurement.
     rtt: AtomicU64,
+    /// The shortest time from a request to its answer in microseconds since it was last taken;
+    /// `u64::MAX` without one.
+    shortest: AtomicU64,
     /// The origin of the times below.
     begun: Instant,
     /// When the peer last acknowledged a packet for the first time, in microseconds. The arrival
@@ -86,6 +89,7 @@ impl Facts {
             counters: Arc::clone(counters),
             arrivals: Arrivals {
                 rtt: AtomicU64::new(0),
+                shortest: AtomicU64::new(u64::MAX),
                 begun: Instant::now(),
                 last_ack: AtomicU64::new(0),
                 first_unanswered: AtomicU64::new(0),
@@ -138,6 +142,20 @@ impl Facts {
     pub(super) fn rtt(&self) -> Option<Duration> {
         match self.arrivals.rtt.load(Relaxed) {
             0 => None,
+            micros => Some(Duration::from_micros(micros)),
+        }
+    }
+
+    /// The answer to a request came after this time.
+    pub(super) fn answered_after(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.arrivals.shortest.fetch_min(micros, Relaxed);
+    }
+
+    /// The shortest time from a request to its answer since the last call; `None` without one.
+    pub(super) fn take_shortest(&self) -> Option<Duration> {
+        match self.arrivals.shortest.swap(u64::MAX, Relaxed) {
+            u64::MAX => None,
             micros => Some(Duration::from_micros(micros)),
         }
     }

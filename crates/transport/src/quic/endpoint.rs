@@ -160,6 +160,16 @@ impl Transport {
         self.0.pool.peek(peer)?.rtt()
     }
 
+    /// The shortest time from a request to its answer on the connection to a peer, since the last
+    /// call for this peer. `None` without a ready connection, or without an answer since then.
+    ///
+    /// [`rtt`](Self::rtt) is no substitute. It remembers the handshake for long. And on the side
+    /// that only answers it contains the delay of acknowledgements, 25 ms: QUIC does not subtract
+    /// that if less than its shortest measurement would remain (RFC 9002, section 5.3).
+    pub fn take_round_trip(&self, peer: &NodeId) -> Option<Duration> {
+        self.0.pool.peek(peer)?.take_round_trip()
+    }
+
     /// Ends the transport gracefully, within `limit`. Calling it again does no harm.
     ///
     /// It refuses new requests and waits for those in flight, in both directions, for at most half

@@ -159,6 +159,13 @@ impl PeerConnection {
         request: &Request<'_>,
         _turn: &SemaphorePermit<'_>,
     ) -> Result<Bytes, Fault> {
+        let asked = Instant::now();
+        let answer = self.ask(request).await?;
+        self.0.facts.answered_after(asked.elapsed());
+        Ok(answer)
+    }
+
+    async fn ask(&self, request: &Request<'_>) -> Result<Bytes, Fault> {
         self.0.facts.used_for(request.traffic.into());
         let mut handle = self.0.handle.clone();
         let reply_bytes_max = request.frame_bytes_max;
@@ -251,6 +258,11 @@ impl PeerConnection {
             && self.0.queued.load(Relaxed) == 0
             && self.0.app_streams.available_permits() == config.app_streams_max
             && self.0.inbound_app_streams.available_permits() == config.app_streams_max
+    }
+
+    /// The shortest time from a request to its answer since the last call; `None` without one.
+    pub(super) fn take_round_trip(&self) -> Option<Duration> {
+        self.0.facts.take_shortest()
     }
 
     /// Closes the connection with this code, without waiting.

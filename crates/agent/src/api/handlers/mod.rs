@@ -2,6 +2,7 @@
 
 pub(super) mod agent;
 pub(super) mod certificates;
+pub(super) mod coordinates;
 pub(super) mod events;
 pub(super) mod health;
 pub(super) mod leave;

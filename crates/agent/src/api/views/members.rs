@@ -10,7 +10,7 @@ use kinfolk::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{micros, millis};
+use super::{CoordinateView, micros, millis};
 
 /// The group as one agent sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -89,6 +89,9 @@ pub(crate) struct MemberView {
     /// connection.
     #[serde(default)]
     pub(crate) rtt_us: Option<u64>,
+    /// Where it lies in the network, by its own measurements. Null if it does not say.
+    #[serde(default)]
+    pub(crate) coordinate: Option<CoordinateView>,
     /// Why this agent suspects it. Null if it does not.
     #[serde(default)]
     pub(crate) suspicion: Option<SuspicionView>,
@@ -228,6 +231,7 @@ impl MemberView {
             tags: node.tags.clone(),
             phi: None,
             rtt_us: None,
+            coordinate: node.coordinate().map(Into::into),
             suspicion: None,
             health: node.condition.health(),
             note: node.condition.note().to_owned(),

@@ -4,6 +4,7 @@
 mod actions;
 mod agent;
 mod certificates;
+mod coordinates;
 mod events;
 mod explain;
 mod members;
@@ -17,13 +18,14 @@ pub(crate) use actions::{
 };
 pub(crate) use agent::{AgentView, HealthView};
 pub(crate) use certificates::{CertificateView, CertificatesView};
+pub(crate) use coordinates::{CoordinateView, CoordinatesView, StatedCoordinateView};
 pub(crate) use events::{EventView, LostView};
 pub(crate) use explain::{ExplainView, FindingView};
 pub(crate) use members::{
     HealthName, MemberView, MembersHead, MembersView, OfferView, PartitionView, StateName, SuspicionView,
     Viewer,
 };
-pub(crate) use round_trips::{RoundTripView, RoundTripsView};
+pub(crate) use round_trips::{RoundTripSource, RoundTripView, RoundTripsView};
 pub(crate) use services::{
     ChoiceView, InstanceView, Report, ReportedHealth, ServiceCountView, ServiceView, ServicesView,
 };

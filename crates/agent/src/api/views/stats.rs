@@ -1,6 +1,6 @@
 //! The counters of all layers, as `/v1/stats` shows them.
 
-use kinfolk::{ClusterStats, GossipStats, PoolStats, SwimStats, TransportStats};
+use kinfolk::{ClusterStats, CoordinateStats, GossipStats, PoolStats, SwimStats, TransportStats};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -37,6 +37,8 @@ pub(crate) struct StatsView {
     pub(crate) transport: TransportView,
     /// The connections.
     pub(crate) pool: PoolView,
+    /// What the member measures for its coordinate.
+    pub(crate) coordinates: CoordinatesStatsView,
     /// The state directory, and the contacts with former members.
     pub(crate) state: StateView,
     /// The API itself.
@@ -87,6 +89,11 @@ counters! {
 }
 
 counters! {
+    /// What the member measures for its coordinate.
+    CoordinatesStatsView of CoordinateStats { samples, refused, peers, statements }
+}
+
+counters! {
     /// The state directory, and the contacts with former members.
     StateView of ClusterStats {
         remembered, contacts, contacts_succeeded, state_writes, state_write_failures, events_dropped,
@@ -119,6 +126,7 @@ impl StatsView {
             gossip: (&stats.gossip).into(),
             transport: (&stats.transport).into(),
             pool: (&stats.pool).into(),
+            coordinates: (&stats.coordinates).into(),
             state: stats.into(),
             api,
         }

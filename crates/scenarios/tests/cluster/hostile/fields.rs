@@ -52,6 +52,11 @@ fn forged_condition_of_another_member_changes_no_view() {
 }
 
 #[test]
+fn forged_coordinate_of_another_member_changes_no_view() {
+    with_scenes(async |scene| lie_about(scene, Field::Coordinate).await);
+}
+
+#[test]
 fn forged_leave_of_another_member_changes_no_view() {
     with_scenes(async |scene| lie_about(scene, Field::Leave).await);
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kinfolk::{
-    ClusterId, Condition, Incarnation, NodeAddr, NodeIdentity, NodeState, NodeStatus, Service, ServiceName,
-    Tags,
+    ClusterId, Condition, Coordinate, Incarnation, NodeAddr, NodeIdentity, NodeState, NodeStatus, Service,
+    ServiceName, Tags,
 };
 use kinfolk_core::signed::{Attested, Fingerprint, Proof, Sign, Signature, prove};
 
@@ -15,6 +15,7 @@ pub(crate) enum Field {
     Tags,
     Services,
     Condition,
+    Coordinate,
     Leave,
 }
 
@@ -86,6 +87,10 @@ pub(crate) fn changed(victim: &NodeStatus, field: Field, at: Incarnation, addr: 
             about.services = about.services.with(name, Service::new(666)).expect("there is room");
         }
         Field::Condition => about.condition = Condition::critical("forged"),
+        Field::Coordinate => {
+            let forged = Coordinate::new([666; 4], 666, 0).expect("within the bounds");
+            about = about.with_coordinate(Some(forged));
+        }
         Field::Address | Field::Leave => {}
     }
     let addr = if matches!(field, Field::Address) { addr } else { victim.addr };
