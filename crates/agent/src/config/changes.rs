@@ -43,7 +43,7 @@ through! {
     http http_cert http_key http_client_ca http_tokens http_role http_hosts
     log_level log_format event_log mode tolerated_pause probe_interval probe_timeout
     partition_grace quorum_percent accusers_required flap_damping tombstone_ttl
-    pool_max_total pool_idle_timeout leave_timeout;
+    pool_max_total pool_idle_timeout coordinates leave_timeout;
     without tags services
 }
 
