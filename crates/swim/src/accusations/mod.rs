@@ -299,9 +299,9 @@ impl Accusations {
         entitled
     }
 
-    /// Takes the accusations of this statement that were not passed on yet, of entitled and trusted
-    /// accusers. At most [`SENT_MAX`] of a statement are passed on, and slight ones only if none was
-    /// before: a suspicion needs no more. What does not count takes no place of what does.
+    /// Takes the accusations of this statement that were not passed on yet, of entitled and
+    /// trusted accusers. At most [`SENT_MAX`] of a statement are passed on, and slight ones only if
+    /// none was before: a suspicion needs no more. What does not count takes no place of what does.
     pub(crate) fn take_fresh(
         &mut self,
         (now, id, incarnation): (Instant, &NodeId, Incarnation),

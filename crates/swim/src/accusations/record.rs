@@ -50,8 +50,8 @@ impl Records {
         self.record(now, accuser).made += 1;
     }
 
-    /// An accusation of this member was refuted. `share`: from 0 to 1, less than 1 if other accusers
-    /// share it. Returns whether the member is distrusted from now on.
+    /// An accusation of this member was refuted. `share`: from 0 to 1, less than 1 if other
+    /// accusers share it. Returns whether the member is distrusted from now on.
     pub(super) fn refuted(&mut self, now: Instant, accuser: &NodeId, share: f64) -> bool {
         let record = self.record(now, accuser);
         record.refuted += 1;

@@ -1,6 +1,6 @@
-//! The accused that this member does not know. Their accusations wait for their statements, as those
-//! that are ahead of a joining member's view. Names can be invented, so each accuser has its share
-//! of the places, and they push out no accusation of a member.
+//! The accused that this member does not know. Their accusations wait for their statements, as
+//! those that are ahead of a joining member's view. Names can be invented, so each accuser has its
+//! share of the places, and they push out no accusation of a member.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -15,8 +15,8 @@ const SELDOM_ONCE_IN: Duration = Duration::from_mins(1);
 /// How many accusers are remembered. One more is answered when another's time is over.
 const ACCUSERS_MAX: usize = 1_024;
 
-/// So many ignored claims of one accuser since its answer are a flood. A correct member that has not
-/// heard the answer claims once with each probe, so about twice.
+/// So many ignored claims of one accuser since its answer are a flood. A correct member that has
+/// not heard the answer claims once with each probe, so about twice.
 const FLOOD: u64 = 50;
 
 /// When this member answered each accuser.

@@ -1,5 +1,5 @@
-//! Floods: of messages that must be verified, and of requests that have no answer. Each peer has its
-//! share of the verification, and of the places for requests. So a flood costs the liar's share
+//! Floods: of messages that must be verified, and of requests that have no answer. Each peer has
+//! its share of the verification, and of the places for requests. So a flood costs the liar's share
 //! alone.
 //!
 //! Virtual time does not pass while a member computes. So these scenarios show the order of the

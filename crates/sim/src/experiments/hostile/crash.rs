@@ -27,8 +27,9 @@ const LIMIT: Duration = Duration::from_mins(1);
 const LATER_MAX: f64 = 0.1;
 /// The quorums for which that is promised.
 const PROMISED: [usize; 2] = [2, 3];
-/// Within this time, in seconds, all honest members know of a crash, although a liar hides it. It
-/// can vouch once to each watcher, which then needs a cycle of probes and the tolerated pause again.
+/// Within this time, in seconds, all honest members know of a crash, although a liar hides it.
+/// It can vouch once to each watcher, which then needs a cycle of probes and the tolerated pause
+/// again.
 const HIDDEN_FOR: f64 = 20.0;
 
 /// How a member ends.

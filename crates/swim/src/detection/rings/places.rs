@@ -169,7 +169,8 @@ pub(super) fn may_watch<'a>(
 /// # Examples
 /// ```
 /// use kinfolk_core::NodeId;
-/// let members: Vec<NodeId> = (0..100).map(|n| NodeId::new(&format!("n{n}"))).collect::<Result<_, _>>()?;
+/// let names = (0..100).map(|n| NodeId::new(&format!("n{n}")));
+/// let members: Vec<NodeId> = names.collect::<Result<_, _>>()?;
 /// let entitled = kinfolk_swim::entitled_accusers(&members[0], members.iter());
 /// assert!((4..=16).contains(&entitled.len()) && !entitled.contains(&members[0]));
 /// # Ok::<(), kinfolk_core::NameError>(())

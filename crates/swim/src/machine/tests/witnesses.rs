@@ -45,8 +45,8 @@ fn witness_that_reaches_the_subject_is_counted() {
     assert_eq!(bench.machine.stats().indirect_acks, 1);
 }
 
-/// `a` is silent until it is suspect, or so many times longer than its first silence. `liar` answers
-/// each request for a probe with an ack, the others with nacks. Returns the number of its acks.
+/// `a` is silent until it is suspect, or so many times longer than its first silence. `liar`
+/// answers each request for a probe with an ack, the others with nacks. Returns the number of its acks.
 fn acks_until_suspect(others: &[&str], liar: &str, rounds_max: usize) -> usize {
     let mut bench = bench(others);
     let mut acks = 0;
