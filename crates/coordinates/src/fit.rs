@@ -6,8 +6,8 @@
 
 use crate::point::{Point, Vector, length};
 
-/// The movement of one pass, in multiples of the mean pull. Peers lie in all directions, so the mean
-/// of their pulls is much smaller than the way to go. Where all pull in one direction, 2 would
+/// The movement of one pass, in multiples of the mean pull. Peers lie in all directions, so the
+/// mean of their pulls is much smaller than the way to go. Where all pull in one direction, 2 would
 /// overshoot for ever.
 const STEP: f64 = 1.5;
 /// The number of passes for each observation.

@@ -133,8 +133,8 @@ impl Locator {
         self.place.coordinate(error.min(largest))
     }
 
-    /// Whether this member should measure others than its neighbours, in a group of so many members.
-    /// Then every other observation should be of a random member.
+    /// Whether this member should measure others than its neighbours, in a group of so many
+    /// members. Then every other observation should be of a random member.
     ///
     /// A place has four dimensions and a height. The round trips to eight neighbours fit to many
     /// places, so that estimates to other members would be wrong without showing it. This is true
