@@ -198,7 +198,6 @@ impl Cluster {
             let (transport, protocol) = (transport.clone(), protocol.clone());
             tasks.add(revocations::watch(folder, transport, protocol, revocation_came));
         }
-        let seeds = config.coordinates.then(|| [rng.next_u64(), rng.next_u64()]);
         let inner = Inner {
             transport,
             protocol,
@@ -224,11 +223,16 @@ impl Cluster {
             certificate_clock,
             shutdown: OnceCell::new(),
         };
-        let member = Self { inner: Arc::new(inner) };
-        if let Some(seeds) = seeds {
-            member.inner.tasks.add(coordinates::start(member.weak(), seeds));
+        Ok(Self { inner: Arc::new(inner) }.measuring(config.coordinates))
+    }
+
+    /// The same member, which measures its coordinate if it `measures`.
+    fn measuring(self, measures: bool) -> Self {
+        if measures {
+            let seeds = [(); 2].map(|()| self.inner.rng.lock().next_u64());
+            self.inner.tasks.add(coordinates::start(self.weak(), seeds));
         }
-        Ok(member)
+        self
     }
 
     /// This member, for a task that must not keep it alive.

@@ -22,7 +22,7 @@ fn honest(peers: usize) -> Vec<Coordinate> {
 
 /// Observes the honest peers and the liar in turn, from the origin, for so many rounds.
 fn observe(locator: &mut Locator, honest: &[Coordinate], lie: Option<Coordinate>, rounds: usize) {
-    let origin = Coordinate::new([0; 4], 10, 0).unwrap();
+    let origin = Coordinate::new([0; 4], 10, 0).expect("within the bounds");
     for _ in 0..rounds {
         for (number, place) in honest.iter().enumerate() {
             locator.observe(&id(number), Some(place), origin.round_trip_to(place));
@@ -34,7 +34,7 @@ fn observe(locator: &mut Locator, honest: &[Coordinate], lie: Option<Coordinate>
 }
 
 fn far_from_origin(locator: &Locator) -> f64 {
-    as_millis(locator.coordinate().round_trip_to(&Coordinate::new([0; 4], 0, 0).unwrap()))
+    as_millis(locator.coordinate().round_trip_to(&Coordinate::new([0; 4], 0, 0).expect("within the bounds")))
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn liars_that_agree_and_are_the_majority_move_a_member() {
         Coordinate::new([x + 500_000, y, z, w], 10, 50).unwrap()
     };
     let lies: Vec<Coordinate> = self::honest(12)[3..].iter().map(shifted).collect();
-    let origin = Coordinate::new([0; 4], 10, 0).unwrap();
+    let origin = Coordinate::new([0; 4], 10, 0).expect("within the bounds");
     let mut locator = Locator::new(1);
     for _ in 0..100 {
         observe(&mut locator, &honest, None, 1);

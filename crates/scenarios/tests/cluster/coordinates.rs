@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use kinfolk::{ClusterEvent, RoundTrip, RoundTripError, Service};
+use kinfolk::{ClusterEvent, CoordinateStats, RoundTrip, RoundTripError, Service};
 use kinfolk_scenarios::{Fleet, Link, World, run, until};
 
 use crate::twice::twice;
@@ -80,11 +80,9 @@ async fn assert_nearest(fleet: &Fleet) {
     };
     // One instance in each region.
     let instances = |client: usize| -> Option<Vec<usize>> { (0..3).map(|of| unknown(client, of)).collect() };
-    let clients = (0..MEMBERS).filter(|n| *n != OFF);
-    let (client, instances) = clients
-        .filter_map(|client| Some((client, instances(client)?)))
-        .next()
-        .expect("a member has few connections");
+    let mut clients = (0..MEMBERS).filter(|n| *n != OFF);
+    let found = clients.find_map(|client| Some((client, instances(client)?)));
+    let (client, instances) = found.expect("a member has few connections");
     for n in &instances {
         fleet.member(*n).offer("db", Service::new(1)).await.expect("the member runs");
     }
@@ -114,7 +112,7 @@ fn regions_are_known_by_their_coordinates() {
         assert!(updates.is_empty(), "a new coordinate is no event: {updates:?}");
 
         let off = fleet.member(OFF);
-        assert_eq!((off.coordinate(), off.stats().coordinates), (None, Default::default()));
+        assert_eq!((off.coordinate(), off.stats().coordinates), (None, CoordinateStats::default()));
         let no_coordinate = Err(RoundTripError::NoCoordinate { node: fleet.id(OFF) });
         assert_eq!(round_trip(&fleet, 0, 1, OFF), no_coordinate);
         assert!(matches!(round_trip(&fleet, OFF, 1, 12), Ok(RoundTrip::Estimated(_))), "it estimates others");
