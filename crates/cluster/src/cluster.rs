@@ -229,7 +229,7 @@ impl Cluster {
     /// The same member, which measures its coordinate if it `measures`.
     fn measuring(self, measures: bool) -> Self {
         if measures {
-            let seeds = [(); 2].map(|()| self.inner.rng.lock().next_u64());
+            let seeds = [(); 3].map(|()| self.inner.rng.lock().next_u64());
             self.inner.tasks.add(coordinates::start(self.weak(), seeds));
         }
         self

@@ -25,10 +25,12 @@ const NEAR: f64 = 2_000.0;
 /// sure does not outweigh all others where most are not sure yet, or state nothing.
 const TRUST_MAX: f64 = 3.0;
 
-/// From about this multiple of the median pull on, a pull is doubted: it counts the less, the
-/// larger it is.
-const DOUBT: f64 = 5.0;
-/// The smallest median that is doubted against, in microseconds: the jitter of a quiet network.
+/// A pull is doubted from about this multiple of the usual pull on: it counts the less, the larger
+/// it is. The usual pull is one that a quarter of the peers exceed. The median would not do: a place
+/// that fits well to most peers would take all members of another region for liars, and stay where
+/// it is.
+const DOUBT: f64 = 3.0;
+/// The smallest usual pull, in microseconds: the jitter of a quiet network.
 const PULL_MIN: f64 = 500.0;
 
 /// By which share of its distance from the origin a place is drawn back in each pass. Without it
@@ -75,7 +77,7 @@ pub(crate) fn fit(place: &mut Point, springs: &[Spring], direction: &Vector) {
 }
 
 fn pass(place: &mut Point, springs: &[Spring], direction: &Vector) {
-    let usual = median(springs.iter().map(|spring| spring.pull(place).abs())).max(PULL_MIN);
+    let usual = quantile(0.75, springs.iter().map(|spring| spring.pull(place).abs())).max(PULL_MIN);
     let trust_max = TRUST_MAX * median(springs.iter().map(Spring::trust));
     let (mut shift, mut higher, mut weights) = (Vector::default(), 0.0, 0.0);
     for spring in springs {
@@ -109,7 +111,15 @@ fn fitting(doubt: f64) -> f64 {
 
 /// The median; of an even number the higher one of the middle. 0 without values.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    quantile(0.5, values)
+}
+
+/// The value that this share of the values lies below, rounded up. `share`: from 0 to less than 1.
+/// 0 without values.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
+fn quantile(share: f64, values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+    let place = (values.len() as f64 * share) as usize;
+    values.get(place).copied().unwrap_or(0.0)
 }

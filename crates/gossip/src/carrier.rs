@@ -118,7 +118,7 @@ const fn manner(delivery: Delivery) -> RequestOptions {
         Traffic::AntiEntropy => kinfolk_transport::Traffic::AntiEntropy,
         Traffic::Other => kinfolk_transport::Traffic::Other,
     };
-    RequestOptions { need, traffic }
+    RequestOptions { need, traffic, prompt: delivery.prompt }
 }
 
 fn no_answer(error: &RequestError) -> NoAnswer {

@@ -317,8 +317,12 @@ mod tests {
 
     fn send_gossip(outbox: &mut Outbox<Stuck>) {
         let message = Message::Gossip { gossip: Vec::new() };
-        let delivery =
-            Delivery { within: Duration::from_secs(5), dial: Dial::First, traffic: Traffic::Gossip };
+        let delivery = Delivery {
+            within: Duration::from_secs(5),
+            dial: Dial::First,
+            traffic: Traffic::Gossip,
+            prompt: false,
+        };
         assert_eq!(outbox.send(peer(), &message, None, delivery), None);
     }
 

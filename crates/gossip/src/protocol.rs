@@ -333,6 +333,22 @@ impl SwimProtocol {
         }
     }
 
+    /// Asks a member whether its view differs from this member's, and exchanges views if it does.
+    /// Returns whether the member is asked: not while another comparison runs, and not if it is no
+    /// living member here. It returns before the answer comes.
+    ///
+    /// # Errors
+    /// [`GossipError::Stopped`].
+    ///
+    /// # Cancel safety
+    /// The member may be asked even if the future is dropped.
+    pub async fn compare(&self, member: NodeId) -> Result<bool, GossipError> {
+        match self.command(Command::Compare(member)).await? {
+            Outcome::Comparing(asked) => Ok(asked),
+            _ => Err(GossipError::Stopped),
+        }
+    }
+
     /// Keeps a revocation, and sends it to all members. The caller has verified it. Its member is
     /// removed from the view, here at once.
     ///

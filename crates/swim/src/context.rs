@@ -175,7 +175,7 @@ impl Context {
     pub(crate) fn send_gossip(&mut self, to: &NodeStatus, gossip: Vec<Update>, dial: Dial) {
         let message = Message::Gossip { gossip };
         let (to, addr) = (to.id.clone(), to.addr);
-        let delivery = Delivery { within: DELIVERED_WITHIN, dial, traffic: Traffic::Gossip };
+        let delivery = Delivery { within: DELIVERED_WITHIN, dial, traffic: Traffic::Gossip, prompt: false };
         self.output(Output::Send { to, addr, message, request: None, delivery });
     }
 
@@ -213,7 +213,12 @@ impl Context {
     ) -> RequestId {
         let request = self.next_request();
         self.requests_made += 1;
-        let delivery = Delivery { within, dial: purpose.dial(), traffic: purpose.traffic() };
+        let delivery = Delivery {
+            within,
+            dial: purpose.dial(),
+            traffic: purpose.traffic(),
+            prompt: purpose.is_prompt(),
+        };
         let output = Output::Send { to: to.clone(), addr, message, request: Some(request), delivery };
         self.facts.push(Fact::Ask(Box::new(Ask { request, output, piggyback, purpose })));
         request

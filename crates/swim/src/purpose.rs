@@ -98,6 +98,11 @@ impl Purpose {
         }
     }
 
+    /// Whether the receiver answers at once. A helper first waits for the answer of the target.
+    pub(crate) const fn is_prompt(&self) -> bool {
+        !matches!(self, Self::IndirectProbe | Self::Witness { .. })
+    }
+
     /// Whether it is a step of a join.
     pub(crate) fn is_join(&self) -> bool {
         match self {

@@ -43,6 +43,15 @@ impl Requests {
         self.waiting.iter().filter(|(_, purpose)| of(purpose)).count()
     }
 
+    /// Whether a comparison of views runs, or an exchange that followed from one.
+    pub(crate) fn is_comparing(&self) -> bool {
+        self.waiting.iter().any(|(_, purpose)| match purpose {
+            Purpose::DigestPing | Purpose::Compare => true,
+            Purpose::Sync(session) => session.command.is_none(),
+            _ => false,
+        })
+    }
+
     /// Drops the periodic exchange of views that still runs, if there is one. Joins go on.
     pub(crate) fn drop_periodic_sync(&mut self) {
         self.waiting.retain(|(_, purpose)| match purpose {

@@ -18,12 +18,15 @@ pub struct RequestOptions {
     pub need: Need,
     /// The traffic class for which this node counts the bytes of the message and of its answer.
     pub traffic: Traffic,
+    /// Whether the peer answers at once. Then the time from the request to the answer is a round
+    /// trip, which [`take_round_trip`](crate::Transport::take_round_trip) returns.
+    pub prompt: bool,
 }
 
 impl Default for RequestOptions {
-    /// `Urgent`, with the traffic class `Other`.
+    /// `Urgent`, with the traffic class `Other`; the answer may take its time.
     fn default() -> Self {
-        Self { need: Need::Urgent, traffic: Traffic::Other }
+        Self { need: Need::Urgent, traffic: Traffic::Other, prompt: false }
     }
 }
 

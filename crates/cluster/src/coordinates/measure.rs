@@ -1,12 +1,14 @@
 //! The task that measures: once a second it gives the round trip of one peer to the locator, and
-//! states the coordinate that results when the publisher says so. It sends nothing else: the round
-//! trips are those of the requests that go out anyway.
+//! states the coordinate that results when the publisher says so.
+//!
+//! The round trips are those of the requests that go out anyway. Only a member that states a
+//! coordinate and knows too few peers asks others too: a random one each second time.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kinfolk_coordinates::{Locator, Publisher};
-use kinfolk_core::{Coordinate, NodeId};
+use kinfolk_core::{Coordinate, NodeId, Rng};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::CoordinateStats;
@@ -19,7 +21,7 @@ use crate::task::BackgroundTask;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Measures and states until the task is stopped, or the application has dropped the member.
-pub(crate) fn start(cluster: WeakCluster, seeds: [u64; 2]) -> BackgroundTask {
+pub(crate) fn start(cluster: WeakCluster, seeds: [u64; 3]) -> BackgroundTask {
     BackgroundTask::start(async move {
         let mut ticks = interval(INTERVAL);
         // After a pause of the process one measurement is enough.
@@ -31,6 +33,7 @@ pub(crate) fn start(cluster: WeakCluster, seeds: [u64; 2]) -> BackgroundTask {
             let measuring = measuring.get_or_insert_with(|| Measuring::new(&cluster, seeds));
             measuring.measure(&cluster);
             measuring.state(&cluster).await;
+            measuring.meet(&cluster).await;
             cluster.inner.coordinates.set(measuring.stats());
         }
     })
@@ -42,12 +45,16 @@ struct Measuring {
     publisher: Publisher,
     turns: Turns,
     statements: u64,
+    rng: Rng,
+    /// Whether a random member is asked this time, if any is.
+    meets: bool,
 }
 
 impl Measuring {
-    fn new(cluster: &Cluster, [place, chance]: [u64; 2]) -> Self {
+    fn new(cluster: &Cluster, [place, chance, choice]: [u64; 3]) -> Self {
         let publisher = Publisher::new(cluster.inner.clock.now(), chance);
-        Self { locator: Locator::new(place), publisher, turns: Turns::default(), statements: 0 }
+        let (locator, rng) = (Locator::new(place), Rng::from_seed(choice));
+        Self { locator, publisher, turns: Turns::default(), statements: 0, rng, meets: false }
     }
 
     /// Takes the round trip to the peer whose turn it is.
@@ -80,6 +87,25 @@ impl Measuring {
         if cluster.state_coordinate(coordinate).await {
             self.publisher.published(now, coordinate);
             self.statements += 1;
+        }
+    }
+
+    /// Asks a random member that the locator does not know, each second time while it knows too few.
+    /// The answer shows a round trip. Nothing follows from a missing one.
+    async fn meet(&mut self, cluster: &Cluster) {
+        self.meets = !self.meets;
+        let registry = &cluster.inner.registry;
+        if !self.meets || self.statements == 0 || !self.locator.lacks_peers(registry.member_count()) {
+            return;
+        }
+        let known: BTreeSet<&NodeId> = self.locator.peers().collect();
+        let is_new = |id: &NodeId| id != cluster.id() && !known.contains(id);
+        let members = cluster.members();
+        let strangers: Vec<&NodeId> =
+            members.members().map(|node| &node.id).filter(|id| is_new(id)).collect();
+        if !strangers.is_empty() {
+            let stranger = strangers[self.rng.below(strangers.len())].clone();
+            let _asked = cluster.inner.protocol.compare(stranger).await;
         }
     }
 

@@ -176,7 +176,8 @@ impl Fetched {
 }
 
 async fn fetch<C: Carrier>(carrier: C, peer: NodeId, asked: Vec<Fingerprint>) -> Fetched {
-    let delivery = Delivery { within: ANSWERED_WITHIN, dial: Dial::Never, traffic: Traffic::Other };
+    let delivery =
+        Delivery { within: ANSWERED_WITHIN, dial: Dial::Never, traffic: Traffic::Other, prompt: true };
     // The address is not used: an open connection is found by the name.
     let to = Peer::new(peer.clone(), NodeAddr::new(([0, 0, 0, 0], 0).into()));
     let answer = carrier.request(&to, wire::want(&asked), delivery).await.ok();

@@ -9,7 +9,8 @@ use kinfolk_transport::Peer;
 
 use crate::fixture::{DEADLINE, Group, event, fast, id};
 
-const PROBE: Delivery = Delivery { within: DEADLINE, dial: Dial::First, traffic: Traffic::Probe };
+const PROBE: Delivery =
+    Delivery { within: DEADLINE, dial: Dial::First, traffic: Traffic::Probe, prompt: true };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn broken_connection_is_dialled_again() {

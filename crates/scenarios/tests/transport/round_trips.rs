@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kinfolk_scenarios::{Link, World, run};
-use kinfolk_transport::{Peer, Transport};
+use kinfolk_transport::{Peer, RequestOptions, Transport};
 use tokio::time::sleep;
 
 use crate::peers::answer_all;
@@ -24,7 +24,8 @@ fn steady(millis: u64) -> Link {
 }
 
 async fn ask(from: &Transport, to: &Peer) {
-    from.request(to, Bytes::from_static(b"?"), LONG).await.unwrap();
+    let prompt = RequestOptions { prompt: true, ..RequestOptions::default() };
+    from.request_with(to, Bytes::from_static(b"?"), LONG, prompt).await.unwrap();
     sleep(Duration::from_secs(1)).await;
 }
 
@@ -47,6 +48,19 @@ fn round_trips_are_those_of_the_link() {
             assert_eq!(a.take_round_trip(b.id()), None, "taken once");
             assert_eq!(b.take_round_trip(a.id()), None, "it has asked nothing");
         }
+    });
+}
+
+/// Its answer may have waited for others.
+#[test]
+fn request_that_is_not_prompt_shows_no_round_trip() {
+    run(1, async |world| {
+        let (a, b) = (answering(&world, 0, "a"), answering(&world, 1, "b"));
+        let to_b = Peer::new(b.id().clone(), b.local_addr());
+        a.request(&to_b, Bytes::from_static(b"?"), LONG).await.unwrap();
+        assert_eq!(a.take_round_trip(b.id()), None);
+        ask(&a, &to_b).await;
+        assert!(a.take_round_trip(b.id()).is_some());
     });
 }
 

@@ -78,7 +78,7 @@ impl World {
             Command::Describe { about, .. } => Some(Step::SetTags(node, about.tags.clone())),
             Command::Broadcast(payload) => Some(Step::Broadcast(node, payload.clone())),
             Command::Forget { id, .. } => Some(Step::Forget { node, of: self.find(id) }),
-            Command::Join { .. } | Command::Revoke(_) => None,
+            Command::Join { .. } | Command::Revoke(_) | Command::Compare(_) => None,
         };
         if let Some(step) = &step {
             self.observe(Observed::Step(step));

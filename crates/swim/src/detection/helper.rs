@@ -59,11 +59,16 @@ impl Helper {
         if target == cx.me {
             return cx.reply(reply_to, Message::ack(Vec::new()));
         }
-        let has_room = relays < RELAYS_MAX && of_requester < RELAYS_OF_EACH_MAX;
-        let Some(target) = cx.members.get(&target).filter(|_| has_room) else {
+        let Some(target) = cx.members.get(&target) else {
+            // To this member the target does not exist, and that counts against it. So a member
+            // that was isolated for long finds out that others have removed the target.
             cx.stats.relays_refused += 1;
-            return cannot_help(cx, reply_to);
+            return cx.reply(reply_to, Message::Nack { closed: false, lossy: false, accusation: None });
         };
+        if relays >= RELAYS_MAX || of_requester >= RELAYS_OF_EACH_MAX {
+            cx.stats.relays_refused += 1;
+            return has_no_room(cx, reply_to);
+        }
         cx.stats.relays += 1;
         let within = Duration::from_millis(within_ms.into()).min(RELAY_TIME_MAX).mul_f64(NACK_AT);
         let timer = cx.timers.schedule(cx.now + within, Timer::Nack(cx.next_request()));
@@ -100,12 +105,12 @@ impl Helper {
     }
 }
 
-/// Answers a request for a probe that this member does not make.
+/// Answers a request for a probe that this member has no room for.
 ///
 /// In the papers' modes the nack goes out in any case: that this member cannot help says nothing
 /// about the requester's local health. In `Mode::Verified` a nack is evidence against the target,
 /// and this member has none.
-fn cannot_help(cx: &mut Context, reply_to: ReplyId) {
+fn has_no_room(cx: &mut Context, reply_to: ReplyId) {
     match cx.config.mode {
         Mode::Swim | Mode::Lifeguard => {
             cx.reply(reply_to, Message::Nack { closed: false, lossy: false, accusation: None });

@@ -11,6 +11,9 @@ pub struct Delivery {
     pub dial: Dial,
     /// The kind of traffic that the bytes of the message count as.
     pub traffic: Traffic,
+    /// Whether the receiver answers at once, so that the time until its answer is a round trip. A
+    /// helper first waits for the answer of another member.
+    pub prompt: bool,
 }
 
 /// The kind of traffic that the bytes of a message count as.

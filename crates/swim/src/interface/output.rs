@@ -174,6 +174,9 @@ pub enum Outcome {
     },
     /// The new description is set and waits to be sent, or why it does not.
     Described(Result<(), CommandError>),
+    /// Whether the member is asked. It is not while another comparison of views runs, nor if it is
+    /// no living member here.
+    Comparing(bool),
     /// What became of the revocation.
     Revoked(Revoked),
     /// The broadcast waits to be sent, or why it does not.

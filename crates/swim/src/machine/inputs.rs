@@ -198,6 +198,10 @@ impl Owners {
                 let outcome = self.myself.broadcast(cx, payload);
                 cx.done(id, Outcome::Broadcast(outcome));
             }
+            Command::Compare(peer) => {
+                let asked = !self.requests.is_comparing() && compare::ask(cx, &peer);
+                cx.done(id, Outcome::Comparing(asked));
+            }
             Command::Revoke(revocation) => {
                 let revoked = self.revoke(cx, &revocation, None);
                 cx.done(id, Outcome::Revoked(revoked));

@@ -23,6 +23,16 @@ pub(super) fn ping_digest(cx: &mut Context, node: &Arc<NodeStatus>) {
     cx.ask(node, ping, Purpose::DigestPing, DELIVERED_WITHIN);
 }
 
+/// Asks this member whether its view differs. Returns whether it is asked: it must be another
+/// member, and not failed or left.
+pub(crate) fn ask(cx: &mut Context, id: &NodeId) -> bool {
+    let node = cx.members.get(id).filter(|node| node.id != cx.me && node.state.is_member());
+    if let Some(node) = &node {
+        ping_digest(cx, node);
+    }
+    node.is_some()
+}
+
 /// Asks a member in which buckets its view differs from this member's.
 pub(crate) fn begin_with(cx: &mut Context, id: &NodeId) {
     if let Some(node) = cx.members.get(id) {

@@ -146,13 +146,13 @@ impl Facts {
         }
     }
 
-    /// The answer to a request came after this time.
+    /// The answer to a request that the peer answers at once came after this time.
     pub(super) fn answered_after(&self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.arrivals.shortest.fetch_min(micros, Relaxed);
     }
 
-    /// The shortest time from a request to its answer since the last call; `None` without one.
+    /// The shortest of these times since the last call; `None` without one.
     pub(super) fn take_shortest(&self) -> Option<Duration> {
         match self.arrivals.shortest.swap(u64::MAX, Relaxed) {
             u64::MAX => None,

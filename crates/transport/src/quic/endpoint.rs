@@ -161,7 +161,8 @@ impl Transport {
     }
 
     /// The shortest time from a request to its answer on the connection to a peer, since the last
-    /// call for this peer. `None` without a ready connection, or without an answer since then.
+    /// call for this peer. `None` without a ready connection, or without an answer since then. Only
+    /// [prompt](crate::RequestOptions::prompt) requests count.
     ///
     /// [`rtt`](Self::rtt) is no substitute. It remembers the handshake for long. And on the side
     /// that only answers it contains the delay of acknowledgements, 25 ms: QUIC does not subtract

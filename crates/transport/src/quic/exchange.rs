@@ -188,7 +188,7 @@ impl Transport {
         let target = || Target::from(peer);
         let max = self.0.hub.config.frame_bytes_max;
         frame::check(body.len(), max).map_err(|cause| RequestError::TooLarge { peer: target(), cause })?;
-        let request = Request { body, traffic: manner.traffic, frame_bytes_max: max };
+        let request = Request { body, traffic: manner.traffic, prompt: manner.prompt, frame_bytes_max: max };
         // One timer for all three steps, because a timer costs as much as everything else here.
         // `phase` and `lease_used` tell which step the deadline interrupted.
         let (mut phase, mut lease_used, mut asked) = (Phase::Connecting, None, Instant::now());

@@ -199,7 +199,7 @@ async fn both_sides_count_bytes_by_traffic() {
     let before = pair.a.stats();
     assert!(before.sent_for.handshake.bytes > 1_200);
     let (a, to) = (pair.a.clone(), Peer::new(pair.b.id().clone(), pair.b.local_addr()));
-    let manner = RequestOptions { need: Need::OpenOnly, traffic: Traffic::Probe };
+    let manner = RequestOptions { need: Need::OpenOnly, traffic: Traffic::Probe, prompt: true };
     let asked = tokio::spawn(async move { a.request_with(&to, "ping".into(), LONG, manner).await });
     pair.answer("ack".into()).await;
     soon(asked).await.unwrap().unwrap();

@@ -38,6 +38,8 @@ const KEPT_BY_PEER_MAX: usize = 2;
 pub(super) struct Request<'a> {
     pub(super) body: &'a Bytes,
     pub(super) traffic: Traffic,
+    /// Whether the peer answers at once.
+    pub(super) prompt: bool,
     /// The longest body that this node sends, or accepts as the answer, in bytes.
     pub(super) frame_bytes_max: usize,
 }
@@ -161,7 +163,9 @@ impl PeerConnection {
     ) -> Result<Bytes, Fault> {
         let asked = Instant::now();
         let answer = self.ask(request).await?;
-        self.0.facts.answered_after(asked.elapsed());
+        if request.prompt {
+            self.0.facts.answered_after(asked.elapsed());
+        }
         Ok(answer)
     }
 

@@ -134,6 +134,7 @@ fn any_command() -> impl Strategy<Value = Command> {
             about: Tags::new([("tag", tag)]).unwrap().into(),
             revision,
         }),
+        2 => any_name().prop_map(Command::Compare),
         4 => (0..2_000_usize).prop_map(|len| Command::Broadcast(vec![0; len].into())),
         4 => (any_name(), prop::option::of(any_status())).prop_map(|(id, remembered)| {
             let of_that_name = |status| NodeStatus { id: id.clone(), ..status }.signed(&*signer(id.as_str()));
