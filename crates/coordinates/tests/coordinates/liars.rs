@@ -59,7 +59,7 @@ fn liar_among_seven_does_not_mislead_a_new_member() {
     assert!(far_from_origin(&locator) < 5.0, "{} ms", far_from_origin(&locator));
 }
 
-/// What is not defended: the majority decides.
+/// What is not defended.
 #[test]
 fn liars_that_agree_and_are_the_majority_move_a_member() {
     let honest = honest(3);
