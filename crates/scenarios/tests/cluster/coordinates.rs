@@ -105,7 +105,10 @@ fn regions_are_known_by_their_coordinates() {
         for n in 0..MEMBERS {
             let stats = fleet.member(n).stats().coordinates;
             assert!(stats.statements <= 20, "statements are rare: {stats:?}");
-            assert!(n == OFF || stats.peers == MEMBERS - 1, "it asked those that it does not probe: {stats:?}");
+            assert!(
+                n == OFF || stats.peers == MEMBERS - 1,
+                "it asked those that it does not probe: {stats:?}"
+            );
         }
         let updated = |event: &ClusterEvent| matches!(event, ClusterEvent::NodeUpdated { .. });
         let updates: Vec<_> =

@@ -84,7 +84,9 @@ impl Owners {
             }
             (Message::Gossip { gossip }, to) => {
                 self.receive_gossip(cx, from, &gossip);
-                to.into_iter().for_each(|to| cx.decline(to));
+                if let Some(to) = to {
+                    cx.decline(to);
+                }
             }
             (Message::Sync { nodes, after, want, only }, Some(to)) => {
                 self.repair.exchanged_with(cx, from);
@@ -124,7 +126,9 @@ impl Owners {
                 to,
             ) => {
                 cx.stats.unexpected += 1;
-                to.into_iter().for_each(|to| cx.decline(to));
+                if let Some(to) = to {
+                    cx.decline(to);
+                }
             }
             (
                 Message::Ping { .. }
