@@ -100,8 +100,8 @@ impl<'de> Deserialize<'de> for Extensions {
 mod tests {
     use super::*;
 
-    fn coordinate() -> Option<Coordinate> {
-        Some(Coordinate::new([1_000, -2_000, 0, 70_000], 300, 120).unwrap())
+    fn stated() -> Coordinate {
+        Coordinate::new([1_000, -2_000, 0, 70_000], 300, 120).unwrap()
     }
 
     fn bytes(extensions: &Extensions) -> Vec<u8> {
@@ -114,13 +114,13 @@ mod tests {
         assert_eq!(bytes, [0, 0]);
         assert_eq!(postcard::from_bytes::<Extensions>(&bytes).unwrap(), Extensions::default());
         assert_eq!(Extensions::new(0, &[]), Some(Extensions::default()));
-        let removed = Extensions::default().with_coordinate(coordinate()).with_coordinate(None);
+        let removed = Extensions::default().with_coordinate(Some(stated())).with_coordinate(None);
         assert_eq!(removed, Extensions::default());
     }
 
     #[test]
     fn later_fields_are_kept_up_to_the_bound() {
-        for coordinate in [None, coordinate()] {
+        for coordinate in [None, Some(stated())] {
             let later = Extensions::new(5, &[7; Extensions::BYTES_MAX]).unwrap().with_coordinate(coordinate);
             let read: Extensions = postcard::from_bytes(&bytes(&later)).unwrap();
             assert_eq!((read.features(), read.unknown().len()), (5, 2_048));
@@ -134,11 +134,11 @@ mod tests {
 
     #[test]
     fn coordinate_reads_back_alone() {
-        let extensions = Extensions::default().with_coordinate(coordinate());
+        let extensions = Extensions::default().with_coordinate(Some(stated()));
         let bytes = bytes(&extensions);
         assert_eq!(bytes.len(), 14);
         let read: Extensions = postcard::from_bytes(&bytes).unwrap();
-        assert_eq!((read.coordinate(), read.unknown()), (coordinate(), &[][..]));
+        assert_eq!((read.coordinate(), read.unknown()), (Some(stated()), &[][..]));
         assert_eq!(read, extensions);
     }
 

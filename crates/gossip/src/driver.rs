@@ -145,7 +145,7 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
                 Woken::Call(Call::Identity(identity)) => Some(self.rotate(&identity)),
                 Woken::Call(call) => input_of(self.clock.now(), call, &mut self.commands, &self.machine),
                 Woken::Ended(End::Answered(unchecked)) => self.admit(unchecked),
-                Woken::Checked(checked) => self.checked(checked),
+                Woken::Checked(checked) => Some(self.checked(checked)),
                 Woken::Arrived(arrival) => self.receive(arrival),
             };
             if input.is_some() {
@@ -210,14 +210,14 @@ impl<C: Carrier, I: Arrivals> Driver<C, I> {
     }
 
     /// The verification of a message has ended.
-    fn checked(&mut self, checked: Checked) -> Option<Input> {
+    fn checked(&mut self, checked: Checked) -> Input {
         match checked {
-            Checked::Proved(input) => Some(input),
+            Checked::Proved(input) => input,
             Checked::Forged(from, then) => {
                 let forged = Input::Forged { from };
-                let Some(ended) = self.not_taken(then, NoReply::Refused) else { return Some(forged) };
+                let Some(ended) = self.not_taken(then, NoReply::Refused) else { return forged };
                 self.machine.handle(self.clock.now(), forged);
-                Some(ended)
+                ended
             }
         }
     }
