@@ -94,6 +94,12 @@ impl Peer {
         self.error = stated.map_or(f64::from(Coordinate::ERROR_MAX) / 1_000.0, Coordinate::error);
     }
 
+    /// Whether the round trip to it is at least this long, in microseconds, and was measured more
+    /// than once.
+    pub(crate) fn is_far(&self, far: f64) -> bool {
+        self.trips.are_several() && self.round_trip() >= far
+    }
+
     /// The filtered round trip in microseconds.
     pub(crate) fn round_trip(&self) -> f64 {
         self.trips.median().expect("a peer is entered with its first round trip")

@@ -30,6 +30,11 @@ impl Trips {
         let middle = sorted.len().checked_sub(1)? / 2;
         Some(f64::from(sorted[middle]))
     }
+
+    /// Whether there is more than one round trip, so that a single delay does not decide.
+    pub(crate) fn are_several(&self) -> bool {
+        self.added > 1
+    }
 }
 
 #[cfg(test)]
