@@ -90,6 +90,8 @@ impl Accused {
 struct Kept {
     accusation: Accusation,
     passed_on: bool,
+    /// Whether it was about the known statement of its subject when it came.
+    held: bool,
     /// Whether the accuser was entitled in this generation of the view.
     entitled: Option<(u64, bool)>,
 }
@@ -156,7 +158,8 @@ impl Accusations {
             *numbers += 1;
             Accused { number: *numbers, accusations: Vec::new() }
         });
-        let kept = Kept { accusation: accusation.clone(), passed_on: false, entitled: None };
+        let held = Some(accusation.incarnation) == present;
+        let kept = Kept { accusation: accusation.clone(), passed_on: false, held, entitled: None };
         let failed = self.returned.get(accuser);
         match accused.accusations.iter_mut().find(|known| known.accusation.accuser == *accuser) {
             Some(known) if !replaces(accusation, &known.accusation, is_graver, failed) => return false,
@@ -397,18 +400,18 @@ impl Accusations {
                 *accusers_of.entry(accusation.incarnation).or_default() += 1;
             }
         }
-        accused.accusations.retain(|Kept { accusation, entitled, .. }| {
+        accused.accusations.retain(|Kept { accusation, held, entitled, .. }| {
             let is_earlier = accusation.incarnation < incarnation;
             if is_earlier && incarnation <= accusation.incarnation.later_by(NEW_INSTANCE_AFTER) {
                 refuted.count += 1;
-                // An accusation that was weighed here was about a statement that held here. An
-                // older one, which somebody repeats, says nothing about its accuser.
-                let was_weighed = entitled.is_some();
+                // An older accusation, which somebody repeats, says nothing about its accuser. So
+                // it must be about a statement that held here, when it came or when it was weighed.
+                let held = *held || entitled.is_some();
                 // What several members found may have been true. So the accusers of a statement
                 // share the blame, and a member that stalls now and then does not discredit all
                 // its watchers.
                 let sharing = accusers_of.get(&accusation.incarnation).copied().unwrap_or(1);
-                if was_weighed && records.refuted(now, &accusation.accuser, 1.0 / f64::from(sharing)) {
+                if held && records.refuted(now, &accusation.accuser, 1.0 / f64::from(sharing)) {
                     refuted.distrusted.push(accusation.accuser.clone());
                 }
             }

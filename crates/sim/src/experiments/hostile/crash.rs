@@ -30,7 +30,7 @@ const PROMISED: [usize; 2] = [2, 3];
 /// Within this time, in seconds, all honest members know of a crash, although a liar hides it.
 /// It can vouch once to each watcher, which then needs a cycle of probes and the tolerated pause
 /// again.
-const HIDDEN_FOR: f64 = 20.0;
+const HIDDEN_FOR: f64 = 30.0;
 
 /// How a member ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
