@@ -26,9 +26,9 @@ const NEAR: f64 = 2_000.0;
 const TRUST_MAX: f64 = 3.0;
 
 /// A pull is doubted from about this multiple of the usual pull on: it counts the less, the larger
-/// it is. The usual pull is one that a quarter of the peers exceed. The median would not do: a place
-/// that fits well to most peers would take all members of another region for liars, and stay where
-/// it is.
+/// it is. The usual pull is one that a quarter of the peers exceed. The median would not do: a
+/// place that fits well to most peers would take all members of another region for liars, and stay
+/// where it is.
 const DOUBT: f64 = 3.0;
 /// The smallest usual pull, in microseconds: the jitter of a quiet network.
 const PULL_MIN: f64 = 500.0;

@@ -162,9 +162,9 @@ impl Locator {
     }
 
     /// Whether this member is part of a network whose round trips are at least `far`: those to two
-    /// known peers are, or that to the only one, each measured more than once. Or peers state where they lie, and that is `far`
-    /// from the origin, where this member follows them. A single slow peer on a local network does
-    /// not suffice.
+    /// known peers are, or that to the only one, each measured more than once. Or peers state where
+    /// they lie, and that is `far` from the origin, where this member follows them. A single slow
+    /// peer on a local network does not suffice.
     pub fn is_far_from_others(&self, far: Duration) -> bool {
         let far = crate::point::micros(far);
         let far_peers = self.peers.iter().filter(|(_, peer)| peer.is_far(far)).count();

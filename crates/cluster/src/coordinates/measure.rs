@@ -90,8 +90,8 @@ impl Measuring {
         }
     }
 
-    /// Asks a random member that the locator does not know, each second time while it knows too few.
-    /// The answer shows a round trip. Nothing follows from a missing one.
+    /// Asks a random member that the locator does not know, each second time while it knows too
+    /// few. The answer shows a round trip. Nothing follows from a missing one.
     async fn meet(&mut self, cluster: &Cluster) {
         self.meets = !self.meets;
         let registry = &cluster.inner.registry;

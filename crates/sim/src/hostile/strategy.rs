@@ -89,8 +89,8 @@ impl Strategy {
 
     /// Whether the strategy must make all honest members of a group of this size distrust the liar.
     /// Only those who hear a claim without proof, or a forged message, know who sent it. A liar
-    /// speaks to 31 members at a time. Suspicions without proof count at most once in 2 s, so 15 s of
-    /// them are just enough in most runs: nothing is promised of them.
+    /// speaks to 31 members at a time. Suspicions without proof count at most once in 2 s, so 15 s
+    /// of them are just enough in most runs: nothing is promised of them.
     pub fn must_be_distrusted(self, nodes: usize) -> bool {
         match self {
             Self::Condemn(form, Schedule::EachSecond | Schedule::Flood) => {

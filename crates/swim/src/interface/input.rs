@@ -181,8 +181,8 @@ pub enum Command {
     },
     /// Send this payload to all members.
     Broadcast(Bytes),
-    /// Ask this member whether its view differs, and exchange views if it does. The protocol does so
-    /// with random members anyway. This is for callers that want a round trip to this member.
+    /// Ask this member whether its view differs, and exchange views if it does. The protocol does
+    /// so with random members anyway. This is for callers that want a round trip to this member.
     Compare(NodeId),
     /// Keep this revocation, and send it to all members. The driver has verified it.
     Revoke(Revocation),

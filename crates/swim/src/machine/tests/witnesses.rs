@@ -46,7 +46,8 @@ fn witness_that_reaches_the_subject_is_counted() {
 }
 
 /// `a` is silent until it is suspect, or so many times longer than its first silence. `liar`
-/// answers each request for a probe with an ack, the others with nacks. Returns the number of its acks.
+/// answers each request for a probe with an ack, the others with nacks. Returns the number of its
+/// acks.
 fn acks_until_suspect(others: &[&str], liar: &str, rounds_max: usize) -> usize {
     let mut bench = bench(others);
     let mut acks = 0;
