@@ -117,6 +117,9 @@ impl Folder {
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         paths.retain(|path| path.extension().is_some_and(|ending| ending == "pem"));
         paths.sort();
+        if paths.len() > FILES_MAX && seen.is_empty() {
+            warn_of_many(&self.path, paths.len());
+        }
         paths.truncate(FILES_MAX);
         let found = paths.into_iter().filter_map(|path| {
             let written = fs::metadata(&path).and_then(|file| file.modified());
@@ -169,6 +172,14 @@ fn file_name(revocation: &Revocation) -> String {
     revocation.write_content(&mut bytes);
     let hash = format!("{:?}", ContentHash::of(&bytes));
     format!("{}-{}.pem", revocation.node, &hash[..16])
+}
+
+fn warn_of_many(folder: &Path, files: usize) {
+    let folder = folder.display();
+    // The folder `revoked` of the state directory has more files than the member reads, which is
+    // the number that it keeps. Those whose names come last are ignored. What to do: remove files
+    // of certificates that have expired, or replace the authority.
+    tracing::warn!(%folder, files, max = FILES_MAX, "ignored revocations: there are too many files");
 }
 
 fn warn_of(path: &Path, error: &dyn std::fmt::Display) {
