@@ -110,8 +110,9 @@ struct EventClientsArgs {
     agent: Option<PathBuf>,
 }
 
+/// The identity and the address of a process that a scenario starts.
 #[derive(Args)]
-struct AttackArgs {
+struct ProcessArgs {
     #[arg(long)]
     cert: PathBuf,
     #[arg(long)]
@@ -120,20 +121,20 @@ struct AttackArgs {
     ca: PathBuf,
     #[arg(long)]
     listen: SocketAddr,
+}
+
+#[derive(Args)]
+struct AttackArgs {
+    #[command(flatten)]
+    process: ProcessArgs,
     #[arg(long)]
     victim: Vec<String>,
 }
 
 #[derive(Args)]
 struct EmbeddedArgs {
-    #[arg(long)]
-    cert: PathBuf,
-    #[arg(long)]
-    key: PathBuf,
-    #[arg(long)]
-    ca: PathBuf,
-    #[arg(long)]
-    listen: SocketAddr,
+    #[command(flatten)]
+    process: ProcessArgs,
     #[arg(long)]
     join: Vec<String>,
     #[arg(long)]
@@ -243,14 +244,14 @@ impl EventClientsArgs {
 
 impl AttackArgs {
     fn options(self) -> AttackOptions {
-        let Self { cert, key, ca, listen, victim } = self;
+        let Self { process: ProcessArgs { cert, key, ca, listen }, victim } = self;
         AttackOptions { cert, key, ca, listen, victims: victim }
     }
 }
 
 impl EmbeddedArgs {
     fn options(self) -> EmbeddedOptions {
-        let Self { cert, key, ca, listen, join, peer } = self;
+        let Self { process: ProcessArgs { cert, key, ca, listen }, join, peer } = self;
         EmbeddedOptions { cert, key, ca, listen, join, peers: peer }
     }
 }

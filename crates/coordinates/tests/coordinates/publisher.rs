@@ -41,6 +41,21 @@ fn nothing_is_due_below_10_ms() {
     assert!(stated.height() < Duration::from_millis(10));
 }
 
+/// Else single delays of two among many peers would start statements on a local network.
+#[test]
+fn one_round_trip_to_each_far_peer_does_not_suffice() {
+    let after = |round_trips: usize| {
+        let mut locator = Locator::new(1);
+        (0..8).for_each(|peer| locator.observe(&id(peer), None, millis(0.3)));
+        for _ in 0..round_trips {
+            (8..10).for_each(|peer| locator.observe(&id(peer), None, millis(30.0)));
+        }
+        Publisher::new(Instant::ORIGIN, 1).due(second(60), 10, &locator)
+    };
+    assert_eq!(after(1), None);
+    assert!(after(2).is_some());
+}
+
 #[test]
 fn nothing_is_due_in_the_first_seconds() {
     let mut publisher = Publisher::new(second(100), 1);

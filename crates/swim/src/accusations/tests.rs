@@ -434,3 +434,17 @@ fn accusation_from_before_a_failure_of_its_accuser_is_void() {
     assert_eq!(proves(&known, 1), Proved::Failure);
     assert!(!add(&mut known, &Accusation { accuser_incarnation: at(3), ..again }), "nothing is new in it");
 }
+
+/// An accusation and its refutation often come in one message.
+#[test]
+fn refuted_accusation_that_was_never_weighed_counts_if_its_statement_held() {
+    for (present, distrusted) in [(Some(at(1)), true), (None, false)] {
+        let mut known = Accusations::new(PAUSE);
+        let begins = (1..=5).any(|number| {
+            let victim = format!("victim-{number}");
+            known.add(NOW, &accusation(&victim, 1, "liar", silent(0)), present);
+            !known.refuted(NOW, &id(&victim), at(2)).distrusted.is_empty()
+        });
+        assert_eq!(begins, distrusted, "{present:?}");
+    }
+}

@@ -12,7 +12,6 @@ use kinfolk_core::NodeId;
 use kinfolk_core::signed::Accusation;
 
 use crate::context::Context;
-use crate::interface::config::Mode;
 use crate::interface::input::{CheckId, ReplyId};
 use crate::interface::output::Output;
 use crate::purpose::{Checked, Purpose, RELAYS_MAX, RELAYS_OF_EACH_MAX, Relay};
@@ -29,9 +28,19 @@ const RELAY_TIME_MAX: Duration = Duration::from_secs(10);
 /// subjects share the bound.
 const CHECKS_MAX: usize = RELAYS_MAX;
 
+/// How a helper answers a request that it has no room for.
+#[derive(Debug, Clone, Copy)]
+enum WithoutRoom {
+    /// With a nack. That this member cannot help says nothing about the requester's local health.
+    Nack,
+    /// By declining it. Where a nack is evidence against the target, this member has none.
+    Decline,
+}
+
 /// The port checks that are under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Helper {
+    without_room: WithoutRoom,
     checks: BTreeMap<CheckId, Checked>,
     checks_made: u64,
 }
@@ -47,6 +56,20 @@ pub(crate) struct PingReq {
 }
 
 impl Helper {
+    /// A helper whose nacks only spare the requester's local health (Lifeguard, section IV-A).
+    pub(crate) fn sparing_local_health() -> Self {
+        Self::new(WithoutRoom::Nack)
+    }
+
+    /// A helper whose nacks are evidence.
+    pub(crate) fn giving_evidence() -> Self {
+        Self::new(WithoutRoom::Decline)
+    }
+
+    fn new(without_room: WithoutRoom) -> Self {
+        Self { without_room, checks: BTreeMap::new(), checks_made: 0 }
+    }
+
     /// A peer requests an indirect probe. `relays`: the number of such probes under way, of all
     /// requesters and of this one. `lossy`: this member finds the target lossy.
     pub(crate) fn ping_req_received(
@@ -63,11 +86,14 @@ impl Helper {
             // To this member the target does not exist, and that counts against it. So a member
             // that was isolated for long finds out that others have removed the target.
             cx.stats.relays_refused += 1;
-            return cx.reply(reply_to, Message::Nack { closed: false, lossy: false, accusation: None });
+            return answer_nack(cx, reply_to);
         };
         if relays >= RELAYS_MAX || of_requester >= RELAYS_OF_EACH_MAX {
             cx.stats.relays_refused += 1;
-            return has_no_room(cx, reply_to);
+            return match self.without_room {
+                WithoutRoom::Nack => answer_nack(cx, reply_to),
+                WithoutRoom::Decline => cx.decline(reply_to),
+            };
         }
         cx.stats.relays += 1;
         let within = Duration::from_millis(within_ms.into()).min(RELAY_TIME_MAX).mul_f64(NACK_AT);
@@ -105,18 +131,9 @@ impl Helper {
     }
 }
 
-/// Answers a request for a probe that this member has no room for.
-///
-/// In the papers' modes the nack goes out in any case: that this member cannot help says nothing
-/// about the requester's local health. In `Mode::Verified` a nack is evidence against the target,
-/// and this member has none.
-fn has_no_room(cx: &mut Context, reply_to: ReplyId) {
-    match cx.config.mode {
-        Mode::Swim | Mode::Lifeguard => {
-            cx.reply(reply_to, Message::Nack { closed: false, lossy: false, accusation: None });
-        }
-        Mode::Verified => cx.decline(reply_to),
-    }
+/// Answers at once that the target is not reached.
+fn answer_nack(cx: &mut Context, reply_to: ReplyId) {
+    cx.reply(reply_to, Message::Nack { closed: false, lossy: false, accusation: None });
 }
 
 /// The target answered a relay. Its updates go back with the answer, above all its refutation.
@@ -145,7 +162,7 @@ mod tests {
     #[test]
     fn each_subject_has_one_port_check_at_a_time() {
         let mut cx = Context::of_others(SwimConfig::verified(), &[("a", Alive), ("b", Alive)]);
-        let mut helper = Helper::default();
+        let mut helper = Helper::giving_evidence();
         let mut checks_after = |cx: &mut Context, name: &str, relay: Option<u64>| {
             let id = NodeId::new(name).unwrap();
             let subject = Checked::Subject(id.clone());

@@ -35,10 +35,11 @@ pub(super) fn start(
     let me = me.signed(&*signer);
     let mut cx = Context::new(config, me.id.clone(), View::of(&registry), rng, now);
     let started = me.incarnation;
-    let (repair, detection, dissemination, myself, accusations) = match cx.config.mode {
+    let (repair, detection, helper, dissemination, myself, accusations) = match cx.config.mode {
         Mode::Swim | Mode::Lifeguard => (
             Repair::by_exchange(&mut cx),
             Detection::in_turn(&mut cx),
+            Helper::sparing_local_health(),
             Dissemination::in_rounds(&mut cx),
             Myself::refuting_at_once(started, signer),
             None,
@@ -46,6 +47,7 @@ pub(super) fn start(
         Mode::Verified => (
             Repair::by_digest(&mut cx),
             Detection::in_rings(&mut cx),
+            Helper::giving_evidence(),
             Dissemination::by_flood(),
             Myself::checking_its_return(started, signer),
             Some(Accusations::new(cx.config.tolerated_pause)),
@@ -64,7 +66,7 @@ pub(super) fn start(
         dissemination,
         members: Members::new(&mut cx, registry),
         admission: Admission::new(&cx, started),
-        helper: Helper::default(),
+        helper,
         myself,
         repair,
         report: Report::new(cx.config.flaps),

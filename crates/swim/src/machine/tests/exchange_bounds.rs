@@ -158,3 +158,17 @@ fn missed_forget_updates_fit_into_their_messages() {
         codec::encode(&Message::Gossip { gossip }).expect("it fits");
     }
 }
+
+/// So a caller that wants many round trips cannot start many exchanges of views.
+#[test]
+fn one_comparison_runs_at_a_time() {
+    let mut bench = Bench::new(quiet(&SwimConfig::verified()), &["a", "b"]);
+    let compare = |bench: &mut Bench, name: &str| bench.command(Command::Compare(id(name)));
+    assert!(compare(&mut bench, "me").contains("done Comparing(false)"), "this member itself");
+    assert!(compare(&mut bench, "stranger").contains("done Comparing(false)"), "not known");
+    let first = compare(&mut bench, "a");
+    assert!(first.contains("-> a") && first.contains("done Comparing(true)"), "{first}");
+    assert!(compare(&mut bench, "b").contains("done Comparing(false)"), "the first one runs");
+    bench.ack(last_request(&bench), "a");
+    assert!(compare(&mut bench, "b").contains("done Comparing(true)"), "the first one has ended");
+}
